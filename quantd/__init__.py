@@ -1,0 +1,63 @@
+"""quantd: real-time pair-trading analytics. These names are what plugin authors import; plugins/README.md shows how."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quantd.clock import Clock as Clock
+    from quantd.errors import QuantdError as QuantdError
+    from quantd.model import Alert as Alert
+    from quantd.model import Bar as Bar
+    from quantd.model import Event as Event
+    from quantd.model import Gap as Gap
+    from quantd.model import Hedge as Hedge
+    from quantd.model import PairPoint as PairPoint
+    from quantd.model import Quality as Quality
+    from quantd.model import Status as Status
+    from quantd.model import Tick as Tick
+    from quantd.model import Ticker as Ticker
+    from quantd.plugin.base import AlertSink as AlertSink
+    from quantd.plugin.base import Columns as Columns
+    from quantd.plugin.base import DaemonJob as DaemonJob
+    from quantd.plugin.base import DaemonView as DaemonView
+    from quantd.plugin.base import Exporter as Exporter
+    from quantd.plugin.base import Feed as Feed
+    from quantd.plugin.base import Job as Job
+    from quantd.plugin.base import Kind as Kind
+    from quantd.plugin.base import PairJob as PairJob
+    from quantd.plugin.base import PairView as PairView
+    from quantd.plugin.base import Progress as Progress
+    from quantd.plugin.base import Regression as Regression
+    from quantd.plugin.base import Resampler as Resampler
+    from quantd.plugin.base import Store as Store
+    from quantd.plugin.base import Wants as Wants
+    from quantd.plugin.hookspecs import Register as Register
+    from quantd.plugin.hookspecs import hookimpl as hookimpl
+    from quantd.timeframes import Timeframe as Timeframe
+    from quantd.timeframes import duration as duration
+    from quantd.timeframes import timeframe as timeframe
+
+_HOMES = {
+    "quantd.clock": "Clock",
+    "quantd.errors": "QuantdError",
+    "quantd.model": "Alert Bar Event Gap Hedge PairPoint Quality Status Tick Ticker",
+    "quantd.plugin.base": "AlertSink Columns DaemonJob DaemonView Exporter Feed Job Kind "
+    "PairJob PairView Progress Regression Resampler Store Wants",
+    "quantd.plugin.hookspecs": "Register hookimpl",
+    "quantd.timeframes": "Timeframe duration timeframe",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+if not TYPE_CHECKING:  # a type checker knows the names from above, and must not take any other
+
+    def __getattr__(name: str) -> Any:
+        """Load a public name on first use, so that `import quantd` costs nothing (PEP 562)."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'quantd' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_HOME[name]), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)

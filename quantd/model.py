@@ -1,0 +1,139 @@
+"""The nouns: what flows through quantd. Frozen, flat, and free of behaviour.
+
+Times are integer milliseconds UTC, prices and quantities are float64. "No value" is None, never 0, NaN or infinity.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+Quality = Literal["complete", "partial", "gap", "imported", "forming"]
+"""complete: every trade of the bucket is in. partial: the watch began or ended inside it. gap: trades are known to be missing.
+imported: the bar came as a bar. forming: the bucket is still open."""
+
+AlertState = Literal["firing", "resolved"]
+
+
+class Tick(Struct, frozen=True, gc=False):
+    """One (aggregate) trade. `id` is unique per symbol and grows by one; 0 where the venue gives none (ingest then numbers it)."""
+
+    symbol: str
+    id: int
+    ts: int
+    """Exchange time of the match, ms."""
+    recv: int
+    """Our time of receipt, ms."""
+    price: float
+    qty: float
+    buyer_maker: bool
+    """The buyer was the maker: a sell by the taker."""
+
+
+class Bar(Struct, frozen=True, gc=False):
+    """One bucket of trades of a symbol; `ts` is its open time. A quiet bucket repeats the previous close with volume 0."""
+
+    symbol: str
+    every: str
+    ts: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    trades: int | None
+    """Number of ticks; None for an imported bar."""
+    vwap: float | None
+    """Volume-weighted average price; None without volume."""
+    taker_buy_volume: float | None
+    quality: Quality
+    revision: int = 0
+
+
+class Ticker(Struct, frozen=True, gc=False):
+    """The last 24 hours of a symbol, as the exchange counts them."""
+
+    symbol: str
+    ts: int
+    last: float
+    open: float
+    high: float
+    low: float
+    change: float
+    change_percent: float
+    volume: float
+    quote_volume: float
+
+
+class Status(Struct, frozen=True, gc=False):
+    """What a feed says of itself: the exchange's clock at `ts`, and whether everything up to it has been received."""
+
+    ts: int
+    healthy: bool
+
+
+class Hedge(Struct, frozen=True, gc=False):
+    """y = alpha + beta * x, fitted over n bars."""
+
+    alpha: float
+    beta: float
+    n: int
+    stderr: float | None = None
+    """Standard error of beta."""
+    r2: float | None = None
+
+
+class PairPoint(Struct, frozen=True, gc=False):
+    """The state of a pair at one bar; `ts` is the bar's open time, the point is known at the bar's end."""
+
+    pair: str
+    every: str
+    ts: int
+    y: float
+    """The first leg's price as the regression sees it (its logarithm with `prices: log`)."""
+    x: float
+    hedge: Hedge
+    spread: float
+    """y - beta * x."""
+    zscore: float | None
+    corr: float | None
+    coverage: float
+    """Share of the regression window's bars, of both legs, that hold every trade of their bucket."""
+    quality: Quality
+    revision: int = 0
+    provisional: bool = False
+    """True for a now-cast between closes: last prices, beta, mean and sigma of the last closed bar."""
+    reason: str | None = None
+    """Why zscore is None: warming, flat or fault."""
+    metrics: Mapping[str, float | None] = {}
+    """What the pipeline's jobs computed as of this bar."""
+
+
+class Gap(Struct, frozen=True, gc=False):
+    """Trade ids of a symbol that are missing; `closed` is None while they are."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    opened: int
+    closed: int | None
+    cause: str
+
+
+class Alert(Struct, frozen=True, gc=False):
+    """One change of a rule's state: `id` names this firing, `alert_id` the rule."""
+
+    id: str
+    alert_id: str
+    rule: str
+    pair: str
+    state: AlertState
+    value: float
+    threshold: float
+    since: int
+    ts: int
+    text: str
+
+
+Event = Tick | Bar | Ticker | Status
+"""What a feed yields."""

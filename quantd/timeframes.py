@@ -1,0 +1,75 @@
+"""Timeframes: how time is cut into buckets.
+
+Buckets follow the UTC clock's fields: seconds are cut within the minute, minutes within the hour, hours within the day. `14h` has
+two buckets a day, 00:00-14:00 and 14:00-24:00; the last bucket of a field is shorter where the count does not divide it.
+"""
+
+import re
+from functools import cache
+
+from msgspec import Struct
+
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+_UNITS = {"s": (SECOND, MINUTE), "m": (MINUTE, HOUR), "h": (HOUR, DAY), "d": (DAY, DAY)}
+
+
+class Timeframe(Struct, frozen=True, gc=False):
+    """A bucket length of `step` ms, cut anew in each `field` ms.
+
+    >>> half_day = timeframe("14h")
+    >>> [half_day.floor(hour * HOUR) // HOUR for hour in (0, 13, 14, 23, 24)]
+    [0, 0, 14, 14, 24]
+    >>> half_day.end(14 * HOUR) // HOUR, half_day.index(24 * HOUR)
+    (24, 2)
+    """
+
+    name: str
+    step: int
+    field: int
+
+    def floor(self, ts: int) -> int:
+        """Open time of the bucket that holds `ts`."""
+        inside = ts % self.field
+        return ts - inside % self.step
+
+    def end(self, start: int) -> int:
+        """End (exclusive) of the bucket that opens at `start`."""
+        return min(start + self.step, start - start % self.field + self.field)
+
+    def index(self, start: int) -> int:
+        """Number of buckets since 1970 before the one that opens at `start`."""
+        per_field = -(-self.field // self.step)
+        return start // self.field * per_field + start % self.field // self.step
+
+    def holds(self, other: "Timeframe") -> bool:
+        """Whether each bucket of `other` lies in exactly one bucket of this."""
+        if self.field % other.field:
+            return False
+        return self.field > other.field or not (self.step % other.step or self.field % other.step)
+
+
+@cache
+def timeframe(name: str) -> Timeframe:
+    """Parse `1s`, `5m`, `14h`, `1d`. Raises ValueError."""
+    match = re.fullmatch(r"([1-9]\d?)([smhd])", name)
+    if match:
+        count, unit = int(match[1]), match[2]
+        step, field = _UNITS[unit]
+        if step * count < field or (unit, count) == ("d", 1):
+            return Timeframe(name, step * count, field)
+    raise ValueError(f"{name!r} is not a timeframe: 1s to 59s, 1m to 59m, 1h to 23h, or 1d")
+
+
+_DURATION = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+
+
+def duration(text: str) -> int:
+    """Milliseconds of `500ms`, `90s`, `15m`, `48h`, `7d`. Raises ValueError.
+
+    >>> duration("7d") // DAY
+    7
+    """
+    match = re.fullmatch(r"(\d+)(ms|s|m|h|d)", text)
+    if not match:
+        raise ValueError(f"{text!r} is not a duration: a number and ms, s, m, h or d")
+    return int(match[1]) * _DURATION[match[2]]
