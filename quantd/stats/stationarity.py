@@ -1,0 +1,164 @@
+"""The augmented Dickey-Fuller test for a unit root, with MacKinnon's p-values."""
+
+import math
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from quantd.stats import FloatArray
+from quantd.stats.rolling import FLAT
+
+Trend = Literal["n", "c", "ct"]
+
+ILL_CONDITIONED = 1e-5
+"""Share of a column's sum of squares left unexplained below which normal equations lose more than nine digits, and QR takes over."""
+
+DEPENDENT = 1e-10
+"""Share of a column's length left unexplained below which it is rounding: the column depends on those before it."""
+
+
+class Adf(Struct, frozen=True, gc=False):
+    """Augmented Dickey-Fuller: t-statistic of the lagged level, its p-value, lagged differences used, observations in the regression."""
+
+    stat: float
+    pvalue: float
+    lags: int
+    n: int
+
+
+class _Surface(Struct, frozen=True):
+    """p = Phi(polynomial in the statistic): `left` up to `star`, `right` above it; 0 below `low`, 1 above `high`."""
+
+    low: float
+    star: float
+    high: float
+    left: tuple[float, ...]
+    right: tuple[float, ...]
+
+
+# J. G. MacKinnon (1994), "Approximate asymptotic distribution functions for unit-root and cointegration tests", Journal of Business &
+# Economic Statistics 12, 167-176, tables 3 and 4 (tau, one series), in the values of his update of 2010 (QED working paper 1227).
+SURFACES: dict[Trend, _Surface] = {
+    "n": _Surface(-19.04, -1.04, math.inf, (0.6344, 1.2378, 0.032496), (0.4797, 0.93557, -0.06999, 0.033066)),
+    "c": _Surface(-18.83, -1.61, 2.74, (2.1659, 1.4412, 0.038269), (1.7339, 0.93202, -0.12745, -0.010368)),
+    "ct": _Surface(-16.18, -2.89, 0.7, (3.2512, 1.6047, 0.049588), (2.5261, 0.61654, -0.37956, -0.060285)),
+}
+
+
+def mackinnon_pvalue(stat: float, trend: Trend = "c") -> float:
+    """The approximate asymptotic p-value of a Dickey-Fuller t-statistic, in [0, 1]; small means stationary.
+
+    >>> round(mackinnon_pvalue(-2.86154, "c"), 3)
+    0.05
+    """
+    surface = SURFACES[trend]
+    if stat < surface.low:
+        return 0.0
+    if stat > surface.high:
+        return 1.0
+    z = 0.0
+    for coefficient in reversed(surface.left if stat <= surface.star else surface.right):
+        z = z * stat + coefficient
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+def adf(series: FloatArray, *, trend: Trend = "c", lags: int | None = None, max_lags: int | None = None) -> Adf | None:
+    """Test a series of shape (n,) for a unit root.
+
+    `trend` is what the alternative allows: nothing, a constant, or a constant and a linear trend. Without `lags` their number is the one
+    of least AIC up to `max_lags`, by default ceil(12 (n/100)^(1/4)) (Schwert 1989), chosen on a common sample and refitted on the longest.
+    None where there is no test: too few values for the lags, a flat or non-finite series, a perfect or undetermined fit.
+    """
+    cap = _lag_cap(len(series), trend)
+    schwert = math.ceil(12.0 * (len(series) / 100.0) ** 0.25)
+    most = lags if lags is not None else min(cap, schwert if max_lags is None else max_lags)
+    level = _scaled(series) if 0 <= most <= cap else None
+    if level is None:
+        return None
+    steps = np.diff(level)
+    if trend != "n":
+        level = level - level.mean()  # the constant takes the shift up; left in, it would make the columns nearly parallel
+    chosen = _least_aic(level, steps, trend, most) if lags is None else lags
+    return None if chosen is None else _fit(level, steps, trend, chosen)
+
+
+def _lag_cap(n: int, trend: Trend) -> int:
+    """The most lags n values carry: the usual bound, and at least one degree of freedom left."""
+    trends = _trends(trend)
+    return min(n // 2 - trends - 1, (n - 3 - trends) // 2)
+
+
+def _trends(trend: Trend) -> int:
+    return {"n": 0, "c": 1, "ct": 2}[trend]
+
+
+def _scaled(series: FloatArray) -> FloatArray | None:
+    """The series over a power of two, which rounds nothing, so that no square overflows; None where it is flat or not finite."""
+    low, high = float(series.min()), float(series.max())
+    peak = max(abs(low), abs(high))
+    if not math.isfinite(peak) or high - low <= FLAT * peak:
+        return None
+    return np.ldexp(series, -math.frexp(peak)[1])
+
+
+def _least_aic(level: FloatArray, steps: FloatArray, trend: Trend, most: int) -> int | None:
+    """The number of lags, up to `most`, of least AIC: all fits share one sample and one triangular factor."""
+    deterministic, lagged, present, target = _columns(level, steps, trend, most)
+    first = len(deterministic) + 1
+    factor, kept = _triangle(np.array([*deterministic, present, *lagged, target]))
+    if not _has(kept, *range(first), first + most):
+        return None
+    rss = np.cumsum(factor[-1, ::-1] ** 2)[::-1][first:]
+    aic = len(target) * np.log(rss) + 2.0 * np.arange(len(rss))
+    lags = kept[first - 1 : -1] - (first - 1)  # the level stands for no lag
+    return int(lags[aic.argmin()])
+
+
+def _fit(level: FloatArray, steps: FloatArray, trend: Trend, lags: int) -> Adf | None:
+    """The test with that many lags. The level comes last, so its t-statistic can be read off the triangular factor."""
+    deterministic, lagged, present, target = _columns(level, steps, trend, lags)
+    rows = np.array([*deterministic, *lagged, present, target])
+    factor, kept = _triangle(rows)
+    if not _has(kept, *range(len(deterministic)), len(rows) - 2, len(rows) - 1):
+        return None
+    freedom = len(target) - (len(kept) - 1)
+    signal, noise = float(factor[-1, -2]), float(factor[-1, -1])
+    stat = math.copysign(signal, signal * float(factor[-2, -2])) * math.sqrt(freedom) / abs(noise)
+    return Adf(stat=stat, pvalue=mackinnon_pvalue(stat, trend), lags=lags, n=len(target))
+
+
+def _columns(
+    level: FloatArray, steps: FloatArray, trend: Trend, lags: int
+) -> tuple[list[FloatArray], list[FloatArray], FloatArray, FloatArray]:
+    """What the regression is made of: trend terms, lagged differences, lagged level, and the difference they explain."""
+    n = len(steps)
+    deterministic: list[FloatArray] = [np.ones(n - lags), np.linspace(-1.0, 1.0, n - lags)][: _trends(trend)]
+    return deterministic, [steps[lags - i : n - i] for i in range(1, lags + 1)], level[lags:-1], steps[lags:]
+
+
+def _triangle(rows: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
+    """The lower factor L of rows @ rows.T = L @ L.T, and which rows it keeps: those that do not depend on the ones before."""
+    kept = np.arange(len(rows))
+    while True:
+        factor = _factor(rows[kept])
+        weak = np.flatnonzero(np.abs(factor.diagonal()) <= DEPENDENT * np.sqrt((factor * factor).sum(axis=1)))
+        if not len(weak):
+            return factor, kept
+        kept = np.delete(kept, weak[0])
+
+
+def _has(kept: NDArray[np.intp], *needed: int) -> bool:
+    return set(needed) <= set(kept.tolist())
+
+
+def _factor(rows: FloatArray) -> FloatArray:
+    """The lower triangular factor of rows @ rows.T: from that product where it is well conditioned, else from the rows themselves."""
+    gram = rows @ rows.T
+    try:
+        factor = np.linalg.cholesky(gram).astype(np.float64, copy=False)
+    except np.linalg.LinAlgError:
+        return np.linalg.qr(rows.T).R.T
+    well = factor.diagonal() ** 2 > ILL_CONDITIONED * gram.diagonal()
+    return factor if well.all() else np.linalg.qr(rows.T).R.T
