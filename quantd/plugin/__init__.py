@@ -1,0 +1,1 @@
+"""What a plugin author codes against: base classes, hooks, and the loader that finds plugins."""

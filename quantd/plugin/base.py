@@ -1,0 +1,248 @@
+"""The base class of each kind of plugin.
+
+A plugin is a struct: its fields are its YAML keys, its docstring is its documentation, its methods are its behaviour. State that is
+no setting is set in `__post_init__`; `msgspec.structs.replace(plugin)` makes a fresh instance with the same settings.
+"""
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, dataclass_transform
+
+import msgspec
+from msgspec import Meta
+
+from quantd.clock import Clock, SystemClock
+from quantd.model import Alert, Bar, Event, Hedge, PairPoint, Tick
+from quantd.stats import FloatArray
+
+Columns = Mapping[str, Any]
+"""Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
+Kind = Literal["ticks", "bars", "points"]
+
+
+class PluginMeta(msgspec.StructMeta, ABCMeta):
+    """Struct and ABC at once. Every field is keyword-only and unknown ones are refused, in subclasses too: msgspec inherits neither."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> Any:
+        return super().__new__(mcls, name, bases, namespace, **{"kw_only": True, "forbid_unknown_fields": True, "dict": True} | config)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
+class Plugin(msgspec.Struct, metaclass=PluginMeta):
+    """Anything that `use:` can name."""
+
+
+class Wants(msgspec.Struct, frozen=True):
+    """What a feed is asked for, and the clock that it lives by."""
+
+    symbols: tuple[str, ...]
+    clock: Clock = SystemClock()
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a feed that ends has come, in units of its own."""
+
+    done: int
+    total: int
+
+
+class Feed(Plugin):
+    """Brings trades. `lateness` is how far behind the newest trade an older one may still come before its bar closes."""
+
+    lateness: Annotated[
+        str, Meta(pattern=r"^\d+(ms|s|m)$", description="How late a trade may come and still be in its bar at the close.")
+    ] = "500ms"
+
+    @abstractmethod
+    def stream(self, wants: Wants) -> AsyncIterator[Sequence[Event]]:
+        """Yield batches of events in the order of receipt, until the feed ends or is cancelled."""
+
+    def want(self, symbols: Sequence[str]) -> None:
+        """While streaming: from now on these symbols are wanted, and no others. A feed with a fixed set ignores it."""
+
+    async def fetch_symbols(self) -> list[str]:
+        """The symbols that trade now; empty where the feed cannot tell."""
+        return []
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        """The past trades of start <= ts < end, by id; empty where the feed has no past."""
+        return []
+
+    async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
+        """The past bars that open in start <= ts < end and are closed, oldest first; empty where the feed has none of that timeframe."""
+        return []
+
+    async def close(self) -> None:
+        """Called once at the end: let go of connections."""
+
+    def progress(self) -> Progress | None:
+        """How far the stream has come; None for a feed without an end."""
+        return None
+
+
+class Resampler(Plugin):
+    """Makes bars of one symbol's ticks. The core makes one instance a symbol and merges longer timeframes from its bars."""
+
+    every: Annotated[tuple[str, ...], Meta(min_length=1, description="Timeframes to keep bars and pair points of.")] = ("1s", "1m", "5m")
+    reopen: Annotated[str, Meta(pattern=r"^\d+(s|m|h|d)$", description="How late a trade may come and still mend its closed bar.")] = "5m"
+
+    @property
+    @abstractmethod
+    def base(self) -> str:
+        """The timeframe of the bars it makes."""
+
+    @abstractmethod
+    def update(self, ticks: Sequence[Tick]) -> None:
+        """Take in ticks, in the order of receipt."""
+
+    @abstractmethod
+    def advance(self, watermark: int) -> list[Bar]:
+        """Bars whose end the watermark (ms) has reached, and closed ones that a late tick or a hole changed, with `revision` + 1."""
+
+    @abstractmethod
+    def flush(self, until: int) -> list[Bar]:
+        """Close all buckets up to the one that holds `until`: the stream has ended."""
+
+    @abstractmethod
+    def forming(self) -> Bar | None:
+        """The open bar, quality `forming`."""
+
+    @property
+    def lost(self) -> int:
+        """How many ticks came later than `reopen` and so are in no bar."""
+        return 0
+
+    def mark_holes(self, spans: Sequence[tuple[int, int]]) -> None:
+        """The spans of time (ms, both ends included) in which trades are missing now: bars in them are of quality `gap`."""
+
+
+class Regression(Plugin):
+    """Estimates the hedge ratio over the last `window` bars."""
+
+    recursive: ClassVar[bool] = False
+    """True where `update` carries something over from beyond the window, so that it does not equal a fit of it."""
+
+    window: Annotated[int, Meta(ge=2, le=100_000, description="Bars in the regression.")] = 60
+    prices: Annotated[Literal["raw", "log"], Meta(description="Regress prices or their logarithms.")] = "raw"
+
+    @abstractmethod
+    def fit(self, y: FloatArray, x: FloatArray) -> Hedge | None:
+        """y = alpha + beta * x over two arrays of equal length, oldest first. None where there is no answer."""
+
+    def update(self, index: int, y: float, x: float) -> Hedge | None:
+        """One more bar, whose absolute number is `index`: the hedge as of it, None while warming up.
+
+        Implement it where a step is cheaper than a fit; the core then calls it instead of `fit`. Its result must depend on at most
+        the last 2 x `window` bars, so that a restart gives the same bits."""
+        raise NotImplementedError
+
+
+class PairView(msgspec.Struct, frozen=True):
+    """What a pair job sees: the pair's points as of the closed bar `ts`, oldest first, as read-only columns."""
+
+    pair: str
+    every: str
+    ts: int
+    window: int
+    """The pair's regression window."""
+    columns: Columns
+    """ts (int64), y, x, alpha, beta, spread, zscore, corr (float64, NaN where there is no value)."""
+
+
+class DaemonView(msgspec.Struct, frozen=True):
+    """What a daemon-wide job sees."""
+
+    now: int
+    store: "Store | None"
+
+
+class Job(Plugin):
+    """Computes something at regular times. Derive from PairJob or DaemonJob."""
+
+
+class PairJob(Job):
+    """Runs at each closed bar of the timeframe `every` that its pipeline gives it; its metrics become part of the bar's point."""
+
+    metrics: ClassVar[tuple[str, ...]]
+    """The names of what `run` returns."""
+
+    @abstractmethod
+    def run(self, view: PairView) -> Mapping[str, float | None]:
+        """One value for each metric, None where there is none."""
+
+    def needs(self, window: int) -> int:
+        """How many points it reads at most, given the pair's regression window."""
+        return window
+
+
+class DaemonJob(Job):
+    """Runs every so often for the whole daemon."""
+
+    @abstractmethod
+    def run(self, view: DaemonView) -> Mapping[str, float | None]:
+        """Counts of what was done, for the log."""
+
+
+class AlertSink(Plugin):
+    """Takes alerts to the outside."""
+
+    @abstractmethod
+    async def send(self, alert: Alert) -> None:
+        """Deliver one alert; raise if it could not be delivered."""
+
+    async def start(self) -> None:
+        """Called once before the first alert."""
+
+    async def stop(self) -> None:
+        """Called once after the last alert."""
+
+
+class Exporter(Plugin):
+    """Writes rows of some kinds somewhere."""
+
+    kinds: Annotated[tuple[Kind, ...], Meta(min_length=1, description="The kinds of rows to write.")] = ("bars", "points")
+
+    @abstractmethod
+    def open(self, metrics: Sequence[str]) -> None:
+        """Called once before the first write; `metrics` names what the pipeline's jobs add to its points."""
+
+    @abstractmethod
+    def write(self, kind: Kind, rows: Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]) -> None:
+        """Write rows of one of its `kinds`. A `revision` above 0 replaces the earlier row of the same series and ts."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Called once after the last write: everything is on disk when it returns."""
+
+
+class Store(Plugin):
+    """Keeps ticks, bars and points. Called from one thread at a time."""
+
+    @abstractmethod
+    def open(self, directory: Path) -> None:
+        """Open, or create, the history below `directory`."""
+
+    @abstractmethod
+    def append(self, ticks: Sequence[Tick], bars: Sequence[Bar], points: Sequence[PairPoint]) -> None:
+        """Durable when it returns, all or nothing. A tick with a known id is ignored; a later revision replaces a bar or point."""
+
+    @abstractmethod
+    def ticks(self, symbol: str, start: int, end: int) -> Columns:
+        """Ticks of start <= ts < end by id: id, ts, recv (int64), price, qty (float64), buyer_maker (bool)."""
+
+    @abstractmethod
+    def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
+        """Bars of start <= ts < end, ascending, each at its last revision."""
+
+    @abstractmethod
+    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        """Points of start <= ts < end, ascending, each at its last revision."""
+
+    @abstractmethod
+    def prune(self, now: int) -> Mapping[str, int]:
+        """Forget what is older than the store's settings keep; rows dropped by kind."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Called once after the last append."""

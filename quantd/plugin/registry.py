@@ -1,0 +1,65 @@
+"""Which plugin stands behind each name: filled once at start-up, then only read."""
+
+import inspect
+from typing import Any
+
+from msgspec import Struct
+
+from quantd.plugin.base import AlertSink, Exporter, Feed, Job, Plugin, Regression, Resampler, Store
+
+KINDS: dict[str, type[Plugin]] = {
+    "feed": Feed,
+    "resampler": Resampler,
+    "regression": Regression,
+    "job": Job,
+    "sink": AlertSink,
+    "exporter": Exporter,
+    "store": Store,
+}
+
+
+class Entry(Struct, frozen=True):
+    """A plugin class, the name it goes by, and where it came from."""
+
+    kind: str
+    name: str
+    plugin: type[Plugin]
+    source: str
+
+
+class Fault(Struct, frozen=True):
+    """A plugin module that could not be used, and why."""
+
+    source: str
+    message: str
+
+
+class Registry:
+    """(kind, name) -> plugin class, and the faults met on the way."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self._entries: dict[tuple[str, str], Entry] = {}
+
+    def add(self, kind: str, name: str, plugin: Any, source: str) -> None:
+        """Raises ValueError for what is no concrete plugin of that kind, or for a name that is taken."""
+        base = KINDS[kind]
+        if not (isinstance(plugin, type) and issubclass(plugin, base)):
+            raise ValueError(f"{kind} {name!r}: {plugin!r} is not a subclass of quantd.{base.__name__}")
+        if inspect.isabstract(plugin):
+            missing = ", ".join(sorted(plugin.__abstractmethods__))
+            raise ValueError(f"{kind} {name!r}: {plugin.__name__} lacks {missing}")
+        if taken := self._entries.get((kind, name)):
+            raise ValueError(f"{kind} {name!r} is already offered by {taken.source}")
+        self._entries[kind, name] = Entry(kind, name, plugin, source)
+
+    def get(self, kind: str, name: str) -> Entry | None:
+        return self._entries.get((kind, name))
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(name for of, name in self._entries if of == kind)
+
+    def entries(self) -> list[Entry]:
+        """All, by kind in the order of KINDS, then by name."""
+        order = list(KINDS)
+        return sorted(self._entries.values(), key=lambda entry: (order.index(entry.kind), entry.name))

@@ -1,0 +1,71 @@
+"""What an exporter must do. Only one that writes files, in its field `dir`, is run: others may talk to a server."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import get_args
+
+import msgspec
+
+from quantd.flow.exports import Rows
+from quantd.plugin.base import Exporter, Kind, Plugin
+from quantd.testing import fakes
+
+METRICS = ("adf_stat",)
+
+
+def writes_files(cls: type[Plugin]) -> bool:
+    return issubclass(cls, Exporter) and "dir" in cls.__struct_fields__
+
+
+def kinds_exist(exporter: Exporter) -> None:
+    assert exporter.kinds, "`kinds` is empty"
+    assert set(exporter.kinds) <= set(get_args(Kind)), f"kinds {exporter.kinds}: there are {', '.join(get_args(Kind))}"
+
+
+def writes_all_its_kinds(exporter: Exporter) -> None:
+    with _own_directory(exporter) as directory:
+        _life(exporter, directory, _rows())
+        assert any(path.stat().st_size for path in directory.rglob("*") if path.is_file()), "wrote nothing below `dir`"
+
+
+def opens_and_closes_without_a_row(exporter: Exporter) -> None:
+    with _own_directory(exporter) as directory:
+        _life(exporter, directory, {})
+
+
+def goes_on_in_a_used_directory(exporter: Exporter) -> None:
+    with _own_directory(exporter) as directory:
+        for _ in range(2):
+            _life(exporter, directory, _rows())
+
+
+def _life(exporter: Exporter, directory: Path, rows: Mapping[Kind, list[Rows]]) -> None:
+    """One run of a fresh instance."""
+    fresh = msgspec.structs.replace(exporter, dir=str(directory))
+    fresh.open(METRICS)
+    for kind in fresh.kinds:
+        for batch in rows.get(kind, ()):
+            fresh.write(kind, batch)
+    fresh.close()
+
+
+def _rows() -> dict[Kind, list[Rows]]:
+    """Each kind in batches, the last of which replaces a row."""
+    bars, points = fakes.bars(20), fakes.points(20)
+    return {
+        "ticks": [fakes.ticks(20)],
+        "bars": [bars, [msgspec.structs.replace(bars[-1], revision=1)]],
+        "points": [points, [msgspec.structs.replace(points[-1], revision=1)]],
+    }
+
+
+@contextmanager
+def _own_directory(exporter: Exporter) -> Iterator[Path]:
+    with TemporaryDirectory(prefix=f"quantd-{type(exporter).__name__}-") as name:
+        yield Path(name)
+
+
+CHECKS = (kinds_exist,)
+FILE_CHECKS = (writes_all_its_kinds, opens_and_closes_without_a_row, goes_on_in_a_used_directory)

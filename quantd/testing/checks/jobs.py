@@ -1,0 +1,83 @@
+"""What a job must do."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from quantd.plugin.base import Columns, DaemonJob, DaemonView, PairJob, PairView
+from quantd.testing import fakes
+
+WINDOW = 60
+_FLOATS = ("y", "x", "alpha", "beta", "spread", "zscore", "corr")
+
+
+def declares_metrics(cls: type[PairJob]) -> None:
+    metrics = getattr(cls, "metrics", None)
+    assert isinstance(metrics, tuple), "`metrics` must name what `run` returns: metrics: ClassVar[tuple[str, ...]] = (...)"
+    assert metrics, "`metrics` is empty"
+    assert len(set(metrics)) == len(metrics), f"a name comes twice in {metrics}"
+
+
+def needs_at_least_one_point(job: PairJob) -> None:
+    for window in (2, WINDOW, 5000):
+        needed = job.needs(window)
+        assert isinstance(needed, int), f"needs({window}) is {needed!r}"
+        assert needed >= 1, f"needs({window}) is {needed}"
+
+
+def answers_each_metric(job: PairJob) -> None:
+    _answer(job, _columns(job.needs(WINDOW)), "a well-behaved pair")
+
+
+def answers_the_same_twice(job: PairJob) -> None:
+    columns = _columns(job.needs(WINDOW))
+    first, second = (dict(_answer(job, columns, "a well-behaved pair")) for _ in range(2))
+    assert first == second, f"answers {first}, and of the same columns {second}"
+
+
+def survives_few_points(job: PairJob) -> None:
+    for n in (0, 1, 2, 5):
+        _answer(job, _columns(n), f"{n} points")
+
+
+def survives_degenerate_points(job: PairJob) -> None:
+    columns = _columns(job.needs(WINDOW))
+    absent = np.full(len(columns["ts"]), math.nan)
+    _answer(job, columns | {"zscore": absent, "corr": absent}, "no z-score and no correlation")
+    for name in _FLOATS:
+        _answer(job, columns | {name: np.full(len(absent), 5.0)}, f"constant {name}")
+    _answer(job, columns | {name: np.full(len(absent), 5.0) for name in _FLOATS}, "constant columns")
+
+
+def answers_without_a_store(job: DaemonJob) -> None:
+    _assert_values(job.run(DaemonView(fakes.START, None)), "no store")
+
+
+def _answer(job: PairJob, columns: Columns, of: str) -> Mapping[str, float | None]:
+    """What the job answers, checked; the columns are read-only, as in the daemon."""
+    for column in columns.values():
+        column.setflags(write=False)
+    ts = int(columns["ts"][-1]) if len(columns["ts"]) else fakes.START
+    answer = job.run(PairView("BTCUSDT-ETHUSDT", "1m", ts, WINDOW, columns))
+    assert set(answer) == set(job.metrics), f"of {of} it answers {sorted(answer)}, but declares {sorted(job.metrics)}"
+    _assert_values(answer, of)
+    return answer
+
+
+def _assert_values(answer: Mapping[str, float | None], of: str) -> None:
+    for name, value in answer.items():
+        assert value is None or math.isfinite(value), f"of {of} it answers {name} = {value}: None is what stands for no value"
+
+
+def _columns(n: int) -> dict[str, np.ndarray]:
+    """A spread that reverts to its mean."""
+    y, x = fakes.legs(n)
+    spread = y - 2.0 * x
+    values = (y, x, np.full(n, 5.0), np.full(n, 2.0), spread, (spread - 5.0) / 0.05, np.full(n, 0.9))
+    return {"ts": fakes.START + 60_000 * np.arange(n)} | dict(zip(_FLOATS, values, strict=True))
+
+
+LOOKS = (declares_metrics,)
+PAIR_CHECKS = (needs_at_least_one_point, answers_each_metric, answers_the_same_twice, survives_few_points, survives_degenerate_points)
+DAEMON_CHECKS = (answers_without_a_store,)

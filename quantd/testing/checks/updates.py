@@ -1,0 +1,88 @@
+"""What the `update` of a regression must do, where it has one of its own."""
+
+import math
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from quantd.model import Hedge
+from quantd.plugin.base import Plugin, Regression
+from quantd.stats import FloatArray
+from quantd.testing import fakes
+from quantd.testing.checks.regressions import assert_finite, degenerate_legs
+
+FIRST = 1_000_003
+"""Absolute number of the first bar: a prime, so that it begins no window."""
+RTOL = 1e-6
+
+
+def has_update(cls: type[Plugin]) -> bool:
+    return issubclass(cls, Regression) and cls.update is not Regression.update
+
+
+def is_windowed(cls: type[Plugin]) -> bool:
+    """Whether `update` answers what `fit` does of the last `window` bars; one that does not says `recursive: ClassVar[bool] = True`."""
+    return has_update(cls) and not getattr(cls, "recursive", False)
+
+
+def update_answers_the_fit_of_its_window(regression: Regression) -> None:
+    y, x = _legs(regression, 4)
+    window = regression.window
+    fitter = msgspec.structs.replace(regression)
+    for end, hedge in enumerate(_walk(regression, y, x), 1):
+        if end < window:
+            assert hedge is None, f"an answer after {end} bars, with a window of {window}"
+        elif end % 7 == 0 or end == window:
+            _assert_same(hedge, fitter.fit(y[end - window : end].copy(), x[end - window : end].copy()), end)
+
+
+def update_restarts_to_the_same_bits(regression: Regression) -> None:
+    y, x = _legs(regression, 5)
+    window = regression.window
+    whole = list(_walk(msgspec.structs.replace(regression), y, x))
+    for end in range(2 * window, len(y) + 1, max(window // 3, 1)):
+        begin = end - 2 * window
+        *_, last = _walk(msgspec.structs.replace(regression), y[begin:end], x[begin:end], begin)
+        assert last == whole[end - 1], f"{last} from the last {2 * window} bars alone, {whole[end - 1]} from all {end}"
+
+
+def instances_share_no_state(regression: Regression) -> None:
+    y, x = _legs(regression, 3)
+    alone = list(_walk(msgspec.structs.replace(regression), y, x))
+    first, second = msgspec.structs.replace(regression), msgspec.structs.replace(regression)
+    beside = [hedge for hedge, _ in zip(_walk(first, y, x), _walk(second, x, y), strict=True)]
+    assert beside == alone, "answers change when another instance of it is at work: keep state on `self`, set in __post_init__"
+
+
+def update_survives_degenerate_legs(regression: Regression) -> None:
+    y, x = _legs(regression, 3)
+    for name, (odd_y, odd_x) in degenerate_legs(regression.window):
+        fresh = msgspec.structs.replace(regression)
+        answers = list(_walk(fresh, np.concatenate([odd_y, y]), np.concatenate([odd_x, x])))
+        for hedge in filter(None, answers):
+            assert_finite(hedge, name)
+        assert answers[-1] is not None, f"no answer any more {len(y)} good bars after {name}"
+
+
+def _legs(regression: Regression, windows: int) -> tuple[FloatArray, FloatArray]:
+    return fakes.legs(windows * regression.window + 3)
+
+
+def _walk(regression: Regression, y: FloatArray, x: FloatArray, begin: int = 0) -> Iterator[Hedge | None]:
+    for number, prices in enumerate(zip(y.tolist(), x.tolist(), strict=True), FIRST + begin):
+        yield regression.update(number, *prices)
+
+
+def _assert_same(hedge: Hedge | None, fit: Hedge | None, end: int) -> None:
+    assert hedge is not None, f"`update` has no answer at bar {end}"
+    assert fit is not None, f"`fit` has no answer at bar {end}"
+    assert hedge.n == fit.n, f"at bar {end} `update` answers n = {hedge.n}, `fit` {fit.n}"
+    for name in ("alpha", "beta", "stderr", "r2"):
+        one, other = getattr(hedge, name), getattr(fit, name)
+        equal = one == other if one is None or other is None else math.isclose(one, other, rel_tol=RTOL, abs_tol=1e-12)
+        assert equal, f"at bar {end} `update` answers {name} = {one}, `fit` of the last {fit.n} bars {other}"
+
+
+CHECKS = (update_restarts_to_the_same_bits, instances_share_no_state, update_survives_degenerate_legs)
+WINDOW_CHECKS = (update_answers_the_fit_of_its_window,)

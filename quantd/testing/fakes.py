@@ -1,0 +1,87 @@
+"""Made-up market data: seeded random walks, the same for the same arguments."""
+
+import numpy as np
+
+from quantd.model import Alert, Bar, Hedge, PairPoint, Tick
+from quantd.stats import FloatArray
+from quantd.timeframes import timeframe
+
+START = 1_767_225_600_000
+"""2026-01-01T00:00:00Z."""
+
+
+def walk(n: int, *, seed: int = 0, price: float = 100.0, step: float = 1e-3) -> FloatArray:
+    """n prices, each a relative normal `step` from the one before; `price` is the first."""
+    changes = np.random.default_rng(seed).normal(0.0, step, n)
+    changes[:1] = 0.0
+    return price * np.exp(np.cumsum(changes))
+
+
+def legs(n: int, *, seed: int = 0, alpha: float = 5.0, beta: float = 2.0, noise: float = 0.05) -> tuple[FloatArray, FloatArray]:
+    """y and x of a pair with y = alpha + beta * x + noise.
+
+    >>> y, x = legs(60, noise=0.0)
+    >>> bool(abs(y - 5 - 2 * x).max() < 1e-9)
+    True
+    """
+    x = walk(n, seed=seed)
+    return alpha + beta * x + np.random.default_rng(seed + 1).normal(0.0, noise, n), x
+
+
+def ticks(n: int, *, symbol: str = "BTCUSDT", seed: int = 0, price: float = 100.0, start: int = START, spacing: int = 200) -> list[Tick]:
+    """n trades by id, the first at `start`, `spacing` ms apart on average, received up to 50 ms later."""
+    rng = np.random.default_rng(seed)
+    gaps = rng.exponential(spacing, n).astype(np.int64)
+    gaps[:1] = 0
+    times = start + np.cumsum(gaps)
+    columns = zip(
+        times.tolist(),
+        (times + rng.integers(0, 50, n)).tolist(),
+        walk(n, seed=seed + 1, price=price).tolist(),
+        rng.exponential(1.0, n).tolist(),
+        (rng.random(n) < 0.5).tolist(),
+        strict=True,
+    )
+    return [Tick(symbol, number, *values) for number, values in enumerate(columns, 1)]
+
+
+def bars(n: int, *, symbol: str = "BTCUSDT", every: str = "1m", seed: int = 0, price: float = 100.0, start: int = START) -> list[Bar]:
+    """n contiguous bars; every tenth is a quiet one."""
+    frame = timeframe(every)
+    ts = frame.floor(start)
+    closes = walk(n, seed=seed, price=price).tolist()
+    made = []
+    for number, close in enumerate(closes):
+        before = closes[max(number - 1, 0)]
+        made.append(_quiet(symbol, every, ts, before) if number % 10 == 9 else _busy(symbol, every, ts, before, close))
+        ts = frame.end(ts)
+    return made
+
+
+def _busy(symbol: str, every: str, ts: int, before: float, close: float) -> Bar:
+    high, low = max(before, close) * 1.0001, min(before, close) * 0.9999
+    return Bar(symbol, every, ts, before, high, low, close, 12.5, 25, (before + close) / 2, 6.25, "complete")
+
+
+def _quiet(symbol: str, every: str, ts: int, price: float) -> Bar:
+    return Bar(symbol, every, ts, price, price, price, price, 0.0, 0, None, 0.0, "complete")
+
+
+def points(n: int, *, pair: str = "BTCUSDT-ETHUSDT", every: str = "1m", seed: int = 0, start: int = START) -> list[PairPoint]:
+    """n contiguous points; the first five have no z-score yet."""
+    frame = timeframe(every)
+    hedge = Hedge(5.0, 2.0, 60, 0.01, 0.99)
+    spreads = np.random.default_rng(seed + 2).normal(5.0, 0.5, n).tolist()
+    made = []
+    ts = frame.floor(start)
+    for number, (y, x, spread) in enumerate(zip(*(each.tolist() for each in legs(n, seed=seed)), spreads, strict=True)):
+        zscore, reason = (None, "warming") if number < 5 else ((spread - 5.0) / 0.5, None)
+        metrics = {"adf_stat": None if number < 5 else -3.0}
+        made.append(PairPoint(pair, every, ts, y, x, hedge, spread, zscore, 0.9, 1.0, "complete", reason=reason, metrics=metrics))
+        ts = frame.end(ts)
+    return made
+
+
+def alert(number: int = 1, *, pair: str = "BTCUSDT-ETHUSDT", ts: int = START) -> Alert:
+    """A firing of the rule `abs(zscore) > 2`."""
+    return Alert(str(number), "stretched", "abs(zscore) > 2", pair, "firing", 2.5, 2.0, ts, ts, f"{pair}: zscore 2.5 above 2")

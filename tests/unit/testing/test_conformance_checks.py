@@ -1,0 +1,523 @@
+"""Plugins that lie: each is caught by the check that is there for it, and by what it says."""
+
+import asyncio
+import math
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+import numpy as np
+import pytest
+from msgspec import Meta
+
+import quantd
+from quantd.model import Tick
+from quantd.plugin.base import Plugin
+from quantd.plugin.registry import Entry, Registry
+from quantd.testing import fakes
+from quantd.testing.checks import check, checks_for, problems, run
+
+
+def failed(plugin: type[Plugin], **settings: object) -> dict[str, str]:
+    """The checks that a plugin fails, and what they say."""
+    lines = problems(Entry("kind", "name", plugin, "here"), **settings)
+    return dict(line.removeprefix("kind name: ").split(": ", 1) for line in lines)
+
+
+# ---- looks
+
+
+class Slope(quantd.Regression):
+    """Slope of the last against the first price."""
+
+    def fit(self, y: Any, x: Any) -> quantd.Hedge | None:
+        if len(y) < 2 or x[-1] == x[0]:
+            return None
+        return quantd.Hedge(0.0, float((y[-1] - y[0]) / (x[-1] - x[0])), len(y))
+
+
+def test_an_honest_plugin_passes() -> None:
+    assert failed(Slope) == {}
+    check(Entry("regression", "slope", Slope, "here"))
+
+
+def test_run_tells_of_faults_and_problems() -> None:
+    class Mute(Slope):
+        pass
+
+    registry = Registry()
+    registry.add("regression", "slope", Slope, "a.py")
+    registry.add("regression", "mute", Mute, "b.py")
+    with pytest.raises(ValueError, match="already"):
+        registry.add("regression", "mute", Mute, "c.py")
+    (problem,) = run(registry)
+    assert problem.startswith("regression mute: has_a_docstring: Mute has no docstring")
+    with pytest.raises(AssertionError, match="has_a_docstring"):
+        check(registry.get("regression", "mute"))
+
+
+def test_a_field_without_default_or_description_is_caught() -> None:
+    class Bare(Slope):
+        """Has a bare field."""
+
+        factor: float
+
+    assert list(failed(Bare)) == ["explains_required_fields"]
+    assert failed(Bare, factor=2.0).keys() == {"explains_required_fields"}
+
+
+def test_a_required_field_that_is_explained_passes_and_waits_for_settings() -> None:
+    class Explained(Slope):
+        """Has a field that must be given."""
+
+        factor: Annotated[float, Meta(gt=0, description="What to multiply with.")]
+
+    assert failed(Explained) == {}
+    assert "fits_well_behaved_legs" not in checks_for(Explained)
+    assert "fits_well_behaved_legs" in checks_for(Explained, factor=2.0)
+
+
+def test_a_field_without_a_schema_is_caught() -> None:
+    class Odd(Slope):
+        """Has a field that YAML cannot hold."""
+
+        matrix: np.ndarray | None = None
+
+    assert "has_a_schema" in failed(Odd)
+
+
+def test_a_default_against_its_own_bounds_is_caught() -> None:
+    class Unbounded(Slope):
+        """Has a default that it would refuse."""
+
+        factor: Annotated[float, Meta(gt=0)] = 0.0
+
+    assert list(failed(Unbounded)) == ["settings_survive_a_round_trip"]
+
+
+def test_a_field_that_post_init_changes_is_caught() -> None:
+    class Counting(Slope):
+        """Counts its copies."""
+
+        copies: int = 0
+
+        def __post_init__(self) -> None:
+            self.copies += 1
+
+    assert {"settings_survive_a_round_trip", "a_copy_is_equal"} <= failed(Counting).keys()
+
+
+# ---- regressions
+
+
+class LyingFit(Slope):
+    """Fits, but for one lie."""
+
+    lie: Literal["n", "nan", "raise", "state", "write", "none", "stderr"] = "n"
+
+    def __post_init__(self) -> None:
+        self._calls = 0
+
+    def fit(self, y: Any, x: Any) -> quantd.Hedge | None:
+        self._calls += 1
+        if self.lie == "raise" and len(y) == 0:
+            raise IndexError("empty")
+        if self.lie == "write" and len(y):
+            y[0] = 0.0
+        hedge = super().fit(y, x)
+        if hedge is None:
+            return quantd.Hedge(0.0, math.nan, len(y)) if self.lie == "nan" else None
+        if self.lie == "none":
+            return None
+        changes = {"n": {"n": 1}, "state": {"beta": hedge.beta + self._calls}, "stderr": {"stderr": -1.0}}
+        return msgspec.structs.replace(hedge, **changes.get(self.lie, {}))
+
+
+@pytest.mark.parametrize(
+    ("lie", "caught"),
+    [
+        ("n", "fits_well_behaved_legs"),
+        ("none", "fits_well_behaved_legs"),
+        ("stderr", "fits_well_behaved_legs"),
+        ("nan", "survives_degenerate_legs"),
+        ("raise", "survives_degenerate_legs"),
+        ("state", "fit_keeps_no_state"),
+        ("write", "fit_leaves_its_arguments_alone"),
+    ],
+)
+def test_a_lying_fit_is_caught(lie: str, caught: str) -> None:
+    assert caught in failed(LyingFit, lie=lie)
+
+
+class Sliding(Slope):
+    """Updates by keeping the window, but for one lie."""
+
+    lie: Literal["", "off by one", "eager", "long memory", "never again", "nan"] = ""
+
+    def __post_init__(self) -> None:
+        self._rows: list[tuple[float, float]] = []
+        self._sum = 0.0
+        self._dead = False
+
+    def update(self, index: int, y: float, x: float) -> quantd.Hedge | None:
+        self._rows.append((y, x))
+        self._sum += x * 1e-9
+        self._dead = self._dead or (self.lie == "never again" and len({x for _, x in self._rows[-30:]}) < len(self._rows[-30:]))
+        if self._dead or (len(self._rows) < self.window and self.lie != "eager"):
+            return None
+        shift = self.lie == "off by one"
+        rows = self._rows[-self.window - shift : len(self._rows) - shift]
+        hedge = self.fit(*np.array(rows).T)
+        if hedge is None:
+            return quantd.Hedge(0.0, math.inf, self.window) if self.lie == "nan" else None
+        return msgspec.structs.replace(hedge, beta=hedge.beta + self._sum * 1e-9) if self.lie == "long memory" else hedge
+
+
+class Recursive(Sliding):
+    """Declares that its update is no fit of a window."""
+
+    recursive: ClassVar[bool] = True
+
+
+class Shared(Sliding):
+    """Keeps its rows where all instances share them."""
+
+    common: ClassVar[list[tuple[float, float]]] = []
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._rows = self.common
+
+
+def test_an_honest_update_passes() -> None:
+    assert failed(Sliding) == {}
+
+
+@pytest.mark.parametrize(
+    ("lie", "caught"),
+    [
+        ("off by one", "update_answers_the_fit_of_its_window"),
+        ("eager", "update_answers_the_fit_of_its_window"),
+        ("long memory", "update_restarts_to_the_same_bits"),
+        ("never again", "update_survives_degenerate_legs"),
+        ("nan", "update_survives_degenerate_legs"),
+    ],
+)
+def test_a_lying_update_is_caught(lie: str, caught: str) -> None:
+    assert caught in failed(Sliding, lie=lie)
+
+
+def test_a_recursive_update_need_not_be_the_fit_but_must_restart() -> None:
+    assert failed(Recursive, lie="off by one") == {}
+    assert list(failed(Recursive, lie="long memory")) == ["update_restarts_to_the_same_bits"]
+
+
+def test_state_that_instances_share_is_caught() -> None:
+    assert "instances_share_no_state" in failed(Shared)
+
+
+# ---- resamplers
+
+
+class Seconds(quantd.Resampler):
+    """Sums up seconds from all ticks it was ever given; slow, plain, and with one lie."""
+
+    lie: Literal["", "loses", "hole", "range", "batches", "revision", "forming", "invents"] = ""
+
+    def __post_init__(self) -> None:
+        self._ticks: list[Tick] = []
+        self._issued: dict[int, quantd.Bar] = {}
+        self._looks = 0
+
+    @property
+    def base(self) -> str:
+        return "1s"
+
+    def update(self, ticks: Sequence[Tick]) -> None:
+        self._ticks += ticks[:-1] if self.lie == "batches" and len(ticks) > 3 else ticks
+        self._ticks.sort(key=lambda tick: tick.id)
+
+    def advance(self, watermark: int) -> list[quantd.Bar]:
+        if not self._ticks:
+            return []
+        fresh = []
+        for bar in self._bars(watermark // 1000 * 1000):
+            old = self._issued.get(bar.ts)
+            if old is None or msgspec.structs.replace(old, revision=0) != bar:
+                revision = old.revision + 1 if old and self.lie != "revision" else 0
+                self._issued[bar.ts] = issued = msgspec.structs.replace(bar, revision=revision)
+                fresh.append(issued)
+        return fresh
+
+    def flush(self, until: int) -> list[quantd.Bar]:
+        return self.advance(until + 1000) if self.lie != "invents" else [*self.advance(until + 1000), fakes.bars(1, every="1s")[0]]
+
+    def forming(self) -> quantd.Bar | None:
+        self._looks += self.lie == "forming"
+        return msgspec.structs.replace(self._bars(math.inf)[-1], quality="forming") if self._ticks else None
+
+    def _bars(self, end: float) -> list[quantd.Bar]:
+        bars = []
+        last = self._ticks[0].price
+        seconds: dict[int, list[Tick]] = {}
+        for tick in self._ticks:
+            seconds.setdefault(tick.ts // 1000 * 1000, []).append(tick)
+        for ts in range(min(seconds), int(min(end, max(seconds) + 1000)), 1000):
+            ticks = seconds.get(ts, [])
+            if ticks or self.lie != "hole":
+                bars.append(self._bar(ts, last, ticks))
+            last = ticks[-1].price if ticks else last
+        return bars
+
+    def _bar(self, ts: int, last: float, ticks: list[Tick]) -> quantd.Bar:
+        prices = [tick.price for tick in ticks] or [last]
+        volume = sum(tick.qty for tick in ticks) + self._looks
+        vwap = sum(tick.price * tick.qty for tick in ticks) / volume if ticks else None
+        taker = sum(tick.qty for tick in ticks if not tick.buyer_maker)
+        high = prices[0] if self.lie == "range" else max(prices)
+        count = min(len(ticks), 6) if self.lie == "loses" else len(ticks)
+        return quantd.Bar("BTCUSDT", "1s", ts, prices[0], high, min(prices), prices[-1], volume, count, vwap, taker, "complete")
+
+
+@pytest.mark.parametrize(
+    ("lie", "caught"),
+    [
+        ("loses", "conserves_trades"),
+        ("hole", "bars_are_contiguous"),
+        ("range", "bars_are_ordered"),
+        ("batches", "batches_make_no_difference"),
+        ("revision", "revisions_count_up"),
+        ("forming", "looking_at_the_forming_bar_changes_nothing"),
+        ("invents", "makes_nothing_of_nothing"),
+    ],
+)
+def test_a_lying_resampler_is_caught(lie: str, caught: str) -> None:
+    with pytest.raises(AssertionError):
+        checks_for(Seconds, lie=lie)[caught]()
+
+
+@pytest.mark.parametrize("name", sorted(checks_for(Seconds).keys()))
+def test_an_honest_resampler_passes(name: str) -> None:
+    checks_for(Seconds)[name]()
+
+
+# ---- jobs
+
+
+class Spreads(quantd.PairJob):
+    """The last spread, but for one lie."""
+
+    metrics: ClassVar[tuple[str, ...]] = ("last_spread",)
+    lie: Literal["", "key", "nan", "few", "write", "random", "needs"] = ""
+
+    def needs(self, window: int) -> int:
+        return 0 if self.lie == "needs" else window
+
+    def run(self, view: quantd.PairView) -> Mapping[str, float | None]:
+        spread = view.columns["spread"]
+        if not len(spread) and self.lie != "few":
+            return {"last_spread": None}
+        if self.lie == "write":
+            spread[0] = 0.0
+        value = float(view.columns["zscore"][-1]) if self.lie == "nan" else float(spread[-1])
+        return {"spread" if self.lie == "key" else "last_spread": random.random() if self.lie == "random" else value}
+
+
+@pytest.mark.parametrize(
+    ("lie", "caught"),
+    [
+        ("key", "answers_each_metric"),
+        ("nan", "survives_degenerate_points"),
+        ("few", "survives_few_points"),
+        ("write", "answers_each_metric"),
+        ("random", "answers_the_same_twice"),
+        ("needs", "needs_at_least_one_point"),
+    ],
+)
+def test_a_lying_job_is_caught(lie: str, caught: str) -> None:
+    assert caught in failed(Spreads, lie=lie)
+
+
+def test_an_honest_job_passes() -> None:
+    assert failed(Spreads) == {}
+
+
+def test_a_job_that_declares_nothing_is_caught() -> None:
+    class Vague(quantd.PairJob):
+        """Does not say what it computes."""
+
+        def run(self, view: quantd.PairView) -> Mapping[str, float | None]:
+            return {}
+
+    assert "declares_metrics" in failed(Vague)
+
+
+def test_a_daemon_job_must_do_without_a_store() -> None:
+    class Needy(quantd.DaemonJob):
+        """Takes a store for granted."""
+
+        def run(self, view: quantd.DaemonView) -> Mapping[str, float | None]:
+            return dict(view.store.prune(view.now))
+
+    assert list(failed(Needy)) == ["answers_without_a_store"]
+
+
+# ---- feeds and sinks
+
+
+def test_a_feed_that_forgets_to_yield_is_caught() -> None:
+    class Returning(quantd.Feed):
+        """Returns its batches."""
+
+        async def stream(self, wants: quantd.Wants) -> list[Sequence[quantd.Event]]:
+            return []
+
+    class Yielding(quantd.Feed):
+        """Yields its batches."""
+
+        async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+            yield []
+
+    assert list(failed(Returning)) == ["streams_by_yielding"]
+    assert failed(Yielding) == {}
+
+
+def test_a_sink_that_is_no_coroutine_or_never_starts_is_caught() -> None:
+    class Plain(quantd.AlertSink):
+        """Sends without waiting."""
+
+        def send(self, alert: quantd.Alert) -> None: ...
+
+    class Late(quantd.AlertSink):
+        """Opens in `stop` what it uses in `send`."""
+
+        async def send(self, alert: quantd.Alert) -> None:
+            self._queue.put_nowait(alert)
+
+        async def stop(self) -> None:
+            self._queue = asyncio.Queue[quantd.Alert]()
+
+    assert "methods_are_coroutines" in failed(Plain)
+    assert list(failed(Late)) == ["starts_sends_and_stops"]
+
+
+# ---- exporters and stores
+
+
+class Lines(quantd.Exporter):
+    """Writes a line a row, but for one lie."""
+
+    dir: str = "exports"
+    lie: Literal["", "nothing", "never opened", "exclusive"] = ""
+
+    def open(self, metrics: Sequence[str]) -> None:
+        mode = "x" if self.lie == "exclusive" else "a"
+        if self.lie != "never opened":
+            self._file = (Path(self.dir) / "rows.txt").open(mode, encoding="utf-8")
+
+    def write(self, kind: quantd.Kind, rows: Sequence[Any]) -> None:
+        if self.lie != "nothing":
+            self._file.writelines(f"{kind} {row}\n" for row in rows)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@pytest.mark.parametrize(
+    ("lie", "caught"),
+    [
+        ("nothing", "writes_all_its_kinds"),
+        ("never opened", "opens_and_closes_without_a_row"),
+        ("exclusive", "goes_on_in_a_used_directory"),
+    ],
+)
+def test_a_lying_exporter_is_caught(lie: str, caught: str) -> None:
+    assert caught in failed(Lines, lie=lie)
+
+
+def test_an_honest_exporter_passes() -> None:
+    assert failed(Lines) == {}
+
+
+def test_an_exporter_without_a_directory_is_not_run() -> None:
+    class Remote(quantd.Exporter):
+        """Talks to a server."""
+
+        def open(self, metrics: Sequence[str]) -> None:
+            raise ConnectionError
+
+        def write(self, kind: quantd.Kind, rows: Sequence[Any]) -> None: ...
+
+        def close(self) -> None: ...
+
+    assert failed(Remote) == {}
+
+
+class Notebook(quantd.Store):
+    """Keeps everything in one JSON file, but for one lie."""
+
+    lie: Literal["", "doubles", "end", "revision", "forgets", "mixes", "prunes", "unsorted", "type"] = ""
+
+    def open(self, directory: Path) -> None:
+        self._path = directory / "notebook.json"
+        self._kept = msgspec.json.decode(self._path.read_bytes(), type=Page) if self._path.exists() else Page()
+
+    def append(self, ticks: Sequence[Tick], bars: Sequence[quantd.Bar], points: Sequence[quantd.PairPoint]) -> None:
+        known = {(tick.symbol, tick.id) for tick in self._kept.ticks} if self.lie != "doubles" else set()
+        self._kept.ticks += [tick for tick in ticks if (tick.symbol, tick.id) not in known]
+        self._kept.bars += bars
+        self._kept.points += points
+        if self.lie != "forgets":
+            self._path.write_bytes(msgspec.json.encode(self._kept))
+
+    def ticks(self, symbol: str, start: int, end: int) -> quantd.Columns:
+        end += self.lie == "end"
+        rows = [tick for tick in self._kept.ticks if (tick.symbol == symbol or self.lie == "mixes") and start <= tick.ts < end]
+        rows.sort(key=lambda tick: tick.id if self.lie != "unsorted" else 0)
+        types = {"id": "i8", "ts": "i8", "recv": "f8" if self.lie == "type" else "i8", "price": "f8", "qty": "f8", "buyer_maker": "?"}
+        return {name: np.array([getattr(tick, name) for tick in rows], dtype) for name, dtype in types.items()}
+
+    def bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
+        return self._last(bar for bar in self._kept.bars if (bar.symbol, bar.every) == (symbol, every) and start <= bar.ts < end)
+
+    def points(self, pair: str, every: str, start: int, end: int) -> list[quantd.PairPoint]:
+        return self._last(each for each in self._kept.points if (each.pair, each.every) == (pair, every) and start <= each.ts < end)
+
+    def _last(self, rows: Any) -> list[Any]:
+        if self.lie == "revision":
+            return list({row.ts: row for row in rows}.values())
+        return list({row.ts: row for row in sorted(rows, key=lambda row: (row.ts, row.revision))}.values())
+
+    def prune(self, now: int) -> Mapping[str, int]:
+        return {"ticks": 1 if self.lie == "prunes" else 0}
+
+    def close(self) -> None: ...
+
+
+class Page(msgspec.Struct):
+    ticks: list[quantd.Tick] = []
+    bars: list[quantd.Bar] = []
+    points: list[quantd.PairPoint] = []
+
+
+@pytest.mark.parametrize(
+    ("lie", "caught"),
+    [
+        ("doubles", "ignores_known_ticks"),
+        ("end", "returns_ticks_of_a_range"),
+        ("mixes", "returns_ticks_of_a_range"),
+        ("unsorted", "takes_ticks_in_any_order"),
+        ("type", "is_empty_at_first"),
+        ("revision", "keeps_the_last_revision"),
+        ("forgets", "remembers_after_a_restart"),
+        ("prunes", "prunes_nothing_that_is_new"),
+    ],
+)
+def test_a_lying_store_is_caught(lie: str, caught: str) -> None:
+    assert caught in failed(Notebook, lie=lie)
+
+
+def test_an_honest_store_passes() -> None:
+    assert failed(Notebook) == {}
