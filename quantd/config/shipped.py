@@ -1,0 +1,18 @@
+"""The files that come with quantd: in the checkout, or in `share/quantd` where it is installed."""
+
+from importlib import metadata
+from pathlib import Path
+
+from quantd.errors import QuantdError
+
+_CHECKOUT = Path(__file__).parents[2]
+
+
+def shipped(name: str) -> Path:
+    """The path of a shipped file, like `pipelines/default.yaml`. Raises QuantdError."""
+    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / name).is_file():
+        return _CHECKOUT / name
+    for file in metadata.files("quantd") or []:
+        if file.as_posix().endswith(f"share/quantd/{name}"):
+            return Path(str(file.locate())).resolve()
+    raise QuantdError(f"{name} is missing from the installation: install quantd again")
