@@ -1,0 +1,181 @@
+"""The one composition root: a checked config becomes a runtime. Replay, demo and daemon all come through here."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from quantd.clock import Clock, EventClock
+from quantd.config.load import DEFAULT_PIPELINE
+from quantd.config.model import Config, PairEntry, Pipeline
+from quantd.errors import QuantdError
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.exports import Exports
+from quantd.flow.history import History
+from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.flow.pipeline import FeedFlow, Outlets, PairStage, SymbolStage
+from quantd.flow.record import Recorder
+from quantd.model import PairPoint
+from quantd.plugin.base import Exporter, Plugin, Resampler
+from quantd.plugin.guard import Guard, Health
+from quantd.plugin.registry import Registry
+from quantd.timeframes import duration
+
+
+class Guards:
+    """One guard for each use of a plugin: a sink that fails must not silence another, nor a pair another."""
+
+    def __init__(self, registry: Registry, clock: Clock) -> None:
+        self._names = {entry.plugin: (entry.kind, entry.name) for entry in registry.entries()}
+        self._clock = clock
+        self._guards: dict[tuple[type[Plugin], str], Guard] = {}
+
+    def __call__(self, plugin: Plugin, user: str) -> Guard:
+        """The guard of a plugin for one `user` of it: a pair, a symbol, a sink's name."""
+        key = (type(plugin), user)
+        if key not in self._guards:
+            kind, name = self._names[key[0]]
+            self._guards[key] = Guard(kind, f"{name} ({user})", self._clock)
+        return self._guards[key]
+
+    def health(self) -> list[Health]:
+        """How each plugin fares."""
+        return [guard.health() for guard in self._guards.values()]
+
+
+class Runtime:
+    """The flows of all feeds, ready to run."""
+
+    def __init__(
+        self, flows: Sequence[FeedFlow], outlets: Outlets, exporters: Sequence[tuple[Exporter, Guard, tuple[str, ...]]], guards: Guards
+    ) -> None:
+        self.flows = flows
+        self.outlets = outlets
+        self.guards = guards
+        self._exporters = exporters
+
+    async def run(self) -> None:
+        """Run every feed to its end; sinks, exporters and the store are open meanwhile and closed after, whatever happens.
+
+        Raises QuantdError for what the operator can mend."""
+        self._open_exporters()
+        await self.outlets.outbox.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for flow in self.flows:
+                    group.create_task(flow.run(), name=f"feed {flow.name}")
+        except* QuantdError as errors:
+            raise QuantdError("\n".join(str(error) for error in _leaves(errors))) from None
+        finally:
+            await self._close()
+
+    def _open_exporters(self) -> None:
+        for exporter, guard, metrics in self._exporters:
+            try:
+                exporter.open(metrics)
+            except OSError as error:
+                raise QuantdError(f"exporter {guard.name} cannot write to {error.filename}: {error.strerror}") from error
+
+    async def _close(self) -> None:
+        await self.outlets.outbox.stop()
+        if self.outlets.recorder:
+            await self.outlets.recorder.close()
+        for exporter, guard, _ in self._exporters:
+            guard.call(exporter.close)
+
+
+def build(
+    config: Config, registry: Registry, clock: Clock, directory: Path, watch: Callable[[list[PairPoint]], None] | None = None
+) -> Runtime:
+    """Wire what the config names; the store opens below `directory`. `watch` is told of each batch of now-casts."""
+    return _Builder(config, Guards(registry, clock), clock).build(directory, watch)
+
+
+class _Builder:
+    """Makes each stage once: a symbol's for all pairs that share its feed and its way of making bars, an exporter's for equal settings."""
+
+    def __init__(self, config: Config, guards: Guards, clock: Clock) -> None:
+        self._config = config
+        self._guards = guards
+        self._clock = clock
+        self._uses: list[tuple[Pipeline, tuple[str, ...]]] = [(config.pipelines[pair.pipeline], (pair.y, pair.x)) for pair in config.pairs]
+        self._uses += [(config.pipelines[DEFAULT_PIPELINE], (symbol,)) for symbol in config.symbols]
+        self._exporters: dict[bytes, Exporter] = {}
+        self._stages: dict[tuple[str, str, bytes], SymbolStage] = {}
+
+    def build(self, directory: Path, watch: Callable[[list[PairPoint]], None] | None) -> Runtime:
+        config, guards = self._config, self._guards
+        if config.store:
+            config.store.open(directory)
+        outlets = Outlets(
+            history=History(config.store),
+            alerts=self._alerts(),
+            outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
+            recorder=Recorder(config.store, guards(config.store, "store"), self._clock) if config.store else None,
+            watch=watch,
+        )
+        tell = self._clock.advance_to if isinstance(self._clock, EventClock) else None
+        flows = [self._flow(name, outlets, tell) for name in config.feeds if any(use.feed == name for use, _ in self._uses)]
+        return Runtime(flows, outlets, [(each, self._guard_of(each), self._metrics(each)) for each in self._exporters.values()], guards)
+
+    def _flow(self, name: str, outlets: Outlets, tell: Callable[[int], None] | None) -> FeedFlow:
+        for pipeline, symbols in self._uses:
+            for symbol in symbols if pipeline.feed == name else ():
+                self._stage(pipeline, symbol)
+        pairs = [self._pair(pair) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
+        stages = [stage for (feed, _, _), stage in self._stages.items() if feed == name]
+        return FeedFlow(name, self._config.feeds[name], stages, pairs, outlets, tell)
+
+    def _stage(self, pipeline: Pipeline, symbol: str) -> SymbolStage:
+        key = (pipeline.feed, symbol, _settings(pipeline.bars))
+        if key not in self._stages:
+            sharing = [use for use, symbols in self._uses if symbol in symbols and (use.feed, symbol, _settings(use.bars)) == key]
+            every = dict.fromkeys(name for use in sharing for name in use.bars.every)
+            resampler = msgspec.structs.replace(pipeline.bars, every=tuple(every))
+            self._stages[key] = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing))
+        return self._stages[key]
+
+    def _pair(self, pair: PairEntry) -> PairStage:
+        pipeline = self._config.pipelines[pair.pipeline]
+        reopen = duration(pipeline.bars.reopen)
+        series = []
+        for every in pipeline.bars.every:
+            jobs = tuple(stage.job for stage in pipeline.jobs if stage.every == every)
+            spec = PairSpec(pair.name, every, pipeline.regression, pipeline.zscore_window, jobs)
+            series.append(PairSeries(spec, self._guards, reopen))
+        return PairStage(self._stage(pipeline, pair.y), self._stage(pipeline, pair.x), tuple(series), self._exports([pipeline]))
+
+    def _exports(self, pipelines: Iterable[Pipeline]) -> Exports:
+        chosen = {_named(exporter): exporter for pipeline in pipelines for exporter in pipeline.exports}
+        shared = [self._exporters.setdefault(key, exporter) for key, exporter in chosen.items()]
+        return Exports([(exporter, self._guard_of(exporter)) for exporter in shared])
+
+    def _guard_of(self, exporter: Exporter) -> Guard:
+        return self._guards(exporter, str(list(self._exporters.values()).index(exporter) + 1))
+
+    def _metrics(self, exporter: Exporter) -> tuple[str, ...]:
+        """The metrics in the points of the pipelines that use an exporter."""
+        using = [pipeline for pipeline, _ in self._uses if exporter in pipeline.exports]
+        return tuple(dict.fromkeys(name for pipeline in using for stage in pipeline.jobs for name in stage.job.metrics))
+
+    def _alerts(self) -> AlertEngine:
+        engine = AlertEngine()
+        for pair in self._config.pairs:
+            for rule in self._config.pipelines[pair.pipeline].alerts:
+                engine.add(rule, pair.name)
+        return engine
+
+
+def _leaves(group: BaseExceptionGroup[QuantdError]) -> list[BaseException]:
+    return [leaf for error in group.exceptions for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])]
+
+
+def _settings(resampler: Resampler) -> bytes:
+    """What makes two resamplers the same but for their timeframes."""
+    return _named(msgspec.structs.replace(resampler, every=()))
+
+
+def _named(plugin: Plugin) -> bytes:
+    return repr(type(plugin)).encode() + msgspec.json.encode(plugin)

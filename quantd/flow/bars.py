@@ -1,0 +1,163 @@
+"""Stage 2: the bars of one symbol. A resampler makes the shortest; all longer timeframes are merged from those, so their sums agree."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from quantd.model import Bar, Quality
+from quantd.timeframes import Timeframe, timeframe
+
+_LADDER = ("1m", "1h")
+
+
+def ladder(base: str, wanted: Iterable[str]) -> list[Timeframe]:
+    """Timeframes to merge on the way from `base` to the wanted ones, shortest first: minutes and hours keep the steps small.
+
+    >>> [frame.name for frame in ladder("1s", ["14h", "5m"])]
+    ['1m', '5m', '1h', '14h']
+    """
+    lowest = timeframe(base)
+    targets = {timeframe(name) for name in wanted} - {lowest}
+    steps = {step for step in map(timeframe, _LADDER) if step.holds(lowest) and any(target.step > step.step for target in targets)}
+    return sorted((targets | steps) - {lowest}, key=lambda frame: frame.step)
+
+
+class Merger:
+    """Bars of `base` in, bars of every wanted timeframe out: `base` itself first, then longer ones as they close or change."""
+
+    def __init__(self, base: str, wanted: Sequence[str], reopen: int) -> None:
+        self._wanted = frozenset(wanted)
+        self._base = base
+        self._levels: list[_Level] = []
+        for frame in ladder(base, wanted):
+            finer = [timeframe(base), *(level.frame for level in self._levels)]
+            source = max((step for step in finer if frame.holds(step)), key=lambda step: step.step)
+            self._levels.append(_Level(frame, source, reopen))
+
+    def add(self, bars: list[Bar]) -> list[Bar]:
+        """Take in closed or re-issued bars of `base`."""
+        made = {self._base: bars}
+        for level in self._levels:
+            made[level.frame.name] = level.add(made[level.source.name])
+        return self._chosen(made)
+
+    def flush(self) -> list[Bar]:
+        """Close what is open: the stream has ended."""
+        made: dict[str, list[Bar]] = {self._base: []}
+        for level in self._levels:
+            made[level.frame.name] = level.add(made[level.source.name]) + level.flush()
+        return self._chosen(made)
+
+    def _chosen(self, made: dict[str, list[Bar]]) -> list[Bar]:
+        return [bar for name, bars in made.items() if name in self._wanted for bar in bars]
+
+
+class _Level:
+    """One timeframe, merged from the bars of a shorter one."""
+
+    def __init__(self, frame: Timeframe, source: Timeframe, reopen: int) -> None:
+        self.frame = frame
+        self.source = source
+        self._reopen = reopen
+        self._parts: dict[int, dict[int, Bar]] = {}
+        self._revision: dict[int, int] = {}
+        self._open: int | None = None
+
+    def add(self, bars: list[Bar]) -> list[Bar]:
+        mended: dict[int, None] = {}
+        closed: list[Bar] = []
+        for bar in bars:
+            start = self.frame.floor(bar.ts)
+            if self._open is not None and start < self._open:
+                if start >= self._open - self._reopen - self.frame.step:
+                    self._parts.setdefault(start, {})[bar.ts] = bar
+                    mended[start] = None
+                continue
+            closed += self._enter(start)
+            self._parts[start][bar.ts] = bar
+            if self.source.end(bar.ts) >= self.frame.end(start):
+                closed += self._enter(self.frame.end(start))
+        return [self._merge(start) for start in mended] + closed
+
+    def flush(self) -> list[Bar]:
+        return self._enter(self.frame.end(self._open)) if self._open is not None else []
+
+    def _enter(self, start: int) -> list[Bar]:
+        """Make `start` the open bucket; the one that was open closes."""
+        if start == self._open:
+            return []
+        closed = [self._merge(self._open)] if self._open is not None and self._parts[self._open] else []
+        self._open = start
+        self._parts[start] = {}
+        self._forget(start - self._reopen - self.frame.step)
+        return closed
+
+    def _forget(self, limit: int) -> None:
+        while (oldest := next(iter(self._parts))) < limit:
+            del self._parts[oldest]
+            self._revision.pop(oldest, None)
+
+    def _merge(self, start: int) -> Bar:
+        parts = [bar for _, bar in sorted(self._parts[start].items())]
+        self._revision[start] = revision = self._revision.get(start, -1) + 1
+        whole = parts[0].ts == start and self.source.end(parts[-1].ts) >= self.frame.end(start)
+        return merge(parts, self.frame.name, start, whole=whole, revision=revision)
+
+
+def merge(parts: Sequence[Bar], every: str, ts: int, *, whole: bool, revision: int = 0) -> Bar:
+    """One bar of the parts, oldest first, of one symbol. `whole`: they fill the bucket that opens at `ts`."""
+    volume = math.fsum(part.volume for part in parts)
+    return Bar(
+        symbol=parts[0].symbol,
+        every=every,
+        ts=ts,
+        open=parts[0].open,
+        high=max(part.high for part in parts),
+        low=min(part.low for part in parts),
+        close=parts[-1].close,
+        volume=volume,
+        trades=_total(part.trades for part in parts),
+        vwap=_vwap(parts, volume),
+        taker_buy_volume=_fsum(part.taker_buy_volume for part in parts),
+        quality=_worst(parts, whole),
+        revision=revision,
+    )
+
+
+def _worst(parts: Sequence[Bar], whole: bool) -> Quality:
+    found = {part.quality for part in parts}
+    if "gap" in found:
+        return "gap"
+    if not whole or "partial" in found:
+        return "partial"
+    return "imported" if "imported" in found else "complete"
+
+
+def _vwap(parts: Sequence[Bar], volume: float) -> float | None:
+    paid = [None if part.vwap is None else part.vwap * part.volume for part in parts if part.volume]
+    notional = _fsum(paid)
+    return notional / volume if volume and notional is not None else None
+
+
+def _total(values: Iterable[int | None]) -> int | None:
+    known = list(values)
+    return None if None in known else sum(value for value in known if value is not None)
+
+
+def _fsum(values: Iterable[float | None]) -> float | None:
+    known = list(values)
+    return None if None in known else math.fsum(value for value in known if value is not None)
+
+
+def bridge(last: Bar, bar: Bar) -> list[Bar]:
+    """Flat bars of quality `gap` for the buckets that are missing between two bars of one series."""
+    frame = timeframe(bar.every)
+    missing = []
+    start = frame.end(last.ts)
+    while start < bar.ts:
+        missing.append(
+            Bar(
+                last.symbol, last.every, start, *(last.close,) * 4, volume=0.0, trades=None, vwap=None, taker_buy_volume=None, quality="gap"
+            )
+        )
+        start = frame.end(start)
+    return missing

@@ -1,0 +1,75 @@
+"""The one door to the past: recent bars and points from memory, older ones from the store."""
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from quantd.model import Bar, PairPoint
+from quantd.plugin.base import Store
+
+RECENT = 3_600
+Row = TypeVar("Row", Bar, PairPoint)
+
+
+class Shelf(Generic[Row]):
+    """The recent rows of one series by time, each at its last revision, and the way to the older ones."""
+
+    def __init__(self, older: Callable[[int, int], list[Row]]) -> None:
+        self._recent: dict[int, Row] = {}
+        self._older: Callable[[int, int], list[Row]] = older
+
+    def put(self, row: Row) -> None:
+        self._recent[row.ts] = row
+        if len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
+
+    def last(self) -> Row | None:
+        return self._recent[max(self._recent)] if self._recent else None
+
+    def read(self, start: int, end: int) -> list[Row]:
+        """Rows of start <= ts < end, ascending."""
+        found = {row.ts: row for row in self._older(start, end)}
+        found |= {ts: row for ts, row in self._recent.items() if start <= ts < end}
+        return [found[ts] for ts in sorted(found)]
+
+
+class History:
+    """Bars by (symbol, every) and points by (pair, every)."""
+
+    def __init__(self, store: Store | None) -> None:
+        self._store = store
+        self._bars: dict[tuple[str, str], Shelf[Bar]] = {}
+        self._points: dict[tuple[str, str], Shelf[PairPoint]] = {}
+
+    def put_bars(self, bars: Iterable[Bar]) -> None:
+        for bar in bars:
+            self._bar_shelf(bar.symbol, bar.every).put(bar)
+
+    def put_points(self, points: Iterable[PairPoint]) -> None:
+        for point in points:
+            self._point_shelf(point.pair, point.every).put(point)
+
+    def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
+        """Bars of start <= ts < end, ascending."""
+        return self._bar_shelf(symbol, every).read(start, end)
+
+    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        """Points of start <= ts < end, ascending."""
+        return self._point_shelf(pair, every).read(start, end)
+
+    def last_point(self, pair: str, every: str) -> PairPoint | None:
+        """The newest point of a pair since the start."""
+        return self._point_shelf(pair, every).last()
+
+    def _bar_shelf(self, symbol: str, every: str) -> Shelf[Bar]:
+        key = (symbol, every)
+        if key not in self._bars:
+            store = self._store
+            self._bars[key] = Shelf(lambda start, end: store.bars(*key, start, end) if store else [])
+        return self._bars[key]
+
+    def _point_shelf(self, pair: str, every: str) -> Shelf[PairPoint]:
+        key = (pair, every)
+        if key not in self._points:
+            store = self._store
+            self._points[key] = Shelf(lambda start, end: store.points(*key, start, end) if store else [])
+        return self._points[key]

@@ -1,0 +1,47 @@
+"""The door of the flow for one symbol: refuses what is no trade, numbers what has no id, drops what has come before."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from quantd.flow.ingest.ledger import Ledger, Numbering, Span
+from quantd.model import Gap, Tick
+
+_TOO_MUCH = 1e12
+
+
+class Intake:
+    """Ticks of one symbol in, good and new ones out, in the same order."""
+
+    def __init__(self, symbol: str) -> None:
+        self.accepted = 0
+        self.refused = 0
+        self.ledger = Ledger(symbol)
+        self._numbering = Numbering()
+        self._told: tuple[Span, ...] = ()
+
+    def take(self, ticks: Sequence[Tick]) -> list[Tick]:
+        """What of these may go on."""
+        admit = self.ledger.admit
+        good = []
+        for tick in ticks:
+            if not (0.0 < tick.price < _TOO_MUCH and 0.0 <= tick.qty < _TOO_MUCH):  # NaN fails both
+                self.refused += 1
+            elif not tick.id:
+                good.append(msgspec.structs.replace(tick, id=self._numbering.number(tick.ts)))
+            elif admit(tick):
+                good.append(tick)
+        self.accepted += len(good)
+        return good
+
+    def news_of_holes(self) -> tuple[Span, ...] | None:
+        """The spans of time in which trades are missing, if they changed since the last call."""
+        spans = self.ledger.spans()
+        if spans == self._told:
+            return None
+        self._told = spans
+        return spans
+
+    def gaps(self) -> list[Gap]:
+        """What is missing now."""
+        return self.ledger.gaps()

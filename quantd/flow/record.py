@@ -1,0 +1,74 @@
+"""Stage 5: ticks, bars and points go to the store in batches of at most a second, written by a thread of its own."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from quantd.clock import Clock
+from quantd.model import Bar, PairPoint, Tick
+from quantd.plugin.base import Store
+from quantd.plugin.guard import Guard
+
+_LONGEST_S = 1.0
+_LARGEST = 50_000
+_MOST_KEPT = 1_000_000
+_log = logging.getLogger("quantd.flow")
+
+
+class Recorder:
+    """Collects rows and writes them when a batch is due; while one is being written the next one waits, and so does who brings it."""
+
+    def __init__(self, store: Store, guard: Guard, clock: Clock) -> None:
+        self.dropped = 0
+        self._store = store
+        self._guard = guard
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, "record")
+        self._since = clock.monotonic()
+        self._ticks: list[Tick] = []
+        self._bars: list[Bar] = []
+        self._points: list[PairPoint] = []
+
+    def ticks(self, ticks: Sequence[Tick]) -> None:
+        self._ticks += ticks
+
+    def bars(self, bars: Sequence[Bar]) -> None:
+        self._bars += bars
+
+    def points(self, points: Sequence[PairPoint]) -> None:
+        self._points += points
+
+    async def write_if_due(self) -> None:
+        """Write once a second, or sooner when much has come."""
+        if self._clock.monotonic() - self._since >= _LONGEST_S or len(self._ticks) >= _LARGEST:
+            await self.write()
+
+    async def write(self) -> None:
+        """Write what there is; durable when it returns. What the store does not take is kept and tried again, up to a limit."""
+        batch = self._ticks, self._bars, self._points
+        self._since = self._clock.monotonic()
+        if not any(batch):
+            return
+        self._ticks, self._bars, self._points = [], [], []
+        taken = await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self._append, *batch)
+        if not taken:
+            self._keep(*batch)
+
+    def _append(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> bool:
+        self._store.append(ticks, bars, points)
+        return True
+
+    def _keep(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> None:
+        rows = len(ticks) + len(bars) + len(points)
+        if rows > _MOST_KEPT:
+            self.dropped += rows
+            _log.error("the store has failed for too long: %d rows are not recorded", rows)
+            return
+        self._ticks, self._bars, self._points = ticks + self._ticks, bars + self._bars, points + self._points
+
+    async def close(self) -> None:
+        """Write the rest and close the store."""
+        await self.write()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self._store.close)
+        self._thread.shutdown()

@@ -1,0 +1,193 @@
+"""Points against an independent computation, re-issues against a fresh run, plugins that misbehave."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+import quantd
+from quantd.clock import EventClock
+from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.model import Bar, Hedge, PairPoint
+from quantd.plugin.base import Plugin
+from quantd.plugin.guard import Guard
+from quantd.stats import FloatArray
+from quantd_plugins.jobs.adf import AdfJob
+from quantd_plugins.regressions.ols import Ols
+
+DAWN = 1_700_000_000_000
+WINDOW = 20
+
+
+class FitOnly(quantd.Regression):
+    """Least squares without a step of its own."""
+
+    def fit(self, y: FloatArray, x: FloatArray) -> Hedge:
+        beta, alpha = np.polyfit(x, y, 1)
+        return Hedge(alpha=float(alpha), beta=float(beta), n=len(y))
+
+
+class Broken(quantd.Regression):
+    """Answers what no regression may."""
+
+    def fit(self, y: FloatArray, x: FloatArray) -> Hedge:
+        return Hedge(alpha=0.0, beta=math.nan, n=len(y))
+
+
+class Reads(quantd.PairJob):
+    """Tells what it was shown."""
+
+    metrics: ClassVar[tuple[str, ...]] = ("rows", "newest")
+
+    def run(self, view: quantd.PairView) -> Mapping[str, float | None]:
+        return {"rows": len(view.columns["spread"]), "newest": float(view.columns["ts"][-1])}
+
+
+def guards(plugin: Plugin, user: str) -> Guard:
+    return Guard("any", f"{type(plugin).__name__} {user}", EventClock())
+
+
+def series(regression: quantd.Regression | None = None, *jobs: quantd.PairJob, reopen: int = 60_000, z: int = WINDOW) -> PairSeries:
+    return PairSeries(PairSpec("Y-X", "1s", regression or Ols(window=WINDOW), z, jobs), guards, reopen)
+
+
+def legs(count: int, seed: int = 1) -> tuple[list[Bar], list[Bar]]:
+    chance = np.random.default_rng(seed)
+    x = 3_000 + chance.normal(size=count).cumsum()
+    y = 1_000 + 20 * x + chance.normal(scale=5, size=count)
+    return [bar("Y", n, price) for n, price in enumerate(y)], [bar("X", n, price) for n, price in enumerate(x)]
+
+
+def bar(symbol: str, number: int, close: float, quality: quantd.Quality = "complete", revision: int = 0) -> Bar:
+    return Bar(symbol, "1s", DAWN + number * 1_000, *(float(close),) * 4, 1.0, 1, float(close), 0.0, quality, revision)
+
+
+def table(points: list[PairPoint]) -> pd.DataFrame:
+    rows = [msgspec.structs.asdict(point) | msgspec.structs.asdict(point.hedge) for point in points]
+    return pd.DataFrame(rows).set_index("ts")
+
+
+def expected(y_bars: list[Bar], x_bars: list[Bar]) -> pd.DataFrame:
+    """The definition, written with pandas over whole columns."""
+    prices = pd.DataFrame({"y": [each.close for each in y_bars], "x": [each.close for each in x_bars]}, index=[each.ts for each in y_bars])
+    rolling = prices.rolling(WINDOW)
+    cov = rolling.cov().unstack()
+    beta = cov["y"]["x"] / cov["x"]["x"]
+    spread = prices.y - beta * prices.x
+    zscore = (spread - spread.rolling(WINDOW).mean()) / spread.rolling(WINDOW).std()
+    return pd.DataFrame({"beta": beta, "spread": spread, "zscore": zscore, "corr": prices.y.rolling(WINDOW).corr(prices.x)}).dropna(
+        subset="beta"
+    )
+
+
+@pytest.mark.parametrize("regression", [Ols(window=WINDOW), FitOnly(window=WINDOW)])
+def test_points_equal_their_definition(regression: quantd.Regression) -> None:
+    y, x = legs(200)
+    points = series(regression).add(y, x)
+    found, wanted = table(points), expected(y, x)
+    assert list(found.index) == list(wanted.index)
+    for name in wanted:
+        assert_allclose(found[name].astype(float), wanted[name], rtol=1e-8, atol=1e-9)
+    assert found.zscore.first_valid_index() == DAWN + (2 * WINDOW - 2) * 1_000
+    assert set(found.reason[: WINDOW - 1]) == {"warming"}
+
+
+def test_bars_may_come_one_by_one_and_either_leg_first() -> None:
+    y, x = legs(100)
+    whole, pieces = series(), series()
+    wanted = whole.add(y, x)
+    found = pieces.add(y[:40], [])
+    for number in range(100):
+        found += pieces.add(y[40:][number : number + 1], x[number : number + 1])
+    assert found == wanted
+
+
+def test_the_answer_depends_on_the_spec_s_memory_alone_to_the_last_bit() -> None:
+    y, x = legs(500)
+    live, again = series(), series()
+    wanted = live.add(y, x)[-1]
+    start = 500 - live.spec.memory
+    assert again.add(y[start:], x[start:])[-1] == wanted
+
+
+def test_a_mended_bar_re_issues_what_a_fresh_run_would_give() -> None:
+    y, x = legs(300)
+    job = AdfJob(window=30)
+    live, fresh = series(None, job), series(None, job)
+    before = {point.ts: point for point in live.add(y, x)}
+    y[270] = bar("Y", 270, y[270].close + 100, "gap", revision=1)
+    mended = live.add([y[270]], [])
+    after = {point.ts: point for point in fresh.add(y, x)}
+    assert [point.ts for point in mended] == [DAWN + n * 1_000 for n in range(270, 300)]
+    for point in mended:
+        assert point.revision == 1
+        assert msgspec.structs.replace(point, revision=0) == after[point.ts]
+    assert all(before[ts] == point for ts, point in after.items() if ts < DAWN + 270_000)
+    assert live.add([bar("Y", 300, 61_000)], [bar("X", 300, 3_000)]) == fresh.add([bar("Y", 300, 61_000)], [bar("X", 300, 3_000)])
+
+
+def test_coverage_counts_the_bars_that_hold_every_trade() -> None:
+    y, x = legs(WINDOW)
+    y[3] = bar("Y", 3, y[3].close, "gap")
+    x[4] = bar("X", 4, x[4].close, "partial")
+    (point,) = series().add(y, x)
+    assert point.coverage == (2 * WINDOW - 2) / (2 * WINDOW)
+
+
+def test_flat_prices_have_no_hedge_and_a_flat_spread_no_zscore() -> None:
+    y, _ = legs(80)
+    assert series().add(y, [bar("X", n, 5.0) for n in range(80)]) == []
+    points = series().add([bar("Y", n, 2 * each.close) for n, each in enumerate(y)], [bar("X", n, each.close) for n, each in enumerate(y)])
+    assert {(point.zscore, point.reason) for point in points[WINDOW:]} == {(None, "flat")}
+    assert {point.hedge.beta for point in points} == {2.0}
+
+
+def test_identical_legs_have_beta_one_and_corr_one() -> None:
+    y, _ = legs(50)
+    points = series().add(y, [bar("X", n, each.close) for n, each in enumerate(y)])
+    assert {(point.hedge.beta, point.spread, point.corr) for point in points} == {(1.0, 0.0, 1.0)}
+
+
+def test_logarithms_on_request() -> None:
+    y, x = legs(40)
+    (point, *_) = series(Ols(window=WINDOW, prices="log")).add(y, x)
+    beta = np.polyfit(np.log([each.close for each in x[:WINDOW]]), np.log([each.close for each in y[:WINDOW]]), 1)[0]
+    assert point.y == math.log(y[WINDOW - 1].close)
+    assert point.hedge.beta == pytest.approx(beta, rel=1e-9)
+
+
+def test_the_nowcast_keeps_beta_mean_and_sigma_of_the_last_close() -> None:
+    y, x = legs(100)
+    pair = series()
+    points = pair.add(y, x)
+    last = points[-1]
+    now = pair.nowcast(DAWN + 100_250, last.y + 7.0, last.x)
+    assert now is not None
+    spreads = np.array([point.spread for point in points[-WINDOW:]])
+    assert (now.provisional, now.quality, now.hedge, now.spread) == (True, "forming", last.hedge, last.y + 7.0 - last.hedge.beta * last.x)
+    assert now.zscore == pytest.approx((now.spread - spreads.mean()) / spreads.std(ddof=1), rel=1e-9)
+    assert pair.nowcast(DAWN + 100_500, last.y, last.x).zscore == pytest.approx(last.zscore)  # type: ignore[union-attr]
+    assert series().nowcast(DAWN, 1.0, 1.0) is None
+
+
+def test_jobs_see_the_points_up_to_theirs_and_their_metrics_are_part_of_it() -> None:
+    y, x = legs(60)
+    points = series(None, Reads()).add(y, x)
+    assert [point.metrics["rows"] for point in points[:3]] == [1, 2, 3]
+    assert points[-1].metrics == {"rows": WINDOW, "newest": points[-1].ts}
+
+
+def test_a_regression_that_answers_nan_gives_no_point() -> None:
+    assert series(Broken(window=WINDOW)).add(*legs(60)) == []
+
+
+def test_the_leg_that_waits_is_bounded() -> None:
+    y, x = legs(2_000)
+    pair = series(reopen=0)
+    assert pair.add(y, []) == []
+    assert len(pair.add([], x)) == pair.spec.memory + 1 - WINDOW + 1
