@@ -1,0 +1,88 @@
+"""Bars as CSV: `ts,open,high,low,close,volume`, and `symbol` if there are several."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import quantd
+from quantd_plugins.feeds.readers.row import BAD_LINE, Row, milliseconds
+
+PRICES = ("open", "high", "low", "close")
+COLUMNS = frozenset({"ts", *PRICES, "volume"})
+TIMEFRAMES = [
+    quantd.timeframe(f"{count}{unit}") for unit, most in (("s", 59), ("m", 59), ("h", 23), ("d", 1)) for count in range(1, most + 1)
+]
+
+
+def columns_of(line: bytes) -> list[str]:
+    """The column names of a header row, in lower case."""
+    return [name.lower() for name in _split(line.removeprefix(b"\xef\xbb\xbf"))]
+
+
+def _split(line: bytes) -> list[str]:
+    return [field.strip(' "') for field in line.decode(errors="replace").strip().split(",")]
+
+
+class OhlcParser:
+    """Reads rows below a header row; `head` is the file's beginning, from the header row on."""
+
+    def __init__(self, path: str, head: Sequence[bytes]) -> None:
+        self._header = head[0]
+        self._at = {name: index for index, name in enumerate(columns_of(head[0]))}
+        self._symbol = _symbol(path)
+        self._timeframe = _timeframe(path, list(self._openings(head[1:])))
+
+    def __call__(self, line: bytes) -> Row | None:
+        if line == self._header or line.isspace():
+            return None
+        fields = _split(line)
+        symbol, ts = self._key(fields)
+        first, high, low, last = (float(fields[self._at[name]]) for name in PRICES)
+        volume = float(fields[self._at["volume"]])
+        if not (0 < low <= first <= high < math.inf and low <= last <= high and 0 <= volume < math.inf):
+            raise ValueError("no bar")
+        if ts <= 0 or self._timeframe.floor(ts) != ts:
+            raise ValueError("not the opening of a bucket")
+        bar = quantd.Bar(symbol, self._timeframe.name, ts, first, high, low, last, volume, None, None, None, "imported")
+        return self._timeframe.end(ts), "bar", bar
+
+    def _key(self, fields: Sequence[str]) -> tuple[str, int]:
+        symbol = fields[self._at["symbol"]].upper() if "symbol" in self._at else self._symbol
+        if not symbol:
+            raise ValueError("no symbol")
+        return symbol, milliseconds(fields[self._at["ts"]])
+
+    def _openings(self, lines: Iterable[bytes]) -> Iterator[tuple[str, int]]:
+        for line in lines:
+            try:
+                yield self._key(_split(line))
+            except BAD_LINE:
+                continue
+
+
+def _symbol(path: str) -> str:
+    name = Path(path)
+    while name.suffix.lower() in (".csv", ".gz", ".zip"):
+        name = name.with_suffix("")
+    return name.name.upper()
+
+
+def _timeframe(path: str, openings: Sequence[tuple[str, int]]) -> quantd.Timeframe:
+    """The one whose buckets open at all these times, and whose whole or shortest bucket is their smallest difference."""
+    step = _smallest_step(openings)
+    for frame in TIMEFRAMES:
+        if step in (frame.step, frame.field % frame.step or frame.step) and all(frame.floor(ts) == ts for _, ts in openings):
+            return frame
+    seen = f"the smallest step of `ts` in it is {step} ms" if step else "no row comes after an earlier one of its symbol"
+    raise quantd.QuantdError(f"replay: {path} is of no known timeframe: {seen}; give `ts` as the bars' opening times in ms, ascending")
+
+
+def _smallest_step(openings: Iterable[tuple[str, int]]) -> int:
+    """Between consecutive rows of a symbol, in ms; 0 if there is none."""
+    before: dict[str, int] = {}
+    steps = []
+    for symbol, ts in openings:
+        if ts > before.get(symbol, ts):
+            steps.append(ts - before[symbol])
+        before[symbol] = ts
+    return min(steps, default=0)

@@ -1,0 +1,17 @@
+"""Forgetting what is too old."""
+
+from collections.abc import Mapping
+
+import quantd
+
+
+class Retention(quantd.DaemonJob):
+    """Has the store drop what is older than its `keep` allows; counts the rows dropped of each kind."""
+
+    def run(self, view: quantd.DaemonView) -> Mapping[str, float | None]:
+        return view.store.prune(view.now) if view.store else {}
+
+
+@quantd.hookimpl
+def register_jobs(register: quantd.Register[quantd.DaemonJob]) -> None:
+    register("retention", Retention)

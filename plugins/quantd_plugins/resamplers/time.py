@@ -1,0 +1,197 @@
+"""Event-time bars of one second."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import quantd
+
+SECOND = 1_000
+Span = tuple[int, int]
+
+
+class Bucket:
+    """One second of trades, open to further ones. Open and close go by trade id, whatever the order of receipt."""
+
+    __slots__ = (
+        "close", "close_id", "high", "low", "notional", "open", "open_id", "revision", "taker_buy", "trades", "ts", "volume",
+    )  # fmt: skip
+
+    def __init__(self, ts: int, price: float) -> None:
+        self.ts = ts
+        self.revision = -1
+        self.trades = 0
+        self.volume = self.notional = self.taker_buy = 0.0
+        self.open_id = self.close_id = 0
+        self.rest_at(price)
+
+    def rest_at(self, price: float) -> None:
+        """Be flat at a price: what a quiet second looks like."""
+        self.open = self.high = self.low = self.close = price
+
+    def add(self, tick: quantd.Tick) -> None:
+        price, identity = tick.price, tick.id
+        if not self.trades:
+            self.rest_at(price)
+            self.open_id = self.close_id = identity
+        elif price > self.high:
+            self.high = price
+        elif price < self.low:
+            self.low = price
+        if identity >= self.close_id:
+            self.close_id, self.close = identity, price
+        elif identity < self.open_id:
+            self.open_id, self.open = identity, price
+        self.trades += 1
+        self.volume += tick.qty
+        self.notional += price * tick.qty
+        if not tick.buyer_maker:
+            self.taker_buy += tick.qty
+
+    def bar(self, symbol: str, quality: quantd.Quality) -> quantd.Bar:
+        return quantd.Bar(
+            symbol=symbol,
+            every="1s",
+            ts=self.ts,
+            open=self.open,
+            high=self.high,
+            low=self.low,
+            close=self.close,
+            volume=self.volume,
+            trades=self.trades,
+            vwap=self.notional / self.volume if self.volume else None,
+            taker_buy_volume=self.taker_buy,
+            quality=quality,
+            revision=max(self.revision, 0),
+        )
+
+
+class TimeBars(quantd.Resampler):
+    """Cuts time into bars: one-second bars from ticks, longer timeframes merged from those.
+
+    A second without a trade is a flat bar at the last close. A bar closes when the feed's watermark passes its end; a trade that comes
+    later, but by no more than `reopen`, mends the closed bar and re-issues it with `revision` + 1.
+    """
+
+    def __post_init__(self) -> None:
+        self._reopen = quantd.duration(self.reopen)
+        self._symbol = ""
+        self._buckets: dict[int, Bucket] = {}
+        self._first: int | None = None
+        self._next: int | None = None
+        self._cut: int | None = None
+        self._mended: set[int] = set()
+        self._holes: tuple[Span, ...] = ()
+        self._lost = 0
+
+    @property
+    def base(self) -> str:
+        return "1s"
+
+    @property
+    def lost(self) -> int:
+        return self._lost
+
+    def update(self, ticks: Sequence[quantd.Tick]) -> None:
+        bucket = None
+        for tick in ticks:
+            start = tick.ts - tick.ts % SECOND
+            if bucket is None or bucket.ts != start:
+                bucket = self._bucket(start, tick)
+            if bucket is None:
+                self._lost += 1
+            else:
+                bucket.add(tick)
+
+    def _bucket(self, start: int, tick: quantd.Tick) -> Bucket | None:
+        """The bucket that a tick falls in, opened or re-opened for it; None if it is too old to mend."""
+        if self._next is not None and start < self._next:
+            if start < self._next - self._reopen:
+                return None
+            self._mended.add(start)
+        if self._first is None or start < self._first:
+            self._begin(start)
+        bucket = self._buckets.get(start)
+        if bucket is None:
+            bucket = self._buckets[start] = Bucket(start, tick.price)
+        self._symbol = tick.symbol
+        return bucket
+
+    def _begin(self, start: int) -> None:
+        """The watch began in this bucket; one that was taken for the first is whole after all."""
+        if self._next is not None and self._first in self._buckets:
+            self._mended.add(self._first)
+        self._first = start
+
+    def advance(self, watermark: int) -> list[quantd.Bar]:
+        if self._first is None:
+            return []
+        if self._next is None:
+            self._next = self._first
+        bars = [self._bar(bucket) for bucket in self._mend(self._next)] if self._mended else []
+        while self._next + SECOND <= watermark:
+            bars.append(self._bar(self._close(self._next)))
+        self._forget(self._next - self._reopen - SECOND)
+        return bars
+
+    def flush(self, until: int) -> list[quantd.Bar]:
+        bars = self.advance(until)
+        if self._next is not None and self._next <= until:
+            self._cut = self._next
+            bars.append(self._bar(self._close(self._next)))
+        return bars
+
+    def forming(self) -> quantd.Bar | None:
+        newest = max(self._buckets, default=None)
+        if newest is None or (self._next is not None and newest < self._next):
+            return None
+        return self._buckets[newest].bar(self._symbol, "forming")
+
+    def mark_holes(self, spans: Sequence[Span]) -> None:
+        changed = set(self._holes) ^ set(spans)
+        self._holes = tuple(spans)
+        if changed and self._next is not None:
+            self._mended.update(ts for ts in self._buckets if ts < self._next and _touches(ts, changed))
+
+    def _close(self, start: int) -> Bucket:
+        """Close the next bucket, flat if nothing traded in it."""
+        self._next = start + SECOND
+        bucket = self._buckets.get(start)
+        if bucket is None:
+            bucket = self._buckets[start] = Bucket(start, self._buckets[start - SECOND].close)
+        return bucket
+
+    def _mend(self, end: int) -> Iterator[Bucket]:
+        """Closed buckets that changed, oldest first, with the flat ones that follow a changed close."""
+        mended, self._mended = self._mended, set()
+        last = self._buckets.get(min(mended) - SECOND)
+        for start in range(min(mended), end, SECOND):
+            bucket = self._buckets.get(start)
+            if bucket is None and last is not None:
+                bucket = self._buckets[start] = Bucket(start, last.close)
+            elif bucket is not None and last is not None and not bucket.trades and bucket.close != last.close:
+                bucket.rest_at(last.close)
+            elif start not in mended:
+                last = bucket
+                continue
+            last = bucket
+            if bucket is not None:
+                yield bucket
+        self._buckets = dict(sorted(self._buckets.items()))
+
+    def _forget(self, limit: int) -> None:
+        while (oldest := next(iter(self._buckets))) < limit:
+            del self._buckets[oldest]
+
+    def _bar(self, bucket: Bucket) -> quantd.Bar:
+        bucket.revision += 1
+        if _touches(bucket.ts, self._holes):
+            return bucket.bar(self._symbol, "gap")
+        return bucket.bar(self._symbol, "partial" if bucket.ts in (self._first, self._cut) else "complete")
+
+
+def _touches(start: int, spans: Iterable[Span]) -> bool:
+    return any(first < start + SECOND and last >= start for first, last in spans)
+
+
+@quantd.hookimpl
+def register_resamplers(register: quantd.Register[quantd.Resampler]) -> None:
+    register("time", TimeBars)

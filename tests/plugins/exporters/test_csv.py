@@ -1,0 +1,90 @@
+"""CSV files: columns, empty cells, last revisions, days."""
+
+import csv
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import quantd
+from quantd_plugins.exporters.csv import CsvExporter
+
+DAY = 86_400_000
+
+
+def bar(ts: int, close: float = 1.5, revision: int = 0) -> quantd.Bar:
+    return quantd.Bar("S", "1s", ts, 1.0, 2.0, 0.5, close, 0.1, 3, None, 0.1, "complete", revision)
+
+
+def point(ts: int, revision: int = 0, **changes: object) -> quantd.PairPoint:
+    made = quantd.PairPoint("Y-X", "1s", ts, 9.0, 4.0, quantd.Hedge(1.0, 2.0, 60, 0.25, None), 1.0, None, 0.5, 1.0, "complete", revision)
+    return msgspec.structs.replace(made, **changes)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_cell_is_empty_where_there_is_no_value(tmp_path: Path) -> None:
+    exporter = CsvExporter(dir=str(tmp_path / "out"))
+    exporter.open(["adf_stat"])
+    exporter.write("bars", [bar(1_000)])
+    exporter.write("points", [point(1_000, metrics={"adf_stat": -3.5}), point(2_000, reason="warming")])
+    exporter.close()
+    (row,) = read(tmp_path / "out" / "bars.csv")
+    assert (row["symbol"], row["every"], row["ts"], row["close"], row["vwap"], row["trades"]) == ("S", "1s", "1000", "1.5", "", "3")
+    first, second = read(tmp_path / "out" / "points.csv")
+    assert list(first)[:7] == ["pair", "every", "ts", "beta", "spread", "zscore", "corr"]
+    assert (first["beta"], first["zscore"], first["r2"], first["stderr"], first["adf_stat"]) == ("2.0", "", "", "0.25", "-3.5")
+    assert (second["adf_stat"], second["reason"]) == ("", "warming")
+
+
+def test_a_re_issued_row_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    exporter = CsvExporter(dir=str(tmp_path))
+    exporter.open([])
+    exporter.write("bars", [bar(1_000), bar(2_000), bar(3_000)])
+    exporter.write("bars", [bar(2_000, 7.0, 1), bar(2_000, 8.0, 2)])
+    exporter.close()
+    assert [(row["ts"], row["close"], row["revision"]) for row in read(tmp_path / "bars.csv")] == [
+        ("1000", "1.5", "0"),
+        ("2000", "8.0", "2"),
+        ("3000", "1.5", "0"),
+    ]
+
+
+def test_a_day_has_its_file_and_a_restart_goes_on_with_it(tmp_path: Path) -> None:
+    for rows in ([bar(0), bar(DAY - 1_000)], [bar(DAY), bar(DAY - 1_000, 9.0, 1)]):
+        exporter = CsvExporter(dir=str(tmp_path), roll="1d", kinds=("bars",))
+        exporter.open([])
+        exporter.write("bars", rows)
+        exporter.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bars-1970-01-01.csv", "bars-1970-01-02.csv"]
+    assert [(row["ts"], row["close"]) for row in read(tmp_path / "bars-1970-01-01.csv")] == [("0", "1.5"), (str(DAY - 1_000), "9.0")]
+
+
+def test_an_unrolled_file_is_written_anew_and_exists_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text("old")
+    exporter = CsvExporter(dir=str(tmp_path))
+    exporter.open([])
+    exporter.close()
+    assert (tmp_path / "bars.csv").read_text().startswith("symbol,every,ts,open,high,low,close,volume,trades,")
+    assert read(tmp_path / "points.csv") == []
+
+
+def test_old_days_are_closed(tmp_path: Path) -> None:
+    exporter = CsvExporter(dir=str(tmp_path), roll="1d", kinds=("bars",))
+    exporter.open([])
+    exporter.write("bars", [bar(n * DAY) for n in range(30)])
+    assert len(exporter._sheets) == 2
+    exporter.close()
+    assert len(list(tmp_path.iterdir())) == 30
+
+
+@pytest.mark.parametrize("kind", ["ticks"])
+def test_ticks(tmp_path: Path, kind: quantd.Kind) -> None:
+    exporter = CsvExporter(dir=str(tmp_path), kinds=(kind,))
+    exporter.open([])
+    exporter.write(kind, [quantd.Tick("S", 7, 1, 2, 0.1, 3.0, True)])
+    exporter.close()
+    assert (tmp_path / "ticks.csv").read_text() == "symbol,id,ts,recv,price,qty,buyer_maker\nS,7,1,2,0.1,3.0,true\n"

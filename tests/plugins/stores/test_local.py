@@ -1,0 +1,224 @@
+"""The local store: what was acknowledged is there, each tick once, each bar and point at its last revision."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import quantd
+from quantd_plugins.stores.local import Local
+
+DAY = 86_400_000
+NOW = 20_000 * DAY
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Local]:
+    opened = Local()
+    opened.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+def tick(number: int, ts: int, *, symbol: str = "X", price: float = 100.0) -> quantd.Tick:
+    return quantd.Tick(symbol, number, ts, ts + 3, price, 0.5, number % 2 == 0)
+
+
+def bar(ts: int, *, revision: int = 0, close: float = 1.0, every: str = "1s", symbol: str = "X") -> quantd.Bar:
+    return quantd.Bar(symbol, every, ts, 1.0, 2.0, 0.5, close, 3.0, 4, None, 1.5, "complete", revision)
+
+
+def point(ts: int, *, revision: int = 0, spread: float = 1.0) -> quantd.PairPoint:
+    hedge = quantd.Hedge(0.1, 1.2, 60, stderr=0.01)
+    return quantd.PairPoint(
+        "X-Y", "1m", ts, 2.0, 1.0, hedge, spread, None, 0.5, 1.0, "gap", revision, reason="warming", metrics={"adf": None}
+    )
+
+
+def rows(columns: quantd.Columns, symbol: str = "X") -> list[quantd.Tick]:
+    names = ("id", "ts", "recv", "price", "qty", "buyer_maker")
+    return [quantd.Tick(symbol, *values) for values in zip(*(columns[name].tolist() for name in names), strict=True)]
+
+
+def test_ticks_come_back_as_columns(store: Local) -> None:
+    ticks = [tick(n, 1000 + 400 * n, price=100 + n / 3) for n in range(1, 9)]
+    store.append(ticks, [], [])
+    columns = store.ticks("X", 0, 10**15)
+    assert {name: column.dtype for name, column in columns.items()} == {
+        "id": np.int64, "ts": np.int64, "recv": np.int64, "price": np.float64, "qty": np.float64, "buyer_maker": np.bool_,
+    }  # fmt: skip
+    assert rows(columns) == ticks
+    assert rows(store.ticks("Y", 0, 10**15)) == []
+
+
+def test_range_is_half_open(store: Local) -> None:
+    store.append([tick(n, 990 + n) for n in range(30)], [], [])
+    assert [t.ts for t in rows(store.ticks("X", 995, 1005))] == list(range(995, 1005))
+    assert rows(store.ticks("X", 1005, 1005)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    batches=st.lists(st.lists(st.tuples(st.sampled_from("XY"), st.integers(1, 40)), max_size=30), max_size=6),
+    start=st.integers(0, 12_000),
+    length=st.integers(0, 12_000),
+)
+def test_each_id_once_as_it_came_first(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[str, int]]], start: int, length: int
+) -> None:
+    store, expected = Local(), {}
+    store.open(tmp_path_factory.mktemp("store"))
+    for price, batch in enumerate(batches, 1):
+        ticks = [tick(number, number * 300 - 40 * (number % 9), symbol=symbol, price=price) for symbol, number in batch]
+        store.append(ticks, [], [])
+        for one in ticks:
+            expected.setdefault((one.symbol, one.id), one)
+    for symbol in "XY":
+        inside = [one for (of, _), one in sorted(expected.items()) if of == symbol and start <= one.ts < start + length]
+        assert rows(store.ticks(symbol, start, start + length), symbol) == inside
+    store.close()
+
+
+def test_bars_and_points_come_back_whole(store: Local) -> None:
+    store.append([], [bar(2000), bar(1000), bar(1000, every="1m"), bar(1000, symbol="Y")], [point(60_000), point(0)])
+    assert store.bars("X", "1s", 0, 10_000) == [bar(1000), bar(2000)]
+    assert store.bars("X", "1s", 1000, 2000) == [bar(1000)]
+    assert store.points("X-Y", "1m", 0, 60_001) == [point(0), point(60_000)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(revisions=st.lists(st.integers(0, 3), min_size=1, max_size=8), split=st.integers(0, 8))
+def test_last_of_the_highest_revisions_stays(tmp_path_factory: pytest.TempPathFactory, revisions: list[int], split: int) -> None:
+    store = Local()
+    store.open(tmp_path_factory.mktemp("store"))
+    bars = [bar(0, revision=revision, close=number) for number, revision in enumerate(revisions)]
+    points = [point(0, revision=revision, spread=number) for number, revision in enumerate(revisions)]
+    store.append([], bars[:split], points[:split])
+    store.append([], bars[split:], points[split:])
+    winner = max(range(len(revisions)), key=lambda number: (revisions[number], number))
+    assert store.bars("X", "1s", 0, 1) == [bars[winner]]
+    assert store.points("X-Y", "1m", 0, 1) == [points[winner]]
+    store.close()
+
+
+def test_history_outlives_the_store(tmp_path: Path) -> None:
+    for number in (1, 2):
+        store = Local(dir="here")
+        store.open(tmp_path)
+        store.append([tick(number, number)], [], [])
+        store.close()
+    assert (tmp_path / "here" / "hot.db").exists()
+    assert len(rows(store.ticks("X", 0, 10))) == 2
+
+
+def test_append_is_all_or_nothing(store: Local) -> None:
+    unfit = msgspec.structs.replace(tick(3, 1), qty="much")
+    with pytest.raises(Exception, match="required argument is not a float"):
+        store.append([tick(1, 1), unfit], [bar(0)], [])
+    with pytest.raises(AttributeError):
+        store.append([tick(1, 1)], [bar(0), None], [])
+    assert rows(store.ticks("X", 0, 10)) == []
+    store.append([tick(2, 1)], [], [])
+    assert [t.id for t in rows(store.ticks("X", 0, 10))] == [2]
+
+
+def test_prune_keeps_what_it_is_told(tmp_path: Path) -> None:
+    store = Local(keep={"ticks": "1d"})
+    store.open(tmp_path)
+    old, new = NOW - DAY - 1000, NOW - DAY
+    store.append([tick(1, old), tick(2, old + 1), tick(3, new)], [bar(NOW - 365 * DAY), bar(NOW - 365 * DAY - 1)], [point(0), point(NOW)])
+    assert store.prune(NOW) == {"ticks": 2, "bars": 1, "points": 1}
+    assert [t.id for t in rows(store.ticks("X", 0, NOW))] == [3]
+    assert len(store.bars("X", "1s", 0, NOW)) == len(store.points("X-Y", "1m", 0, NOW + 1)) == 1
+    store.close()
+
+
+def test_prune_of_many_rows(store: Local) -> None:
+    store.append([], [bar(ts) for ts in range(2500)], [])
+    assert store.prune(366 * DAY) == {"ticks": 0, "bars": 2500, "points": 0}
+    assert store.prune(366 * DAY) == {"ticks": 0, "bars": 0, "points": 0}
+
+
+@pytest.mark.parametrize("keep", [{"ticks": "7 days"}, {"tocks": "7d"}])
+def test_bad_keep_is_refused(keep: dict[str, str]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"keep": keep}, Local)
+
+
+def test_unusable_directory(tmp_path: Path) -> None:
+    (tmp_path / "history").mkdir()
+    (tmp_path / "history" / "hot.db").write_text("no database, but long enough to be looked at as if it were one" * 20)
+    with pytest.raises(quantd.QuantdError, match=r"hot\.db: file is not a database; check `dir`"):
+        Local().open(tmp_path)
+    with pytest.raises(quantd.QuantdError, match="cannot open"):
+        Local(dir="history/hot.db").open(tmp_path)
+
+
+def test_reading_beside_the_writer(store: Local) -> None:
+    def write() -> None:
+        for number in range(1, 400):
+            store.append([tick(number, number * 100)], [bar(number * 1000)], [])
+
+    def counts() -> Iterator[tuple[int, int]]:
+        while not writing.done():
+            ids = store.ticks("X", 0, 10**12)["id"]
+            assert ids.tolist() == list(range(1, len(ids) + 1))
+            yield len(ids), len(store.bars("X", "1s", 0, 10**12))
+
+    with ThreadPoolExecutor() as threads:
+        writing = threads.submit(write)
+        seen = list(counts())
+        writing.result()
+    assert seen == sorted(seen)
+    assert all(bars >= ticks for ticks, bars in seen), "a tick and its bar appear together"
+    assert len(store.ticks("X", 0, 10**12)["id"]) == 399
+
+
+def test_prune_beside_the_writer(store: Local) -> None:
+    store.append([], [bar(ts) for ts in range(3000)], [])
+    with ThreadPoolExecutor() as threads:
+        pruned = [threads.submit(store.prune, 366 * DAY) for _ in range(3)]
+        for number in range(1, 100):
+            store.append([tick(number, 366 * DAY)], [], [])
+    assert sum(one.result()["bars"] for one in pruned) == 3000
+    assert len(store.ticks("X", 0, 10**12)["id"]) == 99
+
+
+WRITER = """
+import sys
+sys.path[:0] = {path!r}
+from pathlib import Path
+import quantd
+from quantd_plugins.stores.local import Local
+store = Local()
+store.open(Path(sys.argv[1]))
+number = 0
+while True:
+    store.append([quantd.Tick("X", number + n, (number + n) * 10, 1, 1.0, 1.0, True) for n in range(1, 101)], [], [])
+    number += 100
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("acknowledged", [1, 20, 60])
+def test_kill_loses_nothing_that_was_acknowledged(tmp_path: Path, acknowledged: int) -> None:
+    script = WRITER.format(path=sys.path)
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True) as child:
+        for _ in range(acknowledged):
+            child.stdout.readline()
+        child.kill()
+        promised = acknowledged * 100 + 100 * child.stdout.read().count("\n")
+    store = Local()
+    store.open(tmp_path)
+    ids = store.ticks("X", 0, 10**12)["id"]
+    store.close()
+    assert len(ids) >= promised
+    assert len(ids) % 100 == 0
+    assert ids.tolist() == list(range(1, len(ids) + 1))
