@@ -1,0 +1,99 @@
+"""Runs a config whose feeds come to an end, with a progress bar on stderr, and prints on stdout what it made."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from quantd.clock import EventClock
+from quantd.compose import Runtime
+from quantd.compose import build as compose
+from quantd.config.load import Loaded
+from quantd.log import setup
+from quantd.model import PairPoint
+
+_REFRESH_S = 0.1
+
+
+def play(loaded: Loaded) -> None:
+    """Run to the end of every feed and print the summary. Exits with 1 if a plugin failed on the way."""
+    setup(loaded.config.log)
+    clock = EventClock()
+    with tempfile.TemporaryDirectory(prefix="quantd-") as directory:
+        runtime = compose(loaded.config, loaded.registry, clock, Path(directory))
+        asyncio.run(_run(runtime))
+    _print_summary(runtime)
+    failed = [health for health in runtime.guards.health() if health.faults]
+    for health in failed:
+        typer.echo(f"{health.kind} {health.name} failed {health.faults} times, last: {health.last_error}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+async def _run(runtime: Runtime) -> None:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        watcher = asyncio.create_task(_watch(runtime, bar))
+        try:
+            await runtime.run()
+        finally:
+            watcher.cancel()
+
+
+async def _watch(runtime: Runtime, bar: Progress) -> None:
+    tasks = {flow.name: bar.add_task(flow.name, total=None) for flow in runtime.flows}
+    while True:
+        for flow in runtime.flows:
+            if progress := flow.feed.progress():
+                bar.update(tasks[flow.name], completed=progress.done, total=progress.total)
+        await asyncio.sleep(_REFRESH_S)
+
+
+def _print_summary(runtime: Runtime) -> None:
+    console = Console()
+    console.print(_symbols(runtime))
+    console.print(_pairs(runtime))
+    refused = sum(flow.refused for flow in runtime.flows)
+    if refused:
+        console.print(f"{refused} trades refused: their time is a day or more from when they were received")
+
+
+def _symbols(runtime: Runtime) -> Table:
+    table = _table("symbol", "trades", "bars", "duplicates", "refused", "ids missing", "too late")
+    for flow in runtime.flows:
+        for stage in flow.stages:
+            intake = stage.intake
+            counts = (intake.accepted, stage.bars_made, intake.ledger.duplicates, intake.refused, intake.ledger.missing, stage.lost)
+            table.add_row(stage.symbol, *(f"{count:,}" for count in counts))
+    return table
+
+
+def _pairs(runtime: Runtime) -> Table:
+    table = _table("pair", "every", "points", "beta", "± error", "spread", "zscore", "corr", "coverage", "metrics")
+    for flow in runtime.flows:
+        for series in (series for pair in flow.pairs for series in pair.series):
+            table.add_row(series.spec.pair, series.spec.every, f"{series.points_made:,}", *_cells(series.last))
+    return table
+
+
+def _cells(point: PairPoint | None) -> Iterable[str]:
+    if point is None:
+        return ["not enough bars"]
+    metrics = " ".join(f"{name} {_number(value)}" for name, value in point.metrics.items())
+    numbers = (point.hedge.beta, point.hedge.stderr, point.spread, point.zscore, point.corr, point.coverage)
+    return [*(_number(number) for number in numbers), metrics]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 or column in ("every", "metrics") else "right", no_wrap=True)
+    return table

@@ -1,0 +1,229 @@
+"""The state directory: who may open it, what it keeps, and what it refuses to read."""
+
+import pickle
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from quantd.errors import QuantdError
+from quantd.model import Alert, Gap
+from quantd.state import SCHEMA_VERSION, AlertRecord, State, StateLocked
+
+GAP = Gap("BTCUSDT", 10, 19, opened=1_000, closed=None, cause="disconnected")
+ALERT = Alert("BTCUSDT-ETHUSDT/wide@5", "BTCUSDT-ETHUSDT/wide", "wide", "BTCUSDT-ETHUSDT", "firing", 2.5, 2.0, 5, 5, "text")
+HOLD = """
+import sys; from pathlib import Path; from quantd.state import State
+state = State.open(Path(sys.argv[1])); print("open", flush=True); input()
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "a" / "state"
+
+
+@pytest.fixture
+def state(directory: Path) -> Iterator[State]:
+    with State.open(directory) as opened:
+        yield opened
+
+
+def plant(state: State, **columns: object) -> None:
+    """Write a row into `kept` as an intruder would: past diskcache."""
+    row = {"key": "planted", "raw": 1, "store_time": 0.0, "access_time": 0.0, "mode": 1, "value": b"x"} | columns
+    with sqlite3.connect(Path(state.kept.directory, "cache.db")) as db:
+        db.execute(f"insert into Cache ({', '.join(row)}) values ({', '.join('?' * len(row))})", tuple(row.values()))
+    db.close()
+
+
+class Bomb:
+    """Its pickle makes a file when it is read."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.mark,))
+
+
+def test_only_the_owner_can_look_inside(directory: Path) -> None:
+    directory.mkdir(parents=True, mode=0o755)
+    with State.open(directory):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_a_place_that_cannot_be_a_directory_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(QuantdError, match=r"state directory .*file.*name another state\.dir"):
+        State.open(tmp_path / "file" / "state")
+
+
+def test_a_second_opener_is_told_who_holds_the_lock(directory: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(StateLocked, match=rf"{directory}/lock is held by process {holder.pid}:"):
+            State.open(directory)
+        holder.communicate("\n")
+    State.open(directory).close()
+
+
+def test_the_lock_of_a_killed_process_is_free(directory: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.kill()
+    State.open(directory).close()
+
+
+def test_a_failed_opening_gives_the_lock_back(directory: Path) -> None:
+    State.open(directory).close()
+    database = directory / "quantd.db"
+    good = database.read_bytes()
+    database.write_bytes(b"not a database" * 100)
+    for _ in range(2):
+        with pytest.raises(QuantdError, match="file is not a database") as caught:
+            State.open(directory)
+        assert not isinstance(caught.value, StateLocked)
+    database.write_bytes(good)
+    State.open(directory).close()
+
+
+def test_closing_twice_is_fine(directory: Path) -> None:
+    state = State.open(directory)
+    state.close()
+    state.close()
+
+
+def test_a_later_schema_is_refused(directory: Path) -> None:
+    State.open(directory).close()
+    with sqlite3.connect(directory / "quantd.db") as db:
+        db.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
+    db.close()
+    with pytest.raises(QuantdError, match=rf"quantd\.db was written by a later quantd \(schema {SCHEMA_VERSION + 1}"):
+        State.open(directory)
+
+
+def test_everything_is_there_after_reopening(directory: Path) -> None:
+    with State.open(directory) as state:
+        state.records.save_gap(GAP)
+        state.records.save_alert(ALERT)
+        state.kept.set("k", b"\x00kept")
+        state.cache.set("c", b"cached" * 100_000)
+    with State.open(directory) as state:
+        assert state.records.open_gaps() == [GAP]
+        assert [record.id for record in state.records.firing()] == [ALERT.id]
+        assert state.kept.get("k") == b"\x00kept"
+        assert state.cache.get("c") == b"cached" * 100_000
+
+
+def test_gaps_close(state: State) -> None:
+    later = replace(GAP, first_id=30, last_id=31)
+    for gap in (later, GAP, replace(GAP, symbol="ETHUSDT")):
+        state.records.save_gap(gap)
+    state.records.save_gap(replace(GAP, symbol="ETHUSDT", closed=2_000))
+    assert state.records.open_gaps() == [GAP, later]
+    state.records.save_gap(replace(GAP, closed=2_000))
+    assert state.records.open_gaps() == [later]
+
+
+def test_an_alert_rule_has_one_state(state: State) -> None:
+    state.records.save_alert(ALERT)
+    again = replace(ALERT, id="BTCUSDT-ETHUSDT/wide@9", since=9)
+    state.records.save_alert(again)
+    assert state.records.firing() == [AlertRecord(ALERT.alert_id, ALERT.pair, "firing", 9, again.id)]
+    state.records.save_alert(replace(again, state="resolved"))
+    assert state.records.firing() == []
+
+
+def test_records_take_turns_between_threads(state: State) -> None:
+    def write(symbol: str) -> None:
+        for number in range(20):
+            state.records.save_gap(replace(GAP, symbol=symbol, first_id=number, last_id=number))
+
+    threads = [threading.Thread(target=write, args=(symbol,)) for symbol in ("A", "B", "C")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(state.records.open_gaps()) == 60
+
+
+@pytest.mark.parametrize("value", [True, None, 1, 1.5, "text", (1,), {}, bytearray(b"x"), memoryview(b"x")], ids=repr)
+def test_values_are_bytes(state: State, value: object) -> None:
+    with pytest.raises(TypeError, match="must be bytes"):
+        state.kept.set("k", value)
+    assert "k" not in state.kept
+
+
+@pytest.mark.parametrize("key", [b"k", 1, 1.5, None, ("k",)], ids=repr)
+def test_keys_are_text(state: State, key: object) -> None:
+    with pytest.raises(TypeError, match="must be a str"):
+        state.kept.set(key, b"x")
+
+
+def test_a_planted_pickle_is_refused_unread(state: State, tmp_path: Path) -> None:
+    mark = tmp_path / "bomb-went-off"
+    bomb = pickle.dumps(Bomb(mark))
+    plant(state, mode=4, value=bomb)
+    plant(state, key=bomb, raw=0)
+    with pytest.raises(QuantdError, match="kept holds what quantd did not write"):
+        state.kept.get("planted")
+    with pytest.raises(QuantdError, match="did not write"):
+        list(state.kept)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("mode", [1, 2, 3])
+def test_a_planted_file_name_is_neither_read_nor_deleted(state: State, tmp_path: Path, mode: int) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    plant(state, mode=mode, value=None, filename=f"../../../{secret.name}")
+    assert Path(state.kept.directory, "../../../secret").read_text() == "secret"
+    with pytest.raises(QuantdError, match="did not write"):
+        state.kept.get("planted")
+    with pytest.raises(QuantdError, match="did not write"):
+        state.kept.pop("planted")
+    state.kept.set("planted", b"mine")
+    assert secret.exists()
+    assert state.kept.get("planted") == b"mine"
+
+
+@pytest.mark.parametrize("row", [{"value": "text"}, {"value": 1}, {"value": None}, {"filename": "x"}], ids=str)
+def test_planted_values_are_refused(state: State, row: dict[str, object]) -> None:
+    plant(state, **row)
+    with pytest.raises(QuantdError, match="did not write"):
+        state.kept.get("planted")
+
+
+@pytest.mark.parametrize("row", [{"key": b"bytes"}, {"key": 1}, {"raw": 0}], ids=str)
+def test_planted_keys_are_refused(state: State, row: dict[str, object]) -> None:
+    plant(state, **row)
+    with pytest.raises(QuantdError, match="did not write"):
+        list(state.kept)
+
+
+def test_the_cache_forgets_what_was_used_least_recently(state: State) -> None:
+    state.cache.reset("size_limit", 2_000_000)
+    for number in range(40):
+        state.cache.set(f"{number}", bytes(100_000))
+        state.cache.get("0")
+    assert "0" in state.cache
+    assert "1" not in state.cache
+    assert state.cache.volume() < 2_500_000
+
+
+def test_what_is_kept_is_never_evicted(state: State) -> None:
+    assert state.kept.eviction_policy == "none"
+    assert state.kept.size_limit > 2**60
+    for number in range(40):
+        state.kept.set(f"{number}", bytes(100_000))
+    state.kept.cull()
+    assert len(state.kept) == 40
