@@ -1,0 +1,94 @@
+"""One client's WebSocket as the exchange sees it: what it receives, how much may wait for it, and how it ends."""
+
+import asyncio
+import socket
+import struct
+from collections import deque
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from quantd.simulator import streams
+from quantd.simulator.clock import Clock
+from quantd.simulator.frames import PING, PONG, TEXT, frame
+from quantd.simulator.protocol import Session
+from quantd.simulator.scenario import Limits
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST
+
+
+class Connection:
+    """`route` is the category in the path, None on the legacy paths."""
+
+    def __init__(
+        self,
+        ws: web.WebSocketResponse,
+        transport: asyncio.Transport,
+        session: Session,
+        *,
+        route: str | None,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self.route = route
+        self.session = session
+        self._ws = ws
+        self._transport = transport
+        self._limits = limits
+        self._clock = clock
+        self._last_pong = clock.now_ms()
+        self._message_times: deque[int] = deque(maxlen=limits.messages_per_s + 1)
+
+    async def serve(self) -> None:
+        """Answers the client until one side leaves."""
+        keep_alive = asyncio.create_task(self._keep_alive())
+        try:
+            async for message in self._ws:
+                if self._talks_too_much():
+                    await self.close(WSCloseCode.POLICY_VIOLATION, "too many requests")
+                elif message.type is WSMsgType.PING:
+                    self.send(frame(PONG, message.data))
+                elif message.type is WSMsgType.PONG:
+                    self._last_pong = self._clock.now_ms()
+                elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    self.send(frame(TEXT, self.session.answer(message.data).encode()))
+        finally:
+            keep_alive.cancel()
+
+    def gets(self, stream: str) -> bool:
+        """Whether data of this stream flow here."""
+        return stream in self.session.streams and streams.carries(self.route, stream)
+
+    def send(self, frames: bytes) -> None:
+        """Queues whole frames; who leaves too much of them unread is cut off, so that nobody else waits."""
+        if self._ws.closed or self._transport.is_closing():
+            return
+        self._transport.write(frames)
+        if self._transport.get_write_buffer_size() > self._limits.send_queue_bytes:
+            self.reset()
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Ends with a close frame."""
+        await self._ws.close(code=code, message=reason.encode())
+
+    def finish(self) -> None:
+        """Ends with a bare FIN, as a proxy does."""
+        self._transport.close()
+
+    def reset(self) -> None:
+        """Ends with RST; what is queued is lost."""
+        connected = self._transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self._transport.abort()
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.ping_s)
+            now = self._clock.now_ms()
+            if now - self._last_pong > self._limits.pong_s * 1000:
+                return self.finish()
+            self.send(frame(PING, str(now).encode()))
+
+    def _talks_too_much(self) -> bool:
+        times = self._message_times
+        times.append(self._clock.now_ms())
+        return len(times) == times.maxlen and times[-1] - times[0] < 1000

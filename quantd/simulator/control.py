@@ -1,0 +1,60 @@
+"""The control port of tests: cut connections, and tell the truth behind the market. Never part of the exchange's own ports."""
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from quantd.simulator.connection import Connection
+from quantd.simulator.exchange import Exchange
+from quantd.simulator.ws import Gateway
+
+
+class Disconnect(Struct, forbid_unknown_fields=True):
+    """Cuts every connection that receives `stream`, or all. `close:CODE` takes the codes that RFC 6455 lets a server send."""
+
+    mode: Annotated[str, Meta(pattern=r"^(fin|rst|close:(100[0-3]|100[7-9]|101[0-4]|[34]\d{3}))$")]
+    stream: str | None = None
+
+
+class Control:
+    """POST /disconnect, GET /connections, GET /truth."""
+
+    def __init__(self, exchange: Exchange, gateway: Gateway) -> None:
+        self._exchange = exchange
+        self._gateway = gateway
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/disconnect", self._disconnect)
+        app.router.add_get("/connections", self._connections)
+        app.router.add_get("/truth", self._truth)
+        return app
+
+    async def _disconnect(self, request: web.Request) -> web.Response:
+        try:
+            order = msgspec.json.decode(await request.read(), type=Disconnect)
+        except msgspec.DecodeError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        hit = [each for each in self._gateway.connections if order.stream is None or each.gets(order.stream)]
+        await asyncio.gather(*(_cut(connection, order.mode) for connection in hit))
+        return web.json_response({"disconnected": len(hit)})
+
+    async def _connections(self, _: web.Request) -> web.Response:
+        rows = [{"route": each.route, "streams": list(each.session.streams)} for each in self._gateway.connections]
+        return web.json_response(rows)
+
+    async def _truth(self, _: web.Request) -> web.Response:
+        exchange = self._exchange
+        return web.json_response({"seed": exchange.seed, "epoch": exchange.clock.epoch, "pairs": exchange.scenario.truth()})
+
+
+async def _cut(connection: Connection, mode: str) -> None:
+    if mode == "fin":
+        connection.finish()
+    elif mode == "rst":
+        connection.reset()
+    else:
+        await connection.close(int(mode.removeprefix("close:")))

@@ -1,0 +1,69 @@
+"""The answer of GET /fapi/v1/exchangeInfo."""
+
+import json
+from typing import Any
+
+from quantd.simulator.exchange import Exchange
+from quantd.simulator.listing import Listing
+
+NEVER = 4_133_404_800_000  # the delivery date of a perpetual
+QUOTE = "USDT"
+
+
+def exchange_info(exchange: Exchange) -> str:
+    """Rate limits and symbols, compact."""
+    return json.dumps(
+        {
+            "timezone": "UTC",
+            "serverTime": exchange.clock.now_ms(),
+            "futuresType": "U_MARGINED",
+            "rateLimits": [_weight_limit(exchange.scenario.limits.weight_per_minute)],
+            "exchangeFilters": [],
+            "assets": [{"asset": QUOTE, "marginAvailable": True, "autoAssetExchange": "-10000"}],
+            "symbols": [_symbol(listing) for listing in exchange.listings.values()],
+        },
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
+
+
+def _weight_limit(limit: int) -> dict[str, Any]:
+    return {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": limit}
+
+
+def _symbol(listing: Listing) -> dict[str, Any]:
+    price, quantity = listing.wire.price, listing.wire.quantity
+    return {
+        "symbol": listing.symbol,
+        "pair": listing.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": NEVER,
+        "onboardDate": listing.onboarded,
+        "status": "TRADING",
+        "maintMarginPercent": "2.5000",
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": listing.symbol.removesuffix(QUOTE),
+        "quoteAsset": QUOTE,
+        "marginAsset": QUOTE,
+        "pricePrecision": price.decimals,
+        "quantityPrecision": quantity.decimals,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": [],
+        "triggerProtect": "0.0500",
+        "liquidationFee": "0.012500",
+        "marketTakeBound": "0.05",
+        "filters": _filters(price.text(1), quantity.text(1)),
+        "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+    }
+
+
+def _filters(tick: str, step: str) -> list[dict[str, Any]]:
+    return [
+        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "4529764", "tickSize": tick},
+        {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "1000000000", "stepSize": step},
+        {"filterType": "MARKET_LOT_SIZE", "minQty": step, "maxQty": "1000000000", "stepSize": step},
+        {"filterType": "MIN_NOTIONAL", "notional": "5"},
+    ]

@@ -1,0 +1,50 @@
+"""The live path: what the clock makes due goes to the ledger and then to the streams."""
+
+import asyncio
+
+from quantd.simulator.exchange import Exchange
+from quantd.simulator.ledger import Ledger
+from quantd.simulator.listing import Listing
+from quantd.simulator.ws import Gateway
+
+TICKER_S = 2.0
+
+
+class Live:
+    """Drives the streams of all symbols; its coroutines end with an error only, such as a full disk under the ledger."""
+
+    def __init__(self, exchange: Exchange, ledger: Ledger, gateway: Gateway) -> None:
+        self._exchange = exchange
+        self._ledger = ledger
+        self._gateway = gateway
+
+    async def trades(self) -> None:
+        """Pushes what is due, at the cadence of the scenario."""
+        while True:
+            self.push(self._exchange.clock.now_ms())
+            await asyncio.sleep(self._exchange.scenario.push_ms / 1000)
+
+    async def tickers(self) -> None:
+        """Sends each wanted 24 h ticker every two seconds."""
+        while True:
+            for listing in self._exchange.listings.values():
+                await self._ticker(listing)
+            await asyncio.sleep(TICKER_S)
+
+    def push(self, now: int) -> None:
+        """Publishes every trade that is due at `now`."""
+        for listing in self._exchange.listings.values():
+            trades = listing.advance(now)
+            if not trades:
+                continue
+            self._ledger.append(listing.symbol, trades, now)
+            stream = f"{listing.symbol.lower()}@aggTrade"
+            if self._gateway.wanted(stream):
+                self._gateway.publish(stream, [listing.wire.agg_trade(trade, now) for trade in trades])
+
+    async def _ticker(self, listing: Listing) -> None:
+        stream = f"{listing.symbol.lower()}@ticker"
+        if not self._gateway.wanted(stream):
+            return
+        day = await listing.rolling_day()
+        self._gateway.publish(stream, [listing.wire.ticker(day, self._exchange.clock.now_ms())])

@@ -1,0 +1,52 @@
+"""The query of a REST request, and the error bodies of bad ones."""
+
+from collections.abc import Mapping
+
+DIGITS = 20
+
+
+class RestError(Exception):
+    """Becomes `{"code":code,"msg":message}` with this HTTP status."""
+
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class Query:
+    """Typed access to parameters; every failure is the exchange's own error."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def has(self, name: str) -> bool:
+        return name in self._values
+
+    def text(self, name: str) -> str:
+        value = self._values.get(name, "")
+        if not value:
+            raise RestError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+        return value
+
+    def integer(self, name: str) -> int | None:
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not (value.isascii() and value.isdigit() and len(value) <= DIGITS):
+            raise RestError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,{DIGITS}}}$'.")
+        return int(value)
+
+    def limit(self, default: int, most: int) -> int:
+        value = self.integer("limit")
+        if value == 0:
+            raise RestError(-1130, "Data sent for parameter 'limit' is not valid.")
+        return default if value is None else min(value, most)
+
+    def times(self) -> tuple[int | None, int | None]:
+        """startTime and endTime."""
+        start, end = self.integer("startTime"), self.integer("endTime")
+        if start is not None and end is not None and start > end:
+            raise RestError(-1023, "Start time is greater than end time.")
+        return start, end

@@ -1,0 +1,144 @@
+"""The REST service: routes, weights, headers and errors of `/fapi/v1`."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from email.utils import formatdate
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from quantd.simulator.exchange import Exchange
+from quantd.simulator.info import exchange_info
+from quantd.simulator.klines import INTERVALS, MINUTE_MS
+from quantd.simulator.listing import HOUR_MS, Listing
+from quantd.simulator.query import Query, RestError
+from quantd.simulator.trades import Trade
+
+Endpoint = Callable[[Query], Awaitable[str]]
+AGG_TRADES_WEIGHT, AGG_TRADES_LIMIT, AGG_TRADES_MOST = 20, 500, 1000
+KLINES_LIMIT, KLINES_MOST = 500, 1500
+ONE_TICKER_WEIGHT, ALL_TICKERS_WEIGHT = 1, 40
+
+
+class Rest:
+    """The endpoints; `used` counts the weight of each client address in the current minute."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._minute = 0
+        self._used: dict[str, int] = {}
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self._dress])
+        endpoints: dict[str, tuple[Endpoint, Callable[[Query], int]]] = {
+            "ping": (self._ping, _one),
+            "time": (self._time, _one),
+            "exchangeInfo": (self._info, _one),
+            "aggTrades": (self._agg_trades, lambda _: AGG_TRADES_WEIGHT),
+            "klines": (self._klines, _klines_weight),
+            "ticker/24hr": (self._ticker, _ticker_weight),
+        }
+        for path, (endpoint, weight) in endpoints.items():
+            app.router.add_get(f"/fapi/v1/{path}", self._handler(endpoint, weight))
+        return app
+
+    def _handler(self, endpoint: Endpoint, weight: Callable[[Query], int]) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            query = Query(request.query)
+            try:
+                self._charge(request, weight(query))
+                return _json(await endpoint(query))
+            except RestError as error:
+                return _json(json.dumps({"code": error.code, "msg": error.message}, separators=(",", ":")), error.status)
+
+        return handle
+
+    def _charge(self, request: web.Request, weight: int) -> None:
+        minute = self._exchange.clock.now_ms() // MINUTE_MS
+        if minute != self._minute:
+            self._minute, self._used = minute, {}
+        client = request.remote or ""
+        self._used[client] = self._used.get(client, 0) + weight
+
+    @web.middleware
+    async def _dress(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = self._exchange.clock.now_ms()
+        response = await handler(request)
+        now = self._exchange.clock.now_ms()
+        response.headers["X-MBX-USED-WEIGHT-1M"] = str(self._used.get(request.remote or "", 0))
+        response.headers["Date"] = formatdate(now / 1000, usegmt=True)
+        response.headers["x-response-time"] = f"{now - began}ms"
+        return response
+
+    async def _ping(self, _: Query) -> str:
+        return "{}"
+
+    async def _time(self, _: Query) -> str:
+        return f'{{"serverTime":{self._exchange.clock.now_ms()}}}'
+
+    async def _info(self, _: Query) -> str:
+        return exchange_info(self._exchange)
+
+    async def _agg_trades(self, query: Query) -> str:
+        listing = self._listing(query)
+        first_id, limit = query.integer("fromId"), query.limit(AGG_TRADES_LIMIT, AGG_TRADES_MOST)
+        start, end = query.times()
+        if first_id is not None and (start is not None or end is not None):
+            await asyncio.sleep(self._exchange.scenario.limits.backend_timeout_s)
+            raise RestError(-1007, "Timeout waiting for response from backend server.", 408)
+        if start is not None and end is not None and end - start >= HOUR_MS:
+            raise RestError(-1127, "More than 1 hours between startTime and endTime.")
+        trades = await asyncio.to_thread(_select, listing, first_id, start, end, limit)
+        return _array(map(listing.wire.agg_trade_row, trades))
+
+    async def _klines(self, query: Query) -> str:
+        listing, interval = self._listing(query), query.text("interval")
+        if interval not in INTERVALS:
+            raise RestError(-1120, "Invalid interval.")
+        start, end = query.times()
+        step, limit = INTERVALS[interval] * MINUTE_MS, query.limit(KLINES_LIMIT, KLINES_MOST)
+        bars = await listing.bars(step, start, end, limit)
+        return _array(listing.wire.kline_row(bar, step) for bar in bars)
+
+    async def _ticker(self, query: Query) -> str:
+        if query.has("symbol"):
+            return await self._ticker_row(self._listing(query))
+        return _array([await self._ticker_row(listing) for listing in self._exchange.listings.values()])
+
+    async def _ticker_row(self, listing: Listing) -> str:
+        day = await listing.rolling_day()
+        return listing.wire.ticker_row(day, self._exchange.clock.now_ms())
+
+    def _listing(self, query: Query) -> Listing:
+        listing = self._exchange.listings.get(query.text("symbol"))
+        if listing is None:
+            raise RestError(-1121, "Invalid symbol.")
+        return listing
+
+
+def _select(listing: Listing, first_id: int | None, start: int | None, end: int | None, limit: int) -> list[Trade]:
+    if first_id is not None:
+        return listing.from_id(first_id, limit)
+    return listing.newest(end, limit) if start is None else listing.since(start, end, limit)
+
+
+def _one(_: Query) -> int:
+    return 1
+
+
+def _klines_weight(query: Query) -> int:
+    limit = query.limit(KLINES_LIMIT, KLINES_MOST)
+    return next(weight for below, weight in ((100, 1), (500, 2), (1001, 5), (KLINES_MOST + 1, 10)) if limit < below)
+
+
+def _ticker_weight(query: Query) -> int:
+    return ONE_TICKER_WEIGHT if query.has("symbol") else ALL_TICKERS_WEIGHT
+
+
+def _array(rows: Iterable[str]) -> str:
+    return f"[{','.join(rows)}]"
+
+
+def _json(text: str, status: int = 200) -> web.Response:
+    return web.Response(body=text.encode(), status=status, headers={"Content-Type": "application/json;charset=UTF-8"})

@@ -1,0 +1,99 @@
+"""The bytes of one symbol: hand-written JSON templates, filled with integers of ticks and steps."""
+
+from decimal import Decimal
+
+from quantd.simulator.klines import Bar
+from quantd.simulator.scenario import Symbol
+from quantd.simulator.trades import Trade
+
+UM = 1  # the value of `st` for USDⓈ-M
+EXTRA_FIELDS = 3
+
+
+class Scale:
+    """Decimal strings of whole numbers of a unit such as a tick size.
+
+    >>> Scale(Decimal("0.05")).text(61), Scale(Decimal("10")).text(7), Scale(Decimal("0.1")).text(-3)
+    ('3.05', '70', '-0.3')
+    """
+
+    def __init__(self, unit: Decimal) -> None:
+        self.decimals = max(0, -int(unit.normalize().as_tuple().exponent))
+        self._one = 10**self.decimals
+        self._units = int(unit * self._one)
+        self._template = f"%s%d.%0{self.decimals}d"
+
+    def text(self, n: int) -> str:
+        if not self.decimals:
+            return str(n * self._units)
+        return self._template % ("-" if n < 0 else "", *divmod(abs(n) * self._units, self._one))
+
+
+class Wire:
+    """Encodes a symbol's trades and candles for both protocols."""
+
+    def __init__(self, symbol: str, spec: Symbol, extra_field_every: int) -> None:
+        self._symbol = symbol
+        self._extra_every = extra_field_every
+        self.price = Scale(spec.tick)
+        self.quantity = Scale(spec.step)
+        self._quote = Scale(spec.tick * spec.step)
+        self._agg_trade = (
+            f'{{"e":"aggTrade","E":%d,"s":"{symbol}","a":%d,"p":"%s","q":"%s","nq":"%s","f":%d,"l":%d,"T":%d,"m":%s,"st":{UM}%s}}'
+        )
+
+    def agg_trade(self, trade: Trade, sent: int) -> bytes:
+        """The payload of the aggTrade stream; now and then with a field that no documentation knows."""
+        a, p, q, nq, f, l, T, m = trade  # noqa: E741, N806
+        quantity = self.quantity.text
+        texts = self.price.text(p), quantity(q), quantity(nq)
+        extra = self._extra(a) if self._extra_every and a % self._extra_every == 0 else ""
+        return (self._agg_trade % (sent, a, *texts, f, l, T, "true" if m else "false", extra)).encode()
+
+    def agg_trade_row(self, trade: Trade) -> str:
+        """A row of GET /fapi/v1/aggTrades."""
+        price, quantity, normal = self.price.text(trade.p), self.quantity.text(trade.q), self.quantity.text(trade.nq)
+        maker = "true" if trade.m else "false"
+        return f'{{"a":{trade.a},"p":"{price}","q":"{quantity}","nq":"{normal}","f":{trade.f},"l":{trade.l},"T":{trade.T},"m":{maker}}}'
+
+    def kline_row(self, bar: Bar, interval_ms: int) -> str:
+        """A row of GET /fapi/v1/klines."""
+        c, price, quantity, quote = bar.candle, self.price.text, self.quantity.text, self._quote.text
+        return (
+            f'[{bar.opened},"{price(c.open)}","{price(c.high)}","{price(c.low)}","{price(c.close)}","{quantity(c.volume)}",'
+            f'{bar.opened + interval_ms - 1},"{quote(c.quote)}",{c.raw_trades},"{quantity(c.buy_volume)}","{quote(c.buy_quote)}","0"]'
+        )
+
+    def ticker(self, day: Bar, now: int) -> bytes:
+        """The payload of the 24 h ticker stream."""
+        c, price, quantity = day.candle, self.price.text, self.quantity.text
+        return (
+            f'{{"e":"24hrTicker","E":{now},"s":"{self._symbol}","p":"{price(c.close - c.open)}","P":"{_percent(day)}",'
+            f'"w":"{price(_average(day))}","c":"{price(c.close)}","Q":"{quantity(c.close_quantity)}","o":"{price(c.open)}",'
+            f'"h":"{price(c.high)}","l":"{price(c.low)}","v":"{quantity(c.volume)}","q":"{self._quote.text(c.quote)}",'
+            f'"O":{day.opened},"C":{now},"F":{c.first_raw},"L":{c.last_raw},"n":{c.raw_trades},"ps":"{self._symbol}","st":{UM}}}'
+        ).encode()
+
+    def ticker_row(self, day: Bar, now: int) -> str:
+        """The object of GET /fapi/v1/ticker/24hr."""
+        c, price, quantity = day.candle, self.price.text, self.quantity.text
+        return (
+            f'{{"symbol":"{self._symbol}","priceChange":"{price(c.close - c.open)}","priceChangePercent":"{_percent(day)}",'
+            f'"weightedAvgPrice":"{price(_average(day))}","lastPrice":"{price(c.close)}","lastQty":"{quantity(c.close_quantity)}",'
+            f'"openPrice":"{price(c.open)}","highPrice":"{price(c.high)}","lowPrice":"{price(c.low)}",'
+            f'"volume":"{quantity(c.volume)}","quoteVolume":"{self._quote.text(c.quote)}","openTime":{day.opened},"closeTime":{now},'
+            f'"firstId":{c.first_raw},"lastId":{c.last_raw},"count":{c.raw_trades}}}'
+        )
+
+    def _extra(self, trade_id: int) -> str:
+        kind = trade_id // self._extra_every % EXTRA_FIELDS
+        return f',"zz{kind}":' + ("null", '"new"', '{"x":[1]}')[kind]
+
+
+def _percent(day: Bar) -> str:
+    return f"{100 * (day.candle.close - day.candle.open) / day.candle.open:.3f}"
+
+
+def _average(day: Bar) -> int:
+    """Volume-weighted mean price in ticks, cut to a whole one."""
+    return day.candle.quote // day.candle.volume if day.candle.volume else day.candle.close

@@ -1,0 +1,75 @@
+"""The WebSocket gateway: routes, upgrade, and the delivery of a stream's payloads to everyone who listens."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiohttp import WSCloseCode, web
+
+from quantd.simulator.clock import Clock
+from quantd.simulator.connection import Connection
+from quantd.simulator.frames import combined, text_frames
+from quantd.simulator.protocol import RefusedError, Session
+from quantd.simulator.scenario import Limits
+from quantd.simulator.streams import CATEGORIES
+
+CLOSE_TIMEOUT_S = 2.0
+BAD_PATH = '{"code":-1,"msg":"Illegal format ws or stream"}'
+
+
+class Gateway:
+    """All open connections."""
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self.connections: dict[Connection, None] = {}
+        self._limits = limits
+        self._clock = clock
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        for prefix in ("", f"/{{route:{'|'.join(CATEGORIES)}}}"):
+            app.router.add_get(f"{prefix}/ws", self._raw)
+            app.router.add_get(f"{prefix}/ws/{{streams:.*}}", self._raw)
+            app.router.add_get(f"{prefix}/stream", self._combined)
+        app.on_shutdown.append(self._leave)
+        return app
+
+    def wanted(self, stream: str) -> bool:
+        """Whether anyone receives this stream now."""
+        return any(connection.gets(stream) for connection in self.connections)
+
+    def publish(self, stream: str, payloads: Sequence[bytes]) -> None:
+        """Offers payloads to every listener; each form, raw or combined, is encoded once."""
+        encoded: dict[bool, bytes] = {}
+        for connection in [each for each in self.connections if each.gets(stream)]:
+            form = connection.session.combined
+            if form not in encoded:
+                encoded[form] = text_frames(combined(stream, payloads) if form else payloads)
+            connection.send(encoded[form])
+
+    async def _raw(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, request.match_info.get("streams", ""), as_combined=False)
+
+    async def _combined(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, request.query.get("streams", ""), as_combined=True)
+
+    async def _serve(self, request: web.Request, names: str, *, as_combined: bool) -> web.StreamResponse:
+        ws = web.WebSocketResponse(timeout=CLOSE_TIMEOUT_S, autoping=False, compress=False)
+        await ws.prepare(request)
+        assert request.transport is not None
+        session = Session(combined=as_combined, max_streams=self._limits.max_streams)
+        route = request.match_info.get("route")
+        connection = Connection(ws, request.transport, session, route=route, limits=self._limits, clock=self._clock)
+        try:
+            session.subscribe([name for name in names.split("/") if name])
+        except RefusedError:
+            await connection.close(WSCloseCode.POLICY_VIOLATION, BAD_PATH)
+            return ws
+        self.connections[connection] = None
+        try:
+            await connection.serve()
+        finally:
+            del self.connections[connection]
+        return ws
+
+    async def _leave(self, _: web.Application) -> None:
+        await asyncio.gather(*(connection.close(WSCloseCode.GOING_AWAY) for connection in self.connections))

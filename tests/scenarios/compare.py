@@ -1,0 +1,67 @@
+"""Holds the files that a replay wrote against the oracle, row by row."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.testing import assert_allclose, assert_array_equal
+
+from tests.scenarios import oracle
+
+EXACT = ("open", "high", "low", "close", "trades", "quality")
+
+
+def bars_agree(out: Path, expected: pd.DataFrame) -> pd.DataFrame:
+    """Every bar, prices and counts to the last bit. Returns the bars that were written."""
+    key = ["symbol", "every", "ts"]
+    found = pd.read_csv(out / "bars.csv").sort_values(key, ignore_index=True)
+    wanted = expected.sort_values(key, ignore_index=True)
+    assert found[key].equals(wanted[key].astype(found[key].dtypes)), "other bars than expected"
+    for name in EXACT:
+        assert_array_equal(found[name], wanted[name].astype(found[name].dtype), name)
+    for name in ("volume", "vwap", "taker_buy_volume"):
+        assert_allclose(found[name], wanted[name], rtol=1e-9, atol=1e-9 * wanted.volume.max(), err_msg=name)
+    return found
+
+
+def points_agree(out: Path, pair: str, bars: pd.DataFrame, every: str, window: int, *, prices: str = "raw", adf_step: int = 1) -> int:
+    """Every point of a pair on one timeframe. Returns how many there are."""
+    legs = [bars[(bars.symbol == symbol) & (bars.every == every)] for symbol in pair.split("-")]
+    wanted = oracle.points(*legs, window, prices=prices, adf_step=adf_step)
+    points = pd.read_csv(out / "points.csv", keep_default_na=True)
+    found = points[(points.pair == pair) & (points.every == every)].sort_values("ts", ignore_index=True)
+    assert_array_equal(found.ts, wanted.ts, f"{every}: other points than expected")
+    if len(wanted):
+        _numbers_agree(found, wanted, window)
+    return len(wanted)
+
+
+def _numbers_agree(found: pd.DataFrame, wanted: pd.DataFrame, window: int) -> None:
+    assert_array_equal(found.quality, wanted.quality)
+    assert (found.n == window).all()
+    level = abs(wanted.y)
+    for name, scale in {"coverage": 1.0, "y": 0.0, "x": 0.0, "corr": 1e-3, "r2": 1e-3, "stderr": 0.0}.items():
+        _close(found, wanted, name, 1e-9, scale)
+    _close(found, wanted, "beta", 1e-9, wanted.stderr.fillna(0.0) + abs(wanted.beta) * 1e-3)
+    _close(found, wanted, "spread", 1e-9, 1e-3 * level)
+    _close(found, wanted, "alpha", 1e-9, 1e-3 * level)
+    _close(found, wanted, "zscore", 1e-9, 1.0 + 1e-4 * level / wanted.sigma)
+    tested = wanted.tested.to_numpy()
+    for name in ("adf_stat", "adf_pvalue", "adf_lags"):
+        _close(found[tested], wanted[tested], name, 1e-6, 0.0)
+
+
+def _close(found: pd.DataFrame, wanted: pd.DataFrame, name: str, rtol: float, scale: pd.Series | float) -> None:
+    """Within `rtol` of the value or of `scale`, the size of what it was computed from; no number where none is expected."""
+    have, want = found[name].to_numpy(float), wanted[name].to_numpy(float)
+    assert_array_equal(np.isnan(have), np.isnan(want), f"{name}: a number where there is none, or none where there is")
+    error = np.abs(have - want)
+    allowed = rtol * np.maximum(np.abs(want), np.nan_to_num(np.broadcast_to(np.asarray(scale, float), want.shape)))
+    worst = int(np.argmax(np.nan_to_num(error - allowed, nan=-1.0)))
+    assert not (error > allowed).any(), f"{name}: {have[worst]!r} instead of {want[worst]!r} at ts {found.ts.iloc[worst]}"
+
+
+def total(bars: pd.DataFrame, every: str, symbols: Sequence[str]) -> list[int]:
+    """Trades in the bars of a timeframe, by symbol."""
+    return [int(bars[(bars.symbol == symbol) & (bars.every == every)].trades.sum()) for symbol in symbols]
