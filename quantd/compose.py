@@ -1,7 +1,8 @@
 """The one composition root: a checked config becomes a runtime. Replay, demo and daemon all come through here."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -14,10 +15,10 @@ from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.exports import Exports
 from quantd.flow.history import History
+from quantd.flow.hub import Hub
 from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.flow.pipeline import FeedFlow, Outlets, PairStage, SymbolStage
 from quantd.flow.record import Recorder
-from quantd.model import PairPoint
 from quantd.plugin.base import Exporter, Plugin, Resampler
 from quantd.plugin.guard import Guard, Health
 from quantd.plugin.registry import Registry
@@ -49,27 +50,48 @@ class Runtime:
     """The flows of all feeds, ready to run."""
 
     def __init__(
-        self, flows: Sequence[FeedFlow], outlets: Outlets, exporters: Sequence[tuple[Exporter, Guard, tuple[str, ...]]], guards: Guards
+        self,
+        flows: Sequence[FeedFlow],
+        outlets: Outlets,
+        exporters: Sequence[tuple[Exporter, Guard, tuple[str, ...]]],
+        guards: Guards,
+        builder: "Builder",
     ) -> None:
         self.flows = flows
         self.outlets = outlets
         self.guards = guards
+        self._builder = builder
         self._exporters = exporters
 
     async def run(self) -> None:
-        """Run every feed to its end; sinks, exporters and the store are open meanwhile and closed after, whatever happens.
+        """Run every feed to its end. Raises QuantdError for what the operator can mend."""
+        async with self.opened():
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for flow in self.flows:
+                        group.create_task(flow.run(), name=f"feed {flow.name}")
+            except* QuantdError as errors:
+                raise QuantdError("\n".join(str(error) for error in _leaves(errors))) from None
 
-        Raises QuantdError for what the operator can mend."""
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Sinks, exporters and the store are open meanwhile and closed after, whatever happens."""
         self._open_exporters()
         await self.outlets.outbox.start()
         try:
-            async with asyncio.TaskGroup() as group:
-                for flow in self.flows:
-                    group.create_task(flow.run(), name=f"feed {flow.name}")
-        except* QuantdError as errors:
-            raise QuantdError("\n".join(str(error) for error in _leaves(errors))) from None
+            yield
         finally:
+            for flow in self.flows:
+                await flow.feed.close()
             await self._close()
+
+    def watch_symbol(self, symbol: str) -> None:
+        """Stream a symbol that the config does not name, through the default pipeline."""
+        self._builder.add_symbol(self.flows, symbol)
+
+    def watch_pair(self, y: str, x: str) -> None:
+        """Process a pair that the config does not name, through the default pipeline."""
+        self._builder.add_pair(self.flows, PairEntry(y, x, DEFAULT_PIPELINE))
 
     def _open_exporters(self) -> None:
         for exporter, guard, metrics in self._exporters:
@@ -86,26 +108,25 @@ class Runtime:
             guard.call(exporter.close)
 
 
-def build(
-    config: Config, registry: Registry, clock: Clock, directory: Path, watch: Callable[[list[PairPoint]], None] | None = None
-) -> Runtime:
-    """Wire what the config names; the store opens below `directory`. `watch` is told of each batch of now-casts."""
-    return _Builder(config, Guards(registry, clock), clock).build(directory, watch)
+def build(config: Config, registry: Registry, clock: Clock, directory: Path, *, warm: bool = False) -> Runtime:
+    """Wire what the config names; the store opens below `directory`. `warm` fills the windows from the feeds' past first."""
+    return Builder(config, registry, clock, warm=warm).build(directory)
 
 
-class _Builder:
+class Builder:
     """Makes each stage once: a symbol's for all pairs that share its feed and its way of making bars, an exporter's for equal settings."""
 
-    def __init__(self, config: Config, guards: Guards, clock: Clock) -> None:
+    def __init__(self, config: Config, registry: Registry, clock: Clock, *, warm: bool = False) -> None:
         self._config = config
-        self._guards = guards
+        self._guards = Guards(registry, clock)
         self._clock = clock
+        self._warm = warm
         self._uses: list[tuple[Pipeline, tuple[str, ...]]] = [(config.pipelines[pair.pipeline], (pair.y, pair.x)) for pair in config.pairs]
         self._uses += [(config.pipelines[DEFAULT_PIPELINE], (symbol,)) for symbol in config.symbols]
         self._exporters: dict[bytes, Exporter] = {}
         self._stages: dict[tuple[str, str, bytes], SymbolStage] = {}
 
-    def build(self, directory: Path, watch: Callable[[list[PairPoint]], None] | None) -> Runtime:
+    def build(self, directory: Path) -> Runtime:
         config, guards = self._config, self._guards
         if config.store:
             config.store.open(directory)
@@ -113,20 +134,40 @@ class _Builder:
             history=History(config.store),
             alerts=self._alerts(),
             outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
+            hub=Hub(),
             recorder=Recorder(config.store, guards(config.store, "store"), self._clock) if config.store else None,
-            watch=watch,
         )
-        tell = self._clock.advance_to if isinstance(self._clock, EventClock) else None
-        flows = [self._flow(name, outlets, tell) for name in config.feeds if any(use.feed == name for use, _ in self._uses)]
-        return Runtime(flows, outlets, [(each, self._guard_of(each), self._metrics(each)) for each in self._exporters.values()], guards)
+        flows = [self._flow(name, outlets) for name in config.feeds if any(use.feed == name for use, _ in self._uses)]
+        return Runtime(
+            flows, outlets, [(each, self._guard_of(each), self._metrics(each)) for each in self._exporters.values()], guards, self
+        )
 
-    def _flow(self, name: str, outlets: Outlets, tell: Callable[[int], None] | None) -> FeedFlow:
+    def _flow(self, name: str, outlets: Outlets) -> FeedFlow:
+        tell = self._clock.advance_to if isinstance(self._clock, EventClock) else None
+        flow = FeedFlow(name, self._config.feeds[name], outlets, self._clock, warm=self._warm, tell_time=tell)
         for pipeline, symbols in self._uses:
             for symbol in symbols if pipeline.feed == name else ():
                 self._stage(pipeline, symbol)
-        pairs = [self._pair(pair) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
-        stages = [stage for (feed, _, _), stage in self._stages.items() if feed == name]
-        return FeedFlow(name, self._config.feeds[name], stages, pairs, outlets, tell)
+        flow.pairs += [self._pair(pair) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
+        for (feed, _, _), stage in self._stages.items():
+            if feed == name:
+                flow.add(stage)
+        return flow
+
+    def add_symbol(self, flows: Sequence[FeedFlow], symbol: str) -> None:
+        pipeline = self._config.pipelines[DEFAULT_PIPELINE]
+        flow = next(flow for flow in flows if flow.name == pipeline.feed)
+        if any(stage.symbol == symbol for stage in flow.stages):
+            return
+        self._uses.append((pipeline, (symbol,)))
+        self._stages.pop((pipeline.feed, symbol, _settings(pipeline.bars)), None)
+        flow.add(self._stage(pipeline, symbol))
+
+    def add_pair(self, flows: Sequence[FeedFlow], pair: PairEntry) -> None:
+        pipeline = self._config.pipelines[pair.pipeline]
+        for symbol in (pair.y, pair.x):
+            self.add_symbol(flows, symbol)
+        next(flow for flow in flows if flow.name == pipeline.feed).pairs.append(self._pair(pair))
 
     def _stage(self, pipeline: Pipeline, symbol: str) -> SymbolStage:
         key = (pipeline.feed, symbol, _settings(pipeline.bars))
@@ -140,12 +181,15 @@ class _Builder:
     def _pair(self, pair: PairEntry) -> PairStage:
         pipeline = self._config.pipelines[pair.pipeline]
         reopen = duration(pipeline.bars.reopen)
-        series = []
+        series: list[PairSeries] = []
         for every in pipeline.bars.every:
             jobs = tuple(stage.job for stage in pipeline.jobs if stage.every == every)
             spec = PairSpec(pair.name, every, pipeline.regression, pipeline.zscore_window, jobs)
             series.append(PairSeries(spec, self._guards, reopen))
-        return PairStage(self._stage(pipeline, pair.y), self._stage(pipeline, pair.x), tuple(series), self._exports([pipeline]))
+        y, x = self._stage(pipeline, pair.y), self._stage(pipeline, pair.x)
+        for stage in (y, x):
+            stage.seconds_needed = max(stage.seconds_needed, pipeline.regression.window + pipeline.zscore_window + 2)
+        return PairStage(y, x, tuple(series), self._exports([pipeline]))
 
     def _exports(self, pipelines: Iterable[Pipeline]) -> Exports:
         chosen = {_named(exporter): exporter for pipeline in pipelines for exporter in pipeline.exports}

@@ -1,5 +1,8 @@
 """Errors that an operator reads: what is wrong, where, and what to do."""
 
+from collections.abc import Collection
+from difflib import get_close_matches
+
 from msgspec import Struct
 
 
@@ -8,7 +11,7 @@ class QuantdError(Exception):
 
 
 class Mistake(Struct, frozen=True):
-    """One mistake in a config file.
+    """One mistake in a config file; what stands in no file, like a command's option, is at line 0.
 
     >>> print(Mistake("quantd.yaml", 3, 5, "pairs[0]", "unknown pipeline 'kalmann'", "kalman"))
     quantd.yaml:3:5: pairs[0]: unknown pipeline 'kalmann' (did you mean 'kalman'?)
@@ -24,7 +27,19 @@ class Mistake(Struct, frozen=True):
     def __str__(self) -> str:
         hint = f" (did you mean {self.suggestion!r}?)" if self.suggestion else ""
         where = f"{self.path}: " if self.path else ""
-        return f"{self.file}:{self.line}:{self.column}: {where}{self.message}{hint}"
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {where}{self.message}{hint}"
+
+
+def close_to(word: str, words: Collection[str]) -> str | None:
+    """The word that was probably meant.
+
+    >>> close_to("Windwo", ["window", "prices"])
+    'window'
+    """
+    by_lower = {each.lower(): each for each in words}
+    found = get_close_matches(word.lower(), list(by_lower), 1)
+    return by_lower[found[0]] if found else None
 
 
 class ConfigError(QuantdError):

@@ -43,6 +43,7 @@ def setup(level: Level) -> None:
         root.removeHandler(handler)
     root.addHandler(_handler(chosen_format()))
     root.setLevel(level.upper())
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 

@@ -133,6 +133,7 @@ class Alert(Struct, frozen=True, gc=False):
     since: int
     ts: int
     text: str
+    metric: str = ""
 
 
 Event = Tick | Bar | Ticker | Status

@@ -51,7 +51,7 @@ class Timeframe(Struct, frozen=True, gc=False):
 @cache
 def timeframe(name: str) -> Timeframe:
     """Parse `1s`, `5m`, `14h`, `1d`. Raises ValueError."""
-    match = re.fullmatch(r"([1-9]\d?)([smhd])", name)
+    match = re.fullmatch(r"([1-9][0-9]?)([smhd])", name)
     if match:
         count, unit = int(match[1]), match[2]
         step, field = _UNITS[unit]
@@ -69,7 +69,7 @@ def duration(text: str) -> int:
     >>> duration("7d") // DAY
     7
     """
-    match = re.fullmatch(r"(\d+)(ms|s|m|h|d)", text)
+    match = re.fullmatch(r"([0-9]+)(ms|s|m|h|d)", text)
     if not match:
         raise ValueError(f"{text!r} is not a duration: a number and ms, s, m, h or d")
     return int(match[1]) * _DURATION[match[2]]

@@ -10,11 +10,12 @@ from quantd.cli.demo import demo
 from quantd.cli.init import init
 from quantd.cli.plugins import plugins
 from quantd.cli.replay import replay
+from quantd.cli.run import run
 from quantd.cli.schema import schema
 from quantd.errors import QuantdError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-for command in (demo, replay, check, init, plugins, schema):
+for command in (run, demo, replay, check, init, plugins, schema):
     app.command()(command)
 
 
@@ -36,7 +37,7 @@ def _options(
 def main() -> None:
     """Run the command line; an error that the operator can mend is printed without a traceback, exit code 2."""
     try:
-        app()
+        app(prog_name="quantd")
     except QuantdError as error:
         typer.echo(f"quantd: {error}", err=True)
         sys.exit(2)

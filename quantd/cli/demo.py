@@ -1,24 +1,79 @@
-"""`quantd demo`: a made-up market through the whole of quantd."""
+"""`quantd demo`: the daemon on a simulated exchange."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-
-def demo(duration: Annotated[str, typer.Option(help="How much market time to make up.", metavar="30m")] = "30m") -> None:
-    """Replay a synthetic market of two cointegrated pairs and print what quantd computes. Needs no config."""
-    import os
+if TYPE_CHECKING:
     from pathlib import Path
 
-    from quantd.cli.session import play
+    from quantd.cli.exchange import Exchange
+    from quantd.config.load import Loaded
+    from quantd.daemon import Daemon
+
+_TELL_EVERY_S = 5.0
+
+
+def demo(
+    listen: Annotated[str, typer.Option(help="Serve here.", metavar="HOST:PORT")] = "127.0.0.1:8000",
+    duration: Annotated[str | None, typer.Option("--for", help="Stop after this long.", metavar="55s")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
+) -> None:
+    """Start a simulated exchange and the daemon on it. Needs no config; leaves nothing behind."""
+    import tempfile
+    from pathlib import Path
+
+    from quantd.cli.exchange import simulator
+    from quantd.daemon import Daemon, run_until_signal
+    from quantd.log import setup
+
+    seconds = _seconds(duration)
+    setup("warning")
+    with tempfile.TemporaryDirectory(prefix="quantd-demo-") as folder, simulator(Path(folder, "ledger"), "--seed", str(seed)) as exchange:
+        loaded = _load(exchange, Path(folder, "state"))
+        run_until_signal(lambda: Daemon(loaded, listen), seconds, _narrate)
+
+
+def _seconds(duration: str | None) -> float | None:
+    from quantd.errors import QuantdError
+    from quantd.timeframes import duration as milliseconds
+
+    try:
+        return milliseconds(duration) / 1000 if duration else None
+    except ValueError as error:
+        raise QuantdError(f"--for: {error}") from None
+
+
+def _load(exchange: "Exchange", state: "Path") -> "Loaded":
+    """The shipped default pipeline on that exchange."""
     from quantd.config.load import build
     from quantd.config.pipelines import Folder
+    from quantd.config.shipped import shipped
 
-    keys = Folder(Path("pipelines")).node("default").plain | {"exports": []}
+    pipeline = Folder(shipped("pipelines/default.yaml").parent).node("default").value
     raw = {
         "pairs": ["BTCUSDT-ETHUSDT", "SOLUSDT-AVAXUSDT"],
-        "feeds": {keys["feed"]: {"duration": duration}},
+        "symbols": ["BNBUSDT", "ADAUSDT"],
+        "feeds": {"binance-futures": {"ws": exchange.ws, "rest": exchange.rest}},
+        "store": "local",
         "sinks": {"log": {}},
+        "state": {"dir": str(state)},
         "plugins": {"dirs": []},
     }
-    play(build(raw, {"default": keys}, os.environ))
+    return build(raw, {"default": pipeline | {"exports": []}}, {})
+
+
+async def _narrate(daemon: "Daemon") -> None:
+    """Say where to look, then now and then what is seen."""
+    import asyncio
+
+    typer.echo(f"Open http://{daemon.listen} in a browser. Ctrl-C stops.")
+    before = 0
+    while True:
+        await asyncio.sleep(_TELL_EVERY_S)
+        total = sum(feed.ticks for feed in daemon.desk.feeds())
+        scores = "  ".join(
+            f"{point.pair} {point.every} {'-' if point.zscore is None else f'{point.zscore:+.2f}'}" for point in daemon.desk.nowcasts()
+        )
+        typer.echo(f"{(total - before) / _TELL_EVERY_S:6.1f} ticks/s   z-scores: {scores or 'windows are filling'}")
+        before = total

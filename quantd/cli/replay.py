@@ -1,5 +1,6 @@
 """`quantd replay`: recorded files through the same code as live."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,45 +24,50 @@ def replay(
     import os
 
     from quantd.cli.session import play
-    from quantd.config.load import build
+    from quantd.config.load import as_node, build
     from quantd.config.pipelines import Folder
+    from quantd.config.yaml12 import Node
+    from quantd.errors import QuantdError
 
-    keys = Folder(Path("pipelines")).node(pipeline).plain
-    _choose(keys, every, window, regression, out)
+    if not pair:
+        raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
+    node = Folder(Path("pipelines")).node(pipeline)
+    feed = node.value.get("feed")
     raw: dict[str, Any] = {
-        "pairs": [{each: pipeline} for each in _pairs(pair)],
-        "feeds": {keys.get("feed", "replay"): {"files": files, "chunk": chunk}},
+        "pairs": [{each: pipeline} for each in pair],
+        "feeds": {feed.value if feed else "replay": {"files": files, "chunk": chunk}},
         "sinks": {"log": {}},
         "log": "warning",
     }
     if store:
         raw["store"] = {"use": "local", "dir": str(store.resolve())}
-    play(build(raw, {pipeline: keys}, os.environ))
+    keys = as_node(_chosen(node.value, every, window, regression, out)).value
+    play(build(raw, {pipeline: Node(keys, node.file, node.line, node.column, node.keys)}, os.environ))
 
 
-def _pairs(pairs: list[str] | None) -> list[str]:
-    from quantd.errors import QuantdError
-
-    if not pairs:
-        raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
-    return pairs
-
-
-def _choose(keys: dict[str, Any], every: list[str] | None, window: int | None, regression: str | None, out: Path | None) -> None:
-    """Let the command's options override the pipeline's keys."""
-    if every:
-        keys["bars"] = _stage(keys.get("bars")) | {"every": every}
-        keys["jobs"] = [_stage(job) | {"every": every[0]} for job in keys.get("jobs", [])]
+def _chosen(
+    keys: Mapping[str, Any], every: list[str] | None, window: int | None, regression: str | None, out: Path | None
+) -> dict[str, Any]:
+    """A pipeline's keys, overridden by the command's options."""
     stage = _stage(keys.get("regression"))
-    if regression and regression != stage.get("use"):
+    if regression:
         stage = {name: value for name, value in stage.items() if name in ("window", "prices")} | {"use": regression}
+    chosen = {**keys, "regression": stage}
     if window is not None:
         stage["window"] = window
-        keys["zscore"] = {"window": window}
-    keys["regression"] = stage
+        chosen.pop("zscore", None)
+    if every:
+        chosen["bars"] = _stage(keys.get("bars")) | {"every": every}
+        chosen["jobs"] = [_stage(job) | {"every": every[0]} for job in _items(keys.get("jobs"))]
+        chosen["alerts"] = [_stage(alert) | {"every": every[0]} for alert in _items(keys.get("alerts"))]
     if out:
-        keys["exports"] = [{"use": "csv", "dir": str(out)}]
+        chosen["exports"] = [{"use": "csv", "dir": str(out)}]
+    return chosen
 
 
-def _stage(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, dict) else {"use": value}
+def _stage(node: Any) -> dict[str, Any]:
+    return dict(node.value) if node is not None and isinstance(node.value, dict) else {"use": node}
+
+
+def _items(node: Any) -> list[Any]:
+    return node.value if node is not None and isinstance(node.value, list) else []

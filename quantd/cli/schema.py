@@ -1,1 +1,19 @@
-def schema() -> None: ...
+"""`quantd schema`: what the config files may say, for editors."""
+
+from typing import Annotated, Literal
+
+import typer
+
+
+def schema(what: Annotated[Literal["config", "pipeline"], typer.Argument(help="quantd.yaml, or a file of pipelines/.")] = "config") -> None:
+    """Print the JSON Schema of a config file.
+
+    It holds the settings of every plugin. An editor that knows it completes and checks as you type."""
+    import json
+    import os
+
+    from quantd.config.load import find_plugins
+    from quantd.config.schema import schema as schema_of
+
+    registry, _ = find_plugins(None, os.environ)
+    typer.echo(json.dumps(schema_of(registry, what), indent=2, ensure_ascii=False))

@@ -1,6 +1,7 @@
 """Runs a config whose feeds come to an end, with a progress bar on stderr, and prints on stdout what it made."""
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ from quantd.log import setup
 from quantd.model import PairPoint
 
 _REFRESH_S = 0.1
+_WIDE = 200
 
 
 def play(loaded: Loaded) -> None:
@@ -54,9 +56,11 @@ async def _watch(runtime: Runtime, bar: Progress) -> None:
 
 
 def _print_summary(runtime: Runtime) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
     console.print(_symbols(runtime))
     console.print(_pairs(runtime))
+    for line in _metrics(runtime):
+        console.print(line)
     refused = sum(flow.refused for flow in runtime.flows)
     if refused:
         console.print(f"{refused} trades refused: their time is a day or more from when they were received")
@@ -73,19 +77,25 @@ def _symbols(runtime: Runtime) -> Table:
 
 
 def _pairs(runtime: Runtime) -> Table:
-    table = _table("pair", "every", "points", "beta", "± error", "spread", "zscore", "corr", "coverage", "metrics")
+    table = _table("pair", "every", "points", "beta", "± error", "spread", "zscore", "corr", "coverage")
     for flow in runtime.flows:
         for series in (series for pair in flow.pairs for series in pair.series):
             table.add_row(series.spec.pair, series.spec.every, f"{series.points_made:,}", *_cells(series.last))
     return table
 
 
+def _metrics(runtime: Runtime) -> Iterable[str]:
+    for flow in runtime.flows:
+        for point in (series.last for pair in flow.pairs for series in pair.series):
+            if point and point.metrics:
+                yield f"{point.pair} {point.every}: {', '.join(f'{name} {_number(value)}' for name, value in point.metrics.items())}"
+
+
 def _cells(point: PairPoint | None) -> Iterable[str]:
     if point is None:
         return ["not enough bars"]
-    metrics = " ".join(f"{name} {_number(value)}" for name, value in point.metrics.items())
     numbers = (point.hedge.beta, point.hedge.stderr, point.spread, point.zscore, point.corr, point.coverage)
-    return [*(_number(number) for number in numbers), metrics]
+    return [_number(number) for number in numbers]
 
 
 def _number(value: float | None) -> str:

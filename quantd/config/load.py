@@ -1,25 +1,26 @@
 """Reads the config, loads the plugins it names, and checks everything in one pass."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from os.path import exists, expanduser
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from quantd.config.model import Config, DaemonJobStage, PairEntry, Pipeline
-from quantd.config.pipelines import Folder, Text, read_file, read_pipeline
+from quantd.config.model import ApiSettings, Config, DaemonJobStage, PairEntry, Pipeline
+from quantd.config.pipelines import Folder, NoPipeline, Text, read_file, read_pipeline
 from quantd.config.reader import Reader, shown
-from quantd.config.tree import override, substitute
+from quantd.config.tree import PREFIX, override, substitute
 from quantd.config.yaml12 import Node
-from quantd.errors import ConfigError, QuantdError
+from quantd.errors import ConfigError, Mistake, QuantdError
 from quantd.log import Level
 from quantd.plugin.base import DaemonJob
 from quantd.plugin.loader import load as load_plugins
 from quantd.plugin.registry import Registry
-from quantd.timeframes import duration
+from quantd.timeframes import DAY, SECOND, duration
 
-KEYS = ("pairs", "symbols", "feeds", "store", "sinks", "jobs", "state", "plugins", "log")
+KEYS = ("pairs", "symbols", "feeds", "store", "sinks", "jobs", "api", "state", "plugins", "log")
 DEFAULT_PIPELINE = "default"
 STATE_DIR = "~/.local/state/quantd"
 ETC = Path("/etc/quantd/quantd.yaml")
@@ -37,7 +38,7 @@ def find(given: Path | None, environ: Mapping[str, str]) -> Path:
     """The config file: `--config`, `$QUANTD_CONFIG`, `./quantd.yaml`, `/etc/quantd/quantd.yaml`. Raises QuantdError."""
     named = given or (Path(environ["QUANTD_CONFIG"]) if environ.get("QUANTD_CONFIG") else None)
     if named:
-        if not named.is_file():
+        if not exists(named):
             raise QuantdError(f"{named}: no such file")
         return named
     for path in (Path("quantd.yaml"), ETC):
@@ -49,107 +50,149 @@ def find(given: Path | None, environ: Mapping[str, str]) -> Path:
 def load(given: Path | None, environ: Mapping[str, str], *, all_pipelines: bool = False) -> Loaded:
     """Read and check the config file. `all_pipelines` checks those that no pair uses, too. Raises ConfigError with every mistake."""
     path = find(given, environ)
-    return _Load(read_file(path), path.parent, environ).run(path, all_pipelines=all_pipelines)
+    mistakes: list[Mistake] = []
+    return _Load(read_file(path, mistakes), path.parent, environ, mistakes).run(path, all_pipelines=all_pipelines)
 
 
 def build(raw: Mapping[str, Any], pipelines: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
     """The same for settings that stand in no file: what a command line says."""
     nodes = {name: as_node(pipeline) for name, pipeline in pipelines.items()}
-    return _Load(as_node(raw), Path(), environ, nodes).run(None, all_pipelines=False)
+    settings = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    return _Load(as_node(raw), Path(), settings, [], nodes).run(None, all_pipelines=False)
 
 
 def as_node(value: Any, file: str = "<command line>") -> Node:
-    """Builtins as nodes without a position."""
+    """Builtins as nodes without a position; nodes stay what they are."""
     if isinstance(value, Mapping):
-        return Node({key: as_node(child, file) for key, child in value.items()}, file)
+        return Node({key: as_node(child, file) for key, child in value.items()}, file, 0)
     if isinstance(value, (list, tuple)):
-        return Node([as_node(child, file) for child in value], file)
-    return value if isinstance(value, Node) else Node(value, file)
+        return Node([as_node(child, file) for child in value], file, 0)
+    return value if isinstance(value, Node) else Node(value, file, 0)
 
 
-def plugins_of(node: Node, folder: Path) -> Registry:
-    """Load the plugins as the config's `plugins:` says; `./plugins` is looked into even unnamed. Raises ConfigError."""
+class Plugins(Struct, frozen=True):
+    """What the plugins section asks for, loaded."""
+
+    registry: Registry
+    disabled: tuple[str, ...]
+
+
+def find_plugins(given: Path | None, environ: Mapping[str, str]) -> tuple[Registry, list[Mistake]]:
+    """The plugins that the config asks for, and what keeps it from being read; without a config, those of ./plugins.
+
+    Raises ConfigError for mistakes in the plugins section, QuantdError for a config that was named and is not there."""
+    try:
+        path = find(given, environ)
+    except QuantdError:
+        if given or environ.get("QUANTD_CONFIG"):
+            raise
+        path = Path("quantd.yaml")
+    wrong: list[Mistake] = []
+    try:
+        root = read_file(path, []) if exists(path) else Node({}, str(path))
+    except ConfigError as error:
+        root, wrong = Node({}, str(path)), error.mistakes
+    if not isinstance(root.value, dict):
+        root = Node({}, str(path))
+    override(root, {name: text for name, text in environ.items() if name.startswith(f"{PREFIX}PLUGINS__")}, KEYS, [])
+    mistakes: list[Mistake] = []
+    section = root.value.get("plugins")
+    if section:
+        substitute(section, environ, mistakes, "plugins")
+    plugins = plugins_of(section, path.parent, mistakes)
+    if mistakes:
+        raise ConfigError(mistakes)
+    return plugins.registry, wrong
+
+
+def plugins_of(node: Node | None, folder: Path, mistakes: list[Mistake]) -> Plugins:
+    """Load the plugins as the section `plugins:` says; `./plugins` is looked into even unnamed. What is wrong there has no effect."""
     reader = Reader(Registry())
-    settings = {key: (child, path) for key, child, path in reader.mapping(node.value.get("plugins"), "plugins")}
-    if settings:
-        reader.unknown_keys(node.value["plugins"], "plugins", ("dirs", "disable"))
-    names = {key: reader.value(*settings[key], tuple[str, ...], ()) if key in settings else None for key in ("dirs", "disable")}
-    if reader.mistakes:
-        raise ConfigError(reader.mistakes)
-    dirs = names["dirs"]
+    keys = reader.keys(node, "plugins", ("dirs", "disable"))
+    dirs = reader.value(keys.get("dirs"), "plugins.dirs", tuple[Text, ...])
+    disable = reader.value(keys.get("disable"), "plugins.disable", tuple[str, ...], ())
+    mistakes += reader.mistakes
     if dirs is None:
         dirs = ("plugins",) if (folder / "plugins").is_dir() else ()
-    return load_plugins([folder / Path(each).expanduser() for each in dirs], names["disable"] or ())
+    return Plugins(load_plugins([folder / expanduser(each) for each in dirs], disable), disable)
 
 
 class _Load:
-    def __init__(self, root: Node, folder: Path, environ: Mapping[str, str], pipelines: Mapping[str, Node] | None = None) -> None:
+    def __init__(
+        self, root: Node, folder: Path, environ: Mapping[str, str], mistakes: list[Mistake], pipelines: Mapping[str, Node] | None = None
+    ) -> None:
         self._root = root
         self._folder = folder
         self._environ = environ
-        self._pipelines = Folder(folder / "pipelines", pipelines)
+        self._mistakes = mistakes
+        self._pipelines = Folder(folder / "pipelines", pipelines, mistakes)
 
     def run(self, path: Path | None, *, all_pipelines: bool) -> Loaded:
-        root = self._root
+        root, mistakes = self._root, self._mistakes
         if not isinstance(root.value, dict):
             raise ConfigError([root.mistake("", f"expected a mapping, found {shown(root)}")])
-        early = Reader(Registry())
-        substitute(root, self._environ, early.mistakes)
-        override(root, self._environ, dict.fromkeys(KEYS), early.mistakes)
-        reader = self._reader = Reader(plugins_of(root, self._folder))
-        reader.mistakes += early.mistakes
-        config = self._config(root.value, all_pipelines)
-        if reader.mistakes:
-            raise ConfigError(sorted(reader.mistakes, key=lambda mistake: (mistake.file, mistake.line, mistake.column)))
+        override(root, self._environ, KEYS, mistakes)
+        substitute(root, self._environ, mistakes)
+        plugins = plugins_of(root.value.get("plugins"), self._folder, mistakes)
+        reader = self._reader = Reader(plugins.registry, plugins.disabled)
+        config = self._config(all_pipelines)
+        known = {_place(mistake) for mistake in mistakes}
+        mistakes += [mistake for mistake in reader.mistakes if not mistake.line or _place(mistake) not in known]
+        if mistakes:
+            raise ConfigError(sorted(dict.fromkeys(mistakes), key=_place))
         return Loaded(config, reader.registry, path)
 
-    def _config(self, top: Mapping[str, Node], all_pipelines: bool) -> Config:
+    def _config(self, all_pipelines: bool) -> Config:
         reader = self._reader
-        reader.unknown_keys(self._root, "", KEYS)
+        top = reader.keys(self._root, "", KEYS)
         feeds = {name: reader.plugin("feed", child, path, use=name) for name, child, path in reader.mapping(top.get("feeds"), "feeds")}
         sinks = {name: reader.plugin("sink", child, path, use=name) for name, child, path in reader.mapping(top.get("sinks"), "sinks")}
         pairs = self._pairs(top.get("pairs"))
         symbols = [symbol for child, path in reader.items(top.get("symbols"), "symbols") if (symbol := reader.text(child, path, as_symbol))]
-        used = {pair.pipeline: node for pair, node in pairs} | ({DEFAULT_PIPELINE: top["symbols"]} if symbols else {})
-        pipelines = {name: each for name, node in used.items() if (each := self._pipeline(name, node, list(feeds), list(sinks)))}
-        for name in set(self._pipelines.names()) - set(used) if all_pipelines else ():
-            self._pipeline(name, self._root, [*feeds, *reader.registry.names("feed")], [*sinks, *reader.registry.names("sink")])
+        used = {entry.pipeline: (node, path) for entry, node, path in pairs}
+        if symbols:
+            used.setdefault(DEFAULT_PIPELINE, (top["symbols"], "symbols"))
+        pipelines = {name: each for name, (node, path) in used.items() if (each := self._pipeline(name, node, path, feeds, sinks))}
+        for name in self._pipelines.names() if all_pipelines else ():
+            if name not in used:
+                self._pipeline(name, self._root, "", [*feeds, *reader.registry.names("feed")], [*sinks, *reader.registry.names("sink")])
         return Config(
-            pairs=tuple(pair for pair, _ in pairs),
+            pairs=tuple(entry for entry, *_ in pairs),
             symbols=tuple(dict.fromkeys(symbols)),
             feeds=feeds,
-            store=reader.plugin("store", top["store"], "store") if "store" in top else None,
+            store=reader.plugin("store", top["store"], "store") if "store" in top and top["store"].value is not None else None,
             sinks=sinks,
             jobs=tuple(stage for child, path in reader.items(top.get("jobs"), "jobs") if (stage := self._job(child, path))),
             pipelines=pipelines,
+            api=reader.struct(top.get("api"), "api", ApiSettings) or ApiSettings(),
             state_dir=self._state_dir(top.get("state")),
             log=reader.value(top.get("log"), "log", Level, "info"),
         )
 
-    def _pairs(self, node: Node | None) -> list[tuple[PairEntry, Node]]:
-        reader = self._reader
-        pairs: list[tuple[PairEntry, Node]] = []
-        for child, path in reader.items(node, "pairs"):
-            pair = self._pair(child, path)
-            if pair and any(pair == other for other, _ in pairs):
-                reader.wrong(child, path, f"{pair.name} through {pair.pipeline!r} stands here twice")
-            elif pair and any(pair.name == other.name for other, _ in pairs):
-                reader.wrong(child, path, f"{pair.name} is already processed by another pipeline: a pair goes through one")
-            elif pair:
-                pairs.append((pair, child))
+    def _pairs(self, node: Node | None) -> list[tuple[PairEntry, Node, str]]:
+        """The pairs, with the place of each one's pipeline."""
+        pairs: list[tuple[PairEntry, Node, str]] = []
+        for child, path in self._reader.items(node, "pairs"):
+            name, pipeline = self._pair(child, path)
+            legs = self._reader.text(name, path, as_legs)
+            chosen = self._reader.value(pipeline, path, Text) if name else None
+            twice = next((entry for entry, *_ in pairs if legs == (entry.y, entry.x)), None)
+            if twice and chosen:
+                both = "" if twice.pipeline == chosen else f", through {twice.pipeline!r} and {chosen!r}: a pair goes through one pipeline"
+                self._reader.wrong(child, path, f"{twice.name} stands here twice{both}")
+            elif legs and chosen:
+                pairs.append((PairEntry(legs[0], legs[1], chosen), pipeline, path))
         return pairs
 
-    def _pair(self, node: Node, path: str) -> PairEntry | None:
-        text, pipeline = node, Node(DEFAULT_PIPELINE, node.file, node.line, node.column)
-        if isinstance(node.value, dict):
-            if len(node.value) != 1:
-                self._reader.wrong(node, path, "expected Y-X, or Y-X: pipeline")
-                return None
-            ((name, pipeline),) = node.value.items()
-            text = Node(name, node.file, node.line, node.column)
-        legs = self._reader.text(text, path, as_legs)
-        chosen = self._reader.value(pipeline, path, Text)
-        return PairEntry(legs[0], legs[1], chosen) if legs and chosen else None
+    def _pair(self, node: Node, path: str) -> tuple[Node | None, Node]:
+        """The nodes of a pair and of its pipeline's name."""
+        if not isinstance(node.value, dict):
+            return node, Node(DEFAULT_PIPELINE, node.file, node.line, node.column)
+        if len(node.value) != 1:
+            self._reader.wrong(node, path, "expected Y-X, or Y-X: pipeline")
+            return None, node
+        ((name, pipeline),) = node.value.items()
+        return Node(name, node.file, node.line, node.column), pipeline
 
     def _job(self, node: Node, path: str) -> DaemonJobStage | None:
         reader = self._reader
@@ -163,29 +206,37 @@ class _Load:
         if given is None:
             reader.wrong(node, path, "'every' is missing: how often it runs, like 1h")
             return None
-        period = reader.text(given, f"{path}.every", duration)
+        period = reader.text(given, f"{path}.every", as_period)
         return DaemonJobStage(period, job) if period else None
 
-    def _pipeline(self, name: str, node: Node, feeds: list[str], sinks: list[str]) -> Pipeline | None:
+    def _pipeline(self, name: str, node: Node, path: str, feeds: Collection[str], sinks: Collection[str]) -> Pipeline | None:
         reader = self._reader
         try:
             keys = self._pipelines.node(name)
         except ConfigError as error:
             reader.mistakes += error.mistakes
             return None
-        except QuantdError as error:
-            reader.wrong(node, "", str(error))
+        except NoPipeline as error:
+            reader.wrong(node, path, str(error), error.suggestion)
             return None
         substitute(keys, self._environ, reader.mistakes)
         return read_pipeline(reader, name, keys, feeds, sinks)
 
     def _state_dir(self, node: Node | None) -> Path:
-        reader = self._reader
-        for key, child, path in reader.mapping(node, "state"):
-            if key == "dir":
-                return Path(reader.value(child, path, Text, STATE_DIR)).expanduser()
-            reader.unknown_keys(Node({key: child}, child.file, child.line, child.column, node.keys if node else {}), "state", ["dir"])
-        return Path(STATE_DIR).expanduser()
+        keys = self._reader.keys(node, "state", ["dir"])
+        return Path(expanduser(self._reader.value(keys.get("dir"), "state.dir", Text, STATE_DIR)))
+
+
+def _place(mistake: Mistake) -> tuple[str, int, int]:
+    return mistake.file, mistake.line, mistake.column
+
+
+def as_period(text: str) -> int:
+    """Milliseconds from one run of a job to the next, from 1s to 366d. Raises ValueError."""
+    period = duration(text)
+    if not SECOND <= period <= 366 * DAY:
+        raise ValueError(f"{text!r} is not between 1s and 366d")
+    return period
 
 
 def as_symbol(text: str) -> str:

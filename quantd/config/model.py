@@ -1,12 +1,15 @@
 """The config, read and checked."""
 
 from pathlib import Path
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from quantd.config.rules import Rule
 from quantd.log import Level
 from quantd.plugin.base import AlertSink, DaemonJob, Exporter, Feed, PairJob, Regression, Resampler, Store
+
+DEV_ORIGINS = tuple(f"http://localhost:{port}" for port in (8080, 8081, 8082, 3000, 5173))
 
 
 class PairEntry(Struct, frozen=True):
@@ -48,6 +51,14 @@ class Pipeline(Struct, frozen=True):
     exports: tuple[Exporter, ...] = ()
 
 
+class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the API listens and what it lets callers do."""
+
+    listen: Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="host:port")] = "127.0.0.1:8000"
+    cors: Annotated[tuple[str, ...], Meta(description="Origins whose pages may read the answers.")] = DEV_ORIGINS
+    max_symbols: Annotated[int, Meta(ge=1, le=10_000, description="Symbols that one request may start.")] = 10
+
+
 class Config(Struct, frozen=True):
     """Everything that quantd.yaml and the pipelines it uses say."""
 
@@ -60,3 +71,4 @@ class Config(Struct, frozen=True):
     pipelines: dict[str, Pipeline]
     state_dir: Path
     log: Level
+    api: ApiSettings = ApiSettings()

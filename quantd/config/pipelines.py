@@ -2,17 +2,18 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
+from quantd.config.convert import Invalid
 from quantd.config.model import PairJobStage, Pipeline
-from quantd.config.reader import Reader, close_to
+from quantd.config.reader import Reader
 from quantd.config.rules import METRICS, Condition, Rule, parse_condition
 from quantd.config.shipped import shipped
 from quantd.config.yaml12 import Node, parse
-from quantd.errors import ConfigError, Mistake, QuantdError
-from quantd.plugin.base import Exporter, PairJob, Resampler
+from quantd.errors import ConfigError, Mistake, QuantdError, close_to
+from quantd.plugin.base import PairJob, Regression, Resampler
 from quantd.timeframes import timeframe
 
 KEYS = ("extends", "feed", "bars", "regression", "zscore", "jobs", "alerts", "exports")
@@ -24,16 +25,17 @@ Text = Annotated[str, Meta(min_length=1)]
 class Folder:
     """The pipelines beside a quantd.yaml; a name that is not there is looked up among the shipped ones."""
 
-    def __init__(self, path: Path, given: Mapping[str, Node] | None = None) -> None:
+    def __init__(self, path: Path, given: Mapping[str, Node] | None = None, mistakes: list[Mistake] | None = None) -> None:
         self._path = path
         self._given = given or {}
+        self._mistakes = mistakes
 
     def names(self) -> list[str]:
         """The pipelines of the folder."""
         return sorted({path.stem for path in self._path.glob("*.yaml")} | set(self._given))
 
     def node(self, name: str, seen: tuple[str, ...] = ()) -> Node:
-        """The pipeline's keys, those of what it extends included. Raises ConfigError."""
+        """The pipeline's keys, those of what it extends included. Raises QuantdError."""
         node = self._given.get(name) or self._read(name)
         if not isinstance(node.value, dict):
             raise ConfigError([node.mistake("", "expected a mapping: feed, bars, regression and so on")])
@@ -44,73 +46,154 @@ class Folder:
             raise ConfigError([base.mistake("extends", "expected a pipeline's name")])
         if base.value in (*seen, name):
             raise ConfigError([base.mistake("extends", f"goes round in a circle: {' -> '.join((*seen, name, base.value))}")])
-        try:
-            below = self.node(base.value, (*seen, name))
-        except QuantdError as error:
-            raise error if isinstance(error, ConfigError) else ConfigError([base.mistake("extends", str(error))]) from None
+        below = self._below(base, (*seen, name))
         return Node(below.value | node.value, node.file, node.line, node.column, below.keys | node.keys)
+
+    def _below(self, base: Node, seen: tuple[str, ...]) -> Node:
+        try:
+            return self.node(base.value, seen)
+        except NoPipeline as error:
+            raise ConfigError([base.mistake("extends", str(error), error.suggestion)]) from None
 
     def _read(self, name: str) -> Node:
         path = self._path / f"{name}.yaml"
-        if not path.is_file():
+        if name not in self.names():
             try:
                 path = shipped(f"pipelines/{name}.yaml")
             except QuantdError:
-                have = ", ".join(self.names()) or "none"
-                raise QuantdError(f"no pipeline {name!r}: there is no {self._path / name}.yaml; there is {have}") from None
-        return read_file(path)
+                raise NoPipeline(name, path, self.names()) from None
+        return read_file(path, self._mistakes)
 
 
-def read_file(path: Path) -> Node:
-    """The nodes of a file. Raises ConfigError."""
+class NoPipeline(QuantdError):
+    """A name that no pipeline has."""
+
+    def __init__(self, name: str, path: Path, names: Collection[str]) -> None:
+        super().__init__(f"no pipeline {name!r}: there is no {path}; there is {', '.join(names) or 'none'}")
+        self.suggestion = close_to(name, names)
+
+
+def read_file(path: Path, mistakes: list[Mistake] | None = None) -> Node:
+    """The nodes of a file; see `parse`. Raises ConfigError."""
     try:
-        return parse(path.read_bytes().decode(), str(path))
+        return parse(path.read_bytes().decode(), str(path), mistakes)
     except OSError as error:
         raise ConfigError([Mistake(str(path), 1, 1, "", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:
-        raise ConfigError([Mistake(str(path), 1, 1, "", f"is not UTF-8 text (byte {error.start})")]) from None
+        before = error.object[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise ConfigError([Mistake(str(path), line, column, "", "is not UTF-8 text: save it as UTF-8")]) from None
 
 
 def read_pipeline(reader: Reader, name: str, node: Node, feeds: Collection[str], sinks: Collection[str]) -> Pipeline | None:
     """A pipeline of checked parts; None, with the reader's mistakes, if one is not right."""
     before = len(reader.mistakes)
-    reader.unknown_keys(node, "", KEYS)
+    keys = reader.keys(node, "", KEYS)
     for key in _REQUIRED:
-        if key not in node.value:
+        if key not in keys:
             reader.wrong(node, "", f"{key!r} is missing")
-    get = node.value.get
-    feed = _one_of(reader, get("feed"), "feed", feeds, "feed of quantd.yaml")
-    bars = _bars(reader, get("bars"))
-    regression = reader.plugin("regression", get("regression"), "regression") if "regression" in node.value else None
-    zscore = {key: (child, path) for key, child, path in reader.mapping(get("zscore"), "zscore")}
-    if get("zscore"):
-        reader.unknown_keys(get("zscore"), "zscore", ["window"])
-    default = regression.window if regression else 60
-    window = reader.value(*zscore["window"], _Window, default) if "window" in zscore else default
-    every = bars.every if bars else ()
-    jobs = [stage for child, path in reader.items(get("jobs"), "jobs") if (stage := _job(reader, child, path, every))]
-    metrics = [*METRICS, *(metric for stage in jobs for metric in stage.job.metrics)]
-    alerts = [rule for child, path in reader.items(get("alerts"), "alerts") if (rule := _rule(reader, child, path, every, metrics, sinks))]
-    exports = _exports(reader, get("exports"))
-    if len(reader.mistakes) > before or bars is None or regression is None:
+    parts = _Parts(reader, keys, sinks)
+    feed = parts.one_of(keys.get("feed"), "feed", feeds, "feed of quantd.yaml")
+    bars = parts.bars()
+    regression: Regression | None = reader.plugin("regression", keys["regression"], "regression") if "regression" in keys else None
+    zscore = reader.keys(keys.get("zscore"), "zscore", ["window"])
+    window = reader.value(zscore.get("window"), "zscore.window", _Window, regression.window if regression else 0)
+    jobs = parts.jobs()
+    alerts = parts.alerts(jobs)
+    exports = [reader.plugin("exporter", child, path) for child, path in reader.items(keys.get("exports"), "exports")]
+    if len(reader.mistakes) > before or not (feed and bars and regression):
         return None
     return Pipeline(name, feed, bars, regression, window, tuple(jobs), tuple(alerts), tuple(exports))
 
 
-def _bars(reader: Reader, node: Node | None) -> Resampler | None:
-    if node is None:
+class _Parts:
+    """Reads what depends on the timeframes of `bars`. Where those are not right, nothing is said of what refers to them."""
+
+    def __init__(self, reader: Reader, keys: Mapping[str, Node], sinks: Collection[str]) -> None:
+        self._reader = reader
+        self._keys = keys
+        self._sinks = sinks
+        self._every: Collection[str] | None = None
+
+    def bars(self) -> Resampler | None:
+        reader, node = self._reader, self._keys.get("bars")
+        bars: Resampler | None = reader.plugin("resampler", node, "bars") if node else None
+        if node is None or bars is None:
+            return None
+        before = len(reader.mistakes)
+        listed = node.value.get("every") if isinstance(node.value, dict) else None
+        for number, every in enumerate(bars.every):
+            child = listed.value[number] if listed else node
+            at = Node(every, child.file, child.line, child.column)
+            reader.text(at, f"bars.every[{number}]", lambda text: _reachable(text, bars))
+            if every in bars.every[:number]:
+                reader.wrong(at, f"bars.every[{number}]", f"{every!r} stands here twice")
+        if len(reader.mistakes) > before:
+            return None
+        self._every = bars.every
+        return bars
+
+    def jobs(self) -> list[PairJobStage]:
+        stages: list[PairJobStage] = []
+        for child, path in self._reader.items(self._keys.get("jobs"), "jobs"):
+            stage = self._job(child, path)
+            metrics = {metric for other in stages if stage and other.every == stage.every for metric in other.job.metrics}
+            if stage and (twice := metrics.intersection(stage.job.metrics)):
+                self._reader.wrong(child, path, f"another job gives {', '.join(sorted(twice))} at {stage.every}: take one of them out")
+            elif stage:
+                stages.append(stage)
+        return stages
+
+    def _job(self, node: Node, path: str) -> PairJobStage | None:
+        job = self._reader.plugin("job", node, path, besides=["every"])
+        every = self._timeframe(node, path)
+        if job is None:
+            return None
+        if not isinstance(job, PairJob):
+            self._reader.wrong(node, path, "works for the whole daemon: name it under `jobs:` of quantd.yaml")
+            return None
+        return PairJobStage(every, job) if every else None
+
+    def alerts(self, jobs: Collection[PairJobStage]) -> list[Rule]:
+        rules: list[Rule] = []
+        whole = len(jobs) == len(list(self._reader.items(self._keys.get("jobs"), "jobs")))
+        for child, path in self._reader.items(self._keys.get("alerts"), "alerts"):
+            rule = self._rule(child, path, jobs if whole else None)
+            if rule and any(rule.name == other.name for other in rules):
+                self._reader.wrong(child, f"{path}.name", f"another alert is named {rule.name!r}: give each a name of its own")
+            elif rule:
+                rules.append(rule)
+        return rules
+
+    def _rule(self, node: Node, path: str, jobs: Collection[PairJobStage] | None) -> Rule | None:
+        reader = self._reader
+        keys = reader.keys(node, path, ("name", "when", "every", "send"))
+        for key in ("name", "when") if isinstance(node.value, dict) else ():
+            if key not in keys:
+                reader.wrong(node, path, f"{key!r} is missing")
+        name = reader.value(keys.get("name"), f"{path}.name", Text)
+        every = self._timeframe(node, path)
+        when = reader.text(keys.get("when"), f"{path}.when", lambda text: _known_metric(text, every, jobs))
+        sinks = reader.items(keys.get("send"), f"{path}.send")
+        send = [self.one_of(child, where, self._sinks, "sink of quantd.yaml") for child, where in sinks]
+        if name is None or when is None or not every or None in send:
+            return None
+        return Rule(name, when, every, tuple(sink for sink in send if sink))
+
+    def _timeframe(self, node: Node, path: str) -> str | None:
+        """The `every` of a job or alert, the first of `bars.every` unless told."""
+        given = node.value.get("every") if isinstance(node.value, dict) else None
+        if given is None:
+            return next(iter(self._every)) if self._every else None
+        return self.one_of(given, f"{path}.every", self._every, "timeframe of bars.every")
+
+    def one_of(self, node: Node | None, path: str, names: Collection[str] | None, what: str) -> str | None:
+        """A text that is one of `names`, if these are known."""
+        text: str | None = self._reader.value(node, path, Text)
+        if node is None or text is None or names is None or text in names:
+            return text
+        self._reader.wrong(node, path, f"no {what} is named {text!r}; there is {', '.join(names) or 'none'}", close_to(text, names))
         return None
-    bars: Resampler | None = reader.plugin("resampler", node, "bars")
-    if bars is None:
-        return None
-    listed = node.value.get("every") if isinstance(node.value, dict) else None
-    children = listed.value if listed and isinstance(listed.value, list) else [node] * len(bars.every)
-    right = True
-    for name, child in zip(bars.every, children, strict=True):
-        right &= (
-            reader.text(Node(name, child.file, child.line, child.column), "bars.every", lambda text: _reachable(text, bars)) is not None
-        )
-    return bars if right else None
 
 
 def _reachable(every: str, bars: Resampler) -> str:
@@ -119,52 +202,15 @@ def _reachable(every: str, bars: Resampler) -> str:
     return every
 
 
-def _job(reader: Reader, node: Node, path: str, every: Collection[str]) -> PairJobStage | None:
-    job = reader.plugin("job", node, path, besides=["every"])
-    if job is None:
-        return None
-    if not isinstance(job, PairJob):
-        reader.wrong(node, path, "works for the whole daemon: name it under `jobs:` of quantd.yaml")
-        return None
-    given = node.value.get("every") if isinstance(node.value, dict) else None
-    chosen = _one_of(reader, given, f"{path}.every", every, "timeframe of bars.every") if given else next(iter(every), "")
-    return PairJobStage(chosen, job) if chosen else None
-
-
-def _rule(reader: Reader, node: Node, path: str, every: Collection[str], metrics: Collection[str], sinks: Collection[str]) -> Rule | None:
-    if not isinstance(node.value, dict):
-        reader.wrong(node, path, "expected a mapping: name, when, every, send")
-        return None
-    reader.unknown_keys(node, path, ("name", "when", "every", "send"))
-    for key in ("name", "when"):
-        if key not in node.value:
-            reader.wrong(node, path, f"{key!r} is missing")
-    get = node.value.get
-    name = reader.value(get("name"), f"{path}.name", Text)
-    when = reader.text(get("when"), f"{path}.when", lambda text: _known_metric(text, metrics))
-    frame = _one_of(reader, get("every"), f"{path}.every", every, "timeframe of bars.every") if get("every") else next(iter(every), "")
-    send = [_one_of(reader, child, where, sinks, "sink of quantd.yaml") for child, where in reader.items(get("send"), f"{path}.send")]
-    if name is None or when is None or not frame or None in send:
-        return None
-    return Rule(name, when, frame, tuple(sink for sink in send if sink))
-
-
-def _known_metric(text: str, metrics: Collection[str]) -> Condition:
+def _known_metric(text: str, every: str | None, jobs: Collection[PairJobStage] | None) -> Condition:
+    """A condition on what the points of a timeframe hold. Without `jobs`, their metrics are not known, and any name will do."""
     condition = parse_condition(text)
-    if condition.metric not in metrics:
-        raise ValueError(f"no metric {condition.metric!r}; there is {', '.join(metrics)}")
+    if condition.metric in METRICS or jobs is None:
+        return condition
+    computed = [stage.every for stage in jobs if condition.metric in stage.job.metrics]
+    if not computed:
+        known = [*METRICS, *dict.fromkeys(metric for stage in jobs for metric in stage.job.metrics)]
+        raise Invalid(f"no metric {condition.metric!r}; there is {', '.join(known)}", close_to(condition.metric, known))
+    if every and every not in computed:
+        raise Invalid(f"{condition.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
     return condition
-
-
-def _exports(reader: Reader, node: Node | None) -> list[Exporter]:
-    made = [reader.plugin("exporter", child, path) for child, path in reader.items(node, "exports")]
-    return [exporter for exporter in made if exporter]
-
-
-def _one_of(reader: Reader, node: Node | None, path: str, names: Collection[str], what: str) -> Any:
-    """A text that is one of `names`."""
-    text = reader.value(node, path, Text)
-    if node is None or text is None or text in names:
-        return text
-    reader.wrong(node, path, f"no {what} is named {text!r}; there is {', '.join(names) or 'none'}", close_to(text, names))
-    return None

@@ -8,7 +8,7 @@ from msgspec import Struct
 Operator = Literal[">", "<", ">=", "<=", "=="]
 METRICS = ("zscore", "spread", "corr", "beta", "alpha", "y", "x", "coverage")
 """What a condition can speak of, besides the metrics of the pipeline's jobs."""
-_FORM = re.compile(r"\s*(?:(abs)\s*\(\s*(\w+)\s*\)|(\w+))\s*(>=|<=|==|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_FORM = re.compile(r"(?a)\s*(?:(abs)\s*\(\s*(\w+)\s*\)|(\w+))\s*(>=|<=|==|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
 class Condition(Struct, frozen=True):
@@ -21,7 +21,7 @@ class Condition(Struct, frozen=True):
 
     def __str__(self) -> str:
         metric = f"abs({self.metric})" if self.absolute else self.metric
-        return f"{metric} {self.op} {self.value:g}"
+        return f"{metric} {self.op} {repr(self.value).removesuffix('.0')}"
 
 
 class Rule(Struct, frozen=True):

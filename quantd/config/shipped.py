@@ -1,6 +1,7 @@
 """The files that come with quantd: in the checkout, or in `share/quantd` where it is installed."""
 
 from importlib import metadata
+from os.path import isfile
 from pathlib import Path
 
 from quantd.errors import QuantdError
@@ -10,7 +11,7 @@ _CHECKOUT = Path(__file__).parents[2]
 
 def shipped(name: str) -> Path:
     """The path of a shipped file, like `pipelines/default.yaml`. Raises QuantdError."""
-    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / name).is_file():
+    if isfile(_CHECKOUT / "pyproject.toml") and isfile(_CHECKOUT / name):
         return _CHECKOUT / name
     for file in metadata.files("quantd") or []:
         if file.as_posix().endswith(f"share/quantd/{name}"):

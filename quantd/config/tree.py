@@ -1,18 +1,22 @@
 """What is done to the nodes of a config before they are read: `${NAME}` is filled in, the environment overrides settings."""
 
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping
 
 from quantd.config.yaml12 import Node, parse, scalar
-from quantd.errors import ConfigError, Mistake
+from quantd.errors import ConfigError, Mistake, close_to
 
 PREFIX = "QUANTD__"
+_SOURCE = "environment variable "
 _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::-([^}]*))?\})")
 
 
 def substitute(node: Node, environ: Mapping[str, str], mistakes: list[Mistake], path: str = "") -> None:
-    """Fill in `${NAME}` and `${NAME:-default}` in every text, in place; `$$` is a dollar. A text that is one variable is read as YAML."""
+    """Fill in `${NAME}` and `${NAME:-default}` in every text that stands in a file, in place; `$$` is a dollar.
+
+    A text that is one variable is read as YAML: `window: ${W}` can be a number. What the environment or an option sets stays as it is."""
+    if node.file.startswith(_SOURCE) or not node.line:
+        return
     if isinstance(node.value, dict):
         for key, child in node.value.items():
             substitute(child, environ, mistakes, f"{path}.{key}" if path else key)
@@ -34,39 +38,62 @@ def _filled(node: Node, environ: Mapping[str, str], mistakes: list[Mistake], pat
 
     text = _VARIABLE.sub(value, node.value)
     whole = _VARIABLE.fullmatch(node.value)
-    return scalar(text) if whole and whole[1] else text
+    try:
+        return scalar(text) if whole and whole[1] else text
+    except ValueError as error:
+        mistakes.append(node.mistake(path, str(error)))
+        return text
 
 
-def override(root: Node, environ: Mapping[str, str], known: Mapping[str, object], mistakes: list[Mistake]) -> None:
-    """Let `QUANTD__STATE__DIR=/x` set `state.dir`, in place. The first part must be one of the `known` top-level keys."""
+def override(root: Node, environ: Mapping[str, str], known: Collection[str], mistakes: list[Mistake]) -> None:
+    """Let `QUANTD__STATE__DIR=/x` set `state.dir` and `QUANTD__JOBS__0__EVERY=2h` the first job's period, in place.
+
+    The first part must be one of the `known` top-level keys."""
     for name in sorted(environ):
         if not name.startswith(PREFIX):
             continue
-        file = f"environment variable {name}"
         parts = [part.lower() for part in name.removeprefix(PREFIX).split("__")]
         if parts[0] not in known:
-            close = get_close_matches(parts[0], list(known), 1)
-            suggestion = PREFIX + "__".join([close[0], *parts[1:]]).upper() if close else None
-            mistakes.append(Mistake(file, 1, 1, "", f"no setting {parts[0]!r}", suggestion))
+            close = close_to(parts[0], known)
+            suggestion = PREFIX + "__".join([close, *parts[1:]]).upper() if close else None
+            mistakes.append(Mistake(_SOURCE + name, 1, 1, "", f"no setting {parts[0]!r}", suggestion))
             continue
         try:
-            _set(root, parts, parse(environ[name], file))
+            _set(root, parts, parse(environ[name], _SOURCE + name) if environ[name] else Node("", _SOURCE + name))
         except ConfigError as error:
             mistakes += error.mistakes
 
 
 def _set(node: Node, parts: list[str], value: Node) -> None:
     for part in parts[:-1]:
-        key = _spelt(node, part)
-        if not isinstance(node.value.get(key, Node(None, "")).value, dict):
-            node.value[key] = Node({}, value.file)
-        node.keys.setdefault(key, node.value[key])
-        node = node.value[key]
-    key = _spelt(node, parts[-1])
+        node = _descend(node, part, value.file)
+    _put(node, parts[-1], value)
+
+
+def _descend(node: Node, part: str, file: str) -> Node:
+    """The mapping or list below a node: what else stands there gives way, but a text is short for `use:`."""
+    key = _spelt(node, part)
+    children = node.value
+    there = isinstance(key, int) or (isinstance(children, dict) and key in children)
+    child: Node = children[key] if there else Node(None, file)
+    if isinstance(child.value, (dict, list)):
+        return child
+    made = Node({"use": child} if isinstance(child.value, str) else {}, file)
+    _put(node, part, made)
+    return made
+
+
+def _put(node: Node, part: str, value: Node) -> None:
+    key = _spelt(node, part)
+    if isinstance(key, str) and isinstance(node.value, list):
+        node.value, node.keys = {}, {}
     node.value[key] = value
-    node.keys[key] = value
+    if isinstance(key, str):
+        node.keys[key] = Node(key, value.file, value.line, value.column)
 
 
-def _spelt(node: Node, part: str) -> str:
-    """The key as the file spells it: an environment variable can hold neither a dash nor lower case."""
+def _spelt(node: Node, part: str) -> str | int:
+    """The key as the file spells it, for an environment variable can hold neither a dash nor lower case; or a place in a list."""
+    if isinstance(node.value, list):
+        return int(part) if part.isdecimal() and int(part) < len(node.value) else part
     return next((key for key in node.value if key.lower().replace("-", "_") == part), part)

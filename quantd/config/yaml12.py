@@ -1,6 +1,7 @@
 """YAML as people mean it: 1.2 scalars (`on` is a text, 1e-4 a number), no duplicate keys, and the position of everything."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -8,8 +9,10 @@ from msgspec import Struct
 
 from quantd.errors import ConfigError, Mistake
 
+_TAG = "tag:yaml.org,2002:"
 _DEEPEST = 40
 _MOST_NODES = 20_000
+_LONGEST_NUMBER = 20
 
 
 class Node(Struct):
@@ -47,28 +50,48 @@ for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("merge", r"<<", "<"),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first))
+    _Loader.add_implicit_resolver(f"{_TAG}{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
 
-def parse(text: str, file: str) -> Node:
-    """The document's nodes; an empty document is an empty mapping. Raises ConfigError."""
-    try:
-        root = yaml.compose(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ConfigError([Mistake(file, *where, "", f"not YAML: {error.problem or error.context}")]) from None
-    except yaml.YAMLError as error:
-        raise ConfigError([Mistake(file, 1, 1, "", f"not YAML: {' '.join(str(error).split())}")]) from None
-    except RecursionError:
-        raise ConfigError([Mistake(file, 1, 1, "", "nested too deeply")]) from None
+def parse(text: str, file: str, mistakes: list[Mistake] | None = None) -> Node:
+    """The document's nodes; an empty document is an empty mapping. Raises ConfigError.
+
+    What does not keep the rest from being read, like a key that stands twice, is added to `mistakes` where they are given."""
+    root = _composed(text, file)
     if root is None:
         return Node({}, file)
     reader = _Reader(file)
     node = reader.node(root, 0)
-    if reader.mistakes:
+    if mistakes is not None:
+        mistakes += reader.mistakes
+    elif reader.mistakes:
         raise ConfigError(reader.mistakes)
     return node
+
+
+def _composed(text: str, file: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise ConfigError([Mistake(file, *where, "", f"not YAML: {_plainly(error.problem or error.context or '')}")]) from None
+    except yaml.reader.ReaderError as error:
+        where = _position(text, error.position)
+        raise ConfigError([Mistake(file, *where, "", f"not YAML: the character {text[error.position]!a} may not stand here")]) from None
+    except (ValueError, OverflowError):
+        raise ConfigError([Mistake(file, 1, 1, "", "not YAML: an escape like \\U00110000 is no character")]) from None
+    except RecursionError:
+        raise ConfigError([Mistake(file, 1, 1, "", "too deep or too large for a config")]) from None
+
+
+def _plainly(problem: str) -> str:
+    return "indent with spaces: a tab may not stand here" if r"'\t'" in problem else problem
+
+
+def _position(text: str, index: int) -> tuple[int, int]:
+    """Line and column of a character, from 1."""
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
 def scalar(text: str) -> Any:
@@ -78,7 +101,7 @@ def scalar(text: str) -> Any:
     ['on', 0.0001, 12, '10:30', True, None, 15]
     """
     tags = (tag for tag, pattern in _Loader.yaml_implicit_resolvers.get(text[:1], []) if pattern.match(text))
-    return _convert(next(tags, "str"), text)
+    return _convert(next(tags, f"{_TAG}str"), text)
 
 
 class _Reader:
@@ -93,70 +116,79 @@ class _Reader:
         self._count += 1
         if depth > _DEEPEST or self._count > _MOST_NODES:
             raise ConfigError([made.mistake("", "too deep or too large for a config")])
-        if isinstance(source, yaml.MappingNode):
-            made.value, made.keys = {}, {}
-            self._fill(made, source, depth)
-        elif isinstance(source, yaml.SequenceNode):
-            made.value = [self.node(item, depth + 1) for item in source.value]
-        elif isinstance(source, yaml.ScalarNode):
+        if isinstance(source, yaml.ScalarNode):
             made.value = self._scalar(made, source)
+        elif source.tag not in (f"{_TAG}map", f"{_TAG}seq"):
+            self.mistakes.append(made.mistake("", f"tag {source.tag!r} has no meaning here"))
+        elif isinstance(source, yaml.MappingNode):
+            made.value = {}
+            self._fill(made, source, depth)
+        else:
+            made.value = [self.node(item, depth + 1) for item in source.value]
         return made
 
     def _fill(self, made: Node, source: yaml.MappingNode, depth: int) -> None:
+        merged = Node({}, self._file)
         for key_source, value_source in source.value:
-            key = self.node(key_source, depth + 1)
-            if key_source.tag.endswith(":merge"):
-                self._merge(made, self.node(value_source, depth + 1))
-                continue
-            name = key.value if isinstance(key.value, str) else str(key_source.value)
-            if isinstance(key.value, (dict, list)):
+            key, value = self.node(key_source, depth + 1), self.node(value_source, depth + 1)
+            name = str(key_source.value).encode("utf-8", "backslashreplace").decode()
+            if key_source.tag == f"{_TAG}merge":
+                self._merge(merged, value)
+            elif not isinstance(key_source, yaml.ScalarNode):
                 self.mistakes.append(key.mistake("", "a key must be plain text"))
             elif name in made.keys:
-                first = made.keys[name]
-                self.mistakes.append(key.mistake("", f"{name!r} stands here a second time, the first is at line {first.line}"))
+                first = made.keys[name].line
+                self.mistakes.append(key.mistake("", f"{name!r} stands here a second time, the first is at line {first}"))
             else:
-                made.keys[name] = key
-                made.value[name] = self.node(value_source, depth + 1)
+                made.keys[name], made.value[name] = key, value
+        made.value, made.keys = merged.value | made.value, merged.keys | made.keys
 
     def _merge(self, made: Node, other: Node) -> None:
         for each in other.value if isinstance(other.value, list) else [other]:
             if not isinstance(each.value, dict):
                 self.mistakes.append(each.mistake("", "<< takes a mapping"))
                 continue
-            for name, value in each.value.items():
-                made.value.setdefault(name, value)
+            made.value, made.keys = each.value | made.value, each.keys | made.keys
 
     def _scalar(self, made: Node, source: yaml.ScalarNode) -> Any:
         try:
             return _convert(source.tag, source.value)
         except ValueError as error:
             self.mistakes.append(made.mistake("", str(error)))
-            return None
+            return source.value
 
 
 def _convert(tag: str, text: str) -> Any:
-    kind = tag.rpartition(":")[2]
-    if kind == "null":
-        return None
-    if kind == "bool":
-        return text.lower() == "true"
-    if kind == "int":
-        return int(text, 0) if text[:2] in ("0o", "0x") else _bounded(text)
-    if kind == "float":
-        return float(
-            text.replace(".inf", "inf")
-            .replace(".Inf", "inf")
-            .replace(".INF", "inf")
-            .replace(".nan", "nan")
-            .replace(".NaN", "nan")
-            .replace(".NAN", "nan")
-        )
+    """A scalar's text as its tag says. Raises ValueError."""
+    kind = tag.removeprefix(_TAG)
     if kind in ("str", "merge"):
-        return text
-    raise ValueError(f"tag {tag!r} has no meaning here")
+        return _printable(text)
+    if kind not in _CONVERTERS:
+        raise ValueError(f"tag {tag!r} has no meaning here")
+    if not any(of == tag and pattern.match(text) for of, pattern in _Loader.yaml_implicit_resolvers.get(text[:1], [])):
+        raise ValueError(f"{text!r} is no {kind}")
+    return _CONVERTERS[kind](text)
 
 
-def _bounded(text: str) -> int:
-    if len(text) > 20:
-        raise ValueError("a number of more than 20 digits")
-    return int(text)
+def _printable(text: str) -> str:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"{text!a} is not made of characters: half of a pair stands alone")
+    return text
+
+
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"a number of more than {_LONGEST_NUMBER} digits")
+    return int(text, 0 if text[:2] in ("0o", "0x") else 10)
+
+
+def _float(text: str) -> float:
+    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_CONVERTERS: dict[str, Callable[[str], Any]] = {
+    "null": lambda text: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": _integer,
+    "float": _float,
+}

@@ -40,6 +40,16 @@ class Merger:
             made[level.frame.name] = level.add(made[level.source.name])
         return self._chosen(made)
 
+    def seed(self, bars: list[Bar]) -> list[Bar]:
+        """Put the past before the first bar: closed bars of one of the timeframes on the way, up to where `base` will begin."""
+        made = {bars[0].every: bars}
+        for level in self._levels:
+            if level.frame.name in made:
+                level.skip_to(level.frame.end(bars[-1].ts))
+            elif level.source.name in made:
+                made[level.frame.name] = level.add(made[level.source.name])
+        return self._chosen(made)
+
     def flush(self) -> list[Bar]:
         """Close what is open: the stream has ended."""
         made: dict[str, list[Bar]] = {self._base: []}
@@ -77,6 +87,11 @@ class _Level:
             if self.source.end(bar.ts) >= self.frame.end(start):
                 closed += self._enter(self.frame.end(start))
         return [self._merge(start) for start in mended] + closed
+
+    def skip_to(self, start: int) -> None:
+        """The buckets before `start` are known from elsewhere."""
+        self._open = start
+        self._parts[start] = {}
 
     def flush(self) -> list[Bar]:
         return self._enter(self.frame.end(self._open)) if self._open is not None else []

@@ -1,12 +1,14 @@
 """The one door to the past: recent bars and points from memory, older ones from the store."""
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from quantd.model import Bar, PairPoint
+from quantd.model import Bar, PairPoint, Tick, Ticker
 from quantd.plugin.base import Store
 
 RECENT = 3_600
+TICKS = 10_000
 Row = TypeVar("Row", Bar, PairPoint)
 
 
@@ -39,6 +41,33 @@ class History:
         self._store = store
         self._bars: dict[tuple[str, str], Shelf[Bar]] = {}
         self._points: dict[tuple[str, str], Shelf[PairPoint]] = {}
+        self._ticks: dict[str, deque[Tick]] = {}
+        self._tickers: dict[str, Ticker] = {}
+
+    def put_ticks(self, symbol: str, ticks: Sequence[Tick]) -> None:
+        if symbol not in self._ticks:
+            self._ticks[symbol] = deque(maxlen=TICKS)
+        self._ticks[symbol].extend(ticks)
+
+    def put_ticker(self, ticker: Ticker) -> None:
+        self._tickers[ticker.symbol] = ticker
+
+    def ticks(self, symbol: str) -> Sequence[Tick]:
+        """The last ticks of a symbol in the order of receipt, up to 10,000."""
+        return self._ticks.get(symbol, ())
+
+    def tick_counts(self) -> dict[str, int]:
+        """How many of them there are, by symbol."""
+        return {symbol: len(ticks) for symbol, ticks in self._ticks.items() if ticks}
+
+    def clear_ticks(self, symbol: str | None) -> None:
+        """Forget the ticks of a symbol, or of all."""
+        for name in [symbol] if symbol else list(self._ticks):
+            self._ticks.pop(name, None)
+
+    def ticker(self, symbol: str) -> Ticker | None:
+        """The newest 24 h ticker."""
+        return self._tickers.get(symbol)
 
     def put_bars(self, bars: Iterable[Bar]) -> None:
         for bar in bars:

@@ -6,7 +6,7 @@ among the last Z spreads (ddof 1), each with its own beta; corr is Pearson's ove
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -87,6 +87,7 @@ class Chain:
         hedge = self._guard.call(self._hedge, row)
         if hedge is None:
             self._spreads.clear()
+            self._points.clear()
             return None
         point = self._point(row, hedge)
         return self._measured(point, measure=measure) if self._jobs else point
@@ -181,7 +182,7 @@ class PairSeries:
         self._guards = guards
         self._frame = timeframe(spec.every)
         self._price: Callable[[float], float] = math.log if spec.regression.prices == "log" else float
-        self._keep = spec.memory + reopen // self._frame.step + 1
+        self._keep = spec.memory + self._frame.index(self._frame.floor(reopen)) + 2
         self._waiting: tuple[dict[int, Bar], dict[int, Bar]] = ({}, {})
         self._rows: dict[int, Row] = {}
         self._head = -1
@@ -198,7 +199,7 @@ class PairSeries:
                 fresh.append(ts)
             else:
                 changed.add(ts)
-        points = self._again(min(changed)) if changed else []
+        points = self._again(changed) if changed else []
         for ts in fresh:
             points += self._issued(self._chain.step(self._rows[ts]))
             self._head = ts
@@ -229,16 +230,17 @@ class PairSeries:
     def _row(self, y: Bar, x: Bar) -> Row:
         return Row(y.ts, self._frame.index(y.ts), self._price(y.close), self._price(x.close), y.quality, x.quality)
 
-    def _again(self, first: int) -> list[PairPoint]:
-        """Walk the rows anew up to the head, and re-issue the points from `first` on, as far as they depend on it."""
+    def _again(self, changed: set[int]) -> list[PairPoint]:
+        """Walk the rows anew up to the head, and re-issue the points from the first changed row on, as far as they depend on one."""
         rows = [self._rows[ts] for ts in sorted(self._rows) if ts <= self._head]
-        at = next(number for number, row in enumerate(rows) if row.ts == first)
-        reach = at + self.spec.memory
+        numbers = [number for number, row in enumerate(rows) if row.ts in changed]
+        begin, reach = max(0, numbers[0] - self.spec.memory), numbers[-1] + self.spec.memory
         self._chain = Chain(self.spec, self._guards)
         points = []
-        for number, row in enumerate(rows[max(0, at - self.spec.memory) :], max(0, at - self.spec.memory)):
-            point = self._chain.step(row, measure=at <= number <= reach)
-            if at <= number <= reach:
+        for number, row in enumerate(rows[begin:], begin):
+            touched = numbers[0] <= number <= reach
+            point = self._chain.step(row, measure=touched)
+            if touched:
                 points += self._issued(point)
         return points
 
@@ -258,3 +260,16 @@ class PairSeries:
         for table in (self._rows, self._revision, *self._waiting):
             while len(table) > self._keep:
                 del table[next(iter(table))]
+
+
+def analyse(y_bars: Sequence[Bar], x_bars: Sequence[Bar], spec: PairSpec, guards: Guards) -> list[PairPoint]:
+    """The points of these bars, as a live pair of the same spec would make them. A symbol with itself is perfectly hedged by definition:
+    beta 1, spread 0, z-score 0, corr 1."""
+    points = PairSeries(spec, guards, reopen=0).add(y_bars, x_bars)
+    if y_bars and x_bars and y_bars[0].symbol == x_bars[0].symbol:
+        hedge = Hedge(alpha=0.0, beta=1.0, n=spec.regression.window, stderr=0.0, r2=1.0)
+        return [
+            msgspec.structs.replace(point, hedge=hedge, spread=0.0, zscore=0.0, corr=1.0, reason=None)
+            for point in points[spec.zscore_window - 1 :]
+        ]
+    return points

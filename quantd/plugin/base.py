@@ -105,8 +105,11 @@ class Resampler(Plugin):
         """Close all buckets up to the one that holds `until`: the stream has ended."""
 
     @abstractmethod
-    def forming(self) -> Bar | None:
-        """The open bar, quality `forming`."""
+    def forming(self) -> list[Bar]:
+        """The open bars, oldest first, quality `forming`."""
+
+    def begin(self, symbol: str, ts: int, price: float) -> None:
+        """Every trade from `ts` on, the start of a bucket, will come; the last price before it is known. Called before any other."""
 
     @property
     def lost(self) -> int:

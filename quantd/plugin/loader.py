@@ -1,5 +1,6 @@
 """Finds plugins and fills the registry. Whatever one module does wrong is a fault of its own and costs no other module anything."""
 
+import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ class _Loader:
                     self._load(point.name, f"entry point {point.name!r}", point.value + dist, point.load)
 
     def load_folder(self, folder: Path) -> None:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # unlike Path.is_dir, no error for a name too long
             self._fault(str(folder), "no such directory: create it or take it out of `plugins.dirs`")
             return
         with self._faults_of(str(folder)):

@@ -23,6 +23,10 @@ class Ring:
     def __len__(self) -> int:
         return min(self._end, self._capacity)
 
+    def clear(self) -> None:
+        """Forget every row."""
+        self._end = 0
+
     def append(self, row: tuple[float, ...]) -> None:
         """Add a row of `width` numbers; the oldest leaves a full ring."""
         if self._end == 2 * self._capacity:

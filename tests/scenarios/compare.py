@@ -41,9 +41,10 @@ def _numbers_agree(found: pd.DataFrame, wanted: pd.DataFrame, window: int) -> No
     assert_array_equal(found.quality, wanted.quality)
     assert (found.n == window).all()
     level = abs(wanted.y)
-    for name, scale in {"coverage": 1.0, "y": 0.0, "x": 0.0, "corr": 1e-3, "r2": 1e-3, "stderr": 0.0}.items():
+    for name, scale in {"coverage": 1.0, "y": 0.0, "x": 0.0, "corr": 1e-3, "r2": 1e-3}.items():
         _close(found, wanted, name, 1e-9, scale)
-    _close(found, wanted, "beta", 1e-9, wanted.stderr.fillna(0.0) + abs(wanted.beta) * 1e-3)
+    _close(found, wanted, "beta", 1e-9, 1e-3 * wanted.steepness)
+    _close(_squared(found, "stderr"), _squared(wanted, "stderr"), "stderr", 1e-9, 1e-3 * wanted.steepness**2)
     _close(found, wanted, "spread", 1e-9, 1e-3 * level)
     _close(found, wanted, "alpha", 1e-9, 1e-3 * level)
     _close(found, wanted, "zscore", 1e-9, 1.0 + 1e-4 * level / wanted.sigma)
@@ -58,8 +59,14 @@ def _close(found: pd.DataFrame, wanted: pd.DataFrame, name: str, rtol: float, sc
     assert_array_equal(np.isnan(have), np.isnan(want), f"{name}: a number where there is none, or none where there is")
     error = np.abs(have - want)
     allowed = rtol * np.maximum(np.abs(want), np.nan_to_num(np.broadcast_to(np.asarray(scale, float), want.shape)))
+    if not (error > allowed).any():
+        return
     worst = int(np.argmax(np.nan_to_num(error - allowed, nan=-1.0)))
-    assert not (error > allowed).any(), f"{name}: {have[worst]!r} instead of {want[worst]!r} at ts {found.ts.iloc[worst]}"
+    raise AssertionError(f"{name}: {have[worst]!r} instead of {want[worst]!r} at ts {found.ts.iloc[worst]}")
+
+
+def _squared(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    return table.assign(**{name: table[name] ** 2})
 
 
 def total(bars: pd.DataFrame, every: str, symbols: Sequence[str]) -> list[int]:

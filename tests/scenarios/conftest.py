@@ -13,8 +13,9 @@ Replay = Callable[..., Result]
 
 
 @pytest.fixture
-def replay() -> Iterator[Replay]:
-    """`quantd replay FILES ... OPTIONS`; fails the test unless it ends well."""
+def replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replay]:
+    """`quantd replay FILES ... OPTIONS` in a temporary folder; fails the test unless it ends well."""
+    monkeypatch.chdir(tmp_path)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
 

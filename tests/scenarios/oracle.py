@@ -4,10 +4,10 @@ Bars come from a table of every trade, points from a table of every bar. Window 
 the error seen is that of quantd; the Dickey-Fuller test is that of statsmodels.
 """
 
-import csv
 import gzip
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ Table = pd.DataFrame
 
 
 def trades(paths: Iterable[Path]) -> Table:
-    """Every trade of the files, once: symbol, id, ts, price, qty, buyer_maker. Trades without an id are numbered by time, then as they came."""
+    """Every trade of the files, once: symbol, id, ts, price, qty, buyer_maker. Those without an id are numbered by time and arrival."""
     rows = pd.DataFrame([row for path in paths for row in _rows(path)], columns=["symbol", "id", "ts", "price", "qty", "buyer_maker"])
     unnumbered = rows.id == 0
     rows.loc[unnumbered, "id"] = rows.ts * 1000 + rows[unnumbered].groupby(["symbol", "ts"]).cumcount()
@@ -188,10 +188,20 @@ def _fits(y: np.ndarray, x: np.ndarray, window: int) -> Table:
         beta = np.where(moves_x, sxy / sxx, np.nan)
         rss = ((dy - beta[:, None] * dx) ** 2).sum(axis=1)
         stderr = np.sqrt(rss / (window - 2) / sxx) if window > 2 else np.full(len(beta), np.nan)
+        steepness = np.sqrt(syy / sxx)
         r2 = np.where(moves_y, 1 - rss / syy, np.nan)
         corr = np.where(moves_y & moves_x, sxy / np.sqrt(sxx * syy), np.nan)
     now_y, now_x = ys[:, -1], xs[:, -1]
-    columns = {"y": now_y, "x": now_x, "alpha": mean_y - beta * mean_x, "beta": beta, "stderr": stderr, "r2": r2, "corr": corr}
+    columns = {
+        "y": now_y,
+        "x": now_x,
+        "alpha": mean_y - beta * mean_x,
+        "beta": beta,
+        "stderr": stderr,
+        "r2": r2,
+        "corr": corr,
+        "steepness": steepness,
+    }
     return pd.DataFrame(columns | {"spread": now_y - beta * now_x})
 
 
@@ -210,7 +220,9 @@ def _with_zscores(table: Table, window: int) -> Table:
 
 
 def _with_adf(table: Table, window: int, step: int) -> Table:
-    """Augmented Dickey-Fuller on the last max(2 * window, 20) spreads of consecutive bars, at least 20."""
+    """Augmented Dickey-Fuller on the last max(2 * window, 20) spreads of consecutive bars, at least 20.
+
+    Where statsmodels warns that its regression is singular or its fit perfect, the answer is nobody's to know: not `tested`."""
     from statsmodels.tsa.stattools import adfuller
 
     spread = table.spread.to_numpy().astype(float)
@@ -221,6 +233,10 @@ def _with_adf(table: Table, window: int, step: int) -> Table:
         first = at + 1 if np.isnan(value) else first
         last = spread[max(first, at + 1 - max(2 * window, SHORTEST_ADF)) : at + 1]
         if tested[at] and len(last) >= SHORTEST_ADF and np.ptp(last) > FLAT * abs(last).max():
-            done = adfuller(last, result_object=True)
-            answers[at] = done.statistic, done.pvalue, done.lags
+            with warnings.catch_warnings(action="error"):
+                try:
+                    done = adfuller(last, result_object=True)
+                    answers[at] = done.statistic, done.pvalue, done.lags
+                except Warning:
+                    tested[at] = False
     return table.assign(adf_stat=answers[:, 0], adf_pvalue=answers[:, 1], adf_lags=answers[:, 2], tested=tested)

@@ -90,6 +90,12 @@ class TimeBars(quantd.Resampler):
     def lost(self) -> int:
         return self._lost
 
+    def begin(self, symbol: str, ts: int, price: float) -> None:
+        self._symbol = symbol
+        self._first = ts - SECOND
+        self._next = ts
+        self._buckets[ts - SECOND] = Bucket(ts - SECOND, price)
+
     def update(self, ticks: Sequence[quantd.Tick]) -> None:
         bucket = None
         for tick in ticks:
@@ -139,15 +145,18 @@ class TimeBars(quantd.Resampler):
             bars.append(self._bar(self._close(self._next)))
         return bars
 
-    def forming(self) -> quantd.Bar | None:
-        newest = max(self._buckets, default=None)
-        if newest is None or (self._next is not None and newest < self._next):
-            return None
-        return self._buckets[newest].bar(self._symbol, "forming")
+    def forming(self) -> list[quantd.Bar]:
+        return [
+            self._buckets[start].bar(self._symbol, "forming")
+            for start in sorted(self._buckets)
+            if self._next is None or start >= self._next
+        ]
 
     def mark_holes(self, spans: Sequence[Span]) -> None:
-        changed = set(self._holes) ^ set(spans)
-        self._holes = tuple(spans)
+        oldest = next(iter(self._buckets), 0)
+        current = tuple(span for span in spans if span[1] >= oldest)
+        changed = set(self._holes) ^ set(current)
+        self._holes = current
         if changed and self._next is not None:
             self._mended.update(ts for ts in self._buckets if ts < self._next and _touches(ts, changed))
 

@@ -11,7 +11,7 @@ class LogSink(quantd.AlertSink):
     """Writes each alert to the daemon's log as a warning."""
 
     async def send(self, alert: quantd.Alert) -> None:
-        _log.warning("%s", alert.text)
+        _log.warning("%s: %s (%.6g)", alert.state, alert.text, alert.value)
 
 
 @quantd.hookimpl

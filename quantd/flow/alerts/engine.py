@@ -1,12 +1,13 @@
-"""Judges rules on points and tells each change of a rule's state once."""
+"""Judges rules and tells each change of a rule's state once."""
 
 import operator
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
 from quantd.config.rules import Condition, Rule
-from quantd.model import Alert, AlertState, PairPoint
+from quantd.model import Alert, AlertState, PairPoint, Tick
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -15,6 +16,94 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     "==": operator.eq,
 }
+_FIRED_KEPT = 1_000
+Change = tuple[Alert, tuple[str, ...]]
+"""An alert and the sinks that it goes to."""
+
+
+class Watch(Struct):
+    """One rule on one pair, or on one symbol's price; `since` is when it began to hold, None while it does not."""
+
+    id: str
+    rule: Rule
+    on: str
+    text: str
+    live: bool = False
+    """Judged on every tick and now-cast; otherwise on closed bars only."""
+    since: int | None = None
+
+
+class AlertEngine:
+    """All rules. A rule fires when its condition becomes true and resolves when it becomes false; no value changes nothing."""
+
+    def __init__(self) -> None:
+        self.fired: deque[Alert] = deque(maxlen=_FIRED_KEPT)
+        self._watches: dict[str, Watch] = {}
+        self._on: dict[tuple[str, str, bool], list[Watch]] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether any rule is judged between closes."""
+        return any(watch.live for watch in self._watches.values())
+
+    @property
+    def watches(self) -> list[Watch]:
+        return list(self._watches.values())
+
+    def add(self, rule: Rule, pair: str) -> None:
+        """Watch a rule on a pair's closed bars of the rule's timeframe. A rule of the same name on the pair is replaced."""
+        self.put(Watch(f"{pair}/{rule.name}", rule, pair, f"{pair} {rule.every} {rule.name}: {rule.when}"))
+
+    def put(self, watch: Watch) -> None:
+        """Watch it from now on, in the place of one with the same id."""
+        self.remove(watch.id)
+        self._watches[watch.id] = watch
+        self._on.setdefault(_place(watch), []).append(watch)
+
+    def remove(self, watch_id: str) -> bool:
+        """Whether there was one."""
+        watch = self._watches.pop(watch_id, None)
+        if watch:
+            self._on[_place(watch)].remove(watch)
+        return watch is not None
+
+    def judge(self, points: Iterable[PairPoint]) -> list[Change]:
+        """What changed with these closed bars, oldest first. Re-issued points are not judged again."""
+        return self._judge_points((point for point in points if not point.revision), live=False)
+
+    def judge_now(self, points: Iterable[PairPoint]) -> list[Change]:
+        """What changed with these now-casts."""
+        return self._judge_points(points, live=True)
+
+    def judge_prices(self, symbol: str, ticks: Iterable[Tick]) -> list[Change]:
+        """What changed with each of these ticks of a symbol."""
+        watches = self._on.get((symbol, "", True))
+        if not watches:
+            return []
+        return self._told(self._judged(watch, tick.price, tick.ts) for tick in ticks for watch in watches)
+
+    def _judge_points(self, points: Iterable[PairPoint], *, live: bool) -> list[Change]:
+        return self._told(
+            self._judged(watch, measured(watch.rule.when, point), point.ts)
+            for point in points
+            for watch in self._on.get((point.pair, point.every, live), ())
+        )
+
+    def _told(self, alerts: Iterable[Change | None]) -> list[Change]:
+        changes = [change for change in alerts if change]
+        self.fired.extend(alert for alert, _ in changes if alert.state == "firing")
+        return changes
+
+    def _judged(self, watch: Watch, value: float | None, ts: int) -> Change | None:
+        if value is None:
+            return None
+        condition = watch.rule.when
+        holds = _COMPARE[condition.op](value, condition.value)
+        if holds == (watch.since is not None):
+            return None
+        since = ts if watch.since is None else watch.since
+        watch.since = ts if holds else None
+        return _alert(watch, "firing" if holds else "resolved", value, since, ts), watch.rule.send
 
 
 def measured(condition: Condition, point: PairPoint) -> float | None:
@@ -27,64 +116,21 @@ def measured(condition: Condition, point: PairPoint) -> float | None:
     return abs(value) if value is not None and condition.absolute else value
 
 
-class Watch(Struct):
-    """One rule on one pair; `since` is when it began to hold, None while it does not."""
-
-    rule: Rule
-    pair: str
-    since: int | None = None
-
-    @property
-    def alert_id(self) -> str:
-        return f"{self.pair}/{self.rule.name}"
+def _place(watch: Watch) -> tuple[str, str, bool]:
+    return watch.on, "" if watch.rule.when.metric == "price" else watch.rule.every, watch.live
 
 
-class AlertEngine:
-    """All rules of all pairs. A rule fires when its condition becomes true and resolves when it becomes false; no value changes nothing."""
-
-    def __init__(self) -> None:
-        self._watches: dict[tuple[str, str], dict[str, Watch]] = {}
-
-    def add(self, rule: Rule, pair: str) -> None:
-        """Watch a rule on a pair's points of the rule's timeframe. A rule of the same name on the pair is replaced."""
-        self._watches.setdefault((pair, rule.every), {})[rule.name] = Watch(rule, pair)
-
-    def judge(self, points: Iterable[PairPoint]) -> list[tuple[Alert, tuple[str, ...]]]:
-        """What changed with these points, oldest first, each with the sinks it goes to. Re-issued points are not judged again."""
-        changes = []
-        for point in points:
-            if point.revision:
-                continue
-            for watch in self._watches.get((point.pair, point.every), {}).values():
-                if alert := _judged(watch, point):
-                    changes.append((alert, watch.rule.send))
-        return changes
-
-
-def _judged(watch: Watch, point: PairPoint) -> Alert | None:
-    condition = watch.rule.when
-    value = measured(condition, point)
-    if value is None:
-        return None
-    holds = _COMPARE[condition.op](value, condition.value)
-    if holds == (watch.since is not None):
-        return None
-    since = point.ts if watch.since is None else watch.since
-    watch.since = point.ts if holds else None
-    return _alert(watch, point, "firing" if holds else "resolved", value, since)
-
-
-def _alert(watch: Watch, point: PairPoint, state: AlertState, value: float, since: int) -> Alert:
-    condition = watch.rule.when
+def _alert(watch: Watch, state: AlertState, value: float, since: int, ts: int) -> Alert:
     return Alert(
-        id=f"{watch.alert_id}@{since}",
-        alert_id=watch.alert_id,
+        id=f"{watch.id}@{since}",
+        alert_id=watch.id,
         rule=watch.rule.name,
-        pair=watch.pair,
+        pair=watch.on,
         state=state,
         value=value,
-        threshold=condition.value,
+        threshold=watch.rule.when.value,
         since=since,
-        ts=point.ts,
-        text=f"{watch.pair} {point.every} {watch.rule.name}: {state}, {condition} ({value:.4g})",
+        ts=ts,
+        text=watch.text,
+        metric=watch.rule.when.metric,
     )

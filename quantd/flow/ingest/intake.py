@@ -37,7 +37,7 @@ class Intake:
     def news_of_holes(self) -> tuple[Span, ...] | None:
         """The spans of time in which trades are missing, if they changed since the last call."""
         spans = self.ledger.spans()
-        if spans == self._told:
+        if spans is self._told:
             return None
         self._told = spans
         return spans

@@ -30,6 +30,7 @@ class Ledger:
         self._next = 0
         self._ts = 0
         self._holes: list[Hole] = []
+        self._spans: tuple[Span, ...] | None = None
 
     def admit(self, tick: Tick) -> bool:
         """Whether this trade is new. Opens, shrinks or closes holes as its id tells."""
@@ -41,8 +42,10 @@ class Ledger:
         return self._admit_out_of_turn(tick)
 
     def spans(self) -> tuple[Span, ...]:
-        """The times (ms, both ends included) between which trades are missing."""
-        return tuple((min(hole.start, hole.end), max(hole.start, hole.end)) for hole in self._holes)
+        """The times (ms, both ends included) between which trades are missing; the same object until that changes."""
+        if self._spans is None:
+            self._spans = tuple((min(hole.start, hole.end), max(hole.start, hole.end)) for hole in self._holes)
+        return self._spans
 
     def gaps(self) -> list[Gap]:
         """The open gaps, by id."""
@@ -54,6 +57,7 @@ class Ledger:
         return sum(hole.last - hole.first + 1 for hole in self._holes)
 
     def _admit_out_of_turn(self, tick: Tick) -> bool:
+        self._spans = None
         if not self._next:
             self._first, self._first_ts = tick.id, tick.ts
         elif tick.id > self._next:

@@ -21,7 +21,7 @@ def test_a_bar_closes_when_the_watermark_reaches_its_end() -> None:
     bars = TimeBars()
     bars.update([tick(1, 10, 5.0), tick(2, 20, 7.0), tick(3, 990, 6.0)])
     assert bars.advance(DAWN + 999) == []
-    assert bars.forming() is not None
+    assert [(bar.close, bar.quality) for bar in bars.forming()] == [(6.0, "forming")]
     (bar,) = bars.advance(DAWN + 1_000)
     assert (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trades, bar.vwap, bar.taker_buy_volume) == (
         5.0,
@@ -33,7 +33,7 @@ def test_a_bar_closes_when_the_watermark_reaches_its_end() -> None:
         6.0,
         2.0,
     )
-    assert bars.forming() is None
+    assert bars.forming() == []
 
 
 def test_open_and_close_go_by_id_not_by_arrival() -> None:
@@ -137,4 +137,4 @@ def test_a_copy_begins_afresh() -> None:
     bars = TimeBars(reopen="7s")
     bars.update([tick(1, 0)])
     copy = msgspec.structs.replace(bars)
-    assert (copy, copy.forming()) == (bars, None)
+    assert (copy, copy.forming()) == (bars, [])

@@ -190,4 +190,30 @@ def test_the_leg_that_waits_is_bounded() -> None:
     y, x = legs(2_000)
     pair = series(reopen=0)
     assert pair.add(y, []) == []
-    assert len(pair.add([], x)) == pair.spec.memory + 1 - WINDOW + 1
+    assert len(pair.add([], x)) == pair.spec.memory + 2 - WINDOW + 1
+
+
+def test_bars_mended_far_apart_at_once_re_issue_the_points_of_both() -> None:
+    y, x = legs(400)
+    live, fresh = series(reopen=600_000), series()
+    live.add(y, x)
+    for number in (10, 390):
+        y[number] = bar("Y", number, y[number].close + 50, revision=1)
+    mended = {point.ts: point for point in live.add([y[10], y[390]], [])}
+    wanted = [point for point in fresh.add(y, x) if point.ts >= DAWN + 390_000]
+    assert [msgspec.structs.replace(mended[point.ts], revision=0) for point in wanted] == wanted
+
+
+@pytest.mark.parametrize("prices", ["raw", "log"])
+def test_state_rebuilt_from_the_spec_s_memory_goes_on_with_the_same_bits(prices: str) -> None:
+    y, x = legs(900)
+    for number in range(500, 560):
+        x[number] = bar("X", number, x[500].close)
+    spec = PairSpec("Y-X", "1s", Ols(window=WINDOW, prices=prices), WINDOW, (AdfJob(window=30), Reads()))  # type: ignore[arg-type]
+    live = PairSeries(spec, guards, 0)
+    wanted = {point.ts: point for point in live.add(y, x)}
+    for stop in (560, 590, 650, 700, 777):
+        again = PairSeries(spec, guards, 0)
+        again.add(y[stop - spec.memory : stop], x[stop - spec.memory : stop])
+        for point in again.add(y[stop:], x[stop:]):
+            assert point == wanted[point.ts]

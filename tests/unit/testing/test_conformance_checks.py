@@ -254,9 +254,9 @@ class Seconds(quantd.Resampler):
     def flush(self, until: int) -> list[quantd.Bar]:
         return self.advance(until + 1000) if self.lie != "invents" else [*self.advance(until + 1000), fakes.bars(1, every="1s")[0]]
 
-    def forming(self) -> quantd.Bar | None:
+    def forming(self) -> list[quantd.Bar]:
         self._looks += self.lie == "forming"
-        return msgspec.structs.replace(self._bars(math.inf)[-1], quality="forming") if self._ticks else None
+        return [msgspec.structs.replace(self._bars(math.inf)[-1], quality="forming")] if self._ticks else []
 
     def _bars(self, end: float) -> list[quantd.Bar]:
         bars = []

@@ -1,0 +1,181 @@
+"""The whole tick path on one core: captured lines are decoded, become bars, and update pairs.
+
+    python benchmarks/flow.py [--rounds 5] [--trades 400000]
+
+The peer does the same in the plain way: `json.loads` into dicts, a deque of ticks a symbol, and at each closed second a pandas resample
+of those, a statsmodels fit, and rolling z-score and correlation. It is slow, so it gets the first PEER_TRADES lines only. Paths take
+turns, each run in a process of its own; the table shows the median, the range, the ratio to the peer of the same scenario, and the peak
+memory.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SCENARIOS = {"2 symbols, 1 pair": (2, 200), "20 symbols, 10 pairs": (20, 1_000)}
+"""Number of symbols, trades a second of all together."""
+PEER_TRADES = 8_000
+WINDOW = 60
+DAWN = 1_767_225_600_000
+
+
+def names(count: int) -> list[str]:
+    return [f"S{number:02}USDT" for number in range(count)]
+
+
+def capture(trades: int, symbols: int, rate: int) -> Path:
+    """A seeded capture of aggTrade frames, made once."""
+    path = Path(tempfile.gettempdir()) / f"quantd-flow-{symbols}-{rate}-{trades}.jsonl"
+    if path.exists():
+        return path
+    rng = np.random.default_rng(symbols)
+    times = (DAWN + np.cumsum(rng.exponential(1000 / rate, trades))).astype(int).tolist()
+    which = rng.integers(0, symbols, trades).tolist()
+    steps, sizes, makers = (
+        rng.normal(0, 2e-5, trades).tolist(),
+        (0.001 + rng.exponential(1.0, trades)).tolist(),
+        (rng.random(trades) < 0.5).tolist(),
+    )
+    prices, ids = [100.0 * (1 + number) for number in range(symbols)], [0] * symbols
+    draft = path.with_suffix(".tmp")
+    with draft.open("w") as file:
+        for ts, at, step, size, maker in zip(times, which, steps, sizes, makers, strict=True):
+            prices[at] *= 1 + step
+            ids[at] += 1
+            symbol, price = names(symbols)[at], f"{prices[at]:.2f}"
+            data = {
+                "e": "aggTrade",
+                "E": ts + 5,
+                "a": ids[at],
+                "s": symbol,
+                "p": price,
+                "q": f"{size:.3f}",
+                "f": ids[at],
+                "l": ids[at],
+                "T": ts,
+                "m": maker,
+            }
+            frame = json.dumps({"stream": f"{symbol.lower()}@aggTrade", "data": data}, separators=(",", ":"))
+            file.write(f"{(ts + 8) * 1_000_000} {frame}\n")
+    return draft.rename(path)
+
+
+def quantd_path(path: Path, symbols: int) -> int:
+    """The real flow, through the composition root; its ticks."""
+    from quantd.clock import EventClock
+    from quantd.compose import build
+    from quantd.config.load import build as load
+
+    legs = names(symbols)
+    raw = {
+        "pairs": [{f"{y}-{x}": "bench"} for y, x in zip(legs[::2], legs[1::2], strict=True)],
+        "feeds": {"replay": {"files": [str(path)]}},
+    }
+    pipeline = {"feed": "replay", "bars": {"use": "time", "every": ["1s", "1m"]}, "regression": {"use": "ols", "window": WINDOW}}
+    loaded = load(raw, {"bench": pipeline}, {})
+    with tempfile.TemporaryDirectory() as directory:
+        runtime = build(loaded.config, loaded.registry, EventClock(), Path(directory))
+        asyncio.run(runtime.run())
+    return sum(stage.intake.accepted for flow in runtime.flows for stage in flow.stages)
+
+
+def peer_path(path: Path, symbols: int) -> int:
+    """The plain way; its ticks."""
+    legs = names(symbols)
+    recent: dict[str, deque[dict[str, Any]]] = {symbol: deque(maxlen=10_000) for symbol in legs}
+    second = 0
+    with path.open() as file:
+        for number, line in enumerate(file, 1):
+            data = json.loads(line.partition(" ")[2])["data"]
+            tick = {"symbol": data["s"], "ts": data["T"], "price": float(data["p"]), "size": float(data["q"])}
+            recent[tick["symbol"]].append(tick)
+            if tick["ts"] // 1000 > second:
+                second = tick["ts"] // 1000
+                for y, x in zip(legs[::2], legs[1::2], strict=True):
+                    analysed(recent[y], recent[x])
+            if number == PEER_TRADES:
+                break
+    return number
+
+
+def analysed(y: deque[dict[str, Any]], x: deque[dict[str, Any]]) -> None:
+    """Bars of both legs from their ticks, then the numbers of the newest one."""
+    import pandas as pd
+    import statsmodels.api as sm
+
+    if not (y and x):
+        return
+    closes = []
+    for ticks in (y, x):
+        frame = pd.DataFrame(ticks)
+        frame.index = pd.to_datetime(frame.ts, unit="ms")
+        bars = frame.price.resample("1s").ohlc()
+        bars["volume"] = frame["size"].resample("1s").sum()
+        closes.append(bars.close.ffill())
+    both = pd.concat(closes, axis=1, keys=["y", "x"]).dropna().tail(2 * WINDOW)
+    if len(both) > 2:
+        fit = sm.OLS(both.y.tail(WINDOW), sm.add_constant(both.x.tail(WINDOW), has_constant="add")).fit()
+        spread = both.y - fit.params.iloc[-1] * both.x
+        (spread - spread.rolling(WINDOW).mean()) / spread.rolling(WINDOW).std()
+        both.y.rolling(WINDOW).corr(both.x)
+
+
+PATHS: dict[str, Callable[[Path, int], int]] = {"quantd": quantd_path, "peer": peer_path}
+
+
+def measure(name: str, path: Path, symbols: int) -> None:
+    """One run in this process, on one core: prints ticks a second and the peak memory in MiB."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if name == "peer":
+        import pandas  # noqa: F401
+        import statsmodels.api  # noqa: F401
+    began = time.perf_counter()
+    ticks = PATHS[name](path, symbols)
+    seconds = time.perf_counter() - began
+    print(json.dumps([ticks / seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--trades", type=int, default=400_000)
+    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        measure(options.run[0], Path(options.run[1]), int(options.run[2]))
+        return
+    print(f"{'scenario':22} {'path':8} {'ticks/s median':>15} {'(min-max)':>21} {'ratio':>8} {'peak RSS':>9}")
+    for scenario, (symbols, rate) in SCENARIOS.items():
+        report(scenario, capture(options.trades, symbols, rate), symbols, options.rounds)
+
+
+def report(scenario: str, path: Path, symbols: int, rounds: int) -> None:
+    """Measure the paths in turns and print their lines."""
+    found: dict[str, list[list[float]]] = {name: [] for name in PATHS}
+    for _ in range(rounds):
+        for name, runs in found.items():
+            command = [sys.executable, __file__, "--run", name, str(path), str(symbols)]
+            runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    peer = statistics.median(speed for speed, _ in found["peer"])
+    for name, runs in found.items():
+        speeds = [speed for speed, _ in runs]
+        median = statistics.median(speeds)
+        span = f"({min(speeds):,.0f}-{max(speeds):,.0f})"
+        print(f"{scenario:22} {name:8} {median:>15,.0f} {span:>21} {median / peer:>7.0f}x {max(rss for _, rss in runs):>5.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""The daemon's life: start, serve, drain."""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+
+import msgspec
+from aiohttp import web
+
+from quantd.api.app import make_app
+from quantd.clock import Clock, SystemClock
+from quantd.compose import Runtime, build
+from quantd.config.load import Loaded
+from quantd.errors import QuantdError
+from quantd.flow.pipeline import FeedFlow
+from quantd.jobs import Jobs
+from quantd.live import LiveDesk
+from quantd.measures import measure
+from quantd.metrics import Metrics
+from quantd.notify import notify, watchdog_seconds
+from quantd.plugin.base import DaemonView
+from quantd.state import State
+
+_log = logging.getLogger("quantd.daemon")
+_DRAIN_S = 5.0
+_BEAT_S = 0.25
+_LONGEST_PAUSE_S = 60.0
+
+
+class Daemon:
+    """Everything that runs while `quantd run` does."""
+
+    def __init__(self, loaded: Loaded, listen: str | None = None) -> None:
+        self.clock: Clock = SystemClock()
+        self.metrics = Metrics()
+        self.stopping = asyncio.Event()
+        self.runtime: Runtime
+        self.desk: LiveDesk
+        self._loaded = loaded
+        self._api = msgspec.structs.replace(loaded.config.api, listen=listen) if listen else loaded.config.api
+
+    @property
+    def listen(self) -> str:
+        """Where the API is served."""
+        return self._api.listen
+
+    async def run(self, ready: Callable[["Daemon"], None] = lambda daemon: None) -> None:
+        """Serve until `stopping` is set. Raises QuantdError if it cannot begin, StateLocked if another daemon has the state."""
+        config = self._loaded.config
+        async with AsyncExitStack() as stack:
+            stack.enter_context(State.open(config.state_dir))
+            self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True)
+            self.desk = LiveDesk(self.runtime, config, self._loaded.registry, self.clock)
+            measure(self.runtime, self.metrics, self.clock)
+            await stack.enter_async_context(self.runtime.opened())
+            stack.push_async_callback(self._drain, await self._serve(), self._start_tasks(), self._start_jobs())
+            notify("READY=1", f"STATUS=serving on {self._api.listen}")
+            ready(self)
+            await self.stopping.wait()
+            notify("STOPPING=1")
+
+    async def _serve(self) -> web.AppRunner:
+        runner = web.AppRunner(make_app(self.desk, self._api, self.metrics.render), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        host, _, port = self._api.listen.rpartition(":")
+        try:
+            await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise QuantdError(
+                f"cannot listen on {self._api.listen}: {error.strerror}; choose another with `api.listen` or --listen"
+            ) from error
+        return runner
+
+    def _start_tasks(self) -> list[asyncio.Task[None]]:
+        tasks = [asyncio.create_task(supervise(flow), name=f"feed {flow.name}") for flow in self.runtime.flows]
+        return [*tasks, asyncio.create_task(self._beat()), asyncio.create_task(self._learn())]
+
+    def _start_jobs(self) -> Jobs:
+        config, guards = self._loaded.config, self.runtime.guards
+        jobs = Jobs([(stage, guards(stage.job, "daemon")) for stage in config.jobs], lambda: DaemonView(self.clock.now(), config.store))
+        jobs.start()
+        return jobs
+
+    async def _drain(self, runner: web.AppRunner, tasks: list[asyncio.Task[None]], jobs: Jobs) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=_DRAIN_S / 2)
+        await asyncio.gather(runner.cleanup(), jobs.stop(_DRAIN_S / 2))
+
+    async def _beat(self) -> None:
+        """Measure how late the loop is, and tell the watchdog that it turns."""
+        period = min(_BEAT_S, watchdog_seconds() or _BEAT_S)
+        while True:
+            before = self.clock.monotonic()
+            await asyncio.sleep(period)
+            self.metrics.loop_lag.observe(max(0.0, self.clock.monotonic() - before - period))
+            notify("WATCHDOG=1")
+
+    async def _learn(self) -> None:
+        """Learn what the exchange lists; a feed that is down now is asked again."""
+        pause = 1.0
+        while True:
+            try:
+                await self.desk.learn_symbols()
+                return
+            except QuantdError as error:
+                _log.warning("cannot learn what the exchange lists, asking again in %.0f s: %s", pause, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+async def supervise(flow: FeedFlow) -> None:
+    """Run a feed for ever: one that fails is started again, after a pause that grows with each failure in a row."""
+    pause = 1.0
+    while True:
+        try:
+            await flow.run()
+            _log.info("feed %s has come to its end", flow.name)
+            return
+        except QuantdError as error:
+            _log.error("feed %s: %s", flow.name, error)
+        except Exception:
+            _log.exception("feed %s failed", flow.name)
+        await asyncio.sleep(random.uniform(0, pause))
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+Narrator = Callable[[Daemon], Coroutine[None, None, None]]
+
+
+def run_until_signal(make: Callable[[], Daemon], seconds: float | None = None, narrate: Narrator | None = None) -> None:
+    """Run a daemon until SIGINT or SIGTERM, or for some seconds; `narrate` runs beside it. The second signal leaves at once."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_until_signal(make, seconds, narrate))
+
+
+async def _until_signal(make: Callable[[], Daemon], seconds: float | None, narrate: Narrator | None) -> None:
+    loop = asyncio.get_running_loop()
+    daemon = make()
+    beside: list[asyncio.Task[None]] = []
+
+    def stop(number: int) -> None:
+        if daemon.stopping.is_set():
+            os._exit(128 + number)
+        daemon.stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    if seconds is not None:
+        loop.call_later(seconds, daemon.stopping.set)
+
+    def ready(daemon: Daemon) -> None:
+        if narrate:
+            beside.append(loop.create_task(narrate(daemon)))
+
+    try:
+        await daemon.run(ready)
+    finally:
+        for task in beside:
+            task.cancel()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.new_event_loop
+    return new_event_loop

@@ -1,0 +1,145 @@
+"""What the API may ask of the running flow, in one place."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from quantd.flow.hub import Hub
+from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
+
+
+class Analysis(Struct, frozen=True):
+    """An on-demand answer: points of one pair and timeframe, oldest first, and the ADF test of their spreads, if it could be made."""
+
+    points: list[PairPoint]
+    adf_stat: float | None
+    adf_pvalue: float | None
+
+
+class RestRule(Struct):
+    """An alert rule made by request."""
+
+    id: str
+    metric: str
+    """zscore, spread, correlation or price."""
+    pair: str
+    op: str
+    value: float
+    created_at: int
+    triggered_at: int | None = None
+    trigger_count: int = 0
+
+
+class FeedHealth(Struct, frozen=True):
+    """How a feed fares."""
+
+    name: str
+    state: str
+    """starting, warming, live or down."""
+    last_tick: int | None
+    ticks: int
+    refused: int
+
+
+class Desk:
+    """The flow as the API sees it. Symbols are upper case; times are ms."""
+
+    hub: Hub
+
+    def now(self) -> int:
+        """The daemon's clock."""
+        raise NotImplementedError
+
+    def listed(self) -> list[str]:
+        """The config's symbols: the legs of its pairs, then `symbols:`."""
+        raise NotImplementedError
+
+    def supported(self) -> list[str]:
+        """The listed symbols first, then whatever else the exchange lists as trading."""
+        raise NotImplementedError
+
+    def pairs(self) -> list[tuple[str, list[str]]]:
+        """The configured pairs, each with its timeframes."""
+        raise NotImplementedError
+
+    def active(self) -> list[str]:
+        """The symbols that are streamed now."""
+        raise NotImplementedError
+
+    def hold(self, holder: str, symbols: Sequence[str]) -> None:
+        """Stream these symbols at least as long as this holder wants them."""
+        raise NotImplementedError
+
+    def release(self, holder: str, symbols: Sequence[str] | None = None) -> None:
+        """Let go of the holder's claim on these symbols, or on all; a symbol that nobody holds is no longer streamed."""
+        raise NotImplementedError
+
+    def bars(self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> list[Bar]:
+        """Bars of start <= ts < end, ascending, the newest `limit` of them; the last one may be forming. Timeframes that are not
+        recorded are merged on reading. Empty without data. ValueError for what is no timeframe."""
+        raise NotImplementedError
+
+    def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
+        """The newest `limit` ticks of the ring in start <= ts < end, ascending."""
+        raise NotImplementedError
+
+    def tick_counts(self) -> dict[str, int]:
+        """Ticks in the ring by symbol, of symbols that have any."""
+        raise NotImplementedError
+
+    def ring_size(self) -> int:
+        """How many ticks the ring of a symbol holds at most."""
+        raise NotImplementedError
+
+    def last_tick(self, symbol: str) -> Tick | None:
+        """The newest tick of the ring."""
+        raise NotImplementedError
+
+    def ticker(self, symbol: str) -> Ticker | None:
+        """The newest 24 h ticker."""
+        raise NotImplementedError
+
+    def clear(self, symbol: str | None) -> None:
+        """Empty the ring of one symbol, or of all: what REST shows, never a pair's window."""
+        raise NotImplementedError
+
+    def methods(self) -> list[str]:
+        """The names of the regression plugins."""
+        raise NotImplementedError
+
+    async def analyse(self, y: str, x: str, every: str, window: int, method: str) -> Analysis:
+        """Points over the last bars, computed off the loop or answered from a live pair; `method` is a plugin's name.
+        Empty without enough bars. The same symbol twice gives beta 1, spread 0, zscore 0, corr 1."""
+        raise NotImplementedError
+
+    def nowcasts(self) -> list[PairPoint]:
+        """The state of every configured pair and timeframe at the last prices."""
+        raise NotImplementedError
+
+    def add_rule(self, metric: str, pair: str, op: str, value: float) -> RestRule:
+        """Make a rule; one that is true already fires at once. `pair` is Y-X, or a symbol for `price`."""
+        raise NotImplementedError
+
+    def rules(self) -> list[RestRule]:
+        """The rules made by request, oldest first."""
+        raise NotImplementedError
+
+    def delete_rule(self, rule_id: str) -> bool:
+        """Whether there was such a rule."""
+        raise NotImplementedError
+
+    def yaml_rules(self) -> list[tuple[str, str, str, bool]]:
+        """(pair, name, condition, whether it holds) of the rules in pipelines."""
+        raise NotImplementedError
+
+    def fired(self) -> list[Alert]:
+        """The latest firings, oldest first."""
+        raise NotImplementedError
+
+    def clear_fired(self) -> None:
+        """Forget the latest firings; the rules stay."""
+        raise NotImplementedError
+
+    def feeds(self) -> list[FeedHealth]:
+        """How each feed fares."""
+        raise NotImplementedError

@@ -1,0 +1,106 @@
+"""What happens to one symbol, once, however many pairs it is a leg of."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from quantd.errors import QuantdError
+from quantd.flow.bars import Merger, bridge
+from quantd.flow.exports import Exports
+from quantd.flow.ingest.intake import Intake
+from quantd.flow.pipeline.warm import Past
+from quantd.model import Bar, Tick
+from quantd.plugin.base import Resampler
+from quantd.plugin.guard import Guard
+from quantd.timeframes import duration, timeframe
+
+
+class SymbolStage:
+    """Stages 1 and 2 of one symbol, shared by all pairs that it is a leg of."""
+
+    def __init__(self, symbol: str, resampler: Resampler, guard: Guard, exports: Exports) -> None:
+        self.symbol = symbol
+        self.intake = Intake(symbol)
+        self.exports = exports
+        self.ready = True
+        self.seconds_needed = 0
+        self.bars_made = 0
+        self.last: Tick | None = None
+        self._resampler = msgspec.structs.replace(resampler)
+        self._guard = guard
+        self._mergers: dict[str, Merger] = {}
+        self._imported: list[Bar] = []
+        self._last_import: Bar | None = None
+
+    @property
+    def lost(self) -> int:
+        """Ticks that came too late for any bar."""
+        return self._resampler.lost
+
+    def take(self, ticks: Sequence[Tick]) -> list[Tick]:
+        """The good and new ones among these."""
+        good = self.intake.take(ticks)
+        if good:
+            self.last = good[-1]
+            self._guard.call(self._resampler.update, good)
+        return good
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """The timeframes of its bars."""
+        return self._resampler.every
+
+    def begin(self, past: Past) -> list[Bar]:
+        """Put the past before the first trade: bars of every longer timeframe, and the resampler told where it begins."""
+        if not past.bars:
+            return []
+        last = past.bars[-1]
+        self._guard.call(self._resampler.begin, self.symbol, timeframe(last.every).end(last.ts), last.close)
+        return self._merger(self._resampler.base).seed(list(past.bars))
+
+    @property
+    def base(self) -> str:
+        """The timeframe of the bars that its ticks make."""
+        return self._resampler.base
+
+    def forming(self) -> list[Bar]:
+        """The open bars of the shortest timeframe, oldest first."""
+        return self._guard.call(self._resampler.forming, default=[])
+
+    def take_bar(self, bar: Bar) -> None:
+        """A bar that came as a bar; buckets missing before it are filled with flat ones of quality `gap`."""
+        last = self._last_import
+        if last is None or bar.ts > last.ts:
+            self._imported += bridge(last, bar) if last else []
+            self._last_import = bar
+        else:
+            bar = msgspec.structs.replace(bar, revision=1)
+        self._imported.append(bar)
+
+    def close(self, watermark: int) -> list[Bar]:
+        """Bars of every timeframe that close or change, now that event time is at `watermark`."""
+        holes = self.intake.news_of_holes()
+        if holes is not None:
+            self._guard.call(self._resampler.mark_holes, holes)
+        return self._merged(self._guard.call(self._resampler.advance, watermark, default=[]))
+
+    def flush(self, until: int) -> list[Bar]:
+        """All that is open, closed: the stream has ended at `until`."""
+        bars = self._merged(self._guard.call(self._resampler.flush, until, default=[]))
+        return bars + [bar for merger in self._mergers.values() for bar in merger.flush()]
+
+    def _merged(self, made: list[Bar]) -> list[Bar]:
+        imported, self._imported = self._imported, []
+        bars = self._merger(self._resampler.base).add(made) if made else []
+        return bars + (self._merger(imported[0].every).add(imported) if imported else [])
+
+    def _merger(self, base: str) -> Merger:
+        if base not in self._mergers:
+            unreachable = [name for name in self._resampler.every if not timeframe(name).holds(timeframe(base))]
+            if unreachable:
+                names = ", ".join(unreachable)
+                raise QuantdError(
+                    f"{self.symbol}: the feed brings bars of {base}, of which {names} cannot be made: ask for {base} or longer"
+                )
+            self._mergers[base] = Merger(base, self._resampler.every, duration(self._resampler.reopen))
+        return self._mergers[base]

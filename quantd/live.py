@@ -1,0 +1,256 @@
+"""The running flow as the API sees it."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from quantd.clock import Clock
+from quantd.compose import Runtime
+from quantd.config.load import as_legs
+from quantd.config.model import Config
+from quantd.config.rules import Condition, Rule
+from quantd.flow.alerts.engine import Watch
+from quantd.flow.bars import merge
+from quantd.flow.desk import Analysis, Desk, FeedHealth, RestRule
+from quantd.flow.history import TICKS
+from quantd.flow.pairs import Guards, PairSpec, analyse
+from quantd.flow.pipeline import FeedFlow, SymbolStage
+from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
+from quantd.plugin.registry import Registry
+from quantd.stats.stationarity import adf
+from quantd.timeframes import timeframe
+
+RULE_EVERY = "1m"
+_METRIC = {"correlation": "corr"}
+_SHORTEST_TEST = 20
+_ANSWERS_KEPT = 256
+_OPEN_BARS = 5
+Question = tuple[str, str, str, int, str, int, int]
+
+
+class LiveDesk(Desk):
+    """Answers from the flows of a runtime, and steers them: what is streamed, which rules are judged."""
+
+    def __init__(self, runtime: Runtime, config: Config, registry: Registry, clock: Clock) -> None:
+        self.hub = runtime.outlets.hub
+        self._runtime = runtime
+        self._config = config
+        self._registry = registry
+        self._clock = clock
+        self._history = runtime.outlets.history
+        self._engine = runtime.outlets.alerts
+        self._guards: Guards = runtime.guards
+        self._exchange: list[str] = []
+        self._rules: dict[str, RestRule] = {}
+        self._holders: dict[str, set[str]] = {symbol: {"config"} for symbol in self.listed()}
+        self._answers: dict[Question, asyncio.Task[Analysis]] = {}
+        self.hub.listen("alerts", self._count_firings)
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    async def learn_symbols(self) -> None:
+        """Ask the feeds what trades now."""
+        for flow in self._runtime.flows:
+            self._exchange += await flow.feed.fetch_symbols()
+
+    # symbols
+
+    def listed(self) -> list[str]:
+        legs = [leg for pair in self._config.pairs for leg in (pair.y, pair.x)]
+        return list(dict.fromkeys([*legs, *self._config.symbols]))
+
+    def supported(self) -> list[str]:
+        return list(dict.fromkeys([*self.listed(), *self._exchange]))
+
+    def pairs(self) -> list[tuple[str, list[str]]]:
+        return [(pair.series[0].spec.pair, [series.spec.every for series in pair.series]) for flow in self._flows for pair in flow.pairs]
+
+    def active(self) -> list[str]:
+        return list(dict.fromkeys(stage.symbol for flow in self._flows for stage in flow.stages))
+
+    def hold(self, holder: str, symbols: Sequence[str]) -> None:
+        for symbol in symbols:
+            if symbol in self.supported():
+                self._holders.setdefault(symbol, set()).add(holder)
+                self._runtime.watch_symbol(symbol)
+
+    def release(self, holder: str, symbols: Sequence[str] | None = None) -> None:
+        for symbol in list(self._holders) if symbols is None else symbols:
+            holders = self._holders.get(symbol, set())
+            holders.discard(holder)
+            if symbol in self._holders and not holders:
+                del self._holders[symbol]
+                for flow in self._flows:
+                    flow.drop(symbol)
+
+    # data
+
+    def bars(self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> list[Bar]:
+        frame = timeframe(every)
+        stage = self._stage(symbol)
+        if stage is None:
+            return []
+        until = self.now() + frame.step if end is None else end
+        since = start if start is not None else until - ((limit or TICKS) + _OPEN_BARS) * frame.step
+        closed = self._closed(stage, every, since, until)
+        begin = frame.end(closed[-1].ts) if closed else frame.floor(since)
+        rows = closed + [bar for bar in self._forming(stage, every, begin) if since <= bar.ts < until]
+        return rows[-limit:] if limit else rows
+
+    def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
+        inside = [tick for tick in self._history.ticks(symbol) if (start is None or tick.ts >= start) and (end is None or tick.ts < end)]
+        return inside[-limit:]
+
+    def tick_counts(self) -> dict[str, int]:
+        return self._history.tick_counts()
+
+    def ring_size(self) -> int:
+        return TICKS
+
+    def last_tick(self, symbol: str) -> Tick | None:
+        ticks = self._history.ticks(symbol)
+        return ticks[-1] if ticks else None
+
+    def ticker(self, symbol: str) -> Ticker | None:
+        return self._history.ticker(symbol)
+
+    def clear(self, symbol: str | None) -> None:
+        self._history.clear_ticks(symbol)
+
+    # analytics
+
+    def methods(self) -> list[str]:
+        return self._registry.names("regression")
+
+    async def analyse(self, y: str, x: str, every: str, window: int, method: str) -> Analysis:
+        wanted = max(3 * window, window + _SHORTEST_TEST)
+        since = self.now() - (wanted + window + 2) * timeframe(every).step
+        legs = [self._closed(stage, every, since, self.now()) if (stage := self._stage(leg)) else [] for leg in (y, x)]
+        newest = [max((bar.ts + bar.revision for bar in leg), default=0) for leg in legs]
+        question = (y, x, every, window, method, newest[0], newest[1])
+        if question not in self._answers:
+            while len(self._answers) >= _ANSWERS_KEPT:
+                del self._answers[next(iter(self._answers))]
+            self._answers[question] = asyncio.create_task(asyncio.to_thread(self._answer, question, legs, wanted))
+        return await asyncio.shield(self._answers[question])
+
+    def nowcasts(self) -> list[PairPoint]:
+        return [point for flow in self._flows for pair in flow.pairs for point in pair.nowcasts()]
+
+    def _answer(self, question: Question, legs: list[list[Bar]], wanted: int) -> Analysis:
+        y, x, every, window, method, *_ = question
+        entry = self._registry.get("regression", method)
+        assert entry is not None
+        regression = msgspec.convert({"window": window}, entry.plugin)
+        spec = PairSpec(f"{y}-{x}", every, regression, window)  # type: ignore[arg-type]
+        points = analyse(legs[0], legs[1], spec, self._guards)[-(wanted - window + 1) :]
+        spreads = np.array([point.spread for point in points])
+        test = adf(spreads) if len(spreads) >= _SHORTEST_TEST and y != x else None
+        return Analysis(points, test.stat if test else None, test.pvalue if test else None)
+
+    # alerts
+
+    def add_rule(self, metric: str, pair: str, op: str, value: float) -> RestRule:
+        rule = RestRule(str(uuid.uuid4()), metric, pair, op, value, self.now())
+        self._rules[rule.id] = rule
+        self._hold_legs(rule)
+        condition = Condition(_METRIC.get(metric, metric), op, value)  # type: ignore[arg-type]
+        self._engine.put(Watch(rule.id, Rule(metric, condition, RULE_EVERY), pair, f"{metric} {op} {float(value)} for {pair}", live=True))
+        self._judge_at_once(rule)
+        return rule
+
+    def rules(self) -> list[RestRule]:
+        return list(self._rules.values())
+
+    def delete_rule(self, rule_id: str) -> bool:
+        known = self._rules.pop(rule_id, None) is not None
+        self._engine.remove(rule_id)
+        self.release(f"rule:{rule_id}")
+        return known
+
+    def yaml_rules(self) -> list[tuple[str, str, str, bool]]:
+        return [
+            (watch.on, watch.rule.name, str(watch.rule.when), watch.since is not None) for watch in self._engine.watches if not watch.live
+        ]
+
+    def fired(self) -> list[Alert]:
+        return list(self._engine.fired)
+
+    def clear_fired(self) -> None:
+        self._engine.fired.clear()
+
+    def feeds(self) -> list[FeedHealth]:
+        return [self._health(flow) for flow in self._flows]
+
+    def _hold_legs(self, rule: RestRule) -> None:
+        if rule.metric == "price":
+            self.hold(f"rule:{rule.id}", [rule.pair])
+            return
+        legs = as_legs(rule.pair)
+        self.hold(f"rule:{rule.id}", legs)
+        if rule.pair not in [name for name, _ in self.pairs()]:
+            self._runtime.watch_pair(*legs)
+
+    def _judge_at_once(self, rule: RestRule) -> None:
+        tick = self.last_tick(rule.pair)
+        self._runtime.outlets.tell(self._engine.judge_prices(rule.pair, [tick] if tick else []))
+        self._runtime.outlets.tell(self._engine.judge_now([point for point in self.nowcasts() if point.pair == rule.pair]))
+
+    def _count_firings(self, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            rule = self._rules.get(alert.alert_id)
+            if rule and alert.state == "firing":
+                rule.triggered_at = alert.ts
+                rule.trigger_count += 1
+
+    # where things are
+
+    @property
+    def _flows(self) -> Sequence[FeedFlow]:
+        return self._runtime.flows
+
+    def _stage(self, symbol: str) -> SymbolStage | None:
+        return next((stage for flow in self._flows for stage in flow.stages if stage.symbol == symbol), None)
+
+    def _closed(self, stage: SymbolStage, every: str, since: int, until: int) -> list[Bar]:
+        """Closed bars; those of a timeframe that is not recorded are merged from the longest recorded one that fits."""
+        frame = timeframe(every)
+        if every in stage.every:
+            return self._history.bars(stage.symbol, every, since, until)
+        source = max((step for name in stage.every if frame.holds(step := timeframe(name))), key=lambda step: step.step, default=None)
+        if source is None:
+            return []
+        groups: dict[int, list[Bar]] = {}
+        for bar in self._history.bars(stage.symbol, source.name, frame.floor(since), until):
+            groups.setdefault(frame.floor(bar.ts), []).append(bar)
+        return [
+            merge(parts, every, ts, whole=parts[0].ts == ts)
+            for ts, parts in groups.items()
+            if ts >= since and source.end(parts[-1].ts) >= frame.end(ts)
+        ]
+
+    def _forming(self, stage: SymbolStage, every: str, begin: int) -> list[Bar]:
+        """The open bars from `begin` on, put together from the closed bars of shorter timeframes and the ticks since."""
+        if every == stage.base:
+            return stage.forming()
+        frame = timeframe(every)
+        parts: list[Bar] = []
+        for step in sorted((timeframe(name) for name in stage.every if frame.holds(timeframe(name))), key=lambda step: -step.step):
+            if step.step < frame.step:
+                parts += self._history.bars(stage.symbol, step.name, begin, self.now() + step.step)
+                begin = step.end(parts[-1].ts) if parts else begin
+        parts += [bar for bar in stage.forming() if bar.ts >= begin]
+        groups: dict[int, list[Bar]] = {}
+        for part in parts:
+            groups.setdefault(frame.floor(part.ts), []).append(part)
+        return [msgspec.structs.replace(merge(group, every, ts, whole=False), quality="forming") for ts, group in groups.items()]
+
+    def _health(self, flow: FeedFlow) -> FeedHealth:
+        warming = any(not stage.ready for stage in flow.stages)
+        state = "warming" if flow.state == "live" and warming else flow.state
+        newest = max((stage.last.ts for stage in flow.stages if stage.last), default=None)
+        return FeedHealth(flow.name, state, newest, sum(stage.intake.accepted for stage in flow.stages), flow.refused)

@@ -1,0 +1,61 @@
+"""Connects the counts that the flow keeps to the metrics that Prometheus reads."""
+
+from collections.abc import Callable, Sequence
+
+from prometheus_client.core import CounterMetricFamily as Counter
+from prometheus_client.core import GaugeMetricFamily as Gauge
+
+from quantd.clock import Clock
+from quantd.compose import Runtime
+from quantd.flow.pipeline import SymbolStage
+from quantd.metrics import Metrics, Rows
+from quantd.model import Tick
+from quantd.plugin.guard import Health
+
+
+def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
+    """Serve what this runtime counts, and observe the lags of its ticks."""
+
+    def observe(ticks: Sequence[Tick]) -> None:
+        newest = ticks[-1]
+        metrics.tick_lag.observe(max(0, newest.recv - newest.ts) / 1000)
+        metrics.publish_lag.observe(max(0, clock.now() - newest.recv) / 1000)
+
+    runtime.outlets.hub.listen("ticks", observe)
+    _measure_symbols(runtime, metrics)
+    _measure_plugins(runtime, metrics)
+    metrics.add(
+        Gauge, "quantd_feed_live", "1 while the feed is live", ("feed",), lambda: [((f.name,), f.state == "live") for f in runtime.flows]
+    )
+    metrics.add(
+        Counter, "quantd_alerts_dropped", "Alerts for which a sink's queue was full", (), lambda: [((), runtime.outlets.outbox.dropped)]
+    )
+
+
+def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:
+    def each(value: Callable[[SymbolStage], float]) -> Callable[[], Rows]:
+        return lambda: [((stage.symbol,), value(stage)) for flow in runtime.flows for stage in flow.stages]
+
+    labels = ("symbol",)
+    metrics.add(Counter, "quantd_ticks", "Trades accepted", labels, each(lambda stage: stage.intake.accepted))
+    metrics.add(Counter, "quantd_ticks_refused", "Events that were no trade", labels, each(lambda stage: stage.intake.refused))
+    metrics.add(
+        Counter, "quantd_ticks_duplicate", "Trades that had come before", labels, each(lambda stage: stage.intake.ledger.duplicates)
+    )
+    metrics.add(Counter, "quantd_ticks_late", "Trades too late for any bar", labels, each(lambda stage: stage.lost))
+    metrics.add(Counter, "quantd_bars", "Bars closed", labels, each(lambda stage: stage.bars_made))
+    metrics.add(Gauge, "quantd_ids_missing", "Trade ids that are missing", labels, each(lambda stage: stage.intake.ledger.missing))
+    metrics.add(Gauge, "quantd_gaps_open", "Open gaps", labels, each(lambda stage: len(stage.intake.gaps())))
+
+
+def _measure_plugins(runtime: Runtime, metrics: Metrics) -> None:
+    def each(value: Callable[[Health], float]) -> Callable[[], Rows]:
+        return lambda: [((health.kind, health.name), value(health)) for health in runtime.guards.health()]
+
+    labels = ("kind", "name")
+    metrics.add(Counter, "quantd_plugin_calls", "Calls made to a plugin", labels, each(lambda health: health.calls))
+    metrics.add(Counter, "quantd_plugin_faults", "Calls that failed", labels, each(lambda health: health.faults))
+    metrics.add(Counter, "quantd_plugin_seconds", "Time spent in calls that succeeded", labels, each(lambda health: health.seconds))
+    metrics.add(
+        Gauge, "quantd_plugin_quarantined", "1 while a plugin is left alone", labels, each(lambda health: health.state == "quarantined")
+    )

@@ -1,0 +1,32 @@
+"""Tiny cases that a reader checks by hand: a folder with `command.txt`, the files it names, and the bars.csv and points.csv to expect."""
+
+import csv
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.conftest import Replay
+
+FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/command.txt"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_command_writes_what_is_expected(folder: Path, replay: Replay, tmp_path: Path) -> None:
+    file, *options = shlex.split((folder / "command.txt").read_text())
+    replay([folder / file], *options, "--out", tmp_path)
+    for name in ("bars.csv", "points.csv"):
+        assert table(tmp_path / name) == table(folder / name), name
+
+
+def table(path: Path) -> list[list[object]]:
+    """The cells; numbers to a trillionth, for the last bit is the machine's."""
+    with path.open(newline="") as file:
+        return [[cell(text) for text in row] for row in csv.reader(file)]
+
+
+def cell(text: str) -> object:
+    try:
+        return pytest.approx(float(text), rel=1e-12)
+    except ValueError:
+        return text

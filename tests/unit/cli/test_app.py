@@ -1,0 +1,59 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from quantd.config.load import KEYS
+from tests.unit.cli.conftest import Run
+
+COMMANDS = ["check", "demo", "init", "plugins", "replay", "schema"]
+FAILING = """
+import sys
+from quantd import cli
+from quantd.errors import QuantdError
+
+@cli.app.command()
+def fail() -> None:
+    raise {error}
+
+sys.argv = ["quantd", "fail"]
+cli.main()
+"""
+
+
+def test_help_names_every_command(quantd: Run) -> None:
+    done = quantd("--help")
+    assert done.returncode == 0
+    assert set(COMMANDS) <= set(done.stdout.split())
+    assert all(quantd(command, "--help").returncode == 0 for command in COMMANDS)
+
+
+@pytest.mark.parametrize("args", [["chekc"], ["check", "--nope"], ["check", "surplus"], ["schema", "x"], ["replay"]])
+def test_wrong_usage_is_told(quantd: Run, args: list[str]) -> None:
+    done = quantd(*args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage: quantd" in done.stderr
+
+
+def run(error: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", FAILING.format(error=error)], capture_output=True, text=True, check=False)
+
+
+def test_what_the_operator_can_mend_is_a_line() -> None:
+    done = run("QuantdError('no disk: buy one')")
+    assert (done.returncode, done.stderr) == (2, "quantd: no disk: buy one\n")
+
+
+def test_an_interruption_is_no_failure_of_ours() -> None:
+    done = run("KeyboardInterrupt")
+    assert (done.returncode, done.stderr.strip()) == (130, "")
+
+
+def test_the_version_is_told(quantd: Run) -> None:
+    assert quantd("--version").stdout.startswith("quantd ")
+
+
+def test_the_schema_is_printed(quantd: Run) -> None:
+    assert set(json.loads(quantd("schema").stdout)["properties"]) == set(KEYS)
+    assert "regression" in json.loads(quantd("schema", "pipeline").stdout)["properties"]

@@ -1,0 +1,46 @@
+"""Conditions of alert rules."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantd.config.rules import METRICS, Condition, parse_condition
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("zscore > 2", Condition("zscore", ">", 2.0)),
+        ("abs(zscore)>=2.5", Condition("zscore", ">=", 2.5, True)),
+        ("  abs ( spread ) <  -1e-3 ", Condition("spread", "<", -0.001, True)),
+        ("adf_pvalue <= .05", Condition("adf_pvalue", "<=", 0.05)),
+        ("corr == +1.", Condition("corr", "==", 1.0)),
+    ],
+)
+def test_conditions(text: str, condition: Condition) -> None:
+    assert parse_condition(text) == condition
+
+
+@pytest.mark.parametrize(
+    "text", ["", "zscore", "zscore > ", "> 2", "zscore = 2", "zscore > two", "abs(zscore > 2", "2 < zscore", "a > 1 and b > 2"]
+)
+def test_what_is_no_condition(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a condition: write it like"):
+        parse_condition(text)
+
+
+@given(st.builds(Condition, st.sampled_from(METRICS), st.sampled_from(["<", ">", "<=", ">=", "=="]), FINITE, st.booleans()))
+def test_a_condition_is_read_from_what_it_prints(condition: Condition) -> None:
+    again = parse_condition(str(condition))
+    assert str(again) == str(condition)
+    assert again.value == condition.value
+
+
+@given(st.text())
+def test_any_text_is_a_condition_or_not(text: str) -> None:
+    with suppress(ValueError):
+        assert parse_condition(text).metric in text

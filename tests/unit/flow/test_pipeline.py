@@ -1,0 +1,183 @@
+"""One feed's flow: when bars close, what is refused, and that the batches make no difference."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import quantd
+from quantd.clock import EventClock
+from quantd.errors import QuantdError
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.exports import Exports
+from quantd.flow.history import History
+from quantd.flow.hub import Hub
+from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.flow.pipeline import FeedFlow, Outlets, PairStage, SymbolStage
+from quantd.model import Bar, PairPoint, Status, Tick
+from quantd.plugin.base import Plugin
+from quantd.plugin.guard import Guard
+from quantd.timeframes import DAY, MINUTE
+from quantd_plugins.regressions.ols import Ols
+from quantd_plugins.resamplers.time import TimeBars
+
+DAWN = 1_700_006_400_000
+WINDOW = 3
+
+
+class Silent(quantd.Feed):
+    """Brings nothing: the tests hand the events over."""
+
+    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+        return
+        yield
+
+
+class Keep(quantd.Exporter):
+    """Remembers the rows."""
+
+    def __post_init__(self) -> None:
+        self.rows: dict[str, list] = {"ticks": [], "bars": [], "points": []}
+
+    def open(self, metrics: Sequence[str]) -> None: ...
+
+    def write(self, kind: quantd.Kind, rows: Sequence) -> None:
+        self.rows[kind] += rows
+
+    def close(self) -> None: ...
+
+
+def guard(plugin: Plugin, user: str = "") -> Guard:
+    return Guard("any", user, EventClock())
+
+
+class Bench:
+    """The flow of the pair Y-X, and all that comes out of it."""
+
+    def __init__(self, *every: str, lateness: str = "500ms") -> None:
+        self.kept = Keep(kinds=("ticks", "bars", "points"))
+        self.hub = Hub()
+        clock = EventClock()
+        outlets = Outlets(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=self.hub)
+        self.flow = FeedFlow("test", Silent(lateness=lateness), outlets, clock, tell_time=clock.advance_to)
+        every = every or ("1s",)
+        exports = Exports([(self.kept, guard(self.kept))])
+        y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports) for symbol in "YX")
+        series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW), WINDOW), guard, 5 * MINUTE) for name in every)
+        self.flow.add(y)
+        self.flow.add(x)
+        self.flow.pairs.append(PairStage(y, x, series, exports))
+
+    def bars(self, symbol: str) -> list[tuple[int, float, str]]:
+        """(ms since the beginning, close, quality)"""
+        return [(bar.ts - DAWN, bar.close, bar.quality) for bar in self.kept.rows["bars"] if bar.symbol == symbol]
+
+
+def tick(symbol: str, identity: int, ts: int, price: float = 100.0, delay: int = 0) -> Tick:
+    return Tick(symbol, identity, DAWN + ts, DAWN + ts + delay, price, 1.0, False)
+
+
+def test_the_newest_trade_of_any_symbol_less_the_lateness_closes_bars() -> None:
+    bench = Bench(lateness="700ms")
+    bench.flow.take([tick("Y", 1, 0), tick("X", 1, 1_699)])
+    assert bench.bars("Y") == []
+    bench.flow.take([tick("X", 2, 1_700)])
+    assert bench.bars("Y") == [(0, 100.0, "partial")]
+    assert bench.bars("X") == []
+
+
+def test_the_exchange_s_clock_closes_quiet_bars_while_the_feed_is_healthy() -> None:
+    bench = Bench()
+    bench.flow.take([tick("Y", 1, 0), Status(DAWN + 9_000, healthy=False)])
+    assert bench.bars("Y") == []
+    bench.flow.take([Status(DAWN + 3_600, healthy=True)])
+    assert bench.bars("Y") == [(0, 100.0, "partial"), (1_000, 100.0, "complete"), (2_000, 100.0, "complete")]
+
+
+@pytest.mark.parametrize("wrong", [-DAY - 1, DAY + 1, -DAWN + 1])
+def test_a_trade_a_day_from_its_receipt_is_refused(wrong: int) -> None:
+    bench = Bench()
+    bench.flow.take([tick("Y", 1, 0), Tick("X", 1, DAWN + wrong, DAWN, 1.0, 1.0, False), tick("X", 2, 2_000), tick("Y", 2, 2_000)])
+    bench.flow.finish()
+    assert bench.flow.refused == 1
+    assert [ts for ts, *_ in bench.bars("Y")] == [0, 1_000, 2_000]
+    assert [ts for ts, *_ in bench.bars("X")] == [2_000]
+
+
+def test_no_trade_of_a_strange_symbol_and_no_nonsense_price_goes_on() -> None:
+    bench = Bench()
+    bench.flow.take([tick("Y", 1, 0), tick("Z", 1, 10), tick("Y", 2, 20, float("nan")), tick("Y", 3, 30, -1.0)])
+    assert [row.id for row in bench.kept.rows["ticks"]] == [1]
+    assert bench.flow.stages[0].intake.refused == 2
+
+
+def test_a_long_silence_is_closed_in_order() -> None:
+    bench = Bench("1s", "1m")
+    bench.flow.take([tick("Y", 1, 0), tick("Y", 2, 3 * MINUTE)])
+    seconds = [bar.ts for bar in bench.kept.rows["bars"] if bar.every == "1s"]
+    assert seconds == [DAWN + n * 1_000 for n in range(179)]
+    assert [bar.ts - DAWN for bar in bench.kept.rows["bars"] if bar.every == "1m"] == [0, MINUTE]
+
+
+def test_imported_bars_are_bridged_merged_and_paired() -> None:
+    bench = Bench("1m", "5m")
+    rows = [
+        Bar(symbol, "1m", DAWN + n * MINUTE, *(10.0 + n * n,) * 4, 1.0, None, None, None, "imported")
+        for n in (0, 1, 3, 4)
+        for symbol in "YX"
+    ]
+    bench.flow.take(rows)
+    bench.flow.finish()
+    ones = [(ts, close, quality) for ts, close, quality in bench.bars("Y")]
+    assert ones[:3] == [(0, 10.0, "imported"), (MINUTE, 11.0, "imported"), (2 * MINUTE, 11.0, "gap")]
+    assert (0, 26.0, "gap") in ones, "the five minutes hold a gap"
+    assert [(point.hedge.beta, point.spread) for point in bench.kept.rows["points"]] == [(1.0, 0.0)] * 3
+
+
+def test_bars_that_cannot_make_the_timeframes_are_the_operator_s_to_mend() -> None:
+    bench = Bench("1s")
+    bench.flow.take([Bar("Y", "1m", DAWN, *(1.0,) * 4, 1.0, None, None, None, "imported")])
+    with pytest.raises(QuantdError, match="Y: the feed brings bars of 1m, of which 1s cannot be made"):
+        bench.flow.finish()
+
+
+def test_now_casts_follow_the_last_prices_if_somebody_listens() -> None:
+    bench = Bench()
+    seen: list[PairPoint] = []
+    bench.hub.listen("nowcasts", lambda points: seen.extend(points))
+    for second in range(8):
+        bench.flow.take(
+            [tick("X", second + 1, second * 1_000, 100.0 + second**2), tick("Y", second + 1, second * 1_000, 200.0 + second**2)]
+        )
+    last = seen[-1]
+    assert (last.provisional, last.ts, last.y, last.x) == (True, DAWN + 7_000, 249.0, 149.0)
+    assert last.spread == pytest.approx(249.0 - last.hedge.beta * 149.0)
+
+
+def test_two_ways_of_making_bars_take_each_trade_once() -> None:
+    bench = Bench()
+    other = Keep(kinds=("bars",))
+    bench.flow.add(SymbolStage("Y", TimeBars(every=("1s",), reopen="1h"), guard(other), Exports([(other, guard(other))])))
+    bench.flow.take([tick("Y", 1, 0), tick("Y", 1, 0), tick("Y", 2, 5_000)])
+    bench.flow.finish()
+    assert other.rows["bars"] == [bar for bar in bench.kept.rows["bars"] if bar.symbol == "Y"]
+    assert [row.id for row in bench.kept.rows["ticks"]] == [1, 2]
+
+
+trades = st.lists(st.tuples(st.sampled_from("YX"), st.integers(1, 40), st.integers(0, 9_000), st.integers(1, 50)), min_size=1, max_size=60)
+
+
+@given(trades, st.integers(1, 9))
+def test_the_batches_make_no_difference(rows: list[tuple[str, int, int, int]], size: int) -> None:
+    events = [tick(symbol, identity, ts, float(price)) for symbol, identity, ts, price in rows]
+    whole, pieces = Bench("1s", "5s"), Bench("1s", "5s")
+    whole.flow.take(events)
+    for start in range(0, len(events), size):
+        pieces.flow.take(events[start : start + size])
+    whole.flow.finish()
+    pieces.flow.finish()
+    assert pieces.kept.rows["bars"] == whole.kept.rows["bars"]
+    assert pieces.kept.rows["points"] == whole.kept.rows["points"]
+    assert sorted(map(str, pieces.kept.rows["ticks"])) == sorted(map(str, whole.kept.rows["ticks"]))
