@@ -42,7 +42,7 @@ class Bar(Struct, frozen=True, gc=False):
     close: float
     volume: float
     trades: int | None
-    """Number of ticks; None for an imported bar."""
+    """How many trades; None for an imported bar whose source does not tell."""
     vwap: float | None
     """Volume-weighted average price; None without volume."""
     taker_buy_volume: float | None
@@ -133,7 +133,7 @@ class Alert(Struct, frozen=True, gc=False):
     since: int
     ts: int
     text: str
-    metric: str = ""
+    metric: str
 
 
 Event = Tick | Bar | Ticker | Status

@@ -85,6 +85,7 @@ class FeedFlow:
             for task in self._warming.values():
                 task.cancel()
             self.state = "down"
+            await self.feed.close()
 
     def take(self, events: Sequence[Event]) -> None:
         """One batch from the feed. A trade whose time is more than a day from when it was received is refused."""

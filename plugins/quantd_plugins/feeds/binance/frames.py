@@ -1,0 +1,108 @@
+"""What the exchange's WebSocket says: trades, 24-hour tickers, and answers to our requests.
+
+Keys that are not named here are ignored: the exchange adds some several times a year.
+"""
+
+import logging
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+import quantd
+
+log = logging.getLogger(__name__)
+
+Milliseconds = Annotated[int, Meta(gt=0, lt=10**14)]
+Price = Annotated[float, Meta(gt=0, lt=1e18)]
+Size = Annotated[float, Meta(ge=0, lt=1e18)]
+Change = Annotated[float, Meta(gt=-1e18, lt=1e18)]
+"""All of them bounded: NaN and infinity come as numbers else."""
+
+UNREADABLE = (ValueError, RecursionError)
+"""What decoding raises."""
+QUIET_S = 60.0
+SAMPLE = 120
+
+
+class AggTrade(Struct, gc=False, tag="aggTrade", tag_field="e"):
+    """Trades of one price and taking side within 100 ms."""
+
+    sent: Milliseconds = msgspec.field(name="E")
+    symbol: str = msgspec.field(name="s")
+    id: Annotated[int, Meta(ge=1, le=2**63 - 1)] = msgspec.field(name="a")
+    price: Price = msgspec.field(name="p")
+    qty: Size = msgspec.field(name="q")
+    ts: Milliseconds = msgspec.field(name="T")
+    buyer_maker: bool = msgspec.field(name="m")
+
+    def event(self, recv: int) -> quantd.Tick:
+        """As quantd's noun."""
+        return quantd.Tick(self.symbol, self.id, self.ts, recv, self.price, self.qty, self.buyer_maker)
+
+
+class DayTicker(Struct, gc=False, tag="24hrTicker", tag_field="e"):
+    """The last 24 hours of a symbol."""
+
+    sent: Milliseconds = msgspec.field(name="E")
+    symbol: str = msgspec.field(name="s")
+    last: Price = msgspec.field(name="c")
+    open: Price = msgspec.field(name="o")
+    high: Price = msgspec.field(name="h")
+    low: Price = msgspec.field(name="l")
+    change: Change = msgspec.field(name="p")
+    change_percent: Change = msgspec.field(name="P")
+    volume: Size = msgspec.field(name="v")
+    quote_volume: Size = msgspec.field(name="q")
+
+    def event(self, recv: int) -> quantd.Ticker:
+        """As quantd's noun."""
+        day = self
+        prices = (day.last, day.open, day.high, day.low, day.change, day.change_percent)
+        return quantd.Ticker(day.symbol, day.sent, *prices, day.volume, day.quote_volume)
+
+
+class Refusal(Struct):
+    """Why a request failed."""
+
+    code: int = 0
+    msg: str = ""
+
+
+class Frame(Struct, gc=False):
+    """A combined frame, or the answer to a request: its `id`, with an `error` wrapped or (older) bare."""
+
+    data: AggTrade | DayTicker | None = None
+    id: int | str | None = None
+    error: Refusal | None = None
+    code: int | None = None
+    msg: str = ""
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """The error, however it is wrapped."""
+        return Refusal(self.code, self.msg) if self.code is not None else self.error
+
+
+decode = msgspec.json.Decoder(Frame, strict=False).decode
+"""Numbers come as decimal strings. Raises one of UNREADABLE."""
+
+
+class Faults:
+    """Counts what could not be read and says so once a minute at most."""
+
+    def __init__(self, clock: quantd.Clock) -> None:
+        self.count = 0
+        self._told = 0
+        self._quiet_until = float("-inf")
+        self._clock = clock
+
+    def add(self, where: str, frame: bytes | str, reason: object) -> None:
+        """One more, of which this is a sample."""
+        self.count += 1
+        now = self._clock.monotonic()
+        if now < self._quiet_until:
+            return
+        log.warning("binance-futures: %s: skipped %d frames, e.g. %r: %s", where, self.count - self._told, frame[:SAMPLE], reason)
+        self._told = self.count
+        self._quiet_until = now + QUIET_S

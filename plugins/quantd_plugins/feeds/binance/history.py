@@ -1,0 +1,160 @@
+"""The past, page by page over REST: symbols, trades and bars."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+import quantd
+from quantd_plugins.feeds.binance.frames import Milliseconds, Price, Size
+from quantd_plugins.feeds.binance.rest import Gateway, Params
+
+HOUR = 3_600_000
+HORIZON = 49 * HOUR
+"""Past trades are told for 48 hours."""
+TRADES_A_PAGE = 1000
+TRADES_WEIGHT = 20
+BARS_A_PAGE = 1500
+UNORDERED = 1000
+"""ms by which a trade may be earlier than one with a smaller id."""
+INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
+
+
+class ServerTime(Struct):
+    """Answer of /fapi/v1/time."""
+
+    server_time: Milliseconds = msgspec.field(name="serverTime")
+
+
+class Listing(Struct):
+    """A symbol."""
+
+    symbol: str
+    status: str = ""
+
+
+class ExchangeInfo(Struct):
+    """Answer of /fapi/v1/exchangeInfo."""
+
+    symbols: list[Listing]
+
+
+class PastTrade(Struct, gc=False):
+    """A row of /fapi/v1/aggTrades."""
+
+    id: Annotated[int, Meta(ge=1, le=2**63 - 1)] = msgspec.field(name="a")
+    price: Price = msgspec.field(name="p")
+    qty: Size = msgspec.field(name="q")
+    ts: Milliseconds = msgspec.field(name="T")
+    buyer_maker: bool = msgspec.field(name="m")
+
+
+class Kline(Struct, array_like=True, gc=False):
+    """A row of /fapi/v1/klines. `trades` counts single trades, of which a tick may gather several."""
+
+    ts: Milliseconds
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Size
+    last_ms: Milliseconds
+    quote_volume: Size
+    trades: int
+    taker_buy_volume: Size
+
+    def bar(self, symbol: str, every: str) -> quantd.Bar:
+        """As quantd's noun."""
+        vwap = self.quote_volume / self.volume if self.volume else None
+        prices = (self.open, self.high, self.low, self.close)
+        return quantd.Bar(symbol, every, self.ts, *prices, self.volume, self.trades, vwap, self.taker_buy_volume, "imported")
+
+
+async def server_time(gateway: Gateway) -> int:
+    """The exchange's clock, ms UTC."""
+    return (await gateway.get("/fapi/v1/time", {}, 1, ServerTime)).server_time
+
+
+async def symbols(gateway: Gateway) -> list[str]:
+    """Of all contracts that trade now."""
+    info = await gateway.get("/fapi/v1/exchangeInfo", {}, 1, ExchangeInfo)
+    return [listing.symbol for listing in info.symbols if listing.status == "TRADING"]
+
+
+async def ticks(gateway: Gateway, clock: quantd.Clock, symbol: str, start: int, end: int) -> list[quantd.Tick]:
+    """The trades of start <= ts < end by id, as far back as the exchange tells them (48 h)."""
+    found: dict[int, PastTrade] = {}
+    now = await server_time(gateway)
+    first = await _first_page(gateway, symbol, max(start, now - HORIZON), min(end, now + HOUR))
+    if first:
+        found = {trade.id: trade for trade in first}
+        async for page in _pages(gateway, symbol, _contiguous_end(first)):
+            found |= {trade.id: trade for trade in page}
+            if page[-1].ts >= end + UNORDERED:
+                break
+    recv = clock.now()
+    inside = (found[number] for number in sorted(found) if start <= found[number].ts < end)
+    return [quantd.Tick(symbol, each.id, each.ts, recv, each.price, each.qty, each.buyer_maker) for each in inside]
+
+
+async def bars(gateway: Gateway, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
+    """The closed bars that open in start <= ts < end; none of a timeframe that the exchange does not keep."""
+    if every not in INTERVALS:
+        return []
+    step = quantd.timeframe(every).step
+    now = await server_time(gateway)
+    found: list[quantd.Bar] = []
+    while start < min(end, now):
+        limit = min(BARS_A_PAGE, (end - 1 - start) // step + 1)
+        rows = await _klines(gateway, {"symbol": symbol, "interval": every, "startTime": start, "endTime": end - 1, "limit": limit})
+        rows = [row for row in rows if start <= row.ts < end]
+        if not rows:
+            break
+        found += [row.bar(symbol, every) for row in rows if row.last_ms < now]
+        start = rows[-1].ts + step
+    return found
+
+
+async def _klines(gateway: Gateway, params: dict[str, str | int]) -> list[Kline]:
+    limit = int(params["limit"])
+    weight = 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10
+    return await gateway.get("/fapi/v1/klines", params, weight, list[Kline])
+
+
+async def _first_page(gateway: Gateway, symbol: str, start: int, end: int) -> list[PastTrade]:
+    """The first trades of start <= ts < end. A question by time may span an hour at most.
+
+    Beyond its horizon the exchange answers with other trades than those asked for: they are left out.
+    """
+    for since in range(start, end, HOUR):
+        last = min(since + HOUR, end) - 1
+        page = await _trades(gateway, {"symbol": symbol, "startTime": since, "endTime": last, "limit": TRADES_A_PAGE})
+        inside = [trade for trade in page if since <= trade.ts <= last]
+        if inside:
+            return inside
+    return []
+
+
+async def _pages(gateway: Gateway, symbol: str, first_id: int) -> AsyncIterator[list[PastTrade]]:
+    """All trades from an id on, a page at a time."""
+    while page := await _trades(gateway, {"symbol": symbol, "fromId": first_id, "limit": TRADES_A_PAGE}):
+        if page[-1].id < first_id:
+            raise quantd.QuantdError(f"binance-futures: /fapi/v1/aggTrades: asked for {symbol} from id {first_id}, got up to {page[-1].id}")
+        yield page
+        first_id = page[-1].id + 1
+
+
+async def _trades(gateway: Gateway, params: Params) -> list[PastTrade]:
+    page = await gateway.get("/fapi/v1/aggTrades", params, TRADES_WEIGHT, list[PastTrade])
+    return sorted(page, key=lambda trade: trade.id)
+
+
+def _contiguous_end(page: list[PastTrade]) -> int:
+    """The first id that is not there: ids and times are not quite in the same order, so a question by time may leave some out."""
+    number = page[0].id
+    for trade in page:
+        if trade.id != number:
+            break
+        number += 1
+    return number

@@ -1,0 +1,147 @@
+"""The one door to the exchange's REST service: it keeps to the weights, waits when told to, and says what went wrong."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+import quantd
+from quantd_plugins.feeds.binance.backoff import Backoff, Sleep
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Params = Mapping[str, str | int]
+
+WEIGHT_PER_MINUTE = 1200
+"""Half of what the exchange allows an address (2,400): the other half is for whoever else asks from here."""
+AT_ONCE = 4
+TRIES = 4
+TIMEOUT_S = 15.0
+PATIENCE_S = 120.0
+"""Who would have to wait longer for the exchange's permission is told so instead."""
+NO_RETRY_AFTER_S = 60.0
+SAMPLE = 80
+SLOW_DOWN = (418, 429)
+TRANSIENT = (408, 500, 502, 503, 504)
+USED = "X-MBX-USED-WEIGHT-1M"
+
+
+class Reply(Struct):
+    """What came back, whatever it is."""
+
+    path: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def problem(self, what: str) -> quantd.QuantdError:
+        """As an error that shows where it came from and how it begins."""
+        beginning = self.body[:SAMPLE].decode(errors="replace")
+        return quantd.QuantdError(f"binance-futures: {self.path}: HTTP {self.status}: {what}: {beginning!r}")
+
+
+class TransientError(quantd.QuantdError):
+    """Worth another try."""
+
+
+class Gateway:
+    """GET requests, at most AT_ONCE at a time."""
+
+    def __init__(self, base: str, clock: quantd.Clock, rng: random.Random, sleep: Sleep = asyncio.sleep) -> None:
+        self._base = base.rstrip("/")
+        self._clock = clock
+        self._rng = rng
+        self._sleep = sleep
+        self._seats = asyncio.Semaphore(AT_ONCE)
+        self._session: ClientSession | None = None
+        self._minute = 0
+        self._used = 0
+        self._frozen_until = 0.0
+
+    async def get(self, path: str, params: Params, weight: int, kind: type[T]) -> T:
+        """The answer as `kind`. Raises QuantdError: at once for what will not get better, else after a few tries."""
+        backoff = Backoff(1.0, 10.0, self._rng)
+        for left in reversed(range(TRIES)):
+            try:
+                return _read(await self._ask(path, params, weight), kind)
+            except TransientError as error:
+                if not left:
+                    raise
+                log.info("%s; trying again", error)
+            await self._sleep(backoff.delay())
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """Let go of connections; a later request opens new ones."""
+        session, self._session = self._session, None
+        if session:
+            await session.close()
+
+    async def _ask(self, path: str, params: Params, weight: int) -> Reply:
+        async with self._seats:
+            await self._admit(path, weight)
+            reply = await self._fetch(path, params)
+        self._account(reply)
+        return reply
+
+    async def _admit(self, path: str, weight: int) -> None:
+        """Wait until nobody has forbidden to ask, and this minute has room for the weight."""
+        while (wait := self._wait(weight)) > 0:
+            if wait > PATIENCE_S:
+                raise quantd.QuantdError(f"binance-futures: {path}: the exchange wants no requests for {wait:.0f} s: {self._base}")
+            await self._sleep(wait)
+        self._used += weight
+
+    def _wait(self, weight: int) -> float:
+        minute, inside = divmod(self._clock.now(), 60_000)
+        if minute != self._minute:
+            self._minute, self._used = minute, 0
+        full = self._used + weight > WEIGHT_PER_MINUTE
+        return max(self._frozen_until - self._clock.monotonic(), (60_000 - inside) / 1000 if full else 0.0)
+
+    async def _fetch(self, path: str, params: Params) -> Reply:
+        import aiohttp
+
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        try:
+            async with self._session.get(self._base + path, params=params, allow_redirects=False) as response:
+                return Reply(path, response.status, response.headers, await response.read())
+        except TimeoutError:
+            raise TransientError(f"binance-futures: {path}: no answer from {self._base} within {TIMEOUT_S:.0f} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransientError(f"binance-futures: {path}: cannot ask {self._base}: {error!r}") from error
+
+    def _account(self, reply: Reply) -> None:
+        used = reply.headers.get(USED, "")
+        if used.isdecimal():
+            self._used = max(self._used, int(used))
+        if reply.status in SLOW_DOWN:
+            pause = _retry_after(reply)
+            self._frozen_until = max(self._frozen_until, self._clock.monotonic() + pause)
+            log.warning("%s; nothing is asked for %.0f s", reply.problem("too many requests from this address"), pause)
+
+
+def _retry_after(reply: Reply) -> float:
+    text = reply.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else NO_RETRY_AFTER_S
+
+
+def _read(reply: Reply, kind: type[T]) -> T:
+    if reply.status in SLOW_DOWN:
+        raise TransientError(str(reply.problem("too many requests")))
+    if reply.status in TRANSIENT:
+        raise TransientError(str(reply.problem("the exchange failed")))
+    if reply.status != 200:
+        raise reply.problem("refused")
+    try:
+        return msgspec.json.decode(reply.body, type=kind, strict=False)
+    except (ValueError, RecursionError) as error:
+        raise TransientError(str(reply.problem(f"not the answer that was expected ({error})"))) from error

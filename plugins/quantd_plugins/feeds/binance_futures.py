@@ -1,0 +1,89 @@
+"""Binance USDⓈ-M futures as a feed."""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+import quantd
+from quantd_plugins.feeds.binance import history
+from quantd_plugins.feeds.binance.pool import Limits, Pool
+from quantd_plugins.feeds.binance.rest import Gateway
+
+DURATION = r"^\d+(ms|s|m)$"
+
+
+class Routes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Paths below `ws`. The exchange sends trades and tickers on its market route only; elsewhere it confirms and stays silent."""
+
+    market: Annotated[str, Meta(pattern="^/", description="Where trades and tickers come from.")] = "/market/stream"
+
+
+class BinanceFutures(quantd.Feed):
+    """Live aggregate trades and 24-hour tickers of Binance USDⓈ-M futures, and their past over REST.
+
+    Needs no key. A lost connection comes back by itself, however long that takes; trades missed meanwhile show as a gap. Addresses
+    are used as they stand: name another host to use a proxy or a simulator.
+    """
+
+    ws: Annotated[str, Meta(pattern="^wss?://", description="Where streams are.")] = "wss://fstream.binance.com"
+    rest: Annotated[str, Meta(pattern="^https?://", description="Where REST is.")] = "https://fapi.binance.com"
+    routes: Annotated[Routes, Meta(description="Paths below `ws`.")] = Routes()
+    tickers: Annotated[bool, Meta(description="Bring the 24-hour ticker of each symbol too.")] = True
+    streams_per_connection: Annotated[int, Meta(ge=1, le=1024, description="Streams on one connection; with more, several are used.")] = 200
+    reconnect_min: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before the first reconnect.")] = "500ms"
+    reconnect_max: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before any reconnect.")] = "60s"
+    seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
+
+    def __post_init__(self) -> None:
+        self._rng = random.Random(self.seed)
+        self._clock = quantd.Wants(()).clock
+        self._gateway: Gateway | None = None
+        self._pool: Pool | None = None
+        self._symbols: tuple[str, ...] | None = None
+
+    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+        self._clock = wants.clock
+        limits = Limits(self.streams_per_connection, quantd.duration(self.reconnect_min) / 1000, quantd.duration(self.reconnect_max) / 1000)
+        pool = self._pool = Pool(self.ws.rstrip("/") + self.routes.market, limits, wants.clock, self._rng)
+        pool.open(lambda: history.server_time(self._rest()))
+        self.want(wants.symbols if self._symbols is None else self._symbols)
+        try:
+            while True:
+                yield await pool.take()
+        finally:
+            await self.close()
+
+    def want(self, symbols: Sequence[str]) -> None:
+        self._symbols = tuple(symbols)
+        if self._pool:
+            kinds = ("aggTrade", "ticker") if self.tickers else ("aggTrade",)
+            self._pool.want(f"{symbol.lower()}@{kind}" for symbol in symbols for kind in kinds)
+
+    async def fetch_symbols(self) -> list[str]:
+        return await history.symbols(self._rest())
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[quantd.Tick]:
+        return await history.ticks(self._rest(), self._clock, symbol, start, end)
+
+    async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
+        return await history.bars(self._rest(), symbol, every, start, end)
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool:
+            await pool.close()
+        if self._gateway:
+            await self._gateway.close()
+
+    def _rest(self) -> Gateway:
+        if self._gateway is None:
+            self._gateway = Gateway(self.rest, self._clock, self._rng)
+        return self._gateway
+
+
+@quantd.hookimpl
+def register_feeds(register: quantd.Register[quantd.Feed]) -> None:
+    register("binance-futures", BinanceFutures)
