@@ -1,0 +1,1 @@
+"""REST and WebSocket: what the frontend, scripts and monitors talk to."""

@@ -1,0 +1,88 @@
+"""Rules that are made by request, and what has fired."""
+
+from aiohttp import web
+
+from quantd.api import checks, requests, wire
+from quantd.api.context import desk
+from quantd.api.errors import Failure, answer
+from quantd.api.params import body, query
+from quantd.flow.desk import Desk
+
+METRICS = ["zscore", "spread", "correlation", "price"]
+OPERATORS = [">", "<", ">=", "<=", "=="]
+
+
+async def create(request: web.Request) -> web.Response:
+    """Make a rule."""
+    asked, flow = await body(request, requests.RuleBody), desk(request)
+    metric = asked.metric.lower()
+    if metric not in METRICS:
+        raise Failure(400, f"Invalid metric. Must be one of: {METRICS}")
+    if asked.op not in OPERATORS:
+        raise Failure(400, f"Invalid operator. Must be one of: {OPERATORS}")
+    return answer(wire.rule(flow.add_rule(metric, _subject(flow, metric, asked.pair), asked.op, asked.value)))
+
+
+def _subject(flow: Desk, metric: str, text: str) -> str:
+    """What a rule watches: a pair, or for a price one symbol, of a pair the first."""
+    if metric == "price" and "-" not in text:
+        return checks.symbol(flow, text)
+    if not (legs := checks.legs(text)):
+        raise Failure(400, f"Invalid pair {text}. Must be two symbols as in BTCUSDT-ETHUSDT")
+    y, x = (checks.symbol(flow, leg) for leg in legs)
+    return y if metric == "price" else f"{y}-{x}"
+
+
+async def listed(request: web.Request) -> web.Response:
+    """The rules made by request."""
+    return answer([wire.rule(each) for each in desk(request).rules()])
+
+
+async def from_pipelines(request: web.Request) -> web.Response:
+    """The rules that pipelines hold."""
+    return answer([wire.PipelineRule(*each) for each in desk(request).yaml_rules()])
+
+
+async def active(request: web.Request) -> web.Response:
+    """The latest firings, newest last."""
+    limit = query(request, requests.LimitQuery).limit
+    fired = [wire.fired(each) for each in wire.firings(desk(request).fired())]
+    return answer(fired if limit is None else fired[-limit:])
+
+
+async def clear(request: web.Request) -> web.Response:
+    """Forget the latest firings."""
+    desk(request).clear_fired()
+    return answer(wire.Done("Cleared triggered alerts"))
+
+
+async def one(request: web.Request) -> web.Response:
+    """One rule."""
+    rule_id = request.match_info["id"]
+    for rule in desk(request).rules():
+        if rule.id == rule_id:
+            return answer(wire.rule(rule))
+    raise _unknown(rule_id)
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Drop a rule."""
+    rule_id = request.match_info["id"]
+    if not desk(request).delete_rule(rule_id):
+        raise _unknown(rule_id)
+    return answer(wire.Done(f"Deleted alert {rule_id}"))
+
+
+def _unknown(rule_id: str) -> Failure:
+    return Failure(404, f"Alert {rule_id} not found")
+
+
+ROUTES = [
+    web.post("/alerts", create),
+    web.get("/alerts", listed),
+    web.get("/alerts/rules", from_pipelines),
+    web.get("/alerts/active", active),
+    web.post("/alerts/clear", clear),
+    web.get("/alerts/{id}", one),
+    web.delete("/alerts/{id}", delete),
+]

@@ -1,0 +1,80 @@
+"""Whether what a request names is supported; Failure (400, 404) if not."""
+
+from typing import NamedTuple
+
+from quantd.api.errors import Failure, Invalid
+from quantd.api.requests import PairQuery
+from quantd.flow.desk import Desk
+from quantd.timeframes import timeframe
+
+TIMEFRAMES = ["1s", "1m", "5m", "15m", "30m", "1h", "14h", "1d"]
+"""Those that the frontend offers; any other that `timeframe` reads works as well."""
+DEFAULT_METHOD = "OLS"
+WINDOWS = range(2, 2001)
+
+
+class PairRequest(NamedTuple):
+    """What to analyse; `text` is the pair as the caller wrote it."""
+
+    text: str
+    y: str
+    x: str
+    tf: str
+    window: int
+    method: str
+
+
+def symbol(desk: Desk, text: str) -> str:
+    """A supported symbol, in upper case."""
+    if (upper := text.upper()) not in desk.supported():
+        raise Failure(400, f"Symbol {upper} not supported. Available: {desk.supported()}")
+    return upper
+
+
+def every(text: str) -> str:
+    """A timeframe."""
+    try:
+        return timeframe(text).name
+    except ValueError:
+        raise Failure(400, f"Timeframe {text} not supported. Available: {TIMEFRAMES}") from None
+
+
+def method(desk: Desk, text: str) -> str:
+    """The name of a regression plugin; any case will do."""
+    names = {name.upper(): name for name in desk.methods()}
+    if text.upper() not in names:
+        raise Failure(400, f"Regression method {text} not supported. Available: {list(names)}")
+    return names[text.upper()]
+
+
+def legs(text: str) -> tuple[str, str] | None:
+    """The two symbols of `Y-X`, in upper case, whether or not they are supported; None for any other text."""
+    match text.upper().split("-"):
+        case [y, x] if y and x:
+            return y, x
+    return None
+
+
+def pair(desk: Desk, asked: PairQuery) -> PairRequest:
+    """A pair query of which everything is supported."""
+    text = _pair_text(asked)
+    if not (named := legs(text)):
+        raise Failure(404, f"No data available for pair {text}")
+    y, x = (symbol(desk, leg) for leg in named)
+    tf = every(asked.tf)
+    name = method(desk, asked.regression or asked.method or DEFAULT_METHOD)
+    if asked.window < WINDOWS[0]:
+        raise Failure(400, f"Window size must be at least {WINDOWS[0]}")
+    if asked.window > WINDOWS[-1]:
+        raise Failure(400, f"Window size must be at most {WINDOWS[-1]}")
+    return PairRequest(text, y, x, tf, asked.window, name)
+
+
+def _pair_text(asked: PairQuery) -> str:
+    if asked.pair is not None:
+        return asked.pair
+    given = {"symbol_a": asked.symbol_a, "symbol_b": asked.symbol_b}
+    missing = [name for name, value in given.items() if value is None]
+    if missing:
+        raise Invalid("missing", ["query", "pair" if len(missing) == len(given) else missing[0]], "Field required", None)
+    return f"{asked.symbol_a}-{asked.symbol_b}"

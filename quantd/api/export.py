@@ -1,0 +1,64 @@
+"""CSV downloads."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from aiohttp import web
+
+from quantd.api import checks, requests, wire
+from quantd.api.analytics import SIGNIFICANT
+from quantd.api.context import desk
+from quantd.api.data import MOST_BARS
+from quantd.api.errors import Failure
+from quantd.api.params import query
+from quantd.model import PairPoint
+
+Row = Sequence[str | float | None]
+COLUMNS: tuple[wire.Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
+
+
+async def analytics(request: web.Request) -> web.Response:
+    """The points of a pair, a row each, and the ADF test of its spread."""
+    raw = query(request, requests.PairQuery)
+    if raw.format.lower() != "csv":
+        raise Failure(400, "Only CSV format is currently supported")
+    asked = checks.pair(desk(request), raw)
+    analysis = await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method)
+    rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(COLUMNS)]
+    header = ("timestamp", "hedge_ratio", "spread", "zscore", "rolling_correlation")
+    return _csv(request, f"{asked.y}_{asked.x}_{asked.tf}", [header, *rows], _footer(wire.adf(analysis)))
+
+
+def _row(point: PairPoint) -> tuple[str | float | None, ...]:
+    return wire.iso(point.ts), *(wire.column(point, name) for name in COLUMNS)
+
+
+def _footer(test: wire.Adf) -> list[Row]:
+    verdict = "Stationary (mean-reverting)" if test.pvalue < SIGNIFICANT else "Non-stationary"
+    return [(), ("ADF Test Results",), ("P-value", test.pvalue), ("Test Statistic", test.stat), ("Interpretation", verdict)]
+
+
+async def ohlcv(request: web.Request) -> web.Response:
+    """The bars of a symbol, a row each."""
+    asked = query(request, requests.OhlcvQuery)
+    symbol, tf = checks.symbol(desk(request), asked.symbol), checks.every(asked.tf)
+    bars = desk(request).bars(symbol, tf, limit=min(asked.limit or MOST_BARS, MOST_BARS))
+    rows = [(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in wire.candles(bars)]
+    return _csv(request, f"{symbol}_{tf}_ohlcv", [("timestamp", "open", "high", "low", "close", "volume"), *rows])
+
+
+def _csv(request: web.Request, name: str, rows: Sequence[Row], footer: Iterable[Row] = ()) -> web.Response:
+    """A download of `name` and the time; 404 if the header is all there is."""
+    if len(rows) == 1:
+        raise Failure(404, "No data available for export")
+    text = io.StringIO()
+    csv.writer(text).writerows(chain(rows, footer))
+    date, time = re.sub(r"[-:]", "", wire.iso(desk(request).now())[:19]).split("T")
+    headers = {"Content-Disposition": f"attachment; filename={name}_{date}_{time}.csv"}
+    return web.Response(text=text.getvalue(), content_type="text/csv", charset="utf-8", headers=headers)
+
+
+ROUTES = [web.get("/export", analytics), web.get("/export/ohlcv", ohlcv)]

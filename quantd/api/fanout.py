@@ -1,0 +1,208 @@
+"""Sends what happens to every socket: each event is encoded once, each socket gets one write a flush, a slow one gets less."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from quantd.api import frames, wire
+from quantd.flow.hub import Hub, Listener, Topic
+from quantd.model import Alert, Tick, Ticker
+
+Kind = Literal["trade", "ticker"]
+Key = tuple[Kind, str]
+"""What is conflated: of one kind and symbol only the newest frame matters to a slow client."""
+_SHORT = [bytes([0x81, length]) for length in range(126)]
+
+
+def text_frame(payload: bytes) -> bytes:
+    """An unmasked, final text frame (RFC 6455, section 5.2).
+
+    >>> text_frame(b"hello")
+    b'\\x81\\x05hello'
+    """
+    length = len(payload)
+    if length < 126:
+        return _SHORT[length] + payload
+    if length < 1 << 16:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + length.to_bytes(8, "big") + payload
+
+
+class Limits(Struct, frozen=True):
+    """How often sockets are written to, and how slow a client may be."""
+
+    flush: float = 0.02
+    """Seconds between two writes."""
+    buffer: int = 1 << 20
+    """Unsent bytes from which a client lags."""
+    patience: float = 10.0
+    """Seconds that a client may lag before it is closed."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Chunk(Struct, frozen=True, gc=False):
+    """The frames of one key in one flush."""
+
+    data: bytes
+    newest: bytes
+    count: int
+
+
+class Transport(Protocol):
+    """What the fan-out needs of a transport of asyncio."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def get_write_buffer_size(self) -> int: ...
+
+    def is_closing(self) -> bool: ...
+
+
+class Client:
+    """One socket. Until it names symbols it wants all; while it lags, the newest frame of each key waits for it."""
+
+    def __init__(self, transport: Transport, limits: Limits, expel: Callable[[], None]) -> None:
+        self.wanted: set[str] | None = None
+        self.lagging_since: float | None = None
+        self._transport = transport
+        self._limits = limits
+        self._expel = expel
+        self._newest: dict[Key, bytes] = {}
+        self._offered = 0
+
+    def wants(self, symbol: str) -> bool:
+        return self.wanted is None or symbol in self.wanted
+
+    def send(self, data: bytes) -> None:
+        """Whole frames, whatever the client's state."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def offer(self, chunks: Mapping[Key, Chunk], now: float) -> int:
+        """Send what the client wants of a flush at `now` seconds; returns how many frames its slowness cost it."""
+        wanted = {key: chunk for key, chunk in chunks.items() if self.wants(key[1])}
+        if self.lagging_since is not None:
+            return self._wait(wanted, now)
+        if wanted:
+            self.send(b"".join([chunk.data for chunk in wanted.values()]))
+        if self._transport.get_write_buffer_size() > self._limits.buffer:
+            self.lagging_since = now
+        return 0
+
+    def _wait(self, wanted: Mapping[Key, Chunk], now: float) -> int:
+        for key, chunk in wanted.items():
+            self._newest[key] = chunk.newest
+            self._offered += chunk.count
+        unsent = self._transport.get_write_buffer_size()
+        if not unsent:
+            return self._catch_up()
+        if unsent <= self._limits.buffer or self.lagging_since is None:
+            self.lagging_since = now
+        if now - self.lagging_since > self._limits.patience:
+            self._expel()
+        return 0
+
+    def _catch_up(self) -> int:
+        dropped = self._offered - len(self._newest)
+        lagged = [text_frame(wire.encode(frames.LaggedFrame(dropped)))] if dropped else []
+        self.send(b"".join([*lagged, *self._newest.values()]))
+        self._newest.clear()
+        self._offered, self.lagging_since = 0, None
+        return dropped
+
+
+class Fanout:
+    """All sockets. It listens on the hub only while there is one."""
+
+    def __init__(self, hub: Hub, limits: Limits) -> None:
+        self.limits = limits
+        self.dropped = 0
+        """Frames that slow clients did not get, up to now."""
+        self._hub = hub
+        self._clients: set[Client] = set()
+        self._unlisten: list[Callable[[], None]] = []
+        self._ticks: dict[str, list[Tick]] = defaultdict(list)
+        self._tickers: dict[str, list[Ticker]] = defaultdict(list)
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushed = 0.0
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def join(self, client: Client) -> None:
+        """From now on the client gets what happens."""
+        if not self._clients:
+            topics: dict[Topic, Listener] = {"ticks": self._on_ticks, "tickers": self._on_tickers, "alerts": self._on_alerts}
+            self._unlisten = [self._hub.listen(topic, listener) for topic, listener in topics.items()]
+        self._clients.add(client)
+
+    def leave(self, client: Client) -> None:
+        """The client gets nothing more."""
+        self._clients.discard(client)
+        if not self._clients:
+            for unlisten in self._unlisten:
+                unlisten()
+            self._unlisten.clear()
+            self._forget()
+
+    def _on_ticks(self, ticks: Sequence[Tick]) -> None:
+        for tick in ticks:
+            self._ticks[tick.symbol].append(tick)
+        self._flush_soon()
+
+    def _on_tickers(self, tickers: Sequence[Ticker]) -> None:
+        for ticker in tickers:
+            self._tickers[ticker.symbol].append(ticker)
+        self._flush_soon()
+
+    def _on_alerts(self, alerts: Sequence[Alert]) -> None:
+        data = b"".join([text_frame(frames.alert_frame(alert)) for alert in wire.firings(alerts)])
+        if data:
+            for client in self._clients:
+                client.send(data)
+
+    def _flush_soon(self) -> None:
+        """At once, unless the last flush has only just been."""
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, self._flushed + self.limits.flush - loop.time()), self._flush)
+
+    def _flush(self) -> None:
+        now = self._flushed = asyncio.get_running_loop().time()
+        chunks = self._chunks()
+        self._forget()
+        for client in list(self._clients):
+            self.dropped += client.offer(chunks, now)
+        if any(client.lagging_since is not None for client in self._clients):
+            self._flush_soon()
+
+    def _forget(self) -> None:
+        self._ticks.clear()
+        self._tickers.clear()
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _chunks(self) -> dict[Key, Chunk]:
+        """What is waiting and wanted, encoded once for all."""
+        found: dict[Key, Chunk | None] = {}
+        for symbol, ticks in self._ticks.items():
+            if self._wanted(symbol):
+                found["trade", symbol] = _chunk(map(frames.trade_frame, ticks))
+        for symbol, tickers in self._tickers.items():
+            if self._wanted(symbol):
+                found["ticker", symbol] = _chunk(map(frames.ticker_frame, tickers))
+        return {key: chunk for key, chunk in found.items() if chunk}
+
+    def _wanted(self, symbol: str) -> bool:
+        return any(client.wants(symbol) for client in self._clients)
+
+
+def _chunk(payloads: Iterable[bytes | None]) -> Chunk | None:
+    encoded = [text_frame(payload) for payload in payloads if payload]
+    return Chunk(b"".join(encoded), encoded[-1], len(encoded)) if encoded else None

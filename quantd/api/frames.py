@@ -1,0 +1,67 @@
+"""What sockets get; `type` tells the frames apart."""
+
+from math import isfinite
+from typing import Literal
+
+from msgspec import Struct
+
+from quantd.api.wire import Fired, Trade, encode, fired_fields, iso
+from quantd.model import Alert, Tick, Ticker
+
+
+class TradeFrame(Trade, frozen=True, gc=False, tag_field="type", tag="trade"):
+    """A tick, as it comes."""
+
+
+class TickerFrame(Struct, frozen=True, gc=False, tag_field="type", tag="ticker"):
+    """The last 24 hours of a symbol."""
+
+    symbol: str
+    priceChange: float  # noqa: N815
+    priceChangePercent: float  # noqa: N815
+    lastPrice: float  # noqa: N815
+    openPrice: float  # noqa: N815
+    highPrice: float  # noqa: N815
+    lowPrice: float  # noqa: N815
+    volume: float
+    quoteVolume: float  # noqa: N815
+    ts: str
+
+
+class AlertFrame(Fired, frozen=True, tag_field="type", tag="alert"):
+    """A firing, as it happens."""
+
+
+class SubscriptionFrame(Struct, frozen=True, tag_field="type", tag="subscription"):
+    """The answer to a subscribe or unsubscribe."""
+
+    status: Literal["subscribed", "unsubscribed"]
+    symbols: list[str]
+
+
+class PongFrame(Struct, frozen=True, tag_field="type", tag="pong"):
+    """The answer to a ping."""
+
+
+class LaggedFrame(Struct, frozen=True, tag_field="type", tag="lagged"):
+    """The client was too slow: this many frames were left out for it."""
+
+    dropped: int
+
+
+def trade_frame(tick: Tick) -> bytes | None:
+    """JSON of a trade; None if a number in it is not finite."""
+    if not isfinite(tick.price + tick.qty):
+        return None
+    return encode(TradeFrame(tick.symbol, tick.price, tick.qty, iso(tick.ts)))
+
+
+def ticker_frame(ticker: Ticker) -> bytes | None:
+    """JSON of a ticker; None if a number in it is not finite."""
+    prices = (ticker.change, ticker.change_percent, ticker.last, ticker.open, ticker.high, ticker.low, ticker.volume, ticker.quote_volume)
+    return encode(TickerFrame(ticker.symbol, *prices, iso(ticker.ts))) if isfinite(sum(prices)) else None
+
+
+def alert_frame(alert: Alert) -> bytes:
+    """JSON of a firing."""
+    return encode(AlertFrame(*fired_fields(alert)))

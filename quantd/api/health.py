@@ -1,0 +1,63 @@
+"""Is it there, and is it well."""
+
+from aiohttp import web
+
+from quantd.api import wire
+from quantd.api.context import Render, desk
+from quantd.api.errors import Failure, answer
+from quantd.api.page import page, wants_page
+from quantd.flow.desk import Desk
+
+
+async def root(request: web.Request) -> web.Response:
+    """The page for a browser, the banner for everybody else."""
+    if wants_page(request):
+        return page()
+    response = answer(wire.Banner())
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+async def health(request: web.Request) -> web.Response:
+    """Streams, buffers, alerts and feeds in one look."""
+    flow = desk(request)
+    feeds = [wire.feed(each) for each in flow.feeds()]
+    fired = wire.firings(flow.fired())
+    return answer(wire.Health(flow.active(), buffer_stats(flow), len(flow.rules()), len(fired), feeds))
+
+
+async def live(request: web.Request) -> web.Response:
+    """Whoever answers is alive."""
+    return answer(wire.State("live"))
+
+
+async def ready(request: web.Request) -> web.Response:
+    """Whether every feed runs; 503 names those that do not."""
+    waiting = [f"{feed.name} is {feed.state}" for feed in desk(request).feeds() if feed.state in ("starting", "down")]
+    if waiting:
+        raise Failure(503, f"Not ready: {', '.join(waiting)}")
+    return answer(wire.State("ready"))
+
+
+def buffer_stats(flow: Desk) -> wire.BufferStats:
+    """The ring in numbers."""
+    counts = flow.tick_counts()
+    return wire.BufferStats(list(counts), sum(counts.values()), len(counts), counts)
+
+
+def metrics(render: Render) -> web.RouteDef:
+    """The route on which Prometheus asks."""
+
+    async def handler(request: web.Request) -> web.Response:
+        body, content_type = render()
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    return web.get("/metrics", handler)
+
+
+ROUTES = [
+    web.get("/", root),
+    web.get("/health", health),
+    web.get("/live", live),
+    web.get("/ready", ready),
+]

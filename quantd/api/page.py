@@ -1,0 +1,28 @@
+"""The page that a browser gets on `/`."""
+
+from functools import cache
+from importlib.resources import files
+
+from aiohttp import web
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:; img-src data:"
+    ),
+    "Vary": "Accept",
+}
+
+
+def wants_page(request: web.Request) -> bool:
+    """Whether the client asks for HTML by name, as browsers do."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def page() -> web.Response:
+    """Live prices, z-scores of the pairs, and alerts."""
+    return web.Response(text=_html(), content_type="text/html", headers=_HEADERS)
+
+
+@cache
+def _html() -> str:
+    return files("quantd.api").joinpath("page.html").read_text("utf-8")

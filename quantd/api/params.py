@@ -1,0 +1,74 @@
+"""Reads queries and bodies: what is missing or of the wrong type is Invalid (422)."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from quantd.api.errors import Invalid
+
+T = TypeVar("T")
+_LAST_MS = 253_402_300_799_999
+"""The end of the year 9999."""
+
+
+def query(request: web.Request, cls: type[T]) -> T:
+    """The query as a struct."""
+    return _convert("query", dict(request.query), cls)
+
+
+async def body(request: web.Request, cls: type[T]) -> T:
+    """The JSON body as a struct."""
+    try:
+        given = msgspec.json.decode(await request.read())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("json_invalid", ["body"], f"JSON decode error: {error}", None) from None
+    return _convert("body", given, cls)
+
+
+def _convert(source: str, given: Any, cls: type[T]) -> T:
+    try:
+        return msgspec.convert(given, cls, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(source, str(error), given) from None
+
+
+def invalid(source: str, message: str, given: Any) -> Invalid:
+    """The Invalid of a message of msgspec, such as "Expected `int`, got `str` - at `$.limit`"."""
+    if missing := re.search(r"missing required field `(\w+)`", message):
+        return Invalid("missing", [source, missing[1]], "Field required", given)
+    what, _, where = message.partition(" - at `$")
+    path = re.findall(r"\w+", where)
+    return Invalid("invalid", [source, *path], what, _inside(given, path))
+
+
+def _inside(given: Any, path: list[str]) -> Any:
+    for key in path:
+        given = given.get(key) if isinstance(given, Mapping) else given
+    return given
+
+
+def moment(name: str, text: str | None) -> int | None:
+    """ms of an ISO 8601 text or of ms as digits; UTC where the text names no zone. Raises Invalid.
+
+    >>> moment("from", "2026-01-01T00:00:00.007Z"), moment("from", "1767225600007"), moment("from", None)
+    (1767225600007, 1767225600007, None)
+    """
+    if not text:
+        return None
+    if re.fullmatch(r"[0-9]{1,15}", text) and int(text) <= _LAST_MS:
+        return int(text)
+    try:
+        return _iso_ms(text)
+    except (ValueError, OverflowError):
+        raise Invalid("datetime_parsing", ["query", name], "Input should be an ISO 8601 time or milliseconds", text) from None
+
+
+def _iso_ms(text: str) -> int:
+    """A `+` that stands unescaped in a query arrives as a space."""
+    when = datetime.fromisoformat(re.sub(r"(T.*) (?=\d\d:?\d\d$)", r"\1+", text))
+    when = when.replace(tzinfo=when.tzinfo or UTC)
+    return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -1,0 +1,3 @@
+"""What `api:` sets."""
+
+from quantd.config.model import ApiSettings as ApiSettings

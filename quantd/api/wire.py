@@ -1,0 +1,329 @@
+"""Every answer under the names of the contract; `requests` and `frames` do the same for what comes in and for sockets.
+
+Times leave as `YYYY-MM-DDTHH:MM:SS.mmmZ`. A number that is not finite never leaves: its point, bar or frame is left out.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from math import isfinite
+from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.json import Encoder
+
+from quantd.flow.desk import Analysis, FeedHealth, RestRule
+from quantd.model import Alert, Bar, PairPoint, Tick
+
+encode = Encoder().encode
+
+
+def iso(ts: int) -> str:
+    """ISO 8601 of ms.
+
+    >>> iso(1_767_225_600_007)
+    '2026-01-01T00:00:00.007Z'
+    """
+    second, ms = divmod(ts, 1000)
+    return f"{_second(second)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=8192)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
+
+
+# --- health, data, stream -----------------------------------------------------------------------------------------------------------
+
+
+class Banner(Struct, frozen=True):
+    """What answers here; the version is that of the contract."""
+
+    status: str = "ok"
+    service: str = "Quant Analytics API"
+    version: str = "1.0.0"
+    docs: str = "/docs"
+
+
+class BufferStats(Struct, frozen=True):
+    """The ticks at hand."""
+
+    symbols: list[str]
+    total_ticks: int
+    active_symbols: int
+    tick_counts: dict[str, int]
+
+
+class SymbolStats(Struct, frozen=True):
+    """The ticks of one symbol at hand."""
+
+    symbol: str
+    tick_count: int
+    buffer_size: int
+    last_tick: str | None
+    latest_price: float | None
+
+
+class Feed(Struct, frozen=True):
+    """How a feed fares: starting, warming, live or down."""
+
+    name: str
+    state: str
+    last_tick: str | None
+    ticks: int
+    refused: int
+
+
+class Health(Struct, frozen=True):
+    """How the daemon fares."""
+
+    binance_ws_active: list[str]
+    data_buffer_stats: BufferStats
+    active_alerts: int
+    triggered_alerts: int
+    feeds: list[Feed]
+    status: str = "healthy"
+
+
+class State(Struct, frozen=True):
+    """An answer to a probe."""
+
+    status: str
+
+
+class Done(Struct, frozen=True):
+    """It is done."""
+
+    message: str
+    status: str = "ok"
+
+
+class Candle(Struct, frozen=True, gc=False):
+    """A bar; `ts` is its open time."""
+
+    ts: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class Trade(Struct, frozen=True, gc=False):
+    """A tick."""
+
+    symbol: str
+    price: float
+    qty: float
+    ts: str
+
+
+class Started(Struct, frozen=True):
+    """What was started, and what streams now."""
+
+    symbols: list[str]
+    active_symbols: list[str]
+    status: str = "ok"
+    started: bool = True
+
+
+class Stopped(Struct, frozen=True):
+    """What was stopped, and what streams now."""
+
+    symbols: list[str]
+    active_symbols: list[str]
+    status: str = "ok"
+    stopped: bool = True
+
+
+class NothingToStop(Struct, frozen=True):
+    """Nothing streamed."""
+
+    status: str = "ok"
+    stopped: bool = True
+    message: str = "No active streams"
+
+
+class IdleStatus(Struct, frozen=True):
+    """What streams, and to how many sockets."""
+
+    active: bool
+    symbols: list[str]
+    frontend_connections: int
+
+
+class StreamStatus(IdleStatus, frozen=True):
+    """The same while something streams."""
+
+    buffer_stats: BufferStats
+
+
+def feed(health: FeedHealth) -> Feed:
+    """A feed's health with its time as text."""
+    last = None if health.last_tick is None else iso(health.last_tick)
+    return Feed(health.name, health.state, last, health.ticks, health.refused)
+
+
+def candles(bars: Iterable[Bar]) -> list[Candle]:
+    """Bars as the frontend draws them."""
+    return [
+        Candle(iso(bar.ts), bar.open, bar.high, bar.low, bar.close, bar.volume)
+        for bar in bars
+        if isfinite(bar.open + bar.high + bar.low + bar.close + bar.volume)
+    ]
+
+
+def trades(ticks: Iterable[Tick]) -> list[Trade]:
+    """Ticks as the frontend shows them."""
+    return [Trade(tick.symbol, tick.price, tick.qty, iso(tick.ts)) for tick in ticks if isfinite(tick.price + tick.qty)]
+
+
+# --- analytics ----------------------------------------------------------------------------------------------------------------------
+
+
+class Value(Struct, frozen=True, gc=False):
+    """One value of a series."""
+
+    ts: str
+    value: float
+
+
+Series = list[Value]
+
+
+class Adf(Struct, frozen=True):
+    """The ADF test of the spread; 0 and 1 where it could not be made."""
+
+    stat: float = 0.0
+    pvalue: float = 1.0
+
+
+class AdfVerdict(Struct, frozen=True):
+    """The ADF test of the spread, in words."""
+
+    stat: float
+    pvalue: float
+    is_stationary: bool
+    interpretation: str
+
+
+class PairAnalytics(Struct, frozen=True):
+    """Four series over the same bars."""
+
+    pair: str
+    hedge_ratio: Series
+    spread: Series
+    zscore: Series
+    rolling_corr: Series
+    adf: Adf
+
+
+class Nowcast(Struct, frozen=True):
+    """The state of a pair at the last prices; `reason` says why a value is missing."""
+
+    pair: str
+    every: str
+    ts: str
+    beta: float | None
+    spread: float | None
+    zscore: float | None
+    corr: float | None
+    coverage: float
+    reason: str | None
+
+
+Column = Literal["hedge_ratio", "spread", "zscore", "correlation"]
+
+
+def column(point: PairPoint, name: Column) -> float | None:
+    """A point's value under its name on the wire; None where there is none."""
+    value = {"hedge_ratio": point.hedge.beta, "spread": point.spread, "zscore": point.zscore, "correlation": point.corr}[name]
+    return value if value is not None and isfinite(value) else None
+
+
+def series(points: Iterable[PairPoint], name: Column) -> Series:
+    """The points that have this value."""
+    return [Value(iso(point.ts), value) for point in points if (value := column(point, name)) is not None]
+
+
+def full(points: Iterable[PairPoint]) -> list[PairPoint]:
+    """The points that have all four values."""
+    names: tuple[Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
+    return [point for point in points if all(column(point, name) is not None for name in names)]
+
+
+def adf(analysis: Analysis) -> Adf:
+    """The test's outcome, or that of no test."""
+    stat, pvalue = analysis.adf_stat, analysis.adf_pvalue
+    return Adf(stat, pvalue) if stat is not None and pvalue is not None and isfinite(stat + pvalue) else Adf()
+
+
+def nowcast(point: PairPoint) -> Nowcast:
+    """A pair's state, as the page shows it."""
+    beta, spread, zscore, corr = (column(point, name) for name in ("hedge_ratio", "spread", "zscore", "correlation"))
+    return Nowcast(point.pair, point.every, iso(point.ts), beta, spread, zscore, corr, point.coverage, point.reason)
+
+
+# --- alerts -------------------------------------------------------------------------------------------------------------------------
+
+
+class Rule(Struct, frozen=True):
+    """A rule made by request."""
+
+    id: str
+    metric: str
+    pair: str
+    operator: str
+    value: float
+    active: bool
+    created_at: str
+    triggered_at: str | None
+    trigger_count: int
+
+
+class PipelineRule(Struct, frozen=True):
+    """A rule of a pipeline."""
+
+    pair: str
+    name: str
+    condition: str
+    holds: bool
+
+
+class Fired(Struct, frozen=True):
+    """One firing: `id` is its own, `alert_id` that of its rule."""
+
+    id: str
+    alert_id: str
+    message: str
+    metric: str
+    pair: str
+    actual_value: float
+    threshold_value: float
+    ts: str
+
+
+def rule(made: RestRule) -> Rule:
+    """A rule as the frontend lists it."""
+    triggered = None if made.triggered_at is None else iso(made.triggered_at)
+    return Rule(made.id, made.metric, made.pair, made.op, made.value, True, iso(made.created_at), triggered, made.trigger_count)
+
+
+def metric(alert: Alert) -> str:
+    """The contract's name of what was judged."""
+    return "correlation" if alert.metric == "corr" else alert.metric
+
+
+def firings(alerts: Iterable[Alert]) -> list[Alert]:
+    """The alerts that tell of a rule that came true: the frontend shouts at each."""
+    return [alert for alert in alerts if alert.state == "firing" and isfinite(alert.value + alert.threshold)]
+
+
+def fired(alert: Alert) -> Fired:
+    """A firing as the frontend lists it."""
+    return Fired(*fired_fields(alert))
+
+
+def fired_fields(alert: Alert) -> tuple[Any, ...]:
+    """The fields of Fired, which the alert frame has too."""
+    return alert.id, alert.alert_id, alert.text, metric(alert), alert.pair, alert.value, alert.threshold, iso(alert.ts)

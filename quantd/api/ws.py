@@ -1,0 +1,146 @@
+"""Sockets: what clients ask for, and their lives."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from quantd.api import frames, requests, wire
+from quantd.api.fanout import Client, Fanout, text_frame
+from quantd.flow.desk import Desk
+
+_HEARTBEAT = 30.0
+"""Seconds between our pings; half as long without an answer ends the socket."""
+_GOODBYE = 2.0
+"""Seconds that a client has to answer a close."""
+_LONGEST_COMMAND = 64 * 1024
+_decoder = msgspec.json.Decoder(requests.Command)
+
+
+def command(text: str) -> requests.Command | None:
+    """What a client says; None for all that is to be ignored.
+
+    >>> command('{"action": "subscribe", "symbols": ["BTCUSDT"]}')
+    Subscribe(symbols=['BTCUSDT'])
+    >>> command('{"action": "dance"}'), command("[")
+    (None, None)
+    """
+    try:
+        found = _decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return found if isinstance(found, requests.Ping) or found.symbols else None
+
+
+class Socket:
+    """One client: it holds the symbols that it subscribed to until it goes."""
+
+    def __init__(self, desk: Desk, fanout: Fanout, holder: str, response: web.WebSocketResponse, transport: asyncio.WriteTransport) -> None:
+        self._desk = desk
+        self._fanout = fanout
+        self._holder = holder
+        self._response = response
+        self._transport = transport
+        self._client = Client(transport, fanout.limits, self._expel)
+        self._expelling: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Serve the client until either side closes."""
+        self._fanout.join(self._client)
+        try:
+            with suppress(ConnectionError):
+                await self._listen()
+        finally:
+            await self.close(WSCloseCode.OK)
+            if self._expelling:
+                await self._expelling
+
+    async def close(self, code: WSCloseCode, why: str = "") -> None:
+        """Nothing is sent after the close frame, so the fan-out goes first."""
+        self._fanout.leave(self._client)
+        self._desk.release(self._holder)
+        await self._response.close(code=code, message=why.encode(), drain=False)
+
+    def _expel(self) -> None:
+        self._fanout.leave(self._client)
+        self._expelling = asyncio.create_task(self._expelled())
+
+    async def _expelled(self) -> None:
+        """Without the abort, what the client does not read would be kept for as long as it keeps the connection."""
+        await self.close(WSCloseCode.TRY_AGAIN_LATER, "too slow")
+        asyncio.get_running_loop().call_later(_GOODBYE, self._transport.abort)
+
+    async def _listen(self) -> None:
+        async for message in self._response:
+            if message.type is WSMsgType.TEXT and (asked := command(message.data)):
+                await self._obey(asked)
+
+    async def _obey(self, asked: requests.Command) -> None:
+        match asked:
+            case requests.Subscribe(symbols=symbols):
+                self._subscribe(symbols)
+                await self._reply(frames.SubscriptionFrame("subscribed", symbols))
+                self._show_tickers(symbols)
+            case requests.Unsubscribe(symbols=symbols):
+                self._unsubscribe(symbols)
+                await self._reply(frames.SubscriptionFrame("unsubscribed", symbols))
+            case requests.Ping():
+                await self._reply(frames.PongFrame())
+
+    def _subscribe(self, symbols: Iterable[str]) -> None:
+        """Unknown symbols are acknowledged and otherwise ignored."""
+        known = self._known(symbols)
+        self._client.wanted = {*(self._client.wanted or ()), *known}
+        self._desk.hold(self._holder, known)
+
+    def _unsubscribe(self, symbols: Iterable[str]) -> None:
+        wanted = set(self._desk.supported()) if self._client.wanted is None else self._client.wanted
+        known = self._known(symbols)
+        self._client.wanted = wanted.difference(known)
+        self._desk.release(self._holder, known)
+
+    def _known(self, symbols: Iterable[str]) -> list[str]:
+        supported = set(self._desk.supported())
+        return [symbol for symbol in dict.fromkeys(map(str.upper, symbols)) if symbol in supported]
+
+    def _show_tickers(self, symbols: Iterable[str]) -> None:
+        """The last 24 hours as of now: the next ticker may be seconds away."""
+        tickers = [ticker for symbol in self._known(symbols) if (ticker := self._desk.ticker(symbol))]
+        shown = [text_frame(payload) for ticker in tickers if (payload := frames.ticker_frame(ticker))]
+        self._client.send(b"".join(shown))
+
+    async def _reply(self, frame: msgspec.Struct) -> None:
+        """Waits for a client that asks faster than it reads."""
+        await self._response.send_frame(wire.encode(frame), WSMsgType.TEXT)
+
+
+class Sockets:
+    """All sockets of the application."""
+
+    def __init__(self, desk: Desk, fanout: Fanout) -> None:
+        self._desk = desk
+        self._fanout = fanout
+        self._open: set[Socket] = set()
+        self._served = 0
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Handles `/ws`."""
+        response = web.WebSocketResponse(
+            compress=False, heartbeat=_HEARTBEAT, timeout=_GOODBYE, max_msg_size=_LONGEST_COMMAND, autoclose=False
+        )
+        await response.prepare(request)
+        if request.transport is not None:
+            self._served += 1
+            socket = Socket(self._desk, self._fanout, f"ws:{self._served}", response, request.transport)
+            self._open.add(socket)
+            try:
+                await socket.run()
+            finally:
+                self._open.discard(socket)
+        return response
+
+    async def close(self) -> None:
+        """Say goodbye to every client."""
+        await asyncio.gather(*(socket.close(WSCloseCode.GOING_AWAY, "quantd stops") for socket in list(self._open)))

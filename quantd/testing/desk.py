@@ -1,0 +1,135 @@
+"""A desk without feeds: a test says what it knows, and tells its listeners what happens."""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+
+from quantd.clock import Clock, EventClock
+from quantd.flow.desk import Analysis, Desk, FeedHealth, RestRule
+from quantd.flow.hub import Hub
+from quantd.model import Alert, Bar, Hedge, PairPoint, Tick, Ticker
+from quantd.testing.fakes import START
+from quantd.timeframes import timeframe
+
+LISTED = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "ADAUSDT")
+
+
+class FakeDesk(Desk):
+    """Everything in memory and nothing computed: `analysis` answers for any two symbols, `bars` come from `kept`."""
+
+    def __init__(self, listed: Sequence[str] = LISTED, others: Sequence[str] = ("DOGEUSDT",), clock: Clock | None = None) -> None:
+        self.hub = Hub()
+        self.clock = clock or EventClock(START)
+        self.kept: dict[tuple[str, str], list[Bar]] = {}
+        self.analysis = Analysis([], None, None)
+        self.asked: list[tuple[str, str, str, int, str]] = []
+        self.points: list[PairPoint] = []
+        self.regressions = ["ols", "huber"]
+        self.health: list[FeedHealth] = []
+        self.held: dict[str, set[str]] = {}
+        self.pipelines: list[tuple[str, str, str, bool]] = []
+        self._listed = list(listed)
+        self._others = list(others)
+        self._ring: dict[str, deque[Tick]] = defaultdict(lambda: deque(maxlen=self.ring_size()))
+        self._tickers: dict[str, Ticker] = {}
+        self._rules: dict[str, RestRule] = {}
+        self._fired: list[Alert] = []
+
+    def push(self, ticks: Sequence[Tick]) -> None:
+        """Ticks come in."""
+        for tick in ticks:
+            self._ring[tick.symbol].append(tick)
+        self.hub.publish("ticks", ticks)
+
+    def push_tickers(self, tickers: Sequence[Ticker]) -> None:
+        """Tickers come in."""
+        self._tickers |= {ticker.symbol: ticker for ticker in tickers}
+        self.hub.publish("tickers", tickers)
+
+    def fire(self, alerts: Sequence[Alert]) -> None:
+        """Rules change their state."""
+        self._fired += alerts
+        self.hub.publish("alerts", alerts)
+
+    def now(self) -> int:
+        return self.clock.now()
+
+    def listed(self) -> list[str]:
+        return list(self._listed)
+
+    def supported(self) -> list[str]:
+        return self._listed + self._others
+
+    def active(self) -> list[str]:
+        return [symbol for symbol in self.supported() if any(symbol in held for held in self.held.values())]
+
+    def hold(self, holder: str, symbols: Sequence[str]) -> None:
+        self.held.setdefault(holder, set()).update(symbols)
+
+    def release(self, holder: str, symbols: Sequence[str] | None = None) -> None:
+        left = set() if symbols is None else self.held.get(holder, set()).difference(symbols)
+        self.held = {name: held for name, held in self.held.items() if name != holder} | ({holder: left} if left else {})
+
+    def bars(self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> list[Bar]:
+        bars = self.kept.get((symbol, timeframe(every).name), [])
+        found = [bar for bar in bars if (start is None or start <= bar.ts) and (end is None or bar.ts < end)]
+        return found if limit is None else found[-limit:]
+
+    def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
+        return [tick for tick in self._ring[symbol] if (start is None or start <= tick.ts) and (end is None or tick.ts < end)][-limit:]
+
+    def tick_counts(self) -> dict[str, int]:
+        return {symbol: len(ring) for symbol, ring in self._ring.items() if ring}
+
+    def ring_size(self) -> int:
+        return 2_000
+
+    def last_tick(self, symbol: str) -> Tick | None:
+        ring = self._ring[symbol]
+        return ring[-1] if ring else None
+
+    def ticker(self, symbol: str) -> Ticker | None:
+        return self._tickers.get(symbol)
+
+    def clear(self, symbol: str | None) -> None:
+        for name in [symbol] if symbol else list(self._ring):
+            self._ring[name].clear()
+
+    def methods(self) -> list[str]:
+        return self.regressions
+
+    async def analyse(self, y: str, x: str, every: str, window: int, method: str) -> Analysis:
+        self.asked.append((y, x, every, window, method))
+        if y != x:
+            return self.analysis
+        return Analysis([_same(bar, window) for bar in self.bars(y, every)], None, None)
+
+    def nowcasts(self) -> list[PairPoint]:
+        return self.points
+
+    def add_rule(self, metric: str, pair: str, op: str, value: float) -> RestRule:
+        rule = RestRule(f"rule-{len(self._rules) + 1}", metric, pair, op, value, self.now())
+        self._rules[rule.id] = rule
+        return rule
+
+    def rules(self) -> list[RestRule]:
+        return list(self._rules.values())
+
+    def delete_rule(self, rule_id: str) -> bool:
+        return self._rules.pop(rule_id, None) is not None
+
+    def yaml_rules(self) -> list[tuple[str, str, str, bool]]:
+        return self.pipelines
+
+    def fired(self) -> list[Alert]:
+        return list(self._fired)
+
+    def clear_fired(self) -> None:
+        self._fired.clear()
+
+    def feeds(self) -> list[FeedHealth]:
+        return self.health
+
+
+def _same(bar: Bar, window: int) -> PairPoint:
+    hedge = Hedge(0.0, 1.0, window)
+    return PairPoint(f"{bar.symbol}-{bar.symbol}", bar.every, bar.ts, bar.close, bar.close, hedge, 0.0, 0.0, 1.0, 1.0, bar.quality)

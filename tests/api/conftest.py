@@ -1,0 +1,43 @@
+"""The API on a real socket over a desk without feeds."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import BaseTestServer, TestServer
+
+from quantd.api.app import make_app
+from quantd.api.settings import ApiSettings
+from quantd.testing.desk import FakeDesk
+
+Ask = Callable[..., Awaitable[tuple[int, Any]]]
+
+
+@pytest.fixture
+def desk() -> FakeDesk:
+    return FakeDesk()
+
+
+@pytest.fixture
+async def server(desk: FakeDesk) -> AsyncIterator[BaseTestServer]:
+    app = make_app(desk, ApiSettings(), lambda: (b"ticks_total 1\n", "text/plain; version=0.0.4"))
+    async with TestServer(app) as running:
+        yield running
+
+
+@pytest.fixture
+async def session(server: BaseTestServer) -> AsyncIterator[ClientSession]:
+    async with ClientSession(server.make_url("/")) as client:
+        yield client
+
+
+@pytest.fixture
+def ask(session: ClientSession) -> Ask:
+    """Status and JSON of a request: `ask("/data/stats")`, `ask("/alerts", "POST", json={...})`."""
+
+    async def request(path: str, method: str = "GET", **given: Any) -> tuple[int, Any]:
+        async with session.request(method, path, **given) as response:
+            return response.status, await response.json()
+
+    return request

@@ -1,0 +1,370 @@
+"""Each route answers under the contract's names, and each mistake gets its status and text."""
+
+import logging
+import math
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import ClientSession
+
+from quantd.api.checks import TIMEFRAMES
+from quantd.flow.desk import Analysis, FeedHealth
+from quantd.model import Bar, PairPoint
+from quantd.testing import fakes
+from quantd.testing.desk import LISTED, FakeDesk
+from quantd.testing.fakes import START
+from quantd.timeframes import timeframe
+from tests.api.conftest import Ask
+
+PAIR = "BTCUSDT-ETHUSDT"
+SUPPORTED = [*LISTED, "DOGEUSDT"]
+EMPTY_STATS = {"symbols": [], "total_ticks": 0, "active_symbols": 0, "tick_counts": {}}
+RULE = {"metric": "ZScore", "pair": "btcusdt-ethusdt", "op": ">", "value": 2}
+
+
+async def test_a_client_gets_the_banner_and_a_browser_the_page(ask: Ask, session: ClientSession) -> None:
+    assert await ask("/") == (200, {"status": "ok", "service": "Quant Analytics API", "version": "1.0.0", "docs": "/docs"})
+    async with session.get("/", headers={"Accept": "text/html,application/xhtml+xml"}) as page:
+        assert page.content_type == "text/html"
+        text = await page.text()
+    assert "<table>" in text
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
+    desk.push(fakes.ticks(3))
+    desk.hold("pipeline", ["BTCUSDT"])
+    desk.add_rule("price", "BTCUSDT", ">", 1.0)
+    desk.fire([fakes.alert()])
+    desk.health = [FeedHealth("binance", "live", START, 3, 0)]
+    assert await ask("/health") == (
+        200,
+        {
+            "status": "healthy",
+            "binance_ws_active": ["BTCUSDT"],
+            "data_buffer_stats": {"symbols": ["BTCUSDT"], "total_ticks": 3, "active_symbols": 1, "tick_counts": {"BTCUSDT": 3}},
+            "active_alerts": 1,
+            "triggered_alerts": 1,
+            "feeds": [{"name": "binance", "state": "live", "last_tick": "2026-01-01T00:00:00.000Z", "ticks": 3, "refused": 0}],
+        },
+    )
+
+
+async def test_probes_and_metrics(ask: Ask, desk: FakeDesk, session: ClientSession) -> None:
+    assert await ask("/live") == (200, {"status": "live"})
+    assert await ask("/ready") == (200, {"status": "ready"})
+    desk.health = [FeedHealth("binance", "down", None, 0, 0)]
+    assert await ask("/ready") == (503, {"detail": "Not ready: binance is down"})
+    async with session.get("/metrics") as response:
+        assert await response.read() == b"ticks_total 1\n"
+        assert response.headers["Content-Type"] == "text/plain; version=0.0.4"
+
+
+async def test_symbols_are_those_of_the_config(ask: Ask) -> None:
+    assert await ask("/symbols") == (200, list(LISTED))
+
+
+@pytest.mark.parametrize("tf", TIMEFRAMES)
+async def test_every_timeframe_of_the_frontend(ask: Ask, desk: FakeDesk, tf: str) -> None:
+    desk.kept["BTCUSDT", tf] = fakes.bars(3, every=tf)
+    status, found = await ask("/data/btcusdt", params={"tf": tf})
+    assert status == 200
+    assert [set(bar) for bar in found] == [{"ts", "open", "high", "low", "close", "volume"}] * 3
+    second = timeframe(tf).end(START)
+    assert found[1]["ts"] == {"14h": "2026-01-01T14:00:00.000Z"}.get(tf, found[1]["ts"])
+    assert desk.bars("BTCUSDT", tf)[1].ts == second
+
+
+@pytest.mark.parametrize(
+    ("params", "count"),
+    [
+        ({}, 100),
+        ({"limit": "7"}, 7),
+        ({"from": "2026-01-01T00:00:00.000Z"}, 600),
+        ({"from": "2026-01-01T00:00:00.000Z", "to": "2026-01-01T08:00:00.000Z"}, 481),
+        ({"from": str(START), "limit": "480"}, 480),
+        ({"to": "2026-01-01T00:00:00+00:00"}, 1),
+        ({"from": "", "to": ""}, 100),
+        ({"limit": "99999999999999999999999"}, 600),
+    ],
+)
+async def test_a_range_of_bars(ask: Ask, desk: FakeDesk, params: dict[str, str], count: int) -> None:
+    desk.kept["BTCUSDT", "1m"] = fakes.bars(600)
+    status, found = await ask("/data/BTCUSDT", params=params)
+    assert (status, len(found)) == (200, count)
+    assert found == sorted(found, key=lambda bar: bar["ts"])
+
+
+async def test_no_more_bars_than_the_cap(ask: Ask, desk: FakeDesk) -> None:
+    desk.kept["BTCUSDT", "1m"] = fakes.bars(2_500)
+    _, found = await ask("/data/BTCUSDT?from=0")
+    assert len(found) == 2_000
+
+
+@pytest.mark.parametrize("path", ["/data/DOGEUSDT", "/data/dogeusdt/ticks"])
+async def test_a_supported_symbol_without_data_is_empty(ask: Ask, path: str) -> None:
+    assert await ask(path) == (200, [])
+
+
+async def test_ticks_stats_and_clear(ask: Ask, desk: FakeDesk) -> None:
+    ticks = fakes.ticks(5, spacing=1000)
+    desk.push(ticks)
+    _, found = await ask("/data/btcusdt/ticks?limit=2")
+    assert [set(tick) for tick in found] == [{"symbol", "price", "qty", "ts"}] * 2
+    assert [tick["price"] for tick in found] == [tick.price for tick in ticks[-2:]]
+    status, one = await ask("/data/stats?symbol=btcusdt")
+    assert (status, set(one)) == (200, {"symbol", "tick_count", "buffer_size", "last_tick", "latest_price"})
+    assert (one["tick_count"], one["latest_price"]) == (5, ticks[-1].price)
+    assert await ask("/data/clear?symbol=btcusdt", "POST") == (200, {"status": "ok", "message": "Cleared buffer for BTCUSDT"})
+    assert await ask("/data/stats") == (200, EMPTY_STATS)
+    assert await ask("/data/clear", "POST") == (200, {"status": "ok", "message": "Cleared buffer for all symbols"})
+    empty = {"symbol": "BTCUSDT", "tick_count": 0, "buffer_size": 2_000, "last_tick": None, "latest_price": None}
+    assert await ask("/data/stats?symbol=BTCUSDT") == (200, empty)
+
+
+async def test_start_holds_for_the_caller_and_stop_releases_only_that(ask: Ask, desk: FakeDesk) -> None:
+    assert await ask("/stream/status") == (200, {"active": False, "symbols": [], "frontend_connections": 0})
+    body = {"symbols": ["btcusdt", "ETHUSDT"]}
+    assert await ask("/stream/stop", "POST", json=body) == (200, {"status": "ok", "stopped": True, "message": "No active streams"})
+    started = {"status": "ok", "started": True, "symbols": ["btcusdt", "ETHUSDT"], "active_symbols": ["BTCUSDT", "ETHUSDT"]}
+    assert await ask("/stream/start", "POST", json=body | {"tick_mode": True}) == (200, started)
+    desk.hold("pipeline", ["ETHUSDT"])
+    stopped = {"status": "ok", "stopped": True, "symbols": ["btcusdt", "ETHUSDT"], "active_symbols": ["ETHUSDT"]}
+    assert await ask("/stream/stop", "POST", json=body) == (200, stopped)
+    assert desk.held == {"pipeline": {"ETHUSDT"}}
+    status = {"active": True, "symbols": ["ETHUSDT"], "frontend_connections": 0, "buffer_stats": EMPTY_STATS}
+    assert await ask("/stream/status") == (200, status)
+
+
+async def test_the_four_series_hold_the_same_bars(ask: Ask, desk: FakeDesk) -> None:
+    desk.analysis = Analysis(fakes.points(20), -3.5, 0.01)
+    status, found = await ask(f"/analytics/pair?pair={PAIR.lower()}&window=20&regression=Huber")
+    assert status == 200
+    assert set(found) == {"pair", "hedge_ratio", "spread", "zscore", "rolling_corr", "adf"}
+    assert (found["pair"], found["adf"]) == (PAIR.lower(), {"stat": -3.5, "pvalue": 0.01})
+    times = [[value["ts"] for value in found[name]] for name in ("hedge_ratio", "spread", "zscore", "rolling_corr")]
+    assert times == [times[0]] * 4
+    assert len(times[0]) == 15
+    assert desk.asked == [("BTCUSDT", "ETHUSDT", "1m", 20, "huber")]
+
+
+async def test_without_data_the_series_are_empty(ask: Ask) -> None:
+    empty: dict[str, Any] = {"hedge_ratio": [], "spread": [], "zscore": [], "rolling_corr": []}
+    assert await ask("/analytics/pair", params={"pair": PAIR}) == (200, {"pair": PAIR, **empty, "adf": {"stat": 0.0, "pvalue": 1.0}})
+
+
+async def test_a_symbol_with_itself(ask: Ask, desk: FakeDesk) -> None:
+    desk.kept["BTCUSDT", "1m"] = fakes.bars(3)
+    _, found = await ask("/analytics/pair?pair=BTCUSDT-BTCUSDT")
+    values = {name: {value["value"] for value in found[name]} for name in ("hedge_ratio", "spread", "zscore", "rolling_corr")}
+    assert values == {"hedge_ratio": {1.0}, "spread": {0.0}, "zscore": {0.0}, "rolling_corr": {1.0}}
+    assert found["adf"] == {"stat": 0.0, "pvalue": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("route", "name", "count"),
+    [("hedge-ratio", "hedge_ratio", 20), ("spread", "spread", 20), ("zscore", "zscore", 15), ("correlation", "correlation", 20)],
+)
+@pytest.mark.parametrize("legs", [{"symbol_a": "btcusdt", "symbol_b": "ETHUSDT"}, {"pair": PAIR}])
+async def test_one_series(ask: Ask, desk: FakeDesk, route: str, name: str, count: int, legs: dict[str, str]) -> None:
+    desk.analysis = Analysis(fakes.points(20), None, None)
+    status, found = await ask(f"/analytics/{route}", params={**legs, "method": "huber"})
+    assert (status, list(found), len(found[name])) == (200, [name], count)
+    assert desk.asked == [("BTCUSDT", "ETHUSDT", "1m", 60, "huber")]
+
+
+@pytest.mark.parametrize(
+    ("stat", "pvalue", "expected"),
+    [(-4.0, 0.001, (True, "Spread is stationary (mean-reverting)")), (-1.0, 0.7, (False, "Spread is non-stationary"))],
+)
+async def test_the_adf_verdict(ask: Ask, desk: FakeDesk, stat: float, pvalue: float, expected: tuple[bool, str]) -> None:
+    desk.analysis = Analysis([], stat, pvalue)
+    words = {"stat": stat, "pvalue": pvalue, "is_stationary": expected[0], "interpretation": expected[1]}
+    assert await ask("/analytics/adf", params={"pair": PAIR}) == (200, words)
+
+
+async def test_nowcasts(ask: Ask, desk: FakeDesk) -> None:
+    desk.points = fakes.points(1)
+    status, found = await ask("/pairs")
+    assert (status, found[0]["pair"], found[0]["zscore"], found[0]["reason"]) == (200, PAIR, None, "warming")
+    assert set(found[0]) == {"pair", "every", "ts", "beta", "spread", "zscore", "corr", "coverage", "reason"}
+
+
+async def test_the_life_of_a_rule(ask: Ask) -> None:
+    status, made = await ask("/alerts", "POST", json=RULE)
+    expected = {"metric": "zscore", "pair": PAIR, "operator": ">", "value": 2.0, "active": True}
+    times = {"created_at": "2026-01-01T00:00:00.000Z", "triggered_at": None, "trigger_count": 0}
+    assert (status, made) == (200, {"id": made["id"], **expected, **times})
+    assert await ask("/alerts") == (200, [made])
+    assert await ask(f"/alerts/{made['id']}") == (200, made)
+    assert await ask(f"/alerts/{made['id']}", "DELETE") == (200, {"status": "ok", "message": f"Deleted alert {made['id']}"})
+    for method in ("GET", "DELETE"):
+        assert await ask(f"/alerts/{made['id']}", method) == (404, {"detail": f"Alert {made['id']} not found"})
+
+
+@pytest.mark.parametrize(("pair", "watched"), [("btcusdt", "BTCUSDT"), (PAIR, "BTCUSDT")])
+async def test_a_price_rule_watches_one_symbol(ask: Ask, pair: str, watched: str) -> None:
+    _, made = await ask("/alerts", "POST", json=RULE | {"metric": "price", "pair": pair})
+    assert made["pair"] == watched
+
+
+async def test_firings_newest_last(ask: Ask, desk: FakeDesk) -> None:
+    resolved = msgspec.structs.replace(fakes.alert(9), state="resolved")
+    desk.fire([fakes.alert(1), fakes.alert(2), resolved])
+    _, found = await ask("/alerts/active?limit=1")
+    assert found == [
+        {
+            "id": "2",
+            "alert_id": "stretched",
+            "message": f"{PAIR}: zscore 2.5 above 2",
+            "metric": "zscore",
+            "pair": PAIR,
+            "actual_value": 2.5,
+            "threshold_value": 2.0,
+            "ts": "2026-01-01T00:00:00.000Z",
+        }
+    ]
+    assert await ask("/alerts/clear", "POST") == (200, {"status": "ok", "message": "Cleared triggered alerts"})
+    assert await ask("/alerts/active") == (200, [])
+
+
+async def test_rules_of_pipelines(ask: Ask, desk: FakeDesk) -> None:
+    desk.pipelines = [(PAIR, "stretched", "abs(zscore) > 2", True)]
+    assert await ask("/alerts/rules") == (200, [{"pair": PAIR, "name": "stretched", "condition": "abs(zscore) > 2", "holds": True}])
+
+
+NO_SYMBOL = f"Symbol NOPE not supported. Available: {SUPPORTED}"
+NO_TIMEFRAME = f"Timeframe 7x not supported. Available: {TIMEFRAMES}"
+NO_METHOD = "Regression method Kalman not supported. Available: ['OLS', 'HUBER']"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("/data/nope", 400, NO_SYMBOL),
+        ("/data/BTCUSDT?tf=7x", 400, NO_TIMEFRAME),
+        ("/data/nope/ticks", 400, "Symbol NOPE not supported"),
+        ("/data/stats?symbol=nope", 400, NO_SYMBOL),
+        ("/analytics/pair?pair=NOPE-BTCUSDT", 400, NO_SYMBOL),
+        ("/analytics/pair?pair=BTCUSDT", 404, "No data available for pair BTCUSDT"),
+        ("/analytics/adf?pair=-", 404, "No data available for pair -"),
+        (f"/analytics/pair?pair={PAIR}&tf=7x", 400, NO_TIMEFRAME),
+        (f"/analytics/pair?pair={PAIR}&regression=Kalman", 400, NO_METHOD),
+        (f"/analytics/pair?pair={PAIR}&window=1", 400, "Window size must be at least 2"),
+        (f"/analytics/pair?pair={PAIR}&window=2001", 400, "Window size must be at most 2000"),
+        (f"/export?pair={PAIR}&format=xml", 400, "Only CSV format is currently supported"),
+        (f"/export?pair={PAIR}", 404, "No data available for export"),
+        ("/export/ohlcv?symbol=BTCUSDT", 404, "No data available for export"),
+        ("/alerts/none", 404, "Alert none not found"),
+        ("/nowhere", 404, "Not Found"),
+        ("/database/stats", 404, "Not Found"),
+    ],
+)
+async def test_what_is_not_supported(ask: Ask, path: str, status: int, detail: str) -> None:
+    assert await ask(path) == (status, {"detail": detail})
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "detail"),
+    [
+        ("/alerts", RULE | {"metric": "beta"}, "Invalid metric. Must be one of: ['zscore', 'spread', 'correlation', 'price']"),
+        ("/alerts", RULE | {"op": "!="}, "Invalid operator. Must be one of: ['>', '<', '>=', '<=', '==']"),
+        ("/alerts", RULE | {"pair": "BTCUSDT"}, "Invalid pair BTCUSDT. Must be two symbols as in BTCUSDT-ETHUSDT"),
+        ("/alerts", RULE | {"pair": "BTCUSDT-NOPE"}, NO_SYMBOL),
+        ("/stream/start", {"symbols": ["nope"]}, f"Invalid symbols: ['NOPE']. Available: {SUPPORTED}"),
+    ],
+)
+async def test_bodies_with_what_is_not_supported(ask: Ask, path: str, body: dict[str, Any], detail: str) -> None:
+    assert await ask(path, "POST", json=body) == (400, {"detail": detail})
+
+
+async def test_too_many_symbols(ask: Ask, desk: FakeDesk) -> None:
+    desk.supported = lambda: [f"S{number}" for number in range(20)]  # type: ignore[method-assign]
+    body = {"symbols": [f"S{number}" for number in range(11)]}
+    assert await ask("/stream/start", "POST", json=body) == (400, {"detail": "Too many symbols. Maximum: 10"})
+
+
+@pytest.mark.parametrize(
+    ("path", "loc", "kind"),
+    [
+        ("/data/BTCUSDT?limit=x", ["query", "limit"], "invalid"),
+        ("/data/BTCUSDT?limit=0", ["query", "limit"], "invalid"),
+        ("/data/BTCUSDT?from=yesterday", ["query", "from"], "datetime_parsing"),
+        (f"/analytics/pair?pair={PAIR}&window=many", ["query", "window"], "invalid"),
+        ("/analytics/pair", ["query", "pair"], "missing"),
+        ("/analytics/spread?symbol_a=BTCUSDT", ["query", "symbol_b"], "missing"),
+        ("/export/ohlcv", ["query", "symbol"], "missing"),
+    ],
+)
+async def test_queries_that_cannot_be_read(ask: Ask, path: str, loc: list[str], kind: str) -> None:
+    status, found = await ask(path)
+    assert status == 422
+    assert [set(each) for each in found["detail"]] == [{"type", "loc", "msg", "input"}]
+    assert (found["detail"][0]["loc"], found["detail"][0]["type"]) == (loc, kind)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "loc"),
+    [
+        ("/alerts", b'{"metric": "zscore", "pair": "A-B", "value": 1}', ["body", "op"]),
+        ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": "high"}', ["body", "value"]),
+        ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": "nan"}', ["body", "value"]),
+        ("/alerts", b'{"metric": 5, "pair": "A-B", "op": ">", "value": 1}', ["body", "metric"]),
+        ("/stream/start", b"{}", ["body", "symbols"]),
+        ("/stream/stop", b'{"symbols": "BTCUSDT"}', ["body", "symbols"]),
+        ("/stream/start", b"[]", ["body"]),
+        ("/stream/start", b"{", ["body"]),
+        ("/stream/start", b'{"symbols": ["\xff"]}', ["body"]),
+        ("/stream/start", b"[" * 100_000, ["body"]),
+    ],
+)
+async def test_bodies_that_cannot_be_read(ask: Ask, path: str, body: bytes, loc: list[str]) -> None:
+    status, found = await ask(path, "POST", data=body)
+    assert (status, found["detail"][0]["loc"]) == (422, loc)
+
+
+async def test_a_body_that_is_too_large(ask: Ask) -> None:
+    status, found = await ask("/alerts", "POST", data=b" " * (256 * 1024 + 1))
+    assert (status, list(found)) == (413, ["detail"])
+
+
+async def test_a_wrong_method_keeps_allow(session: ClientSession) -> None:
+    async with session.put("/alerts") as response:
+        assert (response.status, await response.json()) == (405, {"detail": "Method Not Allowed"})
+        assert response.headers["Allow"] == "GET,HEAD,POST"
+
+
+class BrokenDesk(FakeDesk):
+    def listed(self) -> list[str]:
+        raise RuntimeError("no such table")
+
+
+class TestFault:
+    @pytest.fixture
+    def desk(self) -> FakeDesk:
+        return BrokenDesk()
+
+    async def test_an_unforeseen_error_is_told_and_logged(self, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.ERROR, "quantd.api"):
+            assert await ask("/symbols") == (500, {"detail": "Internal server error", "error": "no such table"})
+        assert "GET /symbols failed" in caplog.text
+
+
+async def test_no_number_that_json_does_not_know(ask: Ask, desk: FakeDesk) -> None:
+    def spoil(bar: Bar) -> Bar:
+        return msgspec.structs.replace(bar, close=math.nan)
+
+    def worse(point: PairPoint) -> PairPoint:
+        return msgspec.structs.replace(point, spread=math.inf, corr=math.nan)
+
+    desk.kept["BTCUSDT", "1m"] = [*fakes.bars(3), *map(spoil, fakes.bars(2))]
+    desk.push([msgspec.structs.replace(tick, price=math.inf) for tick in fakes.ticks(2)])
+    desk.analysis = Analysis([*fakes.points(9), *map(worse, fakes.points(9))], math.nan, 0.1)
+    assert len((await ask("/data/BTCUSDT"))[1]) == 3
+    assert await ask("/data/BTCUSDT/ticks") == (200, [])
+    _, found = await ask("/analytics/pair", params={"pair": PAIR})
+    assert found["adf"] == {"stat": 0.0, "pvalue": 1.0}
+    assert [len(found[name]) for name in ("hedge_ratio", "spread", "zscore", "rolling_corr")] == [4] * 4
+    assert all(isinstance(value["value"], float) for name in ("spread", "zscore") for value in found[name])
