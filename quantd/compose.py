@@ -81,8 +81,6 @@ class Runtime:
         try:
             yield
         finally:
-            for flow in self.flows:
-                await flow.feed.close()
             await self._close()
 
     def watch_symbol(self, symbol: str) -> None:

@@ -52,9 +52,9 @@ class Daemon:
         """Serve until `stopping` is set. Raises QuantdError if it cannot begin, StateLocked if another daemon has the state."""
         config = self._loaded.config
         async with AsyncExitStack() as stack:
-            stack.enter_context(State.open(config.state_dir))
+            state = stack.enter_context(State.open(config.state_dir))
             self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True)
-            self.desk = LiveDesk(self.runtime, config, self._loaded.registry, self.clock)
+            self.desk = LiveDesk(self.runtime, config, self._loaded.registry, self.clock, state.kept)
             measure(self.runtime, self.metrics, self.clock)
             await stack.enter_async_context(self.runtime.opened())
             stack.push_async_callback(self._drain, await self._serve(), self._start_tasks(), self._start_jobs())

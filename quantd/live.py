@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from diskcache import Cache
 
 from quantd.clock import Clock
 from quantd.compose import Runtime
@@ -28,13 +29,14 @@ _METRIC = {"correlation": "corr"}
 _SHORTEST_TEST = 20
 _ANSWERS_KEPT = 256
 _OPEN_BARS = 5
+_KEPT_AS = "rule/"
 Question = tuple[str, str, str, int, str, int, int]
 
 
 class LiveDesk(Desk):
     """Answers from the flows of a runtime, and steers them: what is streamed, which rules are judged."""
 
-    def __init__(self, runtime: Runtime, config: Config, registry: Registry, clock: Clock) -> None:
+    def __init__(self, runtime: Runtime, config: Config, registry: Registry, clock: Clock, kept: Cache) -> None:
         self.hub = runtime.outlets.hub
         self._runtime = runtime
         self._config = config
@@ -44,10 +46,12 @@ class LiveDesk(Desk):
         self._engine = runtime.outlets.alerts
         self._guards: Guards = runtime.guards
         self._exchange: list[str] = []
+        self._kept = kept
         self._rules: dict[str, RestRule] = {}
         self._holders: dict[str, set[str]] = {symbol: {"config"} for symbol in self.listed()}
         self._answers: dict[Question, asyncio.Task[Analysis]] = {}
         self.hub.listen("alerts", self._count_firings)
+        self._recall_rules()
 
     def now(self) -> int:
         return self._clock.now()
@@ -156,10 +160,8 @@ class LiveDesk(Desk):
 
     def add_rule(self, metric: str, pair: str, op: str, value: float) -> RestRule:
         rule = RestRule(str(uuid.uuid4()), metric, pair, op, value, self.now())
-        self._rules[rule.id] = rule
-        self._hold_legs(rule)
-        condition = Condition(_METRIC.get(metric, metric), op, value)  # type: ignore[arg-type]
-        self._engine.put(Watch(rule.id, Rule(metric, condition, RULE_EVERY), pair, f"{metric} {op} {float(value)} for {pair}", live=True))
+        self._keep(rule)
+        self._watch(rule)
         self._judge_at_once(rule)
         return rule
 
@@ -168,6 +170,7 @@ class LiveDesk(Desk):
 
     def delete_rule(self, rule_id: str) -> bool:
         known = self._rules.pop(rule_id, None) is not None
+        self._kept.delete(_KEPT_AS + rule_id)
         self._engine.remove(rule_id)
         self.release(f"rule:{rule_id}")
         return known
@@ -185,6 +188,22 @@ class LiveDesk(Desk):
 
     def feeds(self) -> list[FeedHealth]:
         return [self._health(flow) for flow in self._flows]
+
+    def _watch(self, rule: RestRule) -> None:
+        self._rules[rule.id] = rule
+        self._hold_legs(rule)
+        condition = Condition(_METRIC.get(rule.metric, rule.metric), rule.op, rule.value)  # type: ignore[arg-type]
+        text = f"{rule.metric} {rule.op} {float(rule.value)} for {rule.pair}"
+        self._engine.put(Watch(rule.id, Rule(rule.metric, condition, RULE_EVERY), rule.pair, text, live=True))
+
+    def _keep(self, rule: RestRule) -> None:
+        self._kept.set(_KEPT_AS + rule.id, msgspec.json.encode(rule))
+
+    def _recall_rules(self) -> None:
+        """The rules that were there before a restart."""
+        rules = [msgspec.json.decode(self._kept[key], type=RestRule) for key in self._kept if key.startswith(_KEPT_AS)]
+        for rule in sorted(rules, key=lambda rule: rule.created_at):
+            self._watch(rule)
 
     def _hold_legs(self, rule: RestRule) -> None:
         if rule.metric == "price":
@@ -206,6 +225,7 @@ class LiveDesk(Desk):
             if rule and alert.state == "firing":
                 rule.triggered_at = alert.ts
                 rule.trigger_count += 1
+                self._keep(rule)
 
     # where things are
 
