@@ -54,7 +54,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             state = stack.enter_context(State.open(config.state_dir))
             self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True)
-            self.desk = LiveDesk(self.runtime, config, self._loaded.registry, self.clock, state.kept)
+            self.desk = LiveDesk(self.runtime, config, self._loaded.registry, self.clock, state)
             measure(self.runtime, self.metrics, self.clock)
             await stack.enter_async_context(self.runtime.opened())
             stack.push_async_callback(self._drain, await self._serve(), self._start_tasks(), self._start_jobs())

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from diskcache import Cache
 
 from quantd.clock import Clock
 from quantd.compose import Runtime
@@ -21,6 +20,7 @@ from quantd.flow.pairs import Guards, PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
 from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
 from quantd.plugin.registry import Registry
+from quantd.state import State
 from quantd.stats.stationarity import adf
 from quantd.timeframes import timeframe
 
@@ -30,13 +30,14 @@ _SHORTEST_TEST = 20
 _ANSWERS_KEPT = 256
 _OPEN_BARS = 5
 _KEPT_AS = "rule/"
+_SYMBOLS = "symbols"
 Question = tuple[str, str, str, int, str, int, int]
 
 
 class LiveDesk(Desk):
     """Answers from the flows of a runtime, and steers them: what is streamed, which rules are judged."""
 
-    def __init__(self, runtime: Runtime, config: Config, registry: Registry, clock: Clock, kept: Cache) -> None:
+    def __init__(self, runtime: Runtime, config: Config, registry: Registry, clock: Clock, state: State) -> None:
         self.hub = runtime.outlets.hub
         self._runtime = runtime
         self._config = config
@@ -45,21 +46,24 @@ class LiveDesk(Desk):
         self._history = runtime.outlets.history
         self._engine = runtime.outlets.alerts
         self._guards: Guards = runtime.guards
-        self._exchange: list[str] = []
-        self._kept = kept
+        self._exchange: list[str] = msgspec.json.decode(state.cache.get(_SYMBOLS, b"[]"))
+        self._state = state
+        self._kept = state.kept
         self._rules: dict[str, RestRule] = {}
         self._holders: dict[str, set[str]] = {symbol: {"config"} for symbol in self.listed()}
         self._answers: dict[Question, asyncio.Task[Analysis]] = {}
-        self.hub.listen("alerts", self._count_firings)
         self._recall_rules()
+        self.hub.listen("alerts", self._remember)
 
     def now(self) -> int:
         return self._clock.now()
 
     async def learn_symbols(self) -> None:
         """Ask the feeds what trades now."""
-        for flow in self._runtime.flows:
-            self._exchange += await flow.feed.fetch_symbols()
+        listed = [symbol for flow in self._runtime.flows for symbol in await flow.feed.fetch_symbols()]
+        if listed:
+            self._exchange = listed
+            self._state.cache.set(_SYMBOLS, msgspec.json.encode(listed))
 
     # symbols
 
@@ -204,6 +208,8 @@ class LiveDesk(Desk):
         rules = [msgspec.json.decode(self._kept[key], type=RestRule) for key in self._kept if key.startswith(_KEPT_AS)]
         for rule in sorted(rules, key=lambda rule: rule.created_at):
             self._watch(rule)
+        for record in self._state.records.firing():
+            self._engine.resume(record.alert_id, record.since)
 
     def _hold_legs(self, rule: RestRule) -> None:
         if rule.metric == "price":
@@ -219,8 +225,9 @@ class LiveDesk(Desk):
         self._runtime.outlets.tell(self._engine.judge_prices(rule.pair, [tick] if tick else []))
         self._runtime.outlets.tell(self._engine.judge_now([point for point in self.nowcasts() if point.pair == rule.pair]))
 
-    def _count_firings(self, alerts: Sequence[Alert]) -> None:
+    def _remember(self, alerts: Sequence[Alert]) -> None:
         for alert in alerts:
+            self._state.records.save_alert(alert)
             rule = self._rules.get(alert.alert_id)
             if rule and alert.state == "firing":
                 rule.triggered_at = alert.ts

@@ -184,3 +184,19 @@ def test_the_demo_ends_by_itself_and_leaves_nothing(tmp_path: Path) -> None:
     )
     assert (done.returncode, list(tmp_path.iterdir())) == (0, [])
     assert "http://127.0.0.1" in done.stdout
+
+
+async def test_rules_and_their_states_survive_a_restart(folder: Path, start: Start) -> None:
+    daemon = start(folder)
+    async with asyncio.timeout(60), watching(daemon, "BTCUSDT") as socket, aiohttp.ClientSession() as session:
+        await frame(socket, "trade")
+        async with session.post(f"{daemon.http}/alerts", json={"metric": "price", "pair": "BTCUSDT", "op": ">", "value": 1}) as answer:
+            rule = await answer.json()
+        await frame(socket, "alert")
+    assert daemon.stop() == 0
+    again = start(folder)
+    async with asyncio.timeout(60), watching(again, "BTCUSDT") as socket:
+        await frame(socket, "trade")
+        (known,) = await get(again, "/alerts")
+        assert (known["id"], known["trigger_count"]) == (rule["id"], 1)
+        assert [fired for fired in await get(again, "/alerts/active") if fired["alert_id"] == rule["id"]] == []

@@ -67,6 +67,11 @@ class AlertEngine:
             self._on[_place(watch)].remove(watch)
         return watch is not None
 
+    def resume(self, watch_id: str, since: int) -> None:
+        """A rule was firing since then when the daemon stopped: it must not fire again for the same reason."""
+        if watch_id in self._watches:
+            self._watches[watch_id].since = since
+
     def judge(self, points: Iterable[PairPoint]) -> list[Change]:
         """What changed with these closed bars, oldest first. Re-issued points are not judged again."""
         return self._judge_points((point for point in points if not point.revision), live=False)
