@@ -1,8 +1,6 @@
 """The one composition root: a checked config becomes a runtime. Replay, demo and daemon all come through here."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -10,7 +8,6 @@ import msgspec
 from quantd.clock import Clock, EventClock
 from quantd.config.load import DEFAULT_PIPELINE
 from quantd.config.model import Config, PairEntry, Pipeline
-from quantd.errors import QuantdError
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.exports import Exports
@@ -20,90 +17,10 @@ from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.flow.pipeline import FeedFlow, Outlets, PairStage, SymbolStage
 from quantd.flow.record import Recorder
 from quantd.plugin.base import Exporter, Plugin, Resampler
-from quantd.plugin.guard import Guard, Health
+from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
+from quantd.runtime import Guards, Runtime
 from quantd.timeframes import duration
-
-
-class Guards:
-    """One guard for each use of a plugin: a sink that fails must not silence another, nor a pair another."""
-
-    def __init__(self, registry: Registry, clock: Clock) -> None:
-        self._names = {entry.plugin: (entry.kind, entry.name) for entry in registry.entries()}
-        self._clock = clock
-        self._guards: dict[tuple[type[Plugin], str], Guard] = {}
-
-    def __call__(self, plugin: Plugin, user: str) -> Guard:
-        """The guard of a plugin for one `user` of it: a pair, a symbol, a sink's name."""
-        key = (type(plugin), user)
-        if key not in self._guards:
-            kind, name = self._names[key[0]]
-            self._guards[key] = Guard(kind, f"{name} ({user})", self._clock)
-        return self._guards[key]
-
-    def health(self) -> list[Health]:
-        """How each plugin fares."""
-        return [guard.health() for guard in self._guards.values()]
-
-
-class Runtime:
-    """The flows of all feeds, ready to run."""
-
-    def __init__(
-        self,
-        flows: Sequence[FeedFlow],
-        outlets: Outlets,
-        exporters: Sequence[tuple[Exporter, Guard, tuple[str, ...]]],
-        guards: Guards,
-        builder: "Builder",
-    ) -> None:
-        self.flows = flows
-        self.outlets = outlets
-        self.guards = guards
-        self._builder = builder
-        self._exporters = exporters
-
-    async def run(self) -> None:
-        """Run every feed to its end. Raises QuantdError for what the operator can mend."""
-        async with self.opened():
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for flow in self.flows:
-                        group.create_task(flow.run(), name=f"feed {flow.name}")
-            except* QuantdError as errors:
-                raise QuantdError("\n".join(str(error) for error in _leaves(errors))) from None
-
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        """Sinks, exporters and the store are open meanwhile and closed after, whatever happens."""
-        self._open_exporters()
-        await self.outlets.outbox.start()
-        try:
-            yield
-        finally:
-            await self._close()
-
-    def watch_symbol(self, symbol: str) -> None:
-        """Stream a symbol that the config does not name, through the default pipeline."""
-        self._builder.add_symbol(self.flows, symbol)
-
-    def watch_pair(self, y: str, x: str) -> None:
-        """Process a pair that the config does not name, through the default pipeline."""
-        self._builder.add_pair(self.flows, PairEntry(y, x, DEFAULT_PIPELINE))
-
-    def _open_exporters(self) -> None:
-        for exporter, guard, metrics in self._exporters:
-            try:
-                exporter.open(metrics)
-            except OSError as error:
-                raise QuantdError(f"exporter {guard.name} cannot write to {error.filename}: {error.strerror}") from error
-
-    async def _close(self) -> None:
-        await self.outlets.outbox.stop()
-        if self.outlets.recorder:
-            await self.outlets.recorder.close()
-        for exporter, guard, _ in self._exporters:
-            guard.call(exporter.close)
 
 
 def build(config: Config, registry: Registry, clock: Clock, directory: Path, *, warm: bool = False) -> Runtime:
@@ -123,6 +40,7 @@ class Builder:
         self._uses += [(config.pipelines[DEFAULT_PIPELINE], (symbol,)) for symbol in config.symbols]
         self._exporters: dict[bytes, Exporter] = {}
         self._stages: dict[tuple[str, str, bytes], SymbolStage] = {}
+        self._flows: dict[str, FeedFlow] = {}
 
     def build(self, directory: Path) -> Runtime:
         config, guards = self._config, self._guards
@@ -135,10 +53,9 @@ class Builder:
             hub=Hub(),
             recorder=Recorder(config.store, guards(config.store, "store"), self._clock) if config.store else None,
         )
-        flows = [self._flow(name, outlets) for name in config.feeds if any(use.feed == name for use, _ in self._uses)]
-        return Runtime(
-            flows, outlets, [(each, self._guard_of(each), self._metrics(each)) for each in self._exporters.values()], guards, self
-        )
+        self._flows = {name: self._flow(name, outlets) for name in config.feeds if any(use.feed == name for use, _ in self._uses)}
+        exporters = [(each, self._guard_of(each), self._metrics(each)) for each in self._exporters.values()]
+        return Runtime(list(self._flows.values()), outlets, exporters, guards, self._watch_symbol, self._watch_pair)
 
     def _flow(self, name: str, outlets: Outlets) -> FeedFlow:
         tell = self._clock.advance_to if isinstance(self._clock, EventClock) else None
@@ -152,20 +69,26 @@ class Builder:
                 flow.add(stage)
         return flow
 
-    def add_symbol(self, flows: Sequence[FeedFlow], symbol: str) -> None:
-        pipeline = self._config.pipelines[DEFAULT_PIPELINE]
-        flow = next(flow for flow in flows if flow.name == pipeline.feed)
-        if any(stage.symbol == symbol for stage in flow.stages):
+    def _watch_symbol(self, symbol: str) -> None:
+        pipeline = self._for_guests
+        if not pipeline or any(stage.symbol == symbol for stage in self._flows[pipeline.feed].stages):
             return
         self._uses.append((pipeline, (symbol,)))
         self._stages.pop((pipeline.feed, symbol, _settings(pipeline.bars)), None)
-        flow.add(self._stage(pipeline, symbol))
+        self._flows[pipeline.feed].add(self._stage(pipeline, symbol))
 
-    def add_pair(self, flows: Sequence[FeedFlow], pair: PairEntry) -> None:
-        pipeline = self._config.pipelines[pair.pipeline]
-        for symbol in (pair.y, pair.x):
-            self.add_symbol(flows, symbol)
-        next(flow for flow in flows if flow.name == pipeline.feed).pairs.append(self._pair(pair))
+    def _watch_pair(self, y: str, x: str) -> None:
+        pipeline = self._for_guests
+        if pipeline:
+            self._watch_symbol(y)
+            self._watch_symbol(x)
+            self._flows[pipeline.feed].pairs.append(self._pair(PairEntry(y, x, pipeline.name)))
+
+    @property
+    def _for_guests(self) -> Pipeline | None:
+        """The pipeline of what the config does not name: the default one, if any pair uses it."""
+        pipelines = self._config.pipelines
+        return pipelines.get(DEFAULT_PIPELINE) or next(iter(pipelines.values()), None)
 
     def _stage(self, pipeline: Pipeline, symbol: str) -> SymbolStage:
         key = (pipeline.feed, symbol, _settings(pipeline.bars))
@@ -208,10 +131,6 @@ class Builder:
             for rule in self._config.pipelines[pair.pipeline].alerts:
                 engine.add(rule, pair.name)
         return engine
-
-
-def _leaves(group: BaseExceptionGroup[QuantdError]) -> list[BaseException]:
-    return [leaf for error in group.exceptions for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])]
 
 
 def _settings(resampler: Resampler) -> bytes:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from quantd.api.app import make_app
 from quantd.clock import Clock, SystemClock
-from quantd.compose import Runtime, build
+from quantd.compose import build
 from quantd.config.load import Loaded
 from quantd.errors import QuantdError
 from quantd.flow.pipeline import FeedFlow
@@ -23,6 +23,7 @@ from quantd.measures import measure
 from quantd.metrics import Metrics
 from quantd.notify import notify, watchdog_seconds
 from quantd.plugin.base import DaemonView
+from quantd.runtime import Runtime
 from quantd.state import State
 
 _log = logging.getLogger("quantd.daemon")

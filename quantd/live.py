@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 
 from quantd.clock import Clock
-from quantd.compose import Runtime
 from quantd.config.load import as_legs
 from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
@@ -20,6 +19,7 @@ from quantd.flow.pairs import Guards, PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
 from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
 from quantd.plugin.registry import Registry
+from quantd.runtime import Runtime
 from quantd.state import State
 from quantd.stats.stationarity import adf
 from quantd.timeframes import timeframe

@@ -6,11 +6,11 @@ from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
 
 from quantd.clock import Clock
-from quantd.compose import Runtime
 from quantd.flow.pipeline import SymbolStage
 from quantd.metrics import Metrics, Rows
 from quantd.model import Tick
 from quantd.plugin.guard import Health
+from quantd.runtime import Runtime
 
 
 def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:

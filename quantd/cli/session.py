@@ -12,11 +12,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from quantd.clock import EventClock
-from quantd.compose import Runtime
 from quantd.compose import build as compose
 from quantd.config.load import Loaded
 from quantd.log import setup
 from quantd.model import PairPoint
+from quantd.runtime import Runtime
 
 _REFRESH_S = 0.1
 _WIDE = 200

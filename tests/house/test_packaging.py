@@ -75,7 +75,7 @@ def test_no_file_names_a_registry() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("text", ["https:" + "//pypi.org/simple", "files.pythonhosted" + ".org", "--extra-index" + "-url x"])
+@pytest.mark.parametrize("text", ["https:" + "//py" + "pi.org/simple", "files.pythonhosted" + ".org", "--extra-index" + "-url x"])
 def test_registries_are_noticed(text: str) -> None:
     assert REGISTRIES.search(text)
 

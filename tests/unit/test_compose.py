@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from quantd.clock import EventClock
-from quantd.compose import Runtime, build
+from quantd.compose import build
 from quantd.config.load import build as load
 from quantd.errors import QuantdError
+from quantd.runtime import Runtime
 
 BROKEN = '''
 """A regression that fails from the hundredth bar on."""

@@ -62,7 +62,8 @@ class FeedFlow:
         self.feed.want(tuple(self._of))
 
     def drop(self, symbol: str) -> None:
-        """Have a symbol no more."""
+        """Have a symbol no more, nor the pairs that it is a leg of."""
+        self.pairs = [pair for pair in self.pairs if symbol not in (pair.y.symbol, pair.x.symbol)]
         for stage in self._of.pop(symbol, []):
             self.stages.remove(stage)
             if task := self._warming.pop(stage, None):
