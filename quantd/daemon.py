@@ -135,7 +135,7 @@ Narrator = Callable[[Daemon], Coroutine[None, None, None]]
 
 
 def run_until_signal(make: Callable[[], Daemon], seconds: float | None = None, narrate: Narrator | None = None) -> None:
-    """Run a daemon until SIGINT or SIGTERM, or for some seconds; `narrate` runs beside it. The second signal leaves at once."""
+    """Run a daemon until SIGINT, SIGTERM or SIGHUP, or for some seconds; `narrate` runs beside it. The second signal leaves at once."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_until_signal(make, seconds, narrate))
 
@@ -150,7 +150,7 @@ async def _until_signal(make: Callable[[], Daemon], seconds: float | None, narra
             os._exit(128 + number)
         daemon.stopping.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop, number)
     if seconds is not None:
         loop.call_later(seconds, daemon.stopping.set)
