@@ -46,7 +46,7 @@ class LiveDesk(Desk):
         self._history = runtime.outlets.history
         self._engine = runtime.outlets.alerts
         self._guards: Guards = runtime.guards
-        self._exchange: list[str] = msgspec.json.decode(state.cache.get(_SYMBOLS, b"[]"))
+        self._supported = self._known_with(msgspec.json.decode(state.cache.get(_SYMBOLS, b"[]")))
         self._state = state
         self._kept = state.kept
         self._rules: dict[str, RestRule] = {}
@@ -62,7 +62,7 @@ class LiveDesk(Desk):
         """Ask the feeds what trades now."""
         listed = [symbol for flow in self._runtime.flows for symbol in await flow.feed.fetch_symbols()]
         if listed:
-            self._exchange = listed
+            self._supported = self._known_with(listed)
             self._state.cache.set(_SYMBOLS, msgspec.json.encode(listed))
 
     # symbols
@@ -72,7 +72,10 @@ class LiveDesk(Desk):
         return list(dict.fromkeys([*legs, *self._config.symbols]))
 
     def supported(self) -> list[str]:
-        return list(dict.fromkeys([*self.listed(), *self._exchange]))
+        return self._supported
+
+    def _known_with(self, exchange: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys([*self.listed(), *exchange]))
 
     def pairs(self) -> list[tuple[str, list[str]]]:
         return [(pair.series[0].spec.pair, [series.spec.every for series in pair.series]) for flow in self._flows for pair in flow.pairs]

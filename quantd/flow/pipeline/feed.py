@@ -216,7 +216,10 @@ class FeedFlow:
             _log.warning("%s begins without its past: %s", stage.symbol, error)
             past = Past()
         self._deliver([(stage, stage.begin(past))], past=True)
-        self._outlets.history.put_ticks(stage.symbol, stage.take(past.ticks))
+        good = stage.take(past.ticks)
+        self._outlets.history.put_ticks(stage.symbol, good)
+        if self._outlets.recorder:
+            self._outlets.recorder.ticks(good)
         stage.ready = True
         self._deliver([(stage, stage.close(self._closed))], past=True)
         del self._warming[stage]
