@@ -63,7 +63,7 @@ class Builder:
         for pipeline, symbols in self._uses:
             for symbol in symbols if pipeline.feed == name else ():
                 self._stage(pipeline, symbol)
-        flow.pairs += [self._pair(pair) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
+        flow.pairs = [self._pair(pair) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
         for (feed, _, _), stage in self._stages.items():
             if feed == name:
                 flow.add(stage)
@@ -71,10 +71,14 @@ class Builder:
 
     def _watch_symbol(self, symbol: str) -> None:
         pipeline = self._for_guests
-        if not pipeline or any(stage.symbol == symbol for stage in self._flows[pipeline.feed].stages):
+        if not pipeline:
             return
-        self._uses.append((pipeline, (symbol,)))
-        self._stages.pop((pipeline.feed, symbol, _settings(pipeline.bars)), None)
+        key = (pipeline.feed, symbol, _settings(pipeline.bars))
+        if self._stages.get(key) in self._flows[pipeline.feed].stages:
+            return
+        self._stages.pop(key, None)
+        if (pipeline, (symbol,)) not in self._uses:
+            self._uses.append((pipeline, (symbol,)))
         self._flows[pipeline.feed].add(self._stage(pipeline, symbol))
 
     def _watch_pair(self, y: str, x: str) -> None:
@@ -82,11 +86,11 @@ class Builder:
         if pipeline:
             self._watch_symbol(y)
             self._watch_symbol(x)
-            self._flows[pipeline.feed].pairs.append(self._pair(PairEntry(y, x, pipeline.name)))
+            self._flows[pipeline.feed].add_pair(self._pair(PairEntry(y, x, pipeline.name)))
 
     @property
     def _for_guests(self) -> Pipeline | None:
-        """The pipeline of what the config does not name: the default one, if any pair uses it."""
+        """The pipeline of what the config does not name: the default one, or the first where none uses that."""
         pipelines = self._config.pipelines
         return pipelines.get(DEFAULT_PIPELINE) or next(iter(pipelines.values()), None)
 
@@ -96,7 +100,9 @@ class Builder:
             sharing = [use for use, symbols in self._uses if symbol in symbols and (use.feed, symbol, _settings(use.bars)) == key]
             every = dict.fromkeys(name for use in sharing for name in use.bars.every)
             resampler = msgspec.structs.replace(pipeline.bars, every=tuple(every))
-            self._stages[key] = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing))
+            stage = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing))
+            stage.seconds_needed = pipeline.regression.window + pipeline.zscore_window + 2
+            self._stages[key] = stage
         return self._stages[key]
 
     def _pair(self, pair: PairEntry) -> PairStage:

@@ -62,6 +62,7 @@ class Daemon:
             notify("READY=1", f"STATUS=serving on {self._api.listen}")
             ready(self)
             await self.stopping.wait()
+            asyncio.get_running_loop().call_later(_DRAIN_S, _give_up)
             notify("STOPPING=1")
 
     async def _serve(self) -> web.AppRunner:
@@ -92,6 +93,7 @@ class Daemon:
             task.cancel()
         await asyncio.wait(tasks, timeout=_DRAIN_S / 2)
         await asyncio.gather(runner.cleanup(), jobs.stop(_DRAIN_S / 2))
+        self.desk.save()
 
     async def _beat(self) -> None:
         """Measure how late the loop is, and tell the watchdog that it turns."""
@@ -101,6 +103,9 @@ class Daemon:
             await asyncio.sleep(period)
             self.metrics.loop_lag.observe(max(0.0, self.clock.monotonic() - before - period))
             notify("WATCHDOG=1")
+            self.desk.save()
+            if self.runtime.outlets.recorder:  # also while the feed is silent
+                await self.runtime.outlets.recorder.write_if_due()
 
     async def _learn(self) -> None:
         """Learn what the exchange lists; a feed that is down now is asked again."""
@@ -109,16 +114,24 @@ class Daemon:
             try:
                 await self.desk.learn_symbols()
                 return
-            except QuantdError as error:
+            except Exception as error:
                 _log.warning("cannot learn what the exchange lists, asking again in %.0f s: %s", pause, error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
+def _give_up() -> None:
+    """Something hangs in a thread that nothing can end but this."""
+    _log.error("not drained within %.0f s: leaving what hangs", _DRAIN_S)
+    os._exit(1)
+
+
 async def supervise(flow: FeedFlow) -> None:
-    """Run a feed for ever: one that fails is started again, after a pause that grows with each failure in a row."""
+    """Run a feed for ever: one that fails is started again, after a pause that grows with each failure within a minute."""
     pause = 1.0
+    loop = asyncio.get_running_loop()
     while True:
+        began = loop.time()
         try:
             await flow.run()
             _log.info("feed %s has come to its end", flow.name)
@@ -127,6 +140,8 @@ async def supervise(flow: FeedFlow) -> None:
             _log.error("feed %s: %s", flow.name, error)
         except Exception:
             _log.exception("feed %s failed", flow.name)
+        if loop.time() - began > _LONGEST_PAUSE_S:
+            pause = 1.0
         await asyncio.sleep(random.uniform(0, pause))
         pause = min(2 * pause, _LONGEST_PAUSE_S)
 

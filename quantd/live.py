@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
+from itertools import groupby
 
 import msgspec
 import numpy as np
@@ -12,26 +13,30 @@ from quantd.config.load import as_legs
 from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
 from quantd.flow.alerts.engine import Watch
-from quantd.flow.bars import merge
+from quantd.flow.bars import fills, merge
 from quantd.flow.desk import Analysis, Desk, FeedHealth, RestRule
 from quantd.flow.history import TICKS
-from quantd.flow.pairs import Guards, PairSpec, analyse
+from quantd.flow.pairs import PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
 from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
+from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
 from quantd.runtime import Runtime
 from quantd.state import State
 from quantd.stats.stationarity import adf
-from quantd.timeframes import timeframe
+from quantd.timeframes import Timeframe, timeframe
 
 RULE_EVERY = "1m"
 _METRIC = {"correlation": "corr"}
 _SHORTEST_TEST = 20
-_ANSWERS_KEPT = 256
+_ANSWERS_KEPT = 64
 _OPEN_BARS = 5
 _KEPT_AS = "rule/"
 _SYMBOLS = "symbols"
-Question = tuple[str, str, str, int, str, int, int]
+Question = tuple[str, str, str, int, str]
+"""y, x, every, window, method."""
+Freshness = tuple[tuple[int, int] | None, ...]
+"""The newest bar of each leg, and how often its bars were re-issued."""
 
 
 class LiveDesk(Desk):
@@ -45,13 +50,13 @@ class LiveDesk(Desk):
         self._clock = clock
         self._history = runtime.outlets.history
         self._engine = runtime.outlets.alerts
-        self._guards: Guards = runtime.guards
         self._supported = self._known_with(msgspec.json.decode(state.cache.get(_SYMBOLS, b"[]")))
         self._state = state
         self._kept = state.kept
         self._rules: dict[str, RestRule] = {}
+        self._unsaved: dict[str, Alert] = {}
         self._holders: dict[str, set[str]] = {symbol: {"config"} for symbol in self.listed()}
-        self._answers: dict[Question, asyncio.Task[Analysis]] = {}
+        self._answers: dict[Question, tuple[Freshness, asyncio.Task[Analysis]]] = {}
         self._recall_rules()
         self.hub.listen("alerts", self._remember)
 
@@ -64,6 +69,8 @@ class LiveDesk(Desk):
         if listed:
             self._supported = self._known_with(listed)
             self._state.cache.set(_SYMBOLS, msgspec.json.encode(listed))
+            for rule in self.rules():
+                self._hold_legs(rule)
 
     # symbols
 
@@ -106,10 +113,9 @@ class LiveDesk(Desk):
         if stage is None:
             return []
         until = self.now() + frame.step if end is None else end
-        since = start if start is not None else until - ((limit or TICKS) + _OPEN_BARS) * frame.step
-        closed = self._closed(stage, every, since, until)
-        begin = frame.end(closed[-1].ts) if closed else frame.floor(since)
-        rows = closed + [bar for bar in self._forming(stage, every, begin) if since <= bar.ts < until]
+        earliest = until - ((limit or TICKS) + _OPEN_BARS) * frame.step
+        since = earliest if start is None else max(start, earliest)
+        rows = [bar for bar in self._closed(stage, every, since, until) + self._forming(stage, every) if since <= bar.ts < until]
         return rows[-limit:] if limit else rows
 
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
@@ -139,26 +145,29 @@ class LiveDesk(Desk):
 
     async def analyse(self, y: str, x: str, every: str, window: int, method: str) -> Analysis:
         wanted = max(3 * window, window + _SHORTEST_TEST)
-        since = self.now() - (wanted + window + 2) * timeframe(every).step
+        since = self.now() - (wanted + window + _OPEN_BARS) * timeframe(every).step
         legs = [self._closed(stage, every, since, self.now()) if (stage := self._stage(leg)) else [] for leg in (y, x)]
-        newest = [max((bar.ts + bar.revision for bar in leg), default=0) for leg in legs]
-        question = (y, x, every, window, method, newest[0], newest[1])
-        if question not in self._answers:
+        question = (y, x, every, window, method)
+        state = tuple((leg[-1].ts, sum(bar.revision for bar in leg)) if leg else None for leg in legs)
+        known = self._answers.get(question)
+        if known is None or known[0] != state:
+            self._answers.pop(question, None)
             while len(self._answers) >= _ANSWERS_KEPT:
                 del self._answers[next(iter(self._answers))]
-            self._answers[question] = asyncio.create_task(asyncio.to_thread(self._answer, question, legs, wanted))
-        return await asyncio.shield(self._answers[question])
+            known = self._answers[question] = state, asyncio.create_task(asyncio.to_thread(self._answer, question, legs, wanted))
+        return await asyncio.shield(known[1])
 
     def nowcasts(self) -> list[PairPoint]:
         return [point for flow in self._flows for pair in flow.pairs for point in pair.nowcasts()]
 
     def _answer(self, question: Question, legs: list[list[Bar]], wanted: int) -> Analysis:
-        y, x, every, window, method, *_ = question
+        y, x, every, window, method = question
         entry = self._registry.get("regression", method)
         assert entry is not None
         regression = msgspec.convert({"window": window}, entry.plugin)
         spec = PairSpec(f"{y}-{x}", every, regression, window)  # type: ignore[arg-type]
-        points = analyse(legs[0], legs[1], spec, self._guards)[-(wanted - window + 1) :]
+        guard = Guard("regression", f"{method} (request)", self._clock)  # of its own: a request must not silence a live pair
+        points = analyse(legs[0], legs[1], spec, lambda plugin, user: guard)[-(wanted - window + 1) :]
         spreads = np.array([point.spread for point in points])
         test = adf(spreads) if len(spreads) >= _SHORTEST_TEST and y != x else None
         return Analysis(points, test.stat if test else None, test.pvalue if test else None)
@@ -176,11 +185,16 @@ class LiveDesk(Desk):
         return list(self._rules.values())
 
     def delete_rule(self, rule_id: str) -> bool:
-        known = self._rules.pop(rule_id, None) is not None
+        rule = self._rules.pop(rule_id, None)
+        if rule is None:
+            return False
         self._kept.delete(_KEPT_AS + rule_id)
         self._engine.remove(rule_id)
+        if rule.metric != "price" and not self._wanted(rule.pair):
+            for flow in self._flows:
+                flow.drop_pair(rule.pair)
         self.release(f"rule:{rule_id}")
-        return known
+        return True
 
     def yaml_rules(self) -> list[tuple[str, str, str, bool]]:
         return [
@@ -201,7 +215,24 @@ class LiveDesk(Desk):
         self._hold_legs(rule)
         condition = Condition(_METRIC.get(rule.metric, rule.metric), rule.op, rule.value)  # type: ignore[arg-type]
         text = f"{rule.metric} {rule.op} {float(rule.value)} for {rule.pair}"
-        self._engine.put(Watch(rule.id, Rule(rule.metric, condition, RULE_EVERY), rule.pair, text, live=True))
+        self._engine.put(Watch(rule.id, Rule(rule.metric, condition, self._rule_every(rule.pair)), rule.pair, text, live=True))
+
+    def _rule_every(self, pair: str) -> str:
+        """A minute, or the shortest timeframe of a pair that has no minutes."""
+        every = next((every for name, every in self.pairs() if name == pair), [])
+        return RULE_EVERY if RULE_EVERY in every or not every else min(every, key=lambda name: timeframe(name).step)
+
+    def _wanted(self, pair: str) -> bool:
+        """Whether the config or a rule names the pair."""
+        return pair in [each.name for each in self._config.pairs] or any(rule.pair == pair for rule in self._rules.values())
+
+    def save(self) -> None:
+        """Put on disk which rules changed their state since the last call: a rule may do so many times a second."""
+        changed, self._unsaved = self._unsaved, {}
+        for alert in changed.values():
+            self._state.records.save_alert(alert)
+            if rule := self._rules.get(alert.alert_id):
+                self._keep(rule)
 
     def _keep(self, rule: RestRule) -> None:
         self._kept.set(_KEPT_AS + rule.id, msgspec.json.encode(rule))
@@ -224,18 +255,17 @@ class LiveDesk(Desk):
             self._runtime.watch_pair(*legs)
 
     def _judge_at_once(self, rule: RestRule) -> None:
-        tick = self.last_tick(rule.pair)
-        self._runtime.outlets.tell(self._engine.judge_prices(rule.pair, [tick] if tick else []))
+        stage = self._stage(rule.pair)
+        self._runtime.outlets.tell(self._engine.judge_prices(rule.pair, [stage.last] if stage and stage.last else []))
         self._runtime.outlets.tell(self._engine.judge_now([point for point in self.nowcasts() if point.pair == rule.pair]))
 
     def _remember(self, alerts: Sequence[Alert]) -> None:
         for alert in alerts:
-            self._state.records.save_alert(alert)
+            self._unsaved[alert.alert_id] = alert
             rule = self._rules.get(alert.alert_id)
             if rule and alert.state == "firing":
                 rule.triggered_at = alert.ts
                 rule.trigger_count += 1
-                self._keep(rule)
 
     # where things are
 
@@ -248,36 +278,33 @@ class LiveDesk(Desk):
 
     def _closed(self, stage: SymbolStage, every: str, since: int, until: int) -> list[Bar]:
         """Closed bars; those of a timeframe that is not recorded are merged from the longest recorded one that fits."""
-        frame = timeframe(every)
         if every in stage.every:
             return self._history.bars(stage.symbol, every, since, until)
-        source = max((step for name in stage.every if frame.holds(step := timeframe(name))), key=lambda step: step.step, default=None)
+        source, frame = self._source(stage, every), timeframe(every)
         if source is None:
             return []
-        groups: dict[int, list[Bar]] = {}
-        for bar in self._history.bars(stage.symbol, source.name, frame.floor(since), until):
-            groups.setdefault(frame.floor(bar.ts), []).append(bar)
-        return [
-            merge(parts, every, ts, whole=parts[0].ts == ts)
-            for ts, parts in groups.items()
-            if ts >= since and source.end(parts[-1].ts) >= frame.end(ts)
-        ]
+        bars = self._history.bars(stage.symbol, source.name, frame.floor(since), until)
+        groups = {ts: list(parts) for ts, parts in groupby(bars, lambda bar: frame.floor(bar.ts))}
+        if groups and source.end(bars[-1].ts) < frame.end(frame.floor(bars[-1].ts)):
+            groups.popitem()  # the open one
+        return [merge(parts, every, ts, whole=fills(parts, ts, source, frame)) for ts, parts in groups.items() if ts >= since]
 
-    def _forming(self, stage: SymbolStage, every: str, begin: int) -> list[Bar]:
-        """The open bars from `begin` on, put together from the closed bars of shorter timeframes and the ticks since."""
-        if every == stage.base:
-            return stage.forming()
-        frame = timeframe(every)
-        parts: list[Bar] = []
-        for step in sorted((timeframe(name) for name in stage.every if frame.holds(timeframe(name))), key=lambda step: -step.step):
-            if step.step < frame.step:
-                parts += self._history.bars(stage.symbol, step.name, begin, self.now() + step.step)
-                begin = step.end(parts[-1].ts) if parts else begin
-        parts += [bar for bar in stage.forming() if bar.ts >= begin]
-        groups: dict[int, list[Bar]] = {}
-        for part in parts:
-            groups.setdefault(frame.floor(part.ts), []).append(part)
-        return [msgspec.structs.replace(merge(group, every, ts, whole=False), quality="forming") for ts, group in groups.items()]
+    def _forming(self, stage: SymbolStage, every: str) -> list[Bar]:
+        """The open bars; those of a timeframe that is not recorded are put together like the closed ones."""
+        if every in (*stage.every, stage.base):
+            return stage.forming(every)
+        source, frame = self._source(stage, every), timeframe(every)
+        if source is None:
+            return []
+        start = frame.floor(self.now())
+        parts = [*self._history.bars(stage.symbol, source.name, start, start + frame.step), *stage.forming(source.name)]
+        inside = [bar for bar in parts if frame.floor(bar.ts) == start]
+        return [msgspec.structs.replace(merge(inside, every, start, whole=False), quality="forming")] if inside else []
+
+    def _source(self, stage: SymbolStage, every: str) -> Timeframe | None:
+        """The longest recorded timeframe that another can be merged from."""
+        frames = [frame for name in stage.every if timeframe(every).holds(frame := timeframe(name))]
+        return max(frames, key=lambda frame: frame.step, default=None)
 
     def _health(self, flow: FeedFlow) -> FeedHealth:
         warming = any(not stage.ready for stage in flow.stages)

@@ -14,12 +14,12 @@ from quantd.runtime import Runtime
 
 
 def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
-    """Serve what this runtime counts, and observe the lags of its ticks."""
+    """Serve what this runtime counts, and observe the lags of its ticks, of each batch those of the oldest."""
 
     def observe(ticks: Sequence[Tick]) -> None:
-        newest = ticks[-1]
-        metrics.tick_lag.observe(max(0, newest.recv - newest.ts) / 1000)
-        metrics.publish_lag.observe(max(0, clock.now() - newest.recv) / 1000)
+        oldest = ticks[0]
+        metrics.tick_lag.observe(max(0, oldest.recv - oldest.ts) / 1000)
+        metrics.publish_lag.observe(max(0, clock.now() - oldest.recv) / 1000)
 
     runtime.outlets.hub.listen("ticks", observe)
     _measure_symbols(runtime, metrics)

@@ -82,11 +82,12 @@ class Runtime:
                 raise QuantdError(f"exporter {guard.name} cannot write to {error.filename}: {error.strerror}") from error
 
     async def _close(self) -> None:
-        await self.outlets.outbox.stop()
+        """Data first: a sink that hangs must not cost a row."""
         if self.outlets.recorder:
             await self.outlets.recorder.close()
         for exporter, guard, _ in self._exporters:
             guard.call(exporter.close)
+        await self.outlets.outbox.stop()
 
 
 def _leaves(group: BaseExceptionGroup[QuantdError]) -> list[BaseException]:

@@ -2,6 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import msgspec
 
 from quantd.model import Bar, Quality
 from quantd.timeframes import Timeframe, timeframe
@@ -39,6 +42,13 @@ class Merger:
         for level in self._levels:
             made[level.frame.name] = level.add(made[level.source.name])
         return self._chosen(made)
+
+    def forming(self, every: str, open_bars: list[Bar]) -> list[Bar]:
+        """The open bars of a timeframe on the way, given those of `base`; what is closed of them is known here."""
+        made = {self._base: open_bars}
+        for level in self._levels:
+            made[level.frame.name] = level.forming(made[level.source.name])
+        return made.get(every, [])
 
     def seed(self, bars: list[Bar]) -> list[Bar]:
         """Put the past before the first bar: closed bars of one of the timeframes on the way, up to where `base` will begin."""
@@ -93,6 +103,13 @@ class _Level:
         self._open = start
         self._parts[start] = {}
 
+    def forming(self, bars: list[Bar]) -> list[Bar]:
+        groups = {} if self._open is None else {self._open: list(self._parts[self._open].values())}
+        for bar in bars:
+            groups.setdefault(self.frame.floor(bar.ts), []).append(bar)
+        made = [merge(parts, self.frame.name, start, whole=False) for start, parts in groups.items() if parts]
+        return [msgspec.structs.replace(bar, quality="forming") for bar in made]
+
     def flush(self) -> list[Bar]:
         return self._enter(self.frame.end(self._open)) if self._open is not None else []
 
@@ -114,8 +131,13 @@ class _Level:
     def _merge(self, start: int) -> Bar:
         parts = [bar for _, bar in sorted(self._parts[start].items())]
         self._revision[start] = revision = self._revision.get(start, -1) + 1
-        whole = parts[0].ts == start and self.source.end(parts[-1].ts) >= self.frame.end(start)
-        return merge(parts, self.frame.name, start, whole=whole, revision=revision)
+        return merge(parts, self.frame.name, start, whole=fills(parts, start, self.source, self.frame), revision=revision)
+
+
+def fills(parts: Sequence[Bar], start: int, source: Timeframe, frame: Timeframe) -> bool:
+    """Whether these bars of `source`, oldest first, leave nothing of the bucket of `frame` that opens at `start`."""
+    joined = all(source.end(before.ts) == after.ts for before, after in pairwise(parts))
+    return joined and parts[0].ts == start and source.end(parts[-1].ts) >= frame.end(start)
 
 
 def merge(parts: Sequence[Bar], every: str, ts: int, *, whole: bool, revision: int = 0) -> Bar:

@@ -24,6 +24,9 @@ class Shelf(Generic[Row]):
         if len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
 
+    def recent(self) -> list[Row]:
+        return [self._recent[ts] for ts in sorted(self._recent)]
+
     def last(self) -> Row | None:
         return self._recent[max(self._recent)] if self._recent else None
 
@@ -80,6 +83,17 @@ class History:
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
         """Bars of start <= ts < end, ascending."""
         return self._bar_shelf(symbol, every).read(start, end)
+
+    def recent_bars(self, symbol: str, every: str) -> list[Bar]:
+        """The bars in memory, ascending."""
+        return self._bar_shelf(symbol, every).recent()
+
+    def forget(self, symbol: str) -> None:
+        """Let go of what is in memory of a symbol."""
+        self._ticks.pop(symbol, None)
+        self._tickers.pop(symbol, None)
+        for key in [key for key in self._bars if key[0] == symbol]:
+            del self._bars[key]
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """Points of start <= ts < end, ascending."""

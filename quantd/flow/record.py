@@ -17,7 +17,7 @@ _log = logging.getLogger("quantd.flow")
 
 
 class Recorder:
-    """Collects rows and writes them when a batch is due; while one is being written the next one waits, and so does who brings it."""
+    """Collects rows and writes them when a batch is due. Meanwhile the next one gathers; once that is full too, who brings rows waits."""
 
     def __init__(self, store: Store, guard: Guard, clock: Clock) -> None:
         self.dropped = 0
@@ -26,6 +26,7 @@ class Recorder:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "record")
         self._since = clock.monotonic()
+        self._writing: asyncio.Task[None] | None = None
         self._ticks: list[Tick] = []
         self._bars: list[Bar] = []
         self._points: list[PairPoint] = []
@@ -40,20 +41,32 @@ class Recorder:
         self._points += points
 
     async def write_if_due(self) -> None:
-        """Write once a second, or sooner when much has come."""
-        if self._clock.monotonic() - self._since >= _LONGEST_S or len(self._ticks) >= _LARGEST:
-            await self.write()
+        """Begin to write once a second, or sooner when much has come."""
+        while self._writing and len(self._ticks) >= _LARGEST:
+            await asyncio.shield(self._writing)
+        if not self._writing and (self._clock.monotonic() - self._since >= _LONGEST_S or len(self._ticks) >= _LARGEST):
+            self._begin()
 
     async def write(self) -> None:
         """Write what there is; durable when it returns. What the store does not take is kept and tried again, up to a limit."""
+        while self._writing:
+            await asyncio.shield(self._writing)
+        await asyncio.shield(self._begin())
+
+    def _begin(self) -> asyncio.Task[None]:
         batch = self._ticks, self._bars, self._points
-        self._since = self._clock.monotonic()
-        if not any(batch):
-            return
         self._ticks, self._bars, self._points = [], [], []
-        taken = await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self._append, *batch)
-        if not taken:
-            self._keep(*batch)
+        self._since = self._clock.monotonic()
+        self._writing = asyncio.create_task(self._write(*batch), name="record")
+        return self._writing
+
+    async def _write(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> None:
+        rows = ticks, bars, points
+        try:
+            if any(rows) and not await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self._append, *rows):
+                self._keep(*rows)
+        finally:
+            self._writing = None
 
     def _append(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> bool:
         self._store.append(ticks, bars, points)

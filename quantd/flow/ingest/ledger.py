@@ -7,6 +7,7 @@ from msgspec import Struct
 from quantd.model import Gap, Tick
 
 Span = tuple[int, int]
+FOR_EVER = 2**62
 
 
 class Hole(Struct):
@@ -30,21 +31,29 @@ class Ledger:
         self._next = 0
         self._ts = 0
         self._holes: list[Hole] = []
+        self._doubted = False
         self._spans: tuple[Span, ...] | None = None
 
     def admit(self, tick: Tick) -> bool:
         """Whether this trade is new. Opens, shrinks or closes holes as its id tells."""
         identity = tick.id
-        if identity == self._next:
+        if identity == self._next and not self._doubted:
             self._next = identity + 1
             self._ts = tick.ts
             return True
         return self._admit_out_of_turn(tick)
 
+    def doubt(self) -> None:
+        """The connection was lost, or time has leapt: until the next id tells, trades may be missing since the last one."""
+        if self._next:
+            self._doubted = True
+            self._spans = None
+
     def spans(self) -> tuple[Span, ...]:
         """The times (ms, both ends included) between which trades are missing; the same object until that changes."""
         if self._spans is None:
-            self._spans = tuple((min(hole.start, hole.end), max(hole.start, hole.end)) for hole in self._holes)
+            known = [(min(hole.start, hole.end), max(hole.start, hole.end)) for hole in self._holes]
+            self._spans = tuple([*known, (self._ts, FOR_EVER)] if self._doubted else known)
         return self._spans
 
     def gaps(self) -> list[Gap]:
@@ -58,8 +67,11 @@ class Ledger:
 
     def _admit_out_of_turn(self, tick: Tick) -> bool:
         self._spans = None
+        self._doubted = self._doubted and tick.id < self._next
         if not self._next:
             self._first, self._first_ts = tick.id, tick.ts
+        elif tick.id == self._next:
+            pass
         elif tick.id > self._next:
             self._holes.append(Hole(self._next, tick.id - 1, self._ts, tick.ts, tick.recv))
         elif tick.id < self._first:

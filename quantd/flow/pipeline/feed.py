@@ -4,7 +4,6 @@ Bars close where event time crosses a second, wherever the feed cuts its batches
 """
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -13,13 +12,12 @@ from quantd.clock import Clock
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.pair import PairStage
 from quantd.flow.pipeline.symbol import SymbolStage
-from quantd.flow.pipeline.warm import Past, fetch_past
+from quantd.flow.pipeline.warm import fetch_past, has_past
 from quantd.model import Bar, Event, PairPoint, Status, Tick, Ticker
 from quantd.plugin.base import Feed, Wants
 from quantd.timeframes import DAY, MINUTE, SECOND, duration, timeframe
 
 State = Literal["starting", "live", "down"]
-_log = logging.getLogger("quantd.flow")
 
 
 class FeedFlow:
@@ -47,6 +45,7 @@ class FeedFlow:
         self._lateness = duration(feed.lateness)
         self._top = 0
         self._closed = 0
+        self._began = 0
         self._due = 0
         self._tell_time = tell_time
         self._of: dict[str, list[SymbolStage]] = defaultdict(list)
@@ -55,11 +54,22 @@ class FeedFlow:
 
     def add(self, stage: SymbolStage) -> None:
         """Have a symbol from now on."""
-        stage.ready = not self._warm
+        stage.ready = not (self._warm and has_past(self.feed))
         self.stages.append(stage)
         self._of[stage.symbol].append(stage)
         self._pending.setdefault(stage.symbol, [])
         self.feed.want(tuple(self._of))
+
+    def add_pair(self, pair: PairStage) -> None:
+        """Have a pair from now on, beginning with the bars that its legs have had."""
+        self.pairs.append(pair)
+        history = self._outlets.history
+        legs = [(leg, series.spec.every) for series in pair.series for leg in (pair.y, pair.x)]
+        history.put_points(pair.add({(leg, every): history.recent_bars(leg.symbol, every) for leg, every in legs}))
+
+    def drop_pair(self, name: str) -> None:
+        """Have a pair no more."""
+        self.pairs = [pair for pair in self.pairs if pair.name != name]
 
     def drop(self, symbol: str) -> None:
         """Have a symbol no more, nor the pairs that it is a leg of."""
@@ -69,6 +79,7 @@ class FeedFlow:
             if task := self._warming.pop(stage, None):
                 task.cancel()
         self._pending.pop(symbol, None)
+        self._outlets.history.forget(symbol)
         self.feed.want(tuple(self._of))
 
     async def run(self) -> None:
@@ -77,7 +88,6 @@ class FeedFlow:
         try:
             async for events in self.feed.stream(Wants(tuple(self._of), self._clock)):
                 self.take(events)
-                self._begin_warming()
                 if recorder:
                     await recorder.write_if_due()
                 await asyncio.sleep(0)
@@ -85,6 +95,7 @@ class FeedFlow:
         finally:
             for task in self._warming.values():
                 task.cancel()
+            self._warming.clear()
             self.state = "down"
             await self.feed.close()
 
@@ -96,21 +107,21 @@ class FeedFlow:
                 if abs(event.ts - event.recv) > DAY:
                     self.refused += 1
                     continue
+                if event.symbol in pending:  # before time moves: its id tells whether what closes is whole
+                    pending[event.symbol].append(event)
                 if event.ts >= self._due:
                     self._move_to(event.ts)
                 elif event.ts > self._top:
                     self._top = event.ts
-                if event.symbol in pending:
-                    pending[event.symbol].append(event)
             elif type(event) is Status:
-                self.state = "live" if event.healthy else "down"
-                if event.healthy:
-                    self._move_to(event.ts)
+                self._take_status(event)
             elif type(event) is Bar:
                 self._take_bar(event)
             elif type(event) is Ticker:
                 self._outlets.history.put_ticker(event)
                 self._outlets.hub.publish("tickers", [event])
+        if self.state == "starting" and self._top:
+            self.state = "live"
         self._hand_on()
         self._look_between_closes()
 
@@ -118,6 +129,17 @@ class FeedFlow:
         """The stream has ended: everything up to its last moment is closed."""
         self._close_to(self._top - self._lateness)
         self._deliver([(stage, stage.flush(self._top)) for stage in self.stages])
+
+    def _take_status(self, status: Status) -> None:
+        if status.healthy:
+            self.state = "live"
+            self._move_to(status.ts)
+            self._begin_warming()
+            return
+        self.state = "down"
+        self._hand_on()
+        for stage in self.stages:
+            stage.intake.ledger.doubt()
 
     def _take_bar(self, bar: Bar) -> None:
         end = timeframe(bar.every).end(bar.ts)
@@ -127,28 +149,40 @@ class FeedFlow:
 
     def _move_to(self, ts: int) -> None:
         """Let event time reach `ts` and close what that closes."""
-        self._top = max(self._top, ts)
+        leap, self._top = ts - self._top, max(self._top, ts)
         if ts >= self._due:
-            self._closed = self._closed or ts - self._lateness
+            if not self._closed:
+                self._closed = ts - self._lateness
+                self._began = ts if self._warm else 0
             self._hand_on()
+            if leap > MINUTE:
+                self._doubt(ts)
             self._close_to(ts - self._lateness)
             self._due = self._closed - self._closed % SECOND + SECOND + self._lateness
+
+    def _doubt(self, ts: int) -> None:
+        """After a leap in time, a symbol is not known to be whole before its next id; bars too old to be mended later must say so now."""
+        for stage in self.stages:
+            if stage.last and ts - stage.last.ts > stage.reopen:
+                stage.intake.ledger.doubt()
 
     def _hand_on(self) -> None:
         """Give the pending ticks to their symbols' stages; those of a symbol that is still warming up wait."""
         for symbol, ticks in self._pending.items():
-            if ticks and all(stage.ready for stage in self._of[symbol]):
+            stages = self._of[symbol]
+            if ticks and all(stage.ready for stage in stages):
                 self._pending[symbol] = []
-                good = self._hand(symbol, ticks)
+                for stage in stages[1:]:
+                    stage.take(ticks)
+                good = self._hand(stages[0], ticks)
                 self._outlets.hub.publish("ticks", good)
                 self._outlets.tell(self._outlets.alerts.judge_prices(symbol, good))
 
-    def _hand(self, symbol: str, ticks: list[Tick]) -> list[Tick]:
-        good: list[Tick] = []
-        for stage in self._of[symbol]:
-            good = stage.take(ticks)
-            stage.exports.write("ticks", good)
-        self._outlets.history.put_ticks(symbol, good)
+    def _hand(self, stage: SymbolStage, ticks: Sequence[Tick]) -> list[Tick]:
+        """Ticks through a stage and on to exports, history and record: what of them is good and new."""
+        good = stage.take(ticks)
+        stage.exports.write("ticks", good)
+        self._outlets.history.put_ticks(stage.symbol, good)
         if self._outlets.recorder:
             self._outlets.recorder.ticks(good)
         return good
@@ -161,8 +195,9 @@ class FeedFlow:
                 self._tell_time(self._closed)
             self._deliver([(stage, stage.close(self._closed)) for stage in self.stages if stage.ready])
 
-    def _deliver(self, closed: Sequence[tuple[SymbolStage, list[Bar]]], *, past: bool = False) -> None:
-        """Bars to the exports, the record and the history, and on to the pairs. What is past is neither exported nor recorded anew."""
+    def _deliver(self, closed: Sequence[tuple[SymbolStage, list[Bar]]], *, imported: bool = False) -> None:
+        """Bars to the history and on to the pairs; to the record, unless they were imported; and what is not from before the start to
+        exports and listeners."""
         outlets = self._outlets
         by_series: dict[tuple[SymbolStage, str], list[Bar]] = defaultdict(list)
         for stage, bars in closed:
@@ -171,26 +206,24 @@ class FeedFlow:
             outlets.history.put_bars(bars)
             for bar in bars:
                 by_series[stage, bar.every].append(bar)
-            if past:
-                continue
-            stage.bars_made += sum(not bar.revision for bar in bars)
-            stage.exports.write("bars", bars)
-            outlets.hub.publish("bars", bars)
-            if outlets.recorder:
+            if outlets.recorder and not imported:
                 outlets.recorder.bars(bars)
+            fresh = [bar for bar in bars if bar.ts >= self._began]
+            stage.bars_made += sum(not bar.revision for bar in fresh)
+            stage.exports.write("bars", fresh)
+            outlets.hub.publish("bars", fresh)
         for pair in self.pairs if by_series else ():
-            self._publish(pair, pair.add(by_series), past=past)
+            self._publish(pair, pair.add(by_series))
 
-    def _publish(self, pair: PairStage, points: list[PairPoint], *, past: bool) -> None:
+    def _publish(self, pair: PairStage, points: list[PairPoint]) -> None:
         outlets = self._outlets
         outlets.history.put_points(points)
-        if past or not points:
-            return
-        pair.exports.write("points", points)
-        outlets.hub.publish("points", points)
+        fresh = [point for point in points if point.ts >= self._began]
+        pair.exports.write("points", fresh)
+        outlets.hub.publish("points", fresh)
         if outlets.recorder:
-            outlets.recorder.points(points)
-        outlets.tell(outlets.alerts.judge(points))
+            outlets.recorder.points(fresh)
+        outlets.tell(outlets.alerts.judge(fresh))
 
     def _look_between_closes(self) -> None:
         """Judge the live rules on the last prices, and tell the now-casts to whoever listens."""
@@ -202,24 +235,16 @@ class FeedFlow:
         outlets.tell(outlets.alerts.judge_now(points))
 
     def _begin_warming(self) -> None:
-        """Fetch the past of the symbols that are not ready, once the feed is live: from then on nothing is missed in between."""
-        if self.state != "live":
-            return
+        """Fetch the past of the symbols that are not ready. The feed has just said that every subscription stands, so the past that is
+        fetched from now on overlaps with what streams in."""
         for stage in self.stages:
             if not stage.ready and stage not in self._warming:
                 self._warming[stage] = asyncio.create_task(self._warm_up(stage), name=f"warm {stage.symbol}")
 
     async def _warm_up(self, stage: SymbolStage) -> None:
-        try:
-            past = await fetch_past(self.feed, stage.symbol, stage.every, stage.seconds_needed, self._clock.now())
-        except Exception as error:
-            _log.warning("%s begins without its past: %s", stage.symbol, error)
-            past = Past()
-        self._deliver([(stage, stage.begin(past))], past=True)
-        good = stage.take(past.ticks)
-        self._outlets.history.put_ticks(stage.symbol, good)
-        if self._outlets.recorder:
-            self._outlets.recorder.ticks(good)
+        past = await fetch_past(self.feed, stage.symbol, stage.every, stage.seconds_needed, self._clock)
+        self._deliver([(stage, stage.begin(past))], imported=True)
+        self._hand(stage, past.ticks)
         stage.ready = True
-        self._deliver([(stage, stage.close(self._closed))], past=True)
-        del self._warming[stage]
+        self._warming.pop(stage, None)
+        self._deliver([(stage, stage.close(self._closed))])

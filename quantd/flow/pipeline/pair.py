@@ -18,6 +18,10 @@ class PairStage(Struct):
     series: tuple[PairSeries, ...]
     exports: Exports
 
+    @property
+    def name(self) -> str:
+        return f"{self.y.symbol}-{self.x.symbol}"
+
     def add(self, bars: Mapping[tuple[SymbolStage, str], list[Bar]]) -> list[PairPoint]:
         """The points that these bars make, by timeframe."""
         points = []

@@ -22,6 +22,7 @@ class SymbolStage:
         self.symbol = symbol
         self.intake = Intake(symbol)
         self.exports = exports
+        self.reopen = duration(resampler.reopen)
         self.ready = True
         self.seconds_needed = 0
         self.bars_made = 0
@@ -41,7 +42,8 @@ class SymbolStage:
         """The good and new ones among these."""
         good = self.intake.take(ticks)
         if good:
-            self.last = good[-1]
+            if self.last is None or good[-1].id > self.last.id:
+                self.last = good[-1]
             self._guard.call(self._resampler.update, good)
         return good
 
@@ -63,9 +65,10 @@ class SymbolStage:
         """The timeframe of the bars that its ticks make."""
         return self._resampler.base
 
-    def forming(self) -> list[Bar]:
-        """The open bars of the shortest timeframe, oldest first."""
-        return self._guard.call(self._resampler.forming, default=[])
+    def forming(self, every: str) -> list[Bar]:
+        """The open bars of one of its timeframes, oldest first."""
+        open_bars = self._guard.call(self._resampler.forming, default=[])
+        return open_bars if every == self.base else self._merger(self.base).forming(every, open_bars)
 
     def take_bar(self, bar: Bar) -> None:
         """A bar that came as a bar; buckets missing before it are filled with flat ones of quality `gap`."""
@@ -79,15 +82,19 @@ class SymbolStage:
 
     def close(self, watermark: int) -> list[Bar]:
         """Bars of every timeframe that close or change, now that event time is at `watermark`."""
-        holes = self.intake.news_of_holes()
-        if holes is not None:
-            self._guard.call(self._resampler.mark_holes, holes)
+        self._mark_holes()
         return self._merged(self._guard.call(self._resampler.advance, watermark, default=[]))
 
     def flush(self, until: int) -> list[Bar]:
         """All that is open, closed: the stream has ended at `until`."""
+        self._mark_holes()
         bars = self._merged(self._guard.call(self._resampler.flush, until, default=[]))
         return bars + [bar for merger in self._mergers.values() for bar in merger.flush()]
+
+    def _mark_holes(self) -> None:
+        holes = self.intake.news_of_holes()
+        if holes is not None:
+            self._guard.call(self._resampler.mark_holes, holes)
 
     def _merged(self, made: list[Bar]) -> list[Bar]:
         imported, self._imported = self._imported, []
@@ -102,5 +109,5 @@ class SymbolStage:
                 raise QuantdError(
                     f"{self.symbol}: the feed brings bars of {base}, of which {names} cannot be made: ask for {base} or longer"
                 )
-            self._mergers[base] = Merger(base, self._resampler.every, duration(self._resampler.reopen))
+            self._mergers[base] = Merger(base, self._resampler.every, self.reopen)
         return self._mergers[base]

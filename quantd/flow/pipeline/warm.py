@@ -1,16 +1,20 @@
 """The past of a symbol, fetched from its feed, so that windows are full within seconds of the start."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from msgspec import Struct
 
+from quantd.clock import Clock
 from quantd.model import Bar, Tick
 from quantd.plugin.base import Feed
 from quantd.timeframes import MINUTE, SECOND, timeframe
 
 _BARS = 1_500
 _MOST_SECONDS = 15 * 60
+_PAUSES_S = (1.0, 3.0, 10.0)
+_log = logging.getLogger("quantd.flow")
 
 
 class Past(Struct, frozen=True):
@@ -20,13 +24,32 @@ class Past(Struct, frozen=True):
     ticks: Sequence[Tick] = ()
 
 
-async def fetch_past(feed: Feed, symbol: str, every: Sequence[str], seconds: int, now: int) -> Past:
-    """The trades of at least the last `seconds`, from a full minute on, and the minutes before that if a longer timeframe asks for them."""
+def has_past(feed: Feed) -> bool:
+    """Whether the feed can be asked for past trades."""
+    return type(feed).fetch_ticks is not Feed.fetch_ticks
+
+
+async def fetch_past(feed: Feed, symbol: str, every: Sequence[str], seconds: int, clock: Clock) -> Past:
+    """The trades of at least the last `seconds`, from a full minute on, and the minutes before that if a longer timeframe asks for them.
+
+    Tried a few times; empty where the feed does not answer."""
+    for pause in (*_PAUSES_S, None):
+        try:
+            return await _fetch(feed, symbol, every, seconds, clock.now())
+        except Exception as error:
+            if pause is None:
+                _log.warning("%s begins without its past: %s", symbol, error)
+                break
+            _log.info("the past of %s is not to be had, asking again in %.0f s: %s", symbol, pause, error)
+            await asyncio.sleep(pause)
+    return Past()
+
+
+async def _fetch(feed: Feed, symbol: str, every: Sequence[str], seconds: int, now: int) -> Past:
+    """Trades begin where the last closed bar ends: that is the exchange's word, our clock may be off."""
     minute = timeframe("1m")
     begin = minute.floor(now - min(seconds, _MOST_SECONDS) * SECOND)
     longer = any(timeframe(name).step >= MINUTE for name in every)
-    bars, ticks = await asyncio.gather(
-        feed.fetch_bars(symbol, "1m", begin - (_BARS if longer else 1) * MINUTE, begin),
-        feed.fetch_ticks(symbol, begin, now + MINUTE),
-    )
-    return Past(bars, ticks)
+    bars = await feed.fetch_bars(symbol, "1m", begin - (_BARS if longer else 1) * MINUTE, begin)
+    start = minute.end(bars[-1].ts) if bars else begin
+    return Past(bars, await feed.fetch_ticks(symbol, start, now + MINUTE))

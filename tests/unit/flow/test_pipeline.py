@@ -19,7 +19,7 @@ from quantd.flow.pipeline import FeedFlow, Outlets, PairStage, SymbolStage
 from quantd.model import Bar, PairPoint, Status, Tick
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
-from quantd.timeframes import DAY, MINUTE
+from quantd.timeframes import DAY, HOUR, MINUTE
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.resamplers.time import TimeBars
 
@@ -93,7 +93,29 @@ def test_the_exchange_s_clock_closes_quiet_bars_while_the_feed_is_healthy() -> N
     bench.flow.take([tick("Y", 1, 0), Status(DAWN + 9_000, healthy=False)])
     assert bench.bars("Y") == []
     bench.flow.take([Status(DAWN + 3_600, healthy=True)])
-    assert bench.bars("Y") == [(0, 100.0, "partial"), (1_000, 100.0, "complete"), (2_000, 100.0, "complete")]
+    assert bench.bars("Y") == [(0, 100.0, "gap"), (1_000, 100.0, "gap"), (2_000, 100.0, "gap")]
+    bench.flow.take([tick("Y", 2, 3_700), Status(DAWN + 4_600, healthy=True)])
+    assert bench.bars("Y")[3:] == [
+        (0, 100.0, "partial"),
+        (1_000, 100.0, "complete"),
+        (2_000, 100.0, "complete"),
+        (3_000, 100.0, "complete"),
+    ]
+
+
+def test_a_long_outage_is_a_gap_from_end_to_end() -> None:
+    bench = Bench()
+    bench.flow.take([tick("Y", 1, 0), tick("X", 1, 0), Status(DAWN + 100, healthy=False)])
+    bench.flow.take([tick("Y", 900, HOUR), tick("X", 900, HOUR), Status(DAWN + HOUR + 2_000, healthy=True)])
+    inside = {(symbol, ts): quality for symbol in "YX" for ts, _, quality in bench.bars(symbol) if 0 < ts < HOUR}
+    assert len(inside) == 2 * (HOUR // 1_000 - 1)
+    assert set(inside.values()) == {"gap"}
+
+
+def test_a_leap_in_time_is_doubted_without_a_word_of_the_feed() -> None:
+    bench = Bench()
+    bench.flow.take([tick("Y", 1, 0), tick("X", 1, 0), tick("Y", 2, HOUR), tick("X", 900, HOUR)])
+    assert {quality for ts, _, quality in bench.bars("X") if 0 < ts < HOUR} == {"gap"}
 
 
 @pytest.mark.parametrize("wrong", [-DAY - 1, DAY + 1, -DAWN + 1])

@@ -1,5 +1,7 @@
 """Rows reach the store, in order, in batches; a store that fails loses none."""
 
+import asyncio
+import threading
 from collections.abc import Sequence
 
 from quantd.clock import EventClock
@@ -30,6 +32,18 @@ class Memory(Local):
     def close(self) -> None: ...
 
 
+class Slow(Memory):
+    """Takes nothing in before it `works`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.works = threading.Event()
+
+    def append(self, ticks: Sequence[Tick], bars: Sequence[Bar], points: Sequence[PairPoint]) -> None:
+        assert self.works.wait(10)
+        super().append(ticks, bars, points)
+
+
 def recorder(store: Memory, clock: EventClock) -> Recorder:
     return Recorder(store, Guard("store", "memory", clock), clock)
 
@@ -40,12 +54,32 @@ async def test_a_batch_is_written_once_a_second() -> None:
     record.ticks(fakes.ticks(3))
     record.bars(fakes.bars(2))
     await record.write_if_due()
-    assert store.batches == []
     clock.advance_to(2_000)
     record.points(fakes.points(1))
     await record.write_if_due()
-    assert store.batches == [(3, 2, 1)]
+    record.points(fakes.points(2))
+    await record.write_if_due()
     await record.close()
+    assert store.batches == [(3, 2, 1), (0, 0, 2)]
+
+
+async def test_who_brings_rows_does_not_wait_for_a_slow_store_until_a_whole_batch_waits() -> None:
+    store, clock = Slow(), EventClock(1_000)
+    record = recorder(store, clock)
+    clock.advance_to(2_000)
+    record.ticks(fakes.ticks(1))
+    await record.write_if_due()
+    clock.advance_to(3_000)
+    record.ticks(fakes.ticks(2))
+    await record.write_if_due()
+    record.ticks(fakes.ticks(50_000))
+    waiting = asyncio.create_task(record.write_if_due())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    store.works.set()
+    await waiting
+    await record.close()
+    assert store.batches == [(1, 0, 0), (50_002, 0, 0)]
 
 
 async def test_much_at_once_is_written_sooner_and_the_rest_at_the_end() -> None:

@@ -142,6 +142,8 @@ async def _pages(gateway: Gateway, symbol: str, first_id: int) -> AsyncIterator[
         if page[-1].id < first_id:
             raise quantd.QuantdError(f"binance-futures: /fapi/v1/aggTrades: asked for {symbol} from id {first_id}, got up to {page[-1].id}")
         yield page
+        if len(page) < TRADES_A_PAGE:  # the newest: asking on would chase the tape, a page for each few trades
+            return
         first_id = page[-1].id + 1
 
 
