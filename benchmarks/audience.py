@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from calendar import timegm
+from functools import partial
 
 import numpy as np
 
@@ -56,7 +57,7 @@ _seconds: dict[bytes, int] = {}
 async def listen(address: str, clients: int, warm_s: float, measured_s: float) -> dict[str, float | None]:
     host, _, port = address.rpartition(":")
     loop = asyncio.get_running_loop()
-    opened = [await loop.create_connection(lambda timed=not number: Listener(address, timed), host, int(port)) for number in range(clients)]
+    opened = [await loop.create_connection(partial(Listener, address, not number), host, int(port)) for number in range(clients)]
     listeners = [listener for _, listener in opened]
     await asyncio.sleep(warm_s)
     before, began = sum(listener.trades for listener in listeners), time.monotonic()
