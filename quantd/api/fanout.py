@@ -34,7 +34,7 @@ def text_frame(payload: bytes) -> bytes:
 class Limits(Struct, frozen=True):
     """How often sockets are written to, and how slow a client may be."""
 
-    flush: float = 0.02
+    flush: float = 0.01
     """Seconds between two writes."""
     buffer: int = 1 << 20
     """Unsent bytes from which a client lags."""
