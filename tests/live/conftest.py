@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -92,6 +92,13 @@ def wait_until_ready(told: socket.socket, process: subprocess.Popen[str]) -> Non
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start a daemon in a folder and wait until it says that it is ready."""
+    with daemons() as begin:
+        yield begin
+
+
+@contextmanager
+def daemons() -> Iterator[Start]:
+    """What starts daemons, which end with the block."""
     running: list[subprocess.Popen[str]] = []
 
     def begin(folder: Path, *, ready: bool = True) -> Running:

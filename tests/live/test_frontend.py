@@ -2,18 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from aiohttp import ClientSession, ClientTimeout
 from websockets.asyncio.client import ClientConnection, connect
 
-from .conftest import Running, Start
+from quantd.cli.exchange import Exchange
+
+from .conftest import Running, daemons, write_config
 
 ORIGIN = "http://localhost:8080"
 PATIENCE = ClientTimeout(total=10)
@@ -137,10 +138,19 @@ class Socket:
                 return frame
 
 
+@pytest.fixture(scope="module")
+def daemon(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One for all tests: each start asks the exchange for the past, which that allows so often a minute only."""
+    folder = tmp_path_factory.mktemp("daemon")
+    write_config(folder, exchange.ws, exchange.rest)
+    with daemons() as start:
+        yield start(folder)
+
+
 @pytest.fixture
-async def ui(folder: Path, start: Start) -> AsyncIterator[Frontend]:
+async def ui(daemon: Running) -> AsyncIterator[Frontend]:
     async with ClientSession(timeout=PATIENCE) as session:
-        yield Frontend(start(folder), session)
+        yield Frontend(daemon, session)
 
 
 def numbers(frame: dict[str, Any], but: Iterable[str]) -> bool:
@@ -178,6 +188,15 @@ async def test_the_pair_is_polled_until_its_numbers_stand(ui: Frontend) -> None:
                 await socket.next("trade")
             assert 0 <= found["adf"]["pvalue"] <= 1
             assert all(-1 <= point["value"] <= 1 for point in found["rolling_corr"])
+
+
+@pytest.mark.parametrize("tf", TIMEFRAMES)
+async def test_a_window_that_is_not_full_yet_leaves_no_holes(ui: Frontend, tf: str) -> None:
+    async with asyncio.timeout(60), ui.watching("BTCUSDT") as socket:
+        while len(await ui.candles("BTCUSDT", "1m")) < 200:
+            await socket.next("trade")
+        for window in (2, 20, 60, 150):
+            await ui.analytics("BTCUSDT-ETHUSDT", tf, window)
 
 
 async def test_one_selected_symbol_is_a_pair_of_itself(ui: Frontend) -> None:

@@ -1,0 +1,152 @@
+"""The documents say what the code does."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from quantd.api import frames, requests
+from quantd.api.app import make_app
+from quantd.api.settings import ApiSettings
+from quantd.cli import app
+from quantd.clock import EventClock
+from quantd.compose import build
+from quantd.config import load, pipelines
+from quantd.measures import measure
+from quantd.metrics import Metrics
+from quantd.testing.desk import FakeDesk
+from quantd_plugins.exporters.csv import COLUMNS
+from tests.conftest import ROOT
+
+WIDEST = 140
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [*DOCS, ROOT / "plugins/README.md", ROOT / "CHANGELOG.md"]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`\n]+)`")
+ROUTE = re.compile(r"(GET|POST|DELETE) (/\S*)")
+COMMAND = re.compile(r"^(?:\S*/)?quantd ([a-z]+)", re.MULTILINE)
+LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+MINIMAL = {"pairs": ["BTCUSDT-ETHUSDT"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}}
+
+every_document = pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+every_linked = pytest.mark.parametrize("path", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def doc(name: str) -> str:
+    return (ROOT / "docs" / name).read_text("utf-8")
+
+
+def spans(text: str) -> list[str]:
+    """What stands between single backticks, outside of fences."""
+    return SPAN.findall(FENCE.sub("", text))
+
+
+def fences(path: Path, language: str) -> list[str]:
+    return [body for kind, body in FENCE.findall(path.read_text("utf-8")) if kind == language]
+
+
+def section(text: str, title: str) -> str:
+    """The text below a heading of the second level."""
+    return text.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def yaml_blocks() -> Iterator[Any]:
+    for path in (ROOT / "README.md", ROOT / "docs/config.md"):
+        for number, text in enumerate(fences(path, "yaml"), 1):
+            yield pytest.param(text, id=f"{path.name}-{number}")
+
+
+def slug(heading: str) -> str:
+    """A heading as the anchor of a link.
+
+    >>> slug("What the numbers mean"), slug("points.csv")
+    ('what-the-numbers-mean', 'pointscsv')
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+# --- api.md --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_routes_are_those_of_the_api() -> None:
+    served = make_app(FakeDesk(), ApiSettings(), lambda: (b"", "")).router.routes()
+    there = {(route.method, route.resource.canonical) for route in served if route.resource and route.method != "HEAD"}
+    assert {match.groups() for span in spans(doc("api.md")) if (match := ROUTE.fullmatch(span))} == there
+
+
+def test_every_field_of_a_request_is_told() -> None:
+    asked: list[type[msgspec.Struct]] = [requests.RangeQuery, requests.PairQuery, requests.StreamBody, requests.RuleBody]
+    names = {name for cls in asked for name in cls.__struct_encode_fields__}
+    assert names - set(re.findall(r"\w+", doc("api.md"))) == set()
+
+
+def test_every_frame_is_told() -> None:
+    sent = [frames.TradeFrame, frames.TickerFrame, frames.AlertFrame, frames.SubscriptionFrame, frames.PongFrame, frames.LaggedFrame]
+    tags = {str(cls.__struct_config__.tag) for cls in sent}
+    assert tags - set(re.findall(r"\w+", section(doc("api.md"), "WebSocket"))) == set()
+
+
+# --- config.md -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [load.KEYS, pipelines.KEYS], ids=["quantd.yaml", "pipeline"])
+def test_every_key_is_told(keys: tuple[str, ...]) -> None:
+    told = doc("config.md")
+    assert [key for key in keys if not re.search(rf"(?:^|`){key}:", told, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("text", list(yaml_blocks()))
+def test_every_example_is_a_config(text: str, tmp_path: Path) -> None:
+    is_pipeline = not set(yaml.safe_load(text)).isdisjoint({"feed", "bars", "regression"})
+    (tmp_path / "quantd.yaml").write_text(yaml.safe_dump(MINIMAL) if is_pipeline else text)
+    (tmp_path / "pipelines").mkdir()
+    if is_pipeline:
+        (tmp_path / "pipelines/default.yaml").write_text(text)
+    assert load.DEFAULT_PIPELINE in load.load(tmp_path / "quantd.yaml", {}).config.pipelines
+
+
+# --- data.md, operations.md ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_every_column_is_told(kind: str) -> None:
+    told = set(spans(section(doc("data.md"), f"{kind}.csv")))
+    assert [column for column in COLUMNS[kind] if column not in told] == []
+
+
+def test_the_metrics_are_those_that_are_served(tmp_path: Path) -> None:
+    loaded = load.build(MINIMAL, {}, {})
+    metrics, clock = Metrics(), EventClock()
+    measure(build(loaded.config, loaded.registry, clock, tmp_path), metrics, clock)
+    served = set(re.findall(r"^# TYPE (\w+)", metrics.render()[0].decode(), re.MULTILINE))
+    told = {span for span in spans(section(doc("operations.md"), "Watch it")) if span.startswith("quantd_")}
+    assert told == {name for name in served if not name.endswith("_created")}
+
+
+# --- all of them ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_commands_are_those_of_the_command_line() -> None:
+    there = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    code = [text for path in DOCS for text in (*spans(path.read_text("utf-8")), *fences(path, "sh"))]
+    assert {name for text in code for name in COMMAND.findall(text)} == there
+
+
+@every_linked
+def test_links_lead_somewhere(path: Path) -> None:
+    for target, anchor in LINK.findall(path.read_text("utf-8")):
+        if target.startswith(("http:", "https:")):
+            continue
+        to = (path.parent / target).resolve() if target else path
+        assert to.exists(), target
+        headings = re.findall(r"^#+ (.+)$", to.read_text("utf-8"), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in map(slug, headings), f"{target}#{anchor}"
+
+
+@every_document
+def test_lines_are_not_too_wide(path: Path) -> None:
+    assert [number for number, line in enumerate(path.read_text("utf-8").splitlines(), 1) if len(line) > WIDEST] == []
