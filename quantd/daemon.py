@@ -42,7 +42,10 @@ class Daemon:
         self.runtime: Runtime
         self.desk: LiveDesk
         self._loaded = loaded
-        self._api = msgspec.structs.replace(loaded.config.api, listen=listen) if listen else loaded.config.api
+        try:
+            self._api = msgspec.structs.replace(loaded.config.api, listen=listen) if listen else loaded.config.api
+        except ValueError as error:
+            raise QuantdError(f"--{error}") from None
 
     @property
     def listen(self) -> str:

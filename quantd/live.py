@@ -1,6 +1,7 @@
 """The running flow as the API sees it."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Sequence
 from itertools import groupby
@@ -26,6 +27,7 @@ from quantd.state import State
 from quantd.stats.stationarity import adf
 from quantd.timeframes import Timeframe, timeframe
 
+_log = logging.getLogger("quantd.live")
 RULE_EVERY = "1m"
 _METRIC = {"correlation": "corr"}
 _SHORTEST_TEST = 20
@@ -176,8 +178,8 @@ class LiveDesk(Desk):
 
     def add_rule(self, metric: str, pair: str, op: str, value: float) -> RestRule:
         rule = RestRule(str(uuid.uuid4()), metric, pair, op, value, self.now())
-        self._keep(rule)
         self._watch(rule)
+        self._keep(rule)
         self._judge_at_once(rule)
         return rule
 
@@ -241,7 +243,11 @@ class LiveDesk(Desk):
         """The rules that were there before a restart."""
         rules = [msgspec.json.decode(self._kept[key], type=RestRule) for key in self._kept if key.startswith(_KEPT_AS)]
         for rule in sorted(rules, key=lambda rule: rule.created_at):
-            self._watch(rule)
+            try:
+                self._watch(rule)
+            except ValueError as error:
+                _log.warning("the kept rule %s %s %s %g is passed over: %s", rule.pair, rule.metric, rule.op, rule.value, error)
+                self._rules.pop(rule.id, None)
         for record in self._state.records.firing():
             self._engine.resume(record.alert_id, record.since)
 

@@ -30,6 +30,8 @@ def _subject(flow: Desk, metric: str, text: str) -> str:
     if not (legs := checks.legs(text)):
         raise Failure(400, f"Invalid pair {text}. Must be two symbols as in BTCUSDT-ETHUSDT")
     y, x = (checks.symbol(flow, leg) for leg in legs)
+    if y == x and metric != "price":
+        raise Failure(400, f"Invalid pair {text}. Its legs are the same symbol")
     return y if metric == "price" else f"{y}-{x}"
 
 

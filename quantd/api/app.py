@@ -16,7 +16,7 @@ _SOCKETS = web.AppKey("sockets", Sockets)
 
 def make_app(desk: Desk, settings: ApiSettings, metrics: Render | None = None, limits: Limits = DEFAULT_LIMITS) -> web.Application:
     """The application, ready for a runner. `metrics` renders what `/metrics` answers; `limits` are those of the sockets."""
-    app = web.Application(middlewares=[cors.preflight(settings.cors), errors], client_max_size=_LARGEST_BODY)
+    app = web.Application(middlewares=[cors.preflight(settings.cors), cors.guard(settings.cors), errors], client_max_size=_LARGEST_BODY)
     fanout = Fanout(desk.hub, limits)
     app[DESK], app[SETTINGS], app[FANOUT], app[_SOCKETS] = desk, settings, fanout, Sockets(desk, fanout)
     for module in (health, data, stream, analytics, alerts, export):

@@ -1,6 +1,7 @@
 """Lets pages of known origins read the answers."""
 
 from collections.abc import Awaitable, Callable, Collection
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -23,6 +24,20 @@ def preflight(origins: Collection[str]) -> Middleware:
         if asked := request.headers.get("Access-Control-Request-Headers"):
             headers["Access-Control-Allow-Headers"] = asked
         return web.Response(text="OK", headers=headers)
+
+    return middleware
+
+
+def guard(origins: Collection[str]) -> Middleware:
+    """Refuses what changes something, and sockets, from pages of other origins: any page can reach the loopback interface."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        changes = request.method not in ("GET", "HEAD", "OPTIONS") or "upgrade" in request.headers.get("Connection", "").lower()
+        if origin and changes and origin not in origins and urlsplit(origin).netloc != request.host:
+            return web.json_response({"detail": f"Origin {origin} is not allowed: add it to api.cors"}, status=403)
+        return await handler(request)
 
     return middleware
 

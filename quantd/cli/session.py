@@ -23,17 +23,20 @@ _WIDE = 200
 
 
 def play(loaded: Loaded) -> None:
-    """Run to the end of every feed and print the summary. Exits with 1 if a plugin failed on the way."""
+    """Run to the end of every feed and print the summary. Exits with 1 if a plugin failed on the way, or a symbol had no data."""
     setup(loaded.config.log)
     clock = EventClock()
     with tempfile.TemporaryDirectory(prefix="quantd-") as directory:
         runtime = compose(loaded.config, loaded.registry, clock, Path(directory))
         asyncio.run(_run(runtime))
     _print_summary(runtime)
+    silent = [stage.symbol for flow in runtime.flows for stage in flow.stages if not stage.bars_made]
+    if silent:
+        typer.echo(f"no data of {', '.join(silent)}: look at the symbols, and at the timeframe of OHLC files", err=True)
     failed = [health for health in runtime.guards.health() if health.faults]
     for health in failed:
         typer.echo(f"{health.kind} {health.name} failed {health.faults} times, last: {health.last_error}", err=True)
-    if failed:
+    if failed or silent:
         raise typer.Exit(1)
 
 

@@ -54,9 +54,14 @@ class Pipeline(Struct, frozen=True):
 class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the API listens and what it lets callers do."""
 
-    listen: Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="host:port")] = "127.0.0.1:8000"
+    listen: Annotated[str, Meta(description="host:port")] = "127.0.0.1:8000"
     cors: Annotated[tuple[str, ...], Meta(description="Origins whose pages may read the answers.")] = DEV_ORIGINS
     max_symbols: Annotated[int, Meta(ge=1, le=10_000, description="Symbols that one request may start.")] = 10
+
+    def __post_init__(self) -> None:
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+            raise ValueError(f"listen: {self.listen!r} is not host:port, like 127.0.0.1:8000")
 
 
 class Config(Struct, frozen=True):

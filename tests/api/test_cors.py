@@ -1,7 +1,7 @@
 """Pages of known origins may read, others may not."""
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, WSServerHandshakeError
 
 OURS, OTHER = "http://localhost:8080", "http://evil.example"
 ASKS = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-a"}
@@ -35,3 +35,17 @@ async def test_preflight_of_another_origin(session: ClientSession) -> None:
     async with session.options("/alerts", headers={"Origin": OTHER, **ASKS}) as response:
         assert response.status == 400
         assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize(("origin", "status"), [(OURS, 200), (None, 200), (OTHER, 403)])
+async def test_a_page_of_another_origin_changes_nothing(session: ClientSession, origin: str | None, status: int) -> None:
+    headers = {"Origin": origin} if origin else {}
+    async with session.post("/data/clear", headers=headers) as response:
+        assert response.status == status
+
+
+async def test_a_page_of_another_origin_gets_no_socket(session: ClientSession) -> None:
+    with pytest.raises(WSServerHandshakeError):
+        await session.ws_connect("/ws", headers={"Origin": OTHER})
+    async with session.ws_connect("/ws", headers={"Origin": OURS}) as socket:
+        assert not socket.closed

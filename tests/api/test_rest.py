@@ -368,3 +368,9 @@ async def test_no_number_that_json_does_not_know(ask: Ask, desk: FakeDesk) -> No
     assert found["adf"] == {"stat": 0.0, "pvalue": 1.0}
     assert [len(found[name]) for name in ("hedge_ratio", "spread", "zscore", "rolling_corr")] == [4] * 4
     assert all(isinstance(value["value"], float) for name in ("spread", "zscore") for value in found[name])
+
+
+async def test_a_pair_of_one_symbol_has_no_rule_but_a_price(session: ClientSession) -> None:
+    for metric, status in (("zscore", 400), ("spread", 400), ("correlation", 400), ("price", 200)):
+        async with session.post("/alerts", json={"metric": metric, "pair": "BTCUSDT-BTCUSDT", "op": ">", "value": 1}) as response:
+            assert response.status == status

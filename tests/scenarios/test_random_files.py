@@ -90,10 +90,12 @@ def test_trades_become_bars_and_points_by_definition(
     _replay(replay, tmp_path, files, pairs, every, window, prices)
     trades = oracle.trades(files)
     expected = oracle.bars(trades, trades.ts.max(), every)
-    compare.bars_agree(tmp_path / "out", expected)
+    compare.bars_agree(tmp_path / "out", expected, leaps=write is days)
     assert compare.total(expected, every[0], sorted(trades.symbol.unique())) == trades.groupby("symbol").size().tolist()
     count = sum(
-        compare.points_agree(tmp_path / "out", pair, expected, name, window, prices=prices, adf_step=53 if name == "1s" else 17)
+        compare.points_agree(
+            tmp_path / "out", pair, expected, name, window, prices=prices, adf_step=53 if name == "1s" else 17, leaps=write is days
+        )
         for pair in pairs
         for name in every
     )

@@ -50,6 +50,7 @@ class FeedFlow:
         self._tell_time = tell_time
         self._of: dict[str, list[SymbolStage]] = defaultdict(list)
         self._pending: dict[str, list[Tick]] = {}
+        self._shown: dict[str, int] = {}
         self._warming: dict[SymbolStage, asyncio.Task[None]] = {}
 
     def add(self, stage: SymbolStage) -> None:
@@ -79,6 +80,7 @@ class FeedFlow:
             if task := self._warming.pop(stage, None):
                 task.cancel()
         self._pending.pop(symbol, None)
+        self._shown.pop(symbol, None)
         self._outlets.history.forget(symbol)
         self.feed.want(tuple(self._of))
 
@@ -167,16 +169,24 @@ class FeedFlow:
                 stage.intake.ledger.doubt()
 
     def _hand_on(self) -> None:
-        """Give the pending ticks to their symbols' stages; those of a symbol that is still warming up wait."""
+        """Give the pending ticks to their symbols' stages; those of a symbol that is still warming up wait, but are seen."""
         for symbol, ticks in self._pending.items():
             stages = self._of[symbol]
+            unseen = len(ticks) - self._shown.get(symbol, 0)
             if ticks and all(stage.ready for stage in stages):
                 self._pending[symbol] = []
+                self._shown.pop(symbol, None)
                 for stage in stages[1:]:
                     stage.take(ticks)
                 good = self._hand(stages[0], ticks)
-                self._outlets.hub.publish("ticks", good)
-                self._outlets.tell(self._outlets.alerts.judge_prices(symbol, good))
+                self._show(symbol, good[-unseen:] if unseen else [])
+            elif unseen:
+                self._show(symbol, ticks[-unseen:])
+                self._shown[symbol] = len(ticks)
+
+    def _show(self, symbol: str, ticks: list[Tick]) -> None:
+        self._outlets.hub.publish("ticks", ticks)
+        self._outlets.tell(self._outlets.alerts.judge_prices(symbol, ticks))
 
     def _hand(self, stage: SymbolStage, ticks: Sequence[Tick]) -> list[Tick]:
         """Ticks through a stage and on to exports, history and record: what of them is good and new."""

@@ -254,9 +254,10 @@ def test_unknown_timeframe(tmp_path: Path, step: int, seen: str) -> None:
 
 
 def test_bars_come_at_their_end(tmp_path: Path) -> None:
-    bars = write(tmp_path / "X.csv", "ts,open,high,low,close,volume", "60000,1,1,1,1,1", "120000,1,1,1,1,1")
-    ticks = write(tmp_path / "t", *(collected(ts) for ts in (60_000, 119_999, 120_000, 180_001)))
-    assert [(type(event).__name__, event.ts) for event in replay(bars, ticks)] == [
+    hour = 1_700_002_800_000
+    bars = write(tmp_path / "X.csv", "ts,open,high,low,close,volume", f"{hour + 60_000},1,1,1,1,1", f"{hour + 120_000},1,1,1,1,1")
+    ticks = write(tmp_path / "t", *(collected(hour + ts) for ts in (60_000, 119_999, 120_000, 180_001)))
+    assert [(type(event).__name__, event.ts - hour) for event in replay(bars, ticks)] == [
         ("Tick", 60_000), ("Tick", 119_999), ("Bar", 60_000), ("Tick", 120_000), ("Bar", 120_000), ("Tick", 180_001),
     ]  # fmt: skip
 
@@ -442,3 +443,14 @@ def test_any_bytes_give_events_or_a_clear_error(
     except quantd.QuantdError:
         return
     assert all(0 < getattr(event, "price", 1) < float("inf") for event in events)
+
+
+@pytest.mark.parametrize("ts", [0, 1_700_000_000, 99_999_999_999_999])
+def test_a_time_out_of_this_century_is_a_bad_line(tmp_path: Path, ts: int) -> None:
+    ticks = write(tmp_path / "t", collected(1_700_000_000_000), collected(ts), collected(1_700_000_000_500))
+    assert [event.ts for event in replay(ticks)] == [1_700_000_000_000, 1_700_000_000_500]
+
+
+def test_an_exchange_s_name_of_a_file_of_bars_tells_the_symbol(tmp_path: Path) -> None:
+    bars = write(tmp_path / "BTCUSDT-1m.csv", "ts,open,high,low,close,volume", "60000,1,1,1,1,1", "120000,1,1,1,1,1")
+    assert {event.symbol for event in replay(bars)} == {"BTCUSDT"}

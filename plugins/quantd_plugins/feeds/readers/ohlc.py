@@ -1,6 +1,7 @@
 """Bars as CSV: `ts,open,high,low,close,volume`, and `symbol` if there are several."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -61,10 +62,8 @@ class OhlcParser:
 
 
 def _symbol(path: str) -> str:
-    name = Path(path)
-    while name.suffix.lower() in (".csv", ".gz", ".zip"):
-        name = name.with_suffix("")
-    return name.name.upper()
+    """`BTCUSDT.csv`, `BTCUSDT-1m.csv.gz`: no symbol has a dash or a dot."""
+    return re.split(r"[-.]", Path(path).name)[0].upper()
 
 
 def _timeframe(path: str, openings: Sequence[tuple[str, int]]) -> quantd.Timeframe:

@@ -14,7 +14,10 @@ Parse = Callable[[bytes], Row | None]
 """Reads one line: None if it is sound but holds no event; raises one of BAD_LINE if it is not sound."""
 
 BAD_LINE = (ValueError, LookupError, OverflowError, msgspec.DecodeError)
-LATEST = 10**14
+MICROSECONDS = 10**14
+"""Stamps from here on are in microseconds."""
+EARLIEST, LATEST = 946_684_800_000, 4_102_444_800_000
+"""2000 and 2100: a trade outside is a wrong number, or seconds for milliseconds."""
 """Stamps from here on (the year 5138 in ms) are microseconds."""
 LARGEST_ID = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,8 +27,10 @@ def tick(kind: str, symbol: str, number: int, ts: int, recv: int, price: float, 
     """Raises ValueError for what cannot be a trade."""
     if not (0 < price < math.inf and 0 < qty < math.inf):
         raise ValueError("no price or no quantity")
-    if not (symbol and 0 <= number <= LARGEST_ID and 0 < ts < LATEST and 0 < recv < LATEST):
-        raise ValueError("no symbol, no id or no time")
+    if not (symbol and 0 <= number <= LARGEST_ID):
+        raise ValueError("no symbol or no id")
+    if not (EARLIEST < ts < LATEST and EARLIEST < recv < LATEST):
+        raise ValueError("a time that is not in milliseconds of this century")
     return recv, kind, quantd.Tick(symbol.upper(), number, ts, recv, price, qty, buyer_maker)
 
 
@@ -37,7 +42,7 @@ def milliseconds(stamp: float | str) -> int:
     """
     if isinstance(stamp, str):
         stamp = _number(stamp)
-    return int(stamp) if stamp < LATEST else int(stamp) // 1000
+    return int(stamp) if stamp < MICROSECONDS else int(stamp) // 1000
 
 
 def _number(text: str) -> float:
