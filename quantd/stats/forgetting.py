@@ -1,0 +1,39 @@
+"""Recursive least squares with exponential forgetting, in the form of weighted centred sums."""
+
+import msgspec
+
+from quantd.model import Hedge
+from quantd.stats.regression import ols
+
+
+class Forgetting:
+    """The least-squares line in which a bar k bars old weighs `memory` ** k, 0 < `memory` <= 1.
+
+    It is the recursion of L. Ljung and T. Söderström (Theory and Practice of Recursive Identification, 1983, 2.2) without its prior:
+    weighted sums about the running mean, updated as by D. H. D. West (1979, Communications of the ACM 22, 532-535), keep all digits
+    where the covariance form would lose them or blow up. `stderr` is None: the weights are no counts of bars.
+    """
+
+    __slots__ = ("_mean_x", "_mean_y", "_memory", "_sxx", "_sxy", "_syy", "_weight", "n")
+
+    def __init__(self, memory: float) -> None:
+        self._memory = memory
+        self._weight = self._mean_y = self._mean_x = self._syy = self._sxx = self._sxy = 0.0
+        self.n = 0
+
+    def step(self, y: float, x: float) -> None:
+        """Take in one bar; both values must be finite."""
+        before = self._memory * self._weight
+        self._weight = weight = before + 1.0
+        dy, dx, share = y - self._mean_y, x - self._mean_x, before / weight
+        self._mean_y += dy / weight
+        self._mean_x += dx / weight
+        self._syy = self._memory * self._syy + share * dy * dy
+        self._sxx = self._memory * self._sxx + share * dx * dx
+        self._sxy = self._memory * self._sxy + share * dx * dy
+        self.n += 1
+
+    def hedge(self) -> Hedge | None:
+        """The line as of the last bar; `n` counts bars, whatever their weight. None below two bars and where x is flat."""
+        line = ols(self.n, self._mean_y, self._mean_x, self._syy, self._sxx, self._sxy)
+        return line and msgspec.structs.replace(line, stderr=None)

@@ -1,0 +1,71 @@
+"""What holds for each bundled regression: odd prices, restarts, and the name that the API knows it by."""
+
+import numpy as np
+import pytest
+
+from quantd.api.checks import method
+from quantd.clock import EventClock
+from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.model import Bar
+from quantd.plugin.base import Plugin, Regression
+from quantd.plugin.guard import Guard
+from quantd.plugin.loader import load
+from quantd.stats import FloatArray
+from quantd.testing.checks.regressions import Legs, assert_finite
+from quantd.testing.checks.updates import has_update
+from quantd.testing.desk import FakeDesk
+from quantd.testing.fakes import START
+from tests.plugins.regressions.support import legs, odd_legs
+
+REGISTRY = load()
+NAMES = REGISTRY.names("regression")
+WINDOW = 20
+
+every_method = pytest.mark.parametrize("name", NAMES)
+
+
+def made(name: str, window: int = WINDOW) -> Regression:
+    plugin = REGISTRY.get("regression", name).plugin(window=window)
+    assert isinstance(plugin, Regression)
+    return plugin
+
+
+def series(name: str, window: int = WINDOW) -> PairSeries:
+    def guards(plugin: Plugin, user: str) -> Guard:
+        return Guard("regression", f"{type(plugin).__name__} {user}", EventClock())
+
+    return PairSeries(PairSpec("Y-X", "1s", made(name, window), window), guards, reopen=0)
+
+
+def bars(prices: FloatArray) -> list[Bar]:
+    return [Bar("S", "1s", START + 1000 * at, *[price] * 4, 1.0, 1, price, 0.5, "complete") for at, price in enumerate(prices.tolist())]
+
+
+@every_method
+@pytest.mark.parametrize("odd", [pytest.param(odd, id=what) for what, odd in odd_legs()])
+def test_odd_prices_give_none_or_finite_numbers(name: str, odd: Legs) -> None:
+    regression = made(name)
+    answers = [regression.fit(*odd)]
+    if has_update(type(regression)) and np.isfinite(odd).all():
+        answers += [regression.update(at, *pair) for at, pair in enumerate(zip(odd[0].tolist(), odd[1].tolist(), strict=True))]
+    for hedge in filter(None, answers):
+        assert_finite(hedge, name)
+
+
+@every_method
+def test_a_restart_gives_the_same_points(name: str) -> None:
+    y, x = (bars(leg) for leg in legs(3, 7 * WINDOW + 3))
+    whole = series(name).add(y, x)
+    for ago in (0, 1, WINDOW // 2, WINDOW - 1):
+        end = len(y) - ago
+        begin = end - series(name).spec.memory
+        again = series(name).add(y[begin:end], x[begin:end])
+        assert again[-1] == whole[len(whole) - 1 - ago]
+
+
+@every_method
+def test_the_api_knows_it_in_any_case(name: str) -> None:
+    desk = FakeDesk()
+    desk.regressions = NAMES
+    for text in (name, name.upper(), name.title()):
+        assert method(desk, text) == name
