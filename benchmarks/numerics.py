@@ -1,0 +1,116 @@
+"""What one new bar costs each statistic, beside the library that most would take.
+
+    python benchmarks/numerics.py [--rounds 7] [--window 60]
+
+Each of ours is timed as the flow calls it, one bar after the other. Peers fit the same window anew, except for pykalman, which takes the
+bar into its last state. Both take turns on one core and one BLAS thread; the table shows medians and their ratio.
+"""
+
+import argparse
+import os
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+import statsmodels.api as sm
+from pykalman import KalmanFilter
+from sklearn.linear_model import HuberRegressor, TheilSenRegressor
+from statsmodels.tsa.stattools import adfuller
+
+from quantd.plugin.base import Regression
+from quantd.plugin.loader import load
+from quantd.stats.regression import pearson
+from quantd.stats.rolling import Moments, Window
+from quantd.stats.stationarity import adf
+from quantd.testing import fakes
+
+Work = Callable[[], object]
+ADF_LENGTH = 121
+
+
+class Stream:
+    """One bar after the other: hedge, spread, z-score and correlation, as a pair of the flow does."""
+
+    def __init__(self, regression: Regression) -> None:
+        window = regression.window
+        self._regression, self._moments, self._spreads = regression, Moments(window), Window(window)
+        y, x = fakes.legs(4096)
+        self._bars = list(zip(y.tolist(), x.tolist(), strict=True))
+        self._index = 0
+        self._updates = type(regression).update is not Regression.update
+        for _ in range(2 * window):
+            self()
+
+    def __call__(self) -> None:
+        index, window = self._index, self._regression.window
+        self._index += 1
+        y, x = self._bars[index % len(self._bars)]
+        self._moments.push(index, y, x)
+        if self._updates:
+            hedge = self._regression.update(index, y, x)
+        else:
+            begin = index % (len(self._bars) - window)
+            hedge = self._regression.fit(*np.array(self._bars[begin : begin + window]).T.copy())
+        if hedge is not None:
+            m = self._moments
+            self._spreads.push(index, y - hedge.beta * x)
+            pearson(m.n, m.mean_y, m.mean_x, m.syy, m.sxx, m.sxy)
+
+
+def peers(window: int) -> list[tuple[str, str, Work]]:
+    """The method, the name of its peer, and one bar of it."""
+    y, x = fakes.legs(window)
+    column = x[:, None]
+    scaled_y, scaled_x = (y - y.mean()) / y.std(), (column - x.mean()) / x.std()
+    huber = HuberRegressor(epsilon=1.35, alpha=0.0, max_iter=1000)
+    theil_sen = TheilSenRegressor(random_state=0)
+    kalman = KalmanFilter(np.eye(2), np.array([[1.0, 0.0]]), 1e-3 * np.eye(2), np.eye(1), np.zeros(2), np.zeros(1), np.zeros(2), np.eye(2))
+    seen = np.array([[1.0, 0.01]])
+    return [
+        ("ols", "statsmodels OLS.fit", lambda: sm.OLS(y, sm.add_constant(x)).fit().params),
+        ("huber", "sklearn HuberRegressor, raw prices", lambda: huber.fit(column, y)),
+        ("huber", "sklearn HuberRegressor, standardised", lambda: huber.fit(scaled_x, scaled_y)),
+        ("theil-sen", "sklearn TheilSenRegressor", lambda: theil_sen.fit(column, y)),
+        ("kalman", "pykalman filter_update", lambda: kalman.filter_update(np.zeros(2), np.eye(2), y[:1], observation_matrix=seen)),
+        ("quantile", "statsmodels QuantReg.fit", lambda: sm.QuantReg(y, sm.add_constant(x)).fit(0.5).params),
+    ]
+
+
+def microseconds(work: Work, budget: float = 0.2) -> float:
+    """The time of one call, over as many as fit into `budget` seconds."""
+    calls, began = 0, time.perf_counter()
+    while (spent := time.perf_counter() - began) < budget:
+        work()
+        calls += 1
+    return spent / calls * 1e6
+
+
+def report(name: str, ours: Work, peer: str, theirs: Work, rounds: int) -> None:
+    found = [(microseconds(ours), microseconds(theirs)) for _ in range(rounds)]
+    mine, other = (statistics.median(column) for column in zip(*found, strict=True))
+    print(f"{name:10} {mine:>10.1f} us  {peer:38} {other:>10.1f} us {other / mine:>8.0f}x")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--window", type=int, default=60)
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    warnings.simplefilter("ignore")
+    registry = load()
+    for name, peer, theirs in peers(options.window):
+        entry = registry.get("regression", name)
+        assert entry is not None
+        report(name, Stream(entry.plugin(window=options.window)), peer, theirs, options.rounds)
+    walk = fakes.walk(ADF_LENGTH)
+    report("adf", partial(adf, walk), "statsmodels adfuller", partial(adfuller, walk, autolag="AIC"), options.rounds)
+
+
+if __name__ == "__main__":
+    main()
