@@ -101,7 +101,7 @@ class Builder:
             every = dict.fromkeys(name for use in sharing for name in use.bars.every)
             resampler = msgspec.structs.replace(pipeline.bars, every=tuple(every))
             stage = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing))
-            stage.seconds_needed = pipeline.regression.window + pipeline.zscore_window + 2
+            stage.seconds_needed = max(use.regression.window + use.zscore_window + 2 for use in sharing)
             self._stages[key] = stage
         return self._stages[key]
 
@@ -114,8 +114,6 @@ class Builder:
             spec = PairSpec(pair.name, every, pipeline.regression, pipeline.zscore_window, jobs)
             series.append(PairSeries(spec, self._guards, reopen))
         y, x = self._stage(pipeline, pair.y), self._stage(pipeline, pair.x)
-        for stage in (y, x):
-            stage.seconds_needed = max(stage.seconds_needed, pipeline.regression.window + pipeline.zscore_window + 2)
         return PairStage(y, x, tuple(series), self._exports([pipeline]))
 
     def _exports(self, pipelines: Iterable[Pipeline]) -> Exports:

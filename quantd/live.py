@@ -87,6 +87,7 @@ class LiveDesk(Desk):
         return list(dict.fromkeys([*self.listed(), *exchange]))
 
     def pairs(self) -> list[tuple[str, list[str]]]:
+        """The pairs that are processed now, each with its timeframes."""
         return [(pair.series[0].spec.pair, [series.spec.every for series in pair.series]) for flow in self._flows for pair in flow.pairs]
 
     def active(self) -> list[str]:

@@ -6,8 +6,8 @@ from quantd.api import alerts, analytics, cors, data, export, health, stream
 from quantd.api.context import DESK, FANOUT, SETTINGS, Render
 from quantd.api.errors import errors
 from quantd.api.fanout import DEFAULT_LIMITS, Fanout, Limits
-from quantd.api.settings import ApiSettings
 from quantd.api.ws import Sockets
+from quantd.config.model import ApiSettings
 from quantd.flow.desk import Desk
 
 _LARGEST_BODY = 256 * 1024

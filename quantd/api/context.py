@@ -5,7 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from quantd.api.fanout import Fanout
-from quantd.api.settings import ApiSettings
+from quantd.config.model import ApiSettings
 from quantd.flow.desk import Desk
 
 Render = Callable[[], tuple[bytes, str]]

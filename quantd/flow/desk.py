@@ -1,5 +1,6 @@
 """What the API may ask of the running flow, in one place."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -41,105 +42,101 @@ class FeedHealth(Struct, frozen=True):
     refused: int
 
 
-class Desk:
+class Desk(ABC):
     """The flow as the API sees it. Symbols are upper case; times are ms."""
 
     hub: Hub
 
+    @abstractmethod
     def now(self) -> int:
         """The daemon's clock."""
-        raise NotImplementedError
 
+    @abstractmethod
     def listed(self) -> list[str]:
         """The config's symbols: the legs of its pairs, then `symbols:`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def supported(self) -> list[str]:
         """The listed symbols first, then whatever else the exchange lists as trading."""
-        raise NotImplementedError
 
-    def pairs(self) -> list[tuple[str, list[str]]]:
-        """The configured pairs, each with its timeframes."""
-        raise NotImplementedError
-
+    @abstractmethod
     def active(self) -> list[str]:
         """The symbols that are streamed now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hold(self, holder: str, symbols: Sequence[str]) -> None:
         """Stream these symbols at least as long as this holder wants them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def release(self, holder: str, symbols: Sequence[str] | None = None) -> None:
         """Let go of the holder's claim on these symbols, or on all; a symbol that nobody holds is no longer streamed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bars(self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> list[Bar]:
         """Bars of start <= ts < end, ascending, the newest `limit` of them; the last one may be forming. Timeframes that are not
         recorded are merged on reading. Empty without data. ValueError for what is no timeframe."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
         """The newest `limit` ticks of the ring in start <= ts < end, ascending."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tick_counts(self) -> dict[str, int]:
         """Ticks in the ring by symbol, of symbols that have any."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ring_size(self) -> int:
         """How many ticks the ring of a symbol holds at most."""
-        raise NotImplementedError
 
+    @abstractmethod
     def last_tick(self, symbol: str) -> Tick | None:
         """The newest tick of the ring."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ticker(self, symbol: str) -> Ticker | None:
         """The newest 24 h ticker."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clear(self, symbol: str | None) -> None:
         """Empty the ring of one symbol, or of all: what REST shows, never a pair's window."""
-        raise NotImplementedError
 
+    @abstractmethod
     def methods(self) -> list[str]:
         """The names of the regression plugins."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def analyse(self, y: str, x: str, every: str, window: int, method: str) -> Analysis:
         """Points over the last bars, computed off the loop or answered from a live pair; `method` is a plugin's name.
         Empty without enough bars. The same symbol twice gives beta 1, spread 0, zscore 0, corr 1."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nowcasts(self) -> list[PairPoint]:
         """The state of every configured pair and timeframe at the last prices."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add_rule(self, metric: str, pair: str, op: str, value: float) -> RestRule:
         """Make a rule; one that is true already fires at once. `pair` is Y-X, or a symbol for `price`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rules(self) -> list[RestRule]:
         """The rules made by request, oldest first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delete_rule(self, rule_id: str) -> bool:
         """Whether there was such a rule."""
-        raise NotImplementedError
 
+    @abstractmethod
     def yaml_rules(self) -> list[tuple[str, str, str, bool]]:
         """(pair, name, condition, whether it holds) of the rules in pipelines."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fired(self) -> list[Alert]:
         """The latest firings, oldest first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clear_fired(self) -> None:
         """Forget the latest firings; the rules stay."""
-        raise NotImplementedError
 
+    @abstractmethod
     def feeds(self) -> list[FeedHealth]:
         """How each feed fares."""
-        raise NotImplementedError

@@ -27,9 +27,6 @@ class Shelf(Generic[Row]):
     def recent(self) -> list[Row]:
         return [self._recent[ts] for ts in sorted(self._recent)]
 
-    def last(self) -> Row | None:
-        return self._recent[max(self._recent)] if self._recent else None
-
     def read(self, start: int, end: int) -> list[Row]:
         """Rows of start <= ts < end, ascending."""
         found = {row.ts: row for row in self._older(start, end)}
@@ -98,10 +95,6 @@ class History:
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """Points of start <= ts < end, ascending."""
         return self._point_shelf(pair, every).read(start, end)
-
-    def last_point(self, pair: str, every: str) -> PairPoint | None:
-        """The newest point of a pair since the start."""
-        return self._point_shelf(pair, every).last()
 
     def _bar_shelf(self, symbol: str, every: str) -> Shelf[Bar]:
         key = (symbol, every)

@@ -8,7 +8,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from quantd.api.app import make_app
-from quantd.api.settings import ApiSettings
+from quantd.config.model import ApiSettings
 from quantd.testing.desk import FakeDesk
 
 Ask = Callable[..., Awaitable[tuple[int, Any]]]

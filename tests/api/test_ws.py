@@ -17,8 +17,8 @@ from quantd.api import requests
 from quantd.api.app import make_app
 from quantd.api.context import FANOUT
 from quantd.api.fanout import Limits
-from quantd.api.settings import ApiSettings
 from quantd.api.ws import command
+from quantd.config.model import ApiSettings
 from quantd.model import Ticker
 from quantd.testing import fakes
 from quantd.testing.desk import FakeDesk

@@ -11,11 +11,11 @@ import yaml
 
 from quantd.api import frames, requests
 from quantd.api.app import make_app
-from quantd.api.settings import ApiSettings
 from quantd.cli import app
 from quantd.clock import EventClock
 from quantd.compose import build
 from quantd.config import load, pipelines
+from quantd.config.model import ApiSettings
 from quantd.measures import measure
 from quantd.metrics import Metrics
 from quantd.testing.desk import FakeDesk

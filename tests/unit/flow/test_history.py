@@ -35,11 +35,9 @@ def test_memory_is_bounded_and_the_store_knows_the_rest(tmp_path: Path) -> None:
     store.close()
 
 
-def test_points_and_the_last_of_them() -> None:
+def test_points_are_kept_at_their_last_revision() -> None:
     history = History(None)
     rows = fakes.points(5)
-    assert history.last_point("BTCUSDT-ETHUSDT", "1m") is None
     history.put_points(rows)
     history.put_points([msgspec.structs.replace(rows[1], revision=1)])
-    assert history.last_point("BTCUSDT-ETHUSDT", "1m") == rows[-1]
     assert [point.revision for point in history.points("BTCUSDT-ETHUSDT", "1m", rows[1].ts, rows[3].ts)] == [1, 0]

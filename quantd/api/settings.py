@@ -1,3 +1,0 @@
-"""What `api:` sets."""
-
-from quantd.config.model import ApiSettings as ApiSettings
