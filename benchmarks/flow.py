@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -169,10 +168,10 @@ def report(scenario: str, path: Path, symbols: int, rounds: int) -> None:
         for name, runs in found.items():
             command = [sys.executable, __file__, "--run", name, str(path), str(symbols)]
             runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    peer = statistics.median(speed for speed, _ in found["peer"])
+    peer = np.median([speed for speed, _ in found["peer"]])
     for name, runs in found.items():
         speeds = [speed for speed, _ in runs]
-        median = statistics.median(speeds)
+        median = np.median(speeds)
         span = f"({min(speeds):,.0f}-{max(speeds):,.0f})"
         print(f"{scenario:22} {name:8} {median:>15,.0f} {span:>21} {median / peer:>7.0f}x {max(rss for _, rss in runs):>5.0f} MiB")
 

@@ -16,7 +16,6 @@ import json
 import os
 import re
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from flood import SYMBOLS
+from numpy import median
 
 HERE = Path(__file__).parent
 CORES = sorted(os.sched_getaffinity(0))
@@ -223,7 +223,7 @@ def show(load: str, path: str, runs: list[Figures]) -> None:
     cells = []
     for column, decimals in COLUMNS.items():
         known = [value for run in runs if (value := run.get(column)) is not None]
-        middle = max if column.endswith("MiB") else statistics.median
+        middle = max if column.endswith("MiB") else median
         cells.append(f"{middle(known):,.{decimals}f}" if known else "-")
     print(f"| {load} | {path} | {' | '.join(cells)} |", flush=True)
 

@@ -11,15 +11,18 @@ if TYPE_CHECKING:
     from quantd.model import Event as Event
     from quantd.model import Gap as Gap
     from quantd.model import Hedge as Hedge
+    from quantd.model import Metric as Metric
     from quantd.model import PairPoint as PairPoint
     from quantd.model import Quality as Quality
     from quantd.model import Status as Status
     from quantd.model import Tick as Tick
     from quantd.model import Ticker as Ticker
+    from quantd.model import Transition as Transition
     from quantd.plugin.base import AlertSink as AlertSink
     from quantd.plugin.base import Columns as Columns
     from quantd.plugin.base import DaemonJob as DaemonJob
     from quantd.plugin.base import DaemonView as DaemonView
+    from quantd.plugin.base import EventBars as EventBars
     from quantd.plugin.base import Exporter as Exporter
     from quantd.plugin.base import Feed as Feed
     from quantd.plugin.base import Job as Job
@@ -40,8 +43,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "quantd.clock": "Clock",
     "quantd.errors": "QuantdError",
-    "quantd.model": "Alert Bar Event Gap Hedge PairPoint Quality Status Tick Ticker",
-    "quantd.plugin.base": "AlertSink Columns DaemonJob DaemonView Exporter Feed Job Kind "
+    "quantd.model": "Alert Bar Event Gap Hedge Metric PairPoint Quality Status Tick Ticker Transition",
+    "quantd.plugin.base": "AlertSink Columns DaemonJob DaemonView EventBars Exporter Feed Job Kind "
     "PairJob PairView Progress Regression Resampler Store Wants",
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.timeframes": "Timeframe duration timeframe",

@@ -1,6 +1,7 @@
 """The one composition root: a checked config becomes a runtime. Replay, demo and daemon all come through here."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -10,10 +11,11 @@ from quantd.config.load import DEFAULT_PIPELINE
 from quantd.config.model import Config, PairEntry, Pipeline
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.events import EventStage
 from quantd.flow.exports import Exports
 from quantd.flow.history import History
 from quantd.flow.hub import Hub
-from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.flow.pairs import Background, Inline, PairSeries, PairSpec
 from quantd.flow.pipeline import FeedFlow, Outlets, PairStage, SymbolStage
 from quantd.flow.record import Recorder
 from quantd.plugin.base import Exporter, Plugin, Resampler
@@ -36,6 +38,8 @@ class Builder:
         self._guards = Guards(registry, clock)
         self._clock = clock
         self._warm = warm
+        self._background = Inline() if isinstance(clock, EventClock) else Background()
+        self._history = History(config.store)
         self._uses: list[tuple[Pipeline, tuple[str, ...]]] = [(config.pipelines[pair.pipeline], (pair.y, pair.x)) for pair in config.pairs]
         self._uses += [(config.pipelines[DEFAULT_PIPELINE], (symbol,)) for symbol in config.symbols]
         self._exporters: dict[bytes, Exporter] = {}
@@ -47,7 +51,8 @@ class Builder:
         if config.store:
             config.store.open(directory)
         outlets = Outlets(
-            history=History(config.store),
+            history=self._history,
+            background=self._background,
             alerts=self._alerts(),
             outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
             hub=Hub(),
@@ -100,8 +105,10 @@ class Builder:
             sharing = [use for use, symbols in self._uses if symbol in symbols and (use.feed, symbol, _settings(use.bars)) == key]
             every = dict.fromkeys(name for use in sharing for name in use.bars.every)
             resampler = msgspec.structs.replace(pipeline.bars, every=tuple(every))
-            stage = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing))
-            stage.seconds_needed = max(use.regression.window + use.zscore_window + 2 for use in sharing)
+            rules = {rule.label: rule for use in sharing for rule in use.event_bars}
+            events = [EventStage(symbol, rule, self._guards(rule, f"{symbol} {label}")) for label, rule in rules.items()]
+            stage = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing), events)
+            stage.seconds_needed = max(use.regression.window + (use.zscore.window or 0) + 2 for use in sharing)
             self._stages[key] = stage
         return self._stages[key]
 
@@ -111,8 +118,10 @@ class Builder:
         series: list[PairSeries] = []
         for every in pipeline.bars.every:
             jobs = tuple(stage.job for stage in pipeline.jobs if stage.every == every)
-            spec = PairSpec(pair.name, every, pipeline.regression, pipeline.zscore_window, jobs)
-            series.append(PairSeries(spec, self._guards, reopen))
+            z = pipeline.zscore
+            spec = PairSpec(pair.name, every, pipeline.regression, z.window or 0, jobs, pipeline.spread, z.method, z.halflife)
+            recall = partial(self._history.points, pair.name, every) if self._warm else None
+            series.append(PairSeries(spec, self._guards, reopen, self._background, recall))
         y, x = self._stage(pipeline, pair.y), self._stage(pipeline, pair.x)
         return PairStage(y, x, tuple(series), self._exports([pipeline]))
 

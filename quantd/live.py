@@ -4,7 +4,6 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Sequence
-from itertools import groupby
 
 import msgspec
 import numpy as np
@@ -14,8 +13,8 @@ from quantd.config.load import as_legs
 from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
 from quantd.flow.alerts.engine import Watch
-from quantd.flow.bars import fills, merge
-from quantd.flow.desk import Analysis, Desk, FeedHealth, RestRule
+from quantd.flow.bars import lengthen, longest_source, merge, shared_closes
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, Past, RestRule, Style
 from quantd.flow.history import TICKS
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
@@ -24,6 +23,7 @@ from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
 from quantd.runtime import Runtime
 from quantd.state import State
+from quantd.stats.cointegration import engle_granger
 from quantd.stats.stationarity import adf
 from quantd.timeframes import Timeframe, timeframe
 
@@ -35,8 +35,8 @@ _ANSWERS_KEPT = 64
 _OPEN_BARS = 5
 _KEPT_AS = "rule/"
 _SYMBOLS = "symbols"
-Question = tuple[str, str, str, int, str]
-"""y, x, every, window, method."""
+Question = tuple[str, str, str, int, str, Style]
+"""y, x, every, window, method, style."""
 Freshness = tuple[tuple[int, int] | None, ...]
 """The newest bar of each leg, and how often its bars were re-issued."""
 
@@ -58,6 +58,7 @@ class LiveDesk(Desk):
         self._rules: dict[str, RestRule] = {}
         self._unsaved: dict[str, Alert] = {}
         self._holders: dict[str, set[str]] = {symbol: {"config"} for symbol in self.listed()}
+        self._reading = asyncio.Lock()
         self._answers: dict[Question, tuple[Freshness, asyncio.Task[Analysis]]] = {}
         self._recall_rules()
         self.hub.listen("alerts", self._remember)
@@ -111,15 +112,23 @@ class LiveDesk(Desk):
     # data
 
     def bars(self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> list[Bar]:
-        frame = timeframe(every)
         stage = self._stage(symbol)
         if stage is None:
             return []
+        if every in self.event_bars(symbol):
+            until = self.now() + 1 if end is None else end
+            rows = [*self._history.bars(symbol, every, start or 0, until), *stage.forming(every)]
+            return rows[-limit:] if limit else rows
+        frame = timeframe(every)
         until = self.now() + frame.step if end is None else end
         earliest = until - ((limit or TICKS) + _OPEN_BARS) * frame.step
         since = earliest if start is None else max(start, earliest)
         rows = [bar for bar in self._closed(stage, every, since, until) + self._forming(stage, every) if since <= bar.ts < until]
         return rows[-limit:] if limit else rows
+
+    def event_bars(self, symbol: str) -> list[str]:
+        stage = self._stage(symbol)
+        return [each.label for each in stage.events] if stage else []
 
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
         inside = [tick for tick in self._history.ticks(symbol) if (start is None or tick.ts >= start) and (end is None or tick.ts < end)]
@@ -146,11 +155,11 @@ class LiveDesk(Desk):
     def methods(self) -> list[str]:
         return self._registry.names("regression")
 
-    async def analyse(self, y: str, x: str, every: str, window: int, method: str) -> Analysis:
+    async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN) -> Analysis:
         wanted = max(3 * window, window + _SHORTEST_TEST)
         since = self.now() - (wanted + window + _OPEN_BARS) * timeframe(every).step
         legs = [self._closed(stage, every, since, self.now()) if (stage := self._stage(leg)) else [] for leg in (y, x)]
-        question = (y, x, every, window, method)
+        question = (y, x, every, window, method, style)
         state = tuple((leg[-1].ts, sum(bar.revision for bar in leg)) if leg else None for leg in legs)
         known = self._answers.get(question)
         if known is None or known[0] != state:
@@ -160,20 +169,45 @@ class LiveDesk(Desk):
             known = self._answers[question] = state, asyncio.create_task(asyncio.to_thread(self._answer, question, legs, wanted))
         return await asyncio.shield(known[1])
 
+    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> Past:
+        stages, until = [self._stage(leg) for leg in (y, x)], self.now()
+        since = until - (limit + 2 * window + _OPEN_BARS) * timeframe(every).step
+        spec = self._spec((y, x, every, window, method, style))
+
+        def read() -> Past:
+            legs = [self._closed(stage, every, since, until) if stage else [] for stage in stages]
+            return Past(legs[0], legs[1], self._points(legs, spec, method))
+
+        async with self._reading:
+            return await asyncio.to_thread(read)
+
+    def predicts(self, method: str) -> bool:
+        entry = self._registry.get("regression", method)
+        return entry is not None and getattr(entry.plugin, "predicts", False)
+
     def nowcasts(self) -> list[PairPoint]:
         return [point for flow in self._flows for pair in flow.pairs for point in pair.nowcasts()]
 
     def _answer(self, question: Question, legs: list[list[Bar]], wanted: int) -> Analysis:
-        y, x, every, window, method = question
-        entry = self._registry.get("regression", method)
-        assert entry is not None
-        regression = msgspec.convert({"window": window}, entry.plugin)
-        spec = PairSpec(f"{y}-{x}", every, regression, window)  # type: ignore[arg-type]
-        guard = Guard("regression", f"{method} (request)", self._clock)  # of its own: a request must not silence a live pair
-        points = analyse(legs[0], legs[1], spec, lambda plugin, user: guard)[-(wanted - window + 1) :]
+        y, x, _, window, method, _ = question
+        spec = self._spec(question)
+        points = self._points(legs, spec, method)[-(wanted - window + 1) :]
         spreads = np.array([point.spread for point in points])
         test = adf(spreads) if len(spreads) >= _SHORTEST_TEST and y != x else None
-        return Analysis(points, test.stat if test else None, test.pvalue if test else None)
+        of_y, of_x = shared_closes(legs[0], legs[1], spec.regression.prices, wanted)
+        tests = engle_granger(of_y, of_x), engle_granger(of_x, of_y)
+        return Analysis(points, test.stat if test else None, test.pvalue if test else None, *tests)
+
+    def _spec(self, question: Question) -> PairSpec:
+        y, x, every, window, method, style = question
+        entry = self._registry.get("regression", method)
+        assert entry is not None
+        regression = msgspec.convert({"window": window, "prices": style.prices}, entry.plugin)
+        return PairSpec(f"{y}-{x}", every, regression, window, spread=style.spread, zscore=style.zscore)  # type: ignore[arg-type]
+
+    def _points(self, legs: list[list[Bar]], spec: PairSpec, method: str) -> list[PairPoint]:
+        guard = Guard("regression", f"{method} (request)", self._clock)  # of its own: a request must not silence a live pair
+        return analyse(legs[0], legs[1], spec, lambda plugin, user: guard)
 
     # alerts
 
@@ -291,10 +325,7 @@ class LiveDesk(Desk):
         if source is None:
             return []
         bars = self._history.bars(stage.symbol, source.name, frame.floor(since), until)
-        groups = {ts: list(parts) for ts, parts in groupby(bars, lambda bar: frame.floor(bar.ts))}
-        if groups and source.end(bars[-1].ts) < frame.end(frame.floor(bars[-1].ts)):
-            groups.popitem()  # the open one
-        return [merge(parts, every, ts, whole=fills(parts, ts, source, frame)) for ts, parts in groups.items() if ts >= since]
+        return [bar for bar in lengthen(bars, source, frame) if bar.ts >= since]
 
     def _forming(self, stage: SymbolStage, every: str) -> list[Bar]:
         """The open bars; those of a timeframe that is not recorded are put together like the closed ones."""
@@ -310,8 +341,7 @@ class LiveDesk(Desk):
 
     def _source(self, stage: SymbolStage, every: str) -> Timeframe | None:
         """The longest recorded timeframe that another can be merged from."""
-        frames = [frame for name in stage.every if timeframe(every).holds(frame := timeframe(name))]
-        return max(frames, key=lambda frame: frame.step, default=None)
+        return longest_source(timeframe(every), stage.every)
 
     def _health(self, flow: FeedFlow) -> FeedHealth:
         warming = any(not stage.ready for stage in flow.stages)

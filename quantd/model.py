@@ -13,6 +13,8 @@ Quality = Literal["complete", "partial", "gap", "imported", "forming"]
 imported: the bar came as a bar. forming: the bucket is still open."""
 
 AlertState = Literal["firing", "resolved"]
+Metric = float | str | None
+"""What a job computes: a number, a state by its name, or nothing."""
 
 
 class Tick(Struct, frozen=True, gc=False):
@@ -81,6 +83,10 @@ class Hedge(Struct, frozen=True, gc=False):
     stderr: float | None = None
     """Standard error of beta."""
     r2: float | None = None
+    innovation: float | None = None
+    """What was wrong with the method's prediction of the last y from the bars before it, where it makes one."""
+    innovation_std: float | None = None
+    """The standard deviation that the method gave that error beforehand."""
 
 
 class PairPoint(Struct, frozen=True, gc=False):
@@ -105,8 +111,23 @@ class PairPoint(Struct, frozen=True, gc=False):
     """True for a now-cast between closes: last prices, beta, mean and sigma of the last closed bar."""
     reason: str | None = None
     """Why zscore is None: warming, flat or fault."""
-    metrics: Mapping[str, float | None] = {}
+    metrics: Mapping[str, Metric] = {}
     """What the pipeline's jobs computed as of this bar."""
+    state: bytes | None = None
+    """What a recursive regression carries over from this bar to the next."""
+
+
+class Transition(Struct, frozen=True, gc=False):
+    """One change of a state that a job of a pair tells by its name; `was` is None for the first that is known."""
+
+    pair: str
+    every: str
+    ts: int
+    metric: str
+    was: str | None
+    now: str
+    metrics: Mapping[str, Metric]
+    """All that the jobs computed at that bar: the reasons among it."""
 
 
 class Gap(Struct, frozen=True, gc=False):
@@ -128,8 +149,9 @@ class Alert(Struct, frozen=True, gc=False):
     rule: str
     pair: str
     state: AlertState
-    value: float
-    threshold: float
+    value: float | str
+    """What the rule's metric was: a state's name where the metric is one."""
+    threshold: float | str
     since: int
     ts: int
     text: str

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from quantd.api import checks, requests, wire
+from quantd.api import checks, figures, requests
 from quantd.api.context import desk
 from quantd.api.errors import answer
 from quantd.api.params import query
@@ -17,38 +17,38 @@ SIGNIFICANT = 0.05
 async def analysed(request: web.Request) -> tuple[checks.PairRequest, Analysis]:
     """What the query asks, and its answer."""
     asked = checks.pair(desk(request), query(request, requests.PairQuery))
-    return asked, await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method)
+    return asked, await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method, asked.style)
 
 
 async def pair(request: web.Request) -> web.Response:
     """Four series over the same bars."""
     asked, analysis = await analysed(request)
-    points = wire.full(analysis.points)
-    hedge, spread, zscore, corr = (wire.series(points, name) for name in ("hedge_ratio", "spread", "zscore", "correlation"))
-    return answer(wire.PairAnalytics(asked.text, hedge, spread, zscore, corr, wire.adf(analysis)))
+    points = figures.full(analysis.points)
+    hedge, spread, zscore, corr = (figures.series(points, name) for name in ("hedge_ratio", "spread", "zscore", "correlation"))
+    return answer(figures.PairAnalytics(asked.text, hedge, spread, zscore, corr, figures.adf(analysis), figures.cointegration(analysis)))
 
 
 async def adf(request: web.Request) -> web.Response:
     """The ADF test of the spread."""
-    test = wire.adf((await analysed(request))[1])
+    test = figures.adf((await analysed(request))[1])
     stationary = test.pvalue < SIGNIFICANT
     words = "Spread is stationary (mean-reverting)" if stationary else "Spread is non-stationary"
-    return answer(wire.AdfVerdict(test.stat, test.pvalue, stationary, words))
+    return answer(figures.AdfVerdict(test.stat, test.pvalue, stationary, words))
 
 
-def one(column: wire.Column) -> Callable[[web.Request], Awaitable[web.Response]]:
+def one(column: figures.Column) -> Callable[[web.Request], Awaitable[web.Response]]:
     """The handler that answers one series."""
 
     async def handler(request: web.Request) -> web.Response:
         _, analysis = await analysed(request)
-        return answer({column: wire.series(analysis.points, column)})
+        return answer({column: figures.series(analysis.points, column)})
 
     return handler
 
 
 async def nowcasts(request: web.Request) -> web.Response:
     """Every configured pair and timeframe at the last prices."""
-    return answer([wire.nowcast(point) for point in desk(request).nowcasts()])
+    return answer([figures.nowcast(point) for point in desk(request).nowcasts()])
 
 
 ROUTES = [

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from quantd.api import alerts, analytics, cors, data, export, health, stream
+from quantd.api import alerts, analytics, backtest, cors, data, export, health, leadlag, stream
 from quantd.api.context import DESK, FANOUT, SETTINGS, Render
 from quantd.api.errors import errors
 from quantd.api.fanout import DEFAULT_LIMITS, Fanout, Limits
@@ -19,7 +19,7 @@ def make_app(desk: Desk, settings: ApiSettings, metrics: Render | None = None, l
     app = web.Application(middlewares=[cors.preflight(settings.cors), cors.guard(settings.cors), errors], client_max_size=_LARGEST_BODY)
     fanout = Fanout(desk.hub, limits)
     app[DESK], app[SETTINGS], app[FANOUT], app[_SOCKETS] = desk, settings, fanout, Sockets(desk, fanout)
-    for module in (health, data, stream, analytics, alerts, export):
+    for module in (health, data, stream, analytics, leadlag, backtest, alerts, export):
         app.add_routes(module.ROUTES)
     app.add_routes([web.get(path, app[_SOCKETS].serve) for path in ("/ws", "/stream/ws")])
     if metrics:

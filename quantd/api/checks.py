@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from quantd.api.errors import Failure, Invalid
 from quantd.api.requests import PairQuery
-from quantd.flow.desk import Desk
+from quantd.flow.desk import PLAIN, Desk, Style
 from quantd.timeframes import timeframe
 
 TIMEFRAMES = ["1s", "1m", "5m", "15m", "30m", "1h", "14h", "1d"]
@@ -22,6 +22,7 @@ class PairRequest(NamedTuple):
     tf: str
     window: int
     method: str
+    style: Style = PLAIN
 
 
 def symbol(desk: Desk, text: str) -> str:
@@ -58,16 +59,23 @@ def legs(text: str) -> tuple[str, str] | None:
 def pair(desk: Desk, asked: PairQuery) -> PairRequest:
     """A pair query of which everything is supported."""
     text = _pair_text(asked)
-    if not (named := legs(text)):
-        raise Failure(404, f"No data available for pair {text}")
-    y, x = (symbol(desk, leg) for leg in named)
+    y, x = pair_legs(desk, text)
     tf = every(asked.tf)
     name = method(desk, asked.regression or asked.method or DEFAULT_METHOD)
+    if asked.zscore == "innovation" and not desk.predicts(name):
+        raise Failure(400, f"zscore innovation asks for a regression that predicts, like KALMAN; {name.upper()} does not")
     if asked.window < WINDOWS[0]:
         raise Failure(400, f"Window size must be at least {WINDOWS[0]}")
     if asked.window > WINDOWS[-1]:
         raise Failure(400, f"Window size must be at most {WINDOWS[-1]}")
-    return PairRequest(text, y, x, tf, asked.window, name)
+    return PairRequest(text, y, x, tf, asked.window, name, Style(asked.spread, asked.zscore, asked.prices))
+
+
+def pair_legs(desk: Desk, text: str) -> tuple[str, str]:
+    """The supported symbols of `Y-X`."""
+    if not (named := legs(text)):
+        raise Failure(404, f"No data available for pair {text}")
+    return symbol(desk, named[0]), symbol(desk, named[1])
 
 
 def _pair_text(asked: PairQuery) -> str:

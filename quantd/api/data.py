@@ -25,7 +25,8 @@ async def bars(request: web.Request) -> web.Response:
     since, end = _range(asked)
     symbol = checks.symbol(desk(request), request.match_info["symbol"])
     limit = asked.limit or (BARS if since is None else MOST_BARS)
-    found = desk(request).bars(symbol, checks.every(asked.tf), since, end, min(limit, MOST_BARS))
+    every = asked.tf if asked.tf in desk(request).event_bars(symbol) else checks.every(asked.tf)
+    found = desk(request).bars(symbol, every, since, end, min(limit, MOST_BARS))
     return answer(wire.candles(found))
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 
 from aiohttp import web
 
-from quantd.api import checks, requests, wire
+from quantd.api import checks, figures, requests, wire
 from quantd.api.analytics import SIGNIFICANT
 from quantd.api.context import desk
 from quantd.api.data import MOST_BARS
@@ -17,7 +17,7 @@ from quantd.api.params import query
 from quantd.model import PairPoint
 
 Row = Sequence[str | float | None]
-COLUMNS: tuple[wire.Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
+COLUMNS: tuple[figures.Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
 
 
 async def analytics(request: web.Request) -> web.Response:
@@ -29,14 +29,14 @@ async def analytics(request: web.Request) -> web.Response:
     analysis = await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method)
     rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(COLUMNS)]
     header = ("timestamp", "hedge_ratio", "spread", "zscore", "rolling_correlation")
-    return _csv(request, f"{asked.y}_{asked.x}_{asked.tf}", [header, *rows], _footer(wire.adf(analysis)))
+    return _csv(request, f"{asked.y}_{asked.x}_{asked.tf}", [header, *rows], _footer(figures.adf(analysis)))
 
 
 def _row(point: PairPoint) -> tuple[str | float | None, ...]:
-    return wire.iso(point.ts), *(wire.column(point, name) for name in COLUMNS)
+    return wire.iso(point.ts), *(figures.column(point, name) for name in COLUMNS)
 
 
-def _footer(test: wire.Adf) -> list[Row]:
+def _footer(test: figures.Adf) -> list[Row]:
     verdict = "Stationary (mean-reverting)" if test.pvalue < SIGNIFICANT else "Non-stationary"
     return [(), ("ADF Test Results",), ("P-value", test.pvalue), ("Test Statistic", test.stat), ("Interpretation", verdict)]
 

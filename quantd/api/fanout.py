@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from quantd.api import frames, wire
 from quantd.flow.hub import Hub, Listener, Topic
-from quantd.model import Alert, Tick, Ticker
+from quantd.model import Alert, Tick, Ticker, Transition
 
 Kind = Literal["trade", "ticker"]
 Key = tuple[Kind, str]
@@ -137,7 +137,12 @@ class Fanout:
     def join(self, client: Client) -> None:
         """From now on the client gets what happens."""
         if not self._clients:
-            topics: dict[Topic, Listener] = {"ticks": self._on_ticks, "tickers": self._on_tickers, "alerts": self._on_alerts}
+            topics: dict[Topic, Listener] = {
+                "ticks": self._on_ticks,
+                "tickers": self._on_tickers,
+                "alerts": self._on_alerts,
+                "transitions": self._on_transitions,
+            }
             self._unlisten = [self._hub.listen(topic, listener) for topic, listener in topics.items()]
         self._clients.add(client)
 
@@ -161,10 +166,16 @@ class Fanout:
         self._flush_soon()
 
     def _on_alerts(self, alerts: Sequence[Alert]) -> None:
-        data = b"".join([text_frame(frames.alert_frame(alert)) for alert in wire.firings(alerts)])
-        if data:
-            for client in self._clients:
-                client.send(data)
+        self._send_all(map(frames.alert_frame, wire.firings(alerts)))
+
+    def _on_transitions(self, changes: Sequence[Transition]) -> None:
+        self._send_all(map(frames.state_frame, changes))
+
+    def _send_all(self, payloads: Iterable[bytes]) -> None:
+        """What is rare goes to every socket at once."""
+        data = b"".join(map(text_frame, payloads))
+        for client in self._clients if data else ():
+            client.send(data)
 
     def _flush_soon(self) -> None:
         """At once, unless the last flush has only just been."""

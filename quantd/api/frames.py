@@ -1,12 +1,13 @@
 """What sockets get; `type` tells the frames apart."""
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Literal
 
 from msgspec import Struct
 
 from quantd.api.wire import Fired, Trade, encode, fired_fields, iso
-from quantd.model import Alert, Tick, Ticker
+from quantd.model import Alert, Metric, Tick, Ticker, Transition
 
 
 class TradeFrame(Trade, frozen=True, gc=False, tag_field="type", tag="trade"):
@@ -30,6 +31,18 @@ class TickerFrame(Struct, frozen=True, gc=False, tag_field="type", tag="ticker")
 
 class AlertFrame(Fired, frozen=True, tag_field="type", tag="alert"):
     """A firing, as it happens."""
+
+
+class StateFrame(Struct, frozen=True, tag_field="type", tag="state"):
+    """A state of a pair has changed; `was` is null for the first that is known."""
+
+    pair: str
+    every: str
+    ts: str
+    metric: str
+    was: str | None
+    now: str
+    metrics: Mapping[str, Metric]
 
 
 class SubscriptionFrame(Struct, frozen=True, tag_field="type", tag="subscription"):
@@ -65,3 +78,8 @@ def ticker_frame(ticker: Ticker) -> bytes | None:
 def alert_frame(alert: Alert) -> bytes:
     """JSON of a firing."""
     return encode(AlertFrame(*fired_fields(alert)))
+
+
+def state_frame(change: Transition) -> bytes:
+    """JSON of a change of a state."""
+    return encode(StateFrame(change.pair, change.every, iso(change.ts), change.metric, change.was, change.now, change.metrics))

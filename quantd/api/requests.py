@@ -1,6 +1,6 @@
 """What callers send: queries, bodies and the commands of sockets."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -33,7 +33,32 @@ class PairQuery(Struct, frozen=True):
     window: int = 60
     regression: str | None = None
     method: str | None = None
+    spread: Literal["hedge", "residual"] = "hedge"
+    zscore: Literal["rolling", "ew", "robust", "innovation"] = "rolling"
+    prices: Literal["raw", "log"] = "raw"
     format: str = "csv"
+
+
+class BacktestQuery(PairQuery, frozen=True):
+    """A pair, and the rules to trade it by; `format` is json or html."""
+
+    entry: Finite = 2.0
+    exit: Finite = 0.0
+    stop: Finite | None = None
+    fee_bps: Finite = 5.0
+    slippage_bps: Finite = 0.0
+    notional: Finite = 1000.0
+    limit: Count = 1440
+    format: str = "json"
+
+
+class LeadLagQuery(Struct, frozen=True):
+    """A pair, how far to look back, and the lags to try, in seconds."""
+
+    pair: str
+    seconds: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
+    max_lag: Annotated[float, Meta(ge=0, le=3_600)] = 10.0
+    step: Annotated[float, Meta(ge=0.001, le=3_600)] = 0.5
 
 
 class OhlcvQuery(Struct, frozen=True):

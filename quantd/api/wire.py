@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import isfinite
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from quantd.flow.desk import Analysis, FeedHealth, RestRule
-from quantd.model import Alert, Bar, PairPoint, Tick
+from quantd.flow.desk import FeedHealth, RestRule
+from quantd.model import Alert, Bar, Tick
 
 encode = Encoder().encode
 
@@ -178,92 +178,6 @@ def trades(ticks: Iterable[Tick]) -> list[Trade]:
     return [Trade(tick.symbol, tick.price, tick.qty, iso(tick.ts)) for tick in ticks if isfinite(tick.price + tick.qty)]
 
 
-# --- analytics ----------------------------------------------------------------------------------------------------------------------
-
-
-class Value(Struct, frozen=True, gc=False):
-    """One value of a series."""
-
-    ts: str
-    value: float
-
-
-Series = list[Value]
-
-
-class Adf(Struct, frozen=True):
-    """The ADF test of the spread; 0 and 1 where it could not be made."""
-
-    stat: float = 0.0
-    pvalue: float = 1.0
-
-
-class AdfVerdict(Struct, frozen=True):
-    """The ADF test of the spread, in words."""
-
-    stat: float
-    pvalue: float
-    is_stationary: bool
-    interpretation: str
-
-
-class PairAnalytics(Struct, frozen=True):
-    """Four series over the same bars."""
-
-    pair: str
-    hedge_ratio: Series
-    spread: Series
-    zscore: Series
-    rolling_corr: Series
-    adf: Adf
-
-
-class Nowcast(Struct, frozen=True):
-    """The state of a pair at the last prices; `reason` says why a value is missing."""
-
-    pair: str
-    every: str
-    ts: str
-    beta: float | None
-    spread: float | None
-    zscore: float | None
-    corr: float | None
-    coverage: float
-    reason: str | None
-
-
-Column = Literal["hedge_ratio", "spread", "zscore", "correlation"]
-
-
-def column(point: PairPoint, name: Column) -> float | None:
-    """A point's value under its name on the wire; None where there is none."""
-    value = {"hedge_ratio": point.hedge.beta, "spread": point.spread, "zscore": point.zscore, "correlation": point.corr}[name]
-    return value if value is not None and isfinite(value) else None
-
-
-def series(points: Iterable[PairPoint], name: Column) -> Series:
-    """The points that have this value."""
-    return [Value(iso(point.ts), value) for point in points if (value := column(point, name)) is not None]
-
-
-def full(points: Iterable[PairPoint]) -> list[PairPoint]:
-    """The points that have all four values."""
-    names: tuple[Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
-    return [point for point in points if all(column(point, name) is not None for name in names)]
-
-
-def adf(analysis: Analysis) -> Adf:
-    """The test's outcome, or that of no test."""
-    stat, pvalue = analysis.adf_stat, analysis.adf_pvalue
-    return Adf(stat, pvalue) if stat is not None and pvalue is not None and isfinite(stat + pvalue) else Adf()
-
-
-def nowcast(point: PairPoint) -> Nowcast:
-    """A pair's state, as the page shows it."""
-    beta, spread, zscore, corr = (column(point, name) for name in ("hedge_ratio", "spread", "zscore", "correlation"))
-    return Nowcast(point.pair, point.every, iso(point.ts), beta, spread, zscore, corr, point.coverage, point.reason)
-
-
 # --- alerts -------------------------------------------------------------------------------------------------------------------------
 
 
@@ -298,8 +212,8 @@ class Fired(Struct, frozen=True):
     message: str
     metric: str
     pair: str
-    actual_value: float
-    threshold_value: float
+    actual_value: float | str
+    threshold_value: float | str
     ts: str
 
 
@@ -316,7 +230,11 @@ def metric(alert: Alert) -> str:
 
 def firings(alerts: Iterable[Alert]) -> list[Alert]:
     """The alerts that tell of a rule that came true: the frontend shouts at each."""
-    return [alert for alert in alerts if alert.state == "firing" and isfinite(alert.value + alert.threshold)]
+    return [alert for alert in alerts if alert.state == "firing" and _sendable(alert.value) and _sendable(alert.threshold)]
+
+
+def _sendable(value: float | str) -> bool:
+    return isinstance(value, str) or isfinite(value)
 
 
 def fired(alert: Alert) -> Fired:

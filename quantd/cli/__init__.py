@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from quantd.cli.backtest import backtest
 from quantd.cli.check import check
 from quantd.cli.demo import demo
 from quantd.cli.init import init
@@ -15,7 +16,7 @@ from quantd.cli.schema import schema
 from quantd.errors import QuantdError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-for command in (run, demo, replay, check, init, plugins, schema):
+for command in (run, demo, replay, backtest, check, init, plugins, schema):
     app.command()(command)
 
 

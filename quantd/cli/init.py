@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 _COPIED = ("quantd.yaml", "pipelines/default.yaml", "pipelines/replay.yaml")
-_DROP_IN = "plugins/ridge.py"
-_RIDGE = '''\
-"""An example of a drop-in plugin: name it in a pipeline with `regression: {use: ridge, penalty: 0.5}`."""
+_DROP_IN = "plugins/shrunk.py"
+_SHRUNK = '''\
+"""An example of a drop-in plugin: name it in a pipeline with `regression: {use: shrunk, penalty: 0.5}`."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from msgspec import Meta
 import quantd
 
 
-class Ridge(quantd.Regression):
+class Shrunk(quantd.Regression):
     """Shrinks beta towards zero by `penalty`; alpha is 0."""
 
     penalty: Annotated[float, Meta(ge=0, description="Weight of beta squared in the loss.")] = 1.0
@@ -30,7 +30,7 @@ class Ridge(quantd.Regression):
 
 @quantd.hookimpl
 def register_regressions(register):
-    register("ridge", Ridge)
+    register("shrunk", Shrunk)
 '''
 
 
@@ -38,7 +38,7 @@ def init(directory: Annotated[Path, typer.Argument(help="Where to write them.", 
     """Write a config, pipelines and an example plugin."""
     from quantd.config.shipped import shipped
 
-    texts = {directory / name: shipped(name).read_text("utf-8") for name in _COPIED} | {directory / _DROP_IN: _RIDGE}
+    texts = {directory / name: shipped(name).read_text("utf-8") for name in _COPIED} | {directory / _DROP_IN: _SHRUNK}
     there = [path for path in texts if path.exists() or path.is_symlink()]
     for path in there:
         typer.echo(f"{path} is there already", err=True)

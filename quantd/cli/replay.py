@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from quantd.config.load import Loaded
+    from quantd.config.yaml12 import Node
 
 Text = list[str]
 
@@ -21,48 +25,52 @@ def replay(
     chunk: Annotated[int, typer.Option(help="Events a batch; makes no difference to the result.", min=1)] = 1000,
 ) -> None:
     """Run recorded market data through quantd: bars, hedge ratios, spreads, z-scores, tests. Needs no config."""
-    import os
-
     from quantd.cli.session import play
-    from quantd.config.load import as_node, build
     from quantd.config.pipelines import Folder
-    from quantd.config.yaml12 import Node
     from quantd.errors import QuantdError
 
     if not pair:
         raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
     node = Folder(Path("pipelines")).node(pipeline)
+    keys = chosen(node.value, every, window, regression) | ({"exports": [{"use": "csv", "dir": str(out)}]} if out else {})
+    play(recorded(files, pair, pipeline, node, keys, chunk, store))
+
+
+def recorded(
+    files: list[str], pairs: list[str], pipeline: str, node: "Node", keys: Mapping[str, Any], chunk: int, store: Path | None = None
+) -> "Loaded":
+    """These files through a pipeline of these keys; `node` is where it was read from. Raises ConfigError."""
+    import os
+
+    from quantd.config.load import as_node, build
+    from quantd.config.yaml12 import Node
+
     feed = node.value.get("feed")
     raw: dict[str, Any] = {
-        "pairs": [{each: pipeline} for each in pair],
+        "pairs": [{each: pipeline} for each in pairs],
         "feeds": {feed.value if feed else "replay": {"files": files, "chunk": chunk}},
         "sinks": {"log": {}},
         "log": "warning",
     }
     if store:
         raw["store"] = {"use": "local", "dir": str(store.resolve())}
-    keys = as_node(_chosen(node.value, every, window, regression, out)).value
-    play(build(raw, {pipeline: Node(keys, node.file, node.line, node.column, node.keys)}, os.environ))
+    return build(raw, {pipeline: Node(as_node(keys).value, node.file, node.line, node.column, node.keys)}, os.environ)
 
 
-def _chosen(
-    keys: Mapping[str, Any], every: list[str] | None, window: int | None, regression: str | None, out: Path | None
-) -> dict[str, Any]:
+def chosen(keys: Mapping[str, Any], every: list[str] | None, window: int | None, regression: str | None) -> dict[str, Any]:
     """A pipeline's keys, overridden by the command's options."""
     stage = _stage(keys.get("regression"))
     if regression:
         stage = {name: value for name, value in stage.items() if name in ("window", "prices")} | {"use": regression}
-    chosen = {**keys, "regression": stage}
+    told = {**keys, "regression": stage}
     if window is not None:
         stage["window"] = window
-        chosen.pop("zscore", None)
+        told.pop("zscore", None)
     if every:
-        chosen["bars"] = _stage(keys.get("bars")) | {"every": every}
-        chosen["jobs"] = [_stage(job) | {"every": every[0]} for job in _items(keys.get("jobs"))]
-        chosen["alerts"] = [_stage(alert) | {"every": every[0]} for alert in _items(keys.get("alerts"))]
-    if out:
-        chosen["exports"] = [{"use": "csv", "dir": str(out)}]
-    return chosen
+        told["bars"] = _stage(keys.get("bars")) | {"every": every}
+        told["jobs"] = [_stage(job) | {"every": every[0]} for job in _items(keys.get("jobs"))]
+        told["alerts"] = [_stage(alert) | {"every": every[0]} for alert in _items(keys.get("alerts"))]
+    return told
 
 
 def _stage(node: Any) -> dict[str, Any]:

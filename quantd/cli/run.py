@@ -19,9 +19,11 @@ def run(
     from quantd.daemon import Daemon, run_until_signal
     from quantd.log import setup
     from quantd.state import StateLocked
+    from quantd.stats.kernels import workshop
 
     loaded = load(config, os.environ)
     setup(loaded.config.log)
+    workshop.keep_in(loaded.config.state_dir / "kernels")
     try:
         run_until_signal(lambda: Daemon(loaded, listen))
     except StateLocked as error:

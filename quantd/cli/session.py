@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import typer
@@ -15,21 +15,34 @@ from quantd.clock import EventClock
 from quantd.compose import build as compose
 from quantd.config.load import Loaded
 from quantd.log import setup
-from quantd.model import PairPoint
+from quantd.model import Metric, PairPoint
 from quantd.runtime import Runtime
 
 _REFRESH_S = 0.1
 _WIDE = 200
+_NAMES = frozenset({"every", "metrics", "why"})
 
 
 def play(loaded: Loaded) -> None:
     """Run to the end of every feed and print the summary. Exits with 1 if a plugin failed on the way, or a symbol had no data."""
+    runtime = run_to_end(loaded)
+    _print_summary(runtime)
+    fail_if_faulty(runtime)
+
+
+def run_to_end(loaded: Loaded, prepare: Callable[[Runtime], None] = lambda runtime: None) -> Runtime:
+    """What has run to the end of every feed; `prepare` is called before it begins. Raises QuantdError."""
     setup(loaded.config.log)
     clock = EventClock()
     with tempfile.TemporaryDirectory(prefix="quantd-") as directory:
         runtime = compose(loaded.config, loaded.registry, clock, Path(directory))
+        prepare(runtime)
         asyncio.run(_run(runtime))
-    _print_summary(runtime)
+    return runtime
+
+
+def fail_if_faulty(runtime: Runtime) -> None:
+    """Say which plugins failed on the way and which symbols had no data, and exit with 1 if any did."""
     silent = [stage.symbol for flow in runtime.flows for stage in flow.stages if not stage.bars_made]
     if silent:
         typer.echo(f"no data of {', '.join(silent)}: look at the symbols, and at the timeframe of OHLC files", err=True)
@@ -59,7 +72,7 @@ async def _watch(runtime: Runtime, bar: Progress) -> None:
 
 
 def _print_summary(runtime: Runtime) -> None:
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console = screen()
     console.print(_symbols(runtime))
     console.print(_pairs(runtime))
     for line in _metrics(runtime):
@@ -70,21 +83,21 @@ def _print_summary(runtime: Runtime) -> None:
 
 
 def _symbols(runtime: Runtime) -> Table:
-    table = _table("symbol", "trades", "bars", "duplicates", "refused", "ids missing", "too late")
+    rows = table("symbol", "trades", "bars", "duplicates", "refused", "ids missing", "too late")
     for flow in runtime.flows:
         for stage in flow.stages:
             intake = stage.intake
             counts = (intake.accepted, stage.bars_made, intake.ledger.duplicates, intake.refused, intake.ledger.missing, stage.lost)
-            table.add_row(stage.symbol, *(f"{count:,}" for count in counts))
-    return table
+            rows.add_row(stage.symbol, *(f"{count:,}" for count in counts))
+    return rows
 
 
 def _pairs(runtime: Runtime) -> Table:
-    table = _table("pair", "every", "points", "beta", "± error", "spread", "zscore", "corr", "coverage")
+    rows = table("pair", "every", "points", "beta", "± error", "spread", "zscore", "corr", "coverage")
     for flow in runtime.flows:
         for series in (series for pair in flow.pairs for series in pair.series):
-            table.add_row(series.spec.pair, series.spec.every, f"{series.points_made:,}", *_cells(series.last))
-    return table
+            rows.add_row(series.spec.pair, series.spec.every, f"{series.points_made:,}", *_cells(series.last))
+    return rows
 
 
 def _metrics(runtime: Runtime) -> Iterable[str]:
@@ -101,12 +114,20 @@ def _cells(point: PairPoint | None) -> Iterable[str]:
     return [_number(number) for number in numbers]
 
 
-def _number(value: float | None) -> str:
+def _number(value: Metric) -> str:
+    if isinstance(value, str):
+        return value
     return "-" if value is None else f"{value:.4g}"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+def screen() -> Console:
+    """Where results are printed: as wide as a terminal, or wide enough for a file."""
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
+
+
+def table(*columns: str) -> Table:
+    """Without lines; the first column and names to the left, numbers to the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 or column in ("every", "metrics") else "right", no_wrap=True)
-    return table
+        made.add_column(column, justify="left" if number == 0 or column in _NAMES else "right", no_wrap=True)
+    return made

@@ -1,13 +1,13 @@
 """The config, read and checked."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from quantd.config.rules import Rule
 from quantd.log import Level
-from quantd.plugin.base import AlertSink, DaemonJob, Exporter, Feed, PairJob, Regression, Resampler, Store
+from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Feed, PairJob, Regression, Resampler, Store
 
 DEV_ORIGINS = tuple(f"http://localhost:{port}" for port in (8080, 8081, 8082, 3000, 5173))
 
@@ -38,6 +38,22 @@ class PairJobStage(Struct, frozen=True):
     job: PairJob
 
 
+class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far the spread is stretched, and beside what."""
+
+    method: Annotated[
+        Literal["rolling", "ew", "robust", "innovation"],
+        Meta(description="Beside mean and std, exponentially weighted ones, median and MAD, or the regression's own prediction."),
+    ] = "rolling"
+    window: Annotated[int, Meta(ge=2, le=100_000, description="Spreads; the regression's window when left out.")] | None = None
+    halflife: Annotated[float, Meta(gt=0, description="Bars after which a spread weighs half, for ew; a quarter of the window.")] | None = (
+        None
+    )
+
+
+Spread = Annotated[Literal["hedge", "residual"], Meta(description="y - beta * x, or y - beta * x - alpha.")]
+
+
 class Pipeline(Struct, frozen=True):
     """How a pair is processed, top to bottom."""
 
@@ -45,10 +61,13 @@ class Pipeline(Struct, frozen=True):
     feed: str
     bars: Resampler
     regression: Regression
-    zscore_window: int
+    zscore: ZScore
+    """Its window is never None."""
+    spread: Spread = "hedge"
     jobs: tuple[PairJobStage, ...] = ()
     alerts: tuple[Rule, ...] = ()
     exports: tuple[Exporter, ...] = ()
+    event_bars: tuple[EventBars, ...] = ()
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from quantd.config.convert import Invalid
-from quantd.config.model import PairJobStage, Pipeline
+from quantd.config.model import PairJobStage, Pipeline, Spread, ZScore
 from quantd.config.reader import Reader
 from quantd.config.rules import METRICS, Condition, Rule, parse_condition
 from quantd.config.shipped import shipped
@@ -16,9 +17,8 @@ from quantd.errors import ConfigError, Mistake, QuantdError, close_to
 from quantd.plugin.base import PairJob, Regression, Resampler
 from quantd.timeframes import timeframe
 
-KEYS = ("extends", "feed", "bars", "regression", "zscore", "jobs", "alerts", "exports")
+KEYS = ("extends", "feed", "bars", "event_bars", "regression", "spread", "zscore", "jobs", "alerts", "exports")
 _REQUIRED = ("feed", "bars", "regression")
-_Window = Annotated[int, Meta(ge=2, le=100_000)]
 Text = Annotated[str, Meta(min_length=1)]
 
 
@@ -96,14 +96,28 @@ def read_pipeline(reader: Reader, name: str, node: Node, feeds: Collection[str],
     feed = parts.one_of(keys.get("feed"), "feed", feeds, "feed of quantd.yaml")
     bars = parts.bars()
     regression: Regression | None = reader.plugin("regression", keys["regression"], "regression") if "regression" in keys else None
-    zscore = reader.keys(keys.get("zscore"), "zscore", ["window"])
-    window = reader.value(zscore.get("window"), "zscore.window", _Window, regression.window if regression else 0)
+    zscore = _zscore(reader, keys.get("zscore"), regression)
+    spread = reader.value(keys.get("spread"), "spread", Spread, "hedge")
     jobs = parts.jobs()
     alerts = parts.alerts(jobs)
     exports = [reader.plugin("exporter", child, path) for child, path in reader.items(keys.get("exports"), "exports")]
+    events = [reader.plugin("event_bar", child, path) for child, path in reader.items(keys.get("event_bars"), "event_bars")]
     if len(reader.mistakes) > before or not (feed and bars and regression):
         return None
-    return Pipeline(name, feed, bars, regression, window, tuple(jobs), tuple(alerts), tuple(exports))
+    return Pipeline(name, feed, bars, regression, zscore, spread, tuple(jobs), tuple(alerts), tuple(exports), tuple(events))
+
+
+def _zscore(reader: Reader, node: Node | None, regression: Regression | None) -> ZScore:
+    """The z-score's settings; its window is the regression's unless told."""
+    keys = reader.keys(node, "zscore", [field.name for field in msgspec.structs.fields(ZScore)])
+    kinds = {field.name: field.type for field in msgspec.structs.fields(ZScore)}
+    given = {key: reader.value(child, f"zscore.{key}", kinds[key]) for key, child in keys.items()}
+    zscore = ZScore(**{key: value for key, value in given.items() if value is not None})
+    if regression and zscore.method == "innovation" and not regression.predicts:
+        reader.wrong(keys["method"], "zscore.method", "innovation asks for a regression that predicts, like kalman: take that, or rolling")
+    if zscore.halflife and zscore.method != "ew":
+        reader.wrong(keys["halflife"], "zscore.halflife", f"is for `method: ew`, not {zscore.method}: take it out")
+    return msgspec.structs.replace(zscore, window=zscore.window or (regression.window if regression else 2))
 
 
 class _Parts:
@@ -205,12 +219,18 @@ def _reachable(every: str, bars: Resampler) -> str:
 def _known_metric(text: str, every: str | None, jobs: Collection[PairJobStage] | None) -> Condition:
     """A condition on what the points of a timeframe hold. Without `jobs`, their metrics are not known, and any name will do."""
     condition = parse_condition(text)
+    if condition.metric in METRICS and isinstance(condition.value, str):
+        raise Invalid(f"{condition.metric!r} is a number: compare it with one")
     if condition.metric in METRICS or jobs is None:
         return condition
     computed = [stage.every for stage in jobs if condition.metric in stage.job.metrics]
     if not computed:
         known = [*METRICS, *dict.fromkeys(metric for stage in jobs for metric in stage.job.metrics)]
         raise Invalid(f"no metric {condition.metric!r}; there is {', '.join(known)}", close_to(condition.metric, known))
+    states = {name for stage in jobs for name in stage.job.states}
+    if (condition.metric in states) != isinstance(condition.value, str):
+        what = "a state: compare it with a name" if condition.metric in states else "a number: compare it with one"
+        raise Invalid(f"{condition.metric!r} is {what}")
     if every and every not in computed:
         raise Invalid(f"{condition.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
     return condition

@@ -5,23 +5,25 @@ from typing import Literal
 
 from msgspec import Struct
 
-Operator = Literal[">", "<", ">=", "<=", "=="]
+Operator = Literal[">", "<", ">=", "<=", "==", "!="]
 METRICS = ("zscore", "spread", "corr", "beta", "alpha", "y", "x", "coverage")
 """What a condition can speak of, besides the metrics of the pipeline's jobs."""
-_FORM = re.compile(r"(?a)\s*(?:(abs)\s*\(\s*(\w+)\s*\)|(\w+))\s*(>=|<=|==|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_FORM = re.compile(rf"(?a)\s*(?:(abs)\s*\(\s*([A-Za-z]\w*)\s*\)|([A-Za-z]\w*))\s*(>=|<=|==|!=|>|<)\s*(?:({_NUMBER})|([A-Za-z]\w*))\s*")
 
 
 class Condition(Struct, frozen=True):
-    """`metric op value`, or `abs(metric) op value`."""
+    """`metric op value`, or `abs(metric) op value`; `state == name`, or `state != name`, where the metric is a state."""
 
     metric: str
     op: Operator
-    value: float
+    value: float | str
     absolute: bool = False
 
     def __str__(self) -> str:
         metric = f"abs({self.metric})" if self.absolute else self.metric
-        return f"{metric} {self.op} {repr(self.value).removesuffix('.0')}"
+        value = self.value if isinstance(self.value, str) else repr(self.value).removesuffix(".0")
+        return f"{metric} {self.op} {value}"
 
 
 class Rule(Struct, frozen=True):
@@ -41,6 +43,8 @@ def parse_condition(text: str) -> Condition:
     """
     match = _FORM.fullmatch(text)
     if not match:
-        raise ValueError(f"{text!r} is not a condition: write it like `abs(zscore) > 2` or `corr < 0.5`")
-    absolute, inner, plain, op, value = match.groups()
-    return Condition(inner or plain, op, float(value), bool(absolute))  # type: ignore[arg-type]
+        raise ValueError(f"{text!r} is not a condition: write it like `abs(zscore) > 2`, `corr < 0.5` or `health == broken`")
+    absolute, inner, plain, op, number, name = match.groups()
+    if name and (absolute or op not in ("==", "!=")):
+        raise ValueError(f"{text!r} compares with a name: write it like `health == broken` or `health != healthy`")
+    return Condition(inner or plain, op, name or float(number), bool(absolute))  # type: ignore[arg-type]

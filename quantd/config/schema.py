@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from quantd.config.convert import choices, inner
-from quantd.config.model import ApiSettings
+from quantd.config.model import ApiSettings, Spread, ZScore
 from quantd.log import Level
 from quantd.plugin.base import DaemonJob, PairJob, Plugin
 from quantd.plugin.registry import Entry, Registry
@@ -16,7 +16,6 @@ What = Literal["config", "pipeline"]
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: Schema = {"type": "string", "minLength": 1}
-_WINDOW: Schema = {"type": "integer", "minimum": 2, "maximum": 100_000}
 _TIMEFRAME: Schema = {"type": "string", "pattern": "^[1-9][0-9]?[smhd]$"}
 _PERIOD: Schema = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$"}
 
@@ -80,8 +79,10 @@ def _pipeline(kinds: Mapping[str, list[Entry]]) -> Schema:
             "extends": _TEXT | {"description": "The pipeline whose keys hold where this file has none of its own."},
             "feed": _TEXT | {"description": "A feed of quantd.yaml."},
             "bars": _any_of(kinds.get("resampler", [])),
+            "event_bars": _list(_any_of(kinds.get("event_bar", [])), "Bars that end with an event, beside those of time."),
             "regression": _any_of(kinds.get("regression", [])),
-            "zscore": _mapping({"window": _WINDOW}),
+            "spread": {"enum": list(get_args(get_args(Spread)[0])), "description": "y - beta * x, or y - beta * x - alpha."},
+            "zscore": _mapping(settings(ZScore)),
             "jobs": _list(_any_of(jobs, {"every": _TIMEFRAME}), "What runs at each close of a timeframe; its metrics join the points."),
             "alerts": _list(_mapping(alert, ["name", "when"]) | {"type": "object"}, "Rules on the points."),
             "exports": _list(_any_of(kinds.get("exporter", [])), "Where bars and points are written."),

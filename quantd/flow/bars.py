@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
+from typing import Literal
 
 import msgspec
+import numpy as np
 
 from quantd.model import Bar, Quality
+from quantd.stats import FloatArray
 from quantd.timeframes import Timeframe, timeframe
 
 _LADDER = ("1m", "1h")
@@ -134,6 +137,19 @@ class _Level:
         return merge(parts, self.frame.name, start, whole=fills(parts, start, self.source, self.frame), revision=revision)
 
 
+def lengthen(bars: Sequence[Bar], source: Timeframe, frame: Timeframe) -> list[Bar]:
+    """The closed bars of `frame` that these of `source`, oldest first, make up."""
+    groups = {ts: list(parts) for ts, parts in groupby(bars, lambda bar: frame.floor(bar.ts))}
+    if groups and source.end(bars[-1].ts) < frame.end(frame.floor(bars[-1].ts)):
+        groups.popitem()  # the open one
+    return [merge(parts, frame.name, ts, whole=fills(parts, ts, source, frame)) for ts, parts in groups.items()]
+
+
+def longest_source(frame: Timeframe, names: Iterable[str]) -> Timeframe | None:
+    """The longest of these timeframes that `frame` can be merged from."""
+    return max((each for each in map(timeframe, names) if frame.holds(each)), key=lambda each: each.step, default=None)
+
+
 def fills(parts: Sequence[Bar], start: int, source: Timeframe, frame: Timeframe) -> bool:
     """Whether these bars of `source`, oldest first, leave nothing of the bucket of `frame` that opens at `start`."""
     joined = all(source.end(before.ts) == after.ts for before, after in pairwise(parts))
@@ -198,3 +214,11 @@ def bridge(last: Bar, bar: Bar) -> list[Bar]:
         )
         start = frame.end(start)
     return missing
+
+
+def shared_closes(y_bars: Sequence[Bar], x_bars: Sequence[Bar], prices: Literal["raw", "log"], count: int) -> tuple[FloatArray, FloatArray]:
+    """The last `count` closes that both legs have, oldest first, or their logarithms: shape (n,) each."""
+    y, x = ({bar.ts: bar.close for bar in bars} for bars in (y_bars, x_bars))
+    both = np.array([(y[ts], x[ts]) for ts in sorted(y.keys() & x.keys())[-count:]]).reshape(-1, 2)
+    of_y, of_x = np.log(both.T) if prices == "log" else both.T.copy()
+    return of_y, of_x

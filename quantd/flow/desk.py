@@ -2,19 +2,43 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
+from quantd.stats.cointegration import EngleGranger
+
+
+class Style(Struct, frozen=True):
+    """How an on-demand answer is made, as a pipeline's keys of the same names say."""
+
+    spread: Literal["hedge", "residual"] = "hedge"
+    zscore: Literal["rolling", "ew", "robust", "innovation"] = "rolling"
+    prices: Literal["raw", "log"] = "raw"
+
+
+PLAIN = Style()
 
 
 class Analysis(Struct, frozen=True):
-    """An on-demand answer: points of one pair and timeframe, oldest first, and the ADF test of their spreads, if it could be made."""
+    """An on-demand answer: points of one pair and timeframe, oldest first, the ADF test of their spreads, if it could be made, and the
+    tests of y on x and of x on y for cointegration."""
 
     points: list[PairPoint]
     adf_stat: float | None
     adf_pvalue: float | None
+    cointegration: EngleGranger = EngleGranger(0, reason="short")
+    reverse: EngleGranger = EngleGranger(0, reason="short")
+
+
+class Past(Struct, frozen=True):
+    """What a backtest reads: closed bars of both legs and the points over them, oldest first."""
+
+    y_bars: list[Bar]
+    x_bars: list[Bar]
+    points: list[PairPoint]
 
 
 class RestRule(Struct):
@@ -77,6 +101,10 @@ class Desk(ABC):
         recorded are merged on reading. Empty without data. ValueError for what is no timeframe."""
 
     @abstractmethod
+    def event_bars(self, symbol: str) -> list[str]:
+        """The labels of the bars that it has beside those of time; `bars` takes them as `every`."""
+
+    @abstractmethod
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
         """The newest `limit` ticks of the ring in start <= ts < end, ascending."""
 
@@ -105,9 +133,17 @@ class Desk(ABC):
         """The names of the regression plugins."""
 
     @abstractmethod
-    async def analyse(self, y: str, x: str, every: str, window: int, method: str) -> Analysis:
+    async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN) -> Analysis:
         """Points over the last bars, computed off the loop or answered from a live pair; `method` is a plugin's name.
         Empty without enough bars. The same symbol twice gives beta 1, spread 0, zscore 0, corr 1."""
+
+    @abstractmethod
+    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> Past:
+        """The bars up to now, and before the last `limit` those that a z-score over `window` needs; read and computed off the loop."""
+
+    @abstractmethod
+    def predicts(self, method: str) -> bool:
+        """Whether that regression predicts each bar, as z-scores of innovations need."""
 
     @abstractmethod
     def nowcasts(self) -> list[PairPoint]:

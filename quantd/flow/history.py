@@ -28,14 +28,15 @@ class Shelf(Generic[Row]):
         return [self._recent[ts] for ts in sorted(self._recent)]
 
     def read(self, start: int, end: int) -> list[Row]:
-        """Rows of start <= ts < end, ascending."""
+        """Rows of start <= ts < end, ascending. Any thread may call."""
+        recent = self._recent.copy()
         found = {row.ts: row for row in self._older(start, end)}
-        found |= {ts: row for ts, row in self._recent.items() if start <= ts < end}
+        found |= {ts: row for ts, row in recent.items() if start <= ts < end}
         return [found[ts] for ts in sorted(found)]
 
 
 class History:
-    """Bars by (symbol, every) and points by (pair, every)."""
+    """Bars by (symbol, every) and points by (pair, every). Bars may be read from any thread."""
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
@@ -98,10 +99,11 @@ class History:
 
     def _bar_shelf(self, symbol: str, every: str) -> Shelf[Bar]:
         key = (symbol, every)
-        if key not in self._bars:
+        shelf = self._bars.get(key)
+        if shelf is None:
             store = self._store
-            self._bars[key] = Shelf(lambda start, end: store.bars(*key, start, end) if store else [])
-        return self._bars[key]
+            shelf = self._bars.setdefault(key, Shelf(lambda start, end: store.bars(*key, start, end) if store else []))
+        return shelf
 
     def _point_shelf(self, pair: str, every: str) -> Shelf[PairPoint]:
         key = (pair, every)

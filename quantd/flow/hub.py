@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-Topic = Literal["ticks", "tickers", "bars", "points", "nowcasts", "alerts"]
+Topic = Literal["ticks", "tickers", "bars", "points", "nowcasts", "alerts", "transitions"]
 Listener = Callable[[Sequence[Any]], None]
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from quantd.clock import Clock, SystemClock
-from quantd.model import Alert, Bar, Event, Hedge, PairPoint, Tick
+from quantd.model import Alert, Bar, Event, Hedge, Metric, PairPoint, Tick
 from quantd.stats import FloatArray
 
 Columns = Mapping[str, Any]
@@ -120,11 +120,27 @@ class Resampler(Plugin):
         """The spans of time (ms, both ends included) in which trades are missing now: bars in them are of quality `gap`."""
 
 
+class EventBars(Plugin):
+    """Says where bars end that are not cut by time. The core makes one instance a symbol, and keeps the account of what is in a bar."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The `every` of its bars: tells the rule and its settings, and is no timeframe."""
+
+    @abstractmethod
+    def ends(self, tick: Tick) -> bool:
+        """Whether this trade is the last of its bar. Asked once of each trade, in the order of ids."""
+
+
 class Regression(Plugin):
     """Estimates the hedge ratio over the last `window` bars."""
 
     recursive: ClassVar[bool] = False
-    """True where `update` carries something over from beyond the window, so that it does not equal a fit of it."""
+    """True where `update` carries something over from beyond the window, so that it does not equal a fit of it. It then has `state` and
+    `resume`."""
+    predicts: ClassVar[bool] = False
+    """True where `update` gives `innovation` and `innovation_std`."""
 
     window: Annotated[int, Meta(ge=2, le=100_000, description="Bars in the regression.")] = 60
     prices: Annotated[Literal["raw", "log"], Meta(description="Regress prices or their logarithms.")] = "raw"
@@ -137,8 +153,23 @@ class Regression(Plugin):
         """One more bar, whose absolute number is `index`: the hedge as of it, None while warming up.
 
         Implement it where a step is cheaper than a fit; the core then calls it instead of `fit`. Its result must depend on at most
-        the last 2 x `window` bars, so that a restart gives the same bits."""
+        the last 2 x `window` bars, and on what `state` tells of those before, so that a restart gives the same bits."""
         raise NotImplementedError
+
+    def state(self) -> bytes | None:
+        """What a recursive `update` carries over to the next bar. It is kept with each point."""
+        return None
+
+    def resume(self, state: bytes) -> None:
+        """Go on from the `state` of an instance with the same settings."""
+
+    def rolling(self, y: FloatArray, x: FloatArray) -> list[Hedge | None]:
+        """The hedge as of each bar of arrays of shape (n,), None before `window` bars: by `update` where there is one, else by `fit`."""
+        if type(self).update is not Regression.update:
+            fresh = msgspec.structs.replace(self)
+            return [fresh.update(index, *pair) for index, pair in enumerate(zip(y.tolist(), x.tolist(), strict=True))]
+        ends = range(1, len(y) + 1)
+        return [self.fit(y[end - self.window : end], x[end - self.window : end]) if end >= self.window else None for end in ends]
 
 
 class PairView(msgspec.Struct, frozen=True):
@@ -150,7 +181,7 @@ class PairView(msgspec.Struct, frozen=True):
     window: int
     """The pair's regression window."""
     columns: Columns
-    """ts (int64), y, x, alpha, beta, spread, zscore, corr (float64, NaN where there is no value)."""
+    """ts (int64), y, x, alpha, beta, stderr, spread, zscore, corr, coverage (float64, NaN where there is no value)."""
 
 
 class DaemonView(msgspec.Struct, frozen=True):
@@ -169,10 +200,15 @@ class PairJob(Job):
 
     metrics: ClassVar[tuple[str, ...]]
     """The names of what `run` returns."""
+    states: ClassVar[tuple[str, ...]] = ()
+    """Those of `metrics` that are the name of a state: each change of one is told as an event."""
+    background: ClassVar[bool] = False
+    """True where `run` takes more than a few milliseconds: the daemon then runs it in a thread beside the flow, one run of a job and
+    series at a time, and re-issues the point with its metrics when it is done."""
 
     @abstractmethod
-    def run(self, view: PairView) -> Mapping[str, float | None]:
-        """One value for each metric, None where there is none."""
+    def run(self, view: PairView) -> Mapping[str, Metric]:
+        """One value for each metric: a finite number, the name of a state, or None where there is none."""
 
     def needs(self, window: int) -> int:
         """How many points it reads at most, given the pair's regression window."""
@@ -225,6 +261,10 @@ class Store(Plugin):
     @abstractmethod
     def open(self, directory: Path) -> None:
         """Open, or create, the history below `directory`."""
+
+    def open_to_read(self, directory: Path) -> None:
+        """Open it to read only, while a daemon may be writing. Raises QuantdError where nothing is kept. Opens as ever unless told."""
+        self.open(directory)
 
     @abstractmethod
     def append(self, ticks: Sequence[Tick], bars: Sequence[Bar], points: Sequence[PairPoint]) -> None:

@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 import pluggy
 
-from quantd.plugin.base import AlertSink, Exporter, Feed, Job, Plugin, Regression, Resampler, Store
+from quantd.plugin.base import AlertSink, EventBars, Exporter, Feed, Job, Plugin, Regression, Resampler, Store
 
 PROJECT = "quantd"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -27,6 +27,11 @@ def register_feeds(register: Register[Feed]) -> None:
 @hookspec
 def register_resamplers(register: Register[Resampler]) -> None:
     """Offer resamplers."""
+
+
+@hookspec
+def register_event_bars(register: Register[EventBars]) -> None:
+    """Offer rules of where bars end that are not cut by time."""
 
 
 @hookspec

@@ -5,11 +5,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from quantd.plugin.base import AlertSink, Exporter, Feed, Job, Plugin, Regression, Resampler, Store
+from quantd.plugin.base import AlertSink, EventBars, Exporter, Feed, Job, Plugin, Regression, Resampler, Store
 
 KINDS: dict[str, type[Plugin]] = {
     "feed": Feed,
     "resampler": Resampler,
+    "event_bar": EventBars,
     "regression": Regression,
     "job": Job,
     "sink": AlertSink,

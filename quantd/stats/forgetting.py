@@ -21,17 +21,27 @@ class Forgetting:
         self._weight = self._mean_y = self._mean_x = self._syy = self._sxx = self._sxy = 0.0
         self.n = 0
 
-    def step(self, y: float, x: float) -> None:
-        """Take in one bar; both values must be finite."""
-        before = self._memory * self._weight
+    def step(self, y: float, x: float, bars: int = 1) -> None:
+        """Take in one bar, `bars` after the last; both values must be finite."""
+        memory = self._memory if bars == 1 else self._memory**bars
+        before = memory * self._weight
         self._weight = weight = before + 1.0
         dy, dx, share = y - self._mean_y, x - self._mean_x, before / weight
         self._mean_y += dy / weight
         self._mean_x += dx / weight
-        self._syy = self._memory * self._syy + share * dy * dy
-        self._sxx = self._memory * self._sxx + share * dx * dx
-        self._sxy = self._memory * self._sxy + share * dx * dy
+        self._syy = memory * self._syy + share * dy * dy
+        self._sxx = memory * self._sxx + share * dx * dx
+        self._sxy = memory * self._sxy + share * dx * dy
         self.n += 1
+
+    def values(self) -> tuple[float, ...]:
+        """All that changes from bar to bar, for `restore`."""
+        return float(self.n), self._weight, self._mean_y, self._mean_x, self._syy, self._sxx, self._sxy
+
+    def restore(self, values: tuple[float, ...]) -> None:
+        """Go on from the `values` of one with the same memory."""
+        n, self._weight, self._mean_y, self._mean_x, self._syy, self._sxx, self._sxy = values
+        self.n = int(n)
 
     def hedge(self) -> Hedge | None:
         """The line as of the last bar; `n` counts bars, whatever their weight. None below two bars and where x is flat."""

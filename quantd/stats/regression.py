@@ -16,7 +16,7 @@ def ols(n: int, mean_y: float, mean_x: float, syy: float, sxx: float, sxy: float
     Residuals below a hundred-millionth of y's movement are lost in rounding: `ols_fit` resolves them.
 
     >>> ols(3, 5.0, 2.0, 8.0, 2.0, 4.0)
-    Hedge(alpha=1.0, beta=2.0, n=3, stderr=0.0, r2=1.0)
+    Hedge(alpha=1.0, beta=2.0, n=3, stderr=0.0, r2=1.0, innovation=None, innovation_std=None)
     """
     if _flat(n, mean_x, sxx):
         return None

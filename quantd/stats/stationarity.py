@@ -8,9 +8,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from quantd.stats import FloatArray
+from quantd.stats.kernels.adf import ILL, NO_TEST, dickey_fuller
+from quantd.stats.mackinnon import Trend, mackinnon_pvalue
 from quantd.stats.rolling import FLAT
 
-Trend = Literal["n", "c", "ct"]
+Criterion = Literal["aic", "bic"]
 
 ILL_CONDITIONED = 1e-5
 """Share of a column's sum of squares left unexplained below which normal equations lose more than nine digits, and QR takes over."""
@@ -28,59 +30,38 @@ class Adf(Struct, frozen=True, gc=False):
     n: int
 
 
-class _Surface(Struct, frozen=True):
-    """p = Phi(polynomial in the statistic): `left` up to `star`, `right` above it; 0 below `low`, 1 above `high`."""
-
-    low: float
-    star: float
-    high: float
-    left: tuple[float, ...]
-    right: tuple[float, ...]
-
-
-# J. G. MacKinnon (1994), "Approximate asymptotic distribution functions for unit-root and cointegration tests", Journal of Business &
-# Economic Statistics 12, 167-176, tables 3 and 4 (tau, one series), in the values of his update of 2010 (QED working paper 1227).
-SURFACES: dict[Trend, _Surface] = {
-    "n": _Surface(-19.04, -1.04, math.inf, (0.6344, 1.2378, 0.032496), (0.4797, 0.93557, -0.06999, 0.033066)),
-    "c": _Surface(-18.83, -1.61, 2.74, (2.1659, 1.4412, 0.038269), (1.7339, 0.93202, -0.12745, -0.010368)),
-    "ct": _Surface(-16.18, -2.89, 0.7, (3.2512, 1.6047, 0.049588), (2.5261, 0.61654, -0.37956, -0.060285)),
-}
-
-
-def mackinnon_pvalue(stat: float, trend: Trend = "c") -> float:
-    """The approximate asymptotic p-value of a Dickey-Fuller t-statistic, in [0, 1]; small means stationary.
-
-    >>> round(mackinnon_pvalue(-2.86154, "c"), 3)
-    0.05
-    """
-    surface = SURFACES[trend]
-    if stat < surface.low:
-        return 0.0
-    if stat > surface.high:
-        return 1.0
-    z = 0.0
-    for coefficient in reversed(surface.left if stat <= surface.star else surface.right):
-        z = z * stat + coefficient
-    return 0.5 * math.erfc(-z / math.sqrt(2.0))
-
-
-def adf(series: FloatArray, *, trend: Trend = "c", lags: int | None = None, max_lags: int | None = None) -> Adf | None:
+def adf(
+    series: FloatArray, *, trend: Trend = "c", lags: int | None = None, max_lags: int | None = None, criterion: Criterion = "aic"
+) -> Adf | None:
     """Test a series of shape (n,) for a unit root.
 
     `trend` is what the alternative allows: nothing, a constant, or a constant and a linear trend. Without `lags` their number is the one
-    of least AIC up to `max_lags`, by default ceil(12 (n/100)^(1/4)) (Schwert 1989), chosen on a common sample and refitted on the longest.
-    None where there is no test: too few values for the lags, a flat or non-finite series, a perfect or undetermined fit.
+    of least AIC, or BIC, up to `max_lags`, by default ceil(12 (n/100)^(1/4)) (Schwert 1989), chosen on a common sample and refitted on the
+    longest. None where there is no test: too few values for the lags, a flat or non-finite series, a perfect or undetermined fit.
     """
     cap = _lag_cap(len(series), trend)
     schwert = math.ceil(12.0 * (len(series) / 100.0) ** 0.25)
     most = lags if lags is not None else min(cap, schwert if max_lags is None else max_lags)
-    level = _scaled(series) if 0 <= most <= cap else None
+    if not 0 <= most <= cap:
+        return None
+    copy = np.array(series, dtype=np.float64)
+    status, stat, chosen = dickey_fuller(copy, _trends(trend), most, lags is None, criterion == "bic", FLAT, ILL_CONDITIONED)
+    if status == NO_TEST:
+        return None
+    if status == ILL:
+        return _carefully(copy, trend, most, criterion if lags is None else None)
+    return Adf(stat=float(stat), pvalue=mackinnon_pvalue(stat, trend), lags=chosen, n=len(series) - 1 - chosen)
+
+
+def _carefully(series: FloatArray, trend: Trend, most: int, criterion: Criterion | None) -> Adf | None:
+    """The test where columns are nearly, or wholly, dependent: by QR, without those that add nothing. No criterion: with `most` lags."""
+    level = _scaled(series)
     if level is None:
         return None
     steps = np.diff(level)
     if trend != "n":
         level = level - level.mean()  # the constant takes the shift up; left in, it would make the columns nearly parallel
-    chosen = _least_aic(level, steps, trend, most) if lags is None else lags
+    chosen = _least(level, steps, trend, most, criterion) if criterion else most
     return None if chosen is None else _fit(level, steps, trend, chosen)
 
 
@@ -103,17 +84,18 @@ def _scaled(series: FloatArray) -> FloatArray | None:
     return np.ldexp(series, -math.frexp(peak)[1])
 
 
-def _least_aic(level: FloatArray, steps: FloatArray, trend: Trend, most: int) -> int | None:
-    """The number of lags, up to `most`, of least AIC: all fits share one sample and one triangular factor."""
+def _least(level: FloatArray, steps: FloatArray, trend: Trend, most: int, criterion: Criterion) -> int | None:
+    """The number of lags, up to `most`, of the least criterion: all fits share one sample and one triangular factor."""
     deterministic, lagged, present, target = _columns(level, steps, trend, most)
     first = len(deterministic) + 1
     factor, kept = _triangle(np.array([*deterministic, present, *lagged, target]))
     if not _has(kept, *range(first), first + most):
         return None
     rss = np.cumsum(factor[-1, ::-1] ** 2)[::-1][first:]
-    aic = len(target) * np.log(rss) + 2.0 * np.arange(len(rss))
+    penalty = math.log(len(target)) if criterion == "bic" else 2.0
+    criteria = len(target) * np.log(rss) + penalty * np.arange(len(rss))
     lags = kept[first - 1 : -1] - (first - 1)  # the level stands for no lag
-    return int(lags[aic.argmin()])
+    return int(lags[criteria.argmin()])
 
 
 def _fit(level: FloatArray, steps: FloatArray, trend: Trend, lags: int) -> Adf | None:

@@ -18,7 +18,7 @@ def orthogonal(n: int, mean_y: float, mean_x: float, syy: float, sxx: float, sxy
     read as a prediction of y; below 0 the mean predicts better. None below two pairs, where x is flat, and where no direction stands out.
 
     >>> orthogonal(3, 5.0, 2.0, 8.0, 2.0, 4.0)
-    Hedge(alpha=1.0, beta=2.0, n=3, stderr=None, r2=1.0)
+    Hedge(alpha=1.0, beta=2.0, n=3, stderr=None, r2=1.0, innovation=None, innovation_std=None)
     """
     if _flat(n, mean_x, sxx):
         return None

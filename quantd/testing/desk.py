@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 
 from quantd.clock import Clock, EventClock
-from quantd.flow.desk import Analysis, Desk, FeedHealth, RestRule
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, Past, RestRule, Style
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, Hedge, PairPoint, Tick, Ticker
 from quantd.testing.fakes import START
@@ -22,6 +22,7 @@ class FakeDesk(Desk):
         self.kept: dict[tuple[str, str], list[Bar]] = {}
         self.analysis = Analysis([], None, None)
         self.asked: list[tuple[str, str, str, int, str]] = []
+        self.style = PLAIN
         self.points: list[PairPoint] = []
         self.regressions = ["ols", "huber"]
         self.health: list[FeedHealth] = []
@@ -70,9 +71,12 @@ class FakeDesk(Desk):
         self.held = {name: held for name, held in self.held.items() if name != holder} | ({holder: left} if left else {})
 
     def bars(self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> list[Bar]:
-        bars = self.kept.get((symbol, timeframe(every).name), [])
+        bars = self.kept.get((symbol, every if "-" in every else timeframe(every).name), [])
         found = [bar for bar in bars if (start is None or start <= bar.ts) and (end is None or bar.ts < end)]
         return found if limit is None else found[-limit:]
+
+    def event_bars(self, symbol: str) -> list[str]:
+        return [every for name, every in self.kept if name == symbol and "-" in every]
 
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
         return [tick for tick in self._ring[symbol] if (start is None or start <= tick.ts) and (end is None or tick.ts < end)][-limit:]
@@ -97,11 +101,20 @@ class FakeDesk(Desk):
     def methods(self) -> list[str]:
         return self.regressions
 
-    async def analyse(self, y: str, x: str, every: str, window: int, method: str) -> Analysis:
+    async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN) -> Analysis:
         self.asked.append((y, x, every, window, method))
+        self.style = style
         if y != x:
             return self.analysis
         return Analysis([_same(bar, window) for bar in self.bars(y, every)], None, None)
+
+    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> Past:
+        self.style = style
+        self.asked.append((y, x, every, window, method))
+        return Past(self.bars(y, every), self.bars(x, every), self.analysis.points)
+
+    def predicts(self, method: str) -> bool:
+        return method == "kalman"
 
     def nowcasts(self) -> list[PairPoint]:
         return self.points

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import ClientSession
 
 from quantd.api.checks import TIMEFRAMES
-from quantd.flow.desk import Analysis, FeedHealth
+from quantd.flow.desk import Analysis, FeedHealth, Style
 from quantd.model import Bar, PairPoint
+from quantd.stats.cointegration import EngleGranger
 from quantd.testing import fakes
 from quantd.testing.desk import LISTED, FakeDesk
 from quantd.testing.fakes import START
@@ -142,7 +143,7 @@ async def test_the_four_series_hold_the_same_bars(ask: Ask, desk: FakeDesk) -> N
     desk.analysis = Analysis(fakes.points(20), -3.5, 0.01)
     status, found = await ask(f"/analytics/pair?pair={PAIR.lower()}&window=20&regression=Huber")
     assert status == 200
-    assert set(found) == {"pair", "hedge_ratio", "spread", "zscore", "rolling_corr", "adf"}
+    assert set(found) == {"pair", "hedge_ratio", "spread", "zscore", "rolling_corr", "adf", "cointegration"}
     assert (found["pair"], found["adf"]) == (PAIR.lower(), {"stat": -3.5, "pvalue": 0.01})
     times = [[value["ts"] for value in found[name]] for name in ("hedge_ratio", "spread", "zscore", "rolling_corr")]
     assert times == [times[0]] * 4
@@ -152,7 +153,28 @@ async def test_the_four_series_hold_the_same_bars(ask: Ask, desk: FakeDesk) -> N
 
 async def test_without_data_the_series_are_empty(ask: Ask) -> None:
     empty: dict[str, Any] = {"hedge_ratio": [], "spread": [], "zscore": [], "rolling_corr": []}
-    assert await ask("/analytics/pair", params={"pair": PAIR}) == (200, {"pair": PAIR, **empty, "adf": {"stat": 0.0, "pvalue": 1.0}})
+    no_test = {"stat": None, "pvalue": None, "lags": None, "reason": "short"}
+    tests = {"adf": {"stat": 0.0, "pvalue": 1.0}, "cointegration": no_test | {"n": 0, "power": "low", "reverse": no_test}}
+    assert await ask("/analytics/pair", params={"pair": PAIR}) == (200, {"pair": PAIR, **empty, **tests})
+
+
+async def test_both_ways_of_the_test_are_told(ask: Ask, desk: FakeDesk) -> None:
+    tests = EngleGranger(200, -4.1, 0.005, 1), EngleGranger(200, -3.9, 0.01, 0)
+    desk.analysis = Analysis(fakes.points(20), -3.5, 0.01, *tests)
+    _, found = await ask("/analytics/pair", params={"pair": PAIR})
+    reverse = {"stat": -3.9, "pvalue": 0.01, "lags": 0, "reason": None}
+    way = {"stat": -4.1, "pvalue": 0.005, "lags": 1, "reason": None, "n": 200, "power": None}
+    assert found["cointegration"] == way | {"reverse": reverse}
+
+
+async def test_the_style_is_asked_for(ask: Ask, desk: FakeDesk) -> None:
+    desk.regressions = ["ols", "kalman"]
+    await ask("/analytics/pair", params={"pair": PAIR, "spread": "residual", "zscore": "innovation", "prices": "log", "method": "kalman"})
+    assert desk.style == Style("residual", "innovation", "log")
+    status, found = await ask("/analytics/pair", params={"pair": PAIR, "zscore": "innovation"})
+    assert (status, found["detail"]) == (400, "zscore innovation asks for a regression that predicts, like KALMAN; OLS does not")
+    status, _ = await ask("/analytics/pair", params={"pair": PAIR, "zscore": "wild"})
+    assert status == 422
 
 
 async def test_a_symbol_with_itself(ask: Ask, desk: FakeDesk) -> None:
@@ -189,7 +211,7 @@ async def test_nowcasts(ask: Ask, desk: FakeDesk) -> None:
     desk.points = fakes.points(1)
     status, found = await ask("/pairs")
     assert (status, found[0]["pair"], found[0]["zscore"], found[0]["reason"]) == (200, PAIR, None, "warming")
-    assert set(found[0]) == {"pair", "every", "ts", "beta", "spread", "zscore", "corr", "coverage", "reason"}
+    assert set(found[0]) == {"pair", "every", "ts", "beta", "spread", "zscore", "corr", "coverage", "reason", "metrics"}
 
 
 async def test_the_life_of_a_rule(ask: Ask) -> None:

@@ -79,7 +79,13 @@ def test_the_routes_are_those_of_the_api() -> None:
 
 
 def test_every_field_of_a_request_is_told() -> None:
-    asked: list[type[msgspec.Struct]] = [requests.RangeQuery, requests.PairQuery, requests.StreamBody, requests.RuleBody]
+    asked: list[type[msgspec.Struct]] = [
+        requests.RangeQuery,
+        requests.PairQuery,
+        requests.BacktestQuery,
+        requests.StreamBody,
+        requests.RuleBody,
+    ]
     names = {name for cls in asked for name in cls.__struct_encode_fields__}
     assert names - set(re.findall(r"\w+", doc("api.md"))) == set()
 

@@ -35,7 +35,7 @@ def registered_by(module: str) -> set[str]:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(import_module(module))
-    for hook in ("feeds", "resamplers", "regressions", "jobs", "sinks", "exporters", "stores"):
+    for hook in ("feeds", "resamplers", "event_bars", "regressions", "jobs", "sinks", "exporters", "stores"):
         getattr(manager.hook, f"register_{hook}")(register=lambda name, plugin: names.add(name))
     return names
 

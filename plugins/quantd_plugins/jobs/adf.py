@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
 from msgspec import Meta
 
 import quantd
@@ -22,14 +21,15 @@ class AdfJob(quantd.PairJob):
 
     window: Annotated[int, Meta(ge=SHORTEST, description="Spreads to test; twice the regression window by default.")] | None = None
     trend: Annotated[Literal["n", "c", "ct"], Meta(description="No constant, a constant, or a constant and a trend.")] = "c"
-    lags: Annotated[int, Meta(ge=0, description="Lagged differences; chosen by AIC when left out.")] | None = None
+    lags: Annotated[int, Meta(ge=0, description="Lagged differences; chosen by the criterion when left out.")] | None = None
+    criterion: Annotated[Literal["aic", "bic"], Meta(description="What chooses the lags.")] = "aic"
 
     def needs(self, window: int) -> int:
         return self.window or max(2 * window, SHORTEST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, float | None]:
         spread = view.columns["spread"][-self.needs(view.window) :]
-        done = adf(np.ascontiguousarray(spread), trend=self.trend, lags=self.lags) if len(spread) >= SHORTEST else None
+        done = adf(spread, trend=self.trend, lags=self.lags, criterion=self.criterion) if len(spread) >= SHORTEST else None
         if done is None:
             return dict.fromkeys(self.metrics)
         return {"adf_stat": done.stat, "adf_pvalue": done.pvalue, "adf_lags": done.lags, "adf_n": done.n}

@@ -11,7 +11,8 @@ class LogSink(quantd.AlertSink):
     """Writes each alert to the daemon's log as a warning."""
 
     async def send(self, alert: quantd.Alert) -> None:
-        _log.warning("%s: %s (%.6g)", alert.state, alert.text, alert.value)
+        value = alert.value if isinstance(alert.value, str) else f"{alert.value:.6g}"
+        _log.warning("%s: %s (%s)", alert.state, alert.text, value)
 
 
 @quantd.hookimpl

@@ -65,14 +65,24 @@ class Local(quantd.Store):
         self._writing = Lock()
 
     def open(self, directory: Path) -> None:
-        folder = directory / self.dir
-        self._path = folder / "hot.db"
+        self._path = self._file(directory)
+        folder = self._path.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
             self._db.executescript(SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise quantd.QuantdError(f"store local: cannot open {self._path}: {error}; check `dir`, its owner and the disk") from error
+
+    def open_to_read(self, directory: Path) -> None:
+        self._path = self._file(directory)
+        if not self._path.is_file():
+            raise quantd.QuantdError(f"store local: nothing is kept yet: there is no {self._path}")
+        try:
+            self._db = sqlite3.connect(self._read_only, uri=True, check_same_thread=False)
+            self._db.execute("SELECT 1 FROM bars LIMIT 1")
+        except sqlite3.Error as error:
+            raise quantd.QuantdError(f"store local: cannot read {self._path}: {error}") from error
 
     def append(self, ticks: Sequence[quantd.Tick], bars: Sequence[quantd.Bar], points: Sequence[quantd.PairPoint]) -> None:
         with self._transaction() as db:
@@ -117,9 +127,16 @@ class Local(quantd.Store):
                     self._db.execute("ROLLBACK")
                 raise
 
+    def _file(self, directory: Path) -> Path:
+        return directory / self.dir / "hot.db"
+
+    @property
+    def _read_only(self) -> str:
+        return f"{self._path.absolute().as_uri()}?mode=ro"
+
     def _read(self, query: str, *values: Any) -> list[bytes]:
         """The blobs it finds, through a connection of its own: no reader ever waits for the writer."""
-        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(self._read_only, uri=True)) as db:
             return [blob for (blob,) in db.execute(query, values)]
 
 

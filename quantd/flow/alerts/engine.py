@@ -2,19 +2,21 @@
 
 import operator
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from msgspec import Struct
 
 from quantd.config.rules import Condition, Rule
-from quantd.model import Alert, AlertState, PairPoint, Tick
+from quantd.model import Alert, AlertState, Metric, PairPoint, Tick
 
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
     ">=": operator.ge,
     "<=": operator.le,
     "==": operator.eq,
+    "!=": operator.ne,
 }
 _FIRED_KEPT = 1_000
 Change = tuple[Alert, tuple[str, ...]]
@@ -76,6 +78,10 @@ class AlertEngine:
         """What changed with these closed bars, oldest first. Re-issued points are not judged again."""
         return self._judge_points((point for point in points if not point.revision), live=False)
 
+    def judge_late(self, points: Iterable[PairPoint], metrics: Collection[str]) -> list[Change]:
+        """What changed with these metrics, which came after their closed bars had been judged."""
+        return self._judge_points(points, live=False, only=metrics)
+
     def judge_now(self, points: Iterable[PairPoint]) -> list[Change]:
         """What changed with these now-casts."""
         return self._judge_points(points, live=True)
@@ -87,11 +93,12 @@ class AlertEngine:
             return []
         return self._told(self._judged(watch, tick.price, tick.ts) for tick in ticks for watch in watches)
 
-    def _judge_points(self, points: Iterable[PairPoint], *, live: bool) -> list[Change]:
+    def _judge_points(self, points: Iterable[PairPoint], *, live: bool, only: Collection[str] | None = None) -> list[Change]:
         return self._told(
             self._judged(watch, measured(watch.rule.when, point), point.ts)
             for point in points
             for watch in self._on.get((point.pair, point.every, live), ())
+            if only is None or watch.rule.when.metric in only
         )
 
     def _told(self, alerts: Iterable[Change | None]) -> list[Change]:
@@ -99,10 +106,10 @@ class AlertEngine:
         self.fired.extend(alert for alert, _ in changes if alert.state == "firing")
         return changes
 
-    def _judged(self, watch: Watch, value: float | None, ts: int) -> Change | None:
-        if value is None:
-            return None
+    def _judged(self, watch: Watch, value: Metric, ts: int) -> Change | None:
         condition = watch.rule.when
+        if value is None or isinstance(value, str) != isinstance(condition.value, str):
+            return None
         holds = _COMPARE[condition.op](value, condition.value)
         if holds == (watch.since is not None):
             return None
@@ -111,21 +118,22 @@ class AlertEngine:
         return _alert(watch, "firing" if holds else "resolved", value, since, ts), watch.rule.send
 
 
-def measured(condition: Condition, point: PairPoint) -> float | None:
+def measured(condition: Condition, point: PairPoint) -> Metric:
     """The value that a condition speaks of; None where the point has none."""
+    value: Metric
     if condition.metric in point.metrics:
         value = point.metrics[condition.metric]
     else:
         source = point.hedge if condition.metric in ("alpha", "beta") else point
         value = getattr(source, condition.metric, None)
-    return abs(value) if value is not None and condition.absolute else value
+    return abs(value) if condition.absolute and isinstance(value, int | float) else value
 
 
 def _place(watch: Watch) -> tuple[str, str, bool]:
     return watch.on, "" if watch.rule.when.metric == "price" else watch.rule.every, watch.live
 
 
-def _alert(watch: Watch, state: AlertState, value: float, since: int, ts: int) -> Alert:
+def _alert(watch: Watch, state: AlertState, value: float | str, since: int, ts: int) -> Alert:
     return Alert(
         id=f"{watch.id}@{since}",
         alert_id=watch.id,

@@ -125,6 +125,7 @@ class FeedFlow:
         if self.state == "starting" and self._top:
             self.state = "live"
         self._hand_on()
+        self._take_findings()
         self._look_between_closes()
 
     def finish(self) -> None:
@@ -225,7 +226,7 @@ class FeedFlow:
         for pair in self.pairs if by_series else ():
             self._publish(pair, pair.add(by_series))
 
-    def _publish(self, pair: PairStage, points: list[PairPoint]) -> None:
+    def _publish(self, pair: PairStage, points: list[PairPoint], *, late: bool = False) -> None:
         outlets = self._outlets
         outlets.history.put_points(points)
         fresh = [point for point in points if point.ts >= self._began]
@@ -233,7 +234,18 @@ class FeedFlow:
         outlets.hub.publish("points", fresh)
         if outlets.recorder:
             outlets.recorder.points(fresh)
-        outlets.tell(outlets.alerts.judge(fresh))
+        if late:
+            outlets.tell(outlets.alerts.judge_late(fresh, pair.slow_metrics))
+        else:
+            outlets.tell(outlets.alerts.judge(fresh))
+        outlets.hub.publish("transitions", pair.transitions(fresh))
+
+    def _take_findings(self) -> None:
+        """What slow jobs have found since the last batch joins its points."""
+        if self._outlets.background.deliver():
+            for pair in self.pairs:
+                if points := pair.arrived():
+                    self._publish(pair, points, late=True)
 
     def _look_between_closes(self) -> None:
         """Judge the live rules on the last prices, and tell the now-casts to whoever listens."""

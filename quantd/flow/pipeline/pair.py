@@ -1,13 +1,13 @@
 """What happens to one pair: a series for each timeframe."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
 from quantd.flow.exports import Exports
 from quantd.flow.pairs import PairSeries
 from quantd.flow.pipeline.symbol import SymbolStage
-from quantd.model import Bar, PairPoint
+from quantd.model import Bar, PairPoint, Transition
 
 
 class PairStage(Struct):
@@ -30,6 +30,21 @@ class PairStage(Struct):
             if y or x:
                 points += series.add(y, x)
         return points
+
+    def arrived(self) -> list[PairPoint]:
+        """The points that slow jobs have added to since the last call."""
+        return [point for series in self.series for point in series.arrived()]
+
+    @property
+    def slow_metrics(self) -> set[str]:
+        """What those jobs add."""
+        return {name for series in self.series for job in series.spec.jobs if job.background for name in job.metrics}
+
+    def transitions(self, points: Iterable[PairPoint]) -> list[Transition]:
+        """The changes of states among these points, oldest first."""
+        return [
+            change for point in points for series in self.series if series.spec.every == point.every for change in series.changes(point)
+        ]
 
     def nowcasts(self) -> list[PairPoint]:
         """The points at the legs' last trades."""

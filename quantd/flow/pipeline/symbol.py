@@ -6,6 +6,7 @@ import msgspec
 
 from quantd.errors import QuantdError
 from quantd.flow.bars import Merger, bridge
+from quantd.flow.events import EventStage
 from quantd.flow.exports import Exports
 from quantd.flow.ingest.intake import Intake
 from quantd.flow.pipeline.warm import Past
@@ -18,10 +19,11 @@ from quantd.timeframes import duration, timeframe
 class SymbolStage:
     """Stages 1 and 2 of one symbol, shared by all pairs that it is a leg of."""
 
-    def __init__(self, symbol: str, resampler: Resampler, guard: Guard, exports: Exports) -> None:
+    def __init__(self, symbol: str, resampler: Resampler, guard: Guard, exports: Exports, events: Sequence[EventStage] = ()) -> None:
         self.symbol = symbol
         self.intake = Intake(symbol)
         self.exports = exports
+        self.events = events
         self.reopen = duration(resampler.reopen)
         self.ready = True
         self.seconds_needed = 0
@@ -45,6 +47,8 @@ class SymbolStage:
             if self.last is None or good[-1].id > self.last.id:
                 self.last = good[-1]
             self._guard.call(self._resampler.update, good)
+            for stage in self.events:
+                stage.take(good)
         return good
 
     @property
@@ -67,6 +71,9 @@ class SymbolStage:
 
     def forming(self, every: str) -> list[Bar]:
         """The open bars of one of its timeframes, oldest first."""
+        for stage in self.events:
+            if stage.label == every:
+                return stage.forming()
         open_bars = self._guard.call(self._resampler.forming, default=[])
         return open_bars if every == self.base else self._merger(self.base).forming(every, open_bars)
 
@@ -83,13 +90,15 @@ class SymbolStage:
     def close(self, watermark: int) -> list[Bar]:
         """Bars of every timeframe that close or change, now that event time is at `watermark`."""
         self._mark_holes()
-        return self._merged(self._guard.call(self._resampler.advance, watermark, default=[]))
+        bars = self._merged(self._guard.call(self._resampler.advance, watermark, default=[]))
+        return bars + [bar for stage in self.events for bar in stage.closed()]
 
     def flush(self, until: int) -> list[Bar]:
         """All that is open, closed: the stream has ended at `until`."""
         self._mark_holes()
         bars = self._merged(self._guard.call(self._resampler.flush, until, default=[]))
-        return bars + [bar for merger in self._mergers.values() for bar in merger.flush()]
+        bars += [bar for merger in self._mergers.values() for bar in merger.flush()]
+        return bars + [bar for stage in self.events for bar in stage.flush()]
 
     def _mark_holes(self) -> None:
         holes = self.intake.news_of_holes()

@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from quantd.plugin.base import AlertSink, DaemonJob, Exporter, Feed, PairJob, Plugin, Regression, Resampler, Store
+from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Feed, PairJob, Plugin, Regression, Resampler, Store
 from quantd.plugin.blame import blame
 from quantd.plugin.registry import Entry, Registry
-from quantd.testing.checks import exporters, feeds, jobs, looks, regressions, resamplers, sinks, stores, updates
+from quantd.testing.checks import event_bars, exporters, feeds, jobs, looks, regressions, resamplers, sinks, stores, updates
 
 Check = Callable[[], None]
 
@@ -39,9 +39,11 @@ _BEHAVIOUR: tuple[tuple[_Test, _Checks], ...] = (
     (_is_a(Plugin), looks.INSTANCE_CHECKS),
     (_is_a(Feed), feeds.CHECKS),
     (_is_a(Resampler), resamplers.CHECKS),
+    (_is_a(EventBars), event_bars.CHECKS),
     (_is_a(Regression), regressions.CHECKS),
     (updates.has_update, updates.CHECKS),
     (updates.is_windowed, updates.WINDOW_CHECKS),
+    (updates.is_recursive, updates.RECURSIVE_CHECKS),
     (_is_a(PairJob), jobs.PAIR_CHECKS),
     (_is_a(DaemonJob), jobs.DAEMON_CHECKS),
     (_is_a(AlertSink), sinks.CHECKS),

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from quantd.model import Metric
 from quantd.plugin.base import Columns, DaemonJob, DaemonView, PairJob, PairView
 from quantd.testing import fakes
 
 WINDOW = 60
-_FLOATS = ("y", "x", "alpha", "beta", "spread", "zscore", "corr")
+_FLOATS = ("y", "x", "alpha", "beta", "stderr", "spread", "zscore", "corr", "coverage")
 
 
 def declares_metrics(cls: type[PairJob]) -> None:
@@ -54,7 +55,7 @@ def answers_without_a_store(job: DaemonJob) -> None:
     _assert_values(job.run(DaemonView(fakes.START, None)), "no store")
 
 
-def _answer(job: PairJob, columns: Columns, of: str) -> Mapping[str, float | None]:
+def _answer(job: PairJob, columns: Columns, of: str) -> Mapping[str, Metric]:
     """What the job answers, checked; the columns are read-only, as in the daemon."""
     for column in columns.values():
         column.setflags(write=False)
@@ -65,16 +66,18 @@ def _answer(job: PairJob, columns: Columns, of: str) -> Mapping[str, float | Non
     return answer
 
 
-def _assert_values(answer: Mapping[str, float | None], of: str) -> None:
+def _assert_values(answer: Mapping[str, Metric], of: str) -> None:
     for name, value in answer.items():
-        assert value is None or math.isfinite(value), f"of {of} it answers {name} = {value}: None is what stands for no value"
+        assert value is None or isinstance(value, str) or math.isfinite(value), (
+            f"of {of} it answers {name} = {value}: None is what stands for no value"
+        )
 
 
 def _columns(n: int) -> dict[str, np.ndarray]:
     """A spread that reverts to its mean."""
     y, x = fakes.legs(n)
     spread = y - 2.0 * x
-    values = (y, x, np.full(n, 5.0), np.full(n, 2.0), spread, (spread - 5.0) / 0.05, np.full(n, 0.9))
+    values = (y, x, np.full(n, 5.0), np.full(n, 2.0), np.full(n, 0.01), spread, (spread - 5.0) / 0.05, np.full(n, 0.9), np.ones(n))
     return {"ts": fakes.START + 60_000 * np.arange(n)} | dict(zip(_FLOATS, values, strict=True))
 
 

@@ -103,6 +103,20 @@ def prunes_nothing_that_is_new(store: Store) -> None:
         _assert_ticks(store.ticks("BTCUSDT", fakes.START, END), ticks)
 
 
+def is_read_beside_its_writer(store: Store) -> None:
+    bars = fakes.bars(20)
+    with _opened(store) as directory:
+        store.append([], bars, [])
+        reader = msgspec.structs.replace(store)
+        reader.open_to_read(directory)
+        try:
+            _assert_rows(reader.bars("BTCUSDT", "1m", fakes.START, END), bars)
+            store.append([], fakes.bars(5, symbol="ETHUSDT"), [])
+            assert len(reader.bars("ETHUSDT", "1m", fakes.START, END)) == 5, "what is appended meanwhile is not read"
+        finally:
+            reader.close()
+
+
 @contextmanager
 def _opened(store: Store) -> Iterator[Path]:
     """The directory in which the store is open."""
@@ -139,4 +153,5 @@ CHECKS: tuple[Callable[[Store], None], ...] = (
     keeps_the_last_revision,
     remembers_after_a_restart,
     prunes_nothing_that_is_new,
+    is_read_beside_its_writer,
 )

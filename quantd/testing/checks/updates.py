@@ -26,6 +26,10 @@ def is_windowed(cls: type[Plugin]) -> bool:
     return has_update(cls) and not getattr(cls, "recursive", False)
 
 
+def is_recursive(cls: type[Plugin]) -> bool:
+    return has_update(cls) and getattr(cls, "recursive", False)
+
+
 def update_answers_the_fit_of_its_window(regression: Regression) -> None:
     y, x = _legs(regression, 4)
     window = regression.window
@@ -45,6 +49,19 @@ def update_restarts_to_the_same_bits(regression: Regression) -> None:
         begin = end - 2 * window
         *_, last = _walk(msgspec.structs.replace(regression), y[begin:end], x[begin:end], begin)
         assert last == whole[end - 1], f"{last} from the last {2 * window} bars alone, {whole[end - 1]} from all {end}"
+
+
+def state_resumes_to_the_same_bits(regression: Regression) -> None:
+    y, x = _legs(regression, 5)
+    whole = list(_walk(msgspec.structs.replace(regression), y, x))
+    for end in range(1, len(y), max(regression.window // 3, 1)):
+        before, after = msgspec.structs.replace(regression), msgspec.structs.replace(regression)
+        list(_walk(before, y[:end], x[:end]))
+        state = before.state()
+        assert isinstance(state, bytes), f"`state` is {state!r}: a recursive regression tells as bytes what it carries over"
+        after.resume(state)
+        rest = list(_walk(after, y[end:], x[end:], end))
+        assert rest == whole[end:], f"goes on otherwise from the state of bar {end} than without a stop"
 
 
 def instances_share_no_state(regression: Regression) -> None:
@@ -84,5 +101,6 @@ def _assert_same(hedge: Hedge | None, fit: Hedge | None, end: int) -> None:
         assert equal, f"at bar {end} `update` answers {name} = {one}, `fit` of the last {fit.n} bars {other}"
 
 
-CHECKS = (update_restarts_to_the_same_bits, instances_share_no_state, update_survives_degenerate_legs)
-WINDOW_CHECKS = (update_answers_the_fit_of_its_window,)
+CHECKS = (instances_share_no_state, update_survives_degenerate_legs)
+WINDOW_CHECKS = (update_answers_the_fit_of_its_window, update_restarts_to_the_same_bits)
+RECURSIVE_CHECKS = (state_resumes_to_the_same_bits,)

@@ -1,12 +1,13 @@
 """What holds for each bundled regression: odd prices, restarts, and the name that the API knows it by."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from quantd.api.checks import method
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
-from quantd.model import Bar
+from quantd.model import Bar, PairPoint
 from quantd.plugin.base import Plugin, Regression
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
@@ -30,11 +31,14 @@ def made(name: str, window: int = WINDOW) -> Regression:
     return plugin
 
 
-def series(name: str, window: int = WINDOW) -> PairSeries:
+def series(name: str, window: int = WINDOW, recorded: list[PairPoint] | None = None) -> PairSeries:
     def guards(plugin: Plugin, user: str) -> Guard:
         return Guard("regression", f"{type(plugin).__name__} {user}", EventClock())
 
-    return PairSeries(PairSpec("Y-X", "1s", made(name, window), window), guards, reopen=0)
+    def recall(start: int, end: int) -> list[PairPoint]:
+        return [point for point in recorded or [] if start <= point.ts < end]
+
+    return PairSeries(PairSpec("Y-X", "1s", made(name, window), window), guards, reopen=0, recall=recall)
 
 
 def bars(prices: FloatArray) -> list[Bar]:
@@ -59,8 +63,29 @@ def test_a_restart_gives_the_same_points(name: str) -> None:
     for ago in (0, 1, WINDOW // 2, WINDOW - 1):
         end = len(y) - ago
         begin = end - series(name).spec.memory
-        again = series(name).add(y[begin:end], x[begin:end])
+        again = series(name, recorded=whole).add(y[begin:end], x[begin:end])
         assert again[-1] == whole[len(whole) - 1 - ago]
+
+
+@every_method
+def test_a_mended_bar_gives_the_points_of_a_fresh_run(name: str) -> None:
+    y, x = (bars(leg) for leg in legs(3, 9 * WINDOW))
+    at = len(y) - 2
+    kept = series(name)
+    kept.add(y, x)
+    mended = msgspec.structs.replace(y[at], close=y[at].close * 1.001, revision=1)
+    again = kept.add([mended], [])
+    fresh = series(name).add([*y[:at], mended, *y[at + 1 :]], x)
+    assert [msgspec.structs.replace(point, revision=0) for point in again] == fresh[-len(again) :]
+    assert again[-1].ts == y[-1].ts
+
+
+@every_method
+def test_rolling_answers_what_the_flow_does(name: str) -> None:
+    y, x = legs(3, 4 * WINDOW)
+    hedges = made(name).rolling(y, x)
+    assert len(hedges) == len(y)
+    assert [hedge for hedge in hedges if hedge] == [point.hedge for point in series(name).add(bars(y), bars(x))]
 
 
 @every_method

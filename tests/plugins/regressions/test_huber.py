@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from hypothesis import given
 from sklearn.linear_model import HuberRegressor
 
-from quantd.stats import FloatArray, robust
+from quantd.stats import FloatArray
 from quantd.stats.regression import ols_fit
 from quantd.stats.robust import huber
 from quantd_plugins.regressions.huber import Huber
@@ -49,15 +49,6 @@ def test_at_least_as_good_as_scikit_learn(seed: int, n: int, epsilon: float) -> 
     theirs = objective(scikit(standard(y), standard(x), epsilon), epsilon)
     ours = objective((y - hedge.alpha - hedge.beta * x) / y.std(), epsilon)
     assert ours <= theirs * (1 + 1e-12)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_reweighting_ends_where_newton_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    y, x = legs(seed)
-    newton = present(huber(spoilt(y, seed), x))
-    monkeypatch.setattr(robust, "NEWTON_STEPS", 0)
-    slow = present(huber(spoilt(y, seed), x))
-    assert (slow.beta, slow.alpha, slow.stderr) == pytest.approx((newton.beta, newton.alpha, newton.stderr), rel=1e-8)
 
 
 def test_stderr_is_near_that_of_statsmodels_whose_scale_differs() -> None:

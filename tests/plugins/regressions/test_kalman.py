@@ -61,23 +61,41 @@ def test_a_fit_equals_pykalman(seed: int, walks: tuple[float, float], scale: flo
     assert hedge.stderr == pytest.approx(math.sqrt(variance[-1]), rel=1e-9)
 
 
-def test_steps_equal_pykalman_until_the_first_handover() -> None:
-    y, x = fakes.legs(2 * WINDOW)
+def test_steps_equal_pykalman_for_ever() -> None:
+    y, x = fakes.legs(50 * WINDOW)
     of = Kalman(window=WINDOW)
     found = walk(of, y, x)
     assert found[: WINDOW - 1] == [None] * (WINDOW - 1)
-    calm = WINDOW + WINDOW // 2
-    assert_same(lines(found[WINDOW - 1 : calm]), peer(y, x, of)[0][WINDOW - 1 : calm], y)
+    assert_same(lines(found[WINDOW - 1 :]), peer(y, x, of)[0][WINDOW - 1 :], y)
 
 
-def test_a_later_filter_takes_over_by_degrees() -> None:
-    y, x = fakes.legs(3 * WINDOW)
+def test_missing_bars_are_missing_observations() -> None:
+    y, x = fakes.legs(100)
+    holes = np.zeros(100, bool)
+    holes[[40, 41, 42, 77]] = True
     of = Kalman(window=WINDOW)
-    found = lines(walk(of, y, x)[WINDOW:])
-    older, younger = peer(y, x, of)[0][WINDOW : 2 * WINDOW], peer(y[WINDOW:], x[WINDOW:], of)[0]
-    weights = np.clip(2 * np.arange(1, WINDOW + 1) / WINDOW - 1, 0, 1)[:, None]
-    assert_same(found[:WINDOW], (1 - weights) * older + weights * younger[:WINDOW], y)
-    assert_same(found[WINDOW : WINDOW + WINDOW // 2], younger[WINDOW : WINDOW + WINDOW // 2], y)
+    found = [of.update(at, float(y[at]), float(x[at])) for at in np.flatnonzero(~holes)]
+    masked = np.ma.array(y, mask=holes)
+    assert lines(found[-1:]) == pytest.approx(peer(masked, x, of)[0][-1:], rel=1e-9)
+
+
+def test_predicts_each_bar_from_those_before() -> None:
+    y, x = fakes.legs(300, noise=0.05)
+    of = Kalman(window=WINDOW, noise=0.0025)
+    found = [present(hedge) for hedge in walk(of, y, x)[WINDOW:]]
+    before = peer(y, x, of, 0.0025)[0][WINDOW - 1 : -1]
+    wanted = y[WINDOW:] - before[:, 0] - before[:, 1] * x[WINDOW:]
+    assert_allclose([hedge.innovation for hedge in found], wanted, rtol=0, atol=1e-9 * np.abs(y).max())
+    scores = np.array([hedge.innovation / hedge.innovation_std for hedge in found])
+    assert scores.std() < 1.0, "its walks allow for more than this line moves"
+
+
+def test_what_is_expected_of_a_bar_does_not_know_it() -> None:
+    y, x = fakes.legs(100)
+    one, other = Kalman(window=WINDOW), Kalman(window=WINDOW)
+    walk(one, y, x), walk(other, y, x)
+    calm, wild = present(one.update(100, float(y[-1]), float(x[-1]))), present(other.update(100, 1e6, float(x[-1])))
+    assert calm.innovation_std == wild.innovation_std
 
 
 @pytest.mark.parametrize("drift", [0.02, 0.1, 1.0])

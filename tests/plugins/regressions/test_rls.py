@@ -39,13 +39,22 @@ def test_equals_the_textbook_recursion() -> None:
     assert (hedge.alpha, hedge.beta) == pytest.approx(tuple(textbook(y, x, 0.97)), rel=1e-5, abs=1e-5)
 
 
-def test_steps_equal_a_fit_until_the_first_handover() -> None:
+def test_steps_equal_a_fit_of_all_bars() -> None:
     y, x = legs(3)
     of = Rls(window=20)
     found = [of.update(at, *pair) for at, pair in enumerate(zip(y.tolist(), x.tolist(), strict=True))]
     assert found[:19] == [None] * 19
-    assert found[19:30] == [of.fit(y[:n], x[:n]) for n in range(20, 31)]
-    assert found[40:50] == [of.fit(y[20:n], x[20:n]) for n in range(41, 51)]
+    assert found[19:] == [of.fit(y[:n], x[:n]) for n in range(20, len(y) + 1)]
+
+
+def test_a_missing_bar_ages_those_before_it() -> None:
+    y, x = legs(1, 30)
+    of = Rls(window=3, memory=0.9)
+    present_bars = [at for at in range(30) if at not in (20, 21)]
+    found = [of.update(at, float(y[at]), float(x[at])) for at in present_bars][-1]
+    weights = 0.9 ** (29 - np.array(present_bars))
+    wanted = sm.WLS(y[present_bars], sm.add_constant(x[present_bars]), weights=weights).fit().params
+    assert (present(found).alpha, present(found).beta) == pytest.approx(tuple(wanted), rel=1e-8)
 
 
 def test_a_missing_price_is_passed_over() -> None:

@@ -5,7 +5,7 @@ import pytest
 from quantd.plugin.loader import load
 from tests.unit.cli.conftest import Run
 
-FILES = ["pipelines/default.yaml", "pipelines/replay.yaml", "plugins/ridge.py", "quantd.yaml"]
+FILES = ["pipelines/default.yaml", "pipelines/replay.yaml", "plugins/shrunk.py", "quantd.yaml"]
 
 
 def files(folder: Path) -> list[str]:
@@ -24,14 +24,14 @@ def test_what_it_writes_works(quantd: Run, tmp_path: Path, where: tuple[str, ...
 
 def test_the_example_plugin_is_listed_and_fits(quantd: Run, tmp_path: Path) -> None:
     quantd("init")
-    assert any(line.split()[:3] == ["regression", "ridge", "plugins/ridge.py"] for line in quantd("plugins").stdout.splitlines())
-    entry = load([tmp_path / "plugins"]).get("regression", "ridge")
+    assert any(line.split()[:3] == ["regression", "shrunk", "plugins/shrunk.py"] for line in quantd("plugins").stdout.splitlines())
+    entry = load([tmp_path / "plugins"]).get("regression", "shrunk")
     assert entry
     import numpy as np
 
-    ridge = entry.plugin(penalty=1.0)
+    shrunk = entry.plugin(penalty=1.0)
     x = np.array([1.0, 2.0])
-    assert ridge.fit(2 * x, x).beta == pytest.approx(10 / 6)
+    assert shrunk.fit(2 * x, x).beta == pytest.approx(10 / 6)
     assert entry.plugin(penalty=0.0).fit(x, 0 * x) is None
 
 

@@ -80,8 +80,8 @@ def test_a_config_says_what_it_says(home: Path) -> None:
     assert config.store is not None
     assert config.store.dir == "here"  # type: ignore[attr-defined]
     default, long = config.pipelines["default"], config.pipelines["long"]
-    assert (default.zscore_window, default.jobs, default.alerts, default.exports) == (default.regression.window, (), (), ())
-    assert (long.zscore_window, long.jobs[0].every, str(long.alerts[0].when)) == (20, "1m", "adf_pvalue < 0.05")
+    assert (default.zscore.window, default.jobs, default.alerts, default.exports) == (default.regression.window, (), (), ())
+    assert (long.zscore.window, long.jobs[0].every, str(long.alerts[0].when)) == (20, "1m", "adf_pvalue < 0.05")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "feeds: {synthetic: {}}\n", "feeds: {a: {use: synthetic}}\nsinks: {b: log}\n", "{}"])

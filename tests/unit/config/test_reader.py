@@ -126,8 +126,8 @@ def test_an_unknown_plugin_is_named(reader: Reader, text: str, message: str) -> 
 
 
 def test_a_broken_module_may_be_why_a_plugin_is_missing(reader: Reader) -> None:
-    reader.registry.faults.append(Fault("plugins/ridge.py", "SyntaxError"))
-    assert read(reader, "ridge")[0].endswith("; plugins/ridge.py could not be loaded: SyntaxError")
+    reader.registry.faults.append(Fault("plugins/lasso.py", "SyntaxError"))
+    assert read(reader, "lasso")[0].endswith("; plugins/lasso.py could not be loaded: SyntaxError")
 
 
 def test_strange_keys_are_quoted(reader: Reader) -> None:

@@ -19,17 +19,23 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
         ("  abs ( spread ) <  -1e-3 ", Condition("spread", "<", -0.001, True)),
         ("adf_pvalue <= .05", Condition("adf_pvalue", "<=", 0.05)),
         ("corr == +1.", Condition("corr", "==", 1.0)),
+        ("health == broken", Condition("health", "==", "broken")),
+        ("health != healthy", Condition("health", "!=", "healthy")),
     ],
 )
 def test_conditions(text: str, condition: Condition) -> None:
     assert parse_condition(text) == condition
 
 
-@pytest.mark.parametrize(
-    "text", ["", "zscore", "zscore > ", "> 2", "zscore = 2", "zscore > two", "abs(zscore > 2", "2 < zscore", "a > 1 and b > 2"]
-)
+@pytest.mark.parametrize("text", ["", "zscore", "zscore > ", "> 2", "zscore = 2", "abs(zscore > 2", "2 < zscore", "a > 1 and b > 2"])
 def test_what_is_no_condition(text: str) -> None:
     with pytest.raises(ValueError, match="is not a condition: write it like"):
+        parse_condition(text)
+
+
+@pytest.mark.parametrize("text", ["zscore > two", "abs(health) == broken"])
+def test_a_name_is_compared_for_equality_alone(text: str) -> None:
+    with pytest.raises(ValueError, match="compares with a name"):
         parse_condition(text)
 
 

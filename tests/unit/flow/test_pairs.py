@@ -1,7 +1,7 @@
 """Points against an independent computation, re-issues against a fresh run, plugins that misbehave."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import msgspec
@@ -12,12 +12,14 @@ from numpy.testing import assert_allclose
 
 import quantd
 from quantd.clock import EventClock
-from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.flow.pairs import Background, PairSeries, PairSpec
+from quantd.flow.pairs.spec import Spread, ZMethod
 from quantd.model import Bar, Hedge, PairPoint
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
 from quantd_plugins.jobs.adf import AdfJob
+from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
 
 DAWN = 1_700_000_000_000
@@ -217,3 +219,112 @@ def test_state_rebuilt_from_the_spec_s_memory_goes_on_with_the_same_bits(prices:
         again.add(y[stop - spec.memory : stop], x[stop - spec.memory : stop])
         for point in again.add(y[stop:], x[stop:]):
             assert point == wanted[point.ts]
+
+
+class Named(quantd.PairJob):
+    """A state that follows the sign of the spread's last change."""
+
+    metrics: ClassVar[tuple[str, ...]] = ("direction", "steps")
+    states: ClassVar[tuple[str, ...]] = ("direction",)
+
+    def needs(self, window: int) -> int:
+        return 2
+
+    def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
+        spread = view.columns["spread"]
+        if len(spread) < 2:
+            return {"direction": None, "steps": None}
+        return {"direction": "up" if spread[-1] > spread[-2] else "down", "steps": float(spread[-1] - spread[-2])}
+
+
+class Slow(Named):
+    """The same, beside the flow."""
+
+    background: ClassVar[bool] = True
+
+
+class Later(Background):
+    """Runs nothing before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.work: list[Callable[[], Callable[[], None]]] = []
+
+    def run(self, work: Callable[[], Callable[[], None]]) -> None:
+        self.work.append(work)
+
+    def end(self) -> None:
+        for work in self.work:
+            work()()
+        self.work.clear()
+
+
+def test_the_residual_has_alpha_taken_out() -> None:
+    y_bars, x_bars = legs(3 * WINDOW)
+    spec = PairSpec("Y-X", "1s", Ols(window=WINDOW), WINDOW)
+    plain = PairSeries(spec, guards, 0).add(y_bars, x_bars)
+    residual = PairSeries(msgspec.structs.replace(spec, spread="residual"), guards, 0).add(y_bars, x_bars)
+    assert [point.spread for point in residual] == [point.spread - point.hedge.alpha for point in plain]
+    spreads = pd.Series([point.spread for point in residual]).rolling(WINDOW)
+    assert residual[-1].zscore == pytest.approx((residual[-1].spread - spreads.mean().iloc[-1]) / spreads.std().iloc[-1], rel=1e-9)
+
+
+@pytest.mark.parametrize("spread", ["hedge", "residual"])
+@pytest.mark.parametrize("zscore", ["rolling", "ew", "robust", "innovation"])
+def test_the_nowcast_at_the_close_is_the_point(zscore: ZMethod, spread: Spread) -> None:
+    y_bars, x_bars = legs(4 * WINDOW)
+    regression = Kalman(window=WINDOW) if zscore == "innovation" else Ols(window=WINDOW)
+    made = PairSeries(PairSpec("Y-X", "1s", regression, WINDOW, spread=spread, zscore=zscore), guards, 0)
+    point = made.add(y_bars, x_bars)[-1]
+    now = made.nowcast(point.ts, y_bars[-1].close, x_bars[-1].close)
+    assert now
+    assert now.spread == point.spread
+    if zscore == "innovation":
+        assert point.hedge.innovation is not None
+        assert point.zscore == point.hedge.innovation / (point.hedge.innovation_std or 0.0)
+    else:
+        assert now.zscore == point.zscore
+
+
+def test_a_change_of_state_is_told_once() -> None:
+    y_bars, x_bars = legs(3 * WINDOW)
+    made = series(None, Named())
+    points = made.add(y_bars, x_bars)
+    changes = [change for point in points for change in made.changes(point)]
+    told = [point.metrics["direction"] for point in points if point.metrics["direction"]]
+    assert [change.now for change in changes] == [now for at, now in enumerate(told) if at == 0 or now != told[at - 1]]
+    assert [change.was for change in changes] == [None, *(change.now for change in changes[:-1])]
+    assert made.changes(points[-2]) == [], "what is older than what is known changes nothing"
+
+
+def test_what_a_slow_job_finds_joins_its_point() -> None:
+    y_bars, x_bars = legs(2 * WINDOW)
+    later = Later()
+    made = PairSeries(PairSpec("Y-X", "1s", Ols(window=WINDOW), WINDOW, (Reads(), Slow())), guards, 0, later)
+    point = made.add(y_bars[:-1], x_bars[:-1])[-1]
+    assert set(point.metrics) == {"rows", "newest"}
+    assert made.arrived() == []
+    made.add(y_bars[-1:], x_bars[-1:])
+    assert len(later.work) == 1, "one run at a time"
+    later.end()
+    (found,) = made.arrived()
+    assert set(found.metrics) == {"rows", "newest", "direction", "steps"}
+    assert found.revision == 1
+    assert made.arrived() == []
+
+
+def test_in_a_replay_a_slow_job_is_as_quick_as_any() -> None:
+    y_bars, x_bars = legs(2 * WINDOW)
+    slow, quick = series(None, Slow()).add(y_bars, x_bars), series(None, Named()).add(y_bars, x_bars)
+    assert slow == quick
+
+
+def test_what_a_slow_job_found_of_a_mended_point_is_let_go() -> None:
+    y_bars, x_bars = legs(2 * WINDOW)
+    later = Later()
+    made = PairSeries(PairSpec("Y-X", "1s", Ols(window=WINDOW), WINDOW, (Slow(),)), guards, 60_000, later)
+    made.add(y_bars, x_bars)
+    first = later.work.pop()
+    made.add([bar("Y", 2 * WINDOW - 1, 77_000.0, revision=1)], [])
+    first()()
+    assert made.arrived() == []

@@ -14,7 +14,7 @@ from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.exports import Exports
 from quantd.flow.history import History
 from quantd.flow.hub import Hub
-from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.flow.pairs import Inline, PairSeries, PairSpec
 from quantd.flow.pipeline import FeedFlow, Outlets, PairStage, SymbolStage
 from quantd.model import Bar, PairPoint, Status, Tick
 from quantd.plugin.base import Plugin
@@ -60,7 +60,7 @@ class Bench:
         self.kept = Keep(kinds=("ticks", "bars", "points"))
         self.hub = Hub()
         clock = EventClock()
-        outlets = Outlets(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=self.hub)
+        outlets = Outlets(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=self.hub, background=Inline())
         self.flow = FeedFlow("test", Silent(lateness=lateness), outlets, clock, tell_time=clock.advance_to)
         every = every or ("1s",)
         exports = Exports([(self.kept, guard(self.kept))])

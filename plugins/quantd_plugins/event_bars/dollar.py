@@ -1,0 +1,26 @@
+"""Bars of so much money."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+import quantd
+from quantd_plugins.event_bars.volume import VolumeBars
+
+
+class DollarBars(VolumeBars):
+    """Bars that end with the trade that brings their turnover, price times volume, to `size`."""
+
+    size: Annotated[float, Meta(gt=0, description="Turnover of a bar, in the quote currency.")] = 1_000_000.0
+
+    @property
+    def label(self) -> str:
+        return f"dollar-{self.size:.15g}"
+
+    def _worth(self, tick: quantd.Tick) -> float:
+        return tick.price * tick.qty
+
+
+@quantd.hookimpl
+def register_event_bars(register: quantd.Register[quantd.EventBars]) -> None:
+    register("dollar", DollarBars)

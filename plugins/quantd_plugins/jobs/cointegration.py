@@ -1,0 +1,37 @@
+"""Whether the two legs are tied together."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+import quantd
+from quantd.stats.cointegration import engle_granger
+
+LEAST = 250
+
+
+class Cointegration(quantd.PairJob):
+    """Engle and Granger's test of y on x, and of x on y, over the last `window` bars: the right test for a spread whose beta was fitted to
+    the same bars. `eg_power` is low where there are too few of them for it to mean much; `eg_reason` says why there is no statistic."""
+
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("eg_stat", "eg_pvalue", "eg_lags", "eg_n", "eg_reverse_stat", "eg_reverse_pvalue", "eg_power", "eg_reason"),
+    )
+
+    window: Annotated[int, Meta(ge=20, description="Bars to test; four regression windows, and at least 250, when left out.")] | None = None
+    lags: Annotated[int, Meta(ge=0, description="Lagged differences; chosen by AIC when left out.")] | None = None
+
+    def needs(self, window: int) -> int:
+        return self.window or max(4 * window, LEAST)
+
+    def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
+        y, x = (view.columns[leg][-self.needs(view.window) :].copy() for leg in ("y", "x"))
+        way, back = engle_granger(y, x, lags=self.lags), engle_granger(x, y, lags=self.lags)
+        answer = (way.stat, way.pvalue, way.lags, way.n, back.stat, back.pvalue, way.power, way.reason)
+        return dict(zip(self.metrics, answer, strict=True))
+
+
+@quantd.hookimpl
+def register_jobs(register: quantd.Register[quantd.PairJob]) -> None:
+    register("cointegration", Cointegration)

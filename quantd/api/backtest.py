@@ -1,0 +1,75 @@
+"""What trading a pair's z-score would have made of the bars at hand."""
+
+import asyncio
+from math import isfinite
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from quantd.api import checks, figures, requests, wire
+from quantd.api.context import desk
+from quantd.api.errors import Failure, answer
+from quantd.api.params import query
+from quantd.backtest import Backtest, Settings, Trade, backtest
+from quantd.backtest.report import html
+from quantd.flow.desk import Past
+from quantd.stats.backtest import Rules
+
+MOST_BARS = 10_000
+FORMATS = ("json", "html")
+_REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
+
+
+async def tested(request: web.Request) -> web.Response:
+    """The backtest over the last bars, as JSON or as a report."""
+    raw = query(request, requests.BacktestQuery)
+    asked = checks.pair(desk(request), raw)
+    form = raw.format.lower()
+    if form not in FORMATS:
+        raise Failure(400, f"Format {raw.format} not supported. Available: {list(FORMATS)}")
+    limit = min(raw.limit, MOST_BARS)
+    settings = _settings(asked, _rules(raw))
+    past = await desk(request).past(asked.y, asked.x, asked.tf, asked.window, asked.method, limit, asked.style)
+    return await asyncio.to_thread(_response, past, settings, limit, form)
+
+
+def _settings(asked: checks.PairRequest, rules: Rules) -> Settings:
+    style = msgspec.structs.asdict(asked.style)
+    return Settings(pair=f"{asked.y}-{asked.x}", every=asked.tf, window=asked.window, regression=asked.method, rules=rules, **style)
+
+
+def _rules(raw: requests.BacktestQuery) -> Rules:
+    try:
+        return Rules(**{name: getattr(raw, name) for name in Rules.__struct_fields__})
+    except ValueError as error:
+        raise Failure(400, f"Rule not supported. {error}") from None
+
+
+def _response(past: Past, settings: Settings, limit: int, form: str) -> web.Response:
+    start = past.y_bars[-limit].ts if len(past.y_bars) > limit else None
+    result = backtest(past.y_bars, past.x_bars, past.points, settings, start)
+    if form == "html":
+        return web.Response(text=html(result), content_type="text/html", headers=_REPORT_HEADERS)
+    return answer(body(result))
+
+
+def body(result: Backtest) -> dict[str, Any]:
+    """All of a backtest under the names of its nouns; times as text."""
+    quality = msgspec.structs.asdict(result.quality)
+    curve = zip(result.ts, result.equity.tolist(), strict=True)
+    return {
+        "pair": result.settings.pair,
+        "settings": result.settings,
+        "summary": result.summary,
+        "quality": quality | {name: None if quality[name] is None else wire.iso(quality[name]) for name in ("start", "end")},
+        "trades": [_trade(trade) for trade in result.trades],
+        "equity": [figures.Value(wire.iso(ts), value) for ts, value in curve if isfinite(value)],
+    }
+
+
+def _trade(trade: Trade) -> dict[str, Any]:
+    return msgspec.structs.asdict(trade) | {"entered": wire.iso(trade.entered), "exited": wire.iso(trade.exited)}
+
+
+ROUTES = [web.get("/backtest", tested)]

@@ -1,0 +1,67 @@
+"""Which leg of a pair leads, from the ticks themselves."""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+from aiohttp import web
+from msgspec import Struct
+
+from quantd.api import checks, requests
+from quantd.api.context import desk
+from quantd.api.errors import Failure, answer
+from quantd.api.params import query
+from quantd.model import Tick
+from quantd.stats.asynchronous import LeadLag, lead_lag
+
+_MOST_TICKS = 10_000
+_MOST_LAGS = 401
+
+
+class Lagged(Struct, frozen=True):
+    """The correlation at one lag, in seconds."""
+
+    lag: float
+    value: float
+
+
+class LeadLagAnswer(Struct, frozen=True):
+    """`leader` is the leg that leads by `lag` seconds, None where none does; `reason` says why there is nothing."""
+
+    pair: str
+    y_ticks: int
+    x_ticks: int
+    correlation: float | None
+    lag: float | None
+    leader: str | None
+    ratio: float | None
+    reason: str | None
+    curve: list[Lagged]
+
+
+async def handler(request: web.Request) -> web.Response:
+    """The lead-lag curve over the last seconds of ticks in memory."""
+    asked = query(request, requests.LeadLagQuery)
+    y, x = checks.pair_legs(desk(request), asked.pair)
+    half = int(asked.max_lag / asked.step)
+    if 2 * half + 1 > _MOST_LAGS:
+        raise Failure(400, f"At most {_MOST_LAGS} lags: raise step or lower max_lag")
+    now = desk(request).now()
+    legs = [desk(request).ticks(leg, start=now - int(asked.seconds * 1000), limit=_MOST_TICKS) for leg in (y, x)]
+    found = await asyncio.to_thread(_computed, legs[0], legs[1], asked.step * np.arange(-half, half + 1))
+    leader = (x if found.lag > 0 else y) if found.lag else None
+    curve = [Lagged(*point) for point in zip(found.lags.tolist(), found.curve.tolist(), strict=True)]
+    counts = len(legs[0]), len(legs[1])
+    return answer(LeadLagAnswer(asked.pair, *counts, found.correlation, found.lag, leader, found.ratio, found.reason, curve))
+
+
+def _computed(y: Sequence[Tick], x: Sequence[Tick], lags: np.ndarray) -> LeadLag:
+    """By exchange time, in seconds."""
+    columns = []
+    for leg in (y, x):
+        ordered = sorted(leg, key=lambda tick: (tick.ts, tick.id))
+        columns += [np.array([tick.ts for tick in ordered]) / 1000.0, np.array([tick.price for tick in ordered])]
+    return lead_lag(columns[0], columns[1], columns[2], columns[3], lags)
+
+
+ROUTES = [web.get("/analytics/lead-lag", handler)]

@@ -1,0 +1,93 @@
+"""The nouns of a backtest. Times are ms UTC, money is in the quote currency."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from quantd.stats import FloatArray
+from quantd.stats.backtest import Reason, Rules
+from quantd.stats.performance import Summary
+from quantd.stats.zscore import Method
+
+Side = Literal["long", "short"]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What was tested: how the z-score was made, and what was made of it."""
+
+    pair: str
+    every: str
+    window: int
+    regression: str
+    rules: Rules
+    prices: Literal["raw", "log"] = "raw"
+    spread: Literal["hedge", "residual"] = "hedge"
+    zscore: Method | Literal["innovation"] = "rolling"
+    zscore_window: int | None = None
+    """The regression's window when None."""
+    halflife: float | None = None
+
+
+class Trade(Struct, frozen=True, gc=False):
+    """One position; long: the spread was bought."""
+
+    side: Side
+    entered: int
+    exited: int
+    zscore: float
+    """What the entry was decided on, at the close before `entered`."""
+    beta: float
+    """As of then, for the whole trade."""
+    y_units: float
+    """Negative where sold."""
+    x_units: float
+    y_entry: float
+    x_entry: float
+    y_exit: float
+    x_exit: float
+    gross: float
+    fees: float
+    slippage: float
+    net: float
+    bars: int
+    reason: Reason
+
+
+class Quality(Struct, frozen=True):
+    """What the bars were worth, from the first z-score on."""
+
+    start: int | None
+    """Open time of the first bar; None without any."""
+    end: int | None
+    """When the last one closed."""
+    gap: int
+    """Bars in which trades are known to be missing, of either leg: no entry is decided or filled on them."""
+    partial: int
+    """Bars that were not watched from beginning to end."""
+    holes: int
+    """Times that one or more bars are missing altogether: no entry is filled on the bar behind."""
+    unusable: int
+    """Bars left out for a price that is none."""
+    without_zscore: dict[str, int]
+    """Bars that gave no signal, by reason."""
+    lapsed: int
+    """Entries that were decided on and not filled, for one of these reasons or because the data ended."""
+
+
+class Backtest(Struct, frozen=True):
+    """The columns have the shape (bars,), NaN where there is no value."""
+
+    settings: Settings
+    summary: Summary
+    quality: Quality
+    trades: list[Trade]
+    ts: list[int]
+    """Open times."""
+    equity: FloatArray
+    """What has been made by each close."""
+    zscore: FloatArray
+    spread: FloatArray
+    middle: FloatArray
+    """What the z-score measures the spread from."""
+    deviation: FloatArray
+    """The unit that it measures in."""

@@ -1,0 +1,203 @@
+"""One HTML file that shows a backtest: it loads nothing and runs no script."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from html import escape
+from importlib.resources import files
+
+import numpy as np
+
+from quantd.backtest.chart import Chart, Line, Mark
+from quantd.backtest.model import Backtest, Trade
+from quantd.stats.performance import drawdown
+
+MOST_ROWS = 1000
+"""Trades in the table; the CSV has all."""
+_MOST_MARKS = 400
+_LEGEND = (
+    ("up long", "bought"), ("down short", "sold"), ("dot won", "left with a gain"), ("dot lost", "left with a loss"), ("cross", "stopped")
+)  # fmt: skip
+
+
+def html(result: Backtest) -> str:
+    """The whole report."""
+    text = files("quantd.backtest").joinpath("report.html").read_text("utf-8")
+    settings = result.settings
+    parts = {
+        "pair": escape(settings.pair),
+        "span": _span(result),
+        "verdict": _verdict(result),
+        "tiles": "".join(_tiles(result)),
+        "charts": "".join(_charts(result)) if result.ts else _nothing(result),
+        "trades": _trades(result),
+        "settings": _facts(_settings(result)),
+        "quality": _facts(_quality(result)),
+    }
+    for name, part in parts.items():
+        text = text.replace(f"<!-- {name} -->", part)
+    return text
+
+
+def when(ts: int, every: str = "1m") -> str:
+    """A UTC time to the minute, or to the second for bars of seconds.
+
+    >>> when(1_767_225_600_000)
+    '2026-01-01 00:00'
+    """
+    return datetime.fromtimestamp(ts / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S" if every.endswith("s") else "%Y-%m-%d %H:%M")
+
+
+def money(value: float) -> str:
+    """With a sign and thousands.
+
+    >>> money(1234.5), money(-0.001), money(0.0)
+    ('+1,234.50', '-0.0010', '0.00')
+    """
+    if value == 0:
+        return "0.00"
+    return f"{value:+,.2f}" if abs(value) >= 0.1 else f"{value:+.4f}" if abs(value) >= 1e-4 else f"{value:+.1e}"
+
+
+def _span(result: Backtest) -> str:
+    quality, every = result.quality, result.settings.every
+    if quality.start is None or quality.end is None:
+        return "no bars"
+    return f"{when(quality.start, every)} to {when(quality.end, every)} UTC · {result.summary.bars:,} bars of {escape(every)}"
+
+
+def _verdict(result: Backtest) -> str:
+    summary = result.summary
+    tone = "up" if summary.net > 0 else "down" if summary.net < 0 else "faint"
+    percent = f"{summary.net_percent:+.2f} % of {result.settings.rules.notional:,.6g}"
+    return f'<strong class="{tone}">{money(summary.net)}</strong> <span>net of costs, {percent}</span>'
+
+
+def _tiles(result: Backtest) -> Iterable[str]:
+    summary, reasons = result.summary, result.summary.reasons
+    ends = [(summary.targets, "at target"), (summary.stops, "stopped"), (summary.open_at_end, "open at the end")]
+    yield _tile("Trades", f"{summary.trades}", ", ".join(f"{count} {name}" for count, name in ends if count))
+    yield _tile("Hit rate", _or_none(summary.hit_rate, "{:.0%}"), reasons.get("hit_rate", "of trades made money"))
+    yield _tile("Profit factor", _or_none(summary.profit_factor, "{:.2f}"), reasons.get("profit_factor", "won per lost"))
+    yield _tile("Sharpe ratio", _or_none(summary.sharpe, "{:.2f}"), reasons.get("sharpe", "a year, round the clock"))
+    yield _tile("Max drawdown", f"{summary.max_drawdown:,.2f}", f"{summary.max_drawdown_percent:.2f} % of notional")
+    yield _tile("Before costs", money(summary.gross), f"{summary.fees:,.2f} fees, {summary.slippage:,.2f} slippage")
+    yield _tile("Turnover", f"{summary.turnover:,.1f}×", "notional, bought and sold")
+    yield _tile(
+        "Average holding", _or_none(summary.average_bars, "{:,.1f}"), reasons.get("average_bars", f"bars of {result.settings.every}")
+    )
+    yield _tile("Exposure", _or_none(summary.exposure, "{:.0%}"), reasons.get("exposure", "of closes in a position"))
+
+
+def _tile(name: str, value: str, note: str) -> str:
+    return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class='note'>{escape(note)}</dd></div>"
+
+
+def _or_none(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _charts(result: Backtest) -> Iterable[str]:
+    rules = result.settings.rules
+    bands = [("entry", rules.entry), ("entry", -rules.entry), ("exit", rules.exit), ("exit", -rules.exit)]
+    bands += [("stop", side * rules.stop) for side in (1, -1) if rules.stop is not None]
+    spread = [Line(name, result.middle + level * result.deviation) for name, level in dict.fromkeys(bands)]
+    plot = Chart(
+        "Spread with the levels at which it is entered, left and given up", result.ts, [*spread, Line("curve", result.spread)], 300
+    )
+    plot.mark(_marks(result, result.spread))
+    yield _figure("Spread", plot, _legend())
+    yield _figure("Z-score", Chart("Z-score with the same levels", result.ts, [Line("curve", result.zscore)], 200, bands), "")
+    yield _figure(
+        "Equity", Chart("What has been made by each close", result.ts, [Line("equity", result.equity, 0.0)], 220, [("zero", 0)]), ""
+    )
+    fallen = Line("fall", -drawdown(result.equity), 0.0)
+    yield _figure("Drawdown", Chart("How far the equity is below its highest", result.ts, [fallen], 130, [("zero", 0)]), "")
+
+
+def _figure(name: str, chart: Chart, note: str) -> str:
+    return f"<section><h2>{name}</h2>{note}<figure>{chart.svg()}</figure></section>"
+
+
+def _legend() -> str:
+    lines = [("entry", "entry"), ("exit", "exit"), ("stop", "stop")]
+    keys = [f'<span><svg viewBox="0 0 24 12"><path class="{name}" d="M0 6H24"/></svg>{text}</span>' for name, text in lines]
+    paths = {"up": "M12 1l5 9h-10z", "down": "M12 11l5 -9h-10z", "dot": "M8 6a4 4 0 1 0 8 0a4 4 0 1 0 -8 0", "cross": "M8 2l8 8m0 -8l-8 8"}
+    for name, text in _LEGEND:
+        shape = name.split()[0]
+        keys.append(f'<span><svg viewBox="0 0 24 12"><path class="mark {_class(name)}" d="{paths[shape]}"/></svg>{text}</span>')
+    return f'<p class="legend">{"".join(keys)}</p>'
+
+
+def _class(name: str) -> str:
+    return name.partition(" ")[2] or "stopped"
+
+
+def _marks(result: Backtest, curve: np.ndarray) -> Iterable[Mark]:
+    """Where trades were entered and left; on the curve at the bar before, whose close decided it."""
+    rows = {ts: number for number, ts in enumerate(result.ts)}
+    last, first = len(result.ts) - 1, max(0, len(result.trades) - _MOST_MARKS)
+    for number, trade in enumerate(result.trades[first:], first + 1):
+        entered, left = rows[trade.entered] - 1, last if trade.reason == "end" else rows[trade.exited] - 1
+        shape = "up" if trade.side == "long" else "down"
+        yield Mark(result.ts[entered], float(curve[entered]), shape, trade.side, f"{number}: {trade.side} at z {trade.zscore:.2f}")
+        end = "cross" if trade.reason == "stop" else "dot"
+        tone = "stopped" if trade.reason == "stop" else "won" if trade.net > 0 else "lost"
+        yield Mark(result.ts[left], float(curve[left]), end, tone, f"{number}: {trade.reason}, {money(trade.net)}")
+
+
+def _nothing(result: Backtest) -> str:
+    need = 2 * result.settings.window - 1
+    return f"<section><p>No z-score, so nothing to trade. A z-score over {result.settings.window} bars begins at bar {need}.</p></section>"
+
+
+def _trades(result: Backtest) -> str:
+    if not result.trades:
+        return "<p>No trade.</p>"
+    first = max(0, len(result.trades) - MOST_ROWS)
+    note = f"<p>The last {MOST_ROWS:,} of {len(result.trades):,}.</p>" if first else ""
+    heads = ("#", "side", "entered", "left", "bars", "z", "beta", "y in", "y out", "x in", "x out", "gross", "costs", "net", "why")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(_row(number, trade, result.settings.every) for number, trade in enumerate(result.trades[first:], first + 1))
+    return f'{note}<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _row(number: int, trade: Trade, every: str) -> str:
+    prices = [f"{price:,.8g}" for price in (trade.y_entry, trade.y_exit, trade.x_entry, trade.x_exit)]
+    cells = [str(number), trade.side, when(trade.entered, every), when(trade.exited, every), str(trade.bars), f"{trade.zscore:+.2f}"]
+    cells += [f"{trade.beta:.5g}", *prices, money(trade.gross), f"{trade.fees + trade.slippage:,.2f}"]
+    tone = "up" if trade.net > 0 else "down"
+    return f"<tr>{_cells(cells)}<td class='{tone}'>{money(trade.net)}</td><td>{trade.reason}</td></tr>"
+
+
+def _cells(cells: Sequence[str]) -> str:
+    return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+
+
+def _settings(result: Backtest) -> Iterable[tuple[str, str]]:
+    settings, rules = result.settings, result.settings.rules
+    yield "hedge ratio", f"{settings.regression} over {settings.window} bars of {settings.every}, {settings.prices} prices"
+    window = settings.zscore_window or settings.window
+    yield "z-score", settings.zscore if settings.zscore == "innovation" else f"{settings.zscore} over {window} spreads ({settings.spread})"
+    yield "entry", f"z of {rules.entry:g} or more is sold, of {-rules.entry:g} or less is bought; at the next bar's open"
+    yield "exit", f"once z is back at {rules.exit:g} (sold), {-rules.exit or 0:g} (bought)"
+    again = f"then nothing before z is within {rules.entry:g} again"
+    yield "stop", "none" if rules.stop is None else f"once z is {rules.stop:g} or more against the position; {again}"
+    yield "costs", f"{rules.fee_bps:g} bps fee and {rules.slippage_bps:g} bps slippage of what each leg is worth, at entry and at exit"
+    yield "size", f"{rules.notional:,.6g} gross over both legs at entry; beta stays that of the signal"
+    yield "at the end", "an open position is closed at the last close, with costs"
+
+
+def _quality(result: Backtest) -> Iterable[tuple[str, str]]:
+    quality = result.quality
+    yield "bars with missing trades", f"{quality.gap:,}: no entry on them"
+    yield "bars not watched throughout", f"{quality.partial:,}"
+    yield "holes between bars", f"{quality.holes:,}: no entry behind them"
+    if quality.unusable:
+        yield "bars left out", f"{quality.unusable:,}, for a price that is none"
+    silent = ", ".join(f"{count:,} {reason}" for reason, count in quality.without_zscore.items())
+    yield "bars without a z-score", silent or "0"
+    yield "entries not filled", f"{quality.lapsed:,}"
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts)

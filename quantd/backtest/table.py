@@ -1,0 +1,25 @@
+"""The trades of a backtest as CSV."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+from quantd.backtest.model import Backtest, Trade
+
+
+def as_csv(result: Backtest) -> str:
+    """A row a trade under the names of its fields; times as in REST, numbers to the last digit."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Trade.__struct_fields__)
+    for trade in result.trades:
+        writer.writerow(_cell(name, getattr(trade, name)) for name in Trade.__struct_fields__)
+    return text.getvalue()
+
+
+def _cell(name: str, value: object) -> object:
+    return _iso(value) if name in ("entered", "exited") and isinstance(value, int) else value
+
+
+def _iso(ts: int) -> str:
+    return datetime.fromtimestamp(ts / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

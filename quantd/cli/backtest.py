@@ -1,0 +1,113 @@
+"""`quantd backtest`: what trading a pair's z-score would have made, of recorded files or of the daemon's history."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from quantd.backtest import Backtest
+    from quantd.cli.past import Wanted
+    from quantd.stats.backtest import Rules
+
+_LATEST = 20
+
+
+def backtest(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="What `quantd replay` reads; without any, the history of the config's store.", metavar="[FILE...]"),
+    ] = None,
+    pair: Annotated[str, typer.Option(help="The pair.", metavar="Y-X")] = "",
+    every: Annotated[str, typer.Option(help="The timeframe.", metavar="1s|1m|…")] = "1m",
+    window: Annotated[int | None, typer.Option(help="Bars in the regression and the z-score.")] = None,
+    regression: Annotated[str | None, typer.Option(help="The regression method; `quantd plugins` lists them.")] = None,
+    entry: Annotated[float, typer.Option(help="Sell the spread at this z-score, buy it at minus this.")] = 2.0,
+    leave: Annotated[float, typer.Option("--exit", help="Leave once the z-score is back at this.")] = 0.0,
+    stop: Annotated[float | None, typer.Option(help="Give up once the z-score is this far against the position.")] = None,
+    fee_bps: Annotated[float, typer.Option(help="Of the value of each leg, at entry and at exit.")] = 5.0,
+    slippage_bps: Annotated[float, typer.Option(help="Likewise.")] = 0.0,
+    notional: Annotated[float, typer.Option(help="Gross value of a position at entry, in the quote currency.")] = 1000.0,
+    since: Annotated[str | None, typer.Option("--from", help="Trade bars from here on: ISO 8601 or ms, UTC.", metavar="TIME")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Trade bars that open before this.", metavar="TIME")] = None,
+    report: Annotated[Path | None, typer.Option("--html", help="Write a report that any browser shows.", metavar="FILE")] = None,
+    trades: Annotated[Path | None, typer.Option(help="Write the trades.", metavar="CSV")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: summary, trades and equity.")] = False,
+    pipeline: Annotated[str | None, typer.Option(help="The pipeline: `replay` for files, the pair's own for history.")] = None,
+    config: Annotated[Path | None, typer.Option(help="The config file whose store is read.", metavar="FILE")] = None,
+    chunk: Annotated[int, typer.Option(help="Events a batch of files; makes no difference to the result.", min=1)] = 1000,
+) -> None:
+    """Trade a pair's z-score on the past: enter when it is stretched, leave when it is back, costs of both legs included.
+
+    Decided at a bar's close, filled at the next bar's open. Reads the history also while the daemon runs."""
+    from quantd.backtest import backtest as test
+    from quantd.cli.past import of_files, of_store, wanted
+
+    asked = wanted(pair, every, window, regression, pipeline, since, until)
+    rules = _rules(entry=entry, exit=leave, stop=stop, fee_bps=fee_bps, slippage_bps=slippage_bps, notional=notional)
+    _find_places(report, trades)
+    past = of_files(files, asked, chunk) if files else of_store(config, asked)
+    result = test(past.y_bars, past.x_bars, past.points, past.settings(asked, rules), asked.start, asked.end)
+    _write(result, report, trades)
+    _print(result, as_json)
+    past.fail_if_faulty()
+    _fail_if_empty(result, asked, len(past.y_bars), len(past.x_bars))
+
+
+def _rules(**given: float | None) -> "Rules":
+    from quantd.errors import QuantdError
+    from quantd.stats.backtest import Rules
+
+    try:
+        return Rules(**given)  # type: ignore[arg-type]
+    except ValueError as error:
+        name, _, text = str(error).partition(":")
+        raise QuantdError(f"--{name.replace('_', '-')}:{text}") from None
+
+
+def _find_places(*paths: Path | None) -> None:
+    """Before the work, not after it."""
+    from quantd.errors import QuantdError
+
+    for path in paths:
+        if path and not path.parent.is_dir():
+            raise QuantdError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def _write(result: "Backtest", report: Path | None, trades: Path | None) -> None:
+    from quantd.backtest.report import html
+    from quantd.backtest.table import as_csv
+    from quantd.errors import QuantdError
+
+    texts = {path: make for path, make in ((report, html), (trades, as_csv)) if path}
+    try:
+        for path, make in texts.items():
+            path.write_text(make(result), "utf-8", newline="")
+    except OSError as error:
+        raise QuantdError(f"cannot write {error.filename}: {error.strerror}") from None
+
+
+def _print(result: "Backtest", as_json: bool) -> None:
+    if as_json:
+        from quantd.api.backtest import body
+        from quantd.api.wire import encode
+
+        typer.echo(encode(body(result)))
+        return
+    from quantd.cli.session import screen
+    from quantd.cli.tested import summary, trades
+
+    console = screen()
+    console.print(summary(result))
+    if result.trades:
+        console.print(trades(result, _LATEST))
+    if len(result.trades) > _LATEST:
+        console.print(f"the last {_LATEST} of {len(result.trades):,}: --trades writes all")
+
+
+def _fail_if_empty(result: "Backtest", asked: "Wanted", y_bars: int, x_bars: int) -> None:
+    if not result.ts:
+        typer.echo(
+            f"no z-score of {asked.pair} in these {y_bars} and {x_bars} bars of {asked.every}: more data, or a shorter --window", err=True
+        )
+        raise typer.Exit(1)

@@ -1,0 +1,223 @@
+"""Where a backtest takes its bars and points from: files, through the code that runs live, or the history of a store."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import typer
+from msgspec import Struct
+
+from quantd.backtest import Settings
+from quantd.cli.replay import chosen, recorded
+from quantd.cli.session import fail_if_faulty, run_to_end
+from quantd.clock import EventClock
+from quantd.config.load import DEFAULT_PIPELINE, Loaded, as_legs, load
+from quantd.config.model import Config, Pipeline
+from quantd.config.pipelines import Folder
+from quantd.errors import QuantdError
+from quantd.flow.bars import lengthen, longest_source
+from quantd.flow.history import History
+from quantd.flow.pairs import PairSpec, analyse
+from quantd.log import setup
+from quantd.model import Bar, PairPoint
+from quantd.plugin.base import Regression, Store
+from quantd.plugin.guard import Guard
+from quantd.plugin.registry import Registry
+from quantd.runtime import Runtime
+from quantd.stats.backtest import Rules
+from quantd.timeframes import timeframe
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+Row = TypeVar("Row", Bar, PairPoint)
+_FOR_EVER = 2**62
+_NOT_FOR_A_BACKTEST = frozenset({"jobs", "alerts", "exports"})
+_EARLIER = 3
+"""How many times the windows are read before `--from`."""
+
+
+class Wanted(Struct, frozen=True):
+    """What the command asks for; None is what the pipeline says."""
+
+    pair: str
+    y: str
+    x: str
+    every: str
+    window: int | None
+    regression: str | None
+    pipeline: str | None
+    start: int | None
+    end: int | None
+
+
+class Past(Struct, frozen=True):
+    """Closed bars of both legs, the points over them, and how these were made."""
+
+    y_bars: Sequence[Bar]
+    x_bars: Sequence[Bar]
+    points: Sequence[PairPoint]
+    spec: PairSpec
+    method: str
+    fail_if_faulty: Callable[[], None]
+    """Says what a plugin got wrong and exits with 1."""
+
+    def settings(self, asked: Wanted, rules: Rules) -> Settings:
+        spec = self.spec
+        return Settings(
+            pair=asked.pair,
+            every=asked.every,
+            window=spec.regression.window,
+            regression=self.method,
+            rules=rules,
+            prices=spec.regression.prices,
+            spread=spec.spread,
+            zscore=spec.zscore,
+            zscore_window=spec.zscore_window,
+            halflife=spec.halflife,
+        )
+
+
+def wanted(
+    pair: str, every: str, window: int | None, regression: str | None, pipeline: str | None, since: str | None, until: str | None
+) -> Wanted:
+    """The options, checked. Raises QuantdError that names the one that is wrong."""
+    if not pair:
+        raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
+    y, x = _checked("--pair", as_legs, pair)
+    frame = _checked("--every", timeframe, every)
+    if window is not None and window < 2:
+        raise QuantdError(f"--window: expected a whole number of 2 or more, found {window}")
+    start, end = (_checked(name, _moment, text) if text else None for name, text in (("--from", since), ("--to", until)))
+    if start is not None and end is not None and start >= end:
+        raise QuantdError(f"--to: {until} is not after --from {since}")
+    return Wanted(f"{y}-{x}", y, x, frame.name, window, regression, pipeline, start, end)
+
+
+def _checked(option: str, read: Callable[[Given], Made], given: Given) -> Made:
+    try:
+        return read(given)
+    except ValueError as error:
+        raise QuantdError(f"{option}: {error}") from None
+
+
+def _moment(text: str) -> int | None:
+    from quantd.api.errors import Invalid
+    from quantd.api.params import moment
+
+    try:
+        return moment("time", text)
+    except Invalid:
+        raise ValueError(f"{text!r} is no time: write it like 2026-01-31T08:00 or in ms, UTC") from None
+
+
+# --- files ---------------------------------------------------------------------------------------------------------------------------
+
+
+def of_files(files: list[str], asked: Wanted, chunk: int) -> Past:
+    """What a replay of these files makes, each bar and point at its last revision. Raises QuantdError."""
+    name = asked.pipeline or "replay"
+    node = Folder(Path("pipelines")).node(name)
+    keys = chosen(node.value, [asked.every], asked.window, asked.regression)
+    loaded = recorded(files, [asked.pair], name, node, {key: keys[key] for key in keys.keys() - _NOT_FOR_A_BACKTEST}, chunk)
+    bars: dict[str, dict[int, Bar]] = {asked.y: {}, asked.x: {}}
+    points: dict[int, PairPoint] = {}
+
+    def take_bars(fresh: Sequence[Bar]) -> None:
+        for bar in fresh:
+            if bar.every == asked.every:
+                bars[bar.symbol][bar.ts] = bar
+
+    def listen(runtime: Runtime) -> None:
+        runtime.outlets.hub.listen("bars", take_bars)
+        runtime.outlets.hub.listen("points", lambda fresh: points.update((point.ts, point) for point in fresh))
+
+    runtime = run_to_end(loaded, listen)
+    spec = runtime.flows[0].pairs[0].series[0].spec
+    y, x = (_by_time(bars[leg]) for leg in (asked.y, asked.x))
+    return Past(y, x, _by_time(points), spec, _method(loaded.registry, spec.regression), lambda: fail_if_faulty(runtime))
+
+
+def _by_time(rows: Mapping[int, Row]) -> list[Row]:
+    return [rows[ts] for ts in sorted(rows)]
+
+
+# --- a store -------------------------------------------------------------------------------------------------------------------------
+
+
+def of_store(config: Path | None, asked: Wanted) -> Past:
+    """What the daemon has kept; reads beside it while it runs. Raises QuantdError."""
+    loaded = load(config, os.environ)
+    store, spec = loaded.config.store, _spec(loaded, asked)
+    if store is None:
+        raise QuantdError(f"{loaded.path} has no store, so there is no history: name files, or set `store: local` and let the daemon run")
+    setup("warning")
+    store.open_to_read(loaded.config.state_dir)
+    try:
+        y, x = (_bars(store, leg, _pipeline(loaded.config, asked), asked, spec) for leg in (asked.y, asked.x))
+    finally:
+        store.close()
+    method = _method(loaded.registry, spec.regression)
+    guard = Guard("regression", method, EventClock())
+    points = analyse(y, x, spec, lambda plugin, user: guard)
+    return Past(y, x, points, spec, method, lambda: _fail_if_guilty(guard))
+
+
+def _pipeline(config: Config, asked: Wanted) -> Pipeline:
+    """The named one, else the pair's, else that of what the config does not name."""
+    of_pair = next((pair.pipeline for pair in config.pairs if (pair.y, pair.x) == (asked.y, asked.x)), DEFAULT_PIPELINE)
+    name = asked.pipeline or of_pair
+    if name in config.pipelines:
+        return config.pipelines[name]
+    if asked.pipeline or not config.pipelines:
+        raise QuantdError(f"--pipeline: no pair goes through {name!r}; there is {', '.join(config.pipelines) or 'none'}")
+    return next(iter(config.pipelines.values()))
+
+
+def _spec(loaded: Loaded, asked: Wanted) -> PairSpec:
+    pipeline = _pipeline(loaded.config, asked)
+    z, regression = pipeline.zscore, _regression(loaded.registry, pipeline.regression, asked)
+    if z.method == "innovation" and not regression.predicts:
+        raise QuantdError(f"--regression: pipeline {pipeline.name} scores innovations, for which {asked.regression} makes no prediction")
+    window = z.window if asked.window is None else asked.window
+    return PairSpec(asked.pair, asked.every, regression, window or regression.window, (), pipeline.spread, z.method, z.halflife)
+
+
+def _regression(registry: Registry, configured: Regression, asked: Wanted) -> Regression:
+    """The pipeline's, or the one asked for over the same window and prices."""
+    window = configured.window if asked.window is None else asked.window
+    if asked.regression is None:
+        settings = msgspec.structs.asdict(configured) | {"window": window}
+        return _checked("--window", lambda given: msgspec.convert(given, type(configured)), settings)
+    entry = registry.get("regression", asked.regression)
+    if entry is None:
+        raise QuantdError(f"--regression: no regression {asked.regression!r}; there is {', '.join(registry.names('regression'))}")
+    settings = {"window": window, "prices": configured.prices}
+    return _checked("--regression", lambda given: msgspec.convert(given, entry.plugin), settings)  # type: ignore[return-value]
+
+
+def _bars(store: Store, symbol: str, pipeline: Pipeline, asked: Wanted, spec: PairSpec) -> list[Bar]:
+    """The bars of a leg, merged from shorter ones where they are not recorded as they are wanted."""
+    frame, recorded = timeframe(asked.every), pipeline.bars.every
+    earlier = _EARLIER * (spec.regression.window + spec.zscore_window) * frame.step
+    start = 0 if asked.start is None else frame.floor(max(0, asked.start - earlier))
+    end = _FOR_EVER if asked.end is None else asked.end
+    history = History(store)
+    if frame.name in recorded:
+        return history.bars(symbol, frame.name, start, end)
+    source = longest_source(frame, recorded)
+    if source is None:
+        raise QuantdError(f"--every: bars of {frame.name} cannot be made of those recorded: {', '.join(recorded)}")
+    return lengthen(history.bars(symbol, source.name, start, end), source, frame)
+
+
+def _method(registry: Registry, regression: Regression) -> str:
+    return next(entry.name for entry in registry.entries() if entry.plugin is type(regression))
+
+
+def _fail_if_guilty(guard: Guard) -> None:
+    health = guard.health()
+    if health.faults:
+        typer.echo(f"{health.kind} {health.name} failed {health.faults} times, last: {health.last_error}", err=True)
+        raise typer.Exit(1)

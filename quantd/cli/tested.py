@@ -1,0 +1,60 @@
+"""A backtest as tables."""
+
+from collections.abc import Iterable
+
+from rich.table import Table
+
+from quantd.backtest import Backtest
+from quantd.backtest.report import money, when
+from quantd.cli.session import table
+
+_RATIOS = (
+    ("hit rate", "hit_rate", "{:.1%}"),
+    ("profit factor", "profit_factor", "{:.2f}"),
+    ("sharpe", "sharpe", "{:.2f} a year"),
+    ("holding", "average_bars", "{:.1f} bars"),
+    ("exposure", "exposure", "{:.1%}"),
+)
+
+
+def summary(result: Backtest) -> Table:
+    """What came of it, a line each."""
+    rows = Table(box=None, pad_edge=False, show_header=False)
+    for name, text in _lines(result):
+        rows.add_row(name, text, style=None if text else "bold")
+    return rows
+
+
+def _lines(result: Backtest) -> Iterable[tuple[str, str]]:
+    made, quality, every = result.summary, result.quality, result.settings.every
+    span = "" if quality.start is None or quality.end is None else f", {when(quality.start, every)} to {when(quality.end, every)} UTC"
+    yield "pair", f"{result.settings.pair}, {made.bars:,} bars of {every}{span}"
+    settings = result.settings
+    yield "z-score", f"{settings.zscore}, {settings.regression} over {settings.window} bars, {settings.prices} prices"
+    ends = f"{made.targets} at target, {made.stops} stopped, {made.open_at_end} open at the end"
+    yield "trades", f"{made.trades}: {ends}" if made.trades else "none"
+    yield "net", f"{money(made.net)} ({made.net_percent:+.3f} % of {settings.rules.notional:,.6g})"
+    yield "gross", f"{money(made.gross)}, fees {made.fees:,.2f}, slippage {made.slippage:,.2f}"
+    for name, field, form in _RATIOS:
+        value = getattr(made, field)
+        yield name, f"- ({made.reasons.get(field, 'none')})" if value is None else form.format(value)
+    yield "max drawdown", f"{made.max_drawdown:,.2f} ({made.max_drawdown_percent:.3f} %)"
+    yield "turnover", f"{made.turnover:,.1f} times the notional"
+    silent = sum(quality.without_zscore.values())
+    yield (
+        "data",
+        f"{quality.gap} bars with missing trades, {quality.holes} holes, {silent} bars without z-score, {quality.lapsed} entries lapsed",
+    )
+
+
+def trades(result: Backtest, latest: int) -> Table:
+    """The last trades, a row each."""
+    rows = table("side", "entered", "left", "bars", "z", "beta", "gross", "costs", "net", "why")
+    every = result.settings.every
+    for trade in result.trades[-latest:]:
+        times = when(trade.entered, every), when(trade.exited, every), str(trade.bars)
+        costs = f"{trade.fees + trade.slippage:,.2f}"
+        rows.add_row(
+            trade.side, *times, f"{trade.zscore:+.2f}", f"{trade.beta:.5g}", money(trade.gross), costs, money(trade.net), trade.reason
+        )
+    return rows

@@ -1,0 +1,81 @@
+"""How much alpha and beta walk, and how much y is off the line: learned from the bars themselves."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from msgspec import Struct
+
+from quantd.stats import FloatArray
+from quantd.stats.kalman import KalmanFilter
+
+_DIFFUSE = 2
+"""The first innovations, which the wide prior answers for, tell nothing."""
+_LEAST = 20
+_RANGE = (-9.0, 2.0)
+"""Powers of ten between which the walks are looked for."""
+_STEPS = (2.0, 0.5, 0.125)
+
+
+Likelihood = Callable[[tuple[float, float]], float]
+"""Of the powers of ten of the two walks."""
+
+
+class Noise(Struct, frozen=True, gc=False):
+    """What the settings of `KalmanFilter` are called: walks as shares of the noise, the noise in squared units of y."""
+
+    alpha_walk: float
+    beta_walk: float
+    noise: float
+    loglikelihood: float
+    n: int
+
+
+def concentrated(y: FloatArray, x: FloatArray, alpha_walk: float, beta_walk: float) -> tuple[float, float]:
+    """The greatest Gaussian log-likelihood over the noise, and the noise it is reached at, of arrays of shape (n,), n > 2
+    (A. C. Harvey, 1989, 3.4: the mean of innovation² / its expected variance; the first two, of the diffuse prior, left out)."""
+    run = KalmanFilter(alpha_walk, beta_walk, noise=1.0)
+    squares = logs = 0.0
+    for number, (of_y, of_x) in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
+        run.step(of_y, of_x)
+        if number >= _DIFFUSE:
+            innovation, variance = run.surprise
+            squares += innovation * innovation / variance
+            logs += math.log(variance)
+    n = len(y) - _DIFFUSE
+    noise = squares / n
+    if noise <= 0.0:
+        return -math.inf, 0.0
+    return -0.5 * (n * (math.log(2.0 * math.pi * noise) + 1.0) + logs), noise
+
+
+def most_likely(y: FloatArray, x: FloatArray) -> Noise | None:
+    """The walks and the noise of the greatest likelihood, for arrays of shape (n,): by a search over their logarithms, from coarse to fine,
+    that ends where no neighbour is better. None below 20 bars, where a value is not finite or a leg does not move, and where the line is
+    perfect."""
+    if len(y) < _LEAST or not (np.isfinite(y).all() and np.isfinite(x).all()) or np.ptp(y) == 0.0 or np.ptp(x) == 0.0:
+        return None
+    known: dict[tuple[float, float], float] = {}
+
+    def likelihood(at: tuple[float, float]) -> float:
+        if at not in known:
+            known[at] = concentrated(y, x, 10.0 ** at[0], 10.0 ** at[1])[0]
+        return known[at]
+
+    best = max(((a, b) for a in (-8.0, -4.0, -1.0) for b in (-6.0, -3.0, -1.0)), key=likelihood)
+    for step in _STEPS:
+        best = _climbed(best, step, likelihood)
+    alpha_walk, beta_walk = (10.0**power for power in best)
+    value, noise = concentrated(y, x, alpha_walk, beta_walk)
+    return Noise(alpha_walk, beta_walk, noise, value, len(y)) if math.isfinite(value) else None
+
+
+def _climbed(at: tuple[float, float], step: float, likelihood: Likelihood) -> tuple[float, float]:
+    """The best point of a grid of that step, reached from neighbour to neighbour."""
+    low, high = _RANGE
+    while True:
+        around = [(at[0] + i * step, at[1] + j * step) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        best = max((point for point in around if low <= min(point) and max(point) <= high), key=likelihood, default=at)
+        if likelihood(best) <= likelihood(at):
+            return at
+        at = best

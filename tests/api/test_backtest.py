@@ -1,0 +1,98 @@
+"""`/backtest`: the numbers of the command, as JSON or as a report, and each mistake with its status."""
+
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from quantd.backtest import backtest
+from quantd.flow.desk import Analysis, Style
+from quantd.testing.desk import FakeDesk
+from tests.api.conftest import Ask
+from tests.unit.backtest.conftest import SETTINGS, past
+
+PAIR = "BTCUSDT-ETHUSDT"
+
+
+@pytest.fixture
+def trading(desk: FakeDesk) -> FakeDesk:
+    """A desk whose pair reverts."""
+    seen = past()
+    desk.kept = {("BTCUSDT", "1m"): seen.y_bars, ("ETHUSDT", "1m"): seen.x_bars}
+    desk.analysis = Analysis(seen.points, None, None)
+    return desk
+
+
+async def test_json(ask: Ask, trading: FakeDesk) -> None:
+    status, found = await ask("/backtest", params={"pair": PAIR.lower(), "window": "20", "regression": "OLS", "fee_bps": "5"})
+    seen = past()
+    wanted = backtest(seen.y_bars, seen.x_bars, seen.points, SETTINGS)
+    assert status == 200
+    assert set(found) == {"pair", "settings", "summary", "quality", "trades", "equity"}
+    assert (found["pair"], found["settings"]["regression"], found["settings"]["window"]) == (PAIR, "ols", 20)
+    assert found["settings"]["rules"] == {
+        "entry": 2.0, "exit": 0.0, "stop": None, "fee_bps": 5.0, "slippage_bps": 0.0, "notional": 1000.0,
+    }  # fmt: skip
+    assert found["summary"]["net"] == wanted.summary.net
+    assert [trade["net"] for trade in found["trades"]] == [trade.net for trade in wanted.trades] != []
+    assert [row["value"] for row in found["equity"]] == wanted.equity.tolist()
+    assert found["equity"][0]["ts"] == found["quality"]["start"] == "2026-01-01T00:38:00.000Z"
+    assert trading.asked == [("BTCUSDT", "ETHUSDT", "1m", 20, "ols")]
+
+
+async def test_html(session: ClientSession, trading: FakeDesk) -> None:
+    async with session.get("/backtest", params={"pair": PAIR, "window": "20", "format": "HTML"}) as response:
+        text = await response.text()
+        assert (response.status, response.content_type) == (200, "text/html")
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert text.startswith("<!doctype html>")
+    assert PAIR in text
+
+
+async def test_only_the_last_bars_count(ask: Ask, trading: FakeDesk) -> None:
+    _, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "limit": "100"})
+    assert found["summary"]["bars"] == len(found["equity"]) == 100
+
+
+async def test_the_style_is_passed_on(ask: Ask, trading: FakeDesk) -> None:
+    _, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "prices": "log", "spread": "residual", "zscore": "robust"})
+    assert trading.style == Style("residual", "robust", "log")
+    assert [found["settings"][name] for name in ("prices", "spread", "zscore")] == ["log", "residual", "robust"]
+
+
+async def test_without_data_there_are_reasons(ask: Ask, desk: FakeDesk) -> None:
+    status, found = await ask("/backtest", params={"pair": PAIR})
+    assert (status, found["trades"], found["equity"]) == (200, [], [])
+    assert found["summary"]["sharpe"] is None
+    assert found["summary"]["reasons"]["sharpe"] == "no trades"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "detail"),
+    [
+        ("pair=NOPE-BTCUSDT", 400, "Symbol NOPE not supported"),
+        ("pair=BTCUSDT", 404, "No data available for pair BTCUSDT"),
+        (f"pair={PAIR}&tf=7x", 400, "Timeframe 7x not supported"),
+        (f"pair={PAIR}&regression=Kalman", 400, "Regression method Kalman not supported"),
+        (f"pair={PAIR}&window=1", 400, "Window size must be at least 2"),
+        (f"pair={PAIR}&format=xml", 400, "Format xml not supported. Available: ['json', 'html']"),
+        (f"pair={PAIR}&entry=0", 400, "Rule not supported. entry: expected a number above 0, found 0"),
+        (f"pair={PAIR}&stop=1", 400, "Rule not supported. stop: expected a number above 2 (entry), found 1"),
+        (f"pair={PAIR}&fee_bps=-1", 400, "Rule not supported. fee_bps: "),
+    ],
+)
+async def test_what_is_not_supported_is_told(ask: Ask, query: str, status: int, detail: str) -> None:
+    found = await ask(f"/backtest?{query}")
+    assert found[0] == status
+    assert found[1]["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("", "pair"), (f"pair={PAIR}&entry=much", "entry"), (f"pair={PAIR}&limit=0", "limit"), (f"pair={PAIR}&exit=nan", "exit"),
+     (f"pair={PAIR}&entry=inf", "entry")],
+)  # fmt: skip
+async def test_what_is_no_query_is_named(ask: Ask, query: str, field: str) -> None:
+    status, found = await ask(f"/backtest?{query}")
+    details: Any = found["detail"]
+    assert (status, details[0]["loc"]) == (422, ["query", field])

@@ -1,0 +1,33 @@
+"""A backtest of what a running daemon has kept, asked of it and read beside it."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from .conftest import Start
+
+PAIR = "BTCUSDT-ETHUSDT"
+
+
+async def test_by_request_and_beside_it(folder: Path, start: Start) -> None:
+    daemon = start(folder)
+    asked = {"pair": PAIR, "tf": "1s", "window": "5", "entry": "1"}
+    async with asyncio.timeout(20), aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{daemon.http}/backtest", params=asked) as response:
+                found: dict[str, Any] = await response.json()
+                assert response.status == 200
+            if found["summary"]["trades"]:
+                break
+    command = [sys.executable, "-m", "quantd", "backtest", "--pair", PAIR, "--every", "1s", "--window", "5", "--entry", "1", "--json"]
+    beside = await asyncio.create_subprocess_exec(*command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = await beside.communicate()
+    assert daemon.stop() == 0
+    assert beside.returncode == 0, err
+    kept = {trade["entered"] for trade in json.loads(out)["trades"]}
+    assert {trade["entered"] for trade in found["trades"] if trade["reason"] != "end"} <= kept

@@ -1,0 +1,59 @@
+"""`quantd backtest` of disordered captures is a backtest of what `quantd replay` writes, each row at its last revision."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from quantd.api.backtest import body
+from quantd.api.wire import encode
+from quantd.backtest import Backtest, Settings, backtest
+from quantd.model import Bar, Hedge, PairPoint
+from quantd.stats.backtest import Rules
+from tests.scenarios.conftest import Replay
+from tests.scenarios.test_random_files import captures
+
+PAIR = "AAAUSDT-BBBUSDT"
+CHOICE = ("--pair", PAIR, "--every", "1s", "--window", "20")
+
+
+def run(folder: Path, files: list[Path], *options: str) -> bytes:
+    command = [sys.executable, "-m", "quantd", "backtest", *map(str, files), *CHOICE, "--json", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def of_replay(folder: Path) -> Backtest:
+    """The backtest of what a replay wrote into a folder."""
+    legs: dict[str, dict[int, Bar]] = {"AAAUSDT": {}, "BBBUSDT": {}}
+    for row in rows(folder / "bars.csv"):
+        symbol, ts = row["symbol"], int(row["ts"])
+        prices = [float(row[name]) for name in ("open", "high", "low", "close")]
+        if symbol in legs:
+            legs[symbol][ts] = Bar(symbol, "1s", ts, *prices, 0.0, None, None, None, row["quality"])  # type: ignore[arg-type]
+    points = {}
+    for row in rows(folder / "points.csv"):
+        zscore = float(row["zscore"]) if row["zscore"] else None
+        hedge, ts = Hedge(0.0, float(row["beta"]), 20), int(row["ts"])
+        points[ts] = PairPoint(PAIR, "1s", ts, 0.0, 0.0, hedge, float(row["spread"]), zscore, None, 1.0, "complete", reason=row["reason"])
+    settings = Settings(pair=PAIR, every="1s", window=20, regression="ols", rules=Rules(), zscore_window=20)
+    of_y, of_x, seen = ([table[ts] for ts in sorted(table)] for table in (legs["AAAUSDT"], legs["BBBUSDT"], points))
+    return backtest(of_y, of_x, seen, settings)  # type: ignore[arg-type]
+
+
+def test_it_is_a_backtest_of_the_replay_whatever_the_batches(replay: Replay, tmp_path: Path) -> None:
+    files = captures(tmp_path, np.random.default_rng(11))
+    replay(files, *CHOICE, "--out", tmp_path / "out")
+    assert any(int(row["revision"]) for row in rows(tmp_path / "out" / "bars.csv")), "disorder must re-issue bars"
+    told = run(tmp_path, files, "--chunk", "1000")
+    assert json.loads(told) == msgspec.json.decode(encode(body(of_replay(tmp_path / "out"))))
+    assert len(json.loads(told)["trades"]) > 10
+    assert run(tmp_path, files, "--chunk", "1") == told

@@ -1,0 +1,47 @@
+"""A pair that reverts, as bars and the points that a pipeline would make of them."""
+
+import numpy as np
+import pytest
+
+from quantd.backtest import Settings
+from quantd.clock import EventClock
+from quantd.flow.desk import Past
+from quantd.flow.pairs import PairSpec, analyse
+from quantd.model import Bar
+from quantd.plugin.base import Regression
+from quantd.plugin.guard import Guard
+from quantd.stats.backtest import Rules
+from quantd.testing.fakes import START, walk
+from quantd_plugins.regressions.ols import Ols
+
+MINUTE = 60_000
+WINDOW = 20
+SETTINGS = Settings(pair="AAA-BBB", every="1m", window=WINDOW, regression="ols", rules=Rules())
+
+
+def bars(symbol: str, closes: list[float], opens: list[float] | None = None) -> list[Bar]:
+    """Bars of a minute; each opens at the close before unless told."""
+    opens = opens or [closes[0], *closes[:-1]]
+    columns = enumerate(zip(opens, closes, strict=True))
+    return [Bar(symbol, "1m", START + MINUTE * k, o, max(o, c), min(o, c), c, 1.0, 1, c, 0.5, "complete") for k, (o, c) in columns]
+
+
+def past(n: int = 400, seed: int = 0, regression: Regression | None = None) -> Past:
+    """Bars of two legs, y reverting to 5 + 2 x, and their points."""
+    rng = np.random.default_rng(seed)
+    x, noise = walk(n, seed=seed), np.zeros(n)
+    for k in range(1, n):
+        noise[k] = 0.9 * noise[k - 1] + rng.normal(0, 0.1)
+    y_bars, x_bars = bars("AAA", (5 + 2 * x + noise).tolist()), bars("BBB", x.tolist())
+    return of_bars(y_bars, x_bars, regression or Ols(window=WINDOW))
+
+
+def of_bars(y_bars: list[Bar], x_bars: list[Bar], regression: Regression) -> Past:
+    spec = PairSpec("AAA-BBB", "1m", regression, WINDOW)
+    points = analyse(y_bars, x_bars, spec, lambda plugin, user: Guard("regression", "ols", EventClock()))
+    return Past(y_bars, x_bars, points)
+
+
+@pytest.fixture(scope="session")
+def reverting() -> Past:
+    return past()

@@ -1,0 +1,164 @@
+"""Bars and points become trades: what stands where, and what bad data does."""
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from quantd.backtest import Backtest, backtest
+from quantd.flow.desk import Past
+from quantd.model import Bar
+from quantd.stats.backtest import Rules
+from quantd.testing.fakes import START
+from quantd_plugins.regressions.ols import Ols
+from tests.unit.backtest.conftest import MINUTE, SETTINGS, WINDOW, of_bars, past
+
+FIRST = START + (2 * WINDOW - 2) * MINUTE
+"""The first bar with a z-score."""
+replace = msgspec.structs.replace
+
+
+def run(seen: Past, **rules: float) -> Backtest:
+    return backtest(seen.y_bars, seen.x_bars, seen.points, replace(SETTINGS, rules=Rules(**rules)))
+
+
+def spoilt(seen: Past, ts: int, **changes: object) -> Past:
+    """The same with another bar of y at this time."""
+    return replace(seen, y_bars=[replace(bar, **changes) if bar.ts == ts else bar for bar in seen.y_bars])
+
+
+def test_signals_are_points_and_fills_are_the_opens_after(reverting: Past) -> None:
+    result = run(reverting, stop=3.5)
+    y, x, points = ({row.ts: row for row in rows} for rows in (reverting.y_bars, reverting.x_bars, reverting.points))
+    assert len(result.trades) > 5
+    for trade in result.trades:
+        signal = points[trade.entered - MINUTE]
+        assert (trade.zscore, trade.beta) == (signal.zscore, signal.hedge.beta)
+        assert (trade.y_entry, trade.x_entry) == (y[trade.entered].open, x[trade.entered].open)
+        assert trade.side == ("short" if trade.zscore >= 2 else "long")
+        if trade.reason != "end":
+            assert (trade.y_exit, trade.x_exit) == (y[trade.exited].open, x[trade.exited].open)
+            assert trade.exited - trade.entered == trade.bars * MINUTE
+
+
+def test_it_begins_with_the_first_zscore(reverting: Past) -> None:
+    result = run(reverting)
+    assert result.ts[0] == result.quality.start == FIRST
+    assert result.quality.end == reverting.y_bars[-1].ts + MINUTE
+    assert result.summary.bars == len(result.ts) == len(reverting.y_bars) - (2 * WINDOW - 2)
+    assert (result.quality.gap, result.quality.holes, result.quality.without_zscore) == (0, 0, {})
+
+
+def test_a_position_at_the_end_is_closed_at_the_last_close(reverting: Past) -> None:
+    last = run(reverting).trades[0]
+    cut = [bar.ts for bar in reverting.y_bars].index(last.entered) + 1
+    result = run(replace(reverting, y_bars=reverting.y_bars[:cut], x_bars=reverting.x_bars[:cut], points=reverting.points))
+    (trade,) = result.trades
+    assert (trade.reason, trade.entered, trade.exited, trade.bars) == ("end", last.entered, last.entered + MINUTE, 1)
+    assert (trade.y_exit, trade.x_exit) == (reverting.y_bars[cut - 1].close, reverting.x_bars[cut - 1].close)
+
+
+def test_what_comes_later_changes_no_trade_before_it(reverting: Past) -> None:
+    """The windows are worked out anew over other data from bar 200 on."""
+    other = past(seed=9)
+    spliced = of_bars(reverting.y_bars[:200] + other.y_bars[200:], reverting.x_bars[:200] + other.x_bars[200:], Ols(window=WINDOW))
+    before, after = run(reverting, stop=4.0), run(spliced, stop=4.0)
+    cut = START + 200 * MINUTE
+    early = [[trade for trade in result.trades if trade.exited < cut] for result in (before, after)]
+    assert early[0] == early[1] != []
+    assert before.trades != after.trades
+    rows = before.ts.index(cut)
+    assert before.equity[:rows].tolist() == after.equity[:rows].tolist()
+
+
+def test_no_entry_is_decided_or_filled_on_a_gap(reverting: Past) -> None:
+    first = run(reverting).trades[0]
+    for ts, lapsed in ((first.entered - MINUTE, 0), (first.entered, 1)):
+        result = run(spoilt(reverting, ts, quality="gap"))
+        assert (result.quality.gap, result.quality.lapsed) == (1, lapsed)
+        assert all(trade.entered != first.entered for trade in result.trades)
+
+
+def test_an_exit_is_filled_on_a_gap(reverting: Past) -> None:
+    first = run(reverting).trades[0]
+    assert run(spoilt(reverting, first.exited, quality="gap")).trades[0] == first
+
+
+def test_no_entry_is_filled_behind_a_hole(reverting: Past) -> None:
+    first = run(reverting).trades[0]
+    assert first.bars > 1
+    result = run(replace(reverting, y_bars=[bar for bar in reverting.y_bars if bar.ts != first.entered]))
+    assert (result.quality.holes, result.quality.lapsed) == (1, 1)
+    assert all(trade.entered > first.entered + MINUTE for trade in result.trades)
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf, 1e300])
+def test_a_price_that_is_none_leaves_its_bar_out(reverting: Past, price: float) -> None:
+    result = run(spoilt(reverting, START + 100 * MINUTE, close=price))
+    assert (result.quality.unusable, result.quality.holes) == (1, 1)
+    assert np.isfinite(result.equity).all()
+
+
+def test_a_spike_of_a_billion_stays_a_number() -> None:
+    calm = past()
+    y_bars = [replace(bar, close=1e9, high=1e9) if number == 150 else bar for number, bar in enumerate(calm.y_bars)]
+    result = run(of_bars(y_bars, calm.x_bars, Ols(window=WINDOW)), stop=4.0)
+    assert np.isfinite(result.equity).all()
+    assert result.summary.sharpe is not None
+
+
+def test_bars_without_a_zscore_are_counted_by_reason() -> None:
+    """The legs stand still from bar 100 to 200."""
+    calm = past()
+    still = [[replace(bar, open=10.0, close=10.0) if 100 <= number < 200 else bar for number, bar in enumerate(leg)]
+             for leg in (calm.y_bars, calm.x_bars)]  # fmt: skip
+    result = run(of_bars(still[0], still[1], Ols(window=WINDOW)))
+    assert set(result.quality.without_zscore) <= {"flat", "warming", "no hedge"}
+    assert sum(result.quality.without_zscore.values()) == int(np.isnan(result.zscore).sum()) > 50
+
+
+def test_a_range_is_cut_out(reverting: Past) -> None:
+    start, end = START + 100 * MINUTE, START + 300 * MINUTE
+    result = backtest(reverting.y_bars, reverting.x_bars, reverting.points, SETTINGS, start, end)
+    assert (result.ts[0], result.ts[-1]) == (start, end - MINUTE)
+    assert all(start < trade.entered < end for trade in result.trades)
+
+
+@pytest.mark.parametrize("bars", [0, 1, 2 * WINDOW - 2])
+def test_too_few_bars_are_no_error(bars: int) -> None:
+    result = run(past(bars)) if bars else run(Past([], [], []))
+    assert (result.ts, result.trades, result.summary.bars, result.quality.start) == ([], [], 0, None)
+
+
+def test_a_pair_of_a_symbol_with_itself_never_trades(reverting: Past) -> None:
+    assert run(of_bars(reverting.y_bars, reverting.y_bars, Ols(window=WINDOW))).trades == []
+
+
+def test_the_legs_of_logarithms_are_held_by_value() -> None:
+    seen = past(regression=Ols(window=WINDOW, prices="log"))
+    result = backtest(seen.y_bars, seen.x_bars, seen.points, replace(SETTINGS, prices="log"))
+    assert len(result.trades) > 5
+    for trade in result.trades:
+        assert trade.x_units * trade.x_entry == pytest.approx(-trade.beta * trade.y_units * trade.y_entry)
+        assert abs(trade.y_units) * trade.y_entry + abs(trade.x_units) * trade.x_entry == pytest.approx(1000.0)
+
+
+@pytest.mark.parametrize("method", ["rolling", "innovation"])
+def test_the_levels_give_the_zscore_back(reverting: Past, method: str) -> None:
+    settings = replace(SETTINGS, zscore=method)
+    result = backtest(reverting.y_bars, reverting.x_bars, reverting.points, settings)
+    if method == "innovation":
+        assert np.isnan(result.middle).all()
+        return
+    assert ((result.spread - result.middle) / result.deviation).tolist() == pytest.approx(result.zscore.tolist(), abs=1e-6)
+
+
+def test_levels_that_explain_nothing_are_not_shown(reverting: Past) -> None:
+    result = backtest(reverting.y_bars, reverting.x_bars, reverting.points, replace(SETTINGS, zscore="robust"))
+    assert np.isnan(result.middle).all()
+
+
+def test_revised_bars_count_as_they_stand_last(reverting: Past) -> None:
+    doubled: list[Bar] = [bar for each in reverting.y_bars for bar in (replace(each, open=1.0), each)]
+    assert run(replace(reverting, y_bars=doubled)).trades == run(reverting).trades

@@ -1,0 +1,242 @@
+"""`quantd backtest` as its user meets it: files and history, the same numbers everywhere, and what is wrong in a line."""
+
+import csv
+import json
+import random
+import re
+import shlex
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from quantd.model import Bar
+from quantd_plugins.stores.local import Local
+from tests.conftest import ROOT
+from tests.unit.cli.conftest import Run
+
+START, MINUTE = 1_767_225_600_000, 60_000
+PAIR = ("--pair", "AAA-BBB")
+CHOICE = (*PAIR, "--window", "15", "--entry", "1.5", "--stop", "3")
+CONFIG = """
+pairs: [AAA-BBB]
+feeds: {synthetic: {}}
+store: local
+state: {dir: state}
+sinks: {log: {}}
+"""
+PIPELINE = """
+feed: synthetic
+bars: {use: time, every: [1m]}
+regression: {use: ols, window: 15}
+"""
+
+
+def market() -> tuple[list[float], list[float]]:
+    noise = random.Random(3)
+    y, x, spread = [], [], 0.0
+    level = 100.0
+    for _ in range(400):
+        level += noise.gauss(0, 0.05)
+        spread = 0.8 * spread + noise.gauss(0, 0.2)
+        x.append(round(level, 4))
+        y.append(round(20 + 1.5 * level + spread, 4))
+    return y, x
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    """OHLC files of 1m bars of two symbols; each bar opens at the close before."""
+    for symbol, prices in zip(("AAA", "BBB"), market(), strict=True):
+        rows = []
+        for minute, (before, price) in enumerate(zip([prices[0], *prices], prices, strict=False)):
+            rows.append(f"{START + MINUTE * minute},{before},{max(before, price)},{min(before, price)},{price},5")
+        (tmp_path / f"{symbol}.csv").write_text("ts,open,high,low,close,volume\n" + "\n".join(rows) + "\n")
+    return ["AAA.csv", "BBB.csv"]
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Local:
+    """The same bars in the store of a config, which its writer has open."""
+    (tmp_path / "quantd.yaml").write_text(CONFIG)
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "default.yaml").write_text(PIPELINE)
+    store = Local()
+    store.open(tmp_path / "state")
+    for symbol, prices in zip(("AAA", "BBB"), market(), strict=True):
+        pairs = enumerate(zip([prices[0], *prices], prices, strict=False))
+        bars = [Bar(symbol, "1m", START + MINUTE * k, o, max(o, c), min(o, c), c, 5.0, 1, c, 1.0, "complete") for k, (o, c) in pairs]
+        store.append([], bars, [])
+    return store
+
+
+def told(process: Run, *args: str) -> dict[str, object]:
+    done = process("backtest", *args, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_the_table_the_csv_the_json_and_the_report_agree(process: Run, files: list[str], tmp_path: Path) -> None:
+    done = process("backtest", *files, *CHOICE, "--html", "r.html", "--trades", "t.csv")
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    found = told(process, *files, *CHOICE)
+    rows = list(csv.DictReader((tmp_path / "t.csv").open()))
+    made, trades = found["summary"], found["trades"]
+    assert isinstance(made, dict)
+    assert isinstance(trades, list)
+    assert len(trades) == len(rows) == made["trades"] > 20
+    assert [float(row["net"]) for row in rows] == [trade["net"] for trade in trades]
+    assert [row["entered"] for row in rows] == [trade["entered"] for trade in trades]
+    assert f"trades         {made['trades']}: {made['targets']} at target, {made['stops']} stopped" in done.stdout
+    assert f"the last 20 of {len(rows)}: --trades writes all" in done.stdout
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["AAA.csv", "BBB.csv", "r.html", "t.csv"]
+
+
+def test_batches_of_any_size_give_the_same_bytes(process: Run, files: list[str], tmp_path: Path) -> None:
+    made = []
+    for chunk in ("1", "1000"):
+        done = process("backtest", *files, *CHOICE, "--chunk", chunk, "--html", "r.html", "--trades", "t.csv", "--json")
+        made.append((done.stdout, (tmp_path / "r.html").read_bytes(), (tmp_path / "t.csv").read_bytes()))
+    assert made[0] == made[1]
+
+
+def test_history_gives_what_files_give_while_it_is_being_written(process: Run, files: list[str], history: Local, tmp_path: Path) -> None:
+    of_files, of_history = told(process, *files, *CHOICE), told(process, *CHOICE)
+    history.close()
+    assert of_files["trades"] == of_history["trades"] != []
+    assert of_files["equity"] == of_history["equity"]
+    assert of_files["settings"] == of_history["settings"]
+
+
+def test_history_is_merged_and_cut(process: Run, history: Local) -> None:
+    history.close()
+    found = told(process, *PAIR, "--every", "5m", "--window", "5", "--from", "2026-01-01T02:00", "--to", "2026-01-01T04:00Z")
+    assert found["quality"] == {
+        "start": "2026-01-01T02:00:00.000Z", "end": "2026-01-01T04:00:00.000Z",
+        "gap": 0, "partial": 0, "holes": 0, "unusable": 0, "without_zscore": {}, "lapsed": 0,
+    }  # fmt: skip
+
+
+def test_reading_history_changes_nothing(process: Run, history: Local, tmp_path: Path) -> None:
+    history.close()
+    file = tmp_path / "state" / "history" / "hot.db"
+    before = file.read_bytes()
+    told(process, *CHOICE)
+    assert file.read_bytes() == before
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["history"]
+
+
+def test_no_history_makes_none(process: Run, history: Local, tmp_path: Path) -> None:
+    history.close()
+    done = process("backtest", *PAIR, QUANTD__STATE__DIR=str(tmp_path / "elsewhere"))
+    assert done.returncode == 2
+    assert "store local: nothing is kept yet: there is no " in done.stderr
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_store_of_something_else_is_a_line(process: Run, history: Local, tmp_path: Path) -> None:
+    history.close()
+    file = tmp_path / "state" / "history" / "hot.db"
+    file.unlink()
+    sqlite3.connect(file).close()
+    file.touch()
+    done = process("backtest", *PAIR)
+    assert done.returncode == 2
+    assert "store local: cannot read" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        ([], "which pair? Name one with --pair BTCUSDT-ETHUSDT"),
+        (["--pair", "AAA"], "--pair: 'AAA' is not a pair: write it like BTCUSDT-ETHUSDT"),
+        (["--pair", "AAA-AAA"], "--pair: 'AAA-AAA' pairs a symbol with itself"),
+        ([*PAIR, "--every", "7x"], "--every: '7x' is not a timeframe"),
+        ([*PAIR, "--window", "1"], "--window: expected a whole number of 2 or more, found 1"),
+        ([*PAIR, "--window", "200000"], "200000"),
+        ([*PAIR, "--regression", "olss"], "no regression 'olss'; there is "),
+        ([*PAIR, "--entry", "0"], "--entry: expected a number above 0, found 0"),
+        ([*PAIR, "--exit", "2"], "--exit: expected a number between -2 and 2 (entry), found 2"),
+        ([*PAIR, "--stop", "1"], "--stop: expected a number above 2 (entry), found 1"),
+        ([*PAIR, "--fee-bps", "-1"], "--fee-bps: expected a number from 0 to 9999, found -1"),
+        ([*PAIR, "--slippage-bps", "nan"], "--slippage-bps: expected"),
+        ([*PAIR, "--notional", "0"], "--notional: expected"),
+        ([*PAIR, "--from", "then"], "--from: 'then' is no time"),
+        ([*PAIR, "--from", "2026-01-02", "--to", "2026-01-01"], "--to: 2026-01-01 is not after --from 2026-01-02"),
+        ([*PAIR, "--pipeline", "replya"], "no pipeline 'replya'"),
+        ([*PAIR, "--html", "no/where.html"], "cannot write no/where.html: there is no folder no"),
+    ],
+)
+def test_what_is_wrong_with_files_is_a_line(quantd: Run, files: list[str], args: list[str], text: str) -> None:
+    done = quantd("backtest", *files, *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("quantd: ")
+    assert text in line
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (["--window", "200000"], "--window: "),
+        (["--regression", "olss"], "--regression: no regression 'olss'; there is huber, "),
+        (["--pipeline", "other"], "--pipeline: no pair goes through 'other'; there is default"),
+        (["--config", "gone.yaml"], "gone.yaml: no such file"),
+    ],
+)
+def test_what_is_wrong_with_history_is_a_line(quantd: Run, history: Local, args: list[str], text: str) -> None:
+    history.close()
+    done = quantd("backtest", *PAIR, *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert text in line
+
+
+def test_an_option_of_the_wrong_type_is_named(quantd: Run, files: list[str]) -> None:
+    done = quantd("backtest", *files, *PAIR, "--entry", "much")
+    assert done.returncode == 2
+    assert "--entry" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (["AAA.csv", "BBB.csv", "--html", "state"], "cannot write state: Is a directory"),
+        (["--every", "1s"], "--every: bars of 1s cannot be made of those recorded: 1m"),
+    ],
+)
+def test_what_is_wrong_later_is_a_line(process: Run, files: list[str], history: Local, args: list[str], text: str) -> None:
+    history.close()
+    done = process("backtest", *PAIR, *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.strip() == f"quantd: {text}"
+
+
+def test_without_a_store_there_is_no_history(quantd: Run, history: Local, tmp_path: Path) -> None:
+    history.close()
+    (tmp_path / "quantd.yaml").write_text(CONFIG.replace("store: local\n", ""))
+    done = quantd("backtest", *PAIR)
+    assert done.returncode == 2
+    assert "quantd.yaml has no store, so there is no history" in done.stderr
+
+
+def test_the_command_of_the_readme(process: Run, files: list[str], tmp_path: Path) -> None:
+    (line,) = re.findall(r"^quantd (backtest .*)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    for given, named in zip(files, ("BTCUSDT.csv", "ETHUSDT.csv"), strict=True):
+        (tmp_path / given).rename(tmp_path / named)
+    done = process(*shlex.split(line))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report.html").exists()
+
+
+def test_too_little_data_is_told(process: Run, files: list[str]) -> None:
+    done = process("backtest", *files, *PAIR, "--window", "300")
+    assert done.returncode == 1
+    assert "no z-score of AAA-BBB in these 400 and 400 bars of 1m: more data, or a shorter --window" in done.stderr
+
+
+def test_an_infinite_entry_makes_no_trade(process: Run, files: list[str]) -> None:
+    found = told(process, *files, *PAIR, "--entry", "inf")
+    assert found["trades"] == []

@@ -1,0 +1,103 @@
+"""Bars that end with an event: every trade is in one of them, once, whatever the batches."""
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import quantd
+from quantd.clock import EventClock
+from quantd.flow.events import EventStage
+from quantd.model import Bar, Tick
+from quantd.plugin.guard import Guard
+from quantd.testing import fakes
+from quantd_plugins.event_bars.dollar import DollarBars
+from quantd_plugins.event_bars.imbalance import ImbalanceBars
+from quantd_plugins.event_bars.tick import TickBars
+from quantd_plugins.event_bars.volume import VolumeBars
+
+RULES = [
+    TickBars(count=7),
+    VolumeBars(size=5.0),
+    DollarBars(size=700.0),
+    ImbalanceBars(size=4.0),
+    ImbalanceBars(size=3.0, of="trades"),
+    ImbalanceBars(size=300.0, of="money"),
+]
+every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.label)
+
+
+def stage(rule: quantd.EventBars) -> EventStage:
+    return EventStage("BTCUSDT", rule, Guard("event_bar", rule.label, EventClock()))
+
+
+def played(rule: quantd.EventBars, ticks: list[Tick], size: int = 1_000) -> list[Bar]:
+    made, bars = stage(rule), []
+    for begin in range(0, len(ticks), size):
+        made.take(ticks[begin : begin + size])
+        bars += made.closed()
+    return bars + made.flush()
+
+
+@every_rule
+@given(seed=st.integers(0, 1_000), count=st.integers(1, 300), size=st.integers(1, 50))
+def test_nothing_is_lost_or_counted_twice(rule: quantd.EventBars, seed: int, count: int, size: int) -> None:
+    ticks = fakes.ticks(count, seed=seed, spacing=3)
+    bars = played(rule, ticks, size)
+    assert bars == played(rule, ticks)
+    assert sum(bar.trades for bar in bars) == count
+    assert math.fsum(bar.volume for bar in bars) == pytest.approx(math.fsum(tick.qty for tick in ticks), rel=1e-9)
+    notional = math.fsum(bar.volume * (bar.vwap or 0.0) for bar in bars)
+    assert notional == pytest.approx(math.fsum(tick.qty * tick.price for tick in ticks), rel=1e-9)
+    bought = math.fsum(tick.qty for tick in ticks if not tick.buyer_maker)
+    assert math.fsum(bar.taker_buy_volume or 0.0 for bar in bars) == pytest.approx(bought, rel=1e-9, abs=1e-9)
+    assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
+    assert all(one.ts < other.ts for one, other in pairwise(bars))
+    assert {bar.quality for bar in bars[:-1]} <= {"complete"}
+
+
+@every_rule
+def test_bars_are_cut_where_the_rule_says(rule: quantd.EventBars) -> None:
+    ticks = fakes.ticks(500)
+    *bars, _ = played(rule, ticks)
+    begin = 0
+    for bar in bars:
+        inside, begin = ticks[begin : begin + bar.trades], begin + bar.trades
+        if isinstance(rule, TickBars):
+            assert bar.trades == rule.count
+            continue
+        worth = {"volume": lambda tick: tick.qty, "money": lambda tick: tick.qty * tick.price, "trades": lambda tick: 1.0}
+        of = rule.of if isinstance(rule, ImbalanceBars) else "money" if isinstance(rule, DollarBars) else "volume"
+        signs = [-1.0 if isinstance(rule, ImbalanceBars) and tick.buyer_maker else 1.0 for tick in inside]
+        values = [sign * worth[of](tick) for sign, tick in zip(signs, inside, strict=True)]
+        assert abs(sum(values)) >= rule.size - 1e-9
+        assert abs(sum(values[:-1])) < rule.size
+
+
+def test_a_missing_id_makes_a_gap() -> None:
+    ticks = [tick for tick in fakes.ticks(40) if tick.id not in (10, 17)]
+    bars = played(TickBars(count=7), ticks)
+    assert [bar.quality for bar in bars] == ["complete", "gap", "gap", "complete", "complete", "partial"]
+
+
+def test_what_comes_too_late_is_counted() -> None:
+    ticks = fakes.ticks(10)
+    made = stage(TickBars(count=3))
+    made.take([*ticks[:5], ticks[7], ticks[6], *ticks[8:]])
+    assert made.lost == 1
+    assert sum(bar.trades for bar in made.closed() + made.flush()) == 8
+
+
+def test_trades_of_one_moment_make_bars_of_different_times() -> None:
+    ticks = [Tick("BTCUSDT", number, fakes.START, fakes.START, 100.0, 1.0, False) for number in range(1, 10)]
+    assert [bar.ts - fakes.START for bar in played(TickBars(count=2), ticks)] == [0, 1, 2, 3, 4]
+
+
+def test_the_forming_bar_is_shown() -> None:
+    made = stage(TickBars(count=4))
+    assert made.forming() == []
+    made.take(fakes.ticks(2))
+    (bar,) = made.forming()
+    assert (bar.every, bar.trades, bar.quality) == ("tick-4", 2, "forming")

@@ -1,0 +1,50 @@
+"""Labels by hand, and the measures of probabilities."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss
+
+from quantd.stats.calibration import PENDING, REVERTED, STOPPED, barriers, calibration
+
+
+def test_labels_by_hand() -> None:
+    z = np.array([0.0, 2.0, 1.0, 0.4, -2.1, -2.9, -3.6, 2.5, np.nan, 2.2, 2.1])
+    labels, known = barriers(z, entry=2.0, target=0.5, stop=3.5, horizon=3)
+    # bar 1 is back at bar 3; bars 4 and 5 break away at bar 6; bar 6 is beyond the stop; bar 7 runs out of time at 10; 9 and 10 are open
+    assert labels.tolist() == [PENDING, REVERTED, PENDING, PENDING, STOPPED, STOPPED, PENDING, STOPPED, PENDING, PENDING, PENDING]
+    assert known.tolist() == [11, 3, 11, 11, 6, 6, 11, 10, 11, 11, 11]
+
+
+def test_crossing_to_the_other_side_is_coming_back() -> None:
+    labels, known = barriers(np.array([2.0, -3.0]), 1.5, 0.5, 3.5, 5)
+    assert (labels[0], known[0]) == (REVERTED, 1)
+
+
+def test_what_is_not_known_yet_does_not_depend_on_what_comes() -> None:
+    z = np.random.default_rng(0).normal(size=300).cumsum() / 3
+    whole = barriers(z, 1.5, 0.5, 3.5, 20)
+    for end in (50, 120, 299):
+        labels, known = barriers(z[:end], 1.5, 0.5, 3.5, 20)
+        seen = whole[1][:end] < end
+        assert np.array_equal(labels[seen], whole[0][:end][seen])
+        assert (labels[~seen] == PENDING).all()
+        assert (known[~seen] == end).all()
+
+
+def test_brier_is_scikit_learns_and_truth_is_calibrated() -> None:
+    chance = np.random.default_rng(1)
+    truth = chance.uniform(0.2, 0.9, 4_000)
+    came = (chance.random(4_000) < truth).astype(np.int64)
+    found, liar = calibration(truth, came), calibration(np.clip(truth * 1.4, 0, 1), came)
+    assert found
+    assert liar
+    assert found.brier == pytest.approx(brier_score_loss(came, truth), rel=1e-12)
+    assert found.error < 0.03 < 0.1 < liar.error
+    assert found.skill > 0.0
+    assert liar.skill < found.skill
+
+
+def test_there_is_none_of_too_little() -> None:
+    assert calibration(np.zeros(0), np.zeros(0, np.int64)) is None
+    assert calibration(np.full(9, 0.5), np.tile([0, 1], 5)[:9]) is None
+    assert calibration(np.full(20, 0.5), np.ones(20, np.int64)) is None

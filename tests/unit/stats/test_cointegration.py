@@ -1,0 +1,143 @@
+"""Engle-Granger and Johansen against statsmodels, their rate of false findings, and input that allows no test."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.tsa.adfvalues import mackinnonp
+from statsmodels.tsa.stattools import coint
+from statsmodels.tsa.vector_ar.vecm import coint_johansen
+
+from quantd.stats import FloatArray
+from quantd.stats.cointegration import Reason, engle_granger, johansen
+from quantd.stats.mackinnon import SURFACES, mackinnon_pvalue
+from quantd.testing import fakes
+
+
+def tied(seed: int, n: int, phi: float = 0.8) -> tuple[FloatArray, FloatArray]:
+    """A pair whose spread is an AR(1) process; with phi 1 the legs have nothing to do with one another."""
+    chance = np.random.default_rng(seed)
+    x = 3_000.0 + chance.normal(size=n).cumsum()
+    shocks, spread = chance.normal(size=n), np.zeros(n)
+    for at in range(1, n):
+        spread[at] = phi * spread[at - 1] + shocks[at]
+    return 100.0 + 2.0 * x + spread, x
+
+
+@pytest.mark.parametrize("key", SURFACES)
+def test_pvalues_are_mackinnons(key: tuple[str, int]) -> None:
+    for stat in np.linspace(-25.0, 3.0, 200):
+        assert mackinnon_pvalue(stat, *key) == pytest.approx(mackinnonp(stat, regression=key[0], N=key[1]), rel=0, abs=1e-14)
+
+
+@pytest.mark.parametrize("phi", [0.5, 0.95, 1.0])
+@pytest.mark.parametrize("n", [60, 121, 250, 1000])
+def test_equals_statsmodels(n: int, phi: float) -> None:
+    for seed in range(3):
+        y, x = tied(seed, n, phi)
+        for one, other in ((y, x), (x, y)):
+            stat, pvalue, _ = coint(one, other)
+            found = engle_granger(one, other)
+            assert (found.stat, found.pvalue) == pytest.approx((stat, pvalue), rel=1e-6, abs=1e-9)
+            assert engle_granger(one, other, lags=2).stat == pytest.approx(coint(one, other, maxlag=2, autolag=None)[0], rel=1e-6)
+
+
+def test_independent_walks_are_tied_as_often_as_the_level_says() -> None:
+    chance = np.random.default_rng(20_261_124)
+    walks = chance.normal(size=(2_000, 2, 250)).cumsum(axis=2)
+    found = np.array([engle_granger(y, x, max_lags=2).pvalue for y, x in walks])
+    assert np.mean(found < 0.05) == pytest.approx(0.05, abs=0.015)
+
+
+def test_a_tied_pair_is_found() -> None:
+    found = [engle_granger(*tied(seed, 250, 0.8)).pvalue for seed in range(100)]
+    assert np.mean(np.array(found) < 0.05) > 0.95
+
+
+def test_beta_is_recovered_within_three_errors() -> None:
+    chance = np.random.default_rng(7)
+    near = 0
+    for _ in range(200):
+        x = 100.0 + chance.normal(size=120).cumsum()
+        y = 5.0 + 1.7 * x + chance.normal(scale=0.5, size=120)
+        hedge = fakes_ols(y, x)
+        near += abs(hedge[0] - 1.7) < 3 * hedge[1]
+    assert near >= 190
+
+
+def fakes_ols(y: FloatArray, x: FloatArray) -> tuple[float, float]:
+    from quantd.stats.regression import ols_fit
+
+    hedge = ols_fit(y, x)
+    assert hedge
+    assert hedge.stderr
+    return hedge.beta, hedge.stderr
+
+
+@pytest.mark.parametrize(
+    ("y", "x", "reason"),
+    [
+        pytest.param(fakes.walk(10), fakes.walk(10, seed=1), "short", id="ten bars"),
+        pytest.param(fakes.walk(100), fakes.walk(100), "collinear", id="identical legs"),
+        pytest.param(3.0 - 2.0 * fakes.walk(100), fakes.walk(100), "collinear", id="a line"),
+        pytest.param(fakes.walk(100), np.full(100, 5.0), "flat", id="constant x"),
+        pytest.param(np.full(100, 5.0), fakes.walk(100), "flat", id="constant y"),
+        pytest.param(np.where(np.arange(100) == 50, np.nan, fakes.walk(100)), fakes.walk(100, seed=1), "not finite", id="nan"),
+        pytest.param(fakes.walk(100), np.where(np.arange(100) == 50, np.inf, fakes.walk(100)), "not finite", id="inf"),
+        pytest.param(np.array([]), np.array([]), "short", id="nothing"),
+    ],
+)
+def test_there_is_a_reason_where_there_is_no_test(y: FloatArray, x: FloatArray, reason: Reason) -> None:
+    found = engle_granger(y, x)
+    assert (found.stat, found.pvalue, found.lags, found.reason) == (None, None, None, reason)
+    assert johansen(y, x) is None
+
+
+@given(st.integers(0, 500), st.floats(1e-6, 1e6), st.floats(1e-6, 1e6), st.floats(-1e3, 1e3))
+def test_knows_no_units(seed: int, of_y: float, of_x: float, shift: float) -> None:
+    y, x = tied(seed, 80)
+    plain, moved = engle_granger(y, x, lags=1), engle_granger(of_y * (y + shift), of_x * x, lags=1)
+    assert moved.stat == pytest.approx(plain.stat, rel=1e-6)
+
+
+def test_few_bars_are_said_to_be_weak() -> None:
+    assert [engle_granger(*tied(1, n)).power for n in (60, 179, 180, 250)] == ["low", "low", None, None]
+
+
+@pytest.mark.parametrize("trend", ["n", "c", "ct"])
+@pytest.mark.parametrize("lags", [0, 1, 3])
+def test_johansen_equals_statsmodels(lags: int, trend: str) -> None:
+    y, x = tied(3, 250)
+    found = johansen(y, x, trend=trend, lags=lags)
+    wanted = coint_johansen(np.column_stack([y, x]), {"n": -1, "c": 0, "ct": 1}[trend], lags)
+    assert found
+    assert found.trace == pytest.approx(tuple(wanted.lr1), rel=1e-6, abs=1e-6)
+    assert found.max_eigen == pytest.approx(tuple(wanted.lr2), rel=1e-6, abs=1e-6)
+    assert found.trace_critical == tuple(wanted.cvt[:, 1])
+    assert found.beta == pytest.approx(-wanted.evec[1, 0] / wanted.evec[0, 0], rel=1e-6)
+
+
+def test_johansen_finds_the_relation() -> None:
+    found = johansen(*tied(5, 500))
+    assert found
+    assert (found.rank, found.beta) == (1, pytest.approx(2.0, abs=0.05))
+    apart = johansen(*fakes_walks())
+    assert apart
+    assert apart.rank == 0
+
+
+def fakes_walks() -> tuple[FloatArray, FloatArray]:
+    walks = np.random.default_rng(3).normal(size=(2, 500)).cumsum(axis=1)
+    return walks[0] + 100.0, walks[1] + 100.0
+
+
+def test_no_warning_reaches_the_log() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for scale in (1e-300, 1e-9, 1e300):
+            engle_granger(fakes.walk(60) * scale, fakes.walk(60, seed=2))
+        spike = fakes.walk(60)
+        spike[30] = 1e9
+        assert engle_granger(spike, fakes.walk(60, seed=2)).reason is None
