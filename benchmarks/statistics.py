@@ -26,15 +26,14 @@ from statsmodels.tsa.stattools import adfuller, coint
 
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
-from quantd.plugin.base import Regression
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
+from quantd.plugin.regression import Regression, Steps
 from quantd.stats.cointegration import engle_granger
 from quantd.stats.kernels import workshop
 from quantd.stats.regression import pearson
-from quantd.stats.ring import Ring
-from quantd.stats.rolling import Moments, Window
 from quantd.stats.stationarity import adf
+from quantd.stats.zscore import Rolling, score
 from quantd.testing import fakes
 
 Work = Callable[[], object]
@@ -45,30 +44,25 @@ class Stream:
     """One bar after the other: hedge, spread, z-score and correlation, as a pair of the flow does."""
 
     def __init__(self, regression: Regression) -> None:
-        window = regression.window
-        self._regression, self._moments, self._spreads = regression, Moments(window), Window(window)
+        self._steps, self._spreads = Steps(regression), Rolling(regression.window)
         y, x = fakes.legs(4096)
         self._bars = list(zip(y.tolist(), x.tolist(), strict=True))
-        self._rows = Ring(2, window)
         self._index = 0
-        self._updates = type(regression).update is not Regression.update
-        for _ in range(2 * window):
+        for _ in range(2 * regression.window):
             self()
 
     def __call__(self) -> None:
-        index, window = self._index, self._regression.window
+        index = self._index
         self._index += 1
         y, x = self._bars[index % len(self._bars)]
-        self._moments.push(index, y, x)
-        if self._updates:
-            hedge = self._regression.update(index, y, x)
-        else:
-            self._rows.append((y, x))
-            hedge = self._regression.fit(*self._rows.last(window)) if index >= window else None
+        self._steps.push(index, y, x)
+        hedge = self._steps.hedge()
         if hedge is not None:
-            m = self._moments
-            self._spreads.push(index, y - hedge.beta * x)
-            pearson(m.n, m.mean_y, m.mean_x, m.syy, m.sxx, m.sxy)
+            spread = y - hedge.beta * x
+            self._spreads.push(index, spread)
+            if self._spreads.full:
+                score(spread, *self._spreads.level, y)
+            pearson(self._steps.sums)
 
 
 def peers(window: int) -> list[tuple[str, str, Work]]:

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from quantd.plugin.base import PairJob as PairJob
     from quantd.plugin.base import PairView as PairView
     from quantd.plugin.base import Progress as Progress
-    from quantd.plugin.base import Regression as Regression
     from quantd.plugin.base import Resampler as Resampler
     from quantd.plugin.base import Store as Store
     from quantd.plugin.base import Wants as Wants
     from quantd.plugin.hookspecs import Register as Register
     from quantd.plugin.hookspecs import hookimpl as hookimpl
+    from quantd.plugin.regression import Regression as Regression
     from quantd.timeframes import Timeframe as Timeframe
     from quantd.timeframes import duration as duration
     from quantd.timeframes import timeframe as timeframe
@@ -45,8 +45,9 @@ _HOMES = {
     "quantd.errors": "QuantdError",
     "quantd.model": "Alert Bar Event Gap Hedge Metric PairPoint Quality Status Tick Ticker Transition",
     "quantd.plugin.base": "AlertSink Columns DaemonJob DaemonView EventBars Exporter Feed Job Kind "
-    "PairJob PairView Progress Regression Resampler Store Wants",
+    "PairJob PairView Progress Resampler Store Wants",
     "quantd.plugin.hookspecs": "Register hookimpl",
+    "quantd.plugin.regression": "Regression",
     "quantd.timeframes": "Timeframe duration timeframe",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

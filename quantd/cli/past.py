@@ -22,9 +22,10 @@ from quantd.flow.history import History
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.log import setup
 from quantd.model import Bar, PairPoint
-from quantd.plugin.base import Regression, Store
+from quantd.plugin.base import Store
 from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
+from quantd.plugin.regression import Regression
 from quantd.runtime import Runtime
 from quantd.stats.backtest import Rules
 from quantd.timeframes import timeframe

@@ -7,7 +7,8 @@ from msgspec import Meta, Struct
 
 from quantd.config.rules import Rule
 from quantd.log import Level
-from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Feed, PairJob, Regression, Resampler, Store
+from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Feed, PairJob, Resampler, Store
+from quantd.plugin.regression import Regression
 
 DEV_ORIGINS = tuple(f"http://localhost:{port}" for port in (8080, 8081, 8082, 3000, 5173))
 

@@ -14,7 +14,8 @@ from quantd.config.rules import METRICS, Condition, Rule, parse_condition
 from quantd.config.shipped import shipped
 from quantd.config.yaml12 import Node, parse
 from quantd.errors import ConfigError, Mistake, QuantdError, close_to
-from quantd.plugin.base import PairJob, Regression, Resampler
+from quantd.plugin.base import PairJob, Resampler
+from quantd.plugin.regression import Regression
 from quantd.timeframes import timeframe
 
 KEYS = ("extends", "feed", "bars", "event_bars", "regression", "spread", "zscore", "jobs", "alerts", "exports")

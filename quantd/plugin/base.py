@@ -13,8 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from quantd.clock import Clock, SystemClock
-from quantd.model import Alert, Bar, Event, Hedge, Metric, PairPoint, Tick
-from quantd.stats import FloatArray
+from quantd.model import Alert, Bar, Event, Metric, PairPoint, Tick
 
 Columns = Mapping[str, Any]
 """Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
@@ -131,45 +130,6 @@ class EventBars(Plugin):
     @abstractmethod
     def ends(self, tick: Tick) -> bool:
         """Whether this trade is the last of its bar. Asked once of each trade, in the order of ids."""
-
-
-class Regression(Plugin):
-    """Estimates the hedge ratio over the last `window` bars."""
-
-    recursive: ClassVar[bool] = False
-    """True where `update` carries something over from beyond the window, so that it does not equal a fit of it. It then has `state` and
-    `resume`."""
-    predicts: ClassVar[bool] = False
-    """True where `update` gives `innovation` and `innovation_std`."""
-
-    window: Annotated[int, Meta(ge=2, le=100_000, description="Bars in the regression.")] = 60
-    prices: Annotated[Literal["raw", "log"], Meta(description="Regress prices or their logarithms.")] = "raw"
-
-    @abstractmethod
-    def fit(self, y: FloatArray, x: FloatArray) -> Hedge | None:
-        """y = alpha + beta * x over two arrays of equal length, oldest first. None where there is no answer."""
-
-    def update(self, index: int, y: float, x: float) -> Hedge | None:
-        """One more bar, whose absolute number is `index`: the hedge as of it, None while warming up.
-
-        Implement it where a step is cheaper than a fit; the core then calls it instead of `fit`. Its result must depend on at most
-        the last 2 x `window` bars, and on what `state` tells of those before, so that a restart gives the same bits."""
-        raise NotImplementedError
-
-    def state(self) -> bytes | None:
-        """What a recursive `update` carries over to the next bar. It is kept with each point."""
-        return None
-
-    def resume(self, state: bytes) -> None:
-        """Go on from the `state` of an instance with the same settings."""
-
-    def rolling(self, y: FloatArray, x: FloatArray) -> list[Hedge | None]:
-        """The hedge as of each bar of arrays of shape (n,), None before `window` bars: by `update` where there is one, else by `fit`."""
-        if type(self).update is not Regression.update:
-            fresh = msgspec.structs.replace(self)
-            return [fresh.update(index, *pair) for index, pair in enumerate(zip(y.tolist(), x.tolist(), strict=True))]
-        ends = range(1, len(y) + 1)
-        return [self.fit(y[end - self.window : end], x[end - self.window : end]) if end >= self.window else None for end in ends]
 
 
 class PairView(msgspec.Struct, frozen=True):

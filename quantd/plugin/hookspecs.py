@@ -4,7 +4,8 @@ from typing import Protocol, TypeVar
 
 import pluggy
 
-from quantd.plugin.base import AlertSink, EventBars, Exporter, Feed, Job, Plugin, Regression, Resampler, Store
+from quantd.plugin.base import AlertSink, EventBars, Exporter, Feed, Job, Plugin, Resampler, Store
+from quantd.plugin.regression import Regression
 
 PROJECT = "quantd"
 hookspec = pluggy.HookspecMarker(PROJECT)

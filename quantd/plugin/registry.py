@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from quantd.plugin.base import AlertSink, EventBars, Exporter, Feed, Job, Plugin, Regression, Resampler, Store
+from quantd.plugin.base import AlertSink, EventBars, Exporter, Feed, Job, Plugin, Resampler, Store
+from quantd.plugin.regression import Regression
 
 KINDS: dict[str, type[Plugin]] = {
     "feed": Feed,

@@ -14,11 +14,11 @@ class Forgetting:
     where the covariance form would lose them or blow up. `stderr` is None: the weights are no counts of bars.
     """
 
-    __slots__ = ("_mean_x", "_mean_y", "_memory", "_sxx", "_sxy", "_syy", "_weight", "n")
+    __slots__ = ("_memory", "_weight", "mean_x", "mean_y", "n", "sxx", "sxy", "syy")
 
     def __init__(self, memory: float) -> None:
         self._memory = memory
-        self._weight = self._mean_y = self._mean_x = self._syy = self._sxx = self._sxy = 0.0
+        self._weight = self.mean_y = self.mean_x = self.syy = self.sxx = self.sxy = 0.0
         self.n = 0
 
     def step(self, y: float, x: float, bars: int = 1) -> None:
@@ -26,24 +26,24 @@ class Forgetting:
         memory = self._memory if bars == 1 else self._memory**bars
         before = memory * self._weight
         self._weight = weight = before + 1.0
-        dy, dx, share = y - self._mean_y, x - self._mean_x, before / weight
-        self._mean_y += dy / weight
-        self._mean_x += dx / weight
-        self._syy = memory * self._syy + share * dy * dy
-        self._sxx = memory * self._sxx + share * dx * dx
-        self._sxy = memory * self._sxy + share * dx * dy
+        dy, dx, share = y - self.mean_y, x - self.mean_x, before / weight
+        self.mean_y += dy / weight
+        self.mean_x += dx / weight
+        self.syy = memory * self.syy + share * dy * dy
+        self.sxx = memory * self.sxx + share * dx * dx
+        self.sxy = memory * self.sxy + share * dx * dy
         self.n += 1
 
     def values(self) -> tuple[float, ...]:
         """All that changes from bar to bar, for `restore`."""
-        return float(self.n), self._weight, self._mean_y, self._mean_x, self._syy, self._sxx, self._sxy
+        return float(self.n), self._weight, self.mean_y, self.mean_x, self.syy, self.sxx, self.sxy
 
     def restore(self, values: tuple[float, ...]) -> None:
         """Go on from the `values` of one with the same memory."""
-        n, self._weight, self._mean_y, self._mean_x, self._syy, self._sxx, self._sxy = values
+        n, self._weight, self.mean_y, self.mean_x, self.syy, self.sxx, self.sxy = values
         self.n = int(n)
 
     def hedge(self) -> Hedge | None:
         """The line as of the last bar; `n` counts bars, whatever their weight. None below two bars and where x is flat."""
-        line = ols(self.n, self._mean_y, self._mean_x, self._syy, self._sxx, self._sxy)
+        line = ols(self)
         return line and msgspec.structs.replace(line, stderr=None)

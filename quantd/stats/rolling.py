@@ -29,6 +29,16 @@ def flat(std: float, scale: float) -> bool:
     return std <= FLAT * abs(scale)
 
 
+def still(n: int, mean: float, square: float) -> bool:
+    """The same of n values, from their mean and their sum of squared deviations; also below two values.
+
+    >>> still(1, 5.0, 0.0), still(3, 50_000.0, 1e-16), still(3, 0.01, 2e-4)
+    (True, True, False)
+    """
+    level = FLAT * mean
+    return n < 2 or square <= (n - 1) * (level * level)
+
+
 def _dot(a: Iterable[float], b: Iterable[float]) -> float:
     return math.fsum([u * v for u, v in zip(a, b, strict=True)])
 
@@ -108,8 +118,8 @@ class Window:
 class Moments:
     """The last `window` pairs of two series: means and centred sums. Values must be finite, indices must increase.
 
-    `syy`, `sxx`, `sxy` are the sums of squared deviations and of their products over the `n` pairs held. A series paired with itself
-    gives three equal sums, equal values give exact zeros.
+    `syy`, `sxx`, `sxy` are the sums of squared deviations and of their products over the `n` pairs held, `mean_y` and `mean_x` their means.
+    A series paired with itself gives three equal sums, equal values give exact zeros.
 
     >>> m = Moments(3)
     >>> for i, (y, x) in enumerate([(9.0, 7.0), (2.0, 1.0), (4.0, 2.0), (6.0, 3.0)]):
@@ -121,7 +131,7 @@ class Moments:
     __slots__ = (
         *("_ys", "_xs", "_due", "_cy", "_cx", "_peak_y", "_peak_x"),
         *("_ty", "_tx", "_tyy", "_txx", "_tyx"),
-        *("window", "n", "syy", "sxx", "sxy"),
+        *("window", "n", "mean_y", "mean_x", "syy", "sxx", "sxy"),
     )
 
     def __init__(self, window: int) -> None:
@@ -138,7 +148,7 @@ class Moments:
         self._cy = self._cx = self._peak_y = self._peak_x = 0.0
         self._ty = self._tx = self._tyy = self._txx = self._tyx = 0.0
         self.n = 0
-        self.syy = self.sxx = self.sxy = 0.0
+        self.mean_y = self.mean_x = self.syy = self.sxx = self.sxy = 0.0
 
     def push(self, index: int, y: float, x: float) -> None:
         """Take the pair of bar `index`; the oldest leaves a full window."""
@@ -167,6 +177,7 @@ class Moments:
             return
         self._ty, self._tx, self._tyy, self._txx, self._tyx = ty, tx, tyy, txx, tyx
         self._peak_y, self._peak_x = peak_y, peak_x
+        self.mean_y, self.mean_x = cy + ty / n, cx + tx / n
         self.syy, self.sxx, self.sxy = syy, sxx, tyx - ty * tx / n
 
     def _rebuild(self, index: int) -> None:
@@ -177,20 +188,12 @@ class Moments:
         self._tyy = self._peak_y = _dot(dy, dy)
         self._txx = self._peak_x = _dot(dx, dx)
         self._tyx = _dot(dy, dx)
-        self.syy = max(0.0, self._tyy - ty * ty / self.n)
-        self.sxx = max(0.0, self._txx - tx * tx / self.n)
-        self.sxy = self._tyx - ty * tx / self.n
+        n = self.n
+        self.mean_y, self.mean_x = cy + ty / n, cx + tx / n
+        self.syy = max(0.0, self._tyy - ty * ty / n)
+        self.sxx = max(0.0, self._txx - tx * tx / n)
+        self.sxy = self._tyx - ty * tx / n
 
     @property
     def full(self) -> bool:
         return self.n == self.window
-
-    @property
-    def mean_y(self) -> float:
-        """The mean of y; needs at least one pair."""
-        return self._cy + self._ty / self.n
-
-    @property
-    def mean_x(self) -> float:
-        """The mean of x; needs at least one pair."""
-        return self._cx + self._tx / self.n

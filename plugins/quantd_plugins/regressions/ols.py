@@ -3,24 +3,17 @@
 import quantd
 from quantd.stats import FloatArray
 from quantd.stats.regression import ols, ols_fit
-from quantd.stats.rolling import Moments
+from quantd.stats.sums import Sums
 
 
 class Ols(quantd.Regression):
     """Ordinary least squares over the last `window` bars, with the standard error of beta."""
 
-    def __post_init__(self) -> None:
-        self._moments = Moments(self.window)
-
     def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
         return ols_fit(y, x)
 
-    def update(self, index: int, y: float, x: float) -> quantd.Hedge | None:
-        moments = self._moments
-        moments.push(index, y, x)
-        if not moments.full:
-            return None
-        return ols(moments.n, moments.mean_y, moments.mean_x, moments.syy, moments.sxx, moments.sxy)
+    def of_sums(self, sums: Sums) -> quantd.Hedge | None:
+        return ols(sums)
 
 
 @quantd.hookimpl

@@ -6,8 +6,8 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
-from quantd.stats.ridge import ridge, ridge_fit
-from quantd.stats.rolling import Moments
+from quantd.stats.ridge import ridge
+from quantd.stats.sums import Sums, sums_of
 
 
 class Ridge(quantd.Regression):
@@ -16,16 +16,12 @@ class Ridge(quantd.Regression):
 
     penalty: Annotated[float, Meta(ge=0, description="Weight of beta squared, in units of x's sum of squares.")] = 0.01
 
-    def __post_init__(self) -> None:
-        self._moments = Moments(self.window)
-
     def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
-        return ridge_fit(y, x, self.penalty)
+        sums = sums_of(y, x)
+        return ridge(sums, self.penalty) if sums else None
 
-    def update(self, index: int, y: float, x: float) -> quantd.Hedge | None:
-        m = self._moments
-        m.push(index, y, x)
-        return ridge(m.n, m.mean_y, m.mean_x, m.syy, m.sxx, m.sxy, self.penalty) if m.full else None
+    def of_sums(self, sums: Sums) -> quantd.Hedge | None:
+        return ridge(sums, self.penalty)
 
 
 @quantd.hookimpl

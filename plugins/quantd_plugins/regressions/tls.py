@@ -6,8 +6,8 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
-from quantd.stats.rolling import Moments
-from quantd.stats.total import orthogonal, orthogonal_fit
+from quantd.stats.sums import Sums, sums_of
+from quantd.stats.total import orthogonal
 
 
 class Tls(quantd.Regression):
@@ -19,16 +19,12 @@ class Tls(quantd.Regression):
 
     noise_ratio: Annotated[float, Meta(gt=0, description="Variance of y's noise over that of x's.")] = 1.0
 
-    def __post_init__(self) -> None:
-        self._moments = Moments(self.window)
-
     def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
-        return orthogonal_fit(y, x, self.noise_ratio)
+        sums = sums_of(y, x)
+        return orthogonal(sums, self.noise_ratio) if sums else None
 
-    def update(self, index: int, y: float, x: float) -> quantd.Hedge | None:
-        m = self._moments
-        m.push(index, y, x)
-        return orthogonal(m.n, m.mean_y, m.mean_x, m.syy, m.sxx, m.sxy, self.noise_ratio) if m.full else None
+    def of_sums(self, sums: Sums) -> quantd.Hedge | None:
+        return orthogonal(sums, self.noise_ratio)
 
 
 @quantd.hookimpl

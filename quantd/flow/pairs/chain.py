@@ -14,10 +14,8 @@ import msgspec
 from quantd.flow.pairs.jobs import Guards, Measures
 from quantd.flow.pairs.spec import PairSpec, Row
 from quantd.model import Hedge, PairPoint, Quality
-from quantd.plugin.base import Regression
+from quantd.plugin.regression import Regression, Steps
 from quantd.stats.regression import pearson
-from quantd.stats.ring import Ring
-from quantd.stats.rolling import Moments
 from quantd.stats.zscore import score, scores
 
 _FROM_GOOD_TO_BAD: tuple[Quality, ...] = ("complete", "imported", "partial", "forming", "gap")
@@ -28,14 +26,11 @@ class Chain:
 
     def __init__(self, spec: PairSpec, guards: Guards, measures: Measures) -> None:
         self._spec = spec
-        self._regression = msgspec.structs.replace(spec.regression)
-        self._hedge = self._update if type(spec.regression).update is not Regression.update else self._fit
+        self._steps = Steps(spec.regression)
         self._guard = guards(spec.regression, spec.pair)
         self._measures = measures
         self._rows: deque[Row] = deque(maxlen=spec.regression.window)
-        self._legs = Ring(2, spec.regression.window)
         self._covered = 0
-        self._prices = Moments(spec.regression.window)
         self._spreads = scores("rolling" if spec.zscore == "innovation" else spec.zscore, spec.zscore_window, spec.halflife)
         self._level: tuple[float, float] | None = None
         self._residual = spec.spread == "residual"
@@ -43,13 +38,13 @@ class Chain:
 
     def state(self) -> bytes | None:
         """What the regression carries over from the last row, for `resume`; None where it carries nothing."""
-        carried = self._guard.call(self._regression.state)
+        carried = self._guard.call(self._steps.regression.state)
         return None if carried is None else self._mark + carried
 
     def resume(self, state: bytes) -> None:
         """Have the regression go on from a state, unless another regression, or one with other settings, left it."""
         if state.startswith(self._mark):
-            self._guard.call(self._regression.resume, state[len(self._mark) :])
+            self._guard.call(self._steps.regression.resume, state[len(self._mark) :])
 
     def step(self, row: Row, *, measure: bool = True) -> PairPoint | None:
         """The point at this bar, None while there is no hedge. Without `measure` the jobs do not run."""
@@ -57,8 +52,8 @@ class Chain:
             self._covered -= self._rows[0].covered
         self._rows.append(row)
         self._covered += row.covered
-        self._prices.push(row.index, row.y, row.x)
-        hedge = self._guard.call(self._hedge, row)
+        self._steps.push(row.index, row.y, row.x)
+        hedge = self._guard.call(self._hedge)
         if hedge is None:
             self._spreads.clear()
             self._measures.clear()
@@ -76,7 +71,6 @@ class Chain:
         )
 
     def _point(self, row: Row, hedge: Hedge) -> PairPoint:
-        prices = self._prices
         spread = self._spread(hedge, row.y, row.x)
         self._spreads.push(row.index, spread)
         self._level = self._spreads.level if self._spreads.full else None
@@ -90,7 +84,7 @@ class Chain:
             hedge=hedge,
             spread=spread,
             zscore=zscore,
-            corr=pearson(prices.n, prices.mean_y, prices.mean_x, prices.syy, prices.sxx, prices.sxy),
+            corr=pearson(self._steps.sums),
             coverage=self._covered / (2 * len(self._rows)),
             quality=row.y_quality if row.y_quality == row.x_quality else max(row.y_quality, row.x_quality, key=_FROM_GOOD_TO_BAD.index),
             reason=reason,
@@ -111,25 +105,15 @@ class Chain:
             zscore = score(spread, *self._level, price)
         return zscore, "flat" if zscore is None else None
 
-    def _update(self, row: Row) -> Hedge | None:
-        return _usable(self._regression.update(row.index, row.y, row.x))
-
-    def _fit(self, row: Row) -> Hedge | None:
-        self._legs.append((row.y, row.x))
-        if len(self._rows) < self._spec.regression.window:
+    def _hedge(self) -> Hedge | None:
+        """What the regression answers of the last row, if every number is finite. Raises ValueError."""
+        hedge = self._steps.hedge()
+        if hedge is None:
             return None
-        y, x = self._legs.last(self._spec.regression.window).copy()
-        return _usable(self._regression.fit(y, x))
-
-
-def _usable(hedge: Hedge | None) -> Hedge | None:
-    """What a regression answered, if every number is finite. Raises ValueError."""
-    if hedge is None:
-        return None
-    numbers = (hedge.alpha, hedge.beta, hedge.stderr or 0.0, hedge.r2 or 0.0, hedge.innovation or 0.0, hedge.innovation_std or 0.0)
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError(f"answered {hedge}, which is not finite: return None where there is no answer")
-    return hedge
+        numbers = (hedge.alpha, hedge.beta, hedge.stderr or 0.0, hedge.r2 or 0.0, hedge.innovation or 0.0, hedge.innovation_std or 0.0)
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(f"answered {hedge}, which is not finite: return None where there is no answer")
+        return hedge
 
 
 def _mark(regression: Regression) -> bytes:

@@ -5,7 +5,8 @@ from typing import Literal
 from msgspec import Struct
 
 from quantd.model import Quality
-from quantd.plugin.base import PairJob, Regression
+from quantd.plugin.base import PairJob
+from quantd.plugin.regression import Regression
 
 Spread = Literal["hedge", "residual"]
 ZMethod = Literal["rolling", "ew", "robust", "innovation"]

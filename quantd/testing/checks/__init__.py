@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
-from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Feed, PairJob, Plugin, Regression, Resampler, Store
+from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Feed, PairJob, Plugin, Resampler, Store
 from quantd.plugin.blame import blame
 from quantd.plugin.registry import Entry, Registry
-from quantd.testing.checks import event_bars, exporters, feeds, jobs, looks, regressions, resamplers, sinks, stores, updates
+from quantd.plugin.regression import Regression
+from quantd.testing.checks import event_bars, exporters, feeds, jobs, looks, regressions, resamplers, sinks, steps, stores
 
 Check = Callable[[], None]
 
@@ -41,9 +42,9 @@ _BEHAVIOUR: tuple[tuple[_Test, _Checks], ...] = (
     (_is_a(Resampler), resamplers.CHECKS),
     (_is_a(EventBars), event_bars.CHECKS),
     (_is_a(Regression), regressions.CHECKS),
-    (updates.has_update, updates.CHECKS),
-    (updates.is_windowed, updates.WINDOW_CHECKS),
-    (updates.is_recursive, updates.RECURSIVE_CHECKS),
+    (steps.is_stepwise, steps.CHECKS),
+    (steps.is_windowed, steps.WINDOW_CHECKS),
+    (steps.is_recursive, steps.RECURSIVE_CHECKS),
     (_is_a(PairJob), jobs.PAIR_CHECKS),
     (_is_a(DaemonJob), jobs.DAEMON_CHECKS),
     (_is_a(AlertSink), sinks.CHECKS),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from quantd.model import Hedge
-from quantd.plugin.base import Regression
+from quantd.plugin.regression import Regression
 from quantd.stats import FloatArray
 from quantd.testing import fakes
 

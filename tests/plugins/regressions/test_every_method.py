@@ -8,12 +8,12 @@ from quantd.api.checks import method
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.model import Bar, PairPoint
-from quantd.plugin.base import Plugin, Regression
+from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
+from quantd.plugin.regression import Regression
 from quantd.stats import FloatArray
 from quantd.testing.checks.regressions import Legs, assert_finite
-from quantd.testing.checks.updates import has_update
 from quantd.testing.desk import FakeDesk
 from quantd.testing.fakes import START
 from tests.plugins.regressions.support import legs, odd_legs
@@ -50,8 +50,8 @@ def bars(prices: FloatArray) -> list[Bar]:
 def test_odd_prices_give_none_or_finite_numbers(name: str, odd: Legs) -> None:
     regression = made(name)
     answers = [regression.fit(*odd)]
-    if has_update(type(regression)) and np.isfinite(odd).all():
-        answers += [regression.update(at, *pair) for at, pair in enumerate(zip(odd[0].tolist(), odd[1].tolist(), strict=True))]
+    if np.isfinite(odd).all():
+        answers += regression.rolling(*odd)
     for hedge in filter(None, answers):
         assert_finite(hedge, name)
 

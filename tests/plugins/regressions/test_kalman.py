@@ -35,7 +35,7 @@ def peer(y: FloatArray, x: FloatArray, of: Kalman, noise: float = 1.0) -> tuple[
     return np.column_stack([means[:, 0] - means[:, 1], means[:, 1] / x[0]]), covariances[:, 1, 1] / x[0] ** 2
 
 
-def walk(of: Kalman | Ols, y: FloatArray, x: FloatArray, first: int = 0) -> list[Hedge | None]:
+def walk(of: Kalman, y: FloatArray, x: FloatArray, first: int = 0) -> list[Hedge | None]:
     return [of.update(at, *pair) for at, pair in enumerate(zip(y.tolist(), x.tolist(), strict=True), first)]
 
 
@@ -105,7 +105,7 @@ def test_follows_a_drifting_beta_better_than_least_squares(seed: int, drift: flo
     x = fakes.walk(n, seed=seed)
     beta = 2.0 + drift * np.arange(n) / n
     y = 5.0 + beta * x + np.random.default_rng(seed).normal(0.0, 0.05, n)
-    kalman, ols = (lines(walk(of, y, x)[2 * window :])[:, 1] - beta[2 * window :] for of in (Kalman(window=window), Ols(window=window)))
+    kalman, ols = (lines(of.rolling(y, x)[2 * window :])[:, 1] - beta[2 * window :] for of in (Kalman(window=window), Ols(window=window)))
     assert np.sqrt(np.mean(kalman**2)) < np.sqrt(np.mean(ols**2))
 
 

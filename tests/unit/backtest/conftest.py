@@ -8,8 +8,8 @@ from quantd.clock import EventClock
 from quantd.flow.desk import Past
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.model import Bar
-from quantd.plugin.base import Regression
 from quantd.plugin.guard import Guard
+from quantd.plugin.regression import Regression
 from quantd.stats.backtest import Rules
 from quantd.testing.fakes import START, walk
 from quantd_plugins.regressions.ols import Ols

@@ -16,6 +16,8 @@ import quantd
 from quantd.model import Tick
 from quantd.plugin.base import Plugin
 from quantd.plugin.registry import Entry, Registry
+from quantd.stats.regression import ols, ols_fit
+from quantd.stats.sums import Sums
 from quantd.testing import fakes
 from quantd.testing.checks import check, checks_for, problems, run
 
@@ -175,6 +177,21 @@ class Sliding(Slope):
         return msgspec.structs.replace(hedge, beta=hedge.beta + self._sum * 1e-9) if self.lie == "long memory" else hedge
 
 
+class OfSums(quantd.Regression):
+    """Least squares from the window's sums, but for one lie."""
+
+    lie: Literal["", "level", "nan"] = ""
+
+    def fit(self, y: Any, x: Any) -> quantd.Hedge | None:
+        return ols_fit(y, x)
+
+    def of_sums(self, sums: Sums) -> quantd.Hedge | None:
+        hedge = ols(sums)
+        if hedge is None:
+            return quantd.Hedge(0.0, math.nan, sums.n) if self.lie == "nan" else None
+        return msgspec.structs.replace(hedge, alpha=0.0) if self.lie == "level" else hedge
+
+
 class Recursive(Sliding):
     """Declares that its update is no fit of a window."""
 
@@ -202,21 +219,26 @@ class Shared(Sliding):
 
 
 def test_an_honest_update_passes() -> None:
-    assert failed(Sliding) == {}
+    assert failed(Sliding) == failed(OfSums) == {}
 
 
 @pytest.mark.parametrize(
     ("lie", "caught"),
     [
-        ("off by one", "update_answers_the_fit_of_its_window"),
-        ("eager", "update_answers_the_fit_of_its_window"),
-        ("long memory", "update_restarts_to_the_same_bits"),
-        ("never again", "update_survives_degenerate_legs"),
-        ("nan", "update_survives_degenerate_legs"),
+        ("off by one", "steps_answer_the_fit_of_their_window"),
+        ("eager", "steps_answer_the_fit_of_their_window"),
+        ("long memory", "steps_restart_to_the_same_bits"),
+        ("never again", "steps_survive_degenerate_legs"),
+        ("nan", "steps_survive_degenerate_legs"),
     ],
 )
 def test_a_lying_update_is_caught(lie: str, caught: str) -> None:
     assert caught in failed(Sliding, lie=lie)
+
+
+@pytest.mark.parametrize(("lie", "caught"), [("level", "steps_answer_the_fit_of_their_window"), ("nan", "steps_survive_degenerate_legs")])
+def test_a_lie_about_sums_is_caught(lie: str, caught: str) -> None:
+    assert caught in failed(OfSums, lie=lie)
 
 
 def test_a_recursive_update_need_not_be_the_fit_but_must_resume() -> None:

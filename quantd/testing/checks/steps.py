@@ -1,4 +1,4 @@
-"""What the `update` of a regression must do, where it has one of its own."""
+"""What a regression must do that is not fitted anew at each bar, but has a way of its own along them: `of_sums` or `update`."""
 
 import math
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 
 from quantd.model import Hedge
-from quantd.plugin.base import Plugin, Regression
+from quantd.plugin.base import Plugin
+from quantd.plugin.regression import Regression, Steps, offers
 from quantd.stats import FloatArray
 from quantd.testing import fakes
 from quantd.testing.checks.regressions import assert_finite, degenerate_legs
@@ -17,20 +18,20 @@ FIRST = 1_000_003
 RTOL = 1e-6
 
 
-def has_update(cls: type[Plugin]) -> bool:
-    return issubclass(cls, Regression) and cls.update is not Regression.update
+def is_stepwise(cls: type[Plugin]) -> bool:
+    return issubclass(cls, Regression) and (offers(cls, "of_sums") or offers(cls, "update"))
 
 
 def is_windowed(cls: type[Plugin]) -> bool:
-    """Whether `update` answers what `fit` does of the last `window` bars; one that does not says `recursive: ClassVar[bool] = True`."""
-    return has_update(cls) and not getattr(cls, "recursive", False)
+    """Whether its steps answer what `fit` does of the last `window` bars; one that does not says `recursive: ClassVar[bool] = True`."""
+    return is_stepwise(cls) and not getattr(cls, "recursive", False)
 
 
 def is_recursive(cls: type[Plugin]) -> bool:
-    return has_update(cls) and getattr(cls, "recursive", False)
+    return is_stepwise(cls) and getattr(cls, "recursive", False)
 
 
-def update_answers_the_fit_of_its_window(regression: Regression) -> None:
+def steps_answer_the_fit_of_their_window(regression: Regression) -> None:
     y, x = _legs(regression, 4)
     window = regression.window
     fitter = msgspec.structs.replace(regression)
@@ -41,42 +42,40 @@ def update_answers_the_fit_of_its_window(regression: Regression) -> None:
             _assert_same(hedge, fitter.fit(y[end - window : end].copy(), x[end - window : end].copy()), end)
 
 
-def update_restarts_to_the_same_bits(regression: Regression) -> None:
+def steps_restart_to_the_same_bits(regression: Regression) -> None:
     y, x = _legs(regression, 5)
     window = regression.window
-    whole = list(_walk(msgspec.structs.replace(regression), y, x))
+    whole = list(_walk(regression, y, x))
     for end in range(2 * window, len(y) + 1, max(window // 3, 1)):
         begin = end - 2 * window
-        *_, last = _walk(msgspec.structs.replace(regression), y[begin:end], x[begin:end], begin)
+        *_, last = _walk(regression, y[begin:end], x[begin:end], begin)
         assert last == whole[end - 1], f"{last} from the last {2 * window} bars alone, {whole[end - 1]} from all {end}"
 
 
 def state_resumes_to_the_same_bits(regression: Regression) -> None:
     y, x = _legs(regression, 5)
-    whole = list(_walk(msgspec.structs.replace(regression), y, x))
+    whole = list(_walk(regression, y, x))
     for end in range(1, len(y), max(regression.window // 3, 1)):
-        before, after = msgspec.structs.replace(regression), msgspec.structs.replace(regression)
-        list(_walk(before, y[:end], x[:end]))
-        state = before.state()
+        before, after = Steps(regression), Steps(regression)
+        list(_along(before, y[:end], x[:end]))
+        state = before.regression.state()
         assert isinstance(state, bytes), f"`state` is {state!r}: a recursive regression tells as bytes what it carries over"
-        after.resume(state)
-        rest = list(_walk(after, y[end:], x[end:], end))
+        after.regression.resume(state)
+        rest = list(_along(after, y[end:], x[end:], end))
         assert rest == whole[end:], f"goes on otherwise from the state of bar {end} than without a stop"
 
 
 def instances_share_no_state(regression: Regression) -> None:
     y, x = _legs(regression, 3)
-    alone = list(_walk(msgspec.structs.replace(regression), y, x))
-    first, second = msgspec.structs.replace(regression), msgspec.structs.replace(regression)
-    beside = [hedge for hedge, _ in zip(_walk(first, y, x), _walk(second, x, y), strict=True)]
+    alone = list(_walk(regression, y, x))
+    beside = [hedge for hedge, _ in zip(_walk(regression, y, x), _walk(regression, x, y), strict=True)]
     assert beside == alone, "answers change when another instance of it is at work: keep state on `self`, set in __post_init__"
 
 
-def update_survives_degenerate_legs(regression: Regression) -> None:
+def steps_survive_degenerate_legs(regression: Regression) -> None:
     y, x = _legs(regression, 3)
     for name, (odd_y, odd_x) in degenerate_legs(regression.window):
-        fresh = msgspec.structs.replace(regression)
-        answers = list(_walk(fresh, np.concatenate([odd_y, y]), np.concatenate([odd_x, x])))
+        answers = list(_walk(regression, np.concatenate([odd_y, y]), np.concatenate([odd_x, x])))
         for hedge in filter(None, answers):
             assert_finite(hedge, name)
         assert answers[-1] is not None, f"no answer any more {len(y)} good bars after {name}"
@@ -87,20 +86,25 @@ def _legs(regression: Regression, windows: int) -> tuple[FloatArray, FloatArray]
 
 
 def _walk(regression: Regression, y: FloatArray, x: FloatArray, begin: int = 0) -> Iterator[Hedge | None]:
+    return _along(Steps(regression), y, x, begin)
+
+
+def _along(steps: Steps, y: FloatArray, x: FloatArray, begin: int = 0) -> Iterator[Hedge | None]:
     for number, prices in enumerate(zip(y.tolist(), x.tolist(), strict=True), FIRST + begin):
-        yield regression.update(number, *prices)
+        steps.push(number, *prices)
+        yield steps.hedge()
 
 
 def _assert_same(hedge: Hedge | None, fit: Hedge | None, end: int) -> None:
-    assert hedge is not None, f"`update` has no answer at bar {end}"
+    assert hedge is not None, f"no answer at bar {end}"
     assert fit is not None, f"`fit` has no answer at bar {end}"
-    assert hedge.n == fit.n, f"at bar {end} `update` answers n = {hedge.n}, `fit` {fit.n}"
+    assert hedge.n == fit.n, f"at bar {end} a step answers n = {hedge.n}, `fit` {fit.n}"
     for name in ("alpha", "beta", "stderr", "r2"):
         one, other = getattr(hedge, name), getattr(fit, name)
         equal = one == other if one is None or other is None else math.isclose(one, other, rel_tol=RTOL, abs_tol=1e-12)
-        assert equal, f"at bar {end} `update` answers {name} = {one}, `fit` of the last {fit.n} bars {other}"
+        assert equal, f"at bar {end} a step answers {name} = {one}, `fit` of the last {fit.n} bars {other}"
 
 
-CHECKS = (instances_share_no_state, update_survives_degenerate_legs)
-WINDOW_CHECKS = (update_answers_the_fit_of_its_window, update_restarts_to_the_same_bits)
+CHECKS = (instances_share_no_state, steps_survive_degenerate_legs)
+WINDOW_CHECKS = (steps_answer_the_fit_of_their_window, steps_restart_to_the_same_bits)
 RECURSIVE_CHECKS = (state_resumes_to_the_same_bits,)
