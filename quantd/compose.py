@@ -1,5 +1,6 @@
 """The one composition root: a checked config becomes a runtime. Replay, demo and daemon all come through here."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ class Builder:
         self._guards = Guards(registry, clock)
         self._clock = clock
         self._warm = warm
-        self._background = Inline() if isinstance(clock, EventClock) else Background()
+        self._backgrounds: dict[str, Background] = defaultdict(Inline if isinstance(clock, EventClock) else Background)
         self._history = History(config.store)
         self._uses: list[tuple[Pipeline, tuple[str, ...]]] = [(config.pipelines[pair.pipeline], (pair.y, pair.x)) for pair in config.pairs]
         self._uses += [(config.pipelines[DEFAULT_PIPELINE], (symbol,)) for symbol in config.symbols]
@@ -52,7 +53,6 @@ class Builder:
             config.store.open(directory)
         outlets = Outlets(
             history=self._history,
-            background=self._background,
             alerts=self._alerts(),
             outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
             hub=Hub(),
@@ -64,7 +64,7 @@ class Builder:
 
     def _flow(self, name: str, outlets: Outlets) -> FeedFlow:
         tell = self._clock.advance_to if isinstance(self._clock, EventClock) else None
-        flow = FeedFlow(name, self._config.feeds[name], outlets, self._clock, warm=self._warm, tell_time=tell)
+        flow = FeedFlow(name, self._config.feeds[name], outlets, self._clock, self._backgrounds[name], warm=self._warm, tell_time=tell)
         for pipeline, symbols in self._uses:
             for symbol in symbols if pipeline.feed == name else ():
                 self._stage(pipeline, symbol)
@@ -121,7 +121,7 @@ class Builder:
             z = pipeline.zscore
             spec = PairSpec(pair.name, every, pipeline.regression, z.window or 0, jobs, pipeline.spread, z.method, z.halflife)
             recall = partial(self._history.points, pair.name, every) if self._warm else None
-            series.append(PairSeries(spec, self._guards, reopen, self._background, recall))
+            series.append(PairSeries(spec, self._guards, reopen, self._backgrounds[pipeline.feed], recall))
         y, x = self._stage(pipeline, pair.y), self._stage(pipeline, pair.x)
         return PairStage(y, x, tuple(series), self._exports([pipeline]))
 

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from quantd.candles import Candles
 from quantd.clock import Clock
 from quantd.config.load import as_legs
 from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
 from quantd.flow.alerts.engine import Watch
-from quantd.flow.bars import lengthen, longest_source, merge, shared_closes
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, Past, RestRule, Style
+from quantd.flow.bars import shared_closes
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, PairPast, RestRule, Style
 from quantd.flow.history import TICKS
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
@@ -25,7 +26,7 @@ from quantd.runtime import Runtime
 from quantd.state import State
 from quantd.stats.cointegration import engle_granger
 from quantd.stats.stationarity import adf
-from quantd.timeframes import Timeframe, timeframe
+from quantd.timeframes import timeframe
 
 _log = logging.getLogger("quantd.live")
 RULE_EVERY = "1m"
@@ -51,6 +52,7 @@ class LiveDesk(Desk):
         self._registry = registry
         self._clock = clock
         self._history = runtime.outlets.history
+        self._candles = Candles(self._history, clock)
         self._engine = runtime.outlets.alerts
         self._supported = self._known_with(msgspec.json.decode(state.cache.get(_SYMBOLS, b"[]")))
         self._state = state
@@ -115,16 +117,7 @@ class LiveDesk(Desk):
         stage = self._stage(symbol)
         if stage is None:
             return []
-        if every in self.event_bars(symbol):
-            until = self.now() + 1 if end is None else end
-            rows = [*self._history.bars(symbol, every, start or 0, until), *stage.forming(every)]
-            return rows[-limit:] if limit else rows
-        frame = timeframe(every)
-        until = self.now() + frame.step if end is None else end
-        earliest = until - ((limit or TICKS) + _OPEN_BARS) * frame.step
-        since = earliest if start is None else max(start, earliest)
-        rows = [bar for bar in self._closed(stage, every, since, until) + self._forming(stage, every) if since <= bar.ts < until]
-        return rows[-limit:] if limit else rows
+        return self._candles.read(stage, every, start, end, limit)
 
     def event_bars(self, symbol: str) -> list[str]:
         stage = self._stage(symbol)
@@ -158,7 +151,7 @@ class LiveDesk(Desk):
     async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN) -> Analysis:
         wanted = max(3 * window, window + _SHORTEST_TEST)
         since = self.now() - (wanted + window + _OPEN_BARS) * timeframe(every).step
-        legs = [self._closed(stage, every, since, self.now()) if (stage := self._stage(leg)) else [] for leg in (y, x)]
+        legs = [self._candles.closed(stage, every, since, self.now()) if (stage := self._stage(leg)) else [] for leg in (y, x)]
         question = (y, x, every, window, method, style)
         state = tuple((leg[-1].ts, sum(bar.revision for bar in leg)) if leg else None for leg in legs)
         known = self._answers.get(question)
@@ -169,14 +162,14 @@ class LiveDesk(Desk):
             known = self._answers[question] = state, asyncio.create_task(asyncio.to_thread(self._answer, question, legs, wanted))
         return await asyncio.shield(known[1])
 
-    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> Past:
+    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> PairPast:
         stages, until = [self._stage(leg) for leg in (y, x)], self.now()
         since = until - (limit + 2 * window + _OPEN_BARS) * timeframe(every).step
         spec = self._spec((y, x, every, window, method, style))
 
-        def read() -> Past:
-            legs = [self._closed(stage, every, since, until) if stage else [] for stage in stages]
-            return Past(legs[0], legs[1], self._points(legs, spec, method))
+        def read() -> PairPast:
+            legs = [self._candles.closed(stage, every, since, until) if stage else [] for stage in stages]
+            return PairPast(legs[0], legs[1], self._points(legs, spec, method))
 
         async with self._reading:
             return await asyncio.to_thread(read)
@@ -316,32 +309,6 @@ class LiveDesk(Desk):
 
     def _stage(self, symbol: str) -> SymbolStage | None:
         return next((stage for flow in self._flows for stage in flow.stages if stage.symbol == symbol), None)
-
-    def _closed(self, stage: SymbolStage, every: str, since: int, until: int) -> list[Bar]:
-        """Closed bars; those of a timeframe that is not recorded are merged from the longest recorded one that fits."""
-        if every in stage.every:
-            return self._history.bars(stage.symbol, every, since, until)
-        source, frame = self._source(stage, every), timeframe(every)
-        if source is None:
-            return []
-        bars = self._history.bars(stage.symbol, source.name, frame.floor(since), until)
-        return [bar for bar in lengthen(bars, source, frame) if bar.ts >= since]
-
-    def _forming(self, stage: SymbolStage, every: str) -> list[Bar]:
-        """The open bars; those of a timeframe that is not recorded are put together like the closed ones."""
-        if every in (*stage.every, stage.base):
-            return stage.forming(every)
-        source, frame = self._source(stage, every), timeframe(every)
-        if source is None:
-            return []
-        start = frame.floor(self.now())
-        parts = [*self._history.bars(stage.symbol, source.name, start, start + frame.step), *stage.forming(source.name)]
-        inside = [bar for bar in parts if frame.floor(bar.ts) == start]
-        return [msgspec.structs.replace(merge(inside, every, start, whole=False), quality="forming")] if inside else []
-
-    def _source(self, stage: SymbolStage, every: str) -> Timeframe | None:
-        """The longest recorded timeframe that another can be merged from."""
-        return longest_source(timeframe(every), stage.every)
 
     def _health(self, flow: FeedFlow) -> FeedHealth:
         warming = any(not stage.ready for stage in flow.stages)

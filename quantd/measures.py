@@ -43,6 +43,10 @@ def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:
         Counter, "quantd_ticks_duplicate", "Trades that had come before", labels, each(lambda stage: stage.intake.ledger.duplicates)
     )
     metrics.add(Counter, "quantd_ticks_late", "Trades too late for any bar", labels, each(lambda stage: stage.lost))
+    late = each(lambda stage: sum(events.lost for events in stage.events))
+    metrics.add(
+        Counter, "quantd_event_bar_ticks_late", "Trades in no bar that ends with an event, for they came after a later one", labels, late
+    )
     metrics.add(Counter, "quantd_bars", "Bars closed", labels, each(lambda stage: stage.bars_made))
     metrics.add(Gauge, "quantd_ids_missing", "Trade ids that are missing", labels, each(lambda stage: stage.intake.ledger.missing))
     metrics.add(Gauge, "quantd_gaps_open", "Open gaps", labels, each(lambda stage: len(stage.intake.gaps())))

@@ -12,6 +12,12 @@ Quality = Literal["complete", "partial", "gap", "imported", "forming"]
 """complete: every trade of the bucket is in. partial: the watch began or ended inside it. gap: trades are known to be missing.
 imported: the bar came as a bar. forming: the bucket is still open."""
 
+Prices = Literal["raw", "log"]
+"""What a line is drawn through: prices, or their logarithms."""
+Spread = Literal["hedge", "residual"]
+"""hedge: y - beta * x. residual: alpha is subtracted too."""
+ZMethod = Literal["rolling", "ew", "robust", "innovation"]
+"""What a z-score is measured from and in; docs/statistics.md."""
 AlertState = Literal["firing", "resolved"]
 Metric = float | str | None
 """What a job computes: a number, a state by its name, or nothing."""

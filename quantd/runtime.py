@@ -83,7 +83,6 @@ class Runtime:
 
     async def _close(self) -> None:
         """Data first: a sink that hangs must not cost a row."""
-        self.outlets.background.close()
         if self.outlets.recorder:
             await self.outlets.recorder.close()
         for exporter, guard, _ in self._exporters:

@@ -13,7 +13,7 @@ from quantd.api.errors import Failure, answer
 from quantd.api.params import query
 from quantd.backtest import Backtest, Settings, Trade, backtest
 from quantd.backtest.report import html
-from quantd.flow.desk import Past
+from quantd.flow.desk import PairPast
 from quantd.stats.backtest import Rules
 
 MOST_BARS = 10_000
@@ -46,7 +46,7 @@ def _rules(raw: requests.BacktestQuery) -> Rules:
         raise Failure(400, f"Rule not supported. {error}") from None
 
 
-def _response(past: Past, settings: Settings, limit: int, form: str) -> web.Response:
+def _response(past: PairPast, settings: Settings, limit: int, form: str) -> web.Response:
     start = past.y_bars[-limit].ts if len(past.y_bars) > limit else None
     result = backtest(past.y_bars, past.x_bars, past.points, settings, start)
     if form == "html":

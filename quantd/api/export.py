@@ -26,7 +26,7 @@ async def analytics(request: web.Request) -> web.Response:
     if raw.format.lower() != "csv":
         raise Failure(400, "Only CSV format is currently supported")
     asked = checks.pair(desk(request), raw)
-    analysis = await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method)
+    analysis = await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method, asked.style)
     rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(COLUMNS)]
     header = ("timestamp", "hedge_ratio", "spread", "zscore", "rolling_correlation")
     return _csv(request, f"{asked.y}_{asked.x}_{asked.tf}", [header, *rows], _footer(figures.adf(analysis)))

@@ -43,7 +43,7 @@ async def handler(request: web.Request) -> web.Response:
     """The lead-lag curve over the last seconds of ticks in memory."""
     asked = query(request, requests.LeadLagQuery)
     y, x = checks.pair_legs(desk(request), asked.pair)
-    half = int(asked.max_lag / asked.step)
+    half = int(asked.max_lag / asked.step + 1e-9)  # 0.3 / 0.1 is a little less than 3
     if 2 * half + 1 > _MOST_LAGS:
         raise Failure(400, f"At most {_MOST_LAGS} lags: raise step or lower max_lag")
     now = desk(request).now()

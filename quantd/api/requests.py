@@ -1,8 +1,10 @@
 """What callers send: queries, bodies and the commands of sockets."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct, field
+
+from quantd.model import Prices, Spread, ZMethod
 
 Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
 Count = Annotated[int, Meta(ge=1)]
@@ -33,9 +35,9 @@ class PairQuery(Struct, frozen=True):
     window: int = 60
     regression: str | None = None
     method: str | None = None
-    spread: Literal["hedge", "residual"] = "hedge"
-    zscore: Literal["rolling", "ew", "robust", "innovation"] = "rolling"
-    prices: Literal["raw", "log"] = "raw"
+    spread: Spread = "hedge"
+    zscore: ZMethod = "rolling"
+    prices: Prices = "raw"
     format: str = "csv"
 
 

@@ -4,10 +4,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from quantd.model import Prices, Spread, ZMethod
 from quantd.stats import FloatArray
-from quantd.stats.backtest import Reason, Rules
+from quantd.stats.backtest import Deal, Rules
 from quantd.stats.performance import Summary
-from quantd.stats.zscore import Method
 
 Side = Literal["long", "short"]
 
@@ -20,40 +20,23 @@ class Settings(Struct, frozen=True, kw_only=True):
     window: int
     regression: str
     rules: Rules
-    prices: Literal["raw", "log"] = "raw"
-    spread: Literal["hedge", "residual"] = "hedge"
-    zscore: Method | Literal["innovation"] = "rolling"
+    prices: Prices = "raw"
+    spread: Spread = "hedge"
+    zscore: ZMethod = "rolling"
     zscore_window: int | None = None
     """The regression's window when None."""
     halflife: float | None = None
 
 
-class Trade(Struct, frozen=True, gc=False):
-    """One position; long: the spread was bought."""
+class Trade(Deal, frozen=True, kw_only=True, gc=False):
+    """One position; long: the spread was bought. It was decided on at the close before `entered`."""
 
     side: Side
     entered: int
     exited: int
-    zscore: float
-    """What the entry was decided on, at the close before `entered`."""
-    beta: float
-    """As of then, for the whole trade."""
-    y_units: float
-    """Negative where sold."""
-    x_units: float
-    y_entry: float
-    x_entry: float
-    y_exit: float
-    x_exit: float
-    gross: float
-    fees: float
-    slippage: float
-    net: float
-    bars: int
-    reason: Reason
 
 
-class Quality(Struct, frozen=True):
+class DataQuality(Struct, frozen=True):
     """What the bars were worth, from the first z-score on."""
 
     start: int | None
@@ -79,7 +62,7 @@ class Backtest(Struct, frozen=True):
 
     settings: Settings
     summary: Summary
-    quality: Quality
+    quality: DataQuality
     trades: list[Trade]
     ts: list[int]
     """Open times."""

@@ -146,8 +146,9 @@ def _marks(result: Backtest, curve: np.ndarray) -> Iterable[Mark]:
 
 
 def _nothing(result: Backtest) -> str:
-    need = 2 * result.settings.window - 1
-    return f"<section><p>No z-score, so nothing to trade. A z-score over {result.settings.window} bars begins at bar {need}.</p></section>"
+    settings = result.settings
+    need = settings.window if settings.zscore == "innovation" else settings.window + (settings.zscore_window or settings.window) - 1
+    return f"<section><p>No z-score, so nothing to trade: the first one is that of bar {need:,}.</p></section>"
 
 
 def _trades(result: Backtest) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from msgspec import Struct
 
-from quantd.backtest.model import Backtest, Quality, Settings, Side, Trade
+from quantd.backtest.model import Backtest, DataQuality, Settings, Side, Trade
 from quantd.model import Bar, PairPoint
 from quantd.stats import FloatArray
-from quantd.stats.backtest import Market, Run, Trip, simulate
+from quantd.stats.backtest import Deal, Market, Outcome, Trip, simulate
 from quantd.stats.performance import summarise
 from quantd.stats.zscore import scores
 from quantd.timeframes import DAY, Timeframe, timeframe
@@ -137,9 +137,9 @@ def _explains(middle: float, deviation: float, point: PairPoint) -> bool:
     return point.zscore is not None and abs(point.spread - middle - point.zscore * deviation) <= _SAME * (deviation + abs(middle) * _SAME)
 
 
-def _quality(rows: Sequence[_Row], follows: Sequence[bool], unusable: int, frame: Timeframe, run: Run) -> Quality:
+def _quality(rows: Sequence[_Row], follows: Sequence[bool], unusable: int, frame: Timeframe, run: Outcome) -> DataQuality:
     silent = Counter("no hedge" if row.point is None else row.point.reason or "none" for row in rows if row.zscore is None)
-    return Quality(
+    return DataQuality(
         start=rows[0].y.ts if rows else None,
         end=frame.end(rows[-1].y.ts) if rows else None,
         gap=sum(row.gap for row in rows),
@@ -152,22 +152,6 @@ def _quality(rows: Sequence[_Row], follows: Sequence[bool], unusable: int, frame
 
 
 def _trade(trip: Trip, ts: Sequence[int], frame: Timeframe) -> Trade:
-    return Trade(
-        side=_SIDES[trip.side],
-        entered=ts[trip.opened],
-        exited=frame.end(ts[trip.closed]) if trip.reason == "end" else ts[trip.closed],
-        zscore=trip.zscore,
-        beta=trip.beta,
-        y_units=trip.y_units,
-        x_units=trip.x_units,
-        y_entry=trip.y_entry,
-        x_entry=trip.x_entry,
-        y_exit=trip.y_exit,
-        x_exit=trip.x_exit,
-        gross=trip.gross,
-        fees=trip.fees,
-        slippage=trip.slippage,
-        net=trip.net,
-        bars=trip.bars,
-        reason=trip.reason,
-    )
+    deal = {name: getattr(trip, name) for name in Deal.__struct_fields__}
+    exited = frame.end(ts[trip.closed]) if trip.reason == "end" else ts[trip.closed]
+    return Trade(side=_SIDES[trip.side], entered=ts[trip.opened], exited=exited, **deal)

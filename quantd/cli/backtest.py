@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantd.cli.replay import Chosen, Prices, Scores, Spread
+
 if TYPE_CHECKING:
     from quantd.backtest import Backtest
-    from quantd.cli.past import Wanted
+    from quantd.cli.past import Sample, Wanted
     from quantd.stats.backtest import Rules
 
 _LATEST = 20
@@ -22,6 +24,9 @@ def backtest(
     every: Annotated[str, typer.Option(help="The timeframe.", metavar="1s|1m|…")] = "1m",
     window: Annotated[int | None, typer.Option(help="Bars in the regression and the z-score.")] = None,
     regression: Annotated[str | None, typer.Option(help="The regression method; `quantd plugins` lists them.")] = None,
+    prices: Prices = None,
+    spread: Spread = None,
+    zscore: Scores = None,
     entry: Annotated[float, typer.Option(help="Sell the spread at this z-score, buy it at minus this.")] = 2.0,
     leave: Annotated[float, typer.Option("--exit", help="Leave once the z-score is back at this.")] = 0.0,
     stop: Annotated[float | None, typer.Option(help="Give up once the z-score is this far against the position.")] = None,
@@ -43,7 +48,7 @@ def backtest(
     from quantd.backtest import backtest as test
     from quantd.cli.past import of_files, of_store, wanted
 
-    asked = wanted(pair, every, window, regression, pipeline, since, until)
+    asked = wanted(pair, Chosen([every], window, regression, prices, spread, zscore), pipeline, since, until)
     rules = _rules(entry=entry, exit=leave, stop=stop, fee_bps=fee_bps, slippage_bps=slippage_bps, notional=notional)
     _find_places(report, trades)
     past = of_files(files, asked, chunk) if files else of_store(config, asked)
@@ -51,7 +56,7 @@ def backtest(
     _write(result, report, trades)
     _print(result, as_json)
     past.fail_if_faulty()
-    _fail_if_empty(result, asked, len(past.y_bars), len(past.x_bars))
+    _fail_if_empty(result, asked, past)
 
 
 def _rules(**given: float | None) -> "Rules":
@@ -105,9 +110,16 @@ def _print(result: "Backtest", as_json: bool) -> None:
         console.print(f"the last {_LATEST} of {len(result.trades):,}: --trades writes all")
 
 
-def _fail_if_empty(result: "Backtest", asked: "Wanted", y_bars: int, x_bars: int) -> None:
-    if not result.ts:
-        typer.echo(
-            f"no z-score of {asked.pair} in these {y_bars} and {x_bars} bars of {asked.every}: more data, or a shorter --window", err=True
-        )
-        raise typer.Exit(1)
+def _fail_if_empty(result: "Backtest", asked: "Wanted", past: "Sample") -> None:
+    if result.ts:
+        return
+    legs = [(asked.y, len(past.y_bars)), (asked.x, len(past.x_bars))]
+    if missing := [leg for leg, bars in legs if not bars]:
+        why = f"there are no bars of {' and '.join(missing)}"
+    elif any(point.reason == "flat" for point in past.points):
+        why = "the spread does not move"
+    else:
+        counts = " and ".join(f"{bars:,} of {leg}" for leg, bars in legs)
+        why = f"there are {counts} in that time, which do not fill the windows: take more data, or a shorter --window"
+    typer.echo(f"no z-score of {asked.pair} on {asked.every} bars to trade: {why}", err=True)
+    raise typer.Exit(1)

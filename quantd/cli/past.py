@@ -2,15 +2,16 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 import typer
 from msgspec import Struct
 
 from quantd.backtest import Settings
-from quantd.cli.replay import chosen, recorded
+from quantd.cli.replay import Chosen, chosen, recorded
 from quantd.cli.session import fail_if_faulty, run_to_end
 from quantd.clock import EventClock
 from quantd.config.load import DEFAULT_PIPELINE, Loaded, as_legs, load
@@ -18,10 +19,11 @@ from quantd.config.model import Config, Pipeline
 from quantd.config.pipelines import Folder
 from quantd.errors import QuantdError
 from quantd.flow.bars import lengthen, longest_source
+from quantd.flow.desk import Style
 from quantd.flow.history import History
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.log import setup
-from quantd.model import Bar, PairPoint
+from quantd.model import Bar, PairPoint, Prices, Spread, ZMethod
 from quantd.plugin.base import Store
 from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
@@ -46,14 +48,13 @@ class Wanted(Struct, frozen=True):
     y: str
     x: str
     every: str
-    window: int | None
-    regression: str | None
+    told: Chosen
     pipeline: str | None
     start: int | None
     end: int | None
 
 
-class Past(Struct, frozen=True):
+class Sample(Struct, frozen=True):
     """Closed bars of both legs, the points over them, and how these were made."""
 
     y_bars: Sequence[Bar]
@@ -80,20 +81,26 @@ class Past(Struct, frozen=True):
         )
 
 
-def wanted(
-    pair: str, every: str, window: int | None, regression: str | None, pipeline: str | None, since: str | None, until: str | None
-) -> Wanted:
-    """The options, checked. Raises QuantdError that names the one that is wrong."""
+def wanted(pair: str, told: Chosen, pipeline: str | None, since: str | None, until: str | None) -> Wanted:
+    """The options, checked; `told` has one timeframe. Raises QuantdError that names the one that is wrong."""
     if not pair:
         raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
     y, x = _checked("--pair", as_legs, pair)
+    (every,) = told.every or ["1m"]
     frame = _checked("--every", timeframe, every)
-    if window is not None and window < 2:
-        raise QuantdError(f"--window: expected a whole number of 2 or more, found {window}")
+    if told.window is not None and told.window < 2:
+        raise QuantdError(f"--window: expected a whole number of 2 or more, found {told.window}")
+    for name, choices in (("prices", Prices), ("spread", Spread), ("zscore", ZMethod)):
+        _checked(f"--{name}", partial(_one_of, get_args(choices)), getattr(told, name))
     start, end = (_checked(name, _moment, text) if text else None for name, text in (("--from", since), ("--to", until)))
     if start is not None and end is not None and start >= end:
         raise QuantdError(f"--to: {until} is not after --from {since}")
-    return Wanted(f"{y}-{x}", y, x, frame.name, window, regression, pipeline, start, end)
+    return Wanted(f"{y}-{x}", y, x, frame.name, told._replace(every=[frame.name]), pipeline, start, end)
+
+
+def _one_of(choices: Sequence[str], text: str | None) -> None:
+    if text is not None and text not in choices:
+        raise ValueError(f"expected one of {', '.join(choices)}, found {text!r}")
 
 
 def _checked(option: str, read: Callable[[Given], Made], given: Given) -> Made:
@@ -116,11 +123,11 @@ def _moment(text: str) -> int | None:
 # --- files ---------------------------------------------------------------------------------------------------------------------------
 
 
-def of_files(files: list[str], asked: Wanted, chunk: int) -> Past:
+def of_files(files: list[str], asked: Wanted, chunk: int) -> Sample:
     """What a replay of these files makes, each bar and point at its last revision. Raises QuantdError."""
     name = asked.pipeline or "replay"
     node = Folder(Path("pipelines")).node(name)
-    keys = chosen(node.value, [asked.every], asked.window, asked.regression)
+    keys = chosen(node.value, asked.told)
     loaded = recorded(files, [asked.pair], name, node, {key: keys[key] for key in keys.keys() - _NOT_FOR_A_BACKTEST}, chunk)
     bars: dict[str, dict[int, Bar]] = {asked.y: {}, asked.x: {}}
     points: dict[int, PairPoint] = {}
@@ -137,7 +144,7 @@ def of_files(files: list[str], asked: Wanted, chunk: int) -> Past:
     runtime = run_to_end(loaded, listen)
     spec = runtime.flows[0].pairs[0].series[0].spec
     y, x = (_by_time(bars[leg]) for leg in (asked.y, asked.x))
-    return Past(y, x, _by_time(points), spec, _method(loaded.registry, spec.regression), lambda: fail_if_faulty(runtime))
+    return Sample(y, x, _by_time(points), spec, _method(loaded.registry, spec.regression), lambda: fail_if_faulty(runtime))
 
 
 def _by_time(rows: Mapping[int, Row]) -> list[Row]:
@@ -147,7 +154,7 @@ def _by_time(rows: Mapping[int, Row]) -> list[Row]:
 # --- a store -------------------------------------------------------------------------------------------------------------------------
 
 
-def of_store(config: Path | None, asked: Wanted) -> Past:
+def of_store(config: Path | None, asked: Wanted) -> Sample:
     """What the daemon has kept; reads beside it while it runs. Raises QuantdError."""
     loaded = load(config, os.environ)
     store, spec = loaded.config.store, _spec(loaded, asked)
@@ -162,7 +169,7 @@ def of_store(config: Path | None, asked: Wanted) -> Past:
     method = _method(loaded.registry, spec.regression)
     guard = Guard("regression", method, EventClock())
     points = analyse(y, x, spec, lambda plugin, user: guard)
-    return Past(y, x, points, spec, method, lambda: _fail_if_guilty(guard))
+    return Sample(y, x, points, spec, method, lambda: _fail_if_guilty(guard))
 
 
 def _pipeline(config: Config, asked: Wanted) -> Pipeline:
@@ -177,24 +184,26 @@ def _pipeline(config: Config, asked: Wanted) -> Pipeline:
 
 
 def _spec(loaded: Loaded, asked: Wanted) -> PairSpec:
-    pipeline = _pipeline(loaded.config, asked)
-    z, regression = pipeline.zscore, _regression(loaded.registry, pipeline.regression, asked)
-    if z.method == "innovation" and not regression.predicts:
-        raise QuantdError(f"--regression: pipeline {pipeline.name} scores innovations, for which {asked.regression} makes no prediction")
-    window = z.window if asked.window is None else asked.window
-    return PairSpec(asked.pair, asked.every, regression, window or regression.window, (), pipeline.spread, z.method, z.halflife)
+    pipeline, told = _pipeline(loaded.config, asked), asked.told
+    z, regression = pipeline.zscore, _regression(loaded.registry, pipeline.regression, told)
+    window = z.window if told.window is None else told.window
+    style = msgspec.convert({"spread": told.spread or pipeline.spread, "zscore": told.zscore or z.method}, Style)
+    if style.zscore == "innovation" and not regression.predicts:
+        name = _method(loaded.registry, regression)
+        raise QuantdError(f"--zscore: innovation asks for a regression that predicts, like kalman; {name} does not")
+    return PairSpec(asked.pair, asked.every, regression, window or regression.window, (), style.spread, style.zscore, z.halflife)
 
 
-def _regression(registry: Registry, configured: Regression, asked: Wanted) -> Regression:
+def _regression(registry: Registry, configured: Regression, told: Chosen) -> Regression:
     """The pipeline's, or the one asked for over the same window and prices."""
-    window = configured.window if asked.window is None else asked.window
-    if asked.regression is None:
-        settings = msgspec.structs.asdict(configured) | {"window": window}
+    given = {"window": told.window, "prices": told.prices}
+    settings = msgspec.structs.asdict(configured) | {name: value for name, value in given.items() if value is not None}
+    if told.regression is None:
         return _checked("--window", lambda given: msgspec.convert(given, type(configured)), settings)
-    entry = registry.get("regression", asked.regression)
+    entry = registry.get("regression", told.regression)
     if entry is None:
-        raise QuantdError(f"--regression: no regression {asked.regression!r}; there is {', '.join(registry.names('regression'))}")
-    settings = {"window": window, "prices": configured.prices}
+        raise QuantdError(f"--regression: no regression {told.regression!r}; there is {', '.join(registry.names('regression'))}")
+    settings = {name: settings[name] for name in given}
     return _checked("--regression", lambda given: msgspec.convert(given, entry.plugin), settings)  # type: ignore[return-value]
 
 

@@ -1,12 +1,13 @@
 """The config, read and checked."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from quantd.config.rules import Rule
 from quantd.log import Level
+from quantd.model import Spread, ZMethod
 from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Feed, PairJob, Resampler, Store
 from quantd.plugin.regression import Regression
 
@@ -43,16 +44,13 @@ class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far the spread is stretched, and beside what."""
 
     method: Annotated[
-        Literal["rolling", "ew", "robust", "innovation"],
+        ZMethod,
         Meta(description="Beside mean and std, exponentially weighted ones, median and MAD, or the regression's own prediction."),
     ] = "rolling"
     window: Annotated[int, Meta(ge=2, le=100_000, description="Spreads; the regression's window when left out.")] | None = None
     halflife: Annotated[float, Meta(gt=0, description="Bars after which a spread weighs half, for ew; a quarter of the window.")] | None = (
         None
     )
-
-
-Spread = Annotated[Literal["hedge", "residual"], Meta(description="y - beta * x, or y - beta * x - alpha.")]
 
 
 class Pipeline(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Reads `pipelines/*.yaml`: how a pair is processed, top to bottom."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,12 +8,13 @@ import msgspec
 from msgspec import Meta
 
 from quantd.config.convert import Invalid
-from quantd.config.model import PairJobStage, Pipeline, Spread, ZScore
+from quantd.config.model import PairJobStage, Pipeline, ZScore
 from quantd.config.reader import Reader
 from quantd.config.rules import METRICS, Condition, Rule, parse_condition
 from quantd.config.shipped import shipped
 from quantd.config.yaml12 import Node, parse
 from quantd.errors import ConfigError, Mistake, QuantdError, close_to
+from quantd.model import Spread
 from quantd.plugin.base import PairJob, Resampler
 from quantd.plugin.regression import Regression
 from quantd.timeframes import timeframe
@@ -217,6 +218,14 @@ def _reachable(every: str, bars: Resampler) -> str:
     return every
 
 
+def _comparable(condition: Condition, words: Sequence[str] | None) -> None:
+    """Raises Invalid where a number is compared with a text, or a text with what it never is. `words` is None of a number."""
+    if (words is not None) != isinstance(condition.value, str):
+        raise Invalid(f"{condition.metric!r} is a {'number: compare it with one' if words is None else 'text: compare it with a word'}")
+    if words and condition.value not in words:
+        raise Invalid(f"{condition.metric!r} is never {condition.value!r}; it is {', '.join(words)}", close_to(str(condition.value), words))
+
+
 def _known_metric(text: str, every: str | None, jobs: Collection[PairJobStage] | None) -> Condition:
     """A condition on what the points of a timeframe hold. Without `jobs`, their metrics are not known, and any name will do."""
     condition = parse_condition(text)
@@ -228,10 +237,8 @@ def _known_metric(text: str, every: str | None, jobs: Collection[PairJobStage] |
     if not computed:
         known = [*METRICS, *dict.fromkeys(metric for stage in jobs for metric in stage.job.metrics)]
         raise Invalid(f"no metric {condition.metric!r}; there is {', '.join(known)}", close_to(condition.metric, known))
-    states = {name for stage in jobs for name in stage.job.states}
-    if (condition.metric in states) != isinstance(condition.value, str):
-        what = "a state: compare it with a name" if condition.metric in states else "a number: compare it with one"
-        raise Invalid(f"{condition.metric!r} is {what}")
+    words = next((stage.job.texts.get(condition.metric) for stage in jobs if condition.metric in stage.job.metrics), None)
+    _comparable(condition, words)
     if every and every not in computed:
         raise Invalid(f"{condition.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
     return condition

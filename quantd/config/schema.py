@@ -7,8 +7,9 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from quantd.config.convert import choices, inner
-from quantd.config.model import ApiSettings, Spread, ZScore
+from quantd.config.model import ApiSettings, ZScore
 from quantd.log import Level
+from quantd.model import Spread
 from quantd.plugin.base import DaemonJob, PairJob, Plugin
 from quantd.plugin.registry import Entry, Registry
 
@@ -81,7 +82,7 @@ def _pipeline(kinds: Mapping[str, list[Entry]]) -> Schema:
             "bars": _any_of(kinds.get("resampler", [])),
             "event_bars": _list(_any_of(kinds.get("event_bar", [])), "Bars that end with an event, beside those of time."),
             "regression": _any_of(kinds.get("regression", [])),
-            "spread": {"enum": list(get_args(get_args(Spread)[0])), "description": "y - beta * x, or y - beta * x - alpha."},
+            "spread": {"enum": list(get_args(Spread)), "description": "y - beta * x, or y - beta * x - alpha."},
             "zscore": _mapping(settings(ZScore)),
             "jobs": _list(_any_of(jobs, {"every": _TIMEFRAME}), "What runs at each close of a timeframe; its metrics join the points."),
             "alerts": _list(_mapping(alert, ["name", "when"]) | {"type": "object"}, "Rules on the points."),

@@ -2,21 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
 
 from msgspec import Struct
 
 from quantd.flow.hub import Hub
-from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
+from quantd.model import Alert, Bar, PairPoint, Prices, Spread, Tick, Ticker, ZMethod
 from quantd.stats.cointegration import EngleGranger
 
 
 class Style(Struct, frozen=True):
     """How an on-demand answer is made, as a pipeline's keys of the same names say."""
 
-    spread: Literal["hedge", "residual"] = "hedge"
-    zscore: Literal["rolling", "ew", "robust", "innovation"] = "rolling"
-    prices: Literal["raw", "log"] = "raw"
+    spread: Spread = "hedge"
+    zscore: ZMethod = "rolling"
+    prices: Prices = "raw"
 
 
 PLAIN = Style()
@@ -33,7 +32,7 @@ class Analysis(Struct, frozen=True):
     reverse: EngleGranger = EngleGranger(0, reason="short")
 
 
-class Past(Struct, frozen=True):
+class PairPast(Struct, frozen=True):
     """What a backtest reads: closed bars of both legs and the points over them, oldest first."""
 
     y_bars: list[Bar]
@@ -138,7 +137,7 @@ class Desk(ABC):
         Empty without enough bars. The same symbol twice gives beta 1, spread 0, zscore 0, corr 1."""
 
     @abstractmethod
-    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> Past:
+    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> PairPast:
         """The bars up to now, and before the last `limit` those that a z-score over `window` needs; read and computed off the loop."""
 
     @abstractmethod

@@ -55,18 +55,34 @@ class EventStage:
 
     def take(self, ticks: Sequence[Tick]) -> None:
         """Good and new trades, in the order of receipt."""
-        for tick in ticks:
-            if self._last_id is not None and tick.id <= self._last_id:
-                self.lost += 1
-                continue
+        rising = self._rising(ticks)
+        self.lost += len(ticks) - len(rising)
+        ends = self._guard.call(self._ends, rising, default=[False] * len(rising))
+        for tick, last in zip(rising, ends, strict=True):
             if self._open is None:
                 self._last_ts = max(tick.ts, self._last_ts + 1)
                 self._open = _Open(self._last_ts, tick)
             self._open.whole &= self._last_id is None or tick.id == self._last_id + 1
             self._last_id = tick.id
             self._open.add(tick)
-            if self._guard.call(self._rule.ends, tick, default=False):
+            if last:
                 self._close("complete" if self._open.whole else "gap")
+
+    def _rising(self, ticks: Sequence[Tick]) -> list[Tick]:
+        """Those whose id is above all before them."""
+        top, rising = -1 if self._last_id is None else self._last_id, []
+        for tick in ticks:
+            if tick.id > top:
+                rising.append(tick)
+                top = tick.id
+        return rising
+
+    def _ends(self, ticks: Sequence[Tick]) -> list[bool]:
+        return [bool(self._rule.ends(tick)) for tick in ticks]
+
+    def skip(self, ticks: Sequence[Tick]) -> None:
+        """Good and new trades of which no bar is to be made."""
+        self._last_id = max(tick.id for tick in ticks)
 
     def closed(self) -> list[Bar]:
         """The bars that ended since the last call."""

@@ -90,7 +90,7 @@ class History:
         """Let go of what is in memory of a symbol."""
         self._ticks.pop(symbol, None)
         self._tickers.pop(symbol, None)
-        for key in [key for key in self._bars if key[0] == symbol]:
+        for key in [key for key in list(self._bars) if key[0] == symbol]:
             del self._bars[key]
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:

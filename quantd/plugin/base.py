@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from quantd.clock import Clock, SystemClock
-from quantd.model import Alert, Bar, Event, Metric, PairPoint, Tick
+from quantd.model import Alert, Bar, Event, Metric, PairPoint, Prices, Tick
 
 Columns = Mapping[str, Any]
 """Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
@@ -142,6 +142,8 @@ class PairView(msgspec.Struct, frozen=True):
     """The pair's regression window."""
     columns: Columns
     """ts (int64), y, x, alpha, beta, stderr, spread, zscore, corr, coverage (float64, NaN where there is no value)."""
+    prices: Prices = "raw"
+    """log: y and x are logarithms of prices."""
 
 
 class DaemonView(msgspec.Struct, frozen=True):
@@ -160,15 +162,18 @@ class PairJob(Job):
 
     metrics: ClassVar[tuple[str, ...]]
     """The names of what `run` returns."""
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Those of `metrics` that are a text, each with the words that it may be; none where it may be anything. A rule compares with one of
+    the words."""
     states: ClassVar[tuple[str, ...]] = ()
-    """Those of `metrics` that are the name of a state: each change of one is told as an event."""
+    """Those of `texts` that are the name of a state: each change of one is told as an event."""
     background: ClassVar[bool] = False
     """True where `run` takes more than a few milliseconds: the daemon then runs it in a thread beside the flow, one run of a job and
-    series at a time, and re-issues the point with its metrics when it is done."""
+    series at a time, then one on the newest bar, and re-issues the point with its metrics when it is done."""
 
     @abstractmethod
     def run(self, view: PairView) -> Mapping[str, Metric]:
-        """One value for each metric: a finite number, the name of a state, or None where there is none."""
+        """One value for each metric: a finite number, a text if it is declared as one, or None where there is none."""
 
     def needs(self, window: int) -> int:
         """How many points it reads at most, given the pair's regression window."""

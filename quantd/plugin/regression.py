@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from quantd.model import Hedge
+from quantd.model import Hedge, Prices
 from quantd.plugin.base import Plugin
 from quantd.stats import FloatArray
 from quantd.stats.ring import Ring
@@ -24,7 +24,7 @@ class Regression(Plugin):
     """True where `update` gives `innovation` and `innovation_std`."""
 
     window: Annotated[int, Meta(ge=2, le=100_000, description="Bars in the regression.")] = 60
-    prices: Annotated[Literal["raw", "log"], Meta(description="Regress prices or their logarithms.")] = "raw"
+    prices: Annotated[Prices, Meta(description="Regress prices or their logarithms.")] = "raw"
 
     @abstractmethod
     def fit(self, y: FloatArray, x: FloatArray) -> Hedge | None:
@@ -44,7 +44,7 @@ class Regression(Plugin):
         raise NotImplementedError
 
     def state(self) -> bytes | None:
-        """What a recursive `update` carries over to the next bar. It is kept with each point."""
+        """What a recursive `update` carries over to the next bar. It is kept with each point; None before the first answer will do."""
         return None
 
     def resume(self, state: bytes) -> None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from quantd.stats import FloatArray
 
-Reason = Literal["few ticks", "flat", "not finite"]
+Reason = Literal["few ticks", "flat", "not finite", "apart"]
 _FEWEST = 20
 
 
@@ -39,10 +39,12 @@ def lead_lag(y_ts: FloatArray, y: FloatArray, x_ts: FloatArray, x: FloatArray, l
     if isinstance(other, str):
         return LeadLag(none, none, reason=other)
     (of_y, y_times), (of_x, x_times) = one, other
+    if y_times[-1] <= x_times[0] or x_times[-1] <= y_times[0]:
+        return LeadLag(none, none, reason="apart")
     scale = math.sqrt(float(of_y @ of_y) * float(of_x @ of_x))
     shared = np.array([hayashi_yoshida(y_times, of_y, x_times + lag, of_x) for lag in [0.0, *lags.tolist()]]) / scale
     curve = np.clip(shared[1:], -1.0, 1.0)
-    largest = int(np.abs(curve).argmax()) if len(curve) else None
+    largest = int(np.abs(shared[1:]).argmax()) if len(curve) else None
     ahead, behind = (float((curve[side] ** 2).sum()) for side in (lags > 0.0, lags < 0.0))
     return LeadLag(
         lags,

@@ -35,10 +35,10 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Of a position as it is opened: |value of y| + |value of x|, in the quote currency."""
 
     def __post_init__(self) -> None:
-        _demand(self.entry > 0, "entry", "a number above 0", self.entry)
+        _demand(0 < self.entry < math.inf, "entry", "a number above 0", self.entry)
         _demand(-self.entry < self.exit < self.entry, "exit", f"a number between {-self.entry:g} and {self.entry:g} (entry)", self.exit)
         if self.stop is not None:
-            _demand(self.stop > self.entry, "stop", f"a number above {self.entry:g} (entry)", self.stop)
+            _demand(self.entry < self.stop < math.inf, "stop", f"a number above {self.entry:g} (entry)", self.stop)
         _demand(0 <= self.fee_bps < 10_000, "fee_bps", "a number from 0 to 9999", self.fee_bps)
         _demand(0 <= self.slippage_bps < 10_000, "slippage_bps", "a number from 0 to 9999", self.slippage_bps)
         _demand(0 < self.notional <= 1e15, "notional", "a number above 0, at most 1e15", self.notional)
@@ -67,18 +67,15 @@ class Market(Struct, frozen=True):
     """beta relates logarithms of prices: the value of x is beta times the value of y, where else x is beta units to one of y."""
 
 
-class Trip(Struct, frozen=True, gc=False):
-    """One position from its opening to its end; what was made is in the quote currency."""
+class Deal(Struct, frozen=True, kw_only=True):
+    """What was held, at what prices, and what that made, in the quote currency."""
 
-    side: int
-    """1: the spread was bought (y bought, x sold where beta > 0). -1: sold."""
-    opened: int
-    """The row at whose open it was filled."""
-    closed: int
-    """The row at whose open it was left; for `end`, the last row, at its close."""
     zscore: float
+    """What the entry was decided on."""
     beta: float
+    """As of then, for the whole trade."""
     y_units: float
+    """Negative where sold."""
     x_units: float
     y_entry: float
     x_entry: float
@@ -92,7 +89,18 @@ class Trip(Struct, frozen=True, gc=False):
     reason: Reason
 
 
-class Run(Struct, frozen=True):
+class Trip(Deal, frozen=True, kw_only=True, gc=False):
+    """One position from its opening to its end."""
+
+    side: int
+    """1: the spread was bought (y bought, x sold where beta > 0). -1: sold."""
+    opened: int
+    """The row at whose open it was filled."""
+    closed: int
+    """The row at whose open it was left; for `end`, the last row, at its close."""
+
+
+class Outcome(Struct, frozen=True):
     """What came of it."""
 
     trips: list[Trip]
@@ -106,7 +114,7 @@ class Run(Struct, frozen=True):
     """The value of all that was bought and sold."""
 
 
-def simulate(market: Market, rules: Rules) -> Run:
+def simulate(market: Market, rules: Rules) -> Outcome:
     """Trade these bars. A position that is open after the last of them is closed at its close, with costs (reason `end`)."""
     trader = _Trader(market, rules)
     signals = zip(market.zscore.tolist(), market.beta.tolist(), market.signals.tolist(), strict=True)
@@ -115,7 +123,7 @@ def simulate(market: Market, rules: Rules) -> Run:
         trader.mark(row)
         trader.decide(zscore, beta, may)
     trader.end()
-    return Run(trader.trips, np.array(trader.equity, dtype=float), trader.held, trader.lapsed, trader.traded)
+    return Outcome(trader.trips, np.array(trader.equity, dtype=float), trader.held, trader.lapsed, trader.traded)
 
 
 def units(side: int, beta: float, y: float, x: float, notional: float, *, elastic: bool) -> tuple[float, float]:

@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from quantd.stats import FloatArray
 from quantd.stats.mackinnon import Trend, mackinnon_pvalue
+from quantd.stats.reasons import Reason
 from quantd.stats.regression import ols_fit
 from quantd.stats.stationarity import adf
 
-Reason = Literal["short", "not finite", "flat", "collinear", "undetermined"]
 ENOUGH = 180
 """Bars from which the test is not called weak. Measured: benchmarks/false_positives.py."""
 COLLINEAR = 1e-10
@@ -52,6 +52,7 @@ def engle_granger(y: FloatArray, x: FloatArray, *, lags: int | None = None, max_
     if line is None or line.r2 is None:
         return EngleGranger(n, reason="flat")
     residuals = y - y.mean() - line.beta * (x - x.mean())
+    residuals -= residuals.mean()  # the means were rounded at the size of prices
     if np.abs(residuals).max() <= COLLINEAR * np.abs(y - y.mean()).max():
         return EngleGranger(n, reason="collinear")
     found = adf(residuals, trend="n", lags=lags, max_lags=max_lags)
@@ -83,22 +84,28 @@ _DETERMINISTIC: dict[Trend, int] = {"n": -1, "c": 0, "ct": 1}
 def johansen(y: FloatArray, x: FloatArray, *, trend: Trend = "c", lags: int = 1) -> Johansen | None:
     """S. Johansen's tests (1991, Econometrica 59, 1551-1580) of arrays of shape (n,), with `lags` lagged differences, by statsmodels.
 
+    Made of the residuals of y on x, and x, each in its own size, which is the same test and keeps its digits where the legs are nearly one.
     None where there is no test: too short, not finite, or a leg that is flat or a copy of the other. Slow: run it beside the flow.
     """
     if len(y) < max(_SHORTEST, 6 * (lags + 1)) or engle_granger(y, x, lags=0).reason is not None:
         return None
+    line = ols_fit(y, x)
+    assert line is not None
+    residuals = y - line.beta * x
+    if trend != "n":
+        residuals, x = residuals - residuals.mean(), x - x.mean()
     from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
+    size, size_x = float(np.abs(residuals).max()), float(np.abs(x).max())
     try:
-        found = coint_johansen(np.column_stack([_scaled(y), _scaled(x)]), _DETERMINISTIC[trend], lags)
+        found = coint_johansen(np.column_stack([residuals / size, x / size_x]), _DETERMINISTIC[trend], lags)
     except np.linalg.LinAlgError:
         return None
-    numbers = [found.lr1, found.cvt[:, 1], found.lr2, found.cvm[:, 1]]
-    if not np.isfinite(numbers).all():
+    numbers = np.array([found.lr1, found.cvt[:, 1], found.lr2, found.cvm[:, 1]])
+    if not (np.isfinite(numbers).all() and numbers.min() >= 0.0):
         return None
     trace, trace_critical, max_eigen, max_eigen_critical = ((float(pair[0]), float(pair[1])) for pair in numbers)
     rank = 0 if trace[0] < trace_critical[0] else 1 + (trace[1] >= trace_critical[1])
-    of_y, of_x = (float(weight) for weight in found.evec[:, 0])
-    unit = math.ldexp(1.0, math.frexp(float(np.abs(y).max()))[1] - math.frexp(float(np.abs(x).max()))[1])
-    beta = -of_x / of_y * unit if of_y else None
+    of_residuals, of_x = (float(weight) for weight in found.evec[:, 0])
+    beta = line.beta - of_x / of_residuals * size / size_x if of_residuals else None
     return Johansen(trace, trace_critical, max_eigen, max_eigen_critical, rank, beta)

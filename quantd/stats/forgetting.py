@@ -1,5 +1,7 @@
 """Recursive least squares with exponential forgetting, in the form of weighted centred sums."""
 
+import math
+
 import msgspec
 
 from quantd.model import Hedge
@@ -22,7 +24,10 @@ class Forgetting:
         self.n = 0
 
     def step(self, y: float, x: float, bars: int = 1) -> None:
-        """Take in one bar, `bars` after the last; both values must be finite."""
+        """Take in one bar, `bars` after the last; both values must be finite. It begins anew where sums have left the range of floats."""
+        if not math.isfinite(self.syy + self.sxx):
+            self._weight = self.mean_y = self.mean_x = self.syy = self.sxx = self.sxy = 0.0
+            self.n = 0
         memory = self._memory if bars == 1 else self._memory**bars
         before = memory * self._weight
         self._weight = weight = before + 1.0

@@ -41,6 +41,8 @@ def vitals(y: FloatArray, x: FloatArray) -> Vitals:
     if not (older and newer and whole and older.stderr and newer.stderr):
         return Vitals()
     before = _residuals(older, y[:window], x[:window])
+    if not before.any():
+        return Vitals()
     noise = math.sqrt(float(before @ before) / (window - 2))
     widened = _widened(before)
     after = _residuals(older, y[window:], x[window:])

@@ -3,50 +3,72 @@
 import math
 
 from quantd.model import Hedge
+from quantd.stats.rolling import FLAT
 
-PRIOR = 1e9
-"""Variance of level and slope before the first bar, in units of the noise's: so wide that it leaves no trace."""
+PRIOR = 1e18
+"""Variance of the line before the first bar, as a multiple of the noise's: so wide that it leaves no trace, however little x moves."""
+LEAST_LOG = 0.01
+"""The least scale of the logarithm of a price: of prices near 1 it says nothing of how much the price moves."""
+DIFFUSE = 1e6
+"""An innovation whose variance is more than this multiple of the noise's is the prior's, and tells nothing of the noise."""
 
 
 class KalmanFilter:
     """Transition the identity, observation y = alpha + beta * x + noise (R. E. Kalman, 1960; A. C. Harvey, Forecasting, Structural Time
     Series Models and the Kalman Filter, 1989, 3.2). The covariance is updated in Joseph's form, which keeps it positive.
 
-    x is measured in its first value x0, so the answer does not depend on the unit of either price; and the state is kept as (level,
-    slope) = (alpha + beta * x0, beta * x0), observed through (1, x / x0 - 1), since alpha and beta of prices far from zero are one
-    another's mirror image and would lose their digits. `alpha_walk` and `beta_walk` are the variances of a step of alpha and of
-    beta * x0, as fractions of the noise's: steps of (level, slope) have the covariance [[alpha_walk + beta_walk, beta_walk],
-    [beta_walk, beta_walk]]. The prior's mean is zero, its covariance PRIOR times the identity.
+    `alpha_walk` and `beta_walk` are the variances of a step of alpha and of beta * scale(x), as shares of the noise's, where scale(x) is
+    hypot(x, `least_scale`) at that bar: the answer does not depend on the unit of either price, nor on what x was at first. The state is
+    kept as (level, slope) = (alpha + beta * x0, beta * unit), with x0 the first x and unit its scale, observed through
+    (1, (x - x0) / unit), since alpha and beta of prices far from zero are one another's mirror image and would lose their digits. The
+    prior's mean is zero, its covariance `prior` times the noise's variance times the identity.
 
     The noise's variance is `noise` (in squared units of y), or else learned from the innovations: the mean of innovation² / its expected
-    variance, over n - 2 (Harvey's concentrated likelihood, 3.4), in which after `memory` bars the older count for less and less. It
-    scales `stderr` and `innovation_std` alone.
+    variance (Harvey's concentrated likelihood, 3.4), without those that the prior answers for, in which after `memory` bars the older
+    count for less and less. It scales `stderr` and `innovation_std` alone.
     """
 
     __slots__ = (
-        *("_alpha_walk", "_beta_walk", "_innovation", "_learned", "_level", "_ll", "_ls", "_memory", "_noise", "_slope", "_ss"),
-        *("_unit", "_variance", "n"),
+        *("_alpha_walk", "_beta_walk", "_least_scale", "_memory", "_noise"),
+        *("_innovation", "_learned", "_level", "_ll", "_ls", "_moved", "_n", "_seen", "_slope", "_ss", "_unit", "_variance", "_x0"),
     )
 
-    def __init__(self, alpha_walk: float, beta_walk: float, noise: float | None = None, memory: int = 1 << 62) -> None:
-        self._alpha_walk, self._beta_walk, self._noise, self._memory = alpha_walk, beta_walk, noise, memory
-        self._level = self._slope = self._ls = self._learned = self._innovation = 0.0
-        self._ll = self._ss = PRIOR
-        self._variance = 1.0
-        self._unit = 1.0
-        self.n = 0
+    def __init__(
+        self,
+        alpha_walk: float,
+        beta_walk: float,
+        noise: float | None = None,
+        *,
+        memory: int = 1 << 62,
+        prior: float = PRIOR,
+        least_scale: float = 0.0,
+    ) -> None:
+        self._alpha_walk, self._beta_walk, self._noise = alpha_walk, beta_walk, noise
+        self._memory, self._least_scale = memory, least_scale
+        self._n = self._seen = 0
+        self._moved = False
+        self._x0 = self._level = self._slope = self._ls = self._innovation = self._learned = 0.0
+        self._unit = self._variance = 1.0
+        self._ll = self._ss = prior
+
+    @property
+    def n(self) -> int:
+        """Bars taken in."""
+        return self._n
 
     def step(self, y: float, x: float, bars: int = 1) -> None:
         """Predict, then take in one bar, `bars` after the last; both values must be finite."""
         ll, ls, ss = self._ll, self._ls, self._ss
-        if self.n:
+        scale = math.hypot(x, self._least_scale) or 1.0
+        if self._n:
+            by_level, by_slope = self._x0 / scale, self._unit / scale
             beta_walk = bars * self._beta_walk
-            ll += bars * self._alpha_walk + beta_walk
-            ls += beta_walk
-            ss += beta_walk
+            ll += bars * self._alpha_walk + beta_walk * by_level * by_level
+            ls += beta_walk * by_level * by_slope
+            ss += beta_walk * by_slope * by_slope
         else:
-            self._unit = x or 1.0
-        u = x / self._unit - 1.0
+            self._x0, self._unit = x, scale
+        u = (x - self._x0) / self._unit
         to_level, to_slope = ll + ls * u, ls + ss * u
         variance = to_level + to_slope * u + 1.0
         k, s = to_level / variance, to_slope / variance
@@ -61,14 +83,19 @@ class KalmanFilter:
         self._ll = p * a + q * b + k * k
         self._ls = p * c + q * d + k * s
         self._ss = r * c + t * d + s * s
-        self.n += 1
+        self._n += 1
+        if not self._moved:
+            self._moved = abs(u) > FLAT
 
     def _learn(self) -> None:
         """Take the last innovation into the noise, one bar late: what is expected of the next must not know it."""
-        seen = self.n - 2
-        if seen > 0:
-            share = 1.0 / min(seen, self._memory)
-            self._learned += (self._innovation * self._innovation / self._variance - self._learned) * share
+        if self._n and self._variance < DIFFUSE:
+            self._seen += 1
+            self._learned = self._with_last(self._seen)
+
+    def _with_last(self, seen: int) -> float:
+        """The learned noise with the last innovation as the number `seen` of those that count."""
+        return self._learned + (self._innovation * self._innovation / self._variance - self._learned) / min(seen, self._memory)
 
     @property
     def surprise(self) -> tuple[float, float]:
@@ -77,39 +104,41 @@ class KalmanFilter:
 
     def values(self) -> tuple[float, ...]:
         """All that changes from bar to bar, for `restore`."""
-        state = (self._level, self._slope, self._ll, self._ls, self._ss)
-        return float(self.n), self._unit, *state, self._innovation, self._variance, self._learned
+        counts = float(self._n), float(self._seen), float(self._moved)
+        state = self._x0, self._unit, self._level, self._slope, self._ll, self._ls, self._ss
+        return *counts, *state, self._innovation, self._variance, self._learned
 
     def restore(self, values: tuple[float, ...]) -> None:
         """Go on from the `values` of a filter with the same settings."""
-        n, self._unit, self._level, self._slope, self._ll, self._ls, self._ss, self._innovation, self._variance, self._learned = values
-        self.n = int(n)
+        n, seen, moved, self._x0, self._unit, self._level, self._slope, *rest = values
+        self._ll, self._ls, self._ss, self._innovation, self._variance, self._learned = rest
+        self._n, self._seen, self._moved = int(n), int(seen), bool(moved)
 
     def hedge(self) -> Hedge | None:
-        """The state as of the last bar; None if it is not finite. `stderr` is None below three bars of learned noise, and
-        `innovation_std` below four: it is as expected before the bar."""
-        alpha, beta = self._level - self._slope, self._slope / self._unit
-        if not (math.isfinite(alpha) and math.isfinite(beta)):
+        """The state as of the last bar; None while x has not moved, and if it is not finite. `stderr` is None before the first innovation
+        that tells of the noise, `innovation_std` before the second: it is as expected before the bar."""
+        slope, unit = self._slope, self._unit
+        beta = slope / unit
+        alpha = self._level - beta * self._x0
+        if not (self._moved and math.isfinite(alpha) and math.isfinite(beta)):
             return None
-        stderr = _root(self._ss * self._noise_now(), abs(self._unit))
-        innovation_std = _root(self._variance * self._noise_before())
-        innovation = self._innovation if math.isfinite(self._innovation) else None
-        return Hedge(alpha=alpha, beta=beta, n=self.n, stderr=stderr, innovation=innovation, innovation_std=innovation_std)
+        before, now = self._noises()
+        return Hedge(
+            alpha,
+            beta,
+            self._n,
+            _root(self._ss * now, unit),
+            None,
+            self._innovation if math.isfinite(self._innovation) else None,
+            _root(self._variance * before),
+        )
 
-    def _noise_before(self) -> float:
-        """The noise as known before the last bar; NaN while nothing is."""
+    def _noises(self) -> tuple[float, float]:
+        """The noise as known before the last bar, and with it; NaN while nothing is known."""
         if self._noise is not None:
-            return self._noise
-        return self._learned if self.n > 3 else math.nan
-
-    def _noise_now(self) -> float:
-        """The noise with the last bar in it."""
-        if self._noise is not None:
-            return self._noise
-        seen = self.n - 2
-        if seen < 1:
-            return math.nan
-        return self._learned + (self._innovation * self._innovation / self._variance - self._learned) / min(seen, self._memory)
+            return self._noise, self._noise
+        before = self._learned if self._seen else math.nan
+        return before, self._with_last(self._seen + 1) if self._variance < DIFFUSE else before
 
 
 def _root(variance: float, unit: float = 1.0) -> float | None:

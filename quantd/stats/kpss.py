@@ -49,6 +49,7 @@ def kpss(series: FloatArray, *, trend: Literal["c", "ct"] = "c", lags: int | Non
 
 def _residuals(series: FloatArray, trend: str) -> FloatArray:
     centred: FloatArray = series - series.mean()
+    centred -= centred.mean()  # the first mean was rounded at the size of the series
     if trend == "c":
         return centred
     time = np.arange(len(series)) - (len(series) - 1) / 2

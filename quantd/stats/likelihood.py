@@ -7,10 +7,8 @@ import numpy as np
 from msgspec import Struct
 
 from quantd.stats import FloatArray
-from quantd.stats.kalman import KalmanFilter
+from quantd.stats.kalman import DIFFUSE, PRIOR, KalmanFilter
 
-_DIFFUSE = 2
-"""The first innovations, which the wide prior answers for, tell nothing."""
 _LEAST = 20
 _RANGE = (-9.0, 2.0)
 """Powers of ten between which the walks are looked for."""
@@ -30,26 +28,35 @@ class Noise(Struct, frozen=True, gc=False):
     loglikelihood: float
     n: int
 
+    @property
+    def bound(self) -> bool:
+        """Whether a walk is at an end of the range that was searched."""
+        ends = [10.0**power for power in _RANGE]
+        return any(min(abs(walk / end - 1.0) for end in ends) < 0.5 for walk in (self.alpha_walk, self.beta_walk))
 
-def concentrated(y: FloatArray, x: FloatArray, alpha_walk: float, beta_walk: float) -> tuple[float, float]:
-    """The greatest Gaussian log-likelihood over the noise, and the noise it is reached at, of arrays of shape (n,), n > 2
-    (A. C. Harvey, 1989, 3.4: the mean of innovation² / its expected variance; the first two, of the diffuse prior, left out)."""
-    run = KalmanFilter(alpha_walk, beta_walk, noise=1.0)
+
+def concentrated(
+    y: FloatArray, x: FloatArray, alpha_walk: float, beta_walk: float, least_scale: float = 0.0, prior: float = PRIOR
+) -> tuple[float, float]:
+    """The greatest Gaussian log-likelihood over the noise, and the noise it is reached at, of arrays of shape (n,)
+    (A. C. Harvey, 1989, 3.4: the mean of innovation² / its expected variance; those that the diffuse prior answers for are left out)."""
+    run = KalmanFilter(alpha_walk, beta_walk, noise=1.0, least_scale=least_scale, prior=prior)
     squares = logs = 0.0
-    for number, (of_y, of_x) in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
+    n = 0
+    for of_y, of_x in zip(y.tolist(), x.tolist(), strict=True):
         run.step(of_y, of_x)
-        if number >= _DIFFUSE:
-            innovation, variance = run.surprise
+        innovation, variance = run.surprise
+        if variance < DIFFUSE:
             squares += innovation * innovation / variance
             logs += math.log(variance)
-    n = len(y) - _DIFFUSE
-    noise = squares / n
+            n += 1
+    noise = squares / n if n else 0.0
     if noise <= 0.0:
         return -math.inf, 0.0
     return -0.5 * (n * (math.log(2.0 * math.pi * noise) + 1.0) + logs), noise
 
 
-def most_likely(y: FloatArray, x: FloatArray) -> Noise | None:
+def most_likely(y: FloatArray, x: FloatArray, least_scale: float = 0.0) -> Noise | None:
     """The walks and the noise of the greatest likelihood, for arrays of shape (n,): by a search over their logarithms, from coarse to fine,
     that ends where no neighbour is better. None below 20 bars, where a value is not finite or a leg does not move, and where the line is
     perfect."""
@@ -59,14 +66,14 @@ def most_likely(y: FloatArray, x: FloatArray) -> Noise | None:
 
     def likelihood(at: tuple[float, float]) -> float:
         if at not in known:
-            known[at] = concentrated(y, x, 10.0 ** at[0], 10.0 ** at[1])[0]
+            known[at] = concentrated(y, x, 10.0 ** at[0], 10.0 ** at[1], least_scale)[0]
         return known[at]
 
     best = max(((a, b) for a in (-8.0, -4.0, -1.0) for b in (-6.0, -3.0, -1.0)), key=likelihood)
     for step in _STEPS:
         best = _climbed(best, step, likelihood)
     alpha_walk, beta_walk = (10.0**power for power in best)
-    value, noise = concentrated(y, x, alpha_walk, beta_walk)
+    value, noise = concentrated(y, x, alpha_walk, beta_walk, least_scale)
     return Noise(alpha_walk, beta_walk, noise, value, len(y)) if math.isfinite(value) else None
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from quantd.stats import FloatArray
-from quantd.stats.backtest import Reason, Rules, Run, Trip
+from quantd.stats.backtest import Outcome, Reason, Rules, Trip
 
 LEAST_RETURNS = 30
 """Bars below which a Sharpe ratio says nothing."""
@@ -47,7 +47,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     reasons: dict[str, str]
 
 
-def summarise(run: Run, rules: Rules, bars_per_year: float) -> Summary:
+def summarise(run: Outcome, rules: Rules, bars_per_year: float) -> Summary:
     """The numbers of a run whose bars follow one another round the clock."""
     trips, nets = run.trips, [trip.net for trip in run.trips]
     count, net = len(trips), math.fsum(nets)

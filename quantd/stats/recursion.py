@@ -12,7 +12,8 @@ from quantd.stats import FloatArray
 class Recursion(Protocol):
     """An estimator that remembers all it has seen in a few numbers; `n` counts bars."""
 
-    n: int
+    @property
+    def n(self) -> int: ...
 
     def step(self, y: float, x: float, bars: int = 1) -> None: ...
 

@@ -10,6 +10,7 @@ from quantd.stats import FloatArray
 from quantd.stats.regression import ols_fit
 from quantd.stats.rolling import FLAT
 
+Reason = Literal["short", "flat", "none", "oscillates"]
 Z95 = 1.959963984540054
 """The 97.5 % point of a standard normal."""
 SHORTEST = 20
@@ -23,7 +24,7 @@ class HalfLife(Struct, frozen=True):
     bars: float | None = None
     low: float | None = None
     high: float | None = None
-    reason: Literal["short", "flat", "none", "oscillates"] | None = None
+    reason: Reason | None = None
 
 
 def half_life(series: FloatArray) -> HalfLife:

@@ -21,12 +21,12 @@ FLAT = 1e-12
 
 
 def flat(std: float, scale: float) -> bool:
-    """Whether a standard deviation is nothing but rounding beside values of size `scale` (same unit).
+    """Whether a standard deviation is nothing but rounding beside values of size `scale` (same unit), or not finite.
 
     >>> flat(0.0, 0.0), flat(1e-9, 50_000.0), flat(0.01, 50_000.0)
     (True, True, False)
     """
-    return std <= FLAT * abs(scale)
+    return not FLAT * abs(scale) < std < math.inf
 
 
 def still(n: int, mean: float, square: float) -> bool:
@@ -36,11 +36,19 @@ def still(n: int, mean: float, square: float) -> bool:
     (True, True, False)
     """
     level = FLAT * mean
-    return n < 2 or square <= (n - 1) * (level * level)
+    return n < 2 or not (n - 1) * (level * level) < square < math.inf
 
 
 def _dot(a: Iterable[float], b: Iterable[float]) -> float:
-    return math.fsum([u * v for u, v in zip(a, b, strict=True)])
+    return _sum([u * v for u, v in zip(a, b, strict=True)])
+
+
+def _sum(values: Iterable[float]) -> float:
+    """The exact sum; NaN where it is out of range, so that whatever is made of it is None."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return math.nan
 
 
 class Window:
@@ -87,16 +95,16 @@ class Window:
         values.append(v)
         m2 = square - total * total / n
         peak = square if square > self._peak else self._peak
-        if index >= self._due or m2 < COLLAPSE * peak:
+        if index >= self._due or not m2 >= COLLAPSE * peak:  # true also of NaN: what was out of range leaves no trace
             self._rebuild(index)
         else:
             self._sum, self._square, self._peak, self.m2 = total, square, peak, m2
 
     def _rebuild(self, index: int) -> None:
         self._due = (index // self.window + 1) * self.window
-        centre = self._centre = math.fsum(self._values) / self.n
+        centre = self._centre = _sum(self._values) / self.n
         d = [v - centre for v in self._values]
-        self._sum = math.fsum(d)
+        self._sum = _sum(d)
         self._square = self._peak = _dot(d, d)
         self.m2 = max(0.0, self._square - self._sum * self._sum / self.n)
 
@@ -172,7 +180,7 @@ class Moments:
         syy, sxx = tyy - ty * ty / n, txx - tx * tx / n
         peak_y = tyy if tyy > self._peak_y else self._peak_y
         peak_x = txx if txx > self._peak_x else self._peak_x
-        if index >= self._due or syy < COLLAPSE * peak_y or sxx < COLLAPSE * peak_x:
+        if index >= self._due or not (syy >= COLLAPSE * peak_y and sxx >= COLLAPSE * peak_x):
             self._rebuild(index)
             return
         self._ty, self._tx, self._tyy, self._txx, self._tyx = ty, tx, tyy, txx, tyx
@@ -182,9 +190,9 @@ class Moments:
 
     def _rebuild(self, index: int) -> None:
         self._due = (index // self.window + 1) * self.window
-        cy, cx = self._cy, self._cx = math.fsum(self._ys) / self.n, math.fsum(self._xs) / self.n
+        cy, cx = self._cy, self._cx = _sum(self._ys) / self.n, _sum(self._xs) / self.n
         dy, dx = [y - cy for y in self._ys], [x - cx for x in self._xs]
-        ty, tx = self._ty, self._tx = math.fsum(dy), math.fsum(dx)
+        ty, tx = self._ty, self._tx = _sum(dy), _sum(dx)
         self._tyy = self._peak_y = _dot(dy, dy)
         self._txx = self._peak_x = _dot(dx, dx)
         self._tyx = _dot(dy, dx)

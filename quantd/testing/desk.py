@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 
 from quantd.clock import Clock, EventClock
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, Past, RestRule, Style
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, PairPast, RestRule, Style
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, Hedge, PairPoint, Tick, Ticker
 from quantd.testing.fakes import START
@@ -108,10 +108,10 @@ class FakeDesk(Desk):
             return self.analysis
         return Analysis([_same(bar, window) for bar in self.bars(y, every)], None, None)
 
-    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> Past:
+    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> PairPast:
         self.style = style
         self.asked.append((y, x, every, window, method))
-        return Past(self.bars(y, every), self.bars(x, every), self.analysis.points)
+        return PairPast(self.bars(y, every), self.bars(x, every), self.analysis.points)
 
     def predicts(self, method: str) -> bool:
         return method == "kalman"

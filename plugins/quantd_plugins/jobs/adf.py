@@ -1,38 +1,46 @@
 """The augmented Dickey-Fuller test on the spread."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from msgspec import Meta
 
 import quantd
+from quantd.stats.reasons import Reason, unfit
 from quantd.stats.stationarity import adf
 
 SHORTEST = 20
 
 
 class AdfJob(quantd.PairJob):
-    """Augmented Dickey-Fuller test on the last `window` spreads: adf_stat, its MacKinnon p-value, the lags used and the sample's size.
+    """Augmented Dickey-Fuller test on the last `window` spreads: adf_stat, its MacKinnon p-value, the lags used and the sample's size;
+    `adf_reason` says why there are none.
 
     It takes the spread as given; on a spread whose beta was fitted to the same bars its p-value is too small.
     """
 
-    metrics: ClassVar[tuple[str, ...]] = ("adf_stat", "adf_pvalue", "adf_lags", "adf_n")
+    metrics: ClassVar[tuple[str, ...]] = ("adf_stat", "adf_pvalue", "adf_lags", "adf_n", "adf_reason")
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"adf_reason": get_args(Reason)}
 
     window: Annotated[int, Meta(ge=SHORTEST, description="Spreads to test; twice the regression window by default.")] | None = None
     trend: Annotated[Literal["n", "c", "ct"], Meta(description="No constant, a constant, or a constant and a trend.")] = "c"
     lags: Annotated[int, Meta(ge=0, description="Lagged differences; chosen by the criterion when left out.")] | None = None
     criterion: Annotated[Literal["aic", "bic"], Meta(description="What chooses the lags.")] = "aic"
 
+    def __post_init__(self) -> None:
+        if self.window and self.lags and self.window < 2 * self.lags + 10:
+            raise ValueError(f"lags: {self.lags} lags take a window of at least {2 * self.lags + 10}")
+
     def needs(self, window: int) -> int:
         return self.window or max(2 * window, SHORTEST)
 
-    def run(self, view: quantd.PairView) -> Mapping[str, float | None]:
+    def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
         spread = view.columns["spread"][-self.needs(view.window) :]
-        done = adf(spread, trend=self.trend, lags=self.lags, criterion=self.criterion) if len(spread) >= SHORTEST else None
+        reason = unfit(spread, max(SHORTEST, 2 * (self.lags or 0) + 10))
+        done = None if reason else adf(spread, trend=self.trend, lags=self.lags, criterion=self.criterion)
         if done is None:
-            return dict.fromkeys(self.metrics)
-        return {"adf_stat": done.stat, "adf_pvalue": done.pvalue, "adf_lags": done.lags, "adf_n": done.n}
+            return dict.fromkeys(self.metrics) | {"adf_reason": reason or "undetermined"}
+        return dict(zip(self.metrics, (done.stat, done.pvalue, done.lags, done.n, None), strict=True))
 
 
 @quantd.hookimpl

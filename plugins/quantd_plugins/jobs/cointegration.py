@@ -1,26 +1,34 @@
 """Whether the two legs are tied together."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, get_args
 
 from msgspec import Meta
 
 import quantd
 from quantd.stats.cointegration import engle_granger
+from quantd.stats.reasons import Reason
 
 LEAST = 250
 
 
 class Cointegration(quantd.PairJob):
-    """Engle and Granger's test of y on x, and of x on y, over the last `window` bars: the right test for a spread whose beta was fitted to
-    the same bars. `eg_power` is low where there are too few of them for it to mean much; `eg_reason` says why there is no statistic."""
+    """Engle and Granger's test of y on x, and of x on y, over the last `window` bars, beside the flow: the right test for a spread whose
+    beta was fitted to the same bars. `eg_power` is low where there are too few of them for it to mean much; `eg_reason` says why there is
+    no statistic."""
 
     metrics: ClassVar[tuple[str, ...]] = (
         *("eg_stat", "eg_pvalue", "eg_lags", "eg_n", "eg_reverse_stat", "eg_reverse_pvalue", "eg_power", "eg_reason"),
     )
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"eg_power": ("low",), "eg_reason": get_args(Reason)}
+    background: ClassVar[bool] = True
 
     window: Annotated[int, Meta(ge=20, description="Bars to test; four regression windows, and at least 250, when left out.")] | None = None
     lags: Annotated[int, Meta(ge=0, description="Lagged differences; chosen by AIC when left out.")] | None = None
+
+    def __post_init__(self) -> None:
+        if self.window and self.lags and self.window < 2 * self.lags + 10:
+            raise ValueError(f"lags: {self.lags} lags take a window of at least {2 * self.lags + 10}")
 
     def needs(self, window: int) -> int:
         return self.window or max(4 * window, LEAST)

@@ -1,5 +1,6 @@
 """Whether a pair still holds."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
@@ -19,6 +20,7 @@ class Health(quantd.PairJob):
     """
 
     metrics: ClassVar[tuple[str, ...]] = ("health", "health_reasons", "health_beta_drift", "health_cusum", "health_half_life")
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"health": ("warming", "healthy", "degraded", "broken"), "health_reasons": ()}
     states: ClassVar[tuple[str, ...]] = ("health",)
 
     beta_drift: Annotated[Limits, Meta(description="Change of beta, in its standard errors.")] = (3.5, 7.0)
@@ -26,6 +28,12 @@ class Health(quantd.PairJob):
     half_life: Annotated[Limits, Meta(description="Half-life of the residuals, in regression windows.")] = (0.5, 1.0)
     corr: Annotated[Limits, Meta(description="Correlation of the legs, from below.")] = (0.3, 0.0)
     data: Annotated[Limits, Meta(description="Share of bars that are complete, from below.")] = (0.9, 0.5)
+
+    def __post_init__(self) -> None:
+        for name in ("beta_drift", "cusum", "half_life"):
+            _demand_order(name, *getattr(self, name))
+        for name in ("corr", "data"):
+            _demand_order(name, *reversed(getattr(self, name)))
 
     def needs(self, window: int) -> int:
         return 2 * window
@@ -46,8 +54,13 @@ class Health(quantd.PairJob):
         yield "beta_drift", _above(found.beta_drift, self.beta_drift)
         yield "cusum", _above(found.cusum, self.cusum)
         yield "half_life", _above(found.half_life, self.half_life) if found.reverts else 2
-        yield "corr", 2 - sum(corr >= limit for limit in self.corr)
+        yield "corr", 1 if math.isnan(corr) else 2 - sum(corr >= limit for limit in self.corr)
         yield "data", 2 - sum(coverage >= limit for limit in self.data)
+
+
+def _demand_order(name: str, lesser: float, greater: float) -> None:
+    if not lesser <= greater:
+        raise ValueError(f"{name}: the second limit, of broken, must be the worse one")
 
 
 def _above(value: float | None, limits: tuple[float, float]) -> int:

@@ -1,23 +1,30 @@
 """What the walks and the noise of the Kalman filter should be."""
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
 from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
+from quantd.stats.kalman import LEAST_LOG
 from quantd.stats.likelihood import concentrated, most_likely
+from quantd.stats.reasons import Reason, unfit
 
 ROUNDS = 5
+DEFAULTS = 1e-6, 1e-2
+"""alpha_walk and beta_walk of the regression."""
 
 
 class KalmanNoise(quantd.PairJob):
     """Learns, beside the flow, the settings of `regression: {use: kalman}` from the last `window` bars: by the greatest likelihood, or by
-    pykalman's EM from the defaults. `kalman_gain` is the log-likelihood won over the defaults; below 2 or 3 they do as well."""
+    pykalman's EM from the defaults. `kalman_gain` is the log-likelihood won over the defaults; below 2 or 3 they do as well.
+    `kalman_reason`: why there is nothing; or bound, where a walk is at the end of the search: the bars do not tell its size."""
 
-    metrics: ClassVar[tuple[str, ...]] = ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise", "kalman_gain")
+    metrics: ClassVar[tuple[str, ...]] = ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise", "kalman_gain", "kalman_reason")
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kalman_reason": (*get_args(Reason), "bound")}
     background: ClassVar[bool] = True
 
     window: Annotated[int, Meta(ge=50, description="Bars to learn from.")] = 500
@@ -28,25 +35,31 @@ class KalmanNoise(quantd.PairJob):
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
         y, x = (view.columns[leg][-self.window :].copy() for leg in ("y", "x"))
-        found = most_likely(y, x)
-        if found is None or len(y) < self.window:
-            return dict.fromkeys(self.metrics)
-        walks = (found.alpha_walk, found.beta_walk) if self.method == "ml" else expected(y, x)
-        gained, noise = concentrated(y, x, *walks)
-        default, _ = concentrated(y, x, 1e-6, 1e-2)
-        return dict(zip(self.metrics, (*walks, noise, gained - default), strict=True))
+        least_scale = LEAST_LOG if view.prices == "log" else 0.0
+        reason = unfit(y, self.window) or unfit(x, self.window)
+        found = None if reason else most_likely(y, x, least_scale)
+        if found is None:
+            return dict.fromkeys(self.metrics) | {"kalman_reason": reason or "undetermined"}
+        likely = self.method == "ml"
+        walks = (found.alpha_walk, found.beta_walk) if likely else expected(y, x, least_scale)
+        gained, noise = concentrated(y, x, *walks, least_scale)
+        default, _ = concentrated(y, x, *DEFAULTS, least_scale)
+        return dict(zip(self.metrics, (*walks, noise, gained - default, "bound" if likely and found.bound else None), strict=True))
 
 
-def expected(y: FloatArray, x: FloatArray) -> tuple[float, float]:
+def expected(y: FloatArray, x: FloatArray, least_scale: float) -> tuple[float, float]:
     """alpha_walk and beta_walk after some rounds of EM (R. H. Shumway and D. S. Stoffer, 1982) over arrays of shape (n,)."""
     from pykalman import KalmanFilter
 
-    u = x / x[0] - 1.0
-    start = concentrated(y, x, 1e-6, 1e-2)[1]
+    scale = math.hypot(float(x[0]), least_scale)
+    u, to_level = (x - x[0]) / scale, float(x[0]) / scale
+    start = concentrated(y, x, *DEFAULTS, least_scale)[1]
+    of_alpha, of_beta = DEFAULTS
+    by_beta = np.array([to_level, 1.0])
     learner = KalmanFilter(
         transition_matrices=np.eye(2),
         observation_matrices=np.column_stack([np.ones(len(u)), u])[:, None, :],
-        transition_covariance=start * np.array([[1e-6 + 1e-2, 1e-2], [1e-2, 1e-2]]),
+        transition_covariance=start * (np.diag([of_alpha, 0.0]) + of_beta * np.outer(by_beta, by_beta)),
         observation_covariance=np.array([[start]]),
         initial_state_mean=np.array([y[0], 0.0]),
         initial_state_covariance=np.eye(2) * float(np.var(y)) * 1e3,
@@ -54,7 +67,7 @@ def expected(y: FloatArray, x: FloatArray) -> tuple[float, float]:
     ).em(y, n_iter=ROUNDS)
     steps, noise = learner.transition_covariance, float(learner.observation_covariance[0, 0])
     of_beta = max(float(steps[1, 1]), 0.0)
-    return max(float(steps[0, 0]) - of_beta, 0.0) / noise, of_beta / noise
+    return max(float(steps[0, 0]) - of_beta * to_level**2, 0.0) / noise, of_beta / noise
 
 
 @quantd.hookimpl

@@ -1,31 +1,42 @@
 """The KPSS test on the spread."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from msgspec import Meta
 
 import quantd
 from quantd.stats.kpss import kpss
+from quantd.stats.reasons import Reason, unfit
+
+SHORTEST = 20
 
 
 class KpssJob(quantd.PairJob):
     """The test of Kwiatkowski, Phillips, Schmidt and Shin on the last `window` spreads: here a small p-value (it ends at 0.01, and at 0.1)
-    says that the spread is not stationary, the other way round than with `adf`."""
+    says that the spread is not stationary, the other way round than with `adf`. `kpss_reason` says why there is none."""
 
-    metrics: ClassVar[tuple[str, ...]] = ("kpss_stat", "kpss_pvalue", "kpss_lags")
+    metrics: ClassVar[tuple[str, ...]] = ("kpss_stat", "kpss_pvalue", "kpss_lags", "kpss_reason")
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kpss_reason": get_args(Reason)}
 
-    window: Annotated[int, Meta(ge=20, description="Spreads to test; twice the regression window by default.")] | None = None
+    window: Annotated[int, Meta(ge=SHORTEST, description="Spreads to test; twice the regression window by default.")] | None = None
     trend: Annotated[Literal["c", "ct"], Meta(description="Stationary about a constant, or about a linear trend.")] = "c"
     lags: Annotated[int, Meta(ge=0, description="Lags of the long-run variance; chosen from the data when left out.")] | None = None
 
+    def __post_init__(self) -> None:
+        if self.window and self.lags and self.window <= self.lags:
+            raise ValueError(f"lags: must be less than the window of {self.window}")
+
     def needs(self, window: int) -> int:
-        return self.window or max(2 * window, 20)
+        return self.window or max(2 * window, SHORTEST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
-        found = kpss(view.columns["spread"][-self.needs(view.window) :].copy(), trend=self.trend, lags=self.lags)
-        answer = (None, None, None) if found is None else (found.stat, found.pvalue, found.lags)
-        return dict(zip(self.metrics, answer, strict=True))
+        spread = view.columns["spread"][-self.needs(view.window) :].copy()
+        reason = unfit(spread, max(SHORTEST, (self.lags or 0) + 1))
+        found = None if reason else kpss(spread, trend=self.trend, lags=self.lags)
+        if found is None:
+            return dict.fromkeys(self.metrics) | {"kpss_reason": reason or "undetermined"}
+        return dict(zip(self.metrics, (found.stat, found.pvalue, found.lags, None), strict=True))
 
 
 @quantd.hookimpl

@@ -23,13 +23,14 @@ class ReversionModel(quantd.PairJob):
     """The probability that |z|, now beyond `entry`, comes back to `target` before it reaches `stop`, within `horizon` bars.
 
     A logistic regression on a few features, made anew for each of `folds` stretches of the last `window` points from what was known before.
-    `model_verdict`: few events, no skill (then `model_probability` is the plain share of past events that came back), or skilled.
+    `model_verdict`: few_events, no_skill (then `model_probability` is the plain share of past events that came back), or skilled.
     """
 
     metrics: ClassVar[tuple[str, ...]] = (
         *("model_probability", "model_verdict", "model_events", "model_share", "model_brier", "model_skill", "model_error"),
     )
     background: ClassVar[bool] = True
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model_verdict": ("few_events", "no_skill", "skilled")}
     states: ClassVar[tuple[str, ...]] = ("model_verdict",)
 
     window: Annotated[int, Meta(ge=200, le=20_000, description="Points to learn from and to be judged on.")] = 2000
@@ -56,12 +57,12 @@ class ReversionModel(quantd.PairJob):
         verdict = calibration(said[judged], labels[judged])
         done = known < len(zscore)
         answer: dict[str, quantd.Metric] = dict.fromkeys(self.metrics)
-        answer |= {"model_events": int(done.sum()), "model_verdict": "few events"}
+        answer |= {"model_events": int(done.sum()), "model_verdict": "few_events"}
         if verdict is None:
             return answer
         share = float(labels[done].mean())
         skilled = verdict.skill > 0.0
-        answer |= {"model_verdict": "skilled" if skilled else "no skill", "model_share": share}
+        answer |= {"model_verdict": "skilled" if skilled else "no_skill", "model_share": share}
         answer |= {"model_brier": verdict.brier, "model_skill": verdict.skill, "model_error": verdict.error}
         if self.entry <= abs(zscore[-1]) < self.stop:
             model = _fitted(features, labels, done) if skilled else None

@@ -9,14 +9,14 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
-from quantd.stats.kalman import KalmanFilter
+from quantd.stats.kalman import LEAST_LOG, PRIOR, KalmanFilter
 from quantd.stats.likelihood import most_likely
 from quantd.stats.recursion import Run, recursed
 
 Share = Annotated[float, Meta(ge=0)]
 NOISE_WINDOWS = 8
 """The learned noise is averaged over about so many windows."""
-_HEAD = struct.Struct("<2dq")
+_WALKS = struct.Struct("<2d")
 
 
 class Kalman(quantd.Regression):
@@ -29,8 +29,11 @@ class Kalman(quantd.Regression):
     recursive: ClassVar[bool] = True
     predicts: ClassVar[bool] = True
 
-    beta_walk: Annotated[Share, Meta(description="Variance of beta's step a bar, as a share of the noise's, x in its first price.")] = 1e-2
+    beta_walk: Annotated[Share, Meta(description="Variance of a bar's step of beta, times x squared, as a share of the noise's.")] = 1e-2
     alpha_walk: Annotated[Share, Meta(description="Variance of alpha's step a bar, as a share of the noise's.")] = 1e-6
+    prior: Annotated[
+        float, Meta(gt=0, description="Variance of the line before the first bar, around zero, as a multiple of the noise's.")
+    ] = PRIOR
     walks: Annotated[
         Literal["given", "learned"], Meta(description="learned: the two walks most likely of the warm-up's bars, if there are 20.")
     ] = "given"
@@ -40,7 +43,8 @@ class Kalman(quantd.Regression):
     ] = "auto"
 
     def __post_init__(self) -> None:
-        self._warm_up: list[tuple[float, ...]] = []
+        self._warm_up: list[tuple[int, float, float]] = []
+        self._learning = self.walks == "learned"
         self._begin(self.alpha_walk, self.beta_walk)
 
     def _begin(self, alpha_walk: float, beta_walk: float) -> None:
@@ -49,10 +53,15 @@ class Kalman(quantd.Regression):
 
     def _filter(self, alpha_walk: float, beta_walk: float) -> KalmanFilter:
         noise = None if self.noise == "auto" else self.noise
-        return KalmanFilter(alpha_walk, beta_walk, noise, NOISE_WINDOWS * self.window)
+        memory = NOISE_WINDOWS * self.window
+        return KalmanFilter(alpha_walk, beta_walk, noise, memory=memory, prior=self.prior, least_scale=self._least_scale)
+
+    @property
+    def _least_scale(self) -> float:
+        return LEAST_LOG if self.prices == "log" else 0.0
 
     def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
-        found = most_likely(y, x) if self.walks == "learned" else None
+        found = most_likely(y, x, self._least_scale) if self.walks == "learned" else None
         walks = (found.alpha_walk, found.beta_walk) if found else (self.alpha_walk, self.beta_walk)
         return recursed(self._filter(*walks), y, x)
 
@@ -60,34 +69,31 @@ class Kalman(quantd.Regression):
         if not (math.isfinite(y) and math.isfinite(x)):
             return None
         self._run.push(index, y, x)
-        if self.walks == "learned" and self._run.recursion.n <= self.window:
-            self._learn_from((float(index), y, x))
+        if self._learning:
+            self._learn_from(index, y, x)
         recursion = self._run.recursion
         return recursion.hedge() if recursion.n >= self.window else None
 
-    def _learn_from(self, bar: tuple[float, ...]) -> None:
+    def _learn_from(self, *bar: *tuple[int, float, float]) -> None:
         """Keep the warm-up's bars; with the last of them begin again, with the walks that are most likely of all."""
-        bars = self._warm_up = [*self._warm_up, bar]
-        if len(bars) < self.window:
+        self._warm_up.append(bar)
+        if len(self._warm_up) < self.window:
             return
-        self._warm_up = []
+        bars, self._warm_up, self._learning = self._warm_up, [], False
         _, y, x = np.array(bars).T.copy()
-        if found := most_likely(y, x):
+        if found := most_likely(y, x, self._least_scale):
             self._begin(found.alpha_walk, found.beta_walk)
-            for index, *prices in bars:
-                self._run.push(int(index), *prices)
+            for each in bars:
+                self._run.push(*each)
 
-    def state(self) -> bytes:
-        kept = [number for bar in self._warm_up for number in bar]
-        return struct.pack(f"<2dq{len(kept)}d", *self._walks, len(self._warm_up), *kept) + self._run.state()
+    def state(self) -> bytes | None:
+        """None while it learns: there is no answer yet to go on from, and a warm-up begins anew."""
+        return None if self._learning else _WALKS.pack(*self._walks) + self._run.state()
 
     def resume(self, state: bytes) -> None:
-        alpha_walk, beta_walk, count = _HEAD.unpack_from(state)
-        bar = struct.Struct("<3d")
-        begin = _HEAD.size + count * bar.size
-        self._begin(alpha_walk, beta_walk)
-        self._warm_up = list(bar.iter_unpack(state[_HEAD.size : begin]))
-        self._run.resume(state[begin:])
+        self._begin(*_WALKS.unpack_from(state))
+        self._warm_up, self._learning = [], False
+        self._run.resume(state[_WALKS.size :])
 
 
 @quantd.hookimpl

@@ -10,6 +10,11 @@ from quantd.model import Gap, Tick
 _TOO_MUCH = 1e12
 
 
+def is_price(value: float) -> bool:
+    """Whether a number can be a price: above 0, and below what ruins a sum of squares."""
+    return 0.0 < value < _TOO_MUCH  # NaN is not
+
+
 class Intake:
     """Ticks of one symbol in, good and new ones out, in the same order."""
 
@@ -25,7 +30,7 @@ class Intake:
         admit = self.ledger.admit
         good = []
         for tick in ticks:
-            if not (0.0 < tick.price < _TOO_MUCH and 0.0 <= tick.qty < _TOO_MUCH):  # NaN fails both
+            if not (is_price(tick.price) and 0.0 <= tick.qty < _TOO_MUCH):
                 self.refused += 1
             elif not tick.id:
                 good.append(msgspec.structs.replace(tick, id=self._numbering.number(tick.ts)))

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from quantd.flow.pairs.background import Background, Inline
+from quantd.flow.pairs.background import Background, Inline, Metrics, SlowRuns
 from quantd.flow.pairs.chain import Chain
-from quantd.flow.pairs.jobs import Guards, Measures, Metrics
+from quantd.flow.pairs.jobs import Guards, Measures
 from quantd.flow.pairs.spec import PairSpec, Row
 from quantd.flow.pairs.states import States
 from quantd.model import Bar, PairPoint
@@ -32,7 +32,8 @@ class PairSeries:
         self.last: PairPoint | None = None
         self.points_made = 0
         self._guards = guards
-        self._background = background or Inline()
+        self._slow = SlowRuns(background or Inline(), self._attach)
+        self._slow_metrics = frozenset(name for job in spec.jobs if job.background for name in job.metrics)
         self._recall = recall if spec.regression.recursive else None
         self._frame = timeframe(spec.every)
         self._price: Callable[[float], float] = math.log if spec.regression.prices == "log" else float
@@ -45,12 +46,13 @@ class PairSeries:
         self._recalled: dict[int, bytes] = {}
         self._unfinished: dict[int, PairPoint] = {}
         self._arrived: list[PairPoint] = []
-        self._slow = any(job.background for job in spec.jobs)
         self.changes = States(spec).of
         self._chain = self._fresh_chain()
 
-    def add(self, y_bars: Iterable[Bar], x_bars: Iterable[Bar]) -> list[PairPoint]:
-        """Points of the bars that both legs have now, oldest first: those that changed, then the new ones."""
+    def add(self, y_bars: Iterable[Bar], x_bars: Iterable[Bar], measure_from: int = 0) -> list[PairPoint]:
+        """Points of the bars that both legs have now, oldest first: those that changed, then the new ones.
+
+        The jobs run at new bars of ts >= `measure_from`, and at the last one."""
         changed = self._mend(0, y_bars) | self._mend(1, x_bars)
         fresh = []
         for ts in sorted(self._waiting[0].keys() & self._waiting[1].keys()):
@@ -65,8 +67,9 @@ class PairSeries:
         for ts in fresh:
             if self._recalled:
                 self._resume(self._head)
-            points += self._issued(self._step(self._rows[ts]))
+            points += self._issued(self._step(self._rows[ts], measure=ts >= measure_from or ts == fresh[-1]))
             self._head = ts
+        self._slow.begin()
         self._forget()
         return points
 
@@ -82,9 +85,9 @@ class PairSeries:
         return arrived
 
     def _fresh_chain(self) -> Chain:
-        return Chain(self.spec, self._guards, Measures(self.spec, self._guards, self._background, self._attach))
+        return Chain(self.spec, self._guards, Measures(self.spec, self._guards, self._slow))
 
-    def _step(self, row: Row, *, measure: bool = True) -> PairPoint | None:
+    def _step(self, row: Row, *, measure: bool) -> PairPoint | None:
         """The next point, with what the regression carries over from it."""
         point = self._chain.step(row, measure=measure)
         if not self.spec.regression.recursive:
@@ -102,13 +105,16 @@ class PairSeries:
         recorded = {point.ts: point.state for point in self._recall(first - reach, last + reach) if point.state}
         before = max((ts for ts in recorded if ts < first), default=None)
         if before is not None:
-            recorded[self._head] = recorded[before]
+            recorded[self._head] = self._states[before] = recorded[before]
         self._recalled = recorded
 
     def _resume(self, ts: int) -> None:
+        """Go on from what was recorded at the bar before, if anything was; forget what is recorded of bars that have gone by."""
         state = self._recalled.pop(ts, None)
         if state:
             self._chain.resume(state)
+        while self._recalled and next(iter(self._recalled)) < ts:
+            del self._recalled[next(iter(self._recalled))]
 
     def _attach(self, ts: int, found: Metrics) -> None:
         """What a slow job found of a point that has gone out."""
@@ -140,7 +146,7 @@ class PairSeries:
         numbers = [number for number, row in enumerate(rows) if row.ts in changed]
         begin, reach = max(0, numbers[0] - self.spec.memory), numbers[-1] + self.spec.memory
         self._chain = self._fresh_chain()
-        self._unfinished.clear()
+        self._slow.mended()
         before = max((ts for ts in self._states if ts < rows[begin].ts), default=None)
         if before is not None:
             self._chain.resume(self._states[before])
@@ -148,9 +154,17 @@ class PairSeries:
         for number, row in enumerate(rows[begin:], begin):
             touched = numbers[0] <= number and (number <= reach or self.spec.regression.recursive)
             point = self._step(row, measure=touched)
-            if touched:
-                points += self._issued(point)
+            if touched and point:
+                points += self._issued(self._with_earlier_findings(point))
         return points
+
+    def _with_earlier_findings(self, point: PairPoint) -> PairPoint:
+        """A mended point keeps what slow jobs had found of it, until they find something new."""
+        earlier = self._unfinished.get(point.ts)
+        if earlier is None:
+            return point
+        kept = {name: value for name, value in earlier.metrics.items() if name in self._slow_metrics}
+        return msgspec.structs.replace(point, metrics=kept | dict(point.metrics))
 
     def _issued(self, point: PairPoint | None) -> list[PairPoint]:
         """The point under its next revision."""
@@ -159,7 +173,7 @@ class PairSeries:
         revision = self._revision[point.ts] = self._revision.get(point.ts, -1) + 1
         self.points_made += not revision
         numbered = msgspec.structs.replace(point, revision=revision) if revision else point
-        if self._slow:
+        if self._slow_metrics:
             self._unfinished[point.ts] = numbered
         if self.last is None or numbered.ts >= self.last.ts:
             self.last = numbered

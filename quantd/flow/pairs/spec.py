@@ -1,15 +1,11 @@
 """What a pair's series is told, and what goes into it."""
 
-from typing import Literal
-
 from msgspec import Struct
 
-from quantd.model import Quality
+from quantd.model import Quality, Spread, ZMethod
 from quantd.plugin.base import PairJob
 from quantd.plugin.regression import Regression
 
-Spread = Literal["hedge", "residual"]
-ZMethod = Literal["rolling", "ew", "robust", "innovation"]
 _COVERED = frozenset({"complete", "imported"})
 
 
@@ -22,7 +18,6 @@ class PairSpec(Struct, frozen=True):
     zscore_window: int
     jobs: tuple[PairJob, ...] = ()
     spread: Spread = "hedge"
-    """hedge: y - beta * x. residual: alpha is subtracted too."""
     zscore: ZMethod = "rolling"
     halflife: float | None = None
     """Bars after which a spread weighs half, for `ew`; a quarter of the window when None."""

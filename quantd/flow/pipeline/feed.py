@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from quantd.clock import Clock
+from quantd.flow.pairs import Background
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.pair import PairStage
 from quantd.flow.pipeline.symbol import SymbolStage
@@ -21,7 +22,8 @@ State = Literal["starting", "live", "down"]
 
 
 class FeedFlow:
-    """A feed, its symbols and the pairs of those. Before a symbol's bars begin, its past is fetched, if `warm` asks for it."""
+    """A feed, its symbols and the pairs of those, whose slow jobs run in `background`. Before a symbol's bars begin, its past is fetched,
+    if `warm` asks for it."""
 
     def __init__(
         self,
@@ -29,6 +31,7 @@ class FeedFlow:
         feed: Feed,
         outlets: Outlets,
         clock: Clock,
+        background: Background,
         *,
         warm: bool = False,
         tell_time: Callable[[int], None] | None = None,
@@ -41,6 +44,7 @@ class FeedFlow:
         self.state: State = "starting"
         self._outlets = outlets
         self._clock = clock
+        self._background = background
         self._warm = warm
         self._lateness = duration(feed.lateness)
         self._top = 0
@@ -66,7 +70,7 @@ class FeedFlow:
         self.pairs.append(pair)
         history = self._outlets.history
         legs = [(leg, series.spec.every) for series in pair.series for leg in (pair.y, pair.x)]
-        history.put_points(pair.add({(leg, every): history.recent_bars(leg.symbol, every) for leg, every in legs}))
+        history.put_points(pair.add({(leg, every): history.recent_bars(leg.symbol, every) for leg, every in legs}, measure_from=self._top))
 
     def drop_pair(self, name: str) -> None:
         """Have a pair no more."""
@@ -189,9 +193,9 @@ class FeedFlow:
         self._outlets.hub.publish("ticks", ticks)
         self._outlets.tell(self._outlets.alerts.judge_prices(symbol, ticks))
 
-    def _hand(self, stage: SymbolStage, ticks: Sequence[Tick]) -> list[Tick]:
+    def _hand(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
         """Ticks through a stage and on to exports, history and record: what of them is good and new."""
-        good = stage.take(ticks)
+        good = stage.take(ticks, past=past)
         stage.exports.write("ticks", good)
         self._outlets.history.put_ticks(stage.symbol, good)
         if self._outlets.recorder:
@@ -224,7 +228,7 @@ class FeedFlow:
             stage.exports.write("bars", fresh)
             outlets.hub.publish("bars", fresh)
         for pair in self.pairs if by_series else ():
-            self._publish(pair, pair.add(by_series))
+            self._publish(pair, pair.add(by_series, self._began))
 
     def _publish(self, pair: PairStage, points: list[PairPoint], *, late: bool = False) -> None:
         outlets = self._outlets
@@ -242,7 +246,7 @@ class FeedFlow:
 
     def _take_findings(self) -> None:
         """What slow jobs have found since the last batch joins its points."""
-        if self._outlets.background.deliver():
+        if self._background.deliver():
             for pair in self.pairs:
                 if points := pair.arrived():
                     self._publish(pair, points, late=True)
@@ -266,7 +270,7 @@ class FeedFlow:
     async def _warm_up(self, stage: SymbolStage) -> None:
         past = await fetch_past(self.feed, stage.symbol, stage.every, stage.seconds_needed, self._clock)
         self._deliver([(stage, stage.begin(past))], imported=True)
-        self._hand(stage, past.ticks)
+        self._hand(stage, past.ticks, past=True)
         stage.ready = True
         self._warming.pop(stage, None)
         self._deliver([(stage, stage.close(self._closed))])

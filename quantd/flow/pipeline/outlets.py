@@ -8,7 +8,6 @@ from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.history import History
 from quantd.flow.hub import Hub
-from quantd.flow.pairs import Background
 from quantd.flow.record import Recorder
 from quantd.model import Alert
 
@@ -20,8 +19,6 @@ class Outlets(Struct):
     alerts: AlertEngine
     outbox: Outbox
     hub: Hub
-    background: Background
-    """Where the pairs' slow jobs run."""
     recorder: Recorder | None = None
 
     def tell(self, changes: Iterable[tuple[Alert, tuple[str, ...]]]) -> None:

@@ -22,13 +22,13 @@ class PairStage(Struct):
     def name(self) -> str:
         return f"{self.y.symbol}-{self.x.symbol}"
 
-    def add(self, bars: Mapping[tuple[SymbolStage, str], list[Bar]]) -> list[PairPoint]:
-        """The points that these bars make, by timeframe."""
+    def add(self, bars: Mapping[tuple[SymbolStage, str], list[Bar]], measure_from: int) -> list[PairPoint]:
+        """The points that these bars make, by timeframe; of those before `measure_from` the jobs see the last one only."""
         points = []
         for series in self.series:
             y, x = (bars.get((leg, series.spec.every), []) for leg in (self.y, self.x))
             if y or x:
-                points += series.add(y, x)
+                points += series.add(y, x, measure_from)
         return points
 
     def arrived(self) -> list[PairPoint]:

@@ -8,7 +8,7 @@ from quantd.errors import QuantdError
 from quantd.flow.bars import Merger, bridge
 from quantd.flow.events import EventStage
 from quantd.flow.exports import Exports
-from quantd.flow.ingest.intake import Intake
+from quantd.flow.ingest.intake import Intake, is_price
 from quantd.flow.pipeline.warm import Past
 from quantd.model import Bar, Tick
 from quantd.plugin.base import Resampler
@@ -40,15 +40,16 @@ class SymbolStage:
         """Ticks that came too late for any bar."""
         return self._resampler.lost
 
-    def take(self, ticks: Sequence[Tick]) -> list[Tick]:
-        """The good and new ones among these."""
+    def take(self, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
+        """The good and new ones among these. Those of the past are in no bar that ends with an event: where these end follows from where
+        they begin, so they would be cut otherwise than before a restart."""
         good = self.intake.take(ticks)
         if good:
             if self.last is None or good[-1].id > self.last.id:
                 self.last = good[-1]
             self._guard.call(self._resampler.update, good)
             for stage in self.events:
-                stage.take(good)
+                stage.skip(good) if past else stage.take(good)
         return good
 
     @property
@@ -78,7 +79,11 @@ class SymbolStage:
         return open_bars if every == self.base else self._merger(self.base).forming(every, open_bars)
 
     def take_bar(self, bar: Bar) -> None:
-        """A bar that came as a bar; buckets missing before it are filled with flat ones of quality `gap`."""
+        """A bar that came as a bar; buckets missing before it are filled with flat ones of quality `gap`. One whose prices are none is
+        refused."""
+        if not all(map(is_price, (bar.open, bar.high, bar.low, bar.close))):
+            self.intake.refused += 1
+            return
         last = self._last_import
         if last is None or bar.ts > last.ts:
             self._imported += bridge(last, bar) if last else []

@@ -1,22 +1,26 @@
 """Loops that pay to be compiled: plain Python functions, which numba takes over once they have been called often.
 
-There is one implementation of each. It runs interpreted from the first call on; after CALLS of them numba is imported and compiles all
-kernels in a thread, or takes them from a cache on disk. A kernel uses neither fastmath nor powers nor numpy's reductions, so both forms
-give the same bits: which of them answers, and since when, shows in no number. Without numba, or memory that may be executed, they stay
-interpreted.
+There is one implementation of each. It runs interpreted from the first call on; once that has cost PATIENCE_S, numba is imported and
+compiles all kernels in a thread, or takes them from a cache on disk. A kernel uses neither fastmath nor powers nor numpy's reductions, so
+both forms give the same bits: which of them answers, and since when, shows in no number. Without numba, or memory that may be executed,
+they stay interpreted.
 """
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from quantd.clock import Clock, SystemClock
+
 P = ParamSpec("P")
 R = TypeVar("R")
-CALLS = 5_000
-"""Interpreted calls, of all kernels together, that pay for the import and the compiler: some 600 Dickey-Fuller tests."""
+PATIENCE_S = 0.5
+"""Seconds of interpreted work, of all kernels together, that pay for the import and the compiler: some 300 Dickey-Fuller tests of 121
+values, or ten of 500."""
 
 
 class Kernel(Generic[P, R]):
@@ -31,22 +35,23 @@ class Kernel(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if self.compiled is not None:
             return self.compiled(*args, **kwargs)
-        self._shop.count()
-        return self.function(*args, **kwargs)
+        with self._shop.counting():
+            return self.function(*args, **kwargs)
 
 
 class Workshop:
     """Where the kernels are compiled, all at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.failure: str | None = None
         """Why the kernels stay interpreted; None while they need not."""
         self.begun: threading.Thread | None = None
-        """Compiles in the background; None before there were enough calls."""
+        """Compiles in the background; None before that pays."""
         self.kernels: list[Kernel[Any, Any]] = []
-        self._calls = 0
+        self._clock = clock or SystemClock()
+        self._spent = 0.0
         self._cache: Path | None = None
-        self._compiling = threading.Lock()
+        self._beginning, self._compiling = threading.Lock(), threading.Lock()
         self._tried = False
 
     def kernel(self, signature: str) -> Callable[[Callable[P, R]], Kernel[P, R]]:
@@ -63,12 +68,20 @@ class Workshop:
         """Keep the compiled forms there; numba's own places are used unless told."""
         self._cache = directory
 
-    def count(self) -> None:
-        """One more interpreted call."""
-        self._calls += 1
-        if self._calls == CALLS:
-            self.begun = threading.Thread(target=self.compile, name="kernels")
-            self.begun.start()
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """One more interpreted call. A kernel that another calls counts twice, which does not matter."""
+        began = self._clock.monotonic()
+        yield
+        self._spent += self._clock.monotonic() - began
+        if self._spent >= PATIENCE_S and self.begun is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        with self._beginning:
+            if self.begun is None:
+                self.begun = threading.Thread(target=self.compile, name="kernels")
+                self.begun.start()
 
     def compile(self) -> None:
         """Compile all kernels, then put the compiled forms in their place; they are when it returns, unless it failed. Does so once."""

@@ -20,6 +20,11 @@ def declares_metrics(cls: type[PairJob]) -> None:
     assert len(set(metrics)) == len(metrics), f"a name comes twice in {metrics}"
 
 
+def declares_texts_and_states(cls: type[PairJob]) -> None:
+    assert set(cls.texts) <= set(cls.metrics), f"`texts` names {sorted(set(cls.texts) - set(cls.metrics))}, which are no metrics"
+    assert set(cls.states) <= set(cls.texts), f"`states` names {sorted(set(cls.states) - set(cls.texts))}, which are not among `texts`"
+
+
 def needs_at_least_one_point(job: PairJob) -> None:
     for window in (2, WINDOW, 5000):
         needed = job.needs(window)
@@ -63,6 +68,12 @@ def _answer(job: PairJob, columns: Columns, of: str) -> Mapping[str, Metric]:
     answer = job.run(PairView("BTCUSDT-ETHUSDT", "1m", ts, WINDOW, columns))
     assert set(answer) == set(job.metrics), f"of {of} it answers {sorted(answer)}, but declares {sorted(job.metrics)}"
     _assert_values(answer, of)
+    for name, value in answer.items():
+        words = job.texts.get(name)
+        assert value is None or isinstance(value, str) == (words is not None), (
+            f"of {of} it answers {name} = {value!r}: `texts` tells otherwise"
+        )
+        assert value is None or not words or value in words, f"of {of} it answers {name} = {value!r}, which is none of {words}"
     return answer
 
 
@@ -81,6 +92,6 @@ def _columns(n: int) -> dict[str, np.ndarray]:
     return {"ts": fakes.START + 60_000 * np.arange(n)} | dict(zip(_FLOATS, values, strict=True))
 
 
-LOOKS = (declares_metrics,)
+LOOKS = (declares_metrics, declares_texts_and_states)
 PAIR_CHECKS = (needs_at_least_one_point, answers_each_metric, answers_the_same_twice, survives_few_points, survives_degenerate_points)
 DAEMON_CHECKS = (answers_without_a_store,)

@@ -59,6 +59,8 @@ def state_resumes_to_the_same_bits(regression: Regression) -> None:
         before, after = Steps(regression), Steps(regression)
         list(_along(before, y[:end], x[:end]))
         state = before.regression.state()
+        if state is None and not any(whole[:end]):
+            continue
         assert isinstance(state, bytes), f"`state` is {state!r}: a recursive regression tells as bytes what it carries over"
         after.regression.resume(state)
         rest = list(_along(after, y[end:], x[end:], end))

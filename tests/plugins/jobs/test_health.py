@@ -37,7 +37,7 @@ def test_the_states() -> None:
         (-0.1, 1.0, "broken", "corr"),
         (0.9, 0.8, "degraded", "data"),
         (0.2, 0.4, "broken", "corr data"),
-        (float("nan"), 1.0, "broken", "corr"),
+        (float("nan"), 1.0, "degraded", "corr"),
     ],
 )
 def test_reasons(corr: float, coverage: float, state: str, reasons: str) -> None:

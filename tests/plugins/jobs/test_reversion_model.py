@@ -45,7 +45,7 @@ def test_on_a_spread_that_reverts_it_is_calibrated() -> None:
     found = [answer(ou(seed), entry=1.0, stop=2.5, horizon=200) for seed in range(6)]
     assert np.mean([each["model_error"] for each in found]) < 0.15
     assert np.mean([each["model_skill"] for each in found]) > 0.0
-    assert {each["model_verdict"] for each in found} <= {"skilled", "no skill"}
+    assert {each["model_verdict"] for each in found} <= {"skilled", "no_skill"}
 
 
 def test_without_skill_it_says_the_plain_share() -> None:
@@ -53,7 +53,7 @@ def test_without_skill_it_says_the_plain_share() -> None:
     z = np.where(chance.random(N) < 0.5, 0.0, chance.choice([1.6, -1.6, 4.0, -4.0], N))
     z[-1] = 1.6
     found = answer(z, horizon=3)
-    if found["model_verdict"] == "no skill":
+    if found["model_verdict"] == "no_skill":
         assert found["model_probability"] == found["model_share"]
     else:
         assert abs(float(found["model_probability"] or 0) - float(found["model_share"] or 0)) < 0.1
@@ -69,7 +69,7 @@ def test_there_is_no_probability_of_what_is_not_stretched() -> None:
 def test_few_events_make_no_model() -> None:
     z = np.zeros(N)
     z[:: N // (LEAST_EVENTS // 2)] = 2.0
-    assert answer(z)["model_verdict"] == "few events"
+    assert answer(z)["model_verdict"] == "few_events"
     assert answer(z)["model_probability"] is None
 
 

@@ -81,6 +81,21 @@ def test_a_mended_bar_gives_the_points_of_a_fresh_run(name: str) -> None:
 
 
 @every_method
+def test_a_bar_that_is_mended_after_a_restart_gives_the_same_points(name: str) -> None:
+    y, x = (bars(leg) for leg in legs(3, 9 * WINDOW))
+    at = len(y) - 2
+    mended = msgspec.structs.replace(y[at], close=y[at].close * 1.001, revision=1)
+    whole = series(name)
+    recorded = whole.add(y, x)
+    wanted = whole.add([mended], [])
+    begin = len(y) - (5 if REGISTRY.get("regression", name).plugin.recursive else whole.spec.memory)
+    after = series(name, recorded=recorded)
+    after.add(y[begin:], x[begin:])
+    found = after.add([mended], [])
+    assert [point.hedge for point in found][-2:] == [point.hedge for point in wanted][-2:]
+
+
+@every_method
 def test_rolling_answers_what_the_flow_does(name: str) -> None:
     y, x = legs(3, 4 * WINDOW)
     hedges = made(name).rolling(y, x)

@@ -5,7 +5,7 @@ import pytest
 
 from quantd.backtest import Settings
 from quantd.clock import EventClock
-from quantd.flow.desk import Past
+from quantd.flow.desk import PairPast
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.model import Bar
 from quantd.plugin.guard import Guard
@@ -26,7 +26,7 @@ def bars(symbol: str, closes: list[float], opens: list[float] | None = None) -> 
     return [Bar(symbol, "1m", START + MINUTE * k, o, max(o, c), min(o, c), c, 1.0, 1, c, 0.5, "complete") for k, (o, c) in columns]
 
 
-def past(n: int = 400, seed: int = 0, regression: Regression | None = None) -> Past:
+def past(n: int = 400, seed: int = 0, regression: Regression | None = None) -> PairPast:
     """Bars of two legs, y reverting to 5 + 2 x, and their points."""
     rng = np.random.default_rng(seed)
     x, noise = walk(n, seed=seed), np.zeros(n)
@@ -36,12 +36,12 @@ def past(n: int = 400, seed: int = 0, regression: Regression | None = None) -> P
     return of_bars(y_bars, x_bars, regression or Ols(window=WINDOW))
 
 
-def of_bars(y_bars: list[Bar], x_bars: list[Bar], regression: Regression) -> Past:
+def of_bars(y_bars: list[Bar], x_bars: list[Bar], regression: Regression) -> PairPast:
     spec = PairSpec("AAA-BBB", "1m", regression, WINDOW)
     points = analyse(y_bars, x_bars, spec, lambda plugin, user: Guard("regression", "ols", EventClock()))
-    return Past(y_bars, x_bars, points)
+    return PairPast(y_bars, x_bars, points)
 
 
 @pytest.fixture(scope="session")
-def reverting() -> Past:
+def reverting() -> PairPast:
     return past()

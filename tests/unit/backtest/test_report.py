@@ -15,7 +15,7 @@ from quantd.backtest import Backtest, backtest
 from quantd.backtest.chart import WIDTH, Chart, Line, thin, time_ticks
 from quantd.backtest.report import html
 from quantd.backtest.table import as_csv
-from quantd.flow.desk import Past
+from quantd.flow.desk import PairPast
 from quantd.stats.backtest import Rules
 from quantd.timeframes import DAY, MINUTE
 from tests.unit.backtest.conftest import SETTINGS
@@ -55,7 +55,7 @@ def parsed(text: str) -> Balanced:
 
 
 @pytest.fixture(scope="module")
-def result(reverting: Past) -> Backtest:
+def result(reverting: PairPast) -> Backtest:
     settings = msgspec.structs.replace(SETTINGS, rules=Rules(stop=3.0, fee_bps=1.0))
     return backtest(reverting.y_bars, reverting.x_bars, reverting.points, settings)
 
@@ -93,10 +93,10 @@ def test_what_it_is_told_is_escaped(result: Backtest) -> None:
     assert "&lt;script&gt;" in text
 
 
-def test_nothing_to_show_is_said(reverting: Past) -> None:
+def test_nothing_to_show_is_said(reverting: PairPast) -> None:
     text = html(backtest([], [], [], SETTINGS))
     parsed(text)
-    assert "No z-score, so nothing to trade. A z-score over 20 bars begins at bar 39." in text
+    assert "No z-score, so nothing to trade: the first one is that of bar 39." in text
     idle = backtest(reverting.y_bars, reverting.x_bars, reverting.points, msgspec.structs.replace(SETTINGS, rules=Rules(entry=50)))
     parsed(html(idle))
     assert "No trade." in html(idle)

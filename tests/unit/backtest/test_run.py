@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from quantd.backtest import Backtest, backtest
-from quantd.flow.desk import Past
+from quantd.flow.desk import PairPast
 from quantd.model import Bar
 from quantd.stats.backtest import Rules
 from quantd.testing.fakes import START
@@ -19,16 +19,16 @@ FIRST = START + (2 * WINDOW - 2) * MINUTE
 replace = msgspec.structs.replace
 
 
-def run(seen: Past, **rules: float) -> Backtest:
+def run(seen: PairPast, **rules: float) -> Backtest:
     return backtest(seen.y_bars, seen.x_bars, seen.points, replace(SETTINGS, rules=Rules(**rules)))
 
 
-def spoilt(seen: Past, ts: int, **changes: object) -> Past:
+def spoilt(seen: PairPast, ts: int, **changes: object) -> PairPast:
     """The same with another bar of y at this time."""
     return replace(seen, y_bars=[replace(bar, **changes) if bar.ts == ts else bar for bar in seen.y_bars])
 
 
-def test_signals_are_points_and_fills_are_the_opens_after(reverting: Past) -> None:
+def test_signals_are_points_and_fills_are_the_opens_after(reverting: PairPast) -> None:
     result = run(reverting, stop=3.5)
     y, x, points = ({row.ts: row for row in rows} for rows in (reverting.y_bars, reverting.x_bars, reverting.points))
     assert len(result.trades) > 5
@@ -42,7 +42,7 @@ def test_signals_are_points_and_fills_are_the_opens_after(reverting: Past) -> No
             assert trade.exited - trade.entered == trade.bars * MINUTE
 
 
-def test_it_begins_with_the_first_zscore(reverting: Past) -> None:
+def test_it_begins_with_the_first_zscore(reverting: PairPast) -> None:
     result = run(reverting)
     assert result.ts[0] == result.quality.start == FIRST
     assert result.quality.end == reverting.y_bars[-1].ts + MINUTE
@@ -50,7 +50,7 @@ def test_it_begins_with_the_first_zscore(reverting: Past) -> None:
     assert (result.quality.gap, result.quality.holes, result.quality.without_zscore) == (0, 0, {})
 
 
-def test_a_position_at_the_end_is_closed_at_the_last_close(reverting: Past) -> None:
+def test_a_position_at_the_end_is_closed_at_the_last_close(reverting: PairPast) -> None:
     last = run(reverting).trades[0]
     cut = [bar.ts for bar in reverting.y_bars].index(last.entered) + 1
     result = run(replace(reverting, y_bars=reverting.y_bars[:cut], x_bars=reverting.x_bars[:cut], points=reverting.points))
@@ -59,7 +59,7 @@ def test_a_position_at_the_end_is_closed_at_the_last_close(reverting: Past) -> N
     assert (trade.y_exit, trade.x_exit) == (reverting.y_bars[cut - 1].close, reverting.x_bars[cut - 1].close)
 
 
-def test_what_comes_later_changes_no_trade_before_it(reverting: Past) -> None:
+def test_what_comes_later_changes_no_trade_before_it(reverting: PairPast) -> None:
     """The windows are worked out anew over other data from bar 200 on."""
     other = past(seed=9)
     spliced = of_bars(reverting.y_bars[:200] + other.y_bars[200:], reverting.x_bars[:200] + other.x_bars[200:], Ols(window=WINDOW))
@@ -72,7 +72,7 @@ def test_what_comes_later_changes_no_trade_before_it(reverting: Past) -> None:
     assert before.equity[:rows].tolist() == after.equity[:rows].tolist()
 
 
-def test_no_entry_is_decided_or_filled_on_a_gap(reverting: Past) -> None:
+def test_no_entry_is_decided_or_filled_on_a_gap(reverting: PairPast) -> None:
     first = run(reverting).trades[0]
     for ts, lapsed in ((first.entered - MINUTE, 0), (first.entered, 1)):
         result = run(spoilt(reverting, ts, quality="gap"))
@@ -80,12 +80,12 @@ def test_no_entry_is_decided_or_filled_on_a_gap(reverting: Past) -> None:
         assert all(trade.entered != first.entered for trade in result.trades)
 
 
-def test_an_exit_is_filled_on_a_gap(reverting: Past) -> None:
+def test_an_exit_is_filled_on_a_gap(reverting: PairPast) -> None:
     first = run(reverting).trades[0]
     assert run(spoilt(reverting, first.exited, quality="gap")).trades[0] == first
 
 
-def test_no_entry_is_filled_behind_a_hole(reverting: Past) -> None:
+def test_no_entry_is_filled_behind_a_hole(reverting: PairPast) -> None:
     first = run(reverting).trades[0]
     assert first.bars > 1
     result = run(replace(reverting, y_bars=[bar for bar in reverting.y_bars if bar.ts != first.entered]))
@@ -94,7 +94,7 @@ def test_no_entry_is_filled_behind_a_hole(reverting: Past) -> None:
 
 
 @pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf, 1e300])
-def test_a_price_that_is_none_leaves_its_bar_out(reverting: Past, price: float) -> None:
+def test_a_price_that_is_none_leaves_its_bar_out(reverting: PairPast, price: float) -> None:
     result = run(spoilt(reverting, START + 100 * MINUTE, close=price))
     assert (result.quality.unusable, result.quality.holes) == (1, 1)
     assert np.isfinite(result.equity).all()
@@ -118,7 +118,7 @@ def test_bars_without_a_zscore_are_counted_by_reason() -> None:
     assert sum(result.quality.without_zscore.values()) == int(np.isnan(result.zscore).sum()) > 50
 
 
-def test_a_range_is_cut_out(reverting: Past) -> None:
+def test_a_range_is_cut_out(reverting: PairPast) -> None:
     start, end = START + 100 * MINUTE, START + 300 * MINUTE
     result = backtest(reverting.y_bars, reverting.x_bars, reverting.points, SETTINGS, start, end)
     assert (result.ts[0], result.ts[-1]) == (start, end - MINUTE)
@@ -127,11 +127,11 @@ def test_a_range_is_cut_out(reverting: Past) -> None:
 
 @pytest.mark.parametrize("bars", [0, 1, 2 * WINDOW - 2])
 def test_too_few_bars_are_no_error(bars: int) -> None:
-    result = run(past(bars)) if bars else run(Past([], [], []))
+    result = run(past(bars)) if bars else run(PairPast([], [], []))
     assert (result.ts, result.trades, result.summary.bars, result.quality.start) == ([], [], 0, None)
 
 
-def test_a_pair_of_a_symbol_with_itself_never_trades(reverting: Past) -> None:
+def test_a_pair_of_a_symbol_with_itself_never_trades(reverting: PairPast) -> None:
     assert run(of_bars(reverting.y_bars, reverting.y_bars, Ols(window=WINDOW))).trades == []
 
 
@@ -145,7 +145,7 @@ def test_the_legs_of_logarithms_are_held_by_value() -> None:
 
 
 @pytest.mark.parametrize("method", ["rolling", "innovation"])
-def test_the_levels_give_the_zscore_back(reverting: Past, method: str) -> None:
+def test_the_levels_give_the_zscore_back(reverting: PairPast, method: str) -> None:
     settings = replace(SETTINGS, zscore=method)
     result = backtest(reverting.y_bars, reverting.x_bars, reverting.points, settings)
     if method == "innovation":
@@ -154,11 +154,11 @@ def test_the_levels_give_the_zscore_back(reverting: Past, method: str) -> None:
     assert ((result.spread - result.middle) / result.deviation).tolist() == pytest.approx(result.zscore.tolist(), abs=1e-6)
 
 
-def test_levels_that_explain_nothing_are_not_shown(reverting: Past) -> None:
+def test_levels_that_explain_nothing_are_not_shown(reverting: PairPast) -> None:
     result = backtest(reverting.y_bars, reverting.x_bars, reverting.points, replace(SETTINGS, zscore="robust"))
     assert np.isnan(result.middle).all()
 
 
-def test_revised_bars_count_as_they_stand_last(reverting: Past) -> None:
+def test_revised_bars_count_as_they_stand_last(reverting: PairPast) -> None:
     doubled: list[Bar] = [bar for each in reverting.y_bars for bar in (replace(each, open=1.0), each)]
     assert run(replace(reverting, y_bars=doubled)).trades == run(reverting).trades

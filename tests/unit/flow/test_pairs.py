@@ -1,7 +1,7 @@
 """Points against an independent computation, re-issues against a fresh run, plugins that misbehave."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 import msgspec
@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 import quantd
 from quantd.clock import EventClock
 from quantd.flow.pairs import Background, PairSeries, PairSpec
+from quantd.flow.pairs.background import Take, Work
 from quantd.flow.pairs.spec import Spread, ZMethod
 from quantd.model import Bar, Hedge, PairPoint
 from quantd.plugin.base import Plugin
@@ -225,6 +226,7 @@ class Named(quantd.PairJob):
     """A state that follows the sign of the spread's last change."""
 
     metrics: ClassVar[tuple[str, ...]] = ("direction", "steps")
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"direction": ("up", "down")}
     states: ClassVar[tuple[str, ...]] = ("direction",)
 
     def needs(self, window: int) -> int:
@@ -248,15 +250,20 @@ class Later(Background):
 
     def __init__(self) -> None:
         super().__init__()
-        self.work: list[Callable[[], Callable[[], None]]] = []
+        self.waiting: list[tuple[Work, Take]] = []
 
-    def run(self, work: Callable[[], Callable[[], None]]) -> None:
-        self.work.append(work)
+    def run(self, work: Work, take: Take) -> None:
+        self.waiting.append((work, take))
 
     def end(self) -> None:
-        for work in self.work:
-            work()()
-        self.work.clear()
+        """End what runs; what begins then goes on."""
+        running, self.waiting = self.waiting, []
+        for work, take in running:
+            take(work())
+
+
+def slow_series(later: Later, reopen: int = 0) -> PairSeries:
+    return PairSeries(PairSpec("Y-X", "1s", Ols(window=WINDOW), WINDOW, (Reads(), Slow())), guards, reopen, later)
 
 
 def test_the_residual_has_alpha_taken_out() -> None:
@@ -300,17 +307,28 @@ def test_a_change_of_state_is_told_once() -> None:
 def test_what_a_slow_job_finds_joins_its_point() -> None:
     y_bars, x_bars = legs(2 * WINDOW)
     later = Later()
-    made = PairSeries(PairSpec("Y-X", "1s", Ols(window=WINDOW), WINDOW, (Reads(), Slow())), guards, 0, later)
-    point = made.add(y_bars[:-1], x_bars[:-1])[-1]
+    made = slow_series(later)
+    point = made.add(y_bars, x_bars)[-1]
     assert set(point.metrics) == {"rows", "newest"}
     assert made.arrived() == []
-    made.add(y_bars[-1:], x_bars[-1:])
-    assert len(later.work) == 1, "one run at a time"
     later.end()
     (found,) = made.arrived()
     assert set(found.metrics) == {"rows", "newest", "direction", "steps"}
-    assert found.revision == 1
+    assert (found.ts, found.revision) == (point.ts, 1)
     assert made.arrived() == []
+
+
+def test_a_slow_job_runs_once_at_a_time_and_then_on_the_newest_bar() -> None:
+    y_bars, x_bars = legs(2 * WINDOW)
+    later = Later()
+    made = slow_series(later)
+    for number in range(2 * WINDOW):
+        made.add(y_bars[number : number + 1], x_bars[number : number + 1])
+    assert len(later.waiting) == 1
+    later.end()
+    later.end()
+    assert later.waiting == []
+    assert [point.ts for point in made.arrived()] == [y_bars[WINDOW - 1].ts, y_bars[-1].ts]
 
 
 def test_in_a_replay_a_slow_job_is_as_quick_as_any() -> None:
@@ -322,9 +340,47 @@ def test_in_a_replay_a_slow_job_is_as_quick_as_any() -> None:
 def test_what_a_slow_job_found_of_a_mended_point_is_let_go() -> None:
     y_bars, x_bars = legs(2 * WINDOW)
     later = Later()
-    made = PairSeries(PairSpec("Y-X", "1s", Ols(window=WINDOW), WINDOW, (Slow(),)), guards, 60_000, later)
-    made.add(y_bars, x_bars)
-    first = later.work.pop()
-    made.add([bar("Y", 2 * WINDOW - 1, 77_000.0, revision=1)], [])
-    first()()
-    assert made.arrived() == []
+    made = slow_series(later, reopen=60_000)
+    before = made.add(y_bars, x_bars)[-2]
+    points = made.add([bar("Y", 2 * WINDOW - 1, 77_000.0, revision=1)], [])
+    assert "steps" not in points[-1].metrics
+    later.end()
+    assert made.arrived() == [], "it speaks of the bar as it was"
+    later.end()
+    (found,) = made.arrived()
+    assert found.revision == 2
+    assert found.y == 77_000.0
+    assert found.metrics["steps"] == pytest.approx(found.spread - before.spread)
+
+
+def test_a_mended_point_keeps_what_slow_jobs_had_found_of_it() -> None:
+    y_bars, x_bars = legs(2 * WINDOW)
+    later = Later()
+    made = slow_series(later, reopen=60_000)
+    made.add(y_bars[:-1], x_bars[:-1])
+    later.end()
+    (found,) = made.arrived()
+    made.add(y_bars[-1:], x_bars[-1:])
+    mended, newest = made.add([bar("Y", 2 * WINDOW - 2, 77_000.0, revision=1)], [])
+    assert (mended.ts, mended.metrics["direction"]) == (found.ts, found.metrics["direction"])
+    assert "direction" not in newest.metrics
+
+
+def test_jobs_see_of_the_past_its_end_alone() -> None:
+    y_bars, x_bars = legs(2 * WINDOW)
+    points = series(None, Reads()).add(y_bars, x_bars, measure_from=y_bars[-1].ts + 1)
+    assert [bool(point.metrics) for point in points] == [False] * (len(points) - 1) + [True]
+
+
+def test_a_job_may_answer_in_numpys_numbers() -> None:
+    class Numpy(quantd.PairJob):
+        """Forgets to convert."""
+
+        metrics: ClassVar[tuple[str, ...]] = ("count", "level")
+
+        def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
+            return {"count": np.int64(3), "level": np.float64(1.5)}  # type: ignore[dict-item]
+
+    y_bars, x_bars = legs(2 * WINDOW)
+    metrics = series(None, Numpy()).add(y_bars, x_bars)[-1].metrics
+    assert [(type(value), value) for value in metrics.values()] == [(int, 3), (float, 1.5)]

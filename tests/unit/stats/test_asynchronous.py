@@ -79,3 +79,24 @@ def test_there_is_a_reason_where_there_is_none(prices: FloatArray, reason: str) 
     y_ts, y, *_ = ticking(3, 100)
     found = lead_lag(y_ts, y, np.arange(float(len(prices))), prices, LAGS)
     assert (found.correlation, found.lag, found.reason, len(found.curve)) == (None, None, reason, 0)
+
+
+def test_a_symbol_is_not_ahead_of_itself() -> None:
+    ts, price, _, _ = ticking(2, n=500)
+    found = lead_lag(ts, price, ts, price, LAGS)
+    assert (found.lag, found.correlation) == (0.0, 1.0)
+
+
+def test_where_chance_lifts_it_above_one_the_largest_still_leads() -> None:
+    """Cut at 1, all that are above it would look alike."""
+    y_ts, y = np.arange(0.0, 40.0), 100.0 + np.resize([0.0, 1.0], 40)
+    x_ts = np.sort(np.concatenate([y_ts, y_ts[:-1] + 0.5]))
+    x = np.interp(x_ts, y_ts, y)
+    found = lead_lag(y_ts, y, x_ts, x, np.array([-0.5, 0.0, 0.5]))
+    assert found.curve.max() == 1.0
+    assert found.lag == 0.0
+
+
+def test_legs_that_never_meet_say_so() -> None:
+    y_ts, y, x_ts, x = ticking(3, n=100)
+    assert lead_lag(y_ts, y, x_ts + 1e6, x, LAGS).reason == "apart"

@@ -119,6 +119,26 @@ def test_johansen_equals_statsmodels(lags: int, trend: str) -> None:
     assert found.beta == pytest.approx(-wanted.evec[1, 0] / wanted.evec[0, 0], rel=1e-6)
 
 
+@pytest.mark.parametrize("noise", [1e-2, 1e-4])
+def test_legs_that_are_nearly_one_keep_their_digits(noise: float) -> None:
+    chance = np.random.default_rng(5)
+    x = 60_000.0 + chance.normal(0.0, 20.0, 250).cumsum()
+    own = chance.normal(0.0, noise, 250)
+    y = 2.0 * x + own
+    found, wanted = johansen(y, x, lags=3), coint_johansen(np.column_stack([own / noise, x - x.mean()]), 0, 3)
+    assert found
+    assert found.trace == pytest.approx(tuple(wanted.lr1), rel=1e-3)
+    assert found.beta == pytest.approx(2.0, abs=1e-2 * noise)
+    assert engle_granger(y, x).stat == pytest.approx(coint(own / noise, x - x.mean())[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_far_from_zero_it_is_what_it_is_near_zero(seed: int) -> None:
+    y, x = tied(seed, 250)
+    near, far = engle_granger(y - y.mean(), x - x.mean()), engle_granger(2.0**29 + y, 2.0**29 + x)
+    assert far.stat == pytest.approx(near.stat, rel=1e-6)
+
+
 def test_johansen_finds_the_relation() -> None:
     found = johansen(*tied(5, 500))
     assert found

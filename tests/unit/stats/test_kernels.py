@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quantd.stats.kernels import CALLS, Workshop, workshop
+from quantd.clock import EventClock
+from quantd.stats.kernels import PATIENCE_S, Workshop, workshop
 from quantd.stats.kernels.adf import dickey_fuller
 from quantd.stats.kernels.huber import huber_line
 from quantd.stats.regression import ols_fit
@@ -81,7 +82,8 @@ def test_what_does_not_compile_stays_interpreted(tmp_path: Path) -> None:
 
 
 def test_the_compiler_is_called_once_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = Workshop()
+    clock = EventClock()
+    shop = Workshop(clock)
     called: list[bool] = []
     monkeypatch.setattr(shop, "compile", lambda: called.append(True))
 
@@ -89,10 +91,13 @@ def test_the_compiler_is_called_once_it_pays(monkeypatch: pytest.MonkeyPatch) ->
     def twice(value: float) -> float:
         return 2.0 * value
 
-    for _ in range(CALLS - 1):
-        twice(1.0)
-    assert not shop.begun
+    @shop.kernel("void()")
+    def long() -> None:
+        clock.advance_to(clock.now() + 1 + int(1000 * PATIENCE_S))
+
     twice(1.0)
+    assert not shop.begun
+    long()
     assert shop.begun
     shop.begun.join()
     assert called == [True]

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from quantd.stats.backtest import Rules, Run, simulate
+from quantd.stats.backtest import Outcome, Rules, simulate
 from quantd.stats.performance import drawdown, max_drawdown, profit_factor, sharpe, summarise
 from tests.unit.stats.test_backtest import random_market
 
@@ -69,7 +69,7 @@ def test_no_trades_have_no_ratios_but_a_reason() -> None:
 
 
 def test_no_bars_have_no_exposure() -> None:
-    made = summarise(Run([], np.array([]), 0, 0, 0.0), Rules(), 365.0)
+    made = summarise(Outcome([], np.array([]), 0, 0, 0.0), Rules(), 365.0)
     assert made.exposure is None
     assert made.reasons["exposure"] == "no bars"
 

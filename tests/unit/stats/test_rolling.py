@@ -5,8 +5,10 @@ import random
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
+from quantd.stats.regression import ols, pearson
 from quantd.stats.rolling import Moments, Window, flat
 
 W = 60
@@ -183,3 +185,19 @@ def test_clear_forgets_everything() -> None:
 )
 def test_flat(std: float, scale: float, expected: bool) -> None:
     assert flat(std, scale) is expected
+
+
+@pytest.mark.parametrize("huge", [1e160, 1e300, 1.7e308, math.inf])
+def test_what_is_out_of_range_is_no_number_and_leaves_no_trace(huge: float) -> None:
+    chance = np.random.default_rng(0)
+    rows = [(float(y), float(x)) for y, x in 100.0 + chance.normal(size=(12 + 2 * W, 2))]
+    m, clean, w = Moments(W), Moments(W), Window(W)
+    for index, (y, x) in enumerate(rows):
+        odd = index in (7, 11)
+        m.push(index, huge if odd else y, -huge if odd else x)
+        w.push(index, huge if odd else y)
+        clean.push(index, y, x)
+        assert pearson(m) is None or index < 7 or index >= 11 + W
+        assert ols(m) is None or index < 7 or index >= 11 + W
+    assert m.syy == pytest.approx(clean.syy, rel=1e-9)
+    assert w.m2 == pytest.approx(clean.syy, rel=1e-9)
