@@ -57,7 +57,7 @@ def plugin(registry: Registry, kind: str, settings: dict[str, object]) -> object
 
 
 def test_every_block_names_its_file() -> None:
-    assert len(BLOCKS) == README.read_text("utf-8").count("\n```") / 2 == 6
+    assert len(BLOCKS) == README.read_text("utf-8").count("\n```") / 2 == 7
 
 
 @pytest.mark.parametrize(("names", "most"), [(["plugins/ratio.py"], 15), (["pyproject.toml", "quantd_journal.py"], 30)])

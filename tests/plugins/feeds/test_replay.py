@@ -246,6 +246,20 @@ def test_timeframe_is_found(tmp_path: Path, name: str) -> None:
     assert [(bar.every, bar.ts) for bar in bars] == [(name, ts) for ts in openings]
 
 
+def test_quantds_own_files_are_read(tmp_path: Path) -> None:
+    """The download of `/export/ohlcv`, and the bars.csv of a replay, whose shortest timeframe is taken."""
+    rows = [f"2026-01-01T00:0{minute}:00.000Z,1,1,1,1,1" for minute in range(3)]
+    download = write(tmp_path / "BTCUSDT_1m_ohlcv.csv", "timestamp,open,high,low,close,volume", *rows)
+    assert [(bar.symbol, bar.every, bar.ts) for bar in replay(download)][:1] == [("BTCUSDT", "1m", 1_767_225_600_000)]
+    every = [("1m", 60_000), ("tick-5", 60_007), ("1s", 60_000), ("1s", 61_000), ("tick-5", 60_500), ("1m", 120_000)]
+    mixed = write(
+        tmp_path / "bars.csv",
+        "symbol,every,ts,open,high,low,close,volume",
+        *(f"BTCUSDT,{name},{1_767_225_600_000 + ts},1,1,1,1,1" for name, ts in every),
+    )
+    assert [(bar.every, bar.ts - 1_767_225_600_000) for bar in replay(mixed)] == [("1s", 60_000), ("1s", 61_000)]
+
+
 @pytest.mark.parametrize(("step", "seen"), [(90_000, "90000 ms"), (0, "no row comes after"), (-60_000, "no row comes after")])
 def test_unknown_timeframe(tmp_path: Path, step: int, seen: str) -> None:
     rows = [f"{1_723_161_600_000 + n * step},1,1,1,1,1" for n in range(3)]

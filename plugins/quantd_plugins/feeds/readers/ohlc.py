@@ -1,8 +1,10 @@
-"""Bars as CSV: `ts,open,high,low,close,volume`, and `symbol` if there are several."""
+"""Bars as CSV: `ts,open,high,low,close,volume`, with `symbol` if there are several, and `every` if they are of several timeframes: then
+those of the shortest are read."""
 
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import quantd
@@ -16,8 +18,9 @@ TIMEFRAMES = [
 
 
 def columns_of(line: bytes) -> list[str]:
-    """The column names of a header row, in lower case."""
-    return [name.lower() for name in _split(line.removeprefix(b"\xef\xbb\xbf"))]
+    """The column names of a header row, in lower case; `timestamp` is `ts` too."""
+    names = [name.lower() for name in _split(line.removeprefix(b"\xef\xbb\xbf"))]
+    return ["ts" if name == "timestamp" and "ts" not in names else name for name in names]
 
 
 def _split(line: bytes) -> list[str]:
@@ -31,12 +34,15 @@ class OhlcParser:
         self._header = head[0]
         self._at = {name: index for index, name in enumerate(columns_of(head[0]))}
         self._symbol = _symbol(path)
-        self._timeframe = _timeframe(path, list(self._openings(head[1:])))
+        self._every = self._shortest(head[1:]) if "every" in self._at else None
+        self._timeframe = quantd.timeframe(self._every) if self._every else _timeframe(path, list(self._openings(head[1:])))
 
     def __call__(self, line: bytes) -> Row | None:
         if line == self._header or line.isspace():
             return None
         fields = _split(line)
+        if self._every and fields[self._at["every"]] != self._every:
+            return None
         symbol, ts = self._key(fields)
         first, high, low, last = (float(fields[self._at[name]]) for name in PRICES)
         volume = float(fields[self._at["volume"]])
@@ -53,6 +59,14 @@ class OhlcParser:
             raise ValueError("no symbol")
         return symbol, milliseconds(fields[self._at["ts"]])
 
+    def _shortest(self, lines: Iterable[bytes]) -> str | None:
+        """The shortest timeframe that a row is of; the labels of bars that end with an event are none."""
+        found: list[quantd.Timeframe] = []
+        for line in lines:
+            with suppress(*BAD_LINE):
+                found.append(quantd.timeframe(_split(line)[self._at["every"]]))
+        return min(found, key=lambda frame: frame.step).name if found else None
+
     def _openings(self, lines: Iterable[bytes]) -> Iterator[tuple[str, int]]:
         for line in lines:
             try:
@@ -62,8 +76,8 @@ class OhlcParser:
 
 
 def _symbol(path: str) -> str:
-    """`BTCUSDT.csv`, `BTCUSDT-1m.csv.gz`: no symbol has a dash or a dot."""
-    return re.split(r"[-.]", Path(path).name)[0].upper()
+    """`BTCUSDT.csv`, `BTCUSDT-1m.csv.gz`, `BTCUSDT_1m_ohlcv_20260101.csv`: no symbol has a dash or a dot."""
+    return re.split(r"[-.]|_\d+[smhd]_ohlcv", Path(path).name)[0].upper()
 
 
 def _timeframe(path: str, openings: Sequence[tuple[str, int]]) -> quantd.Timeframe:
