@@ -22,6 +22,7 @@ from quantd.flow.pipeline import FeedFlow, SymbolStage
 from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
 from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
+from quantd.plugin.regression import is_stepwise
 from quantd.runtime import Runtime
 from quantd.state import State
 from quantd.stats.cointegration import engle_granger
@@ -177,6 +178,11 @@ class LiveDesk(Desk):
     def predicts(self, method: str) -> bool:
         entry = self._registry.get("regression", method)
         return entry is not None and getattr(entry.plugin, "predicts", False)
+
+    def refits(self, method: str) -> bool:
+        entry = self._registry.get("regression", method)
+        assert entry is not None
+        return not is_stepwise(entry.plugin)  # type: ignore[arg-type]
 
     def nowcasts(self) -> list[PairPoint]:
         return [point for flow in self._flows for pair in flow.pairs for point in pair.nowcasts()]

@@ -17,6 +17,8 @@ from quantd.flow.desk import PairPast
 from quantd.stats.backtest import Rules
 
 MOST_BARS = 10_000
+MOST_FITTED = 1_000_000
+"""Prices, over all windows, that one request may have fitted anew."""
 FORMATS = ("json", "html")
 _REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
 
@@ -28,10 +30,21 @@ async def tested(request: web.Request) -> web.Response:
     form = raw.format.lower()
     if form not in FORMATS:
         raise Failure(400, f"Format {raw.format} not supported. Available: {list(FORMATS)}")
-    limit = min(raw.limit, MOST_BARS)
+    limit = _affordable(min(raw.limit, MOST_BARS), asked, desk(request).refits(asked.method))
     settings = _settings(asked, _rules(raw))
     past = await desk(request).past(asked.y, asked.x, asked.tf, asked.window, asked.method, limit, asked.style)
     return await asyncio.to_thread(_response, past, settings, limit, form)
+
+
+def _affordable(limit: int, asked: checks.PairRequest, refits: bool) -> int:
+    """The limit, unless fitting a window at each of so many bars takes minutes, in which nobody else would be answered."""
+    if refits and (limit + 2 * asked.window) * asked.window > MOST_FITTED:
+        most = MOST_FITTED // asked.window - 2 * asked.window
+        offer = f"limit={most}" if most > 0 else "a shorter window"
+        raise Failure(
+            400, f"{asked.method.upper()} over so many windows takes too long for a request: ask for {offer}, or run quantd backtest"
+        )
+    return limit
 
 
 def _settings(asked: checks.PairRequest, rules: Rules) -> Settings:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from aiohttp import web
@@ -33,16 +33,24 @@ def _convert(source: str, given: Any, cls: type[T]) -> T:
     try:
         return msgspec.convert(given, cls, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(source, str(error), given) from None
+        raise invalid(source, str(error), given, cls) from None
 
 
-def invalid(source: str, message: str, given: Any) -> Invalid:
-    """The Invalid of a message of msgspec, such as "Expected `int`, got `str` - at `$.limit`"."""
+def invalid(source: str, message: str, given: Any, cls: type | None = None) -> Invalid:
+    """The Invalid of a message of msgspec, such as "Expected `int`, got `str` - at `$.limit`", about a struct of type `cls`."""
     if missing := re.search(r"missing required field `(\w+)`", message):
         return Invalid("missing", [source, missing[1]], "Field required", given)
     what, _, where = message.partition(" - at `$")
     path = re.findall(r"\w+", where)
+    if "enum" in what and (choices := _choices(cls, path)):
+        what = f"Input should be one of {', '.join(choices)}"
     return Invalid("invalid", [source, *path], what, _inside(given, path))
+
+
+def _choices(cls: type | None, path: list[str]) -> tuple[str, ...]:
+    """The texts that a field of a struct may be; none where it may be any."""
+    fields = msgspec.structs.fields(cls) if cls and path else ()
+    return next((get_args(field.type) for field in fields if field.encode_name == path[0] and get_origin(field.type) is Literal), ())
 
 
 def _inside(given: Any, path: list[str]) -> Any:

@@ -145,6 +145,10 @@ class Desk(ABC):
         """Whether that regression predicts each bar, as z-scores of innovations need."""
 
     @abstractmethod
+    def refits(self, method: str) -> bool:
+        """Whether that regression fits its window anew at each bar, which takes long over many."""
+
+    @abstractmethod
     def nowcasts(self) -> list[PairPoint]:
         """The state of every configured pair and timeframe at the last prices."""
 

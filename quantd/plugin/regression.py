@@ -65,6 +65,11 @@ def offers(cls: type[Regression], name: Literal["of_sums", "update"]) -> bool:
     return getattr(cls, name) is not getattr(Regression, name)
 
 
+def is_stepwise(cls: type[Regression]) -> bool:
+    """Whether a bar costs it less than a fit of the window."""
+    return offers(cls, "of_sums") or offers(cls, "update")
+
+
 class Steps:
     """A fresh instance of a regression along the bars, by the cheapest way that it offers: `of_sums`, `update`, or else `fit`.
 

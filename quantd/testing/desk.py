@@ -116,6 +116,9 @@ class FakeDesk(Desk):
     def predicts(self, method: str) -> bool:
         return method == "kalman"
 
+    def refits(self, method: str) -> bool:
+        return method == "theil-sen"
+
     def nowcasts(self) -> list[PairPoint]:
         return self.points
 

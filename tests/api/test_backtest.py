@@ -40,6 +40,23 @@ async def test_json(ask: Ask, trading: FakeDesk) -> None:
     assert trading.asked == [("BTCUSDT", "ETHUSDT", "1m", 20, "ols")]
 
 
+async def test_what_would_take_minutes_is_refused(ask: Ask, trading: FakeDesk) -> None:
+    trading.regressions = ["ols", "theil-sen"]
+    long = {"pair": PAIR, "window": "400", "limit": "10000"}
+    status, found = await ask("/backtest", params=long | {"regression": "theil-sen"})
+    assert (status, found["detail"].split(": ")[1]) == (400, "ask for limit=1700, or run quantd backtest")
+    status, found = await ask("/backtest", params=long | {"regression": "theil-sen", "window": "2000"})
+    assert (status, found["detail"].split(": ")[1]) == (400, "ask for a shorter window, or run quantd backtest")
+    for cheap in ({"regression": "ols"}, {"regression": "theil-sen", "limit": "1700"}):
+        assert (await ask("/backtest", params=long | cheap))[0] == 200
+
+
+async def test_a_style_that_is_none_is_told_with_those_there_are(ask: Ask, trading: FakeDesk) -> None:
+    status, found = await ask("/backtest", params={"pair": PAIR, "zscore": "wild"})
+    assert status == 422
+    assert found["detail"][0]["msg"] == "Input should be one of rolling, ew, robust, innovation"
+
+
 async def test_html(session: ClientSession, trading: FakeDesk) -> None:
     async with session.get("/backtest", params={"pair": PAIR, "window": "20", "format": "HTML"}) as response:
         text = await response.text()

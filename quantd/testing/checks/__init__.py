@@ -42,7 +42,7 @@ _BEHAVIOUR: tuple[tuple[_Test, _Checks], ...] = (
     (_is_a(Resampler), resamplers.CHECKS),
     (_is_a(EventBars), event_bars.CHECKS),
     (_is_a(Regression), regressions.CHECKS),
-    (steps.is_stepwise, steps.CHECKS),
+    (steps.has_steps, steps.CHECKS),
     (steps.is_windowed, steps.WINDOW_CHECKS),
     (steps.is_recursive, steps.RECURSIVE_CHECKS),
     (_is_a(PairJob), jobs.PAIR_CHECKS),

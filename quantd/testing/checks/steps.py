@@ -8,7 +8,7 @@ import numpy as np
 
 from quantd.model import Hedge
 from quantd.plugin.base import Plugin
-from quantd.plugin.regression import Regression, Steps, offers
+from quantd.plugin.regression import Regression, Steps, is_stepwise
 from quantd.stats import FloatArray
 from quantd.testing import fakes
 from quantd.testing.checks.regressions import assert_finite, degenerate_legs
@@ -18,17 +18,17 @@ FIRST = 1_000_003
 RTOL = 1e-6
 
 
-def is_stepwise(cls: type[Plugin]) -> bool:
-    return issubclass(cls, Regression) and (offers(cls, "of_sums") or offers(cls, "update"))
+def has_steps(cls: type[Plugin]) -> bool:
+    return issubclass(cls, Regression) and is_stepwise(cls)
 
 
 def is_windowed(cls: type[Plugin]) -> bool:
     """Whether its steps answer what `fit` does of the last `window` bars; one that does not says `recursive: ClassVar[bool] = True`."""
-    return is_stepwise(cls) and not getattr(cls, "recursive", False)
+    return has_steps(cls) and not getattr(cls, "recursive", False)
 
 
 def is_recursive(cls: type[Plugin]) -> bool:
-    return is_stepwise(cls) and getattr(cls, "recursive", False)
+    return has_steps(cls) and getattr(cls, "recursive", False)
 
 
 def steps_answer_the_fit_of_their_window(regression: Regression) -> None:
