@@ -1,5 +1,6 @@
 """What one new bar costs each statistic, beside the library that most would take.
 
+    pip install -e '.[bench]'                                        # river, without which its row is left out
     python benchmarks/statistics.py [--rounds 7] [--window 60]
 
 Each of ours is timed as the flow calls it, one bar after the other. Peers fit the same window anew, except for pykalman, which takes the
@@ -8,12 +9,15 @@ before. The last line is one tick of the clock for 1,000 pairs on 1s bars.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.pop(0)  # this folder: in it the library's `statistics` is this file
@@ -28,7 +32,7 @@ from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
-from quantd.plugin.regression import Regression, Steps
+from quantd.plugin.regression import Regression, Steps, offers
 from quantd.stats.cointegration import engle_granger
 from quantd.stats.kernels import workshop
 from quantd.stats.regression import pearson
@@ -65,6 +69,53 @@ class Stream:
             pearson(self._steps.sums)
 
 
+class Line:
+    """The hedge alone, as `Stream` has it."""
+
+    def __init__(self, regression: Regression) -> None:
+        self._steps = Steps(regression)
+        y, x = fakes.legs(4096)
+        self._bars = list(zip(y.tolist(), x.tolist(), strict=True))
+        self._index = 0
+
+    def __call__(self) -> None:
+        self._index += 1
+        y, x = self._bars[self._index % len(self._bars)]
+        if offers(type(self._steps.regression), "update"):
+            self._steps.regression.update(self._index, y, x)
+        else:
+            self._steps.push(self._index, y, x)
+            self._steps.hedge()
+
+
+class River:
+    """The same set as `Stream`, of river's rolling statistics: raises ImportError where it is not installed."""
+
+    def __init__(self, window: int) -> None:
+        from river import stats, utils
+
+        def rolling(kind: type) -> Any:
+            return utils.Rolling(kind, window_size=window)
+
+        self._cov, self._var, self._corr = rolling(stats.Cov), rolling(stats.Var), rolling(stats.PearsonCorr)
+        self._mean, self._spread = rolling(stats.Mean), rolling(stats.Var)
+        y, x = fakes.legs(4096)
+        self._bars = list(zip(y.tolist(), x.tolist(), strict=True))
+        self._index = 0
+
+    def __call__(self) -> None:
+        self._index += 1
+        y, x = self._bars[self._index % len(self._bars)]
+        self._cov.update(y, x)
+        self._var.update(x)
+        self._corr.update(y, x)
+        spread = y - self._cov.get() / (self._var.get() or 1.0) * x
+        self._mean.update(spread)
+        self._spread.update(spread)
+        (spread - self._mean.get()) / math.sqrt(self._spread.get() or 1.0)
+        self._corr.get()
+
+
 def peers(window: int) -> list[tuple[str, str, Work]]:
     """The method, the name of its peer, and one bar of it."""
     y, x = fakes.legs(window)
@@ -96,7 +147,7 @@ def microseconds(work: Work, budget: float = 0.2) -> float:
 def report(name: str, ours: Work, peer: str, theirs: Work, rounds: int) -> None:
     found = [(microseconds(ours), microseconds(theirs)) for _ in range(rounds)]
     mine, other = (float(np.median(column)) for column in zip(*found, strict=True))
-    print(f"{name:10} {mine:>10.1f} us  {peer:38} {other:>10.1f} us {other / mine:>8.0f}x")
+    print(f"{name:12} {mine:>10.1f} us  {peer:38} {other:>10.1f} us {other / mine:>8.0f}x")
 
 
 def tick_of_the_clock(regression: Regression, pairs: int = 1000) -> float:
@@ -123,19 +174,20 @@ def main() -> None:
     warnings.simplefilter("ignore")
     registry = load()
     workshop.compile()
+    plugins = {entry.name: entry.plugin for entry in registry.entries() if entry.kind == "regression"}
+    with suppress(ImportError):
+        report("ols", Stream(plugins["ols"](window=options.window)), "river, rolling", River(options.window), options.rounds)
     for name, peer, theirs in peers(options.window):
-        entry = registry.get("regression", name)
-        assert entry is not None
-        report(name, Stream(entry.plugin(window=options.window)), peer, theirs, options.rounds)
+        report(name, Stream(plugins[name](window=options.window)), peer, theirs, options.rounds)
+        if name in ("ols", "kalman"):
+            report(f"{name}, line", Line(plugins[name](window=options.window)), peer, theirs, options.rounds)
     walk = fakes.walk(ADF_LENGTH)
     theirs = partial(adfuller, walk, autolag="AIC", result_object=False)
     report("adf", partial(adf, walk), "statsmodels adfuller, AIC", theirs, options.rounds)
     y, x = fakes.legs(250)
     report("eg", partial(engle_granger, y, x), "statsmodels coint", partial(coint, y, x), options.rounds)
     for method in ("ols", "kalman", "huber"):
-        entry = registry.get("regression", method)
-        assert entry is not None
-        print(f"1,000 {method} pairs, one 1s bar each: {tick_of_the_clock(entry.plugin(window=options.window)):.0f} ms")
+        print(f"1,000 {method} pairs, one 1s bar each: {tick_of_the_clock(plugins[method](window=options.window)):.0f} ms")
 
 
 if __name__ == "__main__":

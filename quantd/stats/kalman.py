@@ -30,7 +30,7 @@ class KalmanFilter:
 
     __slots__ = (
         *("_alpha_walk", "_beta_walk", "_least_scale", "_memory", "_noise"),
-        *("_innovation", "_learned", "_level", "_ll", "_ls", "_moved", "_n", "_seen", "_slope", "_ss", "_unit", "_variance", "_x0"),
+        *("_innovation", "_learned", "_level", "_ll", "_ls", "_moved", "_seen", "_slope", "_ss", "_unit", "_variance", "_x0", "n"),
     )
 
     def __init__(
@@ -45,24 +45,19 @@ class KalmanFilter:
     ) -> None:
         self._alpha_walk, self._beta_walk, self._noise = alpha_walk, beta_walk, noise
         self._memory, self._least_scale = memory, least_scale
-        self._n = self._seen = 0
+        self.n = self._seen = 0
         self._moved = False
         self._x0 = self._level = self._slope = self._ls = self._innovation = self._learned = 0.0
         self._unit = self._variance = 1.0
         self._ll = self._ss = prior
 
-    @property
-    def n(self) -> int:
-        """Bars taken in."""
-        return self._n
-
     def step(self, y: float, x: float, bars: int = 1) -> None:
         """Predict, then take in one bar, `bars` after the last; both values must be finite."""
         ll, ls, ss = self._ll, self._ls, self._ss
-        scale = math.hypot(x, self._least_scale) or 1.0
-        if self._n:
-            by_level, by_slope = self._x0 / scale, self._unit / scale
-            beta_walk = bars * self._beta_walk
+        scale = (math.hypot(x, self._least_scale) if self._least_scale else abs(x)) or 1.0
+        if self.n:
+            self._learn()
+            by_level, by_slope, beta_walk = self._x0 / scale, self._unit / scale, bars * self._beta_walk
             ll += bars * self._alpha_walk + beta_walk * by_level * by_level
             ls += beta_walk * by_level * by_slope
             ss += beta_walk * by_slope * by_slope
@@ -70,32 +65,31 @@ class KalmanFilter:
             self._x0, self._unit = x, scale
         u = (x - self._x0) / self._unit
         to_level, to_slope = ll + ls * u, ls + ss * u
-        variance = to_level + to_slope * u + 1.0
+        self._variance = variance = to_level + to_slope * u + 1.0
         k, s = to_level / variance, to_slope / variance
-        innovation = y - self._level - self._slope * u
+        self._innovation = innovation = y - self._level - self._slope * u
         self._level += k * innovation
         self._slope += s * innovation
-        self._learn()
-        self._innovation, self._variance = innovation, variance
         # Joseph: (1 - K H) P (1 - K H)' + K K' with K = (k, s) and H = (1, u)
         a, b, c, d = 1.0 - k, -k * u, -s, 1.0 - s * u
         p, q, r, t = a * ll + b * ls, a * ls + b * ss, c * ll + d * ls, c * ls + d * ss
         self._ll = p * a + q * b + k * k
         self._ls = p * c + q * d + k * s
         self._ss = r * c + t * d + s * s
-        self._n += 1
+        self.n += 1
         if not self._moved:
             self._moved = abs(u) > FLAT
 
     def _learn(self) -> None:
         """Take the last innovation into the noise, one bar late: what is expected of the next must not know it."""
-        if self._n and self._variance < DIFFUSE:
+        if self._noise is None and self._variance < DIFFUSE:
             self._seen += 1
             self._learned = self._with_last(self._seen)
 
     def _with_last(self, seen: int) -> float:
         """The learned noise with the last innovation as the number `seen` of those that count."""
-        return self._learned + (self._innovation * self._innovation / self._variance - self._learned) / min(seen, self._memory)
+        learned, memory = self._learned, self._memory
+        return learned + (self._innovation * self._innovation / self._variance - learned) / (seen if seen < memory else memory)
 
     @property
     def surprise(self) -> tuple[float, float]:
@@ -104,7 +98,7 @@ class KalmanFilter:
 
     def values(self) -> tuple[float, ...]:
         """All that changes from bar to bar, for `restore`."""
-        counts = float(self._n), float(self._seen), float(self._moved)
+        counts = float(self.n), float(self._seen), float(self._moved)
         state = self._x0, self._unit, self._level, self._slope, self._ll, self._ls, self._ss
         return *counts, *state, self._innovation, self._variance, self._learned
 
@@ -112,35 +106,23 @@ class KalmanFilter:
         """Go on from the `values` of a filter with the same settings."""
         n, seen, moved, self._x0, self._unit, self._level, self._slope, *rest = values
         self._ll, self._ls, self._ss, self._innovation, self._variance, self._learned = rest
-        self._n, self._seen, self._moved = int(n), int(seen), bool(moved)
+        self.n, self._seen, self._moved = int(n), int(seen), bool(moved)
 
     def hedge(self) -> Hedge | None:
         """The state as of the last bar; None while x has not moved, and if it is not finite. `stderr` is None before the first innovation
         that tells of the noise, `innovation_std` before the second: it is as expected before the bar."""
-        slope, unit = self._slope, self._unit
-        beta = slope / unit
+        unit, innovation = self._unit, self._innovation
+        beta = self._slope / unit
         alpha = self._level - beta * self._x0
-        if not (self._moved and math.isfinite(alpha) and math.isfinite(beta)):
+        if not (self._moved and math.isfinite(alpha + beta + innovation)):
             return None
-        before, now = self._noises()
-        return Hedge(
-            alpha,
-            beta,
-            self._n,
-            _root(self._ss * now, unit),
-            None,
-            self._innovation if math.isfinite(self._innovation) else None,
-            _root(self._variance * before),
-        )
-
-    def _noises(self) -> tuple[float, float]:
-        """The noise as known before the last bar, and with it; NaN while nothing is known."""
-        if self._noise is not None:
-            return self._noise, self._noise
-        before = self._learned if self._seen else math.nan
-        return before, self._with_last(self._seen + 1) if self._variance < DIFFUSE else before
+        before = now = self._noise
+        if before is None:
+            before = self._learned if self._seen else None
+            now = self._with_last(self._seen + 1) if self._variance < DIFFUSE else before
+        stderr = None if now is None else _root(self._ss * now, unit)
+        return Hedge(alpha, beta, self.n, stderr, None, innovation, None if before is None else _root(self._variance * before))
 
 
 def _root(variance: float, unit: float = 1.0) -> float | None:
-    root = math.sqrt(variance) / unit if variance >= 0.0 else math.nan
-    return root if math.isfinite(root) else None
+    return math.sqrt(variance) / unit if 0.0 <= variance < math.inf else None

@@ -12,8 +12,7 @@ from quantd.stats import FloatArray
 class Recursion(Protocol):
     """An estimator that remembers all it has seen in a few numbers; `n` counts bars."""
 
-    @property
-    def n(self) -> int: ...
+    n: int
 
     def step(self, y: float, x: float, bars: int = 1) -> None: ...
 
@@ -33,7 +32,8 @@ class Run:
 
     def push(self, index: int, y: float, x: float) -> None:
         """Take bar `index`, whose prices must be finite."""
-        self.recursion.step(y, x, max(index - self._index, 1) if self.recursion.n else 1)
+        since = index - self._index
+        self.recursion.step(y, x, since if since > 1 and self.recursion.n else 1)
         self._index = index
 
     def state(self) -> bytes:

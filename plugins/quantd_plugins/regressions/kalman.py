@@ -66,7 +66,7 @@ class Kalman(quantd.Regression):
         return recursed(self._filter(*walks), y, x)
 
     def update(self, index: int, y: float, x: float) -> quantd.Hedge | None:
-        if not (math.isfinite(y) and math.isfinite(x)):
+        if not math.isfinite(y + x):
             return None
         self._run.push(index, y, x)
         if self._learning:
