@@ -156,7 +156,7 @@ def _trades(result: Backtest) -> str:
         return "<p>No trade.</p>"
     first = max(0, len(result.trades) - MOST_ROWS)
     note = f"<p>The last {MOST_ROWS:,} of {len(result.trades):,}.</p>" if first else ""
-    heads = ("#", "side", "entered", "left", "bars", "z", "beta", "y in", "y out", "x in", "x out", "gross", "costs", "net", "why")
+    heads = ("#", "side", "entered", "left", "bars", "why", "z", "net", "gross", "costs", "beta", "y in", "y out", "x in", "x out")
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     body = "".join(_row(number, trade, result.settings.every) for number, trade in enumerate(result.trades[first:], first + 1))
     return f'{note}<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -164,10 +164,10 @@ def _trades(result: Backtest) -> str:
 
 def _row(number: int, trade: Trade, every: str) -> str:
     prices = [f"{price:,.8g}" for price in (trade.y_entry, trade.y_exit, trade.x_entry, trade.x_exit)]
-    cells = [str(number), trade.side, when(trade.entered, every), when(trade.exited, every), str(trade.bars), f"{trade.zscore:+.2f}"]
-    cells += [f"{trade.beta:.5g}", *prices, money(trade.gross), f"{trade.fees + trade.slippage:,.2f}"]
-    tone = "up" if trade.net > 0 else "down"
-    return f"<tr>{_cells(cells)}<td class='{tone}'>{money(trade.net)}</td><td>{trade.reason}</td></tr>"
+    times = when(trade.entered, every), when(trade.exited, every), str(trade.bars)
+    before = _cells([str(number), trade.side, *times, trade.reason, f"{trade.zscore:+.2f}"])
+    after = _cells([money(trade.gross), f"{trade.fees + trade.slippage:,.2f}", f"{trade.beta:.5g}", *prices])
+    return f"<tr>{before}<td class='{'up' if trade.net > 0 else 'down'}'>{money(trade.net)}</td>{after}</tr>"
 
 
 def _cells(cells: Sequence[str]) -> str:

@@ -101,3 +101,14 @@ def test_the_forming_bar_is_shown() -> None:
     made.take(fakes.ticks(2))
     (bar,) = made.forming()
     assert (bar.every, bar.trades, bar.quality) == ("tick-4", 2, "forming")
+
+
+def test_the_past_is_in_no_bar_and_leaves_no_gap() -> None:
+    """After a restart trades come again, from the exchange's past: in bars that were cut before they must not be a second time."""
+    ticks = fakes.ticks(20)
+    made = stage(TickBars(count=5))
+    made.skip(ticks[:7])
+    made.take(ticks[4:])
+    bars = made.closed()
+    assert [(bar.trades, bar.quality, bar.ts >= ticks[7].ts) for bar in bars] == [(5, "complete", True)] * 2
+    assert made.lost == 3
