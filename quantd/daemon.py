@@ -58,6 +58,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             state = stack.enter_context(State.open(config.state_dir))
             self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True)
+            self.runtime.outlets.records = state.records
             self.desk = LiveDesk(self.runtime, config, self._loaded.registry, self.clock, state)
             measure(self.runtime, self.metrics, self.clock)
             await stack.enter_async_context(self.runtime.opened())

@@ -15,7 +15,7 @@ from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
 from quantd.flow.alerts.engine import Watch
 from quantd.flow.bars import shared_closes
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, PairPast, RestRule, Style
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, PairPast, RestRule, Style, SymbolQuality
 from quantd.flow.history import TICKS
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
@@ -23,6 +23,7 @@ from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
 from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
 from quantd.plugin.regression import is_stepwise
+from quantd.quality import quality_of
 from quantd.runtime import Runtime
 from quantd.state import State
 from quantd.stats.cointegration import engle_granger
@@ -242,6 +243,9 @@ class LiveDesk(Desk):
 
     def clear_fired(self) -> None:
         self._engine.fired.clear()
+
+    def quality(self) -> list[SymbolQuality]:
+        return [quality_of(stage, flow, self.now()) for flow in self._flows for stage in flow.counting()]
 
     def feeds(self) -> list[FeedHealth]:
         return [self._health(flow) for flow in self._flows]

@@ -49,7 +49,9 @@ def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:
     )
     metrics.add(Counter, "quantd_bars", "Bars closed", labels, each(lambda stage: stage.bars_made))
     metrics.add(Gauge, "quantd_ids_missing", "Trade ids that are missing", labels, each(lambda stage: stage.intake.ledger.missing))
-    metrics.add(Gauge, "quantd_gaps_open", "Open gaps", labels, each(lambda stage: len(stage.intake.gaps())))
+    metrics.add(Gauge, "quantd_gaps_open", "Open gaps", labels, each(lambda stage: len(stage.intake.gaps.open)))
+    metrics.add(Counter, "quantd_ids_repaired", "Missing trades that came after all", labels, each(lambda stage: stage.intake.repaired))
+    metrics.add(Gauge, "quantd_ids_lost", "Missing trades that nobody has", labels, each(lambda stage: stage.intake.ledger.lost))
 
 
 def _measure_plugins(runtime: Runtime, metrics: Metrics) -> None:

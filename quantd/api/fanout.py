@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from quantd.api import frames, wire
 from quantd.flow.hub import Hub, Listener, Topic
-from quantd.model import Alert, Tick, Ticker, Transition
+from quantd.model import Alert, Gap, Tick, Ticker, Transition
 
 Kind = Literal["trade", "ticker"]
 Key = tuple[Kind, str]
@@ -142,6 +142,7 @@ class Fanout:
                 "tickers": self._on_tickers,
                 "alerts": self._on_alerts,
                 "transitions": self._on_transitions,
+                "gaps": self._on_gaps,
             }
             self._unlisten = [self._hub.listen(topic, listener) for topic, listener in topics.items()]
         self._clients.add(client)
@@ -170,6 +171,9 @@ class Fanout:
 
     def _on_transitions(self, changes: Sequence[Transition]) -> None:
         self._send_all(map(frames.state_frame, changes))
+
+    def _on_gaps(self, gaps: Sequence[Gap]) -> None:
+        self._send_all(map(frames.gap_frame, gaps))
 
     def _send_all(self, payloads: Iterable[bytes]) -> None:
         """What is rare goes to every socket at once."""

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from quantd.api.wire import Fired, Trade, encode, fired_fields, iso
-from quantd.model import Alert, Metric, Tick, Ticker, Transition
+from quantd.model import Alert, Gap, Metric, Tick, Ticker, Transition
 
 
 class TradeFrame(Trade, frozen=True, gc=False, tag_field="type", tag="trade"):
@@ -45,6 +45,17 @@ class StateFrame(Struct, frozen=True, tag_field="type", tag="state"):
     metrics: Mapping[str, Metric]
 
 
+class GapFrame(Struct, frozen=True, tag_field="type", tag="gap"):
+    """Trades of a symbol have gone missing, or, with `closed`, are no longer."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    opened: str
+    closed: str | None
+    cause: str
+
+
 class SubscriptionFrame(Struct, frozen=True, tag_field="type", tag="subscription"):
     """The answer to a subscribe or unsubscribe."""
 
@@ -78,6 +89,13 @@ def ticker_frame(ticker: Ticker) -> bytes | None:
 def alert_frame(alert: Alert) -> bytes:
     """JSON of a firing."""
     return encode(AlertFrame(*fired_fields(alert)))
+
+
+def gap_frame(gap: Gap) -> bytes:
+    """JSON of a gap that opened or closed."""
+    return encode(
+        GapFrame(gap.symbol, gap.first_id, gap.last_id, iso(gap.opened), None if gap.closed is None else iso(gap.closed), gap.cause)
+    )
 
 
 def state_frame(change: Transition) -> bytes:

@@ -1,12 +1,15 @@
 """Is it there, and is it well."""
 
+from typing import Any
+
+import msgspec
 from aiohttp import web
 
 from quantd.api import wire
 from quantd.api.context import Render, desk
 from quantd.api.errors import Failure, answer
 from quantd.api.page import page, wants_page
-from quantd.flow.desk import Desk
+from quantd.flow.desk import Desk, SymbolQuality
 
 
 async def root(request: web.Request) -> web.Response:
@@ -24,6 +27,19 @@ async def health(request: web.Request) -> web.Response:
     feeds = [wire.feed(each) for each in flow.feeds()]
     fired = wire.firings(flow.fired())
     return answer(wire.Health(flow.active(), buffer_stats(flow), len(flow.rules()), len(fired), feeds))
+
+
+async def quality(request: web.Request) -> web.Response:
+    """What is known of each symbol's trades, and what is missing."""
+    now = desk(request).now()
+    return answer([_quality(each, now) for each in desk(request).quality()])
+
+
+def _quality(known: SymbolQuality, now: int) -> dict[str, Any]:
+    row = msgspec.structs.asdict(known)
+    last = known.last_tick
+    gaps = [msgspec.structs.asdict(gap) | {"opened": wire.iso(gap.opened)} for gap in known.gaps]
+    return row | {"last_tick": None if last is None else wire.iso(last), "age_ms": None if last is None else now - last, "gaps": gaps}
 
 
 async def live(request: web.Request) -> web.Response:
@@ -58,6 +74,7 @@ def metrics(render: Render) -> web.RouteDef:
 ROUTES = [
     web.get("/", root),
     web.get("/health", health),
+    web.get("/quality", quality),
     web.get("/live", live),
     web.get("/ready", ready),
 ]

@@ -10,7 +10,7 @@ from msgspec import Meta
 from quantd.config.convert import Invalid
 from quantd.config.model import PairJobStage, Pipeline, ZScore
 from quantd.config.reader import Reader
-from quantd.config.rules import METRICS, Condition, Rule, parse_condition
+from quantd.config.rules import COVERAGE, METRICS, Condition, Coverage, Rule, parse_condition
 from quantd.config.shipped import shipped
 from quantd.config.yaml12 import Node, parse
 from quantd.errors import ConfigError, Mistake, QuantdError, close_to
@@ -183,7 +183,7 @@ class _Parts:
 
     def _rule(self, node: Node, path: str, jobs: Collection[PairJobStage] | None) -> Rule | None:
         reader = self._reader
-        keys = reader.keys(node, path, ("name", "when", "every", "send"))
+        keys = reader.keys(node, path, ("name", "when", "every", "send", "coverage"))
         for key in ("name", "when") if isinstance(node.value, dict) else ():
             if key not in keys:
                 reader.wrong(node, path, f"{key!r} is missing")
@@ -192,9 +192,10 @@ class _Parts:
         when = reader.text(keys.get("when"), f"{path}.when", lambda text: _known_metric(text, every, jobs))
         sinks = reader.items(keys.get("send"), f"{path}.send")
         send = [self.one_of(child, where, self._sinks, "sink of quantd.yaml") for child, where in sinks]
-        if name is None or when is None or not every or None in send:
+        coverage = reader.value(keys.get("coverage"), f"{path}.coverage", Coverage, COVERAGE)
+        if name is None or when is None or not every or None in send or coverage is None:
             return None
-        return Rule(name, when, every, tuple(sink for sink in send if sink))
+        return Rule(name, when, every, tuple(sink for sink in send if sink), coverage)
 
     def _timeframe(self, node: Node, path: str) -> str | None:
         """The `every` of a job or alert, the first of `bars.every` unless told."""

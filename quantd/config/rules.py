@@ -1,9 +1,9 @@
 """Alert rules: a metric of a pair's points against a threshold."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Operator = Literal[">", "<", ">=", "<=", "==", "!="]
 METRICS = ("zscore", "spread", "corr", "beta", "alpha", "y", "x", "coverage")
@@ -26,6 +26,10 @@ class Condition(Struct, frozen=True):
         return f"{metric} {self.op} {value}"
 
 
+COVERAGE = 0.9
+Coverage = Annotated[float, Meta(ge=0, le=1, description="Share of the bars behind a number that must be whole; 0 judges all.")]
+
+
 class Rule(Struct, frozen=True):
     """A named condition on a pair's points of one timeframe, and the sinks that are told."""
 
@@ -33,6 +37,8 @@ class Rule(Struct, frozen=True):
     when: Condition
     every: str
     send: tuple[str, ...] = ()
+    coverage: Coverage = COVERAGE
+    """A number is judged only where at least this share of the bars behind it hold every trade, and the bar itself does; 0 judges all."""
 
 
 def parse_condition(text: str) -> Condition:

@@ -8,6 +8,7 @@ import msgspec
 
 from quantd.config.convert import choices, inner
 from quantd.config.model import ApiSettings, ZScore
+from quantd.config.rules import Coverage
 from quantd.log import Level
 from quantd.model import Spread
 from quantd.plugin.base import DaemonJob, PairJob, Plugin
@@ -75,6 +76,7 @@ def _config(kinds: Mapping[str, list[Entry]]) -> Schema:
 def _pipeline(kinds: Mapping[str, list[Entry]]) -> Schema:
     jobs = [entry for entry in kinds.get("job", []) if issubclass(entry.plugin, PairJob)]
     alert = {"name": _TEXT, "when": _TEXT | {"examples": ["abs(zscore) > 2"]}, "every": _TIMEFRAME, "send": _list(_TEXT, "Names of sinks.")}
+    alert["coverage"] = msgspec.json.schema(Coverage)
     made = _mapping(
         {
             "extends": _TEXT | {"description": "The pipeline whose keys hold where this file has none of its own."},

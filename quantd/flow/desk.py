@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from quantd.flow.hub import Hub
-from quantd.model import Alert, Bar, PairPoint, Prices, Spread, Tick, Ticker, ZMethod
+from quantd.model import Alert, Bar, Gap, PairPoint, Prices, Spread, Tick, Ticker, ZMethod
 from quantd.stats.cointegration import EngleGranger
 
 
@@ -63,6 +63,32 @@ class FeedHealth(Struct, frozen=True):
     last_tick: int | None
     ticks: int
     refused: int
+
+
+class SymbolQuality(Struct, frozen=True):
+    """How good what is known of a symbol is. Latencies are from the exchange's time of a trade to its receipt, ms."""
+
+    symbol: str
+    state: str
+    """warming, live, quiet (no trade for a minute) or down."""
+    last_id: int | None
+    last_tick: int | None
+    """Its time, ms."""
+    ticks: int
+    duplicates: int
+    refused: int
+    missing: int
+    """Trade ids that are missing now."""
+    lost: int
+    """Those of them that are not to be had."""
+    repaired: int
+    """Trades that were missing and came after all."""
+    late: int
+    """Trades that came too late for their bar."""
+    latency_p50: float | None
+    latency_p99: float | None
+    gaps: list[Gap]
+    """Those that are open, by id."""
 
 
 class Desk(ABC):
@@ -175,6 +201,10 @@ class Desk(ABC):
     @abstractmethod
     def clear_fired(self) -> None:
         """Forget the latest firings; the rules stay."""
+
+    @abstractmethod
+    def quality(self) -> list[SymbolQuality]:
+        """Of every symbol that streams."""
 
     @abstractmethod
     def feeds(self) -> list[FeedHealth]:

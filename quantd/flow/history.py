@@ -82,6 +82,14 @@ class History:
         """Bars of start <= ts < end, ascending."""
         return self._bar_shelf(symbol, every).read(start, end)
 
+    def recorded_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        """The recorded trades of start <= ts < end by id. Reads the store; any thread may call."""
+        if self._store is None:
+            return []
+        columns = self._store.ticks(symbol, start, end)
+        names = ("id", "ts", "recv", "price", "qty", "buyer_maker")
+        return [Tick(symbol, *row) for row in zip(*(columns[name].tolist() for name in names), strict=True)]
+
     def recent_bars(self, symbol: str, every: str) -> list[Bar]:
         """The bars in memory, ascending."""
         return self._bar_shelf(symbol, every).recent()

@@ -1,10 +1,10 @@
-"""Tells whoever listens what has just happened: ticks, tickers, bars, points, now-casts, alerts."""
+"""Tells whoever listens what has just happened: ticks, tickers, bars, points, now-casts, alerts, gaps."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-Topic = Literal["ticks", "tickers", "bars", "points", "nowcasts", "alerts", "transitions"]
+Topic = Literal["ticks", "tickers", "bars", "points", "nowcasts", "alerts", "transitions", "gaps"]
 Listener = Callable[[Sequence[Any]], None]
 
 

@@ -21,7 +21,7 @@ class Recorder:
 
     def __init__(self, store: Store, guard: Guard, clock: Clock) -> None:
         self.dropped = 0
-        self._store = store
+        self.store = store
         self._guard = guard
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "record")
@@ -69,7 +69,7 @@ class Recorder:
             self._writing = None
 
     def _append(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> bool:
-        self._store.append(ticks, bars, points)
+        self.store.append(ticks, bars, points)
         return True
 
     def _keep(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> None:
@@ -83,5 +83,5 @@ class Recorder:
     async def close(self) -> None:
         """Write the rest and close the store."""
         await self.write()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self._store.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self.store.close)
         self._thread.shutdown()

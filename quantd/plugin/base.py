@@ -68,6 +68,11 @@ class Feed(Plugin):
         """The past trades of start <= ts < end, by id; empty where the feed has no past."""
         return []
 
+    async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
+        """The past trades of first_id <= id <= last_id that are to be had, at most 1,000 ids, by id. Raises QuantdError where it cannot be
+        told. Implement it where ids grow by one: what is missing of them is then fetched."""
+        return []
+
     async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
         """The past bars that open in start <= ts < end and are closed, oldest first; empty where the feed has none of that timeframe."""
         return []
@@ -221,7 +226,7 @@ class Exporter(Plugin):
 
 
 class Store(Plugin):
-    """Keeps ticks, bars and points. Called from one thread at a time."""
+    """Keeps ticks, bars and points. One thread at a time appends or prunes; reads may come from any thread beside it."""
 
     @abstractmethod
     def open(self, directory: Path) -> None:
@@ -246,6 +251,14 @@ class Store(Plugin):
     @abstractmethod
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """Points of start <= ts < end, ascending, each at its last revision."""
+
+    @abstractmethod
+    def newest_tick(self, symbol: str) -> tuple[int, int] | None:
+        """The greatest trade id that is kept of a symbol, and that trade's ts; None where there is none. Quick, however many."""
+
+    @abstractmethod
+    def kept(self, kind: Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+        """The series of a kind: (symbol or pair, every, which is "" for ticks) -> ts of its first and last row. Quick, however many."""
 
     @abstractmethod
     def prune(self, now: int) -> Mapping[str, int]:

@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 
 from quantd.clock import Clock, EventClock
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, PairPast, RestRule, Style
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, PairPast, RestRule, Style, SymbolQuality
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, Hedge, PairPoint, Tick, Ticker
 from quantd.testing.fakes import START
@@ -26,6 +26,7 @@ class FakeDesk(Desk):
         self.points: list[PairPoint] = []
         self.regressions = ["ols", "huber"]
         self.health: list[FeedHealth] = []
+        self.qualities: list[SymbolQuality] = []
         self.held: dict[str, set[str]] = {}
         self.pipelines: list[tuple[str, str, str, bool]] = []
         self._listed = list(listed)
@@ -141,6 +142,9 @@ class FakeDesk(Desk):
 
     def clear_fired(self) -> None:
         self._fired.clear()
+
+    def quality(self) -> list[SymbolQuality]:
+        return self.qualities
 
     def feeds(self) -> list[FeedHealth]:
         return self.health

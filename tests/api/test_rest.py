@@ -9,8 +9,8 @@ import pytest
 from aiohttp import ClientSession
 
 from quantd.api.checks import TIMEFRAMES
-from quantd.flow.desk import Analysis, FeedHealth, Style
-from quantd.model import Bar, PairPoint
+from quantd.flow.desk import Analysis, FeedHealth, Style, SymbolQuality
+from quantd.model import Bar, Gap, PairPoint
 from quantd.stats.cointegration import EngleGranger
 from quantd.testing import fakes
 from quantd.testing.desk import LISTED, FakeDesk
@@ -32,6 +32,18 @@ async def test_a_client_gets_the_banner_and_a_browser_the_page(ask: Ask, session
     assert "<table>" in text
     assert "http://" not in text
     assert "https://" not in text
+
+
+async def test_quality_names_what_is_missing(ask: Ask, desk: FakeDesk) -> None:
+    gap = Gap("BTCUSDT", 5, 9, START, None, "disconnected")
+    desk.qualities = [SymbolQuality("BTCUSDT", "live", 20, START, 15, 1, 0, 5, 0, 2, 0, 12.0, 40.0, [gap])]
+    status, (row,) = await ask("/quality")
+    assert status == 200
+    assert (row["symbol"], row["last_id"], row["missing"], row["lost"], row["repaired"]) == ("BTCUSDT", 20, 5, 0, 2)
+    assert row["age_ms"] == desk.now() - START
+    assert row["gaps"] == [
+        {"symbol": "BTCUSDT", "first_id": 5, "last_id": 9, "opened": row["last_tick"], "closed": None, "cause": "disconnected"}
+    ]
 
 
 async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:

@@ -68,6 +68,9 @@ class BinanceFutures(quantd.Feed):
     async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[quantd.Tick]:
         return await history.ticks(self._rest(), self._clock, symbol, start, end)
 
+    async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[quantd.Tick]:
+        return await history.of_ids(self._rest(), self._clock, symbol, first_id, last_id)
+
     async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
         return await history.bars(self._rest(), symbol, every, start, end)
 

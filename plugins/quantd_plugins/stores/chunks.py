@@ -44,3 +44,9 @@ def unpack(chunks: Sequence[bytes], start: int, end: int) -> dict[str, NDArray[A
         ticks = ticks[np.unique(ids, return_index=True)[1]]
     ticks = ticks[(ticks["ts"] >= start) & (ticks["ts"] < end)]
     return {name: np.ascontiguousarray(ticks[name]) for name in COLUMNS}
+
+
+def newest(chunk: bytes) -> tuple[int, int]:
+    """Id and ts of its last tick: the one with the greatest id."""
+    last = np.frombuffer(chunk, TICK)[-1]
+    return int(last["id"]), int(last["ts"])

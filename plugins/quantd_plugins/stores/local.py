@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 import quantd
-from quantd_plugins.stores.chunks import SECOND, pack, unpack
+from quantd_plugins.stores.chunks import SECOND, newest, pack, unpack
 
 KEEP: dict[quantd.Kind, str] = {"ticks": "7d", "bars": "365d", "points": "365d"}
 SLICE = 1000
@@ -23,6 +23,7 @@ PRAGMA synchronous=FULL;
 PRAGMA journal_size_limit=67108864;
 CREATE TABLE IF NOT EXISTS ticks(symbol TEXT, first_id INT, last_id INT, n INT, ts0 INT, ts1 INT, ticks BLOB);
 CREATE INDEX IF NOT EXISTS ticks_by_symbol ON ticks(symbol, ts0);
+CREATE INDEX IF NOT EXISTS ticks_by_id ON ticks(symbol, last_id);
 CREATE INDEX IF NOT EXISTS ticks_by_age ON ticks(ts1);
 CREATE TABLE IF NOT EXISTS bars(symbol TEXT, every TEXT, ts INT, revision INT, bar BLOB, UNIQUE(symbol, every, ts));
 CREATE INDEX IF NOT EXISTS bars_by_age ON bars(ts);
@@ -37,6 +38,22 @@ SET revision = excluded.revision, point = excluded.point WHERE excluded.revision
 TICKS = "SELECT ticks FROM ticks WHERE symbol = ? AND ts0 > ? AND ts0 < ? AND ts1 >= ? ORDER BY rowid"
 BARS = "SELECT bar FROM bars WHERE symbol = ? AND every = ? AND ts >= ? AND ts < ? ORDER BY ts"
 POINTS = "SELECT point FROM points WHERE pair = ? AND every = ? AND ts >= ? AND ts < ? ORDER BY ts"
+NEWEST_TICK = """SELECT ticks FROM ticks WHERE symbol = :symbol AND last_id = (SELECT MAX(last_id) FROM ticks WHERE symbol = :symbol)
+ORDER BY rowid LIMIT 1"""
+NEXT_SERIES: dict[quantd.Kind, str] = {
+    "ticks": "SELECT symbol, '' FROM ticks WHERE symbol > :name ORDER BY symbol LIMIT 1",
+    "bars": "SELECT symbol, every FROM bars WHERE (symbol, every) > (:name, :every) ORDER BY symbol, every LIMIT 1",
+    "points": "SELECT pair, every FROM points WHERE (pair, every) > (:name, :every) ORDER BY pair, every LIMIT 1",
+}
+SPAN: dict[quantd.Kind, str] = {
+    "ticks": """SELECT (SELECT MIN(ts0) FROM ticks WHERE symbol = :name), (SELECT MAX(ts1) FROM ticks WHERE symbol = :name
+AND ts0 > (SELECT MAX(ts0) FROM ticks WHERE symbol = :name) - 1000)""",
+    "bars": """SELECT (SELECT MIN(ts) FROM bars WHERE symbol = :name AND every = :every),
+(SELECT MAX(ts) FROM bars WHERE symbol = :name AND every = :every)""",
+    "points": """SELECT (SELECT MIN(ts) FROM points WHERE pair = :name AND every = :every),
+(SELECT MAX(ts) FROM points WHERE pair = :name AND every = :every)""",
+}
+"""Each answered from the ends of an index. The last tick is in the last second that a chunk is of."""
 PRUNE: dict[quantd.Kind, str] = {
     "ticks": "DELETE FROM ticks WHERE rowid IN (SELECT rowid FROM ticks WHERE ts1 < ? LIMIT ?) RETURNING n",
     "bars": "DELETE FROM bars WHERE rowid IN (SELECT rowid FROM bars WHERE ts < ? LIMIT ?) RETURNING 1",
@@ -99,6 +116,20 @@ class Local(quantd.Store):
     def points(self, pair: str, every: str, start: int, end: int) -> list[quantd.PairPoint]:
         return list(map(_decode_point, self._read(POINTS, pair, every, start, end)))
 
+    def newest_tick(self, symbol: str) -> tuple[int, int] | None:
+        with self._reading() as db:
+            found = db.execute(NEWEST_TICK, {"symbol": symbol}).fetchone()
+        return newest(found[0]) if found else None
+
+    def kept(self, kind: quantd.Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        with self._reading() as db:
+            db.execute("BEGIN")
+            series = ("", "")
+            while series := db.execute(NEXT_SERIES[kind], _named(series)).fetchone():
+                found[series] = db.execute(SPAN[kind], _named(series)).fetchone()
+        return found
+
     def prune(self, now: int) -> Mapping[str, int]:
         return {kind: self._drop(PRUNE[kind], now - keep) for kind, keep in self._keep.items()}
 
@@ -134,10 +165,17 @@ class Local(quantd.Store):
     def _read_only(self) -> str:
         return f"{self._path.absolute().as_uri()}?mode=ro"
 
+    def _reading(self) -> closing[sqlite3.Connection]:
+        """A connection of its own: no reader ever waits for the writer."""
+        return closing(sqlite3.connect(self._read_only, uri=True))
+
     def _read(self, query: str, *values: Any) -> list[bytes]:
-        """The blobs it finds, through a connection of its own: no reader ever waits for the writer."""
-        with closing(sqlite3.connect(self._read_only, uri=True)) as db:
+        with self._reading() as db:
             return [blob for (blob,) in db.execute(query, values)]
+
+
+def _named(series: tuple[str, str]) -> dict[str, str]:
+    return {"name": series[0], "every": series[1]}
 
 
 @quantd.hookimpl

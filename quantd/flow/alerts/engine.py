@@ -98,7 +98,7 @@ class AlertEngine:
             self._judged(watch, measured(watch.rule.when, point), point.ts)
             for point in points
             for watch in self._on.get((point.pair, point.every, live), ())
-            if only is None or watch.rule.when.metric in only
+            if (only is None or watch.rule.when.metric in only) and _sound(watch.rule, point)
         )
 
     def _told(self, alerts: Iterable[Change | None]) -> list[Change]:
@@ -116,6 +116,13 @@ class AlertEngine:
         since = ts if watch.since is None else watch.since
         watch.since = ts if holds else None
         return _alert(watch, "firing" if holds else "resolved", value, since, ts), watch.rule.send
+
+
+def _sound(rule: Rule, point: PairPoint) -> bool:
+    """Whether the point is good enough for the rule. A state, such as that of a pair's health, may be about the data themselves."""
+    if isinstance(rule.when.value, str) or not rule.coverage:
+        return True
+    return point.quality != "gap" and point.coverage >= rule.coverage
 
 
 def measured(condition: Condition, point: PairPoint) -> Metric:

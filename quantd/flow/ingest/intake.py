@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.ledger import Ledger, Numbering, Span
 from quantd.model import Gap, Tick
 
@@ -21,7 +22,10 @@ class Intake:
     def __init__(self, symbol: str) -> None:
         self.accepted = 0
         self.refused = 0
-        self.ledger = Ledger(symbol)
+        self.repaired = 0
+        """Trades that were missing and came after all."""
+        self.ledger = Ledger()
+        self.gaps = Gaps(symbol)
         self._numbering = Numbering()
         self._told: tuple[Span, ...] = ()
 
@@ -47,6 +51,7 @@ class Intake:
         self._told = spans
         return spans
 
-    def gaps(self) -> list[Gap]:
-        """What is missing now."""
-        return self.ledger.gaps()
+    def news_of_gaps(self, now: int) -> list[Gap]:
+        """The gaps that closed or opened since the last call."""
+        holes = self.ledger.holes
+        return self.gaps.changes(holes, now) if holes or self.gaps.open else []

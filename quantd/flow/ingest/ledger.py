@@ -1,102 +1,168 @@
 """Which trade ids of a symbol have come: each is let through once, and the missing ones are named."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from quantd.model import Gap, Tick
+from quantd.model import Tick
 
 Span = tuple[int, int]
 FOR_EVER = 2**62
+SKIPPED = "skipped by the feed"
+STOPPED = "not running"
+LOST = "not to be had from the exchange"
 
 
-class Hole(Struct):
-    """Ids first..last are missing; they were traded between the times of the trades around them."""
+class Hole(Struct, frozen=True):
+    """Ids first..last are missing; they were traded between the times (ms) of the trades around them. `lost` are those that nobody has."""
 
     first: int
     last: int
     start: int
     end: int
     opened: int
+    cause: str
+    lost: bool = False
+
+
+class Known(Struct, frozen=True):
+    """What a record holds of a symbol: everything up to the trade `last_id` of time `ts`, but for the holes."""
+
+    last_id: int
+    ts: int
+    holes: tuple[Hole, ...] = ()
 
 
 class Ledger:
     """The ids of one symbol, which a venue counts up by one: seen ones as one range with holes in it."""
 
-    def __init__(self, symbol: str) -> None:
+    def __init__(self) -> None:
         self.duplicates = 0
-        self._symbol = symbol
+        self.holes: list[Hole] = []
+        """By id."""
         self._first = 0
         self._first_ts = 0
         self._next = 0
         self._ts = 0
-        self._holes: list[Hole] = []
-        self._doubted = False
+        self._doubt: str | None = None
+        self._known: Known | None = None
         self._spans: tuple[Span, ...] | None = None
 
     def admit(self, tick: Tick) -> bool:
         """Whether this trade is new. Opens, shrinks or closes holes as its id tells."""
         identity = tick.id
-        if identity == self._next and not self._doubted:
+        if identity == self._next and self._doubt is None:
             self._next = identity + 1
             self._ts = tick.ts
             return True
         return self._admit_out_of_turn(tick)
 
-    def doubt(self) -> None:
+    def doubt(self, cause: str) -> None:
         """The connection was lost, or time has leapt: until the next id tells, trades may be missing since the last one."""
         if self._next:
-            self._doubted = True
+            self._doubt = cause
             self._spans = None
+
+    def recall(self, known: Known) -> None:
+        """What was recorded before the first trade: what is missing of it, and since, is a hole from the first trade on."""
+        self._known = known
+        if self._next:
+            self._join()
+
+    def give_up(self, first: int, last: int) -> None:
+        """Of these ids those that are missing are lost."""
+        self.holes = [part for hole in self.holes for part in _given_up(hole, first, last)]
+        self._spans = None
+
+    @property
+    def last_id(self) -> int | None:
+        """The greatest id that has come; None before the first."""
+        return self._next - 1 if self._next else None
 
     def spans(self) -> tuple[Span, ...]:
         """The times (ms, both ends included) between which trades are missing; the same object until that changes."""
         if self._spans is None:
-            known = [(min(hole.start, hole.end), max(hole.start, hole.end)) for hole in self._holes]
-            self._spans = tuple([*known, (self._ts, FOR_EVER)] if self._doubted else known)
+            known = [(min(hole.start, hole.end), max(hole.start, hole.end)) for hole in self.holes]
+            self._spans = tuple(known if self._doubt is None else [*known, (self._ts, FOR_EVER)])
         return self._spans
-
-    def gaps(self) -> list[Gap]:
-        """The open gaps, by id."""
-        return [Gap(self._symbol, hole.first, hole.last, hole.opened, None, "missing from the feed") for hole in self._holes]
 
     @property
     def missing(self) -> int:
         """How many ids are missing."""
-        return sum(hole.last - hole.first + 1 for hole in self._holes)
+        return sum(hole.last - hole.first + 1 for hole in self.holes)
+
+    @property
+    def lost(self) -> int:
+        """How many of them nobody has."""
+        return sum(hole.last - hole.first + 1 for hole in self.holes if hole.lost)
 
     def _admit_out_of_turn(self, tick: Tick) -> bool:
         self._spans = None
-        self._doubted = self._doubted and tick.id < self._next
+        cause = self._doubt or SKIPPED
+        if tick.id >= self._next:
+            self._doubt = None
         if not self._next:
             self._first, self._first_ts = tick.id, tick.ts
-        elif tick.id == self._next:
-            pass
-        elif tick.id > self._next:
-            self._holes.append(Hole(self._next, tick.id - 1, self._ts, tick.ts, tick.recv))
+            self._next, self._ts = tick.id + 1, tick.ts
+            self._join()
+            return True
+        if tick.id > self._next:
+            self.holes.append(Hole(self._next, tick.id - 1, self._ts, tick.ts, tick.recv, cause))
         elif tick.id < self._first:
             return self._admit_before_first(tick)
-        else:
+        elif tick.id < self._next:
             return self._fill(tick)
         self._next, self._ts = tick.id + 1, tick.ts
         return True
 
     def _admit_before_first(self, tick: Tick) -> bool:
         if tick.id + 1 < self._first:
-            self._holes.insert(0, Hole(tick.id + 1, self._first - 1, tick.ts, self._first_ts, tick.recv))
+            self.holes.insert(0, Hole(tick.id + 1, self._first - 1, tick.ts, self._first_ts, tick.recv, SKIPPED))
         self._first, self._first_ts = tick.id, tick.ts
         return True
 
     def _fill(self, tick: Tick) -> bool:
-        at = bisect_right(self._holes, tick.id, key=lambda hole: hole.first) - 1
-        if at < 0 or tick.id > self._holes[at].last:
+        at = bisect_right(self.holes, tick.id, key=lambda hole: hole.first) - 1
+        if at < 0 or tick.id > self.holes[at].last:
             self.duplicates += 1
             return False
-        hole = self._holes[at]
-        before = Hole(hole.first, tick.id - 1, hole.start, tick.ts, hole.opened)
-        after = Hole(tick.id + 1, hole.last, tick.ts, hole.end, hole.opened)
-        self._holes[at : at + 1] = [part for part in (before, after) if part.first <= part.last]
+        hole = self.holes[at]
+        before = replace(hole, last=tick.id - 1, end=tick.ts)
+        after = replace(hole, first=tick.id + 1, start=tick.ts)
+        self.holes[at : at + 1] = [part for part in (before, after) if part.first <= part.last]
         return True
+
+    def _join(self) -> None:
+        """Put what was known before in front of the range."""
+        known, self._known = self._known, None
+        if known is None:
+            return
+        self._spans = None
+        older = [replace(hole, last=min(hole.last, self._first - 1)) for hole in known.holes if hole.first < self._first]
+        if known.last_id + 1 < self._first:
+            since = Hole(known.last_id + 1, self._first - 1, known.ts, self._first_ts, self._first_ts, STOPPED)
+            older.append(since)
+        if older:
+            self.holes = sorted([*older, *self.holes], key=lambda hole: hole.first)
+            self._first, self._first_ts = older[0].first, older[0].start
+
+
+def _given_up(hole: Hole, first: int, last: int) -> Iterable[Hole]:
+    """The parts of a hole, of which those of ids first..last are lost."""
+    low, high = max(hole.first, first), min(hole.last, last)
+    if low > high or hole.lost:
+        return [hole]
+    parts = [replace(hole, last=low - 1), replace(hole, first=low, last=high, cause=LOST, lost=True), replace(hole, first=high + 1)]
+    return [part for part in parts if part.first <= part.last]
+
+
+def overlapping(holes: list[Hole], first: int, last: int) -> list[Hole]:
+    """Those of the holes, which are sorted and apart, that ids first..last touch."""
+    begin = bisect_left(holes, first, key=lambda hole: hole.last)
+    end = bisect_right(holes, last, key=lambda hole: hole.first)
+    return holes[begin:end]
 
 
 class Numbering:

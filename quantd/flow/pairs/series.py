@@ -31,7 +31,7 @@ class PairSeries:
         self.spec = spec
         self.last: PairPoint | None = None
         self.points_made = 0
-        self._guards = guards
+        self.guards = guards
         self._slow = SlowRuns(background or Inline(), self._attach)
         self._slow_metrics = frozenset(name for job in spec.jobs if job.background for name in job.metrics)
         self._recall = recall if spec.regression.recursive else None
@@ -73,6 +73,11 @@ class PairSeries:
         self._forget()
         return points
 
+    @property
+    def oldest(self) -> int:
+        """The time of the oldest bar that may still change; bars before it change nothing here."""
+        return next(iter(self._rows), 0)
+
     def nowcast(self, ts: int, y: float, x: float) -> PairPoint | None:
         """The point at the legs' last prices; None before the first point."""
         if self.last is None:
@@ -85,7 +90,7 @@ class PairSeries:
         return arrived
 
     def _fresh_chain(self) -> Chain:
-        return Chain(self.spec, self._guards, Measures(self.spec, self._guards, self._slow))
+        return Chain(self.spec, self.guards, Measures(self.spec, self.guards, self._slow))
 
     def _step(self, row: Row, *, measure: bool) -> PairPoint | None:
         """The next point, with what the regression carries over from it."""
@@ -127,6 +132,8 @@ class PairSeries:
         changed = set()
         for bar in bars:
             row = self._rows.get(bar.ts)
+            if row is None and bar.ts < self.oldest:
+                continue
             if row is None:
                 self._waiting[leg][bar.ts] = bar
                 continue

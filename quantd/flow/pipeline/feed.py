@@ -10,8 +10,10 @@ from typing import Literal
 
 from quantd.clock import Clock
 from quantd.flow.pairs import Background
+from quantd.flow.pipeline.mend import Mender, has_ids
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.pair import PairStage
+from quantd.flow.pipeline.rebuild import points_again
 from quantd.flow.pipeline.symbol import SymbolStage
 from quantd.flow.pipeline.warm import fetch_past, has_past
 from quantd.model import Bar, Event, PairPoint, Status, Tick, Ticker
@@ -56,6 +58,7 @@ class FeedFlow:
         self._pending: dict[str, list[Tick]] = {}
         self._shown: dict[str, int] = {}
         self._warming: dict[SymbolStage, asyncio.Task[None]] = {}
+        self._mender = Mender(feed, outlets, clock, self.counting, self._hand, self._mended) if warm and has_ids(feed) else None
 
     def add(self, stage: SymbolStage) -> None:
         """Have a symbol from now on."""
@@ -99,6 +102,8 @@ class FeedFlow:
                 await asyncio.sleep(0)
             self.finish()
         finally:
+            if self._mender:
+                await self._mender.end()
             for task in self._warming.values():
                 task.cancel()
             self._warming.clear()
@@ -129,6 +134,8 @@ class FeedFlow:
         if self.state == "starting" and self._top:
             self.state = "live"
         self._hand_on()
+        if self._mender:
+            self._mender.tell()
         self._take_findings()
         self._look_between_closes()
 
@@ -146,7 +153,7 @@ class FeedFlow:
         self.state = "down"
         self._hand_on()
         for stage in self.stages:
-            stage.intake.ledger.doubt()
+            stage.intake.ledger.doubt("disconnected")
 
     def _take_bar(self, bar: Bar) -> None:
         end = timeframe(bar.every).end(bar.ts)
@@ -171,7 +178,7 @@ class FeedFlow:
         """After a leap in time, a symbol is not known to be whole before its next id; bars too old to be mended later must say so now."""
         for stage in self.stages:
             if stage.last and ts - stage.last.ts > stage.reopen:
-                stage.intake.ledger.doubt()
+                stage.intake.ledger.doubt("time leapt")
 
     def _hand_on(self) -> None:
         """Give the pending ticks to their symbols' stages; those of a symbol that is still warming up wait, but are seen."""
@@ -184,6 +191,8 @@ class FeedFlow:
                 for stage in stages[1:]:
                     stage.take(ticks)
                 good = self._hand(stages[0], ticks)
+                if good:
+                    stages[0].lags.append(good[-1].recv - good[-1].ts)
                 self._show(symbol, good[-unseen:] if unseen else [])
             elif unseen:
                 self._show(symbol, ticks[-unseen:])
@@ -193,9 +202,9 @@ class FeedFlow:
         self._outlets.hub.publish("ticks", ticks)
         self._outlets.tell(self._outlets.alerts.judge_prices(symbol, ticks))
 
-    def _hand(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
+    def _hand(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> list[Tick]:
         """Ticks through a stage and on to exports, history and record: what of them is good and new."""
-        good = stage.take(ticks, past=past)
+        good = stage.take(ticks, past=past, mendable=mendable)
         stage.exports.write("ticks", good)
         self._outlets.history.put_ticks(stage.symbol, good)
         if self._outlets.recorder:
@@ -206,6 +215,8 @@ class FeedFlow:
         """Close bars up to the watermark, in hops of at most a minute: a long silence must not make a mountain of flat bars at once."""
         while self._closed < watermark:
             self._closed = min(watermark, self._closed + MINUTE)
+            if self._mender:
+                self._mender.closed = self._closed
             if self._tell_time:
                 self._tell_time(self._closed)
             self._deliver([(stage, stage.close(self._closed)) for stage in self.stages if stage.ready])
@@ -268,9 +279,27 @@ class FeedFlow:
                 self._warming[stage] = asyncio.create_task(self._warm_up(stage), name=f"warm {stage.symbol}")
 
     async def _warm_up(self, stage: SymbolStage) -> None:
-        past = await fetch_past(self.feed, stage.symbol, stage.every, stage.seconds_needed, self._clock)
+        if self._mender:
+            await self._mender.recall(stage)
+        past = await fetch_past(self.feed, stage.symbol, stage.every, stage.seconds_needed, self._clock, self._outlets.history)
         self._deliver([(stage, stage.begin(past))], imported=True)
+        stage.take(past.recorded, past=True)
+        self._outlets.history.put_ticks(stage.symbol, past.recorded)
         self._hand(stage, past.ticks, past=True)
         stage.ready = True
         self._warming.pop(stage, None)
         self._deliver([(stage, stage.close(self._closed))])
+        if self._mender:
+            self._mender.begin()
+
+    def counting(self) -> list[SymbolStage]:
+        """The first stage of each symbol, which tells what is missing."""
+        return [stages[0] for stages in self._of.values() if stages]
+
+    async def _mended(self, stage: SymbolStage, bars: list[Bar]) -> None:
+        """Bars that late trades have changed, to everyone; those that the pairs hold no more change their points all the same."""
+        self._deliver([(stage, bars)])
+        for pair in [pair for pair in self.pairs if stage in (pair.y, pair.x)]:
+            for series in pair.series:
+                if points := await points_again(series, self._outlets.history, (pair.y.symbol, pair.x.symbol), bars):
+                    self._publish(pair, points)

@@ -1,5 +1,6 @@
 """What happens to one symbol, once, however many pairs it is a leg of."""
 
+from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -29,6 +30,8 @@ class SymbolStage:
         self.seconds_needed = 0
         self.bars_made = 0
         self.last: Tick | None = None
+        self.lags: deque[int] = deque(maxlen=1_000)
+        """From the exchange's time to our receipt (ms), of the last trade of each of the last batches."""
         self._resampler = msgspec.structs.replace(resampler)
         self._guard = guard
         self._mergers: dict[str, Merger] = {}
@@ -40,14 +43,14 @@ class SymbolStage:
         """Ticks that came too late for any bar."""
         return self._resampler.lost
 
-    def take(self, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
+    def take(self, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> list[Tick]:
         """The good and new ones among these. Those of the past are in no bar that ends with an event: where these end follows from where
-        they begin, so they would be cut otherwise than before a restart."""
+        they begin, so they would be cut otherwise than before a restart. Those before `mendable` (ms) are too old for any open bar."""
         good = self.intake.take(ticks)
         if good:
             if self.last is None or good[-1].id > self.last.id:
                 self.last = good[-1]
-            self._guard.call(self._resampler.update, good)
+            self._guard.call(self._resampler.update, [tick for tick in good if tick.ts >= mendable] if mendable else good)
             for stage in self.events:
                 stage.skip(good) if past else stage.take(good)
         return good
@@ -104,6 +107,17 @@ class SymbolStage:
         bars = self._merged(self._guard.call(self._resampler.flush, until, default=[]))
         bars += [bar for merger in self._mergers.values() for bar in merger.flush()]
         return bars + [bar for stage in self.events for bar in stage.flush()]
+
+    def remade(self, ticks: Sequence[Tick], begin: int, until: int, close: float | None) -> list[Bar]:
+        """The closed bars of the base timeframe of begin <= ts < until (ms), of these trades, all that are recorded of that time.
+
+        `close` is that of the bar before; without one, bars begin with the first trade."""
+        fresh = msgspec.structs.replace(self._resampler)
+        if close is not None:
+            self._guard.call(fresh.begin, self.symbol, begin, close)
+        self._guard.call(fresh.update, ticks)
+        self._guard.call(fresh.mark_holes, self.intake.ledger.spans())
+        return [bar for bar in self._guard.call(fresh.advance, until, default=[]) if bar.ts >= begin]
 
     def _mark_holes(self) -> None:
         holes = self.intake.news_of_holes()

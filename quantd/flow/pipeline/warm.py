@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from quantd.clock import Clock
+from quantd.flow.history import History
 from quantd.model import Bar, Tick
 from quantd.plugin.base import Feed
 from quantd.timeframes import MINUTE, SECOND, timeframe
@@ -18,9 +19,10 @@ _log = logging.getLogger("quantd.flow")
 
 
 class Past(Struct, frozen=True):
-    """Closed 1m bars up to a moment, and every trade from then on."""
+    """Closed 1m bars up to a moment, and every trade from then on: those that are recorded, then those that are not."""
 
     bars: Sequence[Bar] = ()
+    recorded: Sequence[Tick] = ()
     ticks: Sequence[Tick] = ()
 
 
@@ -29,13 +31,13 @@ def has_past(feed: Feed) -> bool:
     return type(feed).fetch_ticks is not Feed.fetch_ticks
 
 
-async def fetch_past(feed: Feed, symbol: str, every: Sequence[str], seconds: int, clock: Clock) -> Past:
+async def fetch_past(feed: Feed, symbol: str, every: Sequence[str], seconds: int, clock: Clock, history: History) -> Past:
     """The trades of at least the last `seconds`, from a full minute on, and the minutes before that if a longer timeframe asks for them.
 
-    Tried a few times; empty where the feed does not answer."""
+    What is recorded is not asked for again. Tried a few times; empty where the feed does not answer."""
     for pause in (*_PAUSES_S, None):
         try:
-            return await _fetch(feed, symbol, every, seconds, clock.now())
+            return await _fetch(feed, symbol, every, seconds, clock.now(), history)
         except Exception as error:
             if pause is None:
                 _log.warning("%s begins without its past: %s", symbol, error)
@@ -45,11 +47,14 @@ async def fetch_past(feed: Feed, symbol: str, every: Sequence[str], seconds: int
     return Past()
 
 
-async def _fetch(feed: Feed, symbol: str, every: Sequence[str], seconds: int, now: int) -> Past:
+async def _fetch(feed: Feed, symbol: str, every: Sequence[str], seconds: int, now: int, history: History) -> Past:
     """Trades begin where the last closed bar ends: that is the exchange's word, our clock may be off."""
     minute = timeframe("1m")
     begin = minute.floor(now - min(seconds, _MOST_SECONDS) * SECOND)
     longer = any(timeframe(name).step >= MINUTE for name in every)
     bars = await feed.fetch_bars(symbol, "1m", begin - (_BARS if longer else 1) * MINUTE, begin)
     start = minute.end(bars[-1].ts) if bars else begin
-    return Past(bars, await feed.fetch_ticks(symbol, start, now + MINUTE))
+    recorded = await asyncio.to_thread(history.recorded_ticks, symbol, start, now + MINUTE)
+    last = recorded[-1] if recorded else None
+    fresh = await feed.fetch_ticks(symbol, last.ts if last else start, now + MINUTE)
+    return Past(bars, recorded, [tick for tick in fresh if last is None or tick.id > last.id])

@@ -1,6 +1,7 @@
 """What a store must do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,11 +10,12 @@ import msgspec
 import numpy as np
 
 from quantd.model import Bar, PairPoint, Tick
-from quantd.plugin.base import Columns, Store
+from quantd.plugin.base import Columns, Kind, Store
 from quantd.testing import fakes
 
 PAIR = "BTCUSDT-ETHUSDT"
 END = fakes.START + 86_400_000
+_KINDS: tuple[Kind, ...] = ("ticks", "bars", "points")
 _TYPES = {"id": np.int64, "ts": np.int64, "recv": np.int64, "price": np.float64, "qty": np.float64, "buyer_maker": np.bool_}
 
 
@@ -22,6 +24,8 @@ def is_empty_at_first(store: Store) -> None:
         _assert_ticks(store.ticks("BTCUSDT", fakes.START, END), [])
         assert store.bars("BTCUSDT", "1m", fakes.START, END) == []
         assert store.points(PAIR, "1m", fakes.START, END) == []
+        assert store.newest_tick("BTCUSDT") is None, "`newest_tick` of a symbol without any is not None"
+        assert [dict(store.kept(kind)) for kind in _KINDS] == [{}] * 3, "`kept` names a series where there is none"
         store.append([], [], [])
 
 
@@ -50,6 +54,29 @@ def takes_ticks_in_any_order(store: Store) -> None:
         store.append(ticks[50:], [], [])
         store.append(ticks[:50][::-1], [], [])
         _assert_ticks(store.ticks("BTCUSDT", fakes.START, END), ticks)
+
+
+def tells_the_newest_tick(store: Store) -> None:
+    """By id: the exchange may number a trade before another of an earlier ms."""
+    ticks = fakes.ticks(100)
+    ticks[-1] = msgspec.structs.replace(ticks[-1], ts=ticks[-1].ts - 5_000)
+    with _opened(store):
+        for some in (ticks[60:], ticks[:60], [msgspec.structs.replace(ticks[-1], ts=END)], fakes.ticks(150, symbol="ETHUSDT")):
+            store.append(some, [], [])
+        found, wanted = store.newest_tick("BTCUSDT"), (ticks[-1].id, ticks[-1].ts)
+        assert found == wanted, f"`newest_tick` answers {found} instead of {wanted}: the greatest id, as it came first"
+
+
+def tells_what_is_kept(store: Store) -> None:
+    ticks, bars, points = fakes.ticks(100), fakes.bars(30), fakes.points(20)
+    others = fakes.bars(3, every="1h"), fakes.points(7, pair="A-B")
+    with _opened(store):
+        store.append(ticks[50:], bars[10:], points[5:])
+        store.append(ticks[:50][::-1], [*bars[:10], *others[0]], [*points[:5], *others[1]])
+        wanted = {("BTCUSDT", ""): (min(tick.ts for tick in ticks), max(tick.ts for tick in ticks))}
+        _assert_kept(store, "ticks", wanted)
+        _assert_kept(store, "bars", {(rows[0].symbol, rows[0].every): (rows[0].ts, rows[-1].ts) for rows in (bars, others[0])})
+        _assert_kept(store, "points", {(rows[0].pair, rows[0].every): (rows[0].ts, rows[-1].ts) for rows in (points, others[1])})
 
 
 def returns_bars_of_a_range(store: Store) -> None:
@@ -117,6 +144,29 @@ def is_read_beside_its_writer(store: Store) -> None:
             reader.close()
 
 
+def is_read_from_any_thread(store: Store) -> None:
+    """While another appends, a read sees all of an append or nothing of it."""
+    ticks, bars = fakes.ticks(200), fakes.bars(20)
+    with _opened(store), ThreadPoolExecutor(1) as threads:
+        for number in range(20):
+            reading = threads.submit(_read_all, store)
+            store.append(ticks[number * 10 : number * 10 + 10], bars[number : number + 1], [])
+            try:
+                counts = reading.result()
+            except Exception as error:
+                raise AssertionError(f"a read from another thread than the writer's fails: {error!r}") from error
+            assert counts <= {number, number + 1}, f"a read beside the append {number} found {counts} of the appends"
+        assert threads.submit(_read_all, store).result() == {20}, "another thread does not read what was appended"
+
+
+def _read_all(store: Store) -> set[float]:
+    """How many appends are found, by whatever is read."""
+    ids, bars = store.ticks("BTCUSDT", fakes.START, END)["id"], store.bars("BTCUSDT", "1m", fakes.START, END)
+    newest, span = store.newest_tick("BTCUSDT"), store.kept("bars").get(("BTCUSDT", "1m"))
+    assert store.points(PAIR, "1m", fakes.START, END) == []
+    return {len(ids) / 10, len(bars), newest[0] / 10 if newest else 0, (span[1] - span[0]) / 60_000 + 1 if span else 0}
+
+
 @contextmanager
 def _opened(store: Store) -> Iterator[Path]:
     """The directory in which the store is open."""
@@ -137,6 +187,11 @@ def _assert_ticks(columns: Columns, ticks: list[Tick]) -> None:
         assert np.array_equal(column, wanted), f"{name}: {len(column)} values that are not the {len(wanted)} appended, by id"
 
 
+def _assert_kept(store: Store, kind: Kind, wanted: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+    found = dict(store.kept(kind))
+    assert found == wanted, f"`kept` of {kind} answers {found} instead of {wanted}"
+
+
 def _assert_rows(found: list[Bar] | list[PairPoint], wanted: list[Bar] | list[PairPoint]) -> None:
     assert len(found) == len(wanted), f"{len(found)} rows instead of {len(wanted)}"
     for one, other in zip(found, wanted, strict=True):
@@ -148,10 +203,13 @@ CHECKS: tuple[Callable[[Store], None], ...] = (
     returns_ticks_of_a_range,
     ignores_known_ticks,
     takes_ticks_in_any_order,
+    tells_the_newest_tick,
+    tells_what_is_kept,
     returns_bars_of_a_range,
     returns_points_of_a_range,
     keeps_the_last_revision,
     remembers_after_a_restart,
     prunes_nothing_that_is_new,
     is_read_beside_its_writer,
+    is_read_from_any_thread,
 )

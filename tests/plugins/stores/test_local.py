@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import quantd
+from quantd_plugins.stores import local
 from quantd_plugins.stores.local import Local
 
 DAY = 86_400_000
@@ -108,6 +109,34 @@ def test_last_of_the_highest_revisions_stays(tmp_path_factory: pytest.TempPathFa
     store.close()
 
 
+@settings(max_examples=40, deadline=None)
+@given(batches=st.lists(st.lists(st.tuples(st.sampled_from("XY"), st.integers(1, 40), st.integers(0, 5_000)), max_size=20), max_size=5))
+def test_the_newest_tick_and_the_span_of_what_is_kept(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[str, int, int]]]
+) -> None:
+    store, first, times = Local(), {}, {}
+    store.open(tmp_path_factory.mktemp("store"))
+    for batch in batches:
+        ticks = list({each[:2]: tick(each[1], each[2], symbol=each[0]) for each in batch}.values())
+        store.append(ticks, [], [])
+        for one in ticks:
+            first.setdefault(one.symbol, {}).setdefault(one.id, one.ts)
+            times.setdefault((one.symbol, ""), []).append(one.ts)
+    for symbol in "XY":
+        found = first.get(symbol)
+        assert store.newest_tick(symbol) == ((max(found), found[max(found)]) if found else None)
+    assert store.kept("ticks") == {series: (min(ts), max(ts)) for series, ts in times.items()}
+    store.close()
+
+
+def test_what_is_asked_of_the_ends_is_answered_from_an_index(store: Local) -> None:
+    names = {"symbol": "X", "name": "X", "every": "1s"}
+    for query in (local.NEWEST_TICK, *local.NEXT_SERIES.values(), *local.SPAN.values()):
+        plan = [row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {query}", names)]
+        assert [step for step in plan if step.startswith("SCAN ") and step != "SCAN CONSTANT ROW"] == []
+        assert any(" USING " in step for step in plan)
+
+
 def test_history_outlives_the_store(tmp_path: Path) -> None:
     for number in (1, 2):
         store = Local(dir="here")
@@ -196,6 +225,7 @@ import sys
 sys.path[:0] = {path!r}
 from pathlib import Path
 import quantd
+from quantd_plugins.stores import local
 from quantd_plugins.stores.local import Local
 store = Local()
 store.open(Path(sys.argv[1]))

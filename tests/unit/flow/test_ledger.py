@@ -1,10 +1,15 @@
 """The ledger of trade ids: each once, the missing ones named."""
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantd.clock import EventClock
+from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.intake import Intake
-from quantd.flow.ingest.ledger import Ledger, Numbering
+from quantd.flow.ingest.ledger import LOST, STOPPED, Hole, Known, Ledger, Numbering
+from quantd.flow.ingest.repair import Repairer, Ward
 from quantd.model import Tick
 
 
@@ -13,25 +18,25 @@ def tick(identity: int, ts: int = 0, price: float = 1.0, qty: float = 1.0) -> Ti
 
 
 def test_a_jump_is_a_gap_until_it_is_filled() -> None:
-    ledger = Ledger("S")
+    ledger = Ledger()
     assert [ledger.admit(tick(identity, ts)) for identity, ts in ((10, 100), (11, 110), (15, 150))] == [True] * 3
-    assert [(gap.first_id, gap.last_id, gap.closed) for gap in ledger.gaps()] == [(12, 14, None)]
+    assert [(hole.first, hole.last) for hole in ledger.holes] == [(12, 14)]
     assert ledger.spans() == ((110, 150),)
     assert ledger.admit(tick(13, 130))
-    assert [(gap.first_id, gap.last_id) for gap in ledger.gaps()] == [(12, 12), (14, 14)]
+    assert [(hole.first, hole.last) for hole in ledger.holes] == [(12, 12), (14, 14)]
     assert ledger.spans() == ((110, 130), (130, 150))
     assert ledger.admit(tick(12, 120))
     assert ledger.admit(tick(14, 140))
-    assert (ledger.gaps(), ledger.missing, ledger.duplicates) == ([], 0, 0)
+    assert (ledger.holes, ledger.missing, ledger.duplicates) == ([], 0, 0)
 
 
 @given(st.lists(st.integers(1, 40), min_size=1))
 def test_each_id_is_let_through_once_and_the_rest_between_is_missing(ids: list[int]) -> None:
-    ledger = Ledger("S")
+    ledger = Ledger()
     admitted = [identity for identity in ids if ledger.admit(tick(identity, identity))]
     assert sorted(admitted) == sorted(set(ids))
     assert ledger.duplicates == len(ids) - len(set(ids))
-    missing = {identity for gap in ledger.gaps() for identity in range(gap.first_id, gap.last_id + 1)}
+    missing = {identity for hole in ledger.holes for identity in range(hole.first, hole.last + 1)}
     assert missing == set(range(min(ids), max(ids) + 1)) - set(ids)
     assert ledger.missing == len(missing)
 
@@ -63,3 +68,72 @@ def test_news_of_holes_are_told_once() -> None:
     assert intake.news_of_holes() is None
     intake.take([tick(2, 20)])
     assert intake.news_of_holes() == ()
+
+
+def test_what_was_recorded_before_and_since_is_missing_until_it_comes() -> None:
+    ledger = Ledger()
+    ledger.recall(Known(100, 1_000, (Hole(40, 41, 400, 420, 420, "disconnected"),)))
+    assert ledger.admit(tick(105, 1_050))
+    assert [(hole.first, hole.last, hole.cause) for hole in ledger.holes] == [(40, 41, "disconnected"), (101, 104, STOPPED)]
+    assert [ledger.admit(tick(identity)) for identity in (40, 99, 102)] == [True, False, True]
+    assert ledger.missing == 4
+
+
+def test_of_what_comes_again_nothing_is_missing() -> None:
+    """Warm windows bring trades of before the end of the record: they are taken, once."""
+    ledger = Ledger()
+    assert all(ledger.admit(tick(identity)) for identity in range(90, 111))
+    ledger.recall(Known(100, 1_000, (Hole(95, 96, 1, 2, 2, "disconnected"), Hole(50, 51, 1, 2, 2, "disconnected"))))
+    assert [(hole.first, hole.last) for hole in ledger.holes] == [(50, 51)]
+
+
+def test_what_is_given_up_is_lost_until_it_comes_after_all() -> None:
+    ledger = Ledger()
+    ledger.admit(tick(1))
+    ledger.admit(tick(10))
+    ledger.give_up(4, 6)
+    assert [(hole.first, hole.last, hole.lost) for hole in ledger.holes] == [(2, 3, False), (4, 6, True), (7, 9, False)]
+    assert (ledger.missing, ledger.lost) == (8, 3)
+    assert ledger.admit(tick(5))
+    assert ledger.lost == 2
+
+
+def test_a_gap_is_told_once_when_it_lasts_and_once_when_it_ends() -> None:
+    gaps, ledger = Gaps("S"), Ledger()
+    ledger.admit(tick(1))
+    ledger.admit(Tick("S", 6, 10, 5_000, 1.0, 1.0, False))
+    assert gaps.changes(ledger.holes, 5_000) == [], "it may merely be late"
+    (opened,) = gaps.changes(ledger.holes, 6_500)
+    assert (opened.first_id, opened.last_id, opened.closed) == (2, 5, None)
+    ledger.admit(tick(3))
+    assert gaps.changes(ledger.holes, 6_600) == []
+    ledger.give_up(4, 4)
+    for identity in (2, 5):
+        ledger.admit(tick(identity))
+    closed, lost = gaps.changes(ledger.holes, 7_000)
+    assert (closed.first_id, closed.last_id, closed.closed) == (2, 5, 7_000)
+    assert (lost.first_id, lost.last_id, lost.closed, lost.cause) == (4, 4, None, LOST)
+    assert gaps.changes(ledger.holes, 8_000) == []
+    assert gaps.open == [lost]
+
+
+async def test_the_newest_that_is_missing_is_fetched_first_and_what_nobody_has_is_given_up() -> None:
+    ledger, asked = Ledger(), []
+    ledger.admit(tick(1))
+    ledger.admit(tick(2_600, 50))
+
+    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
+        asked.append((first, last))
+        return [tick(identity) for identity in range(first, last + 1) if identity != 2_000]
+
+    async def take(ticks: Sequence[Tick]) -> None:
+        assert all(ledger.admit(each) for each in ticks)
+
+    ward = Ward("S", ledger, take)
+    repairer = Repairer(fetch, lambda: [ward], EventClock(60_000))
+    while order := repairer.newest():
+        await repairer.step(order)
+    assert asked[0] == (1_600, 2_599)
+    assert asked[1:3] == [(2_000, 2_000)] * 2, "REST may be a little behind: it is asked again"
+    assert asked[3:] == [(600, 1_599), (2, 599)]
+    assert (ledger.missing, ledger.lost) == (1, 1)

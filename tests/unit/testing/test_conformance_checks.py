@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -490,42 +491,56 @@ def test_an_exporter_without_a_directory_is_not_run() -> None:
 class Notebook(quantd.Store):
     """Keeps everything in one JSON file, but for one lie."""
 
-    lie: Literal["", "doubles", "end", "revision", "forgets", "mixes", "prunes", "stale", "unsorted", "type"] = ""
+    lie: Literal[
+        "", "doubles", "end", "revision", "forgets", "mixes", "prunes", "stale", "unsorted", "type", "newest", "span", "thread"
+    ] = ""
 
     def open(self, directory: Path) -> None:
         self._path = directory / "notebook.json"
-        self._kept = self._page()
+        self._written = self._page()
+        self._thread = threading.get_ident()
 
     def _page(self) -> "Page":
         return msgspec.json.decode(self._path.read_bytes(), type=Page) if self._path.exists() else Page()
 
     def append(self, ticks: Sequence[Tick], bars: Sequence[quantd.Bar], points: Sequence[quantd.PairPoint]) -> None:
-        known = {(tick.symbol, tick.id) for tick in self._kept.ticks} if self.lie != "doubles" else set()
-        self._kept.ticks += [tick for tick in ticks if (tick.symbol, tick.id) not in known]
-        self._kept.bars += bars
-        self._kept.points += points
+        page = self._written
+        known = {(tick.symbol, tick.id) for tick in page.ticks} if self.lie != "doubles" else set()
+        page.ticks += [tick for tick in ticks if (tick.symbol, tick.id) not in known]
+        page.bars += bars
+        page.points += points
         if self.lie != "forgets":
-            self._path.write_bytes(msgspec.json.encode(self._kept))
+            draft = self._path.with_suffix(".new")
+            draft.write_bytes(msgspec.json.encode(page))
+            draft.replace(self._path)
 
     def ticks(self, symbol: str, start: int, end: int) -> quantd.Columns:
         end += self.lie == "end"
-        self._look()
-        rows = [tick for tick in self._kept.ticks if (tick.symbol == symbol or self.lie == "mixes") and start <= tick.ts < end]
+        rows = [tick for tick in self._look().ticks if (tick.symbol == symbol or self.lie == "mixes") and start <= tick.ts < end]
         rows.sort(key=lambda tick: tick.id if self.lie != "unsorted" else 0)
         types = {"id": "i8", "ts": "i8", "recv": "f8" if self.lie == "type" else "i8", "price": "f8", "qty": "f8", "buyer_maker": "?"}
         return {name: np.array([getattr(tick, name) for tick in rows], dtype) for name, dtype in types.items()}
 
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
-        self._look()
-        return self._last(bar for bar in self._kept.bars if (bar.symbol, bar.every) == (symbol, every) and start <= bar.ts < end)
+        return self._last(bar for bar in self._look().bars if (bar.symbol, bar.every) == (symbol, every) and start <= bar.ts < end)
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[quantd.PairPoint]:
-        self._look()
-        return self._last(each for each in self._kept.points if (each.pair, each.every) == (pair, every) and start <= each.ts < end)
+        return self._last(each for each in self._look().points if (each.pair, each.every) == (pair, every) and start <= each.ts < end)
 
-    def _look(self) -> None:
-        if self.lie not in ("forgets", "stale"):
-            self._kept = self._page()
+    def newest_tick(self, symbol: str) -> tuple[int, int] | None:
+        rows = [(tick.id, tick.ts) for tick in self._look().ticks if tick.symbol == symbol]
+        return (max(rows, key=lambda row: row[self.lie == "newest"])) if rows else None
+
+    def kept(self, kind: quantd.Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+        times: dict[tuple[str, str], list[int]] = {}
+        for row in getattr(self._look(), kind):
+            times.setdefault((row.pair if kind == "points" else row.symbol, "" if kind == "ticks" else row.every), []).append(row.ts)
+        return {series: (min(found), max(found) + (self.lie == "span")) for series, found in times.items()}
+
+    def _look(self) -> "Page":
+        if self.lie == "thread" and threading.get_ident() != self._thread:
+            raise RuntimeError("opened by another thread")
+        return self._written if self.lie in ("forgets", "stale") else self._page()
 
     def _last(self, rows: Any) -> list[Any]:
         if self.lie == "revision":
@@ -556,6 +571,9 @@ class Page(msgspec.Struct):
         ("forgets", "remembers_after_a_restart"),
         ("prunes", "prunes_nothing_that_is_new"),
         ("stale", "is_read_beside_its_writer"),
+        ("newest", "tells_the_newest_tick"),
+        ("span", "tells_what_is_kept"),
+        ("thread", "is_read_from_any_thread"),
     ],
 )
 def test_a_lying_store_is_caught(lie: str, caught: str) -> None:

@@ -98,6 +98,14 @@ async def ticks(gateway: Gateway, clock: quantd.Clock, symbol: str, start: int, 
     return [quantd.Tick(symbol, each.id, each.ts, recv, each.price, each.qty, each.buyer_maker) for each in inside]
 
 
+async def of_ids(gateway: Gateway, clock: quantd.Clock, symbol: str, first: int, last: int) -> list[quantd.Tick]:
+    """The trades of first <= id <= last, at most a page, that the exchange still tells: of ids older than 48 h it may tell later ones."""
+    page = await _trades(gateway, {"symbol": symbol, "fromId": first, "limit": min(last - first + 1, TRADES_A_PAGE)})
+    found = {trade.id: trade for trade in page if first <= trade.id <= last}
+    recv = clock.now()
+    return [quantd.Tick(symbol, each.id, each.ts, recv, each.price, each.qty, each.buyer_maker) for each in found.values()]
+
+
 async def bars(gateway: Gateway, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
     """The closed bars that open in start <= ts < end; none of a timeframe that the exchange does not keep."""
     if every not in INTERVALS:

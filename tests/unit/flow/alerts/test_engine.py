@@ -66,3 +66,19 @@ def test_a_rule_of_the_same_name_takes_the_place_of_the_earlier() -> None:
     rule = engine("zscore > 2")
     rule.add(Rule("stretched", parse_condition("zscore > 8"), "1m"), PAIR)
     assert states(rule, points(3.0, 9.0)) == [("firing", 9.0)]
+
+
+@pytest.mark.parametrize(("coverage", "judged"), [(0.9, [False, False, True]), (0.0, [True, True, True])])
+def test_numbers_over_incomplete_data_are_held_back(coverage: float, judged: list[bool]) -> None:
+    made = AlertEngine()
+    made.add(Rule("stretched", parse_condition("zscore > 2"), "1m", (), coverage), PAIR)
+    (point,) = points(5.0)
+    for odd, told in zip(({"quality": "gap"}, {"coverage": 0.89}, {"coverage": 0.9}), judged, strict=True):
+        made.add(Rule("stretched", parse_condition("zscore > 2"), "1m", (), coverage), PAIR)
+        assert bool(states(made, [msgspec.structs.replace(point, **odd)])) == told
+
+
+def test_a_state_is_told_whatever_the_data_are_like() -> None:
+    (point,) = points(None)
+    broken = msgspec.structs.replace(point, quality="gap", coverage=0.1, metrics={"health": "broken"})
+    assert states(engine("health == broken"), [broken]) == [("firing", "broken")]

@@ -1,0 +1,142 @@
+"""What a daemon keeps through broken connections and kills is what the exchange sent: each trade once, or named as missing.
+
+`QUANTD_CHAOS_SEED` chooses what breaks when; a failure prints it.
+"""
+
+import csv
+import json
+import os
+import random
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quantd.cli.exchange import Exchange, simulator
+from quantd.model import Bar
+from quantd.plugin.base import Store
+from quantd.plugin.loader import load
+from tests.live.conftest import Running, Start, daemons, write_config
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "AVAXUSDT")
+MODES = ("fin", "rst", "close:1000", "close:1001", "close:1008", "close:1011")
+DISCONNECTS = {"chaos": 50, "soak": 1_000}
+KILLS = {"chaos": 20, "soak": 200}
+REOPEN = "5s"
+"""Short, so that what comes after a kill is too old for the open bars, and these are made anew."""
+WHOLE_S = 60
+
+
+class Chaos:
+    """A daemon on an exchange, and what happens to them."""
+
+    def __init__(self, folder: Path, exchange: Exchange, start: Start, seed: int) -> None:
+        self.exchange = exchange
+        self._folder = folder
+        self._start = start
+        self._random = random.Random(seed)
+        self.daemon: Running = start(folder)
+
+    def disconnect(self) -> None:
+        self._ask(self.exchange.ctl + "/disconnect", {"mode": self._random.choice(MODES)})
+
+    def kill(self) -> None:
+        self.daemon.process.kill()
+        self.daemon.process.wait()
+        self.pause(0.0, 2.0)
+        self.daemon = self._start(self._folder)
+
+    def pause(self, least: float, most: float) -> None:
+        """Let the exchange send for a while: it is real time that is under test."""
+        time.sleep(self._random.uniform(least, most))
+
+    def quality(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask(self.daemon.http + "/quality")
+        return found
+
+    def until_whole(self) -> None:
+        """Wait until nothing is missing that is to be had."""
+        end = time.monotonic() + WHOLE_S
+        while any(each["state"] != "live" or each["missing"] > each["lost"] for each in self.quality()):
+            assert time.monotonic() < end, f"still missing after {WHOLE_S} s: {self.quality()}"
+            time.sleep(0.25)
+
+    def _ask(self, url: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=10) as answer:
+            return json.loads(answer.read())
+
+
+@pytest.fixture
+def seed() -> int:
+    return int(os.environ.get("QUANTD_CHAOS_SEED", "1"))
+
+
+@pytest.fixture
+def chaos(tmp_path: Path, seed: int) -> Iterator[Chaos]:
+    with simulator(tmp_path / "ledger") as exchange, daemons() as start:
+        write_config(tmp_path, exchange.ws, exchange.rest)
+        pipeline = tmp_path / "pipelines/default.yaml"
+        pipeline.write_text(pipeline.read_text().replace("use: time", f"reopen: {REOPEN}\n  use: time"))
+        yield Chaos(tmp_path, exchange, start, seed)
+
+
+@pytest.mark.timeout(7_200)
+@pytest.mark.parametrize("length", [pytest.param("chaos", marks=pytest.mark.chaos), pytest.param("soak", marks=pytest.mark.soak)])
+def test_the_store_is_the_exchanges_ledger(chaos: Chaos, tmp_path: Path, seed: int, length: str) -> None:
+    disconnects, kills = DISCONNECTS[length], KILLS[length]
+    every = disconnects // kills
+    for number in range(disconnects):
+        chaos.pause(0.1, 1.2)
+        chaos.disconnect()
+        if number % every == every - 1:
+            chaos.pause(0.0, 1.5)
+            chaos.kill()
+    chaos.pause(2.0, 3.0)
+    chaos.until_whole()
+    gaps = {each["symbol"]: each["gaps"] for each in chaos.quality()}
+    assert chaos.daemon.stop() == 0
+    store = load().get("store", "local").plugin()
+    store.open_to_read(tmp_path / "state")
+    try:
+        for symbol in SYMBOLS:
+            compare(symbol, chaos.exchange.ledger, store, gaps[symbol], f"QUANTD_CHAOS_SEED={seed}")
+    finally:
+        store.close()
+
+
+def compare(symbol: str, ledger: Path, store: Store, gaps: list[dict[str, Any]], told: str) -> None:
+    """Id by id and field by field, then the bars that say they are complete."""
+    with (ledger / f"{symbol}.csv").open(newline="") as file:
+        rows = {int(row["a"]): row for row in csv.DictReader(file)}
+    kept = store.ticks(symbol, 0, 2**60)
+    ids = kept["id"].tolist()
+    assert len(ids) == len(set(ids)), f"{told}: {symbol}: a trade is kept twice"
+    lost = {identity for gap in gaps for identity in range(gap["first_id"], gap["last_id"] + 1)}
+    expected = {identity for identity in rows if identity <= ids[-1]} - lost
+    assert sorted(expected - set(ids)) == [], f"{told}: {symbol}: missing, and not named"
+    inside = [at for at, identity in enumerate(ids) if identity in rows]
+    sent = [rows[ids[at]] for at in inside]
+    for name, column in (("price", "p_ticks"), ("qty", "q_steps")):
+        ratios = kept[name][inside] / np.array([float(row[column]) for row in sent])
+        assert np.ptp(ratios) <= 1e-9 * ratios[0], f"{told}: {symbol}: {name} is not what was sent"
+    assert kept["ts"][inside].tolist() == [int(row["T"]) for row in sent]
+    assert kept["buyer_maker"][inside].tolist() == [row["m"] == "1" for row in sent]
+    check_bars(symbol, store.bars(symbol, "1s", int(sent[0]["T"]), 2**60), kept, told)
+
+
+def check_bars(symbol: str, bars: list[Bar], kept: Any, told: str) -> None:
+    seconds = kept["ts"] // 1_000 * 1_000
+    for bar in bars:
+        inside = kept["price"][seconds == bar.ts]
+        if bar.quality != "complete":
+            continue
+        assert bar.trades == len(inside), f"{told}: {symbol}: the bar of {bar.ts} says it is complete"
+        if len(inside):
+            assert (bar.open, bar.high, bar.low, bar.close) == (inside[0], inside.max(), inside.min(), inside[-1]), f"{told}: {bar}"
+    gaps = [bar.ts for bar in bars if bar.quality == "gap"]
+    assert len(gaps) <= 2, f"{told}: {symbol}: everything came, and still these bars are gaps: {gaps}"

@@ -1,0 +1,61 @@
+"""Bars that closed before a trade came are made anew of what is recorded."""
+
+from pathlib import Path
+
+import quantd
+from quantd.clock import EventClock
+from quantd.flow.exports import Exports
+from quantd.flow.history import History
+from quantd.flow.ingest.recall import recall
+from quantd.flow.pipeline.rebuild import bars_again
+from quantd.flow.pipeline.symbol import SymbolStage
+from quantd.plugin.guard import Guard
+from quantd_plugins.resamplers.time import TimeBars
+from quantd_plugins.stores.local import Local
+
+START = 1_767_225_600_000
+
+
+def tick(number: int) -> quantd.Tick:
+    """One in each half second, its price its number."""
+    ts = START + 500 * number
+    return quantd.Tick("X", number, ts, ts, float(number), 1.0, False)
+
+
+async def test_only_what_changed_is_issued_again(tmp_path: Path) -> None:
+    store = Local()
+    store.open(tmp_path)
+    stage = SymbolStage("X", TimeBars(every=("1s", "1m")), Guard("resampler", "time", EventClock()), Exports([]))
+    history = History(store)
+    ticks = [tick(number) for number in range(1, 400)]
+    missing = [each for each in ticks if 41 <= each.id <= 43]
+    kept = [each for each in ticks if each not in missing]
+    stage.take(kept)
+    bars = stage.close(START + 180_000)
+    history.put_bars(bars)
+    store.append(kept, bars, [])
+    assert {bar.quality for bar in bars if bar.ts == START + 20_000} == {"gap"}
+    store.append(missing, [], [])
+    stage.take(missing, mendable=START + 10**9)
+    doubted = tick(40).ts, tick(44).ts
+    again = await bars_again(stage, history, *doubted)
+    assert [(bar.every, bar.ts - START, bar.trades, bar.revision, bar.quality) for bar in again] == [
+        ("1s", 20_000, 2, 1, "complete"),
+        ("1s", 21_000, 2, 1, "complete"),
+        ("1s", 22_000, 2, 1, "complete"),
+        ("1m", 0, 119, 1, "partial"),
+    ]
+    assert await bars_again(stage, history, *doubted) == []
+    store.close()
+
+
+def test_a_new_run_knows_what_the_record_lacks(tmp_path: Path) -> None:
+    store = Local()
+    store.open(tmp_path)
+    assert recall(store, "X", []) is None
+    store.append([tick(number) for number in (1, 2, 5, 6, 9)], [], [])
+    known = recall(store, "X", [quantd.Gap("X", 7, 8, START, None, "disconnected")])
+    assert known is not None
+    assert (known.last_id, known.ts) == (9, tick(9).ts)
+    assert [(hole.first, hole.last, hole.cause) for hole in known.holes] == [(3, 4, "not recorded"), (7, 8, "disconnected")]
+    store.close()
