@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from quantd.plugin.hookspecs import Register as Register
     from quantd.plugin.hookspecs import hookimpl as hookimpl
     from quantd.plugin.regression import Regression as Regression
+    from quantd.rows import COLUMNS as COLUMNS
+    from quantd.rows import cells as cells
     from quantd.timeframes import Timeframe as Timeframe
     from quantd.timeframes import duration as duration
     from quantd.timeframes import timeframe as timeframe
@@ -48,6 +50,7 @@ _HOMES = {
     "PairJob PairView Progress Resampler Store Wants",
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.plugin.regression": "Regression",
+    "quantd.rows": "COLUMNS cells",
     "quantd.timeframes": "Timeframe duration timeframe",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -18,8 +18,8 @@ from quantd.config import load, pipelines
 from quantd.config.model import ApiSettings
 from quantd.measures import measure
 from quantd.metrics import Metrics
+from quantd.rows import COLUMNS
 from quantd.testing.desk import FakeDesk
-from quantd_plugins.exporters.csv import COLUMNS
 from tests.conftest import ROOT
 
 WIDEST = 140

@@ -2,27 +2,16 @@
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 import quantd
 
-TICKS = ("symbol", "id", "ts", "recv", "price", "qty", "buyer_maker")
-BARS = (
-    *("symbol", "every", "ts", "open", "high", "low", "close", "volume"),
-    *("trades", "vwap", "taker_buy_volume", "quality", "revision"),
-)
-POINTS = (
-    *("pair", "every", "ts", "beta", "spread", "zscore", "corr", "alpha", "stderr", "r2", "n"),
-    *("y", "x", "coverage", "quality", "revision", "reason"),
-)
-COLUMNS = {"ticks": TICKS, "bars": BARS, "points": POINTS}
-HEDGE = frozenset({"alpha", "beta", "stderr", "r2", "n"})
 DAY = 86_400_000
 OPEN_DAYS = 2
 Row = quantd.Tick | quantd.Bar | quantd.PairPoint
@@ -65,7 +54,7 @@ class CsvExporter(quantd.Exporter):
             for old in days[: len(days) - OPEN_DAYS + 1]:
                 self._sheets.pop((kind, old)).close()
             date = "" if self.roll == "never" else f"-{datetime.fromtimestamp(day * DAY // 1000, UTC):%Y-%m-%d}"
-            columns = (*COLUMNS[kind], *(self._metrics if kind == "points" else ()))
+            columns = (*quantd.COLUMNS[kind], *(self._metrics if kind == "points" else ()))
             self._sheets[kind, day] = Sheet(Path(self.dir, f"{kind}{date}.csv"), columns, goes_on=self.roll != "never")
         return self._sheets[kind, day]
 
@@ -85,7 +74,7 @@ class Sheet:
             self._writer.writerow(columns)
 
     def append(self, rows: Sequence[Row]) -> None:
-        self._writer.writerows([self._cells(row) for row in rows])
+        self._writer.writerows([quantd.cells(row, self._columns) for row in rows])
         self._revised = self._revised or any(getattr(row, "revision", 0) for row in rows)
         if self._live:
             self._file.flush()
@@ -96,11 +85,6 @@ class Sheet:
         self._file.close()
         if self._revised and "revision" in self._columns:
             self._settle()
-
-    def _cells(self, row: Row) -> list[Any]:
-        hedge = getattr(row, "hedge", None)
-        metrics = getattr(row, "metrics", {})
-        return [_cell(row, name, hedge, metrics) for name in self._columns]
 
     def _settle(self) -> None:
         """Leave each row once, at its last revision, where it first stood."""
@@ -122,13 +106,6 @@ class Sheet:
             new.flush()
             os.fsync(new.fileno())
         draft.replace(self._path)
-
-
-def _cell(row: Row, name: str, hedge: quantd.Hedge | None, metrics: Mapping[str, float | None]) -> Any:
-    if name in metrics:
-        return metrics[name]
-    value = getattr(hedge if hedge is not None and name in HEDGE else row, name, None)
-    return str(value).lower() if isinstance(value, bool) else value
 
 
 @quantd.hookimpl
