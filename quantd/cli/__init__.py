@@ -8,6 +8,7 @@ import typer
 from quantd.cli.backtest import backtest
 from quantd.cli.check import check
 from quantd.cli.demo import demo
+from quantd.cli.export import export
 from quantd.cli.init import init
 from quantd.cli.plugins import plugins
 from quantd.cli.replay import replay
@@ -18,6 +19,7 @@ from quantd.errors import QuantdError
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 for command in (run, demo, replay, backtest, check, init, plugins, schema):
     app.command()(command)
+app.add_typer(export, name="export")
 
 
 def _version(wanted: bool) -> None:

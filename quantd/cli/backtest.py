@@ -46,11 +46,14 @@ def backtest(
 
     Decided at a bar's close, filled at the next bar's open. Reads the history also while the daemon runs."""
     from quantd.backtest import backtest as test
+    from quantd.cli.options import find_place
     from quantd.cli.past import of_files, of_store, wanted
 
     asked = wanted(pair, Chosen([every], window, regression, prices, spread, zscore), pipeline, since, until)
     rules = _rules(entry=entry, exit=leave, stop=stop, fee_bps=fee_bps, slippage_bps=slippage_bps, notional=notional)
-    _find_places(report, trades)
+    for path in (report, trades):
+        if path:
+            find_place(path)
     past = of_files(files, asked, chunk) if files else of_store(config, asked)
     result = test(past.y_bars, past.x_bars, past.points, past.settings(asked, rules), asked.start, asked.end)
     _write(result, report, trades)
@@ -68,15 +71,6 @@ def _rules(**given: float | None) -> "Rules":
     except ValueError as error:
         name, _, text = str(error).partition(":")
         raise QuantdError(f"--{name.replace('_', '-')}:{text}") from None
-
-
-def _find_places(*paths: Path | None) -> None:
-    """Before the work, not after it."""
-    from quantd.errors import QuantdError
-
-    for path in paths:
-        if path and not path.parent.is_dir():
-            raise QuantdError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def _write(result: "Backtest", report: Path | None, trades: Path | None) -> None:

@@ -1,6 +1,5 @@
 """Where a backtest takes its bars and points from: files, through the code that runs live, or the history of a store."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,12 @@ import typer
 from msgspec import Struct
 
 from quantd.backtest import Settings
+from quantd.cli.kept import opened
+from quantd.cli.options import checked, times
 from quantd.cli.replay import Chosen, chosen, recorded
 from quantd.cli.session import fail_if_faulty, run_to_end
 from quantd.clock import EventClock
-from quantd.config.load import DEFAULT_PIPELINE, Loaded, as_legs, load
+from quantd.config.load import DEFAULT_PIPELINE, Loaded, as_legs
 from quantd.config.model import Config, Pipeline
 from quantd.config.pipelines import Folder
 from quantd.errors import QuantdError
@@ -22,7 +23,6 @@ from quantd.flow.bars import lengthen, longest_source
 from quantd.flow.desk import Style
 from quantd.flow.history import History
 from quantd.flow.pairs import PairSpec, analyse
-from quantd.log import setup
 from quantd.model import Bar, PairPoint, Prices, Spread, ZMethod
 from quantd.plugin.base import Store
 from quantd.plugin.guard import Guard
@@ -32,8 +32,6 @@ from quantd.runtime import Runtime
 from quantd.stats.backtest import Rules
 from quantd.timeframes import timeframe
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
 Row = TypeVar("Row", Bar, PairPoint)
 _FOR_EVER = 2**62
 _NOT_FOR_A_BACKTEST = frozenset({"jobs", "alerts", "exports"})
@@ -85,39 +83,20 @@ def wanted(pair: str, told: Chosen, pipeline: str | None, since: str | None, unt
     """The options, checked; `told` has one timeframe. Raises QuantdError that names the one that is wrong."""
     if not pair:
         raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
-    y, x = _checked("--pair", as_legs, pair)
+    y, x = checked("--pair", as_legs, pair)
     (every,) = told.every or ["1m"]
-    frame = _checked("--every", timeframe, every)
+    frame = checked("--every", timeframe, every)
     if told.window is not None and told.window < 2:
         raise QuantdError(f"--window: expected a whole number of 2 or more, found {told.window}")
     for name, choices in (("prices", Prices), ("spread", Spread), ("zscore", ZMethod)):
-        _checked(f"--{name}", partial(_one_of, get_args(choices)), getattr(told, name))
-    start, end = (_checked(name, _moment, text) if text else None for name, text in (("--from", since), ("--to", until)))
-    if start is not None and end is not None and start >= end:
-        raise QuantdError(f"--to: {until} is not after --from {since}")
+        checked(f"--{name}", partial(_one_of, get_args(choices)), getattr(told, name))
+    start, end = times(since, until)
     return Wanted(f"{y}-{x}", y, x, frame.name, told._replace(every=[frame.name]), pipeline, start, end)
 
 
 def _one_of(choices: Sequence[str], text: str | None) -> None:
     if text is not None and text not in choices:
         raise ValueError(f"expected one of {', '.join(choices)}, found {text!r}")
-
-
-def _checked(option: str, read: Callable[[Given], Made], given: Given) -> Made:
-    try:
-        return read(given)
-    except ValueError as error:
-        raise QuantdError(f"{option}: {error}") from None
-
-
-def _moment(text: str) -> int | None:
-    from quantd.api.errors import Invalid
-    from quantd.api.params import moment
-
-    try:
-        return moment("time", text)
-    except Invalid:
-        raise ValueError(f"{text!r} is no time: write it like 2026-01-31T08:00 or in ms, UTC") from None
 
 
 # --- files ---------------------------------------------------------------------------------------------------------------------------
@@ -156,16 +135,9 @@ def _by_time(rows: Mapping[int, Row]) -> list[Row]:
 
 def of_store(config: Path | None, asked: Wanted) -> Sample:
     """What the daemon has kept; reads beside it while it runs. Raises QuantdError."""
-    loaded = load(config, os.environ)
-    store, spec = loaded.config.store, _spec(loaded, asked)
-    if store is None:
-        raise QuantdError(f"{loaded.path} has no store, so there is no history: name files, or set `store: local` and let the daemon run")
-    setup("warning")
-    store.open_to_read(loaded.config.state_dir)
-    try:
+    with opened(config, "name files, or ") as (loaded, store):
+        spec = _spec(loaded, asked)
         y, x = (_bars(store, leg, _pipeline(loaded.config, asked), asked, spec) for leg in (asked.y, asked.x))
-    finally:
-        store.close()
     method = _method(loaded.registry, spec.regression)
     guard = Guard("regression", method, EventClock())
     points = analyse(y, x, spec, lambda plugin, user: guard)
@@ -199,12 +171,12 @@ def _regression(registry: Registry, configured: Regression, told: Chosen) -> Reg
     given = {"window": told.window, "prices": told.prices}
     settings = msgspec.structs.asdict(configured) | {name: value for name, value in given.items() if value is not None}
     if told.regression is None:
-        return _checked("--window", lambda given: msgspec.convert(given, type(configured)), settings)
+        return checked("--window", lambda given: msgspec.convert(given, type(configured)), settings)
     entry = registry.get("regression", told.regression)
     if entry is None:
         raise QuantdError(f"--regression: no regression {told.regression!r}; there is {', '.join(registry.names('regression'))}")
     settings = {name: settings[name] for name in given}
-    return _checked("--regression", lambda given: msgspec.convert(given, entry.plugin), settings)  # type: ignore[return-value]
+    return checked("--regression", lambda given: msgspec.convert(given, entry.plugin), settings)  # type: ignore[return-value]
 
 
 def _bars(store: Store, symbol: str, pipeline: Pipeline, asked: Wanted, spec: PairSpec) -> list[Bar]:

@@ -138,6 +138,7 @@ def test_the_metrics_are_those_that_are_served(tmp_path: Path) -> None:
 
 def test_the_commands_are_those_of_the_command_line() -> None:
     there = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    there |= {str(group.name) for group in app.registered_groups}
     code = [text for path in DOCS for text in (*spans(path.read_text("utf-8")), *fences(path, "sh"))]
     assert {name for text in code for name in COMMAND.findall(text)} == there
 

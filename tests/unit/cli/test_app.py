@@ -7,7 +7,7 @@ import pytest
 from quantd.config.load import KEYS
 from tests.unit.cli.conftest import Run
 
-COMMANDS = ["check", "demo", "init", "plugins", "replay", "schema"]
+COMMANDS = ["check", "demo", "export", "init", "plugins", "replay", "schema"]
 FAILING = """
 import sys
 from quantd import cli

@@ -1,0 +1,169 @@
+"""`quantd export`: what the daemon has kept, as CSV."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+if TYPE_CHECKING:
+    from quantd.cli.kept import Series
+    from quantd.plugin.base import Columns, Kind, Store
+
+Symbol = Annotated[str, typer.Option(help="The symbol.", metavar="SYMBOL")]
+Every = Annotated[str, typer.Option(help="The timeframe, one that is kept.", metavar="1s|1m|…")]
+Since = Annotated[str | None, typer.Option("--from", help="From here on: ISO 8601 or ms, UTC.", metavar="TIME")]
+Until = Annotated[str | None, typer.Option("--to", help="What is before this.", metavar="TIME")]
+Out = Annotated[Path, typer.Option(help="The file to write; - is standard output.", metavar="CSV")]
+Config = Annotated[Path | None, typer.Option(help="The config file whose store is read.", metavar="FILE")]
+
+TICKS = ("id", "ts", "price", "qty", "buyer_maker")
+STDOUT = Path("-")
+_BLOCK = 10_000
+
+export = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@export.callback()
+def _export() -> None:
+    """Write what the daemon has kept as CSV, also while it runs."""
+
+
+@export.command()
+def ticks(symbol: Symbol, since: Since = None, until: Until = None, out: Out = STDOUT, config: Config = None) -> None:
+    """The trades of a symbol by id, each once: id, ts, price, qty, buyer_maker, with the exchange's decimals."""
+    with _reading("ticks", symbol, "", since, until, out, config) as (series, _), _sheet(out) as file:
+        file.write(f"{','.join(TICKS)}\n")
+        count = 0
+        for piece in series.ticks():
+            count += len(piece["id"])
+            file.writelines(lines(piece))
+    _tell(count, "ticks", symbol, out)
+
+
+@export.command()
+def bars(symbol: Symbol, every: Every = "1m", since: Since = None, until: Until = None, out: Out = STDOUT, config: Config = None) -> None:
+    """The bars of a symbol by time, each at its last revision."""
+    from quantd.rows import COLUMNS
+
+    with _reading("bars", symbol, every, since, until, out, config) as (series, store), _sheet(out) as file:
+        count = _write(file, COLUMNS["bars"], series.rows(store.bars))
+    _tell(count, f"bars of {every}", symbol, out)
+
+
+@export.command()
+def points(
+    pair: Annotated[str, typer.Option(help="The pair.", metavar="Y-X")],
+    every: Every = "1m",
+    since: Since = None,
+    until: Until = None,
+    out: Out = STDOUT,
+    config: Config = None,
+) -> None:
+    """The points of a pair by time, each at its last revision; every metric that any of them has is a column."""
+    from quantd.rows import COLUMNS
+
+    with _reading("points", pair, every, since, until, out, config) as (series, store), _sheet(out) as file:
+        metrics = dict.fromkeys(name for piece in series.rows(store.points) for point in piece for name in point.metrics)
+        count = _write(file, (*COLUMNS["points"], *metrics), series.rows(store.points))
+    _tell(count, f"points of {every}", pair, out)
+
+
+@contextmanager
+def _reading(
+    kind: "Kind", name: str, every: str, since: str | None, until: str | None, out: Path, config: Path | None
+) -> Iterator[tuple["Series", "Store"]]:
+    from quantd.cli.kept import Series, opened
+    from quantd.cli.options import find_place, times
+
+    start, end = times(since, until)
+    find_place(out)
+    with opened(config) as (_, store):
+        yield Series(store, kind, name, every, start, end), store
+
+
+# --- lines ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _write(file: TextIO, columns: tuple[str, ...], pieces: Iterable[list[Any]]) -> int:
+    """Writes a row each and tells how many."""
+    import csv
+
+    from quantd.rows import cells
+
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    count = 0
+    for piece in pieces:
+        writer.writerows(cells(row, columns) for row in piece)
+        count += len(piece)
+    return count
+
+
+def lines(ticks: "Columns") -> Iterator[str]:
+    """One a tick below `TICKS`, many to a text."""
+    for start in range(0, len(ticks["id"]), _BLOCK):
+        ids, times, prices, quantities, sells = (ticks[name][start : start + _BLOCK].tolist() for name in TICKS)
+        texts = map(str, ids), map(str, times), map(decimal, prices), map(decimal, quantities), map(("false", "true").__getitem__, sells)
+        yield "".join([f"{','.join(line)}\n" for line in zip(*texts, strict=True)])
+
+
+def decimal(value: float) -> str:
+    """The shortest decimal that reads back to the same float, never with an exponent.
+
+    >>> decimal(100.0), decimal(0.1), decimal(1e-7), decimal(1e22)
+    ('100', '0.1', '0.0000001', '10000000000000000000000')
+    """
+    text = repr(value)
+    if "e" in text:
+        import numpy as np
+
+        return np.format_float_positional(value, trim="-")
+    return text.removesuffix(".0")
+
+
+# --- where to ------------------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _sheet(out: Path) -> Iterator[TextIO]:
+    """Where the lines go. A file has its name once it is whole; a pipe that is broken is left to the command line, which ends quietly."""
+    from quantd.errors import QuantdError
+
+    try:
+        if out == STDOUT:
+            with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as file:
+                yield file
+        elif out.exists() and not out.is_file():
+            with out.open("w", encoding="utf-8", newline="") as file:
+                yield file
+        else:
+            with _draft(out.resolve()) as file:
+                yield file
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise QuantdError(f"cannot write {'standard output' if out == STDOUT else out}: {error.strerror or error}") from None
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[TextIO]:
+    """A file beside it that takes its name at the end, and is gone if there is no end."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _tell(count: int, what: str, name: str, out: Path) -> None:
+    if out != STDOUT:
+        typer.echo(f"{out}: {count:,} {what} of {name}")

@@ -1,0 +1,42 @@
+"""Reads options that more than one command has. What is wrong is a QuantdError that names the option."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from quantd.errors import QuantdError
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def checked(option: str, read: Callable[[Given], Made], given: Given) -> Made:
+    """What `read` makes of it; its ValueError as the option's."""
+    try:
+        return read(given)
+    except ValueError as error:
+        raise QuantdError(f"{option}: {error}") from None
+
+
+def times(since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """`--from` and `--to` in ms; None is what was not given."""
+    start, end = (checked(name, _moment, text) if text else None for name, text in (("--from", since), ("--to", until)))
+    if start is not None and end is not None and start >= end:
+        raise QuantdError(f"--to: {until} is not after --from {since}")
+    return start, end
+
+
+def _moment(text: str) -> int | None:
+    from quantd.api.errors import Invalid
+    from quantd.api.params import moment
+
+    try:
+        return moment("time", text)
+    except Invalid:
+        raise ValueError(f"{text!r} is no time: write it like 2026-01-31T08:00 or in ms, UTC") from None
+
+
+def find_place(path: Path) -> None:
+    """Before the work, not after it."""
+    if not path.parent.is_dir():
+        raise QuantdError(f"cannot write {path}: there is no folder {path.parent}")
