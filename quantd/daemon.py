@@ -5,7 +5,7 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -29,6 +29,8 @@ from quantd.state import State
 _log = logging.getLogger("quantd.daemon")
 _DRAIN_S = 5.0
 _BEAT_S = 0.25
+_CONNECT_S = 2.0
+_WARM_S = 60.0
 _LONGEST_PAUSE_S = 60.0
 
 
@@ -63,11 +65,19 @@ class Daemon:
             measure(self.runtime, self.metrics, self.clock)
             await stack.enter_async_context(self.runtime.opened())
             stack.push_async_callback(self._drain, await self._serve(), self._start_tasks(), self._start_jobs())
-            notify("READY=1", f"STATUS=serving on {self._api.listen}")
             ready(self)
+            await self._warm_up()
+            notify("READY=1", f"STATUS=serving on {self._api.listen}")
             await self.stopping.wait()
             asyncio.get_running_loop().call_later(_DRAIN_S, _give_up)
             notify("STOPPING=1")
+
+    async def _warm_up(self) -> None:
+        """Return when all symbols have their past, or the feeds are not there to tell it, or it takes too long: the API serves anyway."""
+        since = self.clock.monotonic()
+        while not self.stopping.is_set() and (progress := _warming(self.runtime.flows, self.clock.monotonic() - since)):
+            notify(f"STATUS=warming {progress}")
+            await asyncio.sleep(_BEAT_S)
 
     async def _serve(self) -> web.AppRunner:
         runner = web.AppRunner(make_app(self.desk, self._api, self.metrics.render), access_log=None, shutdown_timeout=1.0)
@@ -122,6 +132,13 @@ class Daemon:
                 _log.warning("cannot learn what the exchange lists, asking again in %.0f s: %s", pause, error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _warming(flows: Sequence[FeedFlow], waited: float) -> str | None:
+    """How far the flows that are there have come, `n/N` symbols, while it is worth waiting for; `waited` is in seconds."""
+    there = [flow for flow in flows if flow.state == "live" or waited < _CONNECT_S]
+    warm, symbols = sum(flow.warm for flow in there), sum(flow.symbols for flow in there)
+    return f"{warm}/{symbols}" if warm < symbols and waited < _WARM_S else None
 
 
 def _give_up() -> None:

@@ -321,7 +321,7 @@ class LiveDesk(Desk):
         return next((stage for flow in self._flows for stage in flow.stages if stage.symbol == symbol), None)
 
     def _health(self, flow: FeedFlow) -> FeedHealth:
-        warming = any(not stage.ready for stage in flow.stages)
-        state = "warming" if flow.state == "live" and warming else flow.state
+        state = "warming" if flow.state == "live" and flow.warm < flow.symbols else flow.state
         newest = max((stage.last.ts for stage in flow.stages if stage.last), default=None)
-        return FeedHealth(flow.name, state, newest, sum(stage.intake.accepted for stage in flow.stages), flow.refused)
+        accepted = sum(stage.intake.accepted for stage in flow.stages)
+        return FeedHealth(flow.name, state, newest, accepted, flow.refused, flow.warm, flow.symbols)

@@ -9,7 +9,7 @@ from quantd.api import wire
 from quantd.api.context import Render, desk
 from quantd.api.errors import Failure, answer
 from quantd.api.page import page, wants_page
-from quantd.flow.desk import Desk, SymbolQuality
+from quantd.flow.desk import Desk, FeedHealth, SymbolQuality
 
 
 async def root(request: web.Request) -> web.Response:
@@ -48,11 +48,15 @@ async def live(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Whether every feed runs; 503 names those that do not."""
-    waiting = [f"{feed.name} is {feed.state}" for feed in desk(request).feeds() if feed.state in ("starting", "down")]
+    """Whether every feed runs and its symbols have their past; 503 names those that do not."""
+    waiting = [_unready(feed) for feed in desk(request).feeds() if feed.state != "live"]
     if waiting:
         raise Failure(503, f"Not ready: {', '.join(waiting)}")
     return answer(wire.State("ready"))
+
+
+def _unready(feed: FeedHealth) -> str:
+    return f"{feed.name} is {feed.state}" + (f" {feed.warm}/{feed.symbols}" if feed.state == "warming" else "")
 
 
 def buffer_stats(flow: Desk) -> wire.BufferStats:

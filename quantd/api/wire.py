@@ -72,6 +72,9 @@ class Feed(Struct, frozen=True):
     last_tick: str | None
     ticks: int
     refused: int
+    warm: int
+    """How many of its `symbols` have their past."""
+    symbols: int
 
 
 class Health(Struct, frozen=True):
@@ -161,7 +164,7 @@ class StreamStatus(IdleStatus, frozen=True):
 def feed(health: FeedHealth) -> Feed:
     """A feed's health with its time as text."""
     last = None if health.last_tick is None else iso(health.last_tick)
-    return Feed(health.name, health.state, last, health.ticks, health.refused)
+    return Feed(health.name, health.state, last, health.ticks, health.refused, health.warm, health.symbols)
 
 
 def candles(bars: Iterable[Bar]) -> list[Candle]:

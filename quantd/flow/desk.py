@@ -63,6 +63,9 @@ class FeedHealth(Struct, frozen=True):
     last_tick: int | None
     ticks: int
     refused: int
+    warm: int
+    """How many of its `symbols` have their past."""
+    symbols: int
 
 
 class SymbolQuality(Struct, frozen=True):

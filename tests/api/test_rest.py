@@ -51,7 +51,7 @@ async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
     desk.hold("pipeline", ["BTCUSDT"])
     desk.add_rule("price", "BTCUSDT", ">", 1.0)
     desk.fire([fakes.alert()])
-    desk.health = [FeedHealth("binance", "live", START, 3, 0)]
+    desk.health = [FeedHealth("binance", "live", START, 3, 0, 2, 2)]
     assert await ask("/health") == (
         200,
         {
@@ -60,7 +60,17 @@ async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
             "data_buffer_stats": {"symbols": ["BTCUSDT"], "total_ticks": 3, "active_symbols": 1, "tick_counts": {"BTCUSDT": 3}},
             "active_alerts": 1,
             "triggered_alerts": 1,
-            "feeds": [{"name": "binance", "state": "live", "last_tick": "2026-01-01T00:00:00.000Z", "ticks": 3, "refused": 0}],
+            "feeds": [
+                {
+                    "name": "binance",
+                    "state": "live",
+                    "last_tick": "2026-01-01T00:00:00.000Z",
+                    "ticks": 3,
+                    "refused": 0,
+                    "warm": 2,
+                    "symbols": 2,
+                }
+            ],
         },
     )
 
@@ -68,8 +78,10 @@ async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
 async def test_probes_and_metrics(ask: Ask, desk: FakeDesk, session: ClientSession) -> None:
     assert await ask("/live") == (200, {"status": "live"})
     assert await ask("/ready") == (200, {"status": "ready"})
-    desk.health = [FeedHealth("binance", "down", None, 0, 0)]
+    desk.health = [FeedHealth("binance", "down", None, 0, 0, 0, 2)]
     assert await ask("/ready") == (503, {"detail": "Not ready: binance is down"})
+    desk.health = [FeedHealth("binance", "warming", None, 0, 0, 1, 2)]
+    assert await ask("/ready") == (503, {"detail": "Not ready: binance is warming 1/2"})
     async with session.get("/metrics") as response:
         assert await response.read() == b"ticks_total 1\n"
         assert response.headers["Content-Type"] == "text/plain; version=0.0.4"

@@ -72,13 +72,13 @@ class Repairer:
         ward = order.ward
         try:
             found = await self._fetch(ward.symbol, order.first, order.last)
-        except QuantdError as error:
+            await ward.take(found)
+        except Exception as error:  # whatever a feed or a store raises: repair goes on
             missing = f"{ward.symbol}: ids {order.first} to {order.last}"
-            _log.warning("%s are still missing, asking again in %.0f s: %s", missing, self._pause, error)
+            _log.warning("%s: not repaired, trying again in %.0f s: %s", missing, self._pause, error, exc_info=_unforeseen(error))
             pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE_S)
             return pause
         self._pause = AGAIN_S
-        await ward.take(found)
         return self._give_up(order, {tick.id for tick in found})
 
     def _give_up(self, order: Order, found: set[int]) -> float:
@@ -95,6 +95,10 @@ class Repairer:
             order.ward.ledger.give_up(first, last)
             _log.warning("%s: ids %d to %d are lost: the exchange does not tell them", order.ward.symbol, first, last)
         return wait
+
+
+def _unforeseen(error: Exception) -> bool:
+    return not isinstance(error, QuantdError)
 
 
 def _runs(ids: Iterable[int]) -> list[tuple[int, int]]:

@@ -4,6 +4,7 @@ Bars close where event time crosses a second, wherever the feed cuts its batches
 """
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -21,6 +22,7 @@ from quantd.plugin.base import Feed, Wants
 from quantd.timeframes import DAY, MINUTE, SECOND, duration, timeframe
 
 State = Literal["starting", "live", "down"]
+_log = logging.getLogger("quantd.flow")
 
 
 class FeedFlow:
@@ -141,6 +143,7 @@ class FeedFlow:
 
     def finish(self) -> None:
         """The stream has ended: everything up to its last moment is closed."""
+        self._hand_on()
         self._close_to(self._top - self._lateness)
         self._deliver([(stage, stage.flush(self._top)) for stage in self.stages])
 
@@ -279,6 +282,17 @@ class FeedFlow:
                 self._warming[stage] = asyncio.create_task(self._warm_up(stage), name=f"warm {stage.symbol}")
 
     async def _warm_up(self, stage: SymbolStage) -> None:
+        try:
+            await self._take_past(stage)
+        except Exception:
+            _log.exception("%s begins without its past, of which it is not known what is missing", stage.symbol)
+        stage.ready = True
+        self._warming.pop(stage, None)
+        self._deliver([(stage, stage.close(self._closed))])
+        if self._mender:
+            self._mender.begin()
+
+    async def _take_past(self, stage: SymbolStage) -> None:
         if self._mender:
             await self._mender.recall(stage)
         past = await fetch_past(self.feed, stage.symbol, stage.every, stage.seconds_needed, self._clock, self._outlets.history)
@@ -286,11 +300,16 @@ class FeedFlow:
         stage.take(past.recorded, past=True)
         self._outlets.history.put_ticks(stage.symbol, past.recorded)
         self._hand(stage, past.ticks, past=True)
-        stage.ready = True
-        self._warming.pop(stage, None)
-        self._deliver([(stage, stage.close(self._closed))])
-        if self._mender:
-            self._mender.begin()
+
+    @property
+    def warm(self) -> int:
+        """How many symbols have their past."""
+        return sum(stage.ready for stage in self.counting())
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols there are."""
+        return len(self.counting())
 
     def counting(self) -> list[SymbolStage]:
         """The first stage of each symbol, which tells what is missing."""

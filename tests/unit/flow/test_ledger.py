@@ -137,3 +137,25 @@ async def test_the_newest_that_is_missing_is_fetched_first_and_what_nobody_has_i
     assert asked[1:3] == [(2_000, 2_000)] * 2, "REST may be a little behind: it is asked again"
     assert asked[3:] == [(600, 1_599), (2, 599)]
     assert (ledger.missing, ledger.lost) == (1, 1)
+
+
+async def test_repair_goes_on_after_an_error_of_whatever_kind() -> None:
+    ledger, fails = Ledger(), iter([RuntimeError("no such host"), RuntimeError("disk full"), None])
+    ledger.admit(tick(1))
+    ledger.admit(tick(4, 50))
+
+    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
+        return [tick(identity) for identity in range(first, last + 1)]
+
+    async def take(ticks: Sequence[Tick]) -> None:
+        if error := next(fails):
+            raise error
+        for each in ticks:
+            ledger.admit(each)
+
+    repairer = Repairer(fetch, lambda: [Ward("S", ledger, take)], EventClock(60_000))
+    pauses = []
+    while order := repairer.newest():
+        pauses.append(await repairer.step(order))
+    assert pauses == [1.0, 2.0, 0.0]
+    assert ledger.missing == 0

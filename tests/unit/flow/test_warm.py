@@ -1,0 +1,112 @@
+"""Before a symbol's bars begin: its past, also where that is not to be had."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+import quantd
+from quantd.clock import EventClock
+from quantd.daemon import _warming
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.exports import Exports
+from quantd.flow.history import History
+from quantd.flow.hub import Hub
+from quantd.flow.pairs import Inline
+from quantd.flow.pipeline import FeedFlow, Outlets, SymbolStage
+from quantd.flow.record import Recorder
+from quantd.model import Status, Tick
+from quantd.plugin.guard import Guard
+from quantd_plugins.resamplers.time import TimeBars
+from quantd_plugins.stores.local import Local
+
+DAWN = 1_700_006_400_000
+
+
+def tick(identity: int, ts: int) -> Tick:
+    return Tick("X", identity, DAWN + ts, DAWN + ts, 100.0, 1.0, False)
+
+
+class Live(quantd.Feed):
+    """One trade, and the word that all is well; its past is told when the test says so."""
+
+    def __post_init__(self) -> None:
+        self.tell = asyncio.Event()
+        self.done = asyncio.Event()
+
+    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+        yield [Status(DAWN, healthy=True), tick(5, 10)]
+        await self.done.wait()
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        await self.tell.wait()
+        return [tick(4, 5)]
+
+    async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
+        return []
+
+
+class Broken(Local):
+    """A store whose disk has failed."""
+
+    def newest_tick(self, symbol: str) -> tuple[int, int] | None:
+        raise OSError("the disk has failed")
+
+    def ticks(self, symbol: str, start: int, end: int) -> Mapping[str, object]:
+        raise OSError("the disk has failed")
+
+
+def flow_of(feed: quantd.Feed, store: quantd.Store | None = None) -> FeedFlow:
+    clock = EventClock(DAWN)
+    guard = Guard("any", "", clock)
+    outlets = Outlets(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub())
+    if store:
+        outlets.recorder = Recorder(store, guard, clock)
+    flow = FeedFlow("test", feed, outlets, clock, Inline(), warm=True)
+    flow.add(SymbolStage("X", TimeBars(every=("1s",)), guard, Exports([])))
+    return flow
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 -- the flow tells nobody
+        await asyncio.sleep(0)
+
+
+async def test_it_tells_how_far_the_past_has_come() -> None:
+    feed = Live()
+    flow = flow_of(feed)
+    running = asyncio.create_task(flow.run())
+    await until(lambda: flow.state == "live")
+    assert (flow.warm, flow.symbols) == (0, 1)
+    assert _warming([flow], 10.0) == "0/1"
+    assert _warming([flow], 61.0) is None, "nobody waits for ever"
+    feed.tell.set()
+    await until(lambda: flow.warm == 1)
+    assert _warming([flow], 0.0) is None
+    feed.done.set()
+    await running
+    ledger = flow.stages[0].intake.ledger
+    assert (ledger.last_id, ledger.missing) == (5, 0)
+
+
+def test_a_feed_that_is_down_is_not_waited_for() -> None:
+    flow = flow_of(Live())
+    assert _warming([flow], 1.0) == "0/1"
+    assert _warming([flow], 2.5) is None
+
+
+async def test_a_symbol_begins_though_its_record_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    feed, store = Live(), Broken()
+    store.open(tmp_path)
+    feed.tell.set()
+    flow = flow_of(feed, store)
+    running = asyncio.create_task(flow.run())
+    await until(lambda: flow.warm == 1)
+    flow.take([tick(6, 2_000)])
+    feed.done.set()
+    await running
+    assert "X begins without its past" in caplog.text
+    assert flow.stages[0].intake.accepted == 2
+    assert flow.stages[0].bars_made == 3
