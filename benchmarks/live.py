@@ -105,7 +105,9 @@ def configure(folder: Path, port: int) -> None:
     settings = {
         "pairs": ["-".join(SYMBOLS[:2]), "-".join(SYMBOLS[2:4])],
         "symbols": SYMBOLS[4:],
-        "feeds": {"binance-futures": {"ws": f"ws://127.0.0.1:{port}", "rest": f"http://127.0.0.1:{port}"}},
+        "feeds": {
+            "binance-futures": {"ws": f"ws://127.0.0.1:{port}", "rest": f"http://127.0.0.1:{port}", "files": f"http://127.0.0.1:{port}"}
+        },
         "store": "local",
         "sinks": {"log": {}},
         "state": {"dir": str(folder / "state")},

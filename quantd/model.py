@@ -137,11 +137,13 @@ class Transition(Struct, frozen=True, gc=False):
 
 
 class Gap(Struct, frozen=True, gc=False):
-    """Trade ids of a symbol that are missing; `closed` is None while they are."""
+    """Trade ids of a symbol that are missing, traded from `start` to `end` (ms, exchange time); `closed` is None while they are."""
 
     symbol: str
     first_id: int
     last_id: int
+    start: int
+    end: int
     opened: int
     closed: int | None
     cause: str

@@ -11,19 +11,22 @@ from typing import Any, Self
 import diskcache
 from diskcache.core import MODE_RAW, UNKNOWN
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from quantd.errors import QuantdError
 from quantd.model import Alert, AlertState, Gap
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CACHE_BYTES = 256 * 1024**2
 _SCHEMA = f"""
 begin;
+drop table if exists gaps;  -- what is missing shows again in the record
 create table gaps(
-    symbol text, first_id integer, last_id integer, opened integer not null, closed integer, cause text not null,
+    symbol text, first_id integer, last_id integer, start integer not null, "end" integer not null,
+    opened integer not null, closed integer, cause text not null,
     primary key (symbol, first_id, last_id)
 ) strict, without rowid;
-create table alert_states(
+create table if not exists alert_states(
     alert_id text primary key, pair text not null, state text not null, since integer not null, id text not null
 ) strict, without rowid;
 pragma user_version = {SCHEMA_VERSION};
@@ -64,18 +67,16 @@ class Records:
         if version > SCHEMA_VERSION:
             known = f"schema {version}; this one knows {SCHEMA_VERSION}"
             raise QuantdError(f"{path} was written by a later quantd ({known}): install that one or name another state.dir")
-        if version == 0:
+        if version < SCHEMA_VERSION:
             self._db.executescript(_SCHEMA)
 
     def save_gap(self, gap: Gap) -> None:
         """Add a gap, or replace what is known of the same ids."""
-        row = (gap.symbol, gap.first_id, gap.last_id, gap.opened, gap.closed, gap.cause)
-        self._db.execute("insert or replace into gaps values (?, ?, ?, ?, ?, ?)", row)
+        self._db.execute("insert or replace into gaps values (?, ?, ?, ?, ?, ?, ?, ?)", astuple(gap))
 
     def open_gaps(self) -> list[Gap]:
         """Gaps that nothing has closed, by symbol and id."""
-        columns = "symbol, first_id, last_id, opened, closed, cause"
-        rows = self._db.execute(f"select {columns} from gaps where closed is null order by symbol, first_id")
+        rows = self._db.execute("select * from gaps where closed is null order by symbol, first_id")
         return [Gap(*row) for row in rows]
 
     def save_alert(self, alert: Alert) -> None:

@@ -51,6 +51,8 @@ class GapFrame(Struct, frozen=True, tag_field="type", tag="gap"):
     symbol: str
     first_id: int
     last_id: int
+    start: str
+    end: str
     opened: str
     closed: str | None
     cause: str
@@ -93,9 +95,9 @@ def alert_frame(alert: Alert) -> bytes:
 
 def gap_frame(gap: Gap) -> bytes:
     """JSON of a gap that opened or closed."""
-    return encode(
-        GapFrame(gap.symbol, gap.first_id, gap.last_id, iso(gap.opened), None if gap.closed is None else iso(gap.closed), gap.cause)
-    )
+    start, end, opened = iso(gap.start), iso(gap.end), iso(gap.opened)
+    closed = None if gap.closed is None else iso(gap.closed)
+    return encode(GapFrame(gap.symbol, gap.first_id, gap.last_id, start, end, opened, closed, gap.cause))
 
 
 def state_frame(change: Transition) -> bytes:

@@ -11,6 +11,9 @@ from quantd.api.errors import Failure, answer
 from quantd.api.page import page, wants_page
 from quantd.flow.desk import Desk, FeedHealth, SymbolQuality
 
+_TIMES = ("start", "end", "opened")
+"""Of a gap."""
+
 
 async def root(request: web.Request) -> web.Response:
     """The page for a browser, the banner for everybody else."""
@@ -38,7 +41,7 @@ async def quality(request: web.Request) -> web.Response:
 def _quality(known: SymbolQuality, now: int) -> dict[str, Any]:
     row = msgspec.structs.asdict(known)
     last = known.last_tick
-    gaps = [msgspec.structs.asdict(gap) | {"opened": wire.iso(gap.opened)} for gap in known.gaps]
+    gaps = [msgspec.structs.asdict(gap) | {name: wire.iso(getattr(gap, name)) for name in _TIMES} for gap in known.gaps]
     return row | {"last_tick": None if last is None else wire.iso(last), "age_ms": None if last is None else now - last, "gaps": gaps}
 
 

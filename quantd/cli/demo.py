@@ -54,7 +54,7 @@ def _load(exchange: "Exchange", state: "Path") -> "Loaded":
     raw = {
         "pairs": ["BTCUSDT-ETHUSDT", "SOLUSDT-AVAXUSDT"],
         "symbols": ["BNBUSDT", "ADAUSDT"],
-        "feeds": {"binance-futures": {"ws": exchange.ws, "rest": exchange.rest}},
+        "feeds": {"binance-futures": {"ws": exchange.ws, "rest": exchange.rest, "files": exchange.rest}},
         "store": "local",
         "sinks": {"log": {}},
         "state": {"dir": str(state)},

@@ -24,6 +24,11 @@ class Shelf(Generic[Row]):
         if len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
 
+    def amend(self, row: Row) -> None:
+        """A later revision of a row that may be too old to be here."""
+        if row.ts in self._recent:
+            self._recent[row.ts] = row
+
     def recent(self) -> list[Row]:
         return [self._recent[ts] for ts in sorted(self._recent)]
 
@@ -77,6 +82,14 @@ class History:
     def put_points(self, points: Iterable[PairPoint]) -> None:
         for point in points:
             self._point_shelf(point.pair, point.every).put(point)
+
+    def amend(self, rows: Iterable[Bar] | Iterable[PairPoint]) -> None:
+        """Later revisions of rows, which become known here only where they are recent: older ones are read from the store."""
+        for row in rows:
+            if isinstance(row, Bar):
+                self._bar_shelf(row.symbol, row.every).amend(row)
+            else:
+                self._point_shelf(row.pair, row.every).amend(row)
 
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
         """Bars of start <= ts < end, ascending."""

@@ -52,6 +52,8 @@ class Feed(Plugin):
     lateness: Annotated[
         str, Meta(pattern=r"^\d+(ms|s|m)$", description="How late a trade may come and still be in its bar at the close.")
     ] = "500ms"
+    reach: ClassVar[int] = 2**62
+    """How old (ms) a trade may be that `fetch_ids` still tells."""
 
     @abstractmethod
     def stream(self, wants: Wants) -> AsyncIterator[Sequence[Event]]:
@@ -72,6 +74,12 @@ class Feed(Plugin):
         """The past trades of first_id <= id <= last_id that are to be had, at most 1,000 ids, by id. Raises QuantdError where it cannot be
         told. Implement it where ids grow by one: what is missing of them is then fetched."""
         return []
+
+    def fetch_day(self, symbol: str, day: int, first_id: int, last_id: int) -> AsyncIterator[Sequence[Tick]]:
+        """The trades of first_id <= id <= last_id in the file that the venue publishes of the UTC day that begins at `day` (ms), some
+        thousand at a time, in any order. Raises QuantdError while it is not to be had. Implement it where there are such files: what
+        `fetch_ids` no longer tells is then looked for there."""
+        raise NotImplementedError
 
     async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
         """The past bars that open in start <= ts < end and are closed, oldest first; empty where the feed has none of that timeframe."""

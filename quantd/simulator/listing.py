@@ -58,6 +58,10 @@ class Listing:
                 break
         return found[-limit:]
 
+    def of_day(self, start: int) -> Iterator[Trade]:
+        """The public trades of the UTC day that begins at `start`, however long ago."""
+        return self._within(start, start + DAY_MS - 1)
+
     async def bars(self, interval_ms: int, start: int | None, end: int | None, limit: int) -> list[Bar]:
         """At most `limit` candles with start <= open time <= end; the last ones without a start."""
         last = self._until(end) // interval_ms * interval_ms

@@ -8,6 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from quantd.simulator.control import Control
+from quantd.simulator.dumps import Dumps
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.ledger import Ledger
 from quantd.simulator.live import Live
@@ -26,7 +27,9 @@ async def serve(
     Raises OSError for an address that cannot be used, and an ExceptionGroup of whatever ended the live path.
     """
     gateway = Gateway(exchange.scenario.limits, exchange.clock)
-    apps = {"ws": gateway.app(), "rest": Rest(exchange).app(), "ctl": Control(exchange, gateway).app()}
+    rest = Rest(exchange).app()
+    Dumps(exchange).add_to(rest)
+    apps = {"ws": gateway.app(), "rest": rest, "ctl": Control(exchange, gateway).app()}
     async with AsyncExitStack() as stack:
         urls = {name: await stack.enter_async_context(_listening(app, addresses[name])) for name, app in apps.items()}
         ledger = stack.enter_context(closing(Ledger(ledger_dir, list(exchange.listings))))

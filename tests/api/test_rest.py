@@ -35,14 +35,15 @@ async def test_a_client_gets_the_banner_and_a_browser_the_page(ask: Ask, session
 
 
 async def test_quality_names_what_is_missing(ask: Ask, desk: FakeDesk) -> None:
-    gap = Gap("BTCUSDT", 5, 9, START, None, "disconnected")
+    gap = Gap("BTCUSDT", 5, 9, START, START, START, None, "disconnected")
     desk.qualities = [SymbolQuality("BTCUSDT", "live", 20, START, 15, 1, 0, 5, 0, 2, 0, 12.0, 40.0, [gap])]
     status, (row,) = await ask("/quality")
     assert status == 200
     assert (row["symbol"], row["last_id"], row["missing"], row["lost"], row["repaired"]) == ("BTCUSDT", 20, 5, 0, 2)
     assert row["age_ms"] == desk.now() - START
     assert row["gaps"] == [
-        {"symbol": "BTCUSDT", "first_id": 5, "last_id": 9, "opened": row["last_tick"], "closed": None, "cause": "disconnected"}
+        dict.fromkeys(("start", "end", "opened"), row["last_tick"])
+        | {"symbol": "BTCUSDT", "first_id": 5, "last_id": 9, "closed": None, "cause": "disconnected"}
     ]
 
 

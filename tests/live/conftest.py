@@ -61,7 +61,7 @@ def write_config(folder: Path, ws: str, rest: str) -> None:
     settings = {
         "pairs": ["BTCUSDT-ETHUSDT", "SOLUSDT-AVAXUSDT"],
         "symbols": ["BNBUSDT"],
-        "feeds": {"binance-futures": {"ws": ws, "rest": rest, "reconnect_max": "1s"}},
+        "feeds": {"binance-futures": {"ws": ws, "rest": rest, "files": rest, "reconnect_max": "1s"}},
         "store": "local",
         "sinks": {"log": {}},
         "jobs": [{"use": "retention", "every": "1h"}],

@@ -16,7 +16,7 @@ from quantd.errors import QuantdError
 from quantd.model import Alert, Gap
 from quantd.state import SCHEMA_VERSION, AlertRecord, State, StateLocked
 
-GAP = Gap("BTCUSDT", 10, 19, opened=1_000, closed=None, cause="disconnected")
+GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")
 ALERT = Alert("BTCUSDT-ETHUSDT/wide@5", "BTCUSDT-ETHUSDT/wide", "wide", "BTCUSDT-ETHUSDT", "firing", 2.5, 2.0, 5, 5, "text", "zscore")
 HOLD = """
 import sys; from pathlib import Path; from quantd.state import State

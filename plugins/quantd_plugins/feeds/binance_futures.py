@@ -2,13 +2,13 @@
 
 import random
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
 
 import quantd
-from quantd_plugins.feeds.binance import history
+from quantd_plugins.feeds.binance import days, history
 from quantd_plugins.feeds.binance.pool import Limits, Pool
 from quantd_plugins.feeds.binance.rest import Gateway
 
@@ -30,12 +30,15 @@ class BinanceFutures(quantd.Feed):
 
     ws: Annotated[str, Meta(pattern="^wss?://", description="Where streams are.")] = "wss://fstream.binance.com"
     rest: Annotated[str, Meta(pattern="^https?://", description="Where REST is.")] = "https://fapi.binance.com"
+    files: Annotated[str, Meta(pattern="^https?://", description="Where the files of past days are.")] = "https://data.binance.vision"
     routes: Annotated[Routes, Meta(description="Paths below `ws`.")] = Routes()
     tickers: Annotated[bool, Meta(description="Bring the 24-hour ticker of each symbol too.")] = True
     streams_per_connection: Annotated[int, Meta(ge=1, le=1024, description="Streams on one connection; with more, several are used.")] = 200
     reconnect_min: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before the first reconnect.")] = "500ms"
     reconnect_max: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before any reconnect.")] = "60s"
     seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
+
+    reach: ClassVar[int] = history.REACH
 
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
@@ -70,6 +73,10 @@ class BinanceFutures(quantd.Feed):
 
     async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[quantd.Tick]:
         return await history.of_ids(self._rest(), self._clock, symbol, first_id, last_id)
+
+    async def fetch_day(self, symbol: str, day: int, first_id: int, last_id: int) -> AsyncIterator[Sequence[quantd.Tick]]:
+        async for ticks in days.ticks(self.files, self._clock, symbol, day, first_id, last_id):
+            yield ticks
 
     async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
         return await history.bars(self._rest(), symbol, every, start, end)

@@ -25,7 +25,7 @@ class Gaps:
 
     def changes(self, holes: list[Hole], now: int) -> list[Gap]:
         """The gaps that closed, then those that are new, given what is missing at `now` (ms)."""
-        closed = [gap for gap in self.open if not any(not part.lost or _of(part, gap) for part in self._rest(gap, holes))]
+        closed = [gap for gap in self.open if not any(part.rung == "feed" or _of(part, gap) for part in self._rest(gap, holes))]
         for gap in closed:
             del self._open[gap.first_id, gap.last_id]
         fresh = list(self._fresh(holes, now))
@@ -39,10 +39,10 @@ class Gaps:
         """Holes that are part of no open gap."""
         for hole in holes:
             inside = any(gap.first_id <= hole.first and hole.last <= gap.last_id for gap in self._open.values())
-            if not inside and (hole.lost or hole.opened <= now - GRACE_MS):
-                yield Gap(self._symbol, hole.first, hole.last, hole.opened, None, hole.cause)
+            if not inside and (hole.rung != "feed" or hole.opened <= now - GRACE_MS):
+                yield Gap(self._symbol, hole.first, hole.last, hole.start, hole.end, hole.opened, None, hole.cause)
 
 
 def _of(part: Hole, gap: Gap) -> bool:
-    """Whether this lost part is what the gap tells of."""
+    """Whether this part, which the feed no longer tells, is what the gap tells of."""
     return (part.first, part.last, part.cause) == (gap.first_id, gap.last_id, gap.cause)

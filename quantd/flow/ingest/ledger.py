@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,11 +13,14 @@ Span = tuple[int, int]
 FOR_EVER = 2**62
 SKIPPED = "skipped by the feed"
 STOPPED = "not running"
+FILED = "no longer told by the exchange, awaited in its daily file"
 LOST = "not to be had from the exchange"
+Rung = Literal["feed", "file", "none"]
+"""Where missing trades are to be had from: the feed's past by id, the file that the venue publishes of a day, nowhere."""
 
 
 class Hole(Struct, frozen=True):
-    """Ids first..last are missing; they were traded between the times (ms) of the trades around them. `lost` are those that nobody has."""
+    """Ids first..last are missing; they were traded between the times (ms) of the trades around them."""
 
     first: int
     last: int
@@ -24,7 +28,12 @@ class Hole(Struct, frozen=True):
     end: int
     opened: int
     cause: str
-    lost: bool = False
+    rung: Rung = "feed"
+
+    @property
+    def lost(self) -> bool:
+        """Whether nobody has them."""
+        return self.rung == "none"
 
 
 class Known(Struct, frozen=True):
@@ -71,9 +80,9 @@ class Ledger:
         if self._next:
             self._join()
 
-    def give_up(self, first: int, last: int) -> None:
-        """Of these ids those that are missing are lost."""
-        self.holes = [part for hole in self.holes for part in _given_up(hole, first, last)]
+    def pass_on(self, first: int, last: int, rung: Rung) -> None:
+        """Of these ids those that are missing are to be had from there, no longer from where they were asked for."""
+        self.holes = [part for hole in self.holes for part in _passed_on(hole, first, last, rung)]
         self._spans = None
 
     @property
@@ -149,12 +158,13 @@ class Ledger:
             self._first, self._first_ts = older[0].first, older[0].start
 
 
-def _given_up(hole: Hole, first: int, last: int) -> Iterable[Hole]:
-    """The parts of a hole, of which those of ids first..last are lost."""
+def _passed_on(hole: Hole, first: int, last: int, rung: Rung) -> Iterable[Hole]:
+    """The parts of a hole, of which those of ids first..last are on that rung, if they were not there or beyond."""
     low, high = max(hole.first, first), min(hole.last, last)
-    if low > high or hole.lost:
+    if low > high or hole.lost or hole.rung == rung:
         return [hole]
-    parts = [replace(hole, last=low - 1), replace(hole, first=low, last=high, cause=LOST, lost=True), replace(hole, first=high + 1)]
+    cause = LOST if rung == "none" else FILED
+    parts = [replace(hole, last=low - 1), replace(hole, first=low, last=high, cause=cause, rung=rung), replace(hole, first=high + 1)]
     return [part for part in parts if part.first <= part.last]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from quantd.flow.ingest.ledger import LOST, Hole, Known
+from quantd.flow.ingest.ledger import FILED, LOST, Hole, Known, Rung
 from quantd.model import Gap
 from quantd.plugin.base import Columns, Store
 from quantd.timeframes import MINUTE
@@ -12,6 +12,7 @@ from quantd.timeframes import MINUTE
 LOOKED_AT_MS = 10 * MINUTE
 """How much of the record's end is looked through: gaps older than a second are saved, younger ones a crash may have hidden."""
 UNRECORDED = "not recorded"
+_RUNGS: dict[str, Rung] = {FILED: "file", LOST: "none"}
 
 
 def recall(store: Store, symbol: str, gaps: Iterable[Gap]) -> Known | None:
@@ -20,7 +21,7 @@ def recall(store: Store, symbol: str, gaps: Iterable[Gap]) -> Known | None:
     if newest is None:
         return None
     last_id, ts = newest
-    saved = [Hole(gap.first_id, gap.last_id, gap.opened, gap.opened, gap.opened, gap.cause, gap.cause == LOST) for gap in gaps]
+    saved = [Hole(gap.first_id, gap.last_id, gap.start, gap.end, gap.opened, gap.cause, _RUNGS.get(gap.cause, "feed")) for gap in gaps]
     holes = [hole for hole in saved if hole.last < last_id]
     seen = _skipped(store.ticks(symbol, ts - LOOKED_AT_MS, ts + 1))
     holes += [hole for hole in seen if not any(each.first <= hole.last and hole.first <= each.last for each in saved)]

@@ -60,7 +60,9 @@ class FeedFlow:
         self._pending: dict[str, list[Tick]] = {}
         self._shown: dict[str, int] = {}
         self._warming: dict[SymbolStage, asyncio.Task[None]] = {}
-        self._mender = Mender(feed, outlets, clock, self.counting, self._hand, self._mended) if warm and has_ids(feed) else None
+        self._mender = (
+            Mender(feed, outlets, clock, self.counting, self._hand, self._deliver, self._mended) if warm and has_ids(feed) else None
+        )
 
     def add(self, stage: SymbolStage) -> None:
         """Have a symbol from now on."""
@@ -169,7 +171,7 @@ class FeedFlow:
         leap, self._top = ts - self._top, max(self._top, ts)
         if ts >= self._due:
             if not self._closed:
-                self._closed = ts - self._lateness
+                self._set_closed(ts - self._lateness)
                 self._began = ts if self._warm else 0
             self._hand_on()
             if leap > MINUTE:
@@ -217,27 +219,33 @@ class FeedFlow:
     def _close_to(self, watermark: int) -> None:
         """Close bars up to the watermark, in hops of at most a minute: a long silence must not make a mountain of flat bars at once."""
         while self._closed < watermark:
-            self._closed = min(watermark, self._closed + MINUTE)
-            if self._mender:
-                self._mender.closed = self._closed
+            self._set_closed(min(watermark, self._closed + MINUTE))
             if self._tell_time:
                 self._tell_time(self._closed)
             self._deliver([(stage, stage.close(self._closed)) for stage in self.stages if stage.ready])
 
-    def _deliver(self, closed: Sequence[tuple[SymbolStage, list[Bar]]], *, imported: bool = False) -> None:
+    def _set_closed(self, ts: int) -> None:
+        self._closed = ts
+        if self._mender:
+            self._mender.closed = ts
+
+    def _deliver(self, closed: Sequence[tuple[SymbolStage, list[Bar]]], *, imported: bool = False, rebuilt: bool = False) -> None:
         """Bars to the history and on to the pairs; to the record, unless they were imported; and what is not from before the start to
-        exports and listeners."""
+        exports and listeners, unless they were made anew."""
         outlets = self._outlets
         by_series: dict[tuple[SymbolStage, str], list[Bar]] = defaultdict(list)
         for stage, bars in closed:
             if not bars:
                 continue
-            outlets.history.put_bars(bars)
+            if rebuilt:
+                outlets.history.amend(bars)
+            else:
+                outlets.history.put_bars(bars)
             for bar in bars:
                 by_series[stage, bar.every].append(bar)
             if outlets.recorder and not imported:
                 outlets.recorder.bars(bars)
-            fresh = [bar for bar in bars if bar.ts >= self._began]
+            fresh = bars if rebuilt else [bar for bar in bars if bar.ts >= self._began]
             stage.bars_made += sum(not bar.revision for bar in fresh)
             stage.exports.write("bars", fresh)
             outlets.hub.publish("bars", fresh)
@@ -248,15 +256,18 @@ class FeedFlow:
         outlets = self._outlets
         outlets.history.put_points(points)
         fresh = [point for point in points if point.ts >= self._began]
-        pair.exports.write("points", fresh)
-        outlets.hub.publish("points", fresh)
-        if outlets.recorder:
-            outlets.recorder.points(fresh)
+        self._announce(pair, fresh)
         if late:
             outlets.tell(outlets.alerts.judge_late(fresh, pair.slow_metrics))
         else:
             outlets.tell(outlets.alerts.judge(fresh))
         outlets.hub.publish("transitions", pair.transitions(fresh))
+
+    def _announce(self, pair: PairStage, points: list[PairPoint]) -> None:
+        pair.exports.write("points", points)
+        self._outlets.hub.publish("points", points)
+        if self._outlets.recorder:
+            self._outlets.recorder.points(points)
 
     def _take_findings(self) -> None:
         """What slow jobs have found since the last batch joins its points."""
@@ -316,9 +327,13 @@ class FeedFlow:
         return [stages[0] for stages in self._of.values() if stages]
 
     async def _mended(self, stage: SymbolStage, bars: list[Bar]) -> None:
-        """Bars that late trades have changed, to everyone; those that the pairs hold no more change their points all the same."""
-        self._deliver([(stage, bars)])
+        """Bars that were made anew, to everyone; those that the pairs hold no more change their points all the same."""
+        outlets = self._outlets
+        self._deliver([(stage, bars)], rebuilt=True)
+        if outlets.recorder:
+            await outlets.recorder.write()
         for pair in [pair for pair in self.pairs if stage in (pair.y, pair.x)]:
             for series in pair.series:
-                if points := await points_again(series, self._outlets.history, (pair.y.symbol, pair.x.symbol), bars):
-                    self._publish(pair, points)
+                if points := await points_again(series, outlets.history, (pair.y.symbol, pair.x.symbol), bars):
+                    outlets.history.amend(points)
+                    self._announce(pair, points)

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Protocol
 
 from quantd.clock import Clock
+from quantd.flow.ingest.days import DayRepairer
 from quantd.flow.ingest.gaps import Gaps
-from quantd.flow.ingest.ledger import overlapping
+from quantd.flow.ingest.ledger import Hole, overlapping
 from quantd.flow.ingest.recall import recall
 from quantd.flow.ingest.repair import Repairer, Ward
 from quantd.flow.pipeline.outlets import Outlets
@@ -23,8 +24,15 @@ class Hand(Protocol):
     def __call__(self, stage: SymbolStage, ticks: Sequence[Tick], *, mendable: int) -> list[Tick]: ...
 
 
-Deliver = Callable[[SymbolStage, list[Bar]], Awaitable[None]]
-"""Bars of a stage, however old, on to the history, the record and the pairs."""
+Deliver = Callable[[Sequence[tuple[SymbolStage, list[Bar]]]], None]
+"""Bars that close or change on to the history, the record and the pairs."""
+Redeliver = Callable[[SymbolStage, list[Bar]], Awaitable[None]]
+"""The same for bars that were made anew, however old."""
+
+
+def has_days(feed: Feed) -> bool:
+    """Whether the venue publishes files of each day."""
+    return type(feed).fetch_day is not Feed.fetch_day
 
 
 def has_ids(feed: Feed) -> bool:
@@ -36,7 +44,14 @@ class Mender:
     """Of one flow. `stages` are those whose ledgers count: the first of each symbol."""
 
     def __init__(
-        self, feed: Feed, outlets: Outlets, clock: Clock, stages: Callable[[], Iterable[SymbolStage]], hand: Hand, deliver: Deliver
+        self,
+        feed: Feed,
+        outlets: Outlets,
+        clock: Clock,
+        stages: Callable[[], Iterable[SymbolStage]],
+        hand: Hand,
+        deliver: Deliver,
+        redeliver: Redeliver,
     ) -> None:
         self.closed = 0
         """Up to where (ms) bars are closed."""
@@ -45,20 +60,28 @@ class Mender:
         self._stages = stages
         self._hand = hand
         self._deliver = deliver
-        self._repairer = Repairer(feed.fetch_ids, self._wards, clock)
-        self._task: asyncio.Task[None] | None = None
+        self._redeliver = redeliver
+        self._repairers: list[Repairer | DayRepairer] = [
+            Repairer(feed.fetch_ids, self._wards, clock, reach=feed.reach, then="file" if has_days(feed) else "none")
+        ]
+        if has_days(feed):
+            self._repairers.append(DayRepairer(feed.fetch_day, self._wards, clock))
+        self._tasks: list[asyncio.Task[None]] = []
+        self._taking = asyncio.Lock()
+        self._mending: SymbolStage | None = None
 
     def begin(self) -> None:
         """Fetch what is missing from now on."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._repairer.run(), name="repair")
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(each.run(), name="repair") for each in self._repairers]
 
     async def end(self) -> None:
         """Fetch no more."""
-        task, self._task = self._task, None
-        if task:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def recall(self, stage: SymbolStage) -> None:
         """Have the ledger of a symbol go on from what is recorded, so that what was missed since counts as missing."""
@@ -72,23 +95,40 @@ class Mender:
             stage.intake.ledger.recall(known)
 
     def tell(self) -> None:
-        """Tell of the gaps that opened or closed."""
+        """Tell of the gaps that opened or closed. One closes when its bars are mended: who dies before that finds it open again."""
         now = self._clock.now()
-        for stage in self._stages():
+        for stage in [stage for stage in self._stages() if stage is not self._mending]:
             self._outlets.tell_gaps(stage.intake.news_of_gaps(now))
 
     def _wards(self) -> Iterable[Ward]:
         return [Ward(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages() if stage.ready]
 
     async def _take(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
+        if ticks:
+            async with self._taking:
+                self._mending = stage
+                try:
+                    await self._put(stage, ticks)
+                finally:
+                    self._mending = None
+            self.tell()
+
+    async def _put(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
+        ledger = stage.intake.ledger
         mendable = self.closed - stage.reopen
-        holes = overlapping(stage.intake.ledger.holes, ticks[0].id, ticks[-1].id) if ticks else []
+        before = overlapping(ledger.holes, min(tick.id for tick in ticks), max(tick.id for tick in ticks))
         good = self._hand(stage, ticks, mendable=mendable)
         stage.intake.repaired += len(good)
-        await self._deliver(stage, stage.close(self.closed))
-        self.tell()
+        self._deliver([(stage, stage.close(self.closed))])
         if self._outlets.recorder and any(tick.ts < mendable for tick in good):
             await self._outlets.recorder.write()
-            times = [time for hole in holes for time in (hole.start, hole.end)]  # all bars of that time were in doubt
-            times += [tick.ts for tick in good]
-            await self._deliver(stage, await bars_again(stage, self._outlets.history, min(times), max(times)))
+            times = [tick.ts for tick in good] + [time for hole in before for time in _mended(hole, ledger.holes)]
+            await self._redeliver(stage, await bars_again(stage, self._outlets.history, min(times), max(times)))
+
+
+def _mended(hole: Hole, holes: list[Hole]) -> tuple[int, int]:
+    """From when to when (ms) bars are in doubt no longer, given what a hole was and what is missing now."""
+    rest = overlapping(holes, hole.first, hole.last)
+    start = rest[0].end if rest and rest[0].first == hole.first else hole.start
+    end = rest[-1].start if rest and rest[-1].last == hole.last else hole.end
+    return start, end

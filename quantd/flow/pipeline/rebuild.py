@@ -17,8 +17,7 @@ Row = TypeVar("Row", Bar, PairPoint)
 
 
 async def bars_again(stage: SymbolStage, history: History, start: int, end: int) -> list[Bar]:
-    """The bars of every timeframe that hold a moment of start <= ts <= end (ms), where they differ from what the history has: they are in
-    it afterwards."""
+    """The bars of every timeframe that hold a moment of start <= ts <= end (ms), where they differ from what the history has."""
     frames = sorted(map(timeframe, stage.every), key=lambda frame: frame.step)
     begin, until = frames[0].floor(start), frames[0].end(frames[0].floor(end))
     ticks = await asyncio.to_thread(history.recorded_ticks, stage.symbol, begin, until)
@@ -28,12 +27,13 @@ async def bars_again(stage: SymbolStage, history: History, start: int, end: int)
         if frame.name == stage.base:
             bars = remade
         elif source := longest_source(frame, [each.name for each in frames[:number]]):
-            bars = lengthen(history.bars(stage.symbol, source.name, frame.floor(begin), frame.end(frame.floor(until - 1))), source, frame)
+            known = history.bars(stage.symbol, source.name, frame.floor(begin), frame.end(frame.floor(until - 1)))
+            fresh = {bar.ts: bar for bar in made if bar.every == source.name}
+            bars = lengthen(sorted(({bar.ts: bar for bar in known} | fresh).values(), key=lambda bar: bar.ts), source, frame)
         else:
             bars = lengthen(remade, timeframe(stage.base), frame)
-        fresh = _newer(bars, {bar.ts: bar for bar in history.bars(stage.symbol, frame.name, bars[0].ts, bars[-1].ts + 1)} if bars else {})
-        history.put_bars(fresh)
-        made += fresh
+        if bars:
+            made += _newer(bars, {bar.ts: bar for bar in history.bars(stage.symbol, frame.name, bars[0].ts, bars[-1].ts + 1)})
     return made
 
 

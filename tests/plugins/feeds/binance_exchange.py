@@ -87,7 +87,9 @@ class Exchange:
     def feed(self, **settings: Any) -> BinanceFutures:
         """A feed of this exchange."""
         ws = self.url.replace("http", "ws", 1)
-        return BinanceFutures(**({"ws": ws, "rest": self.url, "tickers": False, "reconnect_min": "1ms", "seed": 1} | settings))
+        return BinanceFutures(
+            **({"ws": ws, "rest": self.url, "files": self.url, "tickers": False, "reconnect_min": "1ms", "seed": 1} | settings)
+        )
 
     async def peer(self) -> Peer:
         """The next connection."""

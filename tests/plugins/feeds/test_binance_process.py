@@ -33,7 +33,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
 
 @pytest.fixture
 async def feed(simulator: dict[str, str]) -> AsyncIterator[BinanceFutures]:
-    feed = BinanceFutures(ws=simulator["ws"], rest=simulator["rest"], reconnect_min="10ms", seed=1)
+    feed = BinanceFutures(ws=simulator["ws"], rest=simulator["rest"], files=simulator["rest"], reconnect_min="10ms", seed=1)
     yield feed
     await feed.close()
 

@@ -45,6 +45,7 @@ async def test_only_what_changed_is_issued_again(tmp_path: Path) -> None:
         ("1s", 22_000, 2, 1, "complete"),
         ("1m", 0, 119, 1, "partial"),
     ]
+    history.put_bars(again)
     assert await bars_again(stage, history, *doubted) == []
     store.close()
 
@@ -54,7 +55,7 @@ def test_a_new_run_knows_what_the_record_lacks(tmp_path: Path) -> None:
     store.open(tmp_path)
     assert recall(store, "X", []) is None
     store.append([tick(number) for number in (1, 2, 5, 6, 9)], [], [])
-    known = recall(store, "X", [quantd.Gap("X", 7, 8, START, None, "disconnected")])
+    known = recall(store, "X", [quantd.Gap("X", 7, 8, START, START, START, None, "disconnected")])
     assert known is not None
     assert (known.last_id, known.ts) == (9, tick(9).ts)
     assert [(hole.first, hole.last, hole.cause) for hole in known.holes] == [(3, 4, "not recorded"), (7, 8, "disconnected")]

@@ -91,7 +91,7 @@ def test_what_is_given_up_is_lost_until_it_comes_after_all() -> None:
     ledger = Ledger()
     ledger.admit(tick(1))
     ledger.admit(tick(10))
-    ledger.give_up(4, 6)
+    ledger.pass_on(4, 6, "none")
     assert [(hole.first, hole.last, hole.lost) for hole in ledger.holes] == [(2, 3, False), (4, 6, True), (7, 9, False)]
     assert (ledger.missing, ledger.lost) == (8, 3)
     assert ledger.admit(tick(5))
@@ -107,7 +107,7 @@ def test_a_gap_is_told_once_when_it_lasts_and_once_when_it_ends() -> None:
     assert (opened.first_id, opened.last_id, opened.closed) == (2, 5, None)
     ledger.admit(tick(3))
     assert gaps.changes(ledger.holes, 6_600) == []
-    ledger.give_up(4, 4)
+    ledger.pass_on(4, 4, "none")
     for identity in (2, 5):
         ledger.admit(tick(identity))
     closed, lost = gaps.changes(ledger.holes, 7_000)

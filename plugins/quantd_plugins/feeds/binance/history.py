@@ -11,8 +11,9 @@ from quantd_plugins.feeds.binance.frames import Milliseconds, Price, Size
 from quantd_plugins.feeds.binance.rest import Gateway, Params
 
 HOUR = 3_600_000
-HORIZON = 49 * HOUR
-"""Past trades are told for 48 hours."""
+REACH = 48 * HOUR
+"""For how long past trades are told."""
+HORIZON = REACH + HOUR
 TRADES_A_PAGE = 1000
 TRADES_WEIGHT = 20
 BARS_A_PAGE = 1500
