@@ -73,6 +73,54 @@ class Ticker(Struct, frozen=True, gc=False):
     quote_volume: float
 
 
+class Quote(Struct, frozen=True, gc=False):
+    """The best bid and ask of a symbol, from `ts` on until the next one. `id` is the venue's count of changes of the book: it grows."""
+
+    symbol: str
+    ts: int
+    """Exchange time of the change, ms."""
+    recv: int
+    """Our time of receipt, ms."""
+    id: int
+    bid: float
+    bid_qty: float
+    ask: float
+    ask_qty: float
+
+
+Level = tuple[float, float]
+"""A price of the book, and the quantity that waits there."""
+
+
+class Depth(Struct, frozen=True, gc=False):
+    """The best levels of a symbol's book, best first, from `ts` on until the next one. `id` is counted with that of quotes."""
+
+    symbol: str
+    ts: int
+    """Exchange time of the last change, ms."""
+    recv: int
+    """Our time of receipt, ms."""
+    id: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+class Mark(Struct, frozen=True, gc=False):
+    """What a derivative is marked at by its venue, the index that it follows, and what holding it costs."""
+
+    symbol: str
+    ts: int
+    """Exchange time, ms."""
+    recv: int
+    """Our time of receipt, ms."""
+    mark: float
+    index: float
+    funding_rate: float | None
+    """Share of the notional that longs pay to shorts at `next_funding`; None where nothing is paid."""
+    next_funding: int | None
+    """Time of the next payment, ms."""
+
+
 class Status(Struct, frozen=True, gc=False):
     """What a feed says of itself: the exchange's clock at `ts`, and whether everything up to it has been received."""
 
@@ -164,5 +212,5 @@ class Alert(Struct, frozen=True, gc=False):
     metric: str
 
 
-Event = Tick | Bar | Ticker | Status
+Event = Tick | Bar | Ticker | Quote | Depth | Mark | Status
 """What a feed yields."""
