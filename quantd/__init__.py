@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from quantd.errors import QuantdError as QuantdError
     from quantd.model import Alert as Alert
     from quantd.model import Bar as Bar
+    from quantd.model import BookBar as BookBar
     from quantd.model import Depth as Depth
     from quantd.model import Event as Event
     from quantd.model import Gap as Gap
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "quantd.clock": "Clock",
     "quantd.errors": "QuantdError",
-    "quantd.model": "Alert Bar Depth Event Gap Hedge Level Mark Metric PairPoint Quality Quote Status Tick Ticker Transition",
+    "quantd.model": "Alert Bar BookBar Depth Event Gap Hedge Level Mark Metric PairPoint Quality Quote Status Tick Ticker Transition",
     "quantd.plugin.base": "AlertSink Columns DaemonJob DaemonView EventBars Exporter Feed Job Kind "
     "PairJob PairView Progress Resampler Store Wants",
     "quantd.plugin.hookspecs": "Register hookimpl",

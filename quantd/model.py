@@ -58,6 +58,35 @@ class Bar(Struct, frozen=True, gc=False):
     revision: int = 0
 
 
+class BookBar(Struct, frozen=True, gc=False):
+    """One bucket of a symbol's quotes; `ts` is its open time. Means are weighted with the time (ms) for which each quote held."""
+
+    symbol: str
+    every: str
+    ts: int
+    spread: float | None
+    """Mean of ask - bid, in quote currency."""
+    spread_bps: float | None
+    """Mean of (ask - bid) / mid, in basis points."""
+    imbalance: float | None
+    """Mean of (bid_qty - ask_qty) / (bid_qty + ask_qty) of the best prices: -1 to 1."""
+    microprice: float | None
+    """(ask * bid_qty + bid * ask_qty) / (bid_qty + ask_qty) at the bucket's end."""
+    depth_imbalance: float | None
+    """Mean of the imbalance of the best levels together."""
+    quotes: int
+    """How many came in the bucket."""
+    depths: int
+    mark: float | None
+    """The last one that came in the bucket, as are the two below."""
+    index: float | None
+    funding_rate: float | None
+    coverage: float
+    """Share of the bucket's time for which a quote is known to have held: 0 to 1."""
+    quality: Quality
+    """complete: the whole time. partial: no quote was known at its beginning, or the stream ended in it. gap: quotes may be missing."""
+
+
 class Ticker(Struct, frozen=True, gc=False):
     """The last 24 hours of a symbol, as the exchange counts them."""
 
