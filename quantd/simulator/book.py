@@ -1,7 +1,8 @@
 """The order book of one symbol, a pure function of (seed, symbol, time) with a resolution of a millisecond.
 
 Every tick on either side holds something, `LEVELS` deep. A level's quantity is drawn anew after one to eight seconds, levels come and go
-as the best prices move. Update ids count milliseconds, so the state at any id can be asked for.
+as the best prices move. Update ids count milliseconds, so the state at any id can be asked for. At midnight the engine restarts: ids jump,
+and no change tells what is before it, so that clients must begin anew.
 """
 
 from functools import lru_cache
@@ -11,12 +12,15 @@ from zlib import crc32
 
 import numpy as np
 
+from quantd.simulator.market import DAY_MS
 from quantd.simulator.quotes import ASK, BID, SECOND_MS, Ints, Quotes, key, mixed
 from quantd.simulator.scenario import Symbol
 from quantd.simulator.trades import ORIGIN
 
 LEVELS = 1000
 IDS_PER_MS = 40
+IDS_PER_DAY = DAY_MS * IDS_PER_MS
+JUMP = 1_000_000
 LONGEST_LIFE_S = 8
 TRADES_PER_LEVEL = 8
 KEPT_STATES = 12
@@ -49,11 +53,19 @@ class Book:
 
     def id_at(self, time_ms: int) -> int:
         """The id of the last update at or before a time."""
-        return self._first_id + (time_ms - ORIGIN) * IDS_PER_MS
+        since = time_ms - ORIGIN
+        return self._first_id + since * IDS_PER_MS + since // DAY_MS * JUMP
 
     def time_of(self, update_id: int) -> int:
-        """The millisecond of an update."""
-        return ORIGIN + (update_id - self._first_id) // IDS_PER_MS
+        """The millisecond of an update; the last of the day for an id that was jumped over."""
+        days, rest = divmod(update_id - self._first_id, IDS_PER_DAY + JUMP)
+        return ORIGIN + days * DAY_MS + min(rest, IDS_PER_DAY - 1) // IDS_PER_MS
+
+    def link(self, since: int, until: int) -> tuple[int, int, int]:
+        """Of the changes after `since` and up to `until`: the id before, the first and the last."""
+        last = self.id_at(until)
+        before = last - (until - since) * IDS_PER_MS
+        return before, before + IDS_PER_MS, last
 
     def top(self, times: Ints) -> Ints:
         """Best bid, its quantity, best ask, its quantity at `times` (ms UTC): shape (n, 4)."""

@@ -30,7 +30,7 @@ class BookWire:
 
     def depth(self, sides: Sides, since: int, time: int, now: int) -> bytes:
         """The payload of the depth streams, whole or in changes; `since` is the time of the event before."""
-        before, first, last = (self._book.id_at(each) for each in (since, since + 1, time))
+        before, first, last = self._book.link(since, time)
         return (
             f'{{"e":"depthUpdate","E":{now},"T":{time},"s":"{self._symbol}","ps":"{self._symbol}","U":{first},"u":{last},"pu":{before},'
             f'"b":{self._levels(sides.bids)},"a":{self._levels(sides.asks)},"st":{UM}}}'

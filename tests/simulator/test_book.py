@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantd.simulator.book import IDS_PER_MS, LEVELS, Book, Sides
+from quantd.simulator.book import IDS_PER_MS, JUMP, LEVELS, Book, Sides
 from quantd.simulator.book_live import DEPTH_MS, BookLive
 from quantd.simulator.book_rest import BookRest
 from quantd.simulator.listing import Listing
@@ -93,6 +93,15 @@ def test_an_id_is_a_moment() -> None:
     number = book.id_at(EPOCH)
     assert [book.time_of(number + i) - EPOCH for i in (-1, 0, IDS_PER_MS - 1, IDS_PER_MS)] == [-1, 0, 0, 1]
     assert listed("ETHUSDT").book.id_at(EPOCH) != number
+
+
+def test_ids_jump_at_midnight_and_the_chain_breaks() -> None:
+    book = listed().book
+    ids = [book.id_at(MIDNIGHT + ms) for ms in (-1, 0, 1)]
+    assert [after - before for before, after in pairwise(ids)] == [IDS_PER_MS + JUMP, IDS_PER_MS]
+    assert [book.time_of(each) - MIDNIGHT for each in (*ids, ids[0] + JUMP)] == [-1, 0, 1, -1]
+    links = [book.link(MIDNIGHT + ms - 100, MIDNIGHT + ms) for ms in (-100, 0, 100)]
+    assert [after[0] == before[2] for before, after in pairwise(links)] == [False, True]
 
 
 def test_a_seed_is_a_book() -> None:

@@ -38,13 +38,14 @@ async def frames(ws: websockets.ClientConnection, n: int) -> list[dict[str, Any]
 
 async def test_the_local_book_of_a_client_is_the_truth(demo: Simulator, rest: aiohttp.ClientSession) -> None:
     async with demo.connect("/public/ws/btcusdt@depth@100ms") as ws:
-        diffs = await frames(ws, 1)
+        diffs = await frames(ws, 6)  # from so long ago that no snapshot can be older
         snapshot = await get(rest, "depth", symbol="BTCUSDT", limit=1000)
         while diffs[-1]["u"] <= snapshot["lastUpdateId"]:
             diffs += await frames(ws, 1)
-        diffs += await frames(ws, 6)
+        diffs += await frames(ws, 4)
     assert all(list(diff) == DEPTH_KEYS for diff in diffs)
     assert all(before["u"] == after["pu"] for before, after in pairwise(diffs))
+    assert any(diff["U"] <= snapshot["lastUpdateId"] <= diff["u"] or diff["pu"] == snapshot["lastUpdateId"] for diff in diffs)
     book = {side: dict(snapshot[long]) for side, long in (("b", "bids"), ("a", "asks"))}
     for diff in diffs:
         if diff["u"] >= snapshot["lastUpdateId"]:
