@@ -8,12 +8,17 @@ if TYPE_CHECKING:
     from quantd.errors import QuantdError as QuantdError
     from quantd.model import Alert as Alert
     from quantd.model import Bar as Bar
+    from quantd.model import BookBar as BookBar
+    from quantd.model import Depth as Depth
     from quantd.model import Event as Event
     from quantd.model import Gap as Gap
     from quantd.model import Hedge as Hedge
+    from quantd.model import Level as Level
+    from quantd.model import Mark as Mark
     from quantd.model import Metric as Metric
     from quantd.model import PairPoint as PairPoint
     from quantd.model import Quality as Quality
+    from quantd.model import Quote as Quote
     from quantd.model import Status as Status
     from quantd.model import Tick as Tick
     from quantd.model import Ticker as Ticker
@@ -45,7 +50,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "quantd.clock": "Clock",
     "quantd.errors": "QuantdError",
-    "quantd.model": "Alert Bar Event Gap Hedge Metric PairPoint Quality Status Tick Ticker Transition",
+    "quantd.model": "Alert Bar BookBar Depth Event Gap Hedge Level Mark Metric PairPoint Quality Quote Status Tick Ticker Transition",
     "quantd.plugin.base": "AlertSink Columns DaemonJob DaemonView EventBars Exporter Feed Job Kind "
     "PairJob PairView Progress Resampler Store Wants",
     "quantd.plugin.hookspecs": "Register hookimpl",

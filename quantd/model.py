@@ -58,6 +58,35 @@ class Bar(Struct, frozen=True, gc=False):
     revision: int = 0
 
 
+class BookBar(Struct, frozen=True, gc=False):
+    """One bucket of a symbol's quotes; `ts` is its open time. Means are weighted with the time (ms) for which each quote held."""
+
+    symbol: str
+    every: str
+    ts: int
+    spread: float | None
+    """Mean of ask - bid, in quote currency."""
+    spread_bps: float | None
+    """Mean of (ask - bid) / mid, in basis points."""
+    imbalance: float | None
+    """Mean of (bid_qty - ask_qty) / (bid_qty + ask_qty) of the best prices: -1 to 1."""
+    microprice: float | None
+    """(ask * bid_qty + bid * ask_qty) / (bid_qty + ask_qty) at the bucket's end."""
+    depth_imbalance: float | None
+    """Mean of the imbalance of the best levels together."""
+    quotes: int
+    """How many came in the bucket."""
+    depths: int
+    mark: float | None
+    """The last one that came in the bucket, as are the two below."""
+    index: float | None
+    funding_rate: float | None
+    coverage: float
+    """Share of the bucket's time for which a quote is known to have held: 0 to 1."""
+    quality: Quality
+    """complete: the whole time. partial: no quote was known at its beginning, or the stream ended in it. gap: quotes may be missing."""
+
+
 class Ticker(Struct, frozen=True, gc=False):
     """The last 24 hours of a symbol, as the exchange counts them."""
 
@@ -71,6 +100,54 @@ class Ticker(Struct, frozen=True, gc=False):
     change_percent: float
     volume: float
     quote_volume: float
+
+
+class Quote(Struct, frozen=True, gc=False):
+    """The best bid and ask of a symbol, from `ts` on until the next one. `id` is the venue's count of changes of the book: it grows."""
+
+    symbol: str
+    ts: int
+    """Exchange time of the change, ms."""
+    recv: int
+    """Our time of receipt, ms."""
+    id: int
+    bid: float
+    bid_qty: float
+    ask: float
+    ask_qty: float
+
+
+Level = tuple[float, float]
+"""A price of the book, and the quantity that waits there."""
+
+
+class Depth(Struct, frozen=True, gc=False):
+    """The best levels of a symbol's book, best first, from `ts` on until the next one. `id` is counted with that of quotes."""
+
+    symbol: str
+    ts: int
+    """Exchange time of the last change, ms."""
+    recv: int
+    """Our time of receipt, ms."""
+    id: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+class Mark(Struct, frozen=True, gc=False):
+    """What a derivative is marked at by its venue, the index that it follows, and what holding it costs."""
+
+    symbol: str
+    ts: int
+    """Exchange time, ms."""
+    recv: int
+    """Our time of receipt, ms."""
+    mark: float
+    index: float
+    funding_rate: float | None
+    """Share of the notional that longs pay to shorts at `next_funding`; None where nothing is paid."""
+    next_funding: int | None
+    """Time of the next payment, ms."""
 
 
 class Status(Struct, frozen=True, gc=False):
@@ -166,5 +243,5 @@ class Alert(Struct, frozen=True, gc=False):
     metric: str
 
 
-Event = Tick | Bar | Ticker | Status
+Event = Tick | Bar | Ticker | Quote | Depth | Mark | Status
 """What a feed yields."""

@@ -5,9 +5,12 @@ from itertools import islice
 
 import numpy as np
 
+from quantd.simulator.book import Book
+from quantd.simulator.book_wire import BookWire
 from quantd.simulator.clock import Clock
 from quantd.simulator.klines import MINUTE_MS, Bar, Candles
 from quantd.simulator.market import DAY_MS
+from quantd.simulator.marks import Marks
 from quantd.simulator.scenario import Scenario
 from quantd.simulator.trades import Tape, Trade
 from quantd.simulator.wire import Wire
@@ -23,7 +26,11 @@ class Listing:
 
     def __init__(self, tape: Tape, scenario: Scenario, clock: Clock) -> None:
         self.symbol = tape.symbol
-        self.wire = Wire(tape.symbol, scenario.symbols[tape.symbol], scenario.quirks.extra_field_every)
+        spec = scenario.symbols[tape.symbol]
+        self.wire = Wire(tape.symbol, spec, scenario.quirks.extra_field_every)
+        self.book = Book(tape.symbol, spec, tape.seed, tape.quotes)
+        self.marks = Marks(tape.symbol, tape.seed, tape.quotes)
+        self.book_wire = BookWire(tape.symbol, self.wire, self.book)
         self._tape = tape
         self._clock = clock
         self._candles = Candles(tape)

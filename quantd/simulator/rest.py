@@ -8,6 +8,7 @@ from email.utils import formatdate
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from quantd.simulator.book_rest import BookRest
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.info import exchange_info
 from quantd.simulator.klines import INTERVALS, MINUTE_MS
@@ -39,6 +40,7 @@ class Rest:
             "klines": (self._klines, _klines_weight),
             "ticker/24hr": (self._ticker, _ticker_weight),
         }
+        endpoints |= BookRest(self._exchange, self._listing).endpoints()
         for path, (endpoint, weight) in endpoints.items():
             app.router.add_get(f"/fapi/v1/{path}", self._handler(endpoint, weight))
         return app

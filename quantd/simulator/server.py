@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from quantd.simulator.book_live import BookLive
 from quantd.simulator.control import Control
 from quantd.simulator.dumps import Dumps
 from quantd.simulator.exchange import Exchange
@@ -36,7 +37,8 @@ async def serve(
         live = Live(exchange, ledger, gateway)
         ready(urls | {"ws": urls["ws"].replace("http:", "ws:")})
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(live.trades()), group.create_task(live.tickers())]
+            paths = (live.trades(), live.tickers(), BookLive(exchange, gateway).run())
+            tasks = [group.create_task(path) for path in paths]
             await stop.wait()
             for task in tasks:
                 task.cancel()

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantd.simulator.market import Floats, Market, generator, uniform
+from quantd.simulator.quotes import Ints, Quotes
 from quantd.simulator.scenario import Scenario
 
 ORIGIN = 1_577_836_800_000  # 2020-01-01, when every symbol made its first trade
@@ -27,8 +28,6 @@ BLOCK_TRADES = 6_000
 KEPT_TRADES = 400_000  # at 70 bytes each
 KEPT_COUNTS = 10_000
 LATE_MS = 50
-
-Ints = NDArray[np.int64]
 
 
 class Trade(NamedTuple):
@@ -72,8 +71,8 @@ class Tape:
         self.symbol = symbol
         self._spec = scenario.symbols[symbol]
         self._quirks = scenario.quirks
-        self._seed = seed
-        self._market = market
+        self.seed = seed
+        self.quotes = Quotes(symbol, self._spec, seed, market)
         self._base = 1 + crc32(symbol.encode()) % 1_000_000_000
         self.block_ms = next((ms for ms in BLOCK_MS if self._spec.rate * ms / 1000 <= BLOCK_TRADES), BLOCK_MS[-1])
         self._per_block = self._spec.rate * self.block_ms / 1000
@@ -106,14 +105,14 @@ class Tape:
 
     def _first_id(self, number: int) -> int:
         """The id of the first trade of block `number`; of a later block if that one is empty."""
-        swing = RATE_SWING * self._per_block * uniform(self._seed, self.symbol, "count", number)
+        swing = RATE_SWING * self._per_block * uniform(self.seed, self.symbol, "count", number)
         return self._base + floor(self._per_block * number + swing)
 
     def _block(self, number: int) -> Block:
         first_id = self.first_id(number)
         ids = np.arange(first_id, self.first_id(number + 1))
         n = len(ids)
-        draws = generator(self._seed, self.symbol, "trades", number)
+        draws = generator(self.seed, self.symbol, "trades", number)
         time, due = self._times(draws, n, self.block_start(number))
         first, last = self._raw_ids(draws, ids)
         maker = draws.random(n) < 0.5
@@ -138,14 +137,11 @@ class Tape:
         return edges[:-1], edges[1:] - 1 - excluded
 
     def _prices(self, draws: np.random.Generator, times: Ints, maker: NDArray[np.bool_]) -> tuple[Ints, Floats]:
-        """Takers sell at the bid below the mid and buy at the ask above it, each now and then a tick further."""
-        if not len(times):
-            return np.empty(0, np.int64), np.empty(0)
-        mid = self._market.mid(self.symbol, times)
-        ticks = mid / float(self._spec.tick)
+        """Takers sell at the best bid and buy at the best ask, each now and then a tick further."""
+        mid = self.quotes.mid(times)
+        bid, ask = self.quotes.best(times, mid)
         depth = draws.integers(0, 2, len(times))
-        price = np.where(maker, np.floor(ticks) - depth, np.ceil(ticks) + depth)
-        return np.maximum(price, 1).astype(np.int64), mid
+        return np.maximum(np.where(maker, bid - depth, ask + depth), 1), mid
 
     def _quantities(self, draws: np.random.Generator, mid: Floats) -> tuple[Ints, Ints]:
         notional = self._spec.notional * np.exp(1.5 * draws.standard_normal(len(mid)))

@@ -4,20 +4,14 @@ Keys that are not named here are ignored: the exchange adds some several times a
 """
 
 import logging
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 import quantd
+from quantd_plugins.feeds.binance.bounds import Change, Id, Milliseconds, Price, Size
 
 log = logging.getLogger(__name__)
-
-Milliseconds = Annotated[int, Meta(gt=0, lt=10**14)]
-Price = Annotated[float, Meta(gt=0, lt=1e18)]
-Size = Annotated[float, Meta(ge=0, lt=1e18)]
-Change = Annotated[float, Meta(gt=-1e18, lt=1e18)]
-"""All of them bounded: NaN and infinity come as numbers else."""
 
 UNREADABLE = (ValueError, RecursionError)
 """What decoding raises."""
@@ -30,7 +24,7 @@ class AggTrade(Struct, gc=False, tag="aggTrade", tag_field="e"):
 
     sent: Milliseconds = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
-    id: Annotated[int, Meta(ge=1, le=2**63 - 1)] = msgspec.field(name="a")
+    id: Id = msgspec.field(name="a")
     price: Price = msgspec.field(name="p")
     qty: Size = msgspec.field(name="q")
     ts: Milliseconds = msgspec.field(name="T")

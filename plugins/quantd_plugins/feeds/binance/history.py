@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 import quantd
-from quantd_plugins.feeds.binance.frames import Milliseconds, Price, Size
+from quantd_plugins.feeds.binance.bounds import Milliseconds, Price, Size
 from quantd_plugins.feeds.binance.rest import Gateway, Params
 
 HOUR = 3_600_000
