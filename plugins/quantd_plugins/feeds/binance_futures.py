@@ -4,21 +4,15 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
 import quantd
 from quantd_plugins.feeds.binance import history
 from quantd_plugins.feeds.binance.pool import Limits, Pool
 from quantd_plugins.feeds.binance.rest import Gateway
+from quantd_plugins.feeds.binance.routes import Routes, streams
 
 DURATION = r"^\d+(ms|s|m)$"
-
-
-class Routes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Paths below `ws`. The exchange sends trades and tickers on its market route only; elsewhere it confirms and stays silent."""
-
-    market: Annotated[str, Meta(pattern="^/", description="Where trades and tickers come from.")] = "/market/stream"
 
 
 class BinanceFutures(quantd.Feed):
@@ -47,7 +41,7 @@ class BinanceFutures(quantd.Feed):
     async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
         self._clock = wants.clock
         limits = Limits(self.streams_per_connection, quantd.duration(self.reconnect_min) / 1000, quantd.duration(self.reconnect_max) / 1000)
-        pool = self._pool = Pool(self.ws.rstrip("/") + self.routes.market, limits, wants.clock, self._rng)
+        pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng)
         pool.open(lambda: history.server_time(self._rest()))
         self.want(wants.symbols if self._symbols is None else self._symbols)
         try:
@@ -60,7 +54,7 @@ class BinanceFutures(quantd.Feed):
         self._symbols = tuple(symbols)
         if self._pool:
             kinds = ("aggTrade", "ticker") if self.tickers else ("aggTrade",)
-            self._pool.want(f"{symbol.lower()}@{kind}" for symbol in symbols for kind in kinds)
+            self._pool.want(streams(symbols, kinds))
 
     async def fetch_symbols(self) -> list[str]:
         return await history.symbols(self._rest())

@@ -42,7 +42,6 @@ NO_ADVICE = "the exchange is not well, or the address is wrong"
 class Shared(Struct):
     """What all connections of a feed have in common."""
 
-    url: str
     session: "ClientSession"
     events: asyncio.Queue[quantd.Event]
     clock: quantd.Clock
@@ -56,8 +55,9 @@ class Shared(Struct):
 class Connection:
     """Set `wanted` at any time; `run` does the rest."""
 
-    def __init__(self, name: str, shared: Shared, backoff: Backoff) -> None:
+    def __init__(self, name: str, url: str, shared: Shared, backoff: Backoff) -> None:
         self.name = name
+        self.url = url
         self.wanted: frozenset[str] = frozenset()
         self.upto = 0
         """The exchange's clock (ms) up to which everything that it sent here has been read."""
@@ -85,7 +85,7 @@ class Connection:
             cause = await self._try()
             await self._shared.lost()
             delay = self._backoff.delay()
-            log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self._shared.url, cause, delay)
+            log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
             await asyncio.sleep(delay)
 
     async def _try(self) -> str:
@@ -102,7 +102,7 @@ class Connection:
         try:
             async with asyncio.timeout(CONNECT_S):
                 ws = await self._shared.session.ws_connect(
-                    self._shared.url,
+                    self.url,
                     decode_text=False,
                     autoping=False,
                     heartbeat=HEARTBEAT_S,
@@ -136,7 +136,7 @@ class Connection:
         return f"the connection ended (code {ws.close_code}{_because(error)})"
 
     def _begin(self) -> None:
-        log.info("binance-futures: %s: connected to %s", self.name, self._shared.url)
+        log.info("binance-futures: %s: connected to %s", self.name, self.url)
         self._up = True
         self._asked.clear()
         self._unanswered.clear()

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ import quantd
 from quantd_plugins.feeds.binance.backoff import Backoff, Budget
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.frames import Faults
+from quantd_plugins.feeds.binance.routes import Route, Stream
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ class Limits(Struct, frozen=True):
 
 
 class Pool:
-    """Connections as needed. What they read waits in one queue of BATCH events; when it is full, they stop reading."""
+    """Connections as needed, each of one route. What they read waits in one queue of BATCH events; when it is full, they stop reading."""
 
-    def __init__(self, url: str, limits: Limits, clock: quantd.Clock, rng: random.Random) -> None:
+    def __init__(self, urls: Mapping[Route, str], limits: Limits, clock: quantd.Clock, rng: random.Random) -> None:
         self._exchange = ExchangeClock(clock)
-        self._url = url
+        self._urls = urls
         self._limits = limits
         self._clock = clock
         self._rng = rng
@@ -54,7 +55,6 @@ class Pool:
 
         self._session: ClientSession = aiohttp.ClientSession()
         self._shared = Shared(
-            url=self._url,
             session=self._session,
             events=self._events,
             clock=self._clock,
@@ -69,16 +69,16 @@ class Pool:
             asyncio.create_task(self._exchange.keep(ask), name="binance-futures-time"),
         ]
 
-    def want(self, streams: Iterable[str]) -> None:
+    def want(self, streams: Iterable[Stream]) -> None:
         """From now on these streams and no others; those that stay keep their connection."""
         new = tuple(dict.fromkeys(streams))
         for connection in list(self._tasks):
-            connection.wanted = connection.wanted.intersection(new)
+            connection.wanted = connection.wanted.intersection(stream.name for stream in new)
             if not connection.wanted:
                 self._drop(connection)
         placed = {stream for connection in self._tasks for stream in connection.wanted}
         for stream in new:
-            if stream not in placed:
+            if stream.name not in placed:
                 self._place(stream)
 
     async def take(self) -> list[quantd.Event]:
@@ -98,15 +98,16 @@ class Pool:
         await asyncio.gather(*self._helpers, *self._leaving, return_exceptions=True)
         await self._session.close()
 
-    def _place(self, stream: str) -> None:
-        with_room = (each for each in self._tasks if len(each.wanted) < self._limits.streams)
-        connection = next(with_room, None) or self._add()
-        connection.wanted |= {stream}
+    def _place(self, stream: Stream) -> None:
+        url = self._urls[stream.route]
+        with_room = (each for each in self._tasks if each.url == url and len(each.wanted) < self._limits.streams)
+        connection = next(with_room, None) or self._add(url)
+        connection.wanted |= {stream.name}
 
-    def _add(self) -> Connection:
+    def _add(self, url: str) -> Connection:
         self._opened += 1
         backoff = Backoff(self._limits.shortest, self._limits.longest, self._rng)
-        connection = Connection(f"connection {self._opened}", self._shared, backoff)
+        connection = Connection(f"connection {self._opened}", url, self._shared, backoff)
         self._tasks[connection] = asyncio.create_task(connection.run(), name=f"binance-futures-{self._opened}")
         return connection
 
