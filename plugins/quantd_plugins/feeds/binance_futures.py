@@ -8,11 +8,13 @@ from msgspec import Meta
 
 import quantd
 from quantd_plugins.feeds.binance import history
-from quantd_plugins.feeds.binance.pool import Limits, Pool
+from quantd_plugins.feeds.binance.lane import Limits
+from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.rest import Gateway
 from quantd_plugins.feeds.binance.routes import Routes, streams
 
 DURATION = r"^\d+(ms|s|m)$"
+LONG_DURATION = r"^\d+(ms|s|m|h)$"
 
 
 class BinanceFutures(quantd.Feed):
@@ -29,6 +31,9 @@ class BinanceFutures(quantd.Feed):
     streams_per_connection: Annotated[int, Meta(ge=1, le=1024, description="Streams on one connection; with more, several are used.")] = 200
     reconnect_min: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before the first reconnect.")] = "500ms"
     reconnect_max: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before any reconnect.")] = "60s"
+    rotate: Annotated[str, Meta(pattern=LONG_DURATION, description="At which age a connection is replaced; the exchange cuts at 24h.")] = (
+        "23h"
+    )
     seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
 
     def __post_init__(self) -> None:
@@ -40,7 +45,7 @@ class BinanceFutures(quantd.Feed):
 
     async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
         self._clock = wants.clock
-        limits = Limits(self.streams_per_connection, quantd.duration(self.reconnect_min) / 1000, quantd.duration(self.reconnect_max) / 1000)
+        limits = Limits(self.streams_per_connection, _seconds(self.reconnect_min), _seconds(self.reconnect_max), _seconds(self.rotate))
         pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng)
         pool.open(lambda: history.server_time(self._rest()))
         self.want(wants.symbols if self._symbols is None else self._symbols)
@@ -79,6 +84,10 @@ class BinanceFutures(quantd.Feed):
         if self._gateway is None:
             self._gateway = Gateway(self.rest, self._clock, self._rng)
         return self._gateway
+
+
+def _seconds(text: str) -> float:
+    return quantd.duration(text) / 1000
 
 
 @quantd.hookimpl

@@ -127,6 +127,8 @@ class Events:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.healthy: list[bool] = []
+        """What each status told."""
         self._queue: asyncio.Queue[quantd.Event] = asyncio.Queue()
 
     async def next(self, kind: type[Any]) -> Any:
@@ -146,6 +148,8 @@ class Events:
             async for batch in stream:
                 self.batches.append(len(batch))
                 for event in batch:
+                    if isinstance(event, quantd.Status):
+                        self.healthy.append(event.healthy)
                     self._queue.put_nowait(event)
 
 

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 import quantd
-from quantd_plugins.feeds.binance.pool import Limits, Pool
+from quantd_plugins.feeds.binance.lane import Limits
+from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.routes import Routes, streams
 from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Peer, running
 
@@ -27,7 +28,7 @@ async def pooling(exchange: Exchange, streams_each: int = 200) -> AsyncIterator[
         return NOW
 
     urls = Routes().urls(exchange.url.replace("http", "ws", 1))
-    pool = Pool(urls, Limits(streams_each, 0.001, 1.0), quantd.Wants(()).clock, random.Random(1))
+    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0), quantd.Wants(()).clock, random.Random(1))
     pool.open(ask)
     try:
         yield pool

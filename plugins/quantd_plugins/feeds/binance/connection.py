@@ -1,17 +1,18 @@
-"""One WebSocket connection: kept up for ever, subscribed to what is wanted of it, its frames made into events."""
+"""One WebSocket connection from the upgrade to its end: subscribed to what is wanted of it, its frames made into events."""
 
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Backoff, Budget
-from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, Faults, Frame, decode
+from quantd_plugins.feeds.binance.backoff import Budget
+from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ STEADY_S = 10.0
 """Data must have come for so long before a connection counts as working, and the waits between tries begin anew."""
 SILENT_MS = 500
 LARGEST_FRAME = 1 << 20
+MOST_EARLY = 10_000
 ADVICE = {
     403: "the exchange's firewall refuses us: wait, or connect from another address",
     418: "the exchange has banned this address for asking too much: stop what else asks from here",
@@ -53,48 +55,70 @@ class Shared(Struct):
 
 
 class Connection:
-    """Set `wanted` at any time; `run` does the rest."""
+    """Carries what `wanted` tells, which may change at any time. Where it has an `elder`, from which it is to take over, its trades wait
+    until those before them have come from either of the two."""
 
-    def __init__(self, name: str, url: str, shared: Shared, backoff: Backoff) -> None:
+    def __init__(
+        self, name: str, url: str, shared: Shared, wanted: Callable[[], frozenset[str]], elder: "Connection | None" = None
+    ) -> None:
         self.name = name
         self.url = url
-        self.wanted: frozenset[str] = frozenset()
+        self.elder = elder
         self.upto = 0
         """The exchange's clock (ms) up to which everything that it sent here has been read."""
+        self.brought: dict[str, int] = {}
+        """The last trade id that came of each symbol."""
+        self.resumed: dict[str, int] = {}
+        """The last trade id that others had brought of symbols that have not come here yet: what is missed shows at the first."""
+        self.retiring = asyncio.Event()
+        self.reason = ""
+        self.up_since: float | None = None
+        self.data_since: float | None = None
         self._shared = shared
-        self._backoff = backoff
+        self._wanted = wanted
         self._ids = itertools.count(1)
         self._up = False
         self._asked: set[str] = set()
         self._unanswered: dict[int, str] = {}
         self._asked_at = 0.0
         self._pinged = False
-        self._data_since: float | None = None
-        self._last: dict[str, int] = {}
-        self._resumed: dict[str, int] = {}
+        self._early: deque[quantd.Event] = deque()
 
     @property
     def ready(self) -> bool:
         """Whether all that is wanted has been asked for and confirmed."""
-        return self._up and not self._unanswered and self._asked == self.wanted
+        return self._up and not self._unanswered and self._asked == self._wanted()
 
-    async def run(self) -> None:
-        """Connect, and connect again, until cancelled."""
-        while True:
-            await self._shared.connects.take()
-            cause = await self._try()
-            await self._shared.lost()
-            delay = self._backoff.delay()
-            log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
-            await asyncio.sleep(delay)
+    @property
+    def steady(self) -> bool:
+        """Whether data have come for long enough to say that it works, or did."""
+        return self.data_since is not None and self._shared.clock.monotonic() - self.data_since >= STEADY_S
 
-    async def _try(self) -> str:
-        """One life; why it ended. No fault in it may end the feed."""
+    def retire(self, reason: str) -> None:
+        """Ask for another connection to take over from this one."""
+        if not self.retiring.is_set():
+            self.reason = reason
+            self.retiring.set()
+
+    def resume(self, known: Mapping[str, int]) -> None:
+        """Nobody else carries the streams now; these were the last trade ids."""
+        self.resumed = {symbol: number for symbol, number in known.items() if symbol not in self.brought}
+
+    async def take_over(self) -> None:
+        """Let go of what waited for the elder."""
+        while self._early:
+            await self._shared.events.put(self._early.popleft())
+        self.elder = None
+
+    async def live(self) -> str:
+        """From the upgrade to the end; why it ended. No fault in it may end the feed."""
         try:
             return await self._live()
         except Exception as error:
             log.exception("binance-futures: %s: failed", self.name)
             return f"failed: {error!r}"
+        finally:
+            self._up = False
 
     async def _live(self) -> str:
         import aiohttp
@@ -123,32 +147,19 @@ class Connection:
             await ws.close()
 
     async def _serve(self, ws: "ClientWebSocketResponse[bool]") -> str:
-        self._begin()
+        log.info("binance-futures: %s: connected to %s", self.name, self.url)
+        self._up = True
+        self.up_since = self._shared.clock.monotonic()
         talk = asyncio.create_task(self._talk(ws), name=f"{self.name}-talk")
         try:
             error = await self._read(ws)
         finally:
-            self._end()
+            self._up = False
             talk.cancel()
             await asyncio.wait([talk])
         if self._overdue():
             return f"no answer to a subscription within {ANSWER_S:.0f} s"
         return f"the connection ended (code {ws.close_code}{_because(error)})"
-
-    def _begin(self) -> None:
-        log.info("binance-futures: %s: connected to %s", self.name, self.url)
-        self._up = True
-        self._asked.clear()
-        self._unanswered.clear()
-        self._pinged = False
-        self._data_since = None
-        self._resumed = dict(self._last)
-
-    def _end(self) -> None:
-        self._up = False
-        self.upto = 0
-        if self._data_since is not None and self._shared.clock.monotonic() - self._data_since >= STEADY_S:
-            self._backoff.reset()
 
     async def _talk(self, ws: "ClientWebSocketResponse[bool]") -> None:
         """Say at most one thing in PACE_S: what to subscribe to, or a ping into the silence. Ends when an answer is overdue."""
@@ -175,7 +186,9 @@ class Connection:
                 event = self._take(message.data)
                 if event is None:
                     continue
-                if events.full():
+                if self.elder is not None and self._waits(event, self.elder):
+                    self._early.append(event)
+                elif events.full():
                     await events.put(event)
                 else:
                     events.put_nowait(event)
@@ -197,23 +210,30 @@ class Connection:
             self._shared.faults.add(self.name, data, error)
             return None
         payload = frame.data
-        if payload is None:
-            self._answered(frame, data)
+        if type(payload) is AggTrade:
+            if payload.symbol in self.resumed:
+                self._tell_missed(payload.symbol, payload.id)
+            self.brought[payload.symbol] = payload.id
+        elif type(payload) is not DayTicker:
+            self._take_other(frame, data)
             return None
         recv = self._shared.turn.now()
         self.upto = payload.sent
-        if self._data_since is None:
-            self._data_since = self._shared.clock.monotonic()
+        if self.data_since is None:
+            self.data_since = self._shared.clock.monotonic()
         if self._shared.exchange.by_rest is None:
             self._shared.exchange.observe(payload.sent, recv)
-        if type(payload) is AggTrade:
-            if payload.symbol in self._resumed:
-                self._tell_missed(payload.symbol, payload.id)
-            self._last[payload.symbol] = payload.id
         return payload.event(recv)
 
+    def _waits(self, event: quantd.Event, elder: "Connection") -> bool:
+        """Whether this trade is farther than the next one after the elder's last. What the elder does not carry does not wait."""
+        if type(event) is not quantd.Tick or len(self._early) >= MOST_EARLY:
+            return False
+        last = elder.brought.get(event.symbol)
+        return last is not None and event.id > last + 1
+
     def _tell_missed(self, symbol: str, first: int) -> None:
-        last = self._resumed.pop(symbol)
+        last = self.resumed.pop(symbol)
         if first > last + 1:
             count = first - last - 1
             log.warning("binance-futures: %s: %s: trades missed: %d, ids %d to %d", self.name, symbol, count, last + 1, first - 1)
@@ -222,7 +242,8 @@ class Connection:
 
     def _request(self) -> str | None:
         """The next message that brings what is asked for closer to what is wanted."""
-        for method, streams in (("UNSUBSCRIBE", self._asked - self.wanted), ("SUBSCRIBE", self.wanted - self._asked)):
+        wanted = self._wanted()
+        for method, streams in (("UNSUBSCRIBE", self._asked - wanted), ("SUBSCRIBE", wanted - self._asked)):
             if streams:
                 return self._ask(method, sorted(streams)[:MOST_PARAMS])
         return None
@@ -234,7 +255,11 @@ class Connection:
         self._asked_at = self._shared.clock.monotonic()
         return msgspec.json.encode({"method": method, "params": streams, "id": number}).decode()
 
-    def _answered(self, frame: Frame, data: bytes) -> None:
+    def _take_other(self, frame: Frame, data: bytes) -> None:
+        """An answer, or what is said of the connection itself."""
+        if frame.shutdown:
+            self.retire("the exchange will close it")
+            return
         request = self._unanswered.pop(frame.id, None) if isinstance(frame.id, int) else None
         refusal = frame.refusal
         if refusal:

@@ -5,12 +5,11 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 import quantd
-from quantd_plugins.feeds.binance.backoff import Backoff, Budget
-from quantd_plugins.feeds.binance.connection import Connection, Shared
+from quantd_plugins.feeds.binance.backoff import Budget
+from quantd_plugins.feeds.binance.connection import Shared
 from quantd_plugins.feeds.binance.frames import Faults
+from quantd_plugins.feeds.binance.lane import HOLD_MS, Lane, Limits
 from quantd_plugins.feeds.binance.routes import Route, Stream
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
 
@@ -19,18 +18,8 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 BEAT_S = 0.25
-HOLD_MS = 250
-"""How far behind the newest of what was read the tape is taken for complete: trades are gathered for 100 ms before they are sent."""
 CONNECTS_PER_S = 1.0
 CONNECTS_AT_ONCE = 5
-
-
-class Limits(Struct, frozen=True):
-    """Streams a connection, and the shortest and the longest wait before a reconnect, s."""
-
-    streams: int
-    shortest: float
-    longest: float
 
 
 class Pool:
@@ -43,7 +32,7 @@ class Pool:
         self._clock = clock
         self._rng = rng
         self._events: asyncio.Queue[quantd.Event] = asyncio.Queue(BATCH)
-        self._tasks: dict[Connection, asyncio.Task[None]] = {}
+        self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0
         self._healthy = False
@@ -72,11 +61,11 @@ class Pool:
     def want(self, streams: Iterable[Stream]) -> None:
         """From now on these streams and no others; those that stay keep their connection."""
         new = tuple(dict.fromkeys(streams))
-        for connection in list(self._tasks):
-            connection.wanted = connection.wanted.intersection(stream.name for stream in new)
-            if not connection.wanted:
-                self._drop(connection)
-        placed = {stream for connection in self._tasks for stream in connection.wanted}
+        for lane in list(self._tasks):
+            lane.wanted = lane.wanted.intersection(stream.name for stream in new)
+            if not lane.wanted:
+                self._drop(lane)
+        placed = {name for lane in self._tasks for name in lane.wanted}
         for stream in new:
             if stream.name not in placed:
                 self._place(stream)
@@ -91,8 +80,8 @@ class Pool:
 
     async def close(self) -> None:
         """Close every connection."""
-        for connection in list(self._tasks):
-            self._drop(connection)
+        for lane in list(self._tasks):
+            self._drop(lane)
         for task in self._helpers:
             task.cancel()
         await asyncio.gather(*self._helpers, *self._leaving, return_exceptions=True)
@@ -100,19 +89,18 @@ class Pool:
 
     def _place(self, stream: Stream) -> None:
         url = self._urls[stream.route]
-        with_room = (each for each in self._tasks if each.url == url and len(each.wanted) < self._limits.streams)
-        connection = next(with_room, None) or self._add(url)
-        connection.wanted |= {stream.name}
+        with_room = (lane for lane in self._tasks if lane.url == url and len(lane.wanted) < self._limits.streams)
+        lane = next(with_room, None) or self._add(url)
+        lane.wanted |= {stream.name}
 
-    def _add(self, url: str) -> Connection:
+    def _add(self, url: str) -> Lane:
         self._opened += 1
-        backoff = Backoff(self._limits.shortest, self._limits.longest, self._rng)
-        connection = Connection(f"connection {self._opened}", url, self._shared, backoff)
-        self._tasks[connection] = asyncio.create_task(connection.run(), name=f"binance-futures-{self._opened}")
-        return connection
+        lane = Lane(f"connection {self._opened}", url, self._shared, self._limits, self._rng)
+        self._tasks[lane] = asyncio.create_task(lane.run(), name=f"binance-futures-{self._opened}")
+        return lane
 
-    def _drop(self, connection: Connection) -> None:
-        task = self._tasks.pop(connection)
+    def _drop(self, lane: Lane) -> None:
+        task = self._tasks.pop(lane)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
         task.cancel()
@@ -129,9 +117,9 @@ class Pool:
 
     def _complete_upto(self) -> int | None:
         now = self._exchange.now()
-        if now is None or not self._tasks or not all(connection.ready for connection in self._tasks):
+        if now is None or not self._tasks or not all(lane.ready for lane in self._tasks):
             return None
-        return min(now, *(connection.upto for connection in self._tasks)) - HOLD_MS
+        return min(now, *(lane.upto for lane in self._tasks)) - HOLD_MS
 
     async def _lost(self) -> None:
         """A connection is gone: say so, once until all is well again."""

@@ -1,0 +1,224 @@
+"""Some streams of one route, kept coming: over one connection after the other, or over two while one takes over from the other."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable
+
+from msgspec import Struct
+
+from quantd_plugins.feeds.binance.backoff import Backoff
+from quantd_plugins.feeds.binance.connection import Connection, Shared
+
+log = logging.getLogger(__name__)
+
+HOLD_MS = 250
+"""How far behind the newest of what was read the tape is taken for complete: trades are gathered for 100 ms before they are sent."""
+LOOK_S = 0.05
+READY_S = 30.0
+"""A successor that is not confirmed within so long is given up."""
+DATA_S = 2.0
+"""A confirmed successor that brings nothing for so long takes over all the same if the old connection brings nothing either."""
+CATCH_UP_S = 10.0
+"""For so long a confirmed successor waits for the old connection to bring what was sent before."""
+IDLE_S = 2.0
+"""An old connection that brings nothing for so long, not even a pong, is not waited for."""
+ROTATE_JITTER = 0.05
+
+
+class Limits(Struct, frozen=True):
+    """Streams a connection, the shortest and the longest wait before a reconnect, and the age at which a connection is replaced, s."""
+
+    streams: int
+    shortest: float
+    longest: float
+    rotate: float
+
+
+class Life(Struct, eq=False):
+    """A connection and the task that it lives in, which gives why it ended."""
+
+    connection: Connection
+    task: asyncio.Task[str]
+
+
+class Lane:
+    """Set `wanted` at any time; `run` does the rest."""
+
+    def __init__(self, name: str, url: str, shared: Shared, limits: Limits, rng: random.Random) -> None:
+        self.name = name
+        self.url = url
+        self.wanted: frozenset[str] = frozenset()
+        self.reconnects = 0
+        self.handovers = 0
+        self.successor: Connection | None = None
+        self.current: Connection | None = None
+        self._shared = shared
+        self._limits = limits
+        self._rng = rng
+        self._backoff = Backoff(limits.shortest, limits.longest, rng)
+        self._lives: set[asyncio.Task[str]] = set()
+        self._opened = 0
+        self._known: dict[str, int] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that is wanted has been confirmed."""
+        return self.current is not None and self.current.ready
+
+    @property
+    def upto(self) -> int:
+        """The exchange's clock (ms) up to which everything that it sent here has been read."""
+        return self.current.upto if self.current else 0
+
+    def replace(self, reason: str) -> None:
+        """Have another connection take over."""
+        if self.current:
+            self.current.retire(reason)
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled."""
+        try:
+            while True:
+                await self._shared.connects.take()
+                cause = await self._carry()
+                await self._shared.lost()
+                delay = self._backoff.delay()
+                log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
+                await asyncio.sleep(delay)
+                self.reconnects += 1
+        finally:
+            for task in self._lives:
+                task.cancel()
+            await asyncio.gather(*self._lives, return_exceptions=True)
+
+    async def _carry(self) -> str:
+        """Over a new connection and those that take over from it; why the last of them ended."""
+        life = self._begin()
+        life.connection.resume(self._known)
+        while True:
+            self.current, self.successor = life.connection, None
+            await self._until_old(life)
+            if not life.task.done():
+                life = await self._hand_over(life)
+            if life.task.done():
+                self._remember(life.connection)
+                self.current = None
+                return life.task.result()
+
+    def _begin(self, elder: Connection | None = None) -> Life:
+        self._opened += 1
+        name = self.name if self._opened == 1 else f"{self.name}.{self._opened}"
+        connection = Connection(name, self.url, self._shared, lambda: self.wanted, elder)
+        task = asyncio.create_task(connection.live(), name=f"binance-futures {name}")
+        self._lives.add(task)
+        task.add_done_callback(self._lives.discard)
+        return Life(connection, task)
+
+    def _remember(self, connection: Connection) -> None:
+        self._known |= connection.brought
+        if connection.steady:
+            self._backoff.reset()
+
+    async def _until_old(self, life: Life) -> None:
+        """Until it ends, or is to be replaced."""
+        age = self._limits.rotate * (1.0 - ROTATE_JITTER * self._rng.random())
+        asked = asyncio.create_task(life.connection.retiring.wait())
+        try:
+            await asyncio.wait({life.task, asked}, timeout=age, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+        if not life.task.done():
+            life.connection.retire(f"it is {age:.0f} s old")
+
+    async def _hand_over(self, old: Life) -> Life:
+        """The life that goes on: of a successor, or the old one if that ended before there was any."""
+        log.info("binance-futures: %s: another connection is to take over: %s", old.connection.name, old.connection.reason)
+        backoff = Backoff(self._limits.shortest, self._limits.longest, self._rng)
+        while await self._unless_ended(old, self._shared.connects.take()):
+            new = self._begin(old.connection)
+            self.successor = new.connection
+            cause = await self._join(old, new)
+            if cause is None:
+                await self._take_over(old, new)
+                return new
+            self.successor = None
+            await self._end(new)
+            delay = backoff.delay()
+            log.warning("binance-futures: %s: cannot take over: %s; next try in %.1f s", new.connection.name, cause, delay)
+            await asyncio.wait({old.task}, timeout=delay)
+        return old
+
+    async def _unless_ended(self, life: Life, turn: Awaitable[None]) -> bool:
+        """Wait for one's turn; False if the life has ended before."""
+        waiting = asyncio.ensure_future(turn)
+        try:
+            await asyncio.wait({life.task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        return not life.task.done()
+
+    async def _join(self, old: Life, new: Life) -> str | None:
+        """Wait until the new one can go on alone; why it cannot. It has to if the old one ends."""
+        clock, progress = self._shared.clock, Progress(old.connection, new.connection, self._shared)
+        began = clock.monotonic()
+        while not (new.task.done() or old.task.done() or progress.joined()):
+            if progress.ready_since is None and clock.monotonic() - began > READY_S:
+                return f"nothing was confirmed within {READY_S:.0f} s"
+            if progress.mute():
+                return "it brings nothing while the other one does"
+            await asyncio.wait({old.task, new.task}, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        return new.task.result() if new.task.done() else None
+
+    async def _take_over(self, old: Life, new: Life) -> None:
+        ended = old.task.done()
+        self._remember(old.connection)
+        if ended and not new.connection.ready:
+            new.connection.resume(self._known)
+            await self._shared.lost()
+        await new.connection.take_over()
+        self.handovers += 1
+        self.current = new.connection
+        await self._end(old)
+        how = "the other ended before" if ended else "nothing was missed"
+        log.info("binance-futures: %s: has taken over from %s: %s", new.connection.name, old.connection.name, how)
+
+    async def _end(self, life: Life) -> None:
+        life.task.cancel()
+        await asyncio.wait({life.task})
+
+
+class Progress:
+    """How far a new connection is in taking over from an old one."""
+
+    def __init__(self, old: Connection, new: Connection, shared: Shared) -> None:
+        self.ready_since: float | None = None
+        self._old = old
+        self._new = new
+        self._shared = shared
+        self._ready_at = 0
+        self._upto = old.upto
+        self._brought: dict[str, int] = {}
+        self._moved = shared.clock.monotonic()
+
+    def joined(self) -> bool:
+        """Whether the new one brings data, and the old one has brought all that was sent before the new one was ready; or one of them
+        has been waited for long enough."""
+        now = self._shared.clock.monotonic()
+        if self._old.upto != self._upto:
+            self._upto, self._moved = self._old.upto, now
+        if self.ready_since is None:
+            if not self._new.ready:
+                return False
+            self.ready_since, self._ready_at = now, self._shared.exchange.now() or 0
+            self._brought = dict(self._old.brought)
+        waited = now - self.ready_since
+        has_data = self._new.data_since is not None or (waited > DATA_S and self._old.brought == self._brought)
+        has_all = bool(self._ready_at) and self._upto >= self._ready_at + HOLD_MS
+        return has_data and (has_all or now - self._moved > IDLE_S or waited > CATCH_UP_S)
+
+    def mute(self) -> bool:
+        """Whether the new one, though confirmed, has brought nothing for long while the old one has."""
+        if self.ready_since is None or self._new.data_since is not None or self._old.brought == self._brought:
+            return False
+        return self._shared.clock.monotonic() - self.ready_since > CATCH_UP_S
