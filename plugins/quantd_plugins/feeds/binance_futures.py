@@ -34,6 +34,10 @@ class BinanceFutures(quantd.Feed):
     rotate: Annotated[str, Meta(pattern=LONG_DURATION, description="At which age a connection is replaced; the exchange cuts at 24h.")] = (
         "23h"
     )
+    silent: Annotated[
+        str,
+        Meta(pattern=r"^[1-9]\d*(ms|s|m)$", description="Within what time a stream that brings nothing though there is trade is found."),
+    ] = "30s"
     seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
 
     def __post_init__(self) -> None:
@@ -45,9 +49,10 @@ class BinanceFutures(quantd.Feed):
 
     async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
         self._clock = wants.clock
-        limits = Limits(self.streams_per_connection, _seconds(self.reconnect_min), _seconds(self.reconnect_max), _seconds(self.rotate))
+        durations = (self.reconnect_min, self.reconnect_max, self.rotate, self.silent)
+        limits = Limits(self.streams_per_connection, *(quantd.duration(text) / 1000 for text in durations))
         pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng)
-        pool.open(lambda: history.server_time(self._rest()))
+        pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol))
         self.want(wants.symbols if self._symbols is None else self._symbols)
         try:
             while True:
@@ -84,10 +89,6 @@ class BinanceFutures(quantd.Feed):
         if self._gateway is None:
             self._gateway = Gateway(self.rest, self._clock, self._rng)
         return self._gateway
-
-
-def _seconds(text: str) -> float:
-    return quantd.duration(text) / 1000
 
 
 @quantd.hookimpl

@@ -63,7 +63,8 @@ class Peer:
 
 
 class Exchange:
-    """WebSocket connections arrive in `peers`; `upgrades` holds the answers to the next upgrades, `replies` those to REST.
+    """WebSocket connections arrive in `peers`; `upgrades` holds the answers to the next upgrades, `replies` those to REST, which otherwise
+    tells the time, and that the newest trade of each symbol is `newest`.
 
     Pings are answered unless `deaf`.
     """
@@ -75,6 +76,7 @@ class Exchange:
         self.upgrades: list[int] = []
         self.replies: list[Answer] = []
         self.asked: list[str] = []
+        self.newest = 0
         app = web.Application()
         app.router.add_get("/fapi/{path:.*}", self._rest)
         app.router.add_get("/{path:.*}", self._upgrade)
@@ -108,6 +110,8 @@ class Exchange:
         if self.replies:
             answer = self.replies.pop(0)(request)
             return await answer if isinstance(answer, Awaitable) else answer
+        if request.path == "/fapi/v1/aggTrades":
+            return web.json_response([trade(self.newest)] if self.newest else [])
         return web.json_response({"serverTime": NOW})
 
 

@@ -27,9 +27,12 @@ async def pooling(exchange: Exchange, streams_each: int = 200) -> AsyncIterator[
     async def ask() -> int:
         return NOW
 
+    async def newest(symbol: str) -> None:
+        return None
+
     urls = Routes().urls(exchange.url.replace("http", "ws", 1))
-    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0), quantd.Wants(()).clock, random.Random(1))
-    pool.open(ask)
+    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), quantd.Wants(()).clock, random.Random(1))
+    pool.open(ask, newest)
     try:
         yield pool
     finally:

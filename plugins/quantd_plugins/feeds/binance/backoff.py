@@ -41,10 +41,22 @@ class Budget:
         self._tokens = float(burst)
         self._filled = clock.monotonic()
 
+    def try_take(self, keep: int = 0) -> bool:
+        """Take one if it is within the budget, and that many are left for others."""
+        self._fill()
+        if self._tokens < 1 + keep:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _fill(self) -> None:
+        now = self._clock.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+
     async def take(self) -> None:
         """Return when one more is within the budget."""
-        now = self._clock.monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate) - 1.0
-        self._filled = now
+        self._fill()
+        self._tokens -= 1.0
         if self._tokens < 0:
             await self._sleep(-self._tokens / self._rate)

@@ -31,6 +31,7 @@ STEADY_S = 10.0
 """Data must have come for so long before a connection counts as working, and the waits between tries begin anew."""
 SILENT_MS = 500
 LARGEST_FRAME = 1 << 20
+TRADES = "@aggTrade"
 MOST_EARLY = 10_000
 ADVICE = {
     403: "the exchange's firewall refuses us: wait, or connect from another address",
@@ -88,6 +89,11 @@ class Connection:
     def ready(self) -> bool:
         """Whether all that is wanted has been asked for and confirmed."""
         return self._up and not self._unanswered and self._asked == self._wanted()
+
+    @property
+    def trades_of(self) -> list[str]:
+        """The symbols whose trades are wanted of it."""
+        return [name.removesuffix(TRADES).upper() for name in self._wanted() if name.endswith(TRADES)]
 
     @property
     def steady(self) -> bool:

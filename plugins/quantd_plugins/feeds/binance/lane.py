@@ -27,12 +27,14 @@ ROTATE_JITTER = 0.05
 
 
 class Limits(Struct, frozen=True):
-    """Streams a connection, the shortest and the longest wait before a reconnect, and the age at which a connection is replaced, s."""
+    """Streams a connection; the shortest and the longest wait before a reconnect, the age at which a connection is replaced, and within
+    what time a silent stream is found, s."""
 
     streams: int
     shortest: float
     longest: float
     rotate: float
+    silent: float
 
 
 class Life(Struct, eq=False):
@@ -70,11 +72,6 @@ class Lane:
     def upto(self) -> int:
         """The exchange's clock (ms) up to which everything that it sent here has been read."""
         return self.current.upto if self.current else 0
-
-    def replace(self, reason: str) -> None:
-        """Have another connection take over."""
-        if self.current:
-            self.current.retire(reason)
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""

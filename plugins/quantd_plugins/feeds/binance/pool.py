@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import quantd
 from quantd_plugins.feeds.binance.backoff import Budget
-from quantd_plugins.feeds.binance.connection import Shared
+from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.frames import Faults
 from quantd_plugins.feeds.binance.lane import HOLD_MS, Lane, Limits
 from quantd_plugins.feeds.binance.routes import Route, Stream
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
+from quantd_plugins.feeds.binance.watch import Newest, Watch
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -38,8 +39,8 @@ class Pool:
         self._healthy = False
         self._opened = 0
 
-    def open(self, ask: Ask) -> None:
-        """Begin; needs a running loop."""
+    def open(self, ask: Ask, newest: Newest) -> None:
+        """Begin; needs a running loop. `ask` and `newest` ask REST for the time and for a symbol's newest trade."""
         import aiohttp
 
         self._session: ClientSession = aiohttp.ClientSession()
@@ -53,7 +54,9 @@ class Pool:
             connects=Budget(CONNECTS_PER_S, CONNECTS_AT_ONCE, self._clock),
             lost=self._lost,
         )
+        watch = Watch(self._limits.silent, self._current, newest, self._exchange.now, self._events.full, self._clock)
         self._helpers = [
+            asyncio.create_task(watch.run(), name="binance-futures-watch"),
             asyncio.create_task(self._beat(), name="binance-futures-status"),
             asyncio.create_task(self._exchange.keep(ask), name="binance-futures-time"),
         ]
@@ -86,6 +89,9 @@ class Pool:
             task.cancel()
         await asyncio.gather(*self._helpers, *self._leaving, return_exceptions=True)
         await self._session.close()
+
+    def _current(self) -> list[Connection]:
+        return [lane.current for lane in self._tasks if lane.current]
 
     def _place(self, stream: Stream) -> None:
         url = self._urls[stream.route]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -21,6 +22,8 @@ Params = Mapping[str, str | int]
 
 WEIGHT_PER_MINUTE = 1200
 """Half of what the exchange allows an address (2,400): the other half is for whoever else asks from here."""
+URGENT_WEIGHT_PER_MINUTE = 200
+"""Beyond that, for what cannot wait."""
 AT_ONCE = 4
 TRIES = 4
 TIMEOUT_S = 15.0
@@ -52,7 +55,7 @@ class TransientError(quantd.QuantdError):
 
 
 class Gateway:
-    """GET requests, at most AT_ONCE at a time."""
+    """GET requests, at most AT_ONCE at a time but for urgent ones, which have a weight of their own."""
 
     def __init__(self, base: str, clock: quantd.Clock, rng: random.Random, sleep: Sleep = asyncio.sleep) -> None:
         self._base = base.rstrip("/")
@@ -65,12 +68,12 @@ class Gateway:
         self._used = 0
         self._frozen_until = 0.0
 
-    async def get(self, path: str, params: Params, weight: int, kind: type[T]) -> T:
+    async def get(self, path: str, params: Params, weight: int, kind: type[T], *, urgent: bool = False) -> T:
         """The answer as `kind`. Raises QuantdError: at once for what will not get better, else after a few tries."""
         backoff = Backoff(1.0, 10.0, self._rng)
         for left in reversed(range(TRIES)):
             try:
-                return _read(await self._ask(path, params, weight), kind)
+                return _read(await self._ask(path, params, weight, urgent), kind)
             except TransientError as error:
                 if not left:
                     raise
@@ -84,26 +87,26 @@ class Gateway:
         if session:
             await session.close()
 
-    async def _ask(self, path: str, params: Params, weight: int) -> Reply:
-        async with self._seats:
-            await self._admit(path, weight)
+    async def _ask(self, path: str, params: Params, weight: int, urgent: bool) -> Reply:
+        async with nullcontext() if urgent else self._seats:
+            await self._admit(path, weight, WEIGHT_PER_MINUTE + URGENT_WEIGHT_PER_MINUTE if urgent else WEIGHT_PER_MINUTE)
             reply = await self._fetch(path, params)
         self._account(reply)
         return reply
 
-    async def _admit(self, path: str, weight: int) -> None:
+    async def _admit(self, path: str, weight: int, most: int) -> None:
         """Wait until nobody has forbidden to ask, and this minute has room for the weight."""
-        while (wait := self._wait(weight)) > 0:
+        while (wait := self._wait(weight, most)) > 0:
             if wait > PATIENCE_S:
                 raise quantd.QuantdError(f"binance-futures: {path}: the exchange wants no requests for {wait:.0f} s: {self._base}")
             await self._sleep(wait)
         self._used += weight
 
-    def _wait(self, weight: int) -> float:
+    def _wait(self, weight: int, most: int) -> float:
         minute, inside = divmod(self._clock.now(), 60_000)
         if minute != self._minute:
             self._minute, self._used = minute, 0
-        full = self._used + weight > WEIGHT_PER_MINUTE
+        full = self._used + weight > most
         return max(self._frozen_until - self._clock.monotonic(), (60_000 - inside) / 1000 if full else 0.0)
 
     async def _fetch(self, path: str, params: Params) -> Reply:
