@@ -5,7 +5,7 @@ no setting is set in `__post_init__`; `msgspec.structs.replace(plugin)` makes a 
 """
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, dataclass_transform
 
@@ -33,10 +33,13 @@ class Plugin(msgspec.Struct, metaclass=PluginMeta):
 
 
 class Wants(msgspec.Struct, frozen=True):
-    """What a feed is asked for, and the clock that it lives by."""
+    """What a feed is asked for, and what it has for that: the clock that it lives by, a few values that outlive the daemon, and a
+    directory of its own, which may not exist yet; None where nothing is to be written."""
 
     symbols: tuple[str, ...]
     clock: Clock = SystemClock()
+    kept: MutableMapping[str, bytes] = msgspec.field(default_factory=dict)
+    directory: Path | None = None
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 import quantd
 from quantd_plugins.feeds.binance import history
+from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.lane import Limits
 from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.rest import Gateway
@@ -43,15 +44,17 @@ class BinanceFutures(quantd.Feed):
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
         self._clock = quantd.Wants(()).clock
+        self._bans = Bans(self._clock, {})
         self._gateway: Gateway | None = None
         self._pool: Pool | None = None
         self._symbols: tuple[str, ...] | None = None
 
     async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
         self._clock = wants.clock
+        self._bans = self._rest().bans = Bans(wants.clock, wants.kept)
         durations = (self.reconnect_min, self.reconnect_max, self.rotate, self.silent)
         limits = Limits(self.streams_per_connection, *(quantd.duration(text) / 1000 for text in durations))
-        pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng)
+        pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng, self._bans)
         pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol))
         self.want(wants.symbols if self._symbols is None else self._symbols)
         try:
@@ -87,7 +90,7 @@ class BinanceFutures(quantd.Feed):
 
     def _rest(self) -> Gateway:
         if self._gateway is None:
-            self._gateway = Gateway(self.rest, self._clock, self._rng)
+            self._gateway = Gateway(self.rest, self._clock, self._rng, bans=self._bans)
         return self._gateway
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -73,9 +74,10 @@ class Exchange:
 
     def __init__(self, port: int | None = None) -> None:
         self.peers: asyncio.Queue[Peer] = asyncio.Queue()
-        self.upgrades: list[int] = []
+        self.upgrades: list[int | web.Response] = []
         self.replies: list[Answer] = []
         self.asked: list[str] = []
+        self.dialled = 0
         self.newest = 0
         app = web.Application()
         app.router.add_get("/fapi/{path:.*}", self._rest)
@@ -96,8 +98,10 @@ class Exchange:
         return await asyncio.wait_for(self.peers.get(), PATIENCE_S)
 
     async def _upgrade(self, request: web.Request) -> web.StreamResponse:
+        self.dialled += 1
         if self.upgrades:
-            return web.Response(status=self.upgrades.pop(0))
+            answer = self.upgrades.pop(0)
+            return web.Response(status=answer) if isinstance(answer, int) else answer
         ws = web.WebSocketResponse(timeout=1, autoping=not self.deaf)
         await ws.prepare(request)
         peer = Peer(ws, request.path)
@@ -158,14 +162,35 @@ class Events:
 
 
 @asynccontextmanager
-async def streaming(feed: BinanceFutures, *symbols: str, clock: quantd.Clock | None = None) -> AsyncIterator[Events]:
+async def streaming(feed: BinanceFutures, *symbols: str, **wanted: Any) -> AsyncIterator[Events]:
     """The events of a running feed, which is cancelled at the end."""
     events = Events()
-    wants = quantd.Wants(symbols, clock) if clock else quantd.Wants(symbols)
-    task = asyncio.create_task(events.drink(feed, wants))
+    task = asyncio.create_task(events.drink(feed, quantd.Wants(symbols, **wanted)))
     try:
         yield events
     finally:
         task.cancel()
         [ended] = await asyncio.gather(task, return_exceptions=True)
         assert isinstance(ended, asyncio.CancelledError), repr(ended)
+
+
+class Watch(logging.Handler):
+    """Waits for the first record of the feed's log that holds a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self._seen = asyncio.Event()
+        self._logger = logging.getLogger("quantd_plugins.feeds.binance")
+        self._logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._text in record.getMessage():
+            self._seen.set()
+
+    async def wait(self) -> None:
+        """Then it watches no more."""
+        try:
+            await asyncio.wait_for(self._seen.wait(), PATIENCE_S)
+        finally:
+            self._logger.removeHandler(self)

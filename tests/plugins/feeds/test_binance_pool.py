@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 import quantd
+from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.lane import Limits
 from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.routes import Routes, streams
@@ -30,8 +31,9 @@ async def pooling(exchange: Exchange, streams_each: int = 200) -> AsyncIterator[
     async def newest(symbol: str) -> None:
         return None
 
+    clock = quantd.Wants(()).clock
     urls = Routes().urls(exchange.url.replace("http", "ws", 1))
-    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), quantd.Wants(()).clock, random.Random(1))
+    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), clock, random.Random(1), Bans(clock, {}))
     pool.open(ask, newest)
     try:
         yield pool

@@ -109,7 +109,7 @@ async def test_retry_after_holds_for_everyone(exchange: Exchange, gateway: Gatew
     assert len(exchange.asked) == 2
 
 
-@pytest.mark.parametrize("retry_after", ["-5", "Tue, 24 Nov 2026 03:00:00 GMT", ""])
+@pytest.mark.parametrize("retry_after", ["-5", "soon", ""])
 async def test_an_odd_retry_after_is_a_minute(exchange: Exchange, gateway: Gateway, sleeper: Sleeper, retry_after: str) -> None:
     exchange.replies = [say({}, 429, Retry_After=retry_after)]
     began = sleeper.clock.monotonic()

@@ -11,7 +11,9 @@ import msgspec
 from msgspec import Struct
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Budget
+from quantd_plugins.feeds.binance.backoff import Attempts
+from quantd_plugins.feeds.binance.bans import Bans
+from quantd_plugins.feeds.binance.dial import Refused, dial
 from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
 
@@ -23,23 +25,12 @@ log = logging.getLogger(__name__)
 PACE_S = 0.25
 """Between two messages to the exchange, which cuts off who sends more than 10 a second."""
 MOST_PARAMS = 200
-CONNECT_S = 10.0
 ANSWER_S = 10.0
-HEARTBEAT_S = 15.0
-CLOSE_S = 1.0
 STEADY_S = 10.0
 """Data must have come for so long before a connection counts as working, and the waits between tries begin anew."""
 SILENT_MS = 500
-LARGEST_FRAME = 1 << 20
 TRADES = "@aggTrade"
 MOST_EARLY = 10_000
-ADVICE = {
-    403: "the exchange's firewall refuses us: wait, or connect from another address",
-    418: "the exchange has banned this address for asking too much: stop what else asks from here",
-    429: "too many requests from this address: stop what else asks from here",
-    451: "the exchange does not serve this location: connect from another one",
-}
-NO_ADVICE = "the exchange is not well, or the address is wrong"
 
 
 class Shared(Struct):
@@ -51,7 +42,8 @@ class Shared(Struct):
     turn: TurnClock
     exchange: ExchangeClock
     faults: Faults
-    connects: Budget
+    bans: Bans
+    attempts: Attempts
     lost: Callable[[], Awaitable[None]]
 
 
@@ -127,24 +119,10 @@ class Connection:
             self._up = False
 
     async def _live(self) -> str:
-        import aiohttp
-
         try:
-            async with asyncio.timeout(CONNECT_S):
-                ws = await self._shared.session.ws_connect(
-                    self.url,
-                    decode_text=False,
-                    autoping=False,
-                    heartbeat=HEARTBEAT_S,
-                    max_msg_size=LARGEST_FRAME,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
-                )
-        except aiohttp.WSServerHandshakeError as error:
-            return f"refused with HTTP {error.status}: {ADVICE.get(error.status, NO_ADVICE)}"
-        except TimeoutError:
-            return f"no answer within {CONNECT_S:.0f} s: check the network and the address"
-        except (aiohttp.ClientError, OSError) as error:
-            return f"cannot connect: {error}: check the network and the address"
+            ws = await dial(self._shared.session, self.url, self._shared.bans)
+        except Refused as refusal:
+            return str(refusal)
         try:
             return await self._serve(ws)
         except ConnectionError as error:
@@ -227,6 +205,7 @@ class Connection:
         self.upto = payload.sent
         if self.data_since is None:
             self.data_since = self._shared.clock.monotonic()
+            self._shared.attempts.succeed()
         if self._shared.exchange.by_rest is None:
             self._shared.exchange.observe(payload.sent, recv)
         return payload.event(recv)

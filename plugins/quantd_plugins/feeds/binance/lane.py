@@ -77,12 +77,12 @@ class Lane:
         """Connect, and connect again, until cancelled."""
         try:
             while True:
-                await self._shared.connects.take()
+                await self._turn()
                 cause = await self._carry()
                 await self._shared.lost()
                 delay = self._backoff.delay()
                 log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
-                await asyncio.sleep(delay)
+                await self._shared.attempts.pause(delay)
                 self.reconnects += 1
         finally:
             for task in self._lives:
@@ -102,6 +102,15 @@ class Lane:
                 self._remember(life.connection)
                 self.current = None
                 return life.task.result()
+
+    async def _turn(self) -> None:
+        """Wait until it is this lane's turn to connect."""
+        bans = self._shared.bans
+        while True:
+            await bans.pass_through("ws", self.name)
+            await self._shared.attempts.take()
+            if not bans.wait("ws"):
+                return
 
     def _begin(self, elder: Connection | None = None) -> Life:
         self._opened += 1
@@ -132,7 +141,7 @@ class Lane:
         """The life that goes on: of a successor, or the old one if that ended before there was any."""
         log.info("binance-futures: %s: another connection is to take over: %s", old.connection.name, old.connection.reason)
         backoff = Backoff(self._limits.shortest, self._limits.longest, self._rng)
-        while await self._unless_ended(old, self._shared.connects.take()):
+        while await self._unless_ended(old, self._turn()):
             new = self._begin(old.connection)
             self.successor = new.connection
             cause = await self._join(old, new)

@@ -3,30 +3,27 @@
 import asyncio
 import random
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Budget
+from quantd_plugins.feeds.binance.backoff import Attempts
+from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.connection import Connection, Shared
+from quantd_plugins.feeds.binance.dial import make_session
 from quantd_plugins.feeds.binance.frames import Faults
 from quantd_plugins.feeds.binance.lane import HOLD_MS, Lane, Limits
 from quantd_plugins.feeds.binance.routes import Route, Stream
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
 from quantd_plugins.feeds.binance.watch import Newest, Watch
 
-if TYPE_CHECKING:
-    from aiohttp import ClientSession
-
 BATCH = 1000
 BEAT_S = 0.25
-CONNECTS_PER_S = 1.0
-CONNECTS_AT_ONCE = 5
 
 
 class Pool:
     """Connections as needed, each of one route. What they read waits in one queue of BATCH events; when it is full, they stop reading."""
 
-    def __init__(self, urls: Mapping[Route, str], limits: Limits, clock: quantd.Clock, rng: random.Random) -> None:
+    def __init__(self, urls: Mapping[Route, str], limits: Limits, clock: quantd.Clock, rng: random.Random, bans: Bans) -> None:
+        self._bans = bans
         self._exchange = ExchangeClock(clock)
         self._urls = urls
         self._limits = limits
@@ -41,9 +38,7 @@ class Pool:
 
     def open(self, ask: Ask, newest: Newest) -> None:
         """Begin; needs a running loop. `ask` and `newest` ask REST for the time and for a symbol's newest trade."""
-        import aiohttp
-
-        self._session: ClientSession = aiohttp.ClientSession()
+        self._session = make_session()
         self._shared = Shared(
             session=self._session,
             events=self._events,
@@ -51,7 +46,8 @@ class Pool:
             turn=TurnClock(self._clock),
             exchange=self._exchange,
             faults=Faults(self._clock),
-            connects=Budget(CONNECTS_PER_S, CONNECTS_AT_ONCE, self._clock),
+            bans=self._bans,
+            attempts=Attempts(self._clock),
             lost=self._lost,
         )
         watch = Watch(self._limits.silent, self._current, newest, self._exchange.now, self._events.full, self._clock)

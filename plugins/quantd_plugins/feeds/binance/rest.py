@@ -12,6 +12,7 @@ from msgspec import Struct
 
 import quantd
 from quantd_plugins.feeds.binance.backoff import Backoff, Sleep
+from quantd_plugins.feeds.binance.bans import SLOW_DOWN, Bans
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -29,9 +30,7 @@ TRIES = 4
 TIMEOUT_S = 15.0
 PATIENCE_S = 120.0
 """Who would have to wait longer for the exchange's permission is told so instead."""
-NO_RETRY_AFTER_S = 60.0
 SAMPLE = 80
-SLOW_DOWN = (418, 429)
 TRANSIENT = (408, 500, 502, 503, 504)
 USED = "X-MBX-USED-WEIGHT-1M"
 
@@ -57,7 +56,8 @@ class TransientError(quantd.QuantdError):
 class Gateway:
     """GET requests, at most AT_ONCE at a time but for urgent ones, which have a weight of their own."""
 
-    def __init__(self, base: str, clock: quantd.Clock, rng: random.Random, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, base: str, clock: quantd.Clock, rng: random.Random, sleep: Sleep = asyncio.sleep, bans: Bans | None = None) -> None:
+        self.bans = Bans(clock, {}) if bans is None else bans
         self._base = base.rstrip("/")
         self._clock = clock
         self._rng = rng
@@ -66,7 +66,6 @@ class Gateway:
         self._session: ClientSession | None = None
         self._minute = 0
         self._used = 0
-        self._frozen_until = 0.0
 
     async def get(self, path: str, params: Params, weight: int, kind: type[T], *, urgent: bool = False) -> T:
         """The answer as `kind`. Raises QuantdError: at once for what will not get better, else after a few tries."""
@@ -107,7 +106,7 @@ class Gateway:
         if minute != self._minute:
             self._minute, self._used = minute, 0
         full = self._used + weight > most
-        return max(self._frozen_until - self._clock.monotonic(), (60_000 - inside) / 1000 if full else 0.0)
+        return max(self.bans.wait("rest"), (60_000 - inside) / 1000 if full else 0.0)
 
     async def _fetch(self, path: str, params: Params) -> Reply:
         import aiohttp
@@ -126,15 +125,7 @@ class Gateway:
         used = reply.headers.get(USED, "")
         if used.isdecimal():
             self._used = max(self._used, int(used))
-        if reply.status in SLOW_DOWN:
-            pause = _retry_after(reply)
-            self._frozen_until = max(self._frozen_until, self._clock.monotonic() + pause)
-            log.warning("%s; nothing is asked for %.0f s", reply.problem("too many requests from this address"), pause)
-
-
-def _retry_after(reply: Reply) -> float:
-    text = reply.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else NO_RETRY_AFTER_S
+        self.bans.take("rest", reply.status, reply.headers, reply.path)
 
 
 def _read(reply: Reply, kind: type[T]) -> T:
