@@ -13,6 +13,7 @@ from msgspec import Struct
 import quantd
 from quantd_plugins.feeds.binance.backoff import Backoff, Sleep
 from quantd_plugins.feeds.binance.bans import SLOW_DOWN, Bans
+from quantd_plugins.feeds.binance.body import ACCEPT, BadBody, read_body
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -56,7 +57,16 @@ class TransientError(quantd.QuantdError):
 class Gateway:
     """GET requests, at most AT_ONCE at a time but for urgent ones, which have a weight of their own."""
 
-    def __init__(self, base: str, clock: quantd.Clock, rng: random.Random, sleep: Sleep = asyncio.sleep, bans: Bans | None = None) -> None:
+    def __init__(
+        self,
+        base: str,
+        clock: quantd.Clock,
+        rng: random.Random,
+        sleep: Sleep = asyncio.sleep,
+        bans: Bans | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> None:
+        self._timeout = timeout
         self.bans = Bans(clock, {}) if bans is None else bans
         self._base = base.rstrip("/")
         self._clock = clock
@@ -112,14 +122,17 @@ class Gateway:
         import aiohttp
 
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+            whole = aiohttp.ClientTimeout(total=self._timeout)
+            self._session = aiohttp.ClientSession(timeout=whole, auto_decompress=False, headers=ACCEPT)
         try:
             async with self._session.get(self._base + path, params=params, allow_redirects=False) as response:
-                return Reply(path, response.status, response.headers, await response.read())
+                return Reply(path, response.status, response.headers, await read_body(response))
         except TimeoutError:
-            raise TransientError(f"binance-futures: {path}: no answer from {self._base} within {TIMEOUT_S:.0f} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+            raise TransientError(f"binance-futures: {path}: no whole answer from {self._base} within {self._timeout:g} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise TransientError(f"binance-futures: {path}: cannot ask {self._base}: {error!r}") from error
+        except BadBody as error:
+            raise TransientError(f"binance-futures: {path}: the answer of {self._base} is unreadable: {error}") from error
 
     def _account(self, reply: Reply) -> None:
         used = reply.headers.get(USED, "")
