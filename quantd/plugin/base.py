@@ -49,6 +49,28 @@ class Progress(msgspec.Struct, frozen=True):
     total: int
 
 
+class ConnectionHealth(msgspec.Struct, frozen=True):
+    """One line to a venue. `age` is in seconds, of the connection that is up; `silent` names the symbols that were found to bring nothing
+    though there is trade; `reconnects` counts losses, not planned changes; `skipped` counts frames that could not be read."""
+
+    name: str
+    route: str
+    streams: int
+    state: Literal["connecting", "subscribing", "up", "handing over"]
+    age: float | None = None
+    reconnects: int = 0
+    handovers: int = 0
+    silent: tuple[str, ...] = ()
+    skipped: int = 0
+
+
+class FeedHealth(msgspec.Struct, frozen=True):
+    """How a feed is. `banned_until` (ms UTC) is until when the venue wants nothing from us; None where it has not said so."""
+
+    connections: tuple[ConnectionHealth, ...] = ()
+    banned_until: int | None = None
+
+
 class Feed(Plugin):
     """Brings trades. `lateness` is how far behind the newest trade an older one may still come before its bar closes."""
 
@@ -86,6 +108,10 @@ class Feed(Plugin):
     def progress(self) -> Progress | None:
         """How far the stream has come; None for a feed without an end."""
         return None
+
+    def health(self) -> FeedHealth:
+        """How the connections are now; empty where there are none. Quick: asked whenever somebody looks."""
+        return FeedHealth()
 
 
 class Resampler(Plugin):

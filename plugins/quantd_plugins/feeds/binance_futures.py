@@ -69,6 +69,9 @@ class BinanceFutures(quantd.Feed):
             kinds = ("aggTrade", "ticker") if self.tickers else ("aggTrade",)
             self._pool.want(streams(symbols, kinds))
 
+    def health(self) -> quantd.FeedHealth:
+        return self._pool.health() if self._pool else quantd.FeedHealth(banned_until=self._bans.until())
+
     async def fetch_symbols(self) -> list[str]:
         return await history.symbols(self._rest())
 

@@ -65,6 +65,8 @@ class Connection:
         """The last trade id that others had brought of symbols that have not come here yet: what is missed shows at the first."""
         self.retiring = asyncio.Event()
         self.reason = ""
+        self.skipped = 0
+        """Frames that could not be read."""
         self.up_since: float | None = None
         self.data_since: float | None = None
         self._shared = shared
@@ -155,9 +157,11 @@ class Connection:
                 elif not self._pinged:
                     await self._ping(ws)
                 await asyncio.sleep(PACE_S)
-            await ws.close()
         except ConnectionError:
-            pass  # the reader sees it too
+            return  # the reader sees it too
+        except Exception:
+            log.exception("binance-futures: %s: cannot go on asking", self.name)
+        await ws.close()
 
     async def _read(self, ws: "ClientWebSocketResponse[bool]") -> BaseException | None:
         """Hand on what comes until the end; the error, if that is why."""
@@ -184,14 +188,14 @@ class Connection:
                 error: BaseException = message.data
                 return error
             else:
-                self._shared.faults.add(self.name, message.data, "not text")
+                self._skip(message.data, "not text")
         return ws.exception()
 
     def _take(self, data: bytes) -> quantd.Event | None:
         try:
             frame = decode(data)
         except UNREADABLE as error:
-            self._shared.faults.add(self.name, data, error)
+            self._skip(data, error)
             return None
         payload = frame.data
         if type(payload) is AggTrade:
@@ -209,6 +213,10 @@ class Connection:
         if self._shared.exchange.by_rest is None:
             self._shared.exchange.observe(payload.sent, recv)
         return payload.event(recv)
+
+    def _skip(self, data: bytes, reason: object) -> None:
+        self.skipped += 1
+        self._shared.faults.add(self.name, data, reason)
 
     def _waits(self, event: quantd.Event, elder: "Connection") -> bool:
         """Whether this trade is farther than the next one after the elder's last. What the elder does not carry does not wait."""
@@ -252,7 +260,7 @@ class Connection:
                 "binance-futures: %s: the exchange refused the %s: %s (code %d)", self.name, request or "?", refusal.msg, refusal.code
             )
         elif request is None:
-            self._shared.faults.add(self.name, data, "neither data nor an answer")
+            self._skip(data, "neither data nor an answer")
 
     def _overdue(self) -> bool:
         return bool(self._unanswered) and self._shared.clock.monotonic() - self._asked_at > ANSWER_S

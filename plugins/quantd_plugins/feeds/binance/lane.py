@@ -3,26 +3,22 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+import quantd
 from quantd_plugins.feeds.binance.backoff import Backoff
 from quantd_plugins.feeds.binance.connection import Connection, Shared
+from quantd_plugins.feeds.binance.handover import Progress
+from quantd_plugins.feeds.binance.routes import Route
 
 log = logging.getLogger(__name__)
 
-HOLD_MS = 250
-"""How far behind the newest of what was read the tape is taken for complete: trades are gathered for 100 ms before they are sent."""
 LOOK_S = 0.05
 READY_S = 30.0
 """A successor that is not confirmed within so long is given up."""
-DATA_S = 2.0
-"""A confirmed successor that brings nothing for so long takes over all the same if the old connection brings nothing either."""
-CATCH_UP_S = 10.0
-"""For so long a confirmed successor waits for the old connection to bring what was sent before."""
-IDLE_S = 2.0
-"""An old connection that brings nothing for so long, not even a pong, is not waited for."""
 ROTATE_JITTER = 0.05
 
 
@@ -47,8 +43,9 @@ class Life(Struct, eq=False):
 class Lane:
     """Set `wanted` at any time; `run` does the rest."""
 
-    def __init__(self, name: str, url: str, shared: Shared, limits: Limits, rng: random.Random) -> None:
+    def __init__(self, name: str, route: Route, url: str, shared: Shared, limits: Limits, rng: random.Random) -> None:
         self.name = name
+        self.route = route
         self.url = url
         self.wanted: frozenset[str] = frozenset()
         self.reconnects = 0
@@ -62,6 +59,7 @@ class Lane:
         self._lives: set[asyncio.Task[str]] = set()
         self._opened = 0
         self._known: dict[str, int] = {}
+        self._skipped = 0
 
     @property
     def ready(self) -> bool:
@@ -72,6 +70,16 @@ class Lane:
     def upto(self) -> int:
         """The exchange's clock (ms) up to which everything that it sent here has been read."""
         return self.current.upto if self.current else 0
+
+    def health(self, silent: Iterable[str]) -> quantd.ConnectionHealth:
+        """How it is now; `silent` are the symbols of the current connection that were found dead."""
+        current, told = self.current, quantd.ConnectionHealth(self.name, self.route, len(self.wanted), "connecting")
+        told = replace(told, reconnects=self.reconnects, handovers=self.handovers, silent=tuple(silent), skipped=self._skipped)
+        if current is None or current.up_since is None:
+            return told
+        state = "handing over" if self.successor else "up" if current.ready else "subscribing"
+        age = self._shared.clock.monotonic() - current.up_since
+        return replace(told, state=state, age=age, skipped=told.skipped + current.skipped)
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
@@ -84,7 +92,11 @@ class Lane:
                 log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
                 await self._shared.attempts.pause(delay)
                 self.reconnects += 1
+        except Exception:
+            await self._shared.lost()
+            raise
         finally:
+            self.current = self.successor = None
             for task in self._lives:
                 task.cancel()
             await asyncio.gather(*self._lives, return_exceptions=True)
@@ -123,6 +135,7 @@ class Lane:
 
     def _remember(self, connection: Connection) -> None:
         self._known |= connection.brought
+        self._skipped += connection.skipped
         if connection.steady:
             self._backoff.reset()
 
@@ -192,39 +205,3 @@ class Lane:
     async def _end(self, life: Life) -> None:
         life.task.cancel()
         await asyncio.wait({life.task})
-
-
-class Progress:
-    """How far a new connection is in taking over from an old one."""
-
-    def __init__(self, old: Connection, new: Connection, shared: Shared) -> None:
-        self.ready_since: float | None = None
-        self._old = old
-        self._new = new
-        self._shared = shared
-        self._ready_at = 0
-        self._upto = old.upto
-        self._brought: dict[str, int] = {}
-        self._moved = shared.clock.monotonic()
-
-    def joined(self) -> bool:
-        """Whether the new one brings data, and the old one has brought all that was sent before the new one was ready; or one of them
-        has been waited for long enough."""
-        now = self._shared.clock.monotonic()
-        if self._old.upto != self._upto:
-            self._upto, self._moved = self._old.upto, now
-        if self.ready_since is None:
-            if not self._new.ready:
-                return False
-            self.ready_since, self._ready_at = now, self._shared.exchange.now() or 0
-            self._brought = dict(self._old.brought)
-        waited = now - self.ready_since
-        has_data = self._new.data_since is not None or (waited > DATA_S and self._old.brought == self._brought)
-        has_all = bool(self._ready_at) and self._upto >= self._ready_at + HOLD_MS
-        return has_data and (has_all or now - self._moved > IDLE_S or waited > CATCH_UP_S)
-
-    def mute(self) -> bool:
-        """Whether the new one, though confirmed, has brought nothing for long while the old one has."""
-        if self.ready_since is None or self._new.data_since is not None or self._old.brought == self._brought:
-            return False
-        return self._shared.clock.monotonic() - self.ready_since > CATCH_UP_S

@@ -10,9 +10,11 @@ from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.dial import make_session
 from quantd_plugins.feeds.binance.frames import Faults
-from quantd_plugins.feeds.binance.lane import HOLD_MS, Lane, Limits
+from quantd_plugins.feeds.binance.handover import HOLD_MS
+from quantd_plugins.feeds.binance.lane import Lane, Limits
 from quantd_plugins.feeds.binance.routes import Route, Stream
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
+from quantd_plugins.feeds.binance.upkeep import keep_up
 from quantd_plugins.feeds.binance.watch import Newest, Watch
 
 BATCH = 1000
@@ -50,11 +52,11 @@ class Pool:
             attempts=Attempts(self._clock),
             lost=self._lost,
         )
-        watch = Watch(self._limits.silent, self._current, newest, self._exchange.now, self._events.full, self._clock)
+        watch = self._watch = Watch(self._limits.silent, self._current, newest, self._exchange.now, self._events.full, self._clock)
         self._helpers = [
-            asyncio.create_task(watch.run(), name="binance-futures-watch"),
-            asyncio.create_task(self._beat(), name="binance-futures-status"),
-            asyncio.create_task(self._exchange.keep(ask), name="binance-futures-time"),
+            keep_up("watch", watch.run),
+            keep_up("status", self._beat),
+            keep_up("time", lambda: self._exchange.keep(ask)),
         ]
 
     def want(self, streams: Iterable[Stream]) -> None:
@@ -68,6 +70,11 @@ class Pool:
         for stream in new:
             if stream.name not in placed:
                 self._place(stream)
+
+    def health(self) -> quantd.FeedHealth:
+        """How the connections are."""
+        lanes = (lane.health(self._watch.silent_symbols(lane.current) if lane.current else ()) for lane in self._tasks)
+        return quantd.FeedHealth(tuple(lanes), self._bans.until())
 
     async def take(self) -> list[quantd.Event]:
         """All events that are there; waits for at least one."""
@@ -90,15 +97,14 @@ class Pool:
         return [lane.current for lane in self._tasks if lane.current]
 
     def _place(self, stream: Stream) -> None:
-        url = self._urls[stream.route]
-        with_room = (lane for lane in self._tasks if lane.url == url and len(lane.wanted) < self._limits.streams)
-        lane = next(with_room, None) or self._add(url)
+        with_room = (lane for lane in self._tasks if lane.route == stream.route and len(lane.wanted) < self._limits.streams)
+        lane = next(with_room, None) or self._add(stream.route)
         lane.wanted |= {stream.name}
 
-    def _add(self, url: str) -> Lane:
+    def _add(self, route: Route) -> Lane:
         self._opened += 1
-        lane = Lane(f"connection {self._opened}", url, self._shared, self._limits, self._rng)
-        self._tasks[lane] = asyncio.create_task(lane.run(), name=f"binance-futures-{self._opened}")
+        lane = Lane(f"connection {self._opened}", route, self._urls[route], self._shared, self._limits, self._rng)
+        self._tasks[lane] = keep_up(lane.name, lane.run)
         return lane
 
     def _drop(self, lane: Lane) -> None:

@@ -204,6 +204,8 @@ class Watch:
             if not self._unavailable:
                 log.warning("binance-futures: %s: silent, and REST cannot tell whether it should be: %s", symbol, error or "no answer")
             self._unavailable = True
+        except Exception:
+            log.exception("binance-futures: %s: cannot be held against REST", symbol)
         else:
             self._unavailable = False
             if newest and self._is_newer(ear, *newest):
