@@ -65,10 +65,12 @@ class ConnectionHealth(msgspec.Struct, frozen=True):
 
 
 class FeedHealth(msgspec.Struct, frozen=True):
-    """How a feed is. `banned_until` (ms UTC) is until when the venue wants nothing from us; None where it has not said so."""
+    """How a feed is. `banned_until` (ms UTC) is until when the venue wants nothing from us; None where it has not said so. `unrecorded`
+    counts frames that were to be recorded and could not be."""
 
     connections: tuple[ConnectionHealth, ...] = ()
     banned_until: int | None = None
+    unrecorded: int = 0
 
 
 class Feed(Plugin):

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -11,6 +12,7 @@ from quantd_plugins.feeds.binance import history
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.lane import Limits
 from quantd_plugins.feeds.binance.pool import Pool
+from quantd_plugins.feeds.binance.recorder import MIB, Recorder, Shape
 from quantd_plugins.feeds.binance.rest import Gateway
 from quantd_plugins.feeds.binance.routes import Routes, streams
 
@@ -39,6 +41,12 @@ class BinanceFutures(quantd.Feed):
         str,
         Meta(pattern=r"^[1-9]\d*(ms|s|m)$", description="Within what time a stream that brings nothing though there is trade is found."),
     ] = "30s"
+    record: Annotated[Literal["raw"] | None, Meta(description="`raw` keeps every frame as it was received; `quantd replay` reads it.")] = (
+        None
+    )
+    record_dir: Annotated[str | None, Meta(description="Where to; without it, `raw/` and the feed's name in the state directory.")] = None
+    record_rotate: Annotated[int, Meta(ge=1, description="MiB (packed) at which a new file begins; one begins each hour anyway.")] = 64
+    record_keep: Annotated[int, Meta(ge=1, description="MiB of all files together; the oldest are deleted.")] = 4096
     seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
 
     def __post_init__(self) -> None:
@@ -54,7 +62,7 @@ class BinanceFutures(quantd.Feed):
         self._bans = self._rest().bans = Bans(wants.clock, wants.kept)
         durations = (self.reconnect_min, self.reconnect_max, self.rotate, self.silent)
         limits = Limits(self.streams_per_connection, *(quantd.duration(text) / 1000 for text in durations))
-        pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng, self._bans)
+        pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng, self._bans, self._recorder(wants))
         pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol))
         self.want(wants.symbols if self._symbols is None else self._symbols)
         try:
@@ -90,6 +98,14 @@ class BinanceFutures(quantd.Feed):
             await pool.close()
         if self._gateway:
             await self._gateway.close()
+
+    def _recorder(self, wants: quantd.Wants) -> Recorder | None:
+        if self.record is None:
+            return None
+        directory = Path(self.record_dir).expanduser() if self.record_dir else wants.directory
+        if directory is None:
+            raise quantd.QuantdError("binance-futures: `record` needs a directory here: name one in `record_dir`")
+        return Recorder(Shape(directory, self.record_rotate * MIB, self.record_keep * MIB), wants.clock)
 
     def _rest(self) -> Gateway:
         if self._gateway is None:

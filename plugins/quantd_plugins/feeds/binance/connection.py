@@ -45,6 +45,8 @@ class Shared(Struct):
     bans: Bans
     attempts: Attempts
     lost: Callable[[], Awaitable[None]]
+    record: Callable[[int, bytes], None] | None = None
+    """Takes each frame as it was received, and when (ms)."""
 
 
 class Connection:
@@ -167,10 +169,12 @@ class Connection:
         """Hand on what comes until the end; the error, if that is why."""
         from aiohttp import WSMsgType
 
-        events = self._shared.events
+        events, record = self._shared.events, self._shared.record
         text, ping, pong = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG
         async for message in ws:
             if message.type is text:
+                if record:
+                    record(self._shared.turn.now(), message.data)
                 event = self._take(message.data)
                 if event is None:
                     continue

@@ -12,6 +12,7 @@ from quantd_plugins.feeds.binance.dial import make_session
 from quantd_plugins.feeds.binance.frames import Faults
 from quantd_plugins.feeds.binance.handover import HOLD_MS
 from quantd_plugins.feeds.binance.lane import Lane, Limits
+from quantd_plugins.feeds.binance.recorder import Recorder
 from quantd_plugins.feeds.binance.routes import Route, Stream
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
 from quantd_plugins.feeds.binance.upkeep import keep_up
@@ -24,7 +25,16 @@ BEAT_S = 0.25
 class Pool:
     """Connections as needed, each of one route. What they read waits in one queue of BATCH events; when it is full, they stop reading."""
 
-    def __init__(self, urls: Mapping[Route, str], limits: Limits, clock: quantd.Clock, rng: random.Random, bans: Bans) -> None:
+    def __init__(
+        self,
+        urls: Mapping[Route, str],
+        limits: Limits,
+        clock: quantd.Clock,
+        rng: random.Random,
+        bans: Bans,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self._recorder = recorder
         self._bans = bans
         self._exchange = ExchangeClock(clock)
         self._urls = urls
@@ -51,7 +61,10 @@ class Pool:
             bans=self._bans,
             attempts=Attempts(self._clock),
             lost=self._lost,
+            record=self._recorder.add if self._recorder else None,
         )
+        if self._recorder:
+            self._recorder.start()
         watch = self._watch = Watch(self._limits.silent, self._current, newest, self._exchange.now, self._events.full, self._clock)
         self._helpers = [
             keep_up("watch", watch.run),
@@ -74,7 +87,7 @@ class Pool:
     def health(self) -> quantd.FeedHealth:
         """How the connections are."""
         lanes = (lane.health(self._watch.silent_symbols(lane.current) if lane.current else ()) for lane in self._tasks)
-        return quantd.FeedHealth(tuple(lanes), self._bans.until())
+        return quantd.FeedHealth(tuple(lanes), self._bans.until(), self._recorder.lost if self._recorder else 0)
 
     async def take(self) -> list[quantd.Event]:
         """All events that are there; waits for at least one."""
@@ -92,6 +105,8 @@ class Pool:
             task.cancel()
         await asyncio.gather(*self._helpers, *self._leaving, return_exceptions=True)
         await self._session.close()
+        if self._recorder:
+            await asyncio.to_thread(self._recorder.stop)
 
     def _current(self) -> list[Connection]:
         return [lane.current for lane in self._tasks if lane.current]
