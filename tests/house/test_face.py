@@ -6,9 +6,9 @@ import sys
 import quantd
 
 FACE = """
-Alert AlertSink Bar COLUMNS Clock Columns DaemonJob DaemonView Event EventBars Exporter Feed Gap Hedge Job Kind Metric PairJob PairPoint
-PairView Progress QuantdError Quality Register Regression Resampler Status Store Tick Ticker Timeframe Transition Wants cells duration
-hookimpl timeframe
+Alert AlertSink Bar COLUMNS Clock Columns ConnectionHealth DaemonJob DaemonView Event EventBars Exporter Feed FeedHealth Gap Hedge Job
+Kind Metric PairJob PairPoint PairView Progress QuantdError Quality Register Regression Resampler Status Store Tick Ticker Timeframe
+Transition Wants cells duration hookimpl timeframe
 """
 HEAVY = {"aiohttp", "asyncio", "duckdb", "msgspec", "numba", "numpy", "pandas", "pluggy", "pykalman", "scipy", "sklearn", "statsmodels"}
 IMPORT = "import quantd"
