@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from quantd.model import Transition as Transition
     from quantd.plugin.base import AlertSink as AlertSink
     from quantd.plugin.base import Columns as Columns
+    from quantd.plugin.base import ConnectionHealth as ConnectionHealth
     from quantd.plugin.base import DaemonJob as DaemonJob
     from quantd.plugin.base import DaemonView as DaemonView
     from quantd.plugin.base import EventBars as EventBars
     from quantd.plugin.base import Exporter as Exporter
     from quantd.plugin.base import Feed as Feed
+    from quantd.plugin.base import FeedHealth as FeedHealth
     from quantd.plugin.base import Job as Job
     from quantd.plugin.base import Kind as Kind
     from quantd.plugin.base import PairJob as PairJob
@@ -51,8 +53,8 @@ _HOMES = {
     "quantd.clock": "Clock",
     "quantd.errors": "QuantdError",
     "quantd.model": "Alert Bar BookBar Depth Event Gap Hedge Level Mark Metric PairPoint Quality Quote Status Tick Ticker Transition",
-    "quantd.plugin.base": "AlertSink Columns DaemonJob DaemonView EventBars Exporter Feed Job Kind "
-    "PairJob PairView Progress Resampler Store Wants",
+    "quantd.plugin.base": "AlertSink Columns ConnectionHealth DaemonJob DaemonView EventBars Exporter Feed FeedHealth "
+    "Job Kind PairJob PairView Progress Resampler Store Wants",
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.plugin.regression": "Regression",
     "quantd.rows": "COLUMNS cells",

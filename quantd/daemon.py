@@ -24,7 +24,7 @@ from quantd.metrics import Metrics
 from quantd.notify import notify, watchdog_seconds
 from quantd.plugin.base import DaemonView
 from quantd.runtime import Runtime
-from quantd.state import State
+from quantd.state import Shelf, State
 
 _log = logging.getLogger("quantd.daemon")
 _DRAIN_S = 5.0
@@ -61,6 +61,9 @@ class Daemon:
             state = stack.enter_context(State.open(config.state_dir))
             self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True)
             self.runtime.outlets.records = state.records
+            for flow in self.runtime.flows:
+                flow.kept = Shelf(state.kept, f"feed/{flow.name}/")
+                flow.directory = config.state_dir / "raw" / flow.name
             self.desk = LiveDesk(self.runtime, config, self._loaded.registry, self.clock, state)
             measure(self.runtime, self.metrics, self.clock)
             await stack.enter_async_context(self.runtime.opened())

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -126,6 +126,30 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]
         return QuantdError(
             f"{self._directory} holds what quantd did not write: stop quantd, see who can write there, and delete the directory"
         )
+
+
+class Shelf(MutableMapping[str, bytes]):
+    """Those of the kept values whose keys begin with a prefix of their own, which the user of it does not see."""
+
+    def __init__(self, kept: diskcache.Cache, prefix: str) -> None:
+        self._kept = kept
+        self._prefix = prefix
+
+    def __getitem__(self, key: str) -> bytes:
+        value: bytes = self._kept[self._prefix + key]
+        return value
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self._kept[self._prefix + key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._kept[self._prefix + key]
+
+    def __iter__(self) -> Iterator[str]:
+        return (key.removeprefix(self._prefix) for key in self._kept if key.startswith(self._prefix))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class State:

@@ -5,7 +5,7 @@ no setting is set in `__post_init__`; `msgspec.structs.replace(plugin)` makes a 
 """
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, dataclass_transform
 
@@ -33,10 +33,13 @@ class Plugin(msgspec.Struct, metaclass=PluginMeta):
 
 
 class Wants(msgspec.Struct, frozen=True):
-    """What a feed is asked for, and the clock that it lives by."""
+    """What a feed is asked for, and what it has for that: the clock that it lives by, a few values that outlive the daemon, and a
+    directory of its own, which may not exist yet; None where nothing is to be written."""
 
     symbols: tuple[str, ...]
     clock: Clock = SystemClock()
+    kept: MutableMapping[str, bytes] = msgspec.field(default_factory=dict)
+    directory: Path | None = None
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -44,6 +47,30 @@ class Progress(msgspec.Struct, frozen=True):
 
     done: int
     total: int
+
+
+class ConnectionHealth(msgspec.Struct, frozen=True):
+    """One line to a venue. `age` is in seconds, of the connection that is up; `silent` names the symbols that were found to bring nothing
+    though there is trade; `reconnects` counts losses, not planned changes; `skipped` counts frames that could not be read."""
+
+    name: str
+    route: str
+    streams: int
+    state: Literal["connecting", "subscribing", "up", "handing over"]
+    age: float | None = None
+    reconnects: int = 0
+    handovers: int = 0
+    silent: tuple[str, ...] = ()
+    skipped: int = 0
+
+
+class FeedHealth(msgspec.Struct, frozen=True):
+    """How a feed is. `banned_until` (ms UTC) is until when the venue wants nothing from us; None where it has not said so. `unrecorded`
+    counts frames that were to be recorded and could not be."""
+
+    connections: tuple[ConnectionHealth, ...] = ()
+    banned_until: int | None = None
+    unrecorded: int = 0
 
 
 class Feed(Plugin):
@@ -91,6 +118,10 @@ class Feed(Plugin):
     def progress(self) -> Progress | None:
         """How far the stream has come; None for a feed without an end."""
         return None
+
+    def health(self) -> FeedHealth:
+        """How the connections are now; empty where there are none. Quick: asked whenever somebody looks."""
+        return FeedHealth()
 
 
 class Resampler(Plugin):

@@ -6,8 +6,9 @@ import sys
 import quantd
 
 FACE = """
-Alert AlertSink Bar BookBar Clock COLUMNS Columns DaemonJob DaemonView Depth Event EventBars Exporter Feed Gap Hedge Job Kind Level Mark
-Metric PairJob PairPoint PairView Progress Quality QuantdError Quote Register Regression Resampler Status Store Tick Ticker Timeframe
+Alert AlertSink Bar BookBar COLUMNS Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Feed FeedHealth
+Gap Hedge Job Kind Level Mark Metric PairJob PairPoint PairView Progress QuantdError Quality Quote Register Regression Resampler Status
+Store Tick Ticker Timeframe
 Transition Wants cells duration hookimpl timeframe
 """
 HEAVY = {"aiohttp", "asyncio", "duckdb", "msgspec", "numba", "numpy", "pandas", "pluggy", "pykalman", "scipy", "sklearn", "statsmodels"}

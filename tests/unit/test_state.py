@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from quantd.errors import QuantdError
 from quantd.model import Alert, Gap
-from quantd.state import SCHEMA_VERSION, AlertRecord, State, StateLocked
+from quantd.state import SCHEMA_VERSION, AlertRecord, Shelf, State, StateLocked
 
 GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")
 ALERT = Alert("BTCUSDT-ETHUSDT/wide@5", "BTCUSDT-ETHUSDT/wide", "wide", "BTCUSDT-ETHUSDT", "firing", 2.5, 2.0, 5, 5, "text", "zscore")
@@ -227,3 +227,18 @@ def test_what_is_kept_is_never_evicted(state: State) -> None:
         state.kept.set(f"{number}", bytes(100_000))
     state.kept.cull()
     assert len(state.kept) == 40
+
+
+def test_a_shelf_holds_what_is_its_own(directory: Path) -> None:
+    with State.open(directory) as state:
+        state.kept["rule/1"] = b"a rule"
+        one, other = Shelf(state.kept, "feed/a/"), Shelf(state.kept, "feed/b/")
+        one["end"], one["more"], other["end"] = b"1", b"2", b"3"
+        del one["more"]
+        with pytest.raises(KeyError):
+            del one["rule/1"]
+    with State.open(directory) as state:
+        assert dict(Shelf(state.kept, "feed/a/")) == {"end": b"1"}
+        assert len(Shelf(state.kept, "feed/b/")) == 1
+        assert Shelf(state.kept, "feed/c/").get("end") is None
+        assert state.kept["rule/1"] == b"a rule"

@@ -2,23 +2,22 @@
 
 import random
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, ClassVar
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
-import msgspec
 from msgspec import Meta
 
 import quantd
 from quantd_plugins.feeds.binance import days, history
-from quantd_plugins.feeds.binance.pool import Limits, Pool
+from quantd_plugins.feeds.binance.bans import Bans
+from quantd_plugins.feeds.binance.lane import Limits
+from quantd_plugins.feeds.binance.pool import Pool
+from quantd_plugins.feeds.binance.recorder import MIB, Recorder, Shape
 from quantd_plugins.feeds.binance.rest import Gateway
+from quantd_plugins.feeds.binance.routes import Routes, streams
 
 DURATION = r"^\d+(ms|s|m)$"
-
-
-class Routes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Paths below `ws`. The exchange sends trades and tickers on its market route only; elsewhere it confirms and stays silent."""
-
-    market: Annotated[str, Meta(pattern="^/", description="Where trades and tickers come from.")] = "/market/stream"
+LONG_DURATION = r"^\d+(ms|s|m|h)$"
 
 
 class BinanceFutures(quantd.Feed):
@@ -36,6 +35,19 @@ class BinanceFutures(quantd.Feed):
     streams_per_connection: Annotated[int, Meta(ge=1, le=1024, description="Streams on one connection; with more, several are used.")] = 200
     reconnect_min: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before the first reconnect.")] = "500ms"
     reconnect_max: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before any reconnect.")] = "60s"
+    rotate: Annotated[str, Meta(pattern=LONG_DURATION, description="At which age a connection is replaced; the exchange cuts at 24h.")] = (
+        "23h"
+    )
+    silent: Annotated[
+        str,
+        Meta(pattern=r"^[1-9]\d*(ms|s|m)$", description="Within what time a stream that brings nothing though there is trade is found."),
+    ] = "30s"
+    record: Annotated[Literal["raw"] | None, Meta(description="`raw` keeps every frame as it was received; `quantd replay` reads it.")] = (
+        None
+    )
+    record_dir: Annotated[str | None, Meta(description="Where to; without it, `raw/` and the feed's name in the state directory.")] = None
+    record_rotate: Annotated[int, Meta(ge=1, description="MiB (packed) at which a new file begins; one begins each hour anyway.")] = 64
+    record_keep: Annotated[int, Meta(ge=1, description="MiB of all files together; the oldest are deleted.")] = 4096
     seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
 
     reach: ClassVar[int] = history.REACH
@@ -43,15 +55,18 @@ class BinanceFutures(quantd.Feed):
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
         self._clock = quantd.Wants(()).clock
+        self._bans = Bans(self._clock, {})
         self._gateway: Gateway | None = None
         self._pool: Pool | None = None
         self._symbols: tuple[str, ...] | None = None
 
     async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
         self._clock = wants.clock
-        limits = Limits(self.streams_per_connection, quantd.duration(self.reconnect_min) / 1000, quantd.duration(self.reconnect_max) / 1000)
-        pool = self._pool = Pool(self.ws.rstrip("/") + self.routes.market, limits, wants.clock, self._rng)
-        pool.open(lambda: history.server_time(self._rest()))
+        self._bans = self._rest().bans = Bans(wants.clock, wants.kept)
+        durations = (self.reconnect_min, self.reconnect_max, self.rotate, self.silent)
+        limits = Limits(self.streams_per_connection, *(quantd.duration(text) / 1000 for text in durations))
+        pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng, self._bans, self._recorder(wants))
+        pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol))
         self.want(wants.symbols if self._symbols is None else self._symbols)
         try:
             while True:
@@ -63,7 +78,10 @@ class BinanceFutures(quantd.Feed):
         self._symbols = tuple(symbols)
         if self._pool:
             kinds = ("aggTrade", "ticker") if self.tickers else ("aggTrade",)
-            self._pool.want(f"{symbol.lower()}@{kind}" for symbol in symbols for kind in kinds)
+            self._pool.want(streams(symbols, kinds))
+
+    def health(self) -> quantd.FeedHealth:
+        return self._pool.health() if self._pool else quantd.FeedHealth(banned_until=self._bans.until())
 
     async def fetch_symbols(self) -> list[str]:
         return await history.symbols(self._rest())
@@ -88,9 +106,17 @@ class BinanceFutures(quantd.Feed):
         if self._gateway:
             await self._gateway.close()
 
+    def _recorder(self, wants: quantd.Wants) -> Recorder | None:
+        if self.record is None:
+            return None
+        directory = Path(self.record_dir).expanduser() if self.record_dir else wants.directory
+        if directory is None:
+            raise quantd.QuantdError("binance-futures: `record` needs a directory here: name one in `record_dir`")
+        return Recorder(Shape(directory, self.record_rotate * MIB, self.record_keep * MIB), wants.clock)
+
     def _rest(self) -> Gateway:
         if self._gateway is None:
-            self._gateway = Gateway(self.rest, self._clock, self._rng)
+            self._gateway = Gateway(self.rest, self._clock, self._rng, bans=self._bans)
         return self._gateway
 
 

@@ -47,7 +47,8 @@ class Replay(quantd.Feed):
         return quantd.Progress(sum(source.position for source in self._sources), sum(source.size for source in self._sources))
 
     def _events(self, admission: "Admission") -> Iterator[quantd.Event]:
-        rows = merge(*(admission.filter(read(source)) for source in self._sources), key=itemgetter(0))
+        alone = len(self._sources) == 1
+        rows = merge(*(admission.filter(read(source, alone=alone)) for source in self._sources), key=itemgetter(0))
         return map(itemgetter(2), rows)
 
 

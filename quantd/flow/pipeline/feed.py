@@ -6,7 +6,8 @@ Bars close where event time crosses a second, wherever the feed cuts its batches
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 from quantd.clock import Clock
@@ -46,6 +47,8 @@ class FeedFlow:
         self.pairs: list[PairStage] = []
         self.refused = 0
         self.state: State = "starting"
+        self.kept: MutableMapping[str, bytes] = {}
+        self.directory: Path | None = None
         self._outlets = outlets
         self._clock = clock
         self._background = background
@@ -99,7 +102,7 @@ class FeedFlow:
         """Drink the feed to its end, then close what is open."""
         recorder = self._outlets.recorder
         try:
-            async for events in self.feed.stream(Wants(tuple(self._of), self._clock)):
+            async for events in self.feed.stream(Wants(tuple(self._of), self._clock, self.kept, self.directory)):
                 self.take(events)
                 if recorder:
                     await recorder.write_if_due()

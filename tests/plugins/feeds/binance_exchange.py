@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -63,7 +64,8 @@ class Peer:
 
 
 class Exchange:
-    """WebSocket connections arrive in `peers`; `upgrades` holds the answers to the next upgrades, `replies` those to REST.
+    """WebSocket connections arrive in `peers`; `upgrades` holds the answers to the next upgrades, `replies` those to REST, which otherwise
+    tells the time, and that the newest trade of each symbol is `newest`.
 
     Pings are answered unless `deaf`.
     """
@@ -72,9 +74,11 @@ class Exchange:
 
     def __init__(self, port: int | None = None) -> None:
         self.peers: asyncio.Queue[Peer] = asyncio.Queue()
-        self.upgrades: list[int] = []
+        self.upgrades: list[int | web.Response] = []
         self.replies: list[Answer] = []
         self.asked: list[str] = []
+        self.dialled = 0
+        self.newest = 0
         app = web.Application()
         app.router.add_get("/fapi/{path:.*}", self._rest)
         app.router.add_get("/{path:.*}", self._upgrade)
@@ -96,8 +100,10 @@ class Exchange:
         return await asyncio.wait_for(self.peers.get(), PATIENCE_S)
 
     async def _upgrade(self, request: web.Request) -> web.StreamResponse:
+        self.dialled += 1
         if self.upgrades:
-            return web.Response(status=self.upgrades.pop(0))
+            answer = self.upgrades.pop(0)
+            return web.Response(status=answer) if isinstance(answer, int) else answer
         ws = web.WebSocketResponse(timeout=1, autoping=not self.deaf)
         await ws.prepare(request)
         peer = Peer(ws, request.path)
@@ -110,6 +116,8 @@ class Exchange:
         if self.replies:
             answer = self.replies.pop(0)(request)
             return await answer if isinstance(answer, Awaitable) else answer
+        if request.path == "/fapi/v1/aggTrades":
+            return web.json_response([trade(self.newest)] if self.newest else [])
         return web.json_response({"serverTime": NOW})
 
 
@@ -129,6 +137,8 @@ class Events:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.healthy: list[bool] = []
+        """What each status told."""
         self._queue: asyncio.Queue[quantd.Event] = asyncio.Queue()
 
     async def next(self, kind: type[Any]) -> Any:
@@ -148,18 +158,41 @@ class Events:
             async for batch in stream:
                 self.batches.append(len(batch))
                 for event in batch:
+                    if isinstance(event, quantd.Status):
+                        self.healthy.append(event.healthy)
                     self._queue.put_nowait(event)
 
 
 @asynccontextmanager
-async def streaming(feed: BinanceFutures, *symbols: str, clock: quantd.Clock | None = None) -> AsyncIterator[Events]:
+async def streaming(feed: BinanceFutures, *symbols: str, **wanted: Any) -> AsyncIterator[Events]:
     """The events of a running feed, which is cancelled at the end."""
     events = Events()
-    wants = quantd.Wants(symbols, clock) if clock else quantd.Wants(symbols)
-    task = asyncio.create_task(events.drink(feed, wants))
+    task = asyncio.create_task(events.drink(feed, quantd.Wants(symbols, **wanted)))
     try:
         yield events
     finally:
         task.cancel()
         [ended] = await asyncio.gather(task, return_exceptions=True)
         assert isinstance(ended, asyncio.CancelledError), repr(ended)
+
+
+class Watch(logging.Handler):
+    """Waits for the first record of the feed's log that holds a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self._seen = asyncio.Event()
+        self._logger = logging.getLogger("quantd_plugins.feeds.binance")
+        self._logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._text in record.getMessage():
+            self._seen.set()
+
+    async def wait(self) -> None:
+        """Then it watches no more."""
+        try:
+            await asyncio.wait_for(self._seen.wait(), PATIENCE_S)
+        finally:
+            self._logger.removeHandler(self)

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 import quantd
@@ -107,6 +108,19 @@ async def test_forced_disconnects_are_survived(feed: BinanceFutures, simulator: 
                     assert (await response.json())["disconnected"] > 0
     for ids in everything.values():
         assert ids == sorted(set(ids))
+
+
+async def test_connections_are_replaced_without_a_loss(feed: BinanceFutures) -> None:
+    often = msgspec.structs.replace(feed, rotate="200ms")
+    tally = Tally()
+    async with asyncio.timeout(PATIENCE_S), aclosing(often.stream(quantd.Wants(SYMBOLS))) as stream:
+        while not tally.holds(30):
+            tally.add(await anext(stream))
+    assert all(status.healthy for status in tally.statuses)
+    for ticks in tally.ticks.values():
+        ids = {tick.id for tick in ticks}
+        assert len(ids) < len(ticks)
+        assert ids == set(range(min(ids), max(ids) + 1))
 
 
 async def test_the_past_comes_in_bars_and_symbols_too(feed: BinanceFutures) -> None:

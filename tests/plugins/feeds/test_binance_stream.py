@@ -9,11 +9,12 @@ from contextlib import aclosing
 
 import msgspec
 import pytest
+from aiohttp import web
 
 import quantd
 from quantd.clock import EventClock
 from quantd_plugins.feeds.binance_futures import BinanceFutures
-from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Peer, running, streaming, trade
+from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Peer, Watch, running, streaming, trade
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ async def test_any_end_is_a_disconnect(exchange: Exchange, caplog: pytest.LogCap
 
 
 async def test_refused_upgrades_are_told_and_tried_again(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:
-    exchange.upgrades = [403, 451, 429, 503]
+    exchange.upgrades = [403, 451, web.Response(status=429, headers={"Retry-After": "0"}), 503]
     async with streaming(exchange.feed(), "BTCUSDT") as events:
         peer = await exchange.peer()
         await peer.confirm()
@@ -101,14 +102,30 @@ async def test_refused_upgrades_are_told_and_tried_again(exchange: Exchange, cap
         assert advice in said(caplog)
 
 
+async def test_an_upgrade_that_is_no_upgrade_leads_nowhere(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:
+    elsewhere = f"{exchange.url}/fapi/v1/secret"
+    exchange.upgrades = [
+        web.Response(status=302, headers={"Location": elsewhere}),
+        web.Response(text="<html>Hello</html>", content_type="text/html"),
+        web.Response(status=404, text="<html>no</html>"),
+    ]
+    async with streaming(exchange.feed(), "BTCUSDT") as events:
+        peer = await exchange.peer()
+        await peer.confirm()
+        await peer.send(trade(1))
+        assert await events.ids(1) == [1]
+    assert f"refused with HTTP 302, which leads to '{elsewhere}'" in said(caplog)
+    assert "refused with HTTP 200: no streams are served there" in said(caplog)
+    assert "refused with HTTP 404: nothing is served there" in said(caplog)
+    assert not any("secret" in path for path in exchange.asked)
+
+
 async def test_an_exchange_that_is_down_at_the_start_is_waited_for(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:
     feed, port = exchange.feed(), exchange.server.port
     await exchange.server.close()
     refused = Watch("cannot connect")
-    refused.logger.addHandler(refused)
     async with streaming(feed, "BTCUSDT") as events:
-        await asyncio.wait_for(refused.seen.wait(), PATIENCE_S)
-        refused.logger.removeHandler(refused)
+        await refused.wait()
         later = Exchange(port)
         await later.server.start_server()
         peer = await later.peer()
@@ -117,20 +134,6 @@ async def test_an_exchange_that_is_down_at_the_start_is_waited_for(exchange: Exc
         assert await events.ids(1) == [1]
     await later.server.close()
     assert "check the network and the address" in said(caplog)
-
-
-class Watch(logging.Handler):
-    """Sets an event at the first record that holds a text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-        self.seen = asyncio.Event()
-        self.logger = logging.getLogger("quantd_plugins.feeds.binance")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self.text in record.getMessage():
-            self.seen.set()
 
 
 async def test_the_set_of_symbols_changes_while_streaming(exchange: Exchange) -> None:

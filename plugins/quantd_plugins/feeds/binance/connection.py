@@ -1,17 +1,20 @@
-"""One WebSocket connection: kept up for ever, subscribed to what is wanted of it, its frames made into events."""
+"""One WebSocket connection from the upgrade to its end: subscribed to what is wanted of it, its frames made into events."""
 
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Backoff, Budget
-from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, Faults, Frame, decode
+from quantd_plugins.feeds.binance.backoff import Attempts
+from quantd_plugins.feeds.binance.bans import Bans
+from quantd_plugins.feeds.binance.dial import Refused, dial
+from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
 
 if TYPE_CHECKING:
@@ -22,99 +25,108 @@ log = logging.getLogger(__name__)
 PACE_S = 0.25
 """Between two messages to the exchange, which cuts off who sends more than 10 a second."""
 MOST_PARAMS = 200
-CONNECT_S = 10.0
 ANSWER_S = 10.0
-HEARTBEAT_S = 15.0
-CLOSE_S = 1.0
 STEADY_S = 10.0
 """Data must have come for so long before a connection counts as working, and the waits between tries begin anew."""
 SILENT_MS = 500
-LARGEST_FRAME = 1 << 20
-ADVICE = {
-    403: "the exchange's firewall refuses us: wait, or connect from another address",
-    418: "the exchange has banned this address for asking too much: stop what else asks from here",
-    429: "too many requests from this address: stop what else asks from here",
-    451: "the exchange does not serve this location: connect from another one",
-}
-NO_ADVICE = "the exchange is not well, or the address is wrong"
+TRADES = "@aggTrade"
+MOST_EARLY = 10_000
 
 
 class Shared(Struct):
     """What all connections of a feed have in common."""
 
-    url: str
     session: "ClientSession"
     events: asyncio.Queue[quantd.Event]
     clock: quantd.Clock
     turn: TurnClock
     exchange: ExchangeClock
     faults: Faults
-    connects: Budget
+    bans: Bans
+    attempts: Attempts
     lost: Callable[[], Awaitable[None]]
+    record: Callable[[int, bytes], None] | None = None
+    """Takes each frame as it was received, and when (ms)."""
 
 
 class Connection:
-    """Set `wanted` at any time; `run` does the rest."""
+    """Carries what `wanted` tells, which may change at any time. Where it has an `elder`, from which it is to take over, its trades wait
+    until those before them have come from either of the two."""
 
-    def __init__(self, name: str, shared: Shared, backoff: Backoff) -> None:
+    def __init__(
+        self, name: str, url: str, shared: Shared, wanted: Callable[[], frozenset[str]], elder: "Connection | None" = None
+    ) -> None:
         self.name = name
-        self.wanted: frozenset[str] = frozenset()
+        self.url = url
+        self.elder = elder
         self.upto = 0
         """The exchange's clock (ms) up to which everything that it sent here has been read."""
+        self.brought: dict[str, int] = {}
+        """The last trade id that came of each symbol."""
+        self.resumed: dict[str, int] = {}
+        """The last trade id that others had brought of symbols that have not come here yet: what is missed shows at the first."""
+        self.retiring = asyncio.Event()
+        self.reason = ""
+        self.skipped = 0
+        """Frames that could not be read."""
+        self.up_since: float | None = None
+        self.data_since: float | None = None
         self._shared = shared
-        self._backoff = backoff
+        self._wanted = wanted
         self._ids = itertools.count(1)
         self._up = False
         self._asked: set[str] = set()
         self._unanswered: dict[int, str] = {}
         self._asked_at = 0.0
         self._pinged = False
-        self._data_since: float | None = None
-        self._last: dict[str, int] = {}
-        self._resumed: dict[str, int] = {}
+        self._early: deque[quantd.Event] = deque()
 
     @property
     def ready(self) -> bool:
         """Whether all that is wanted has been asked for and confirmed."""
-        return self._up and not self._unanswered and self._asked == self.wanted
+        return self._up and not self._unanswered and self._asked == self._wanted()
 
-    async def run(self) -> None:
-        """Connect, and connect again, until cancelled."""
-        while True:
-            await self._shared.connects.take()
-            cause = await self._try()
-            await self._shared.lost()
-            delay = self._backoff.delay()
-            log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self._shared.url, cause, delay)
-            await asyncio.sleep(delay)
+    @property
+    def trades_of(self) -> list[str]:
+        """The symbols whose trades are wanted of it."""
+        return [name.removesuffix(TRADES).upper() for name in self._wanted() if name.endswith(TRADES)]
 
-    async def _try(self) -> str:
-        """One life; why it ended. No fault in it may end the feed."""
+    @property
+    def steady(self) -> bool:
+        """Whether data have come for long enough to say that it works, or did."""
+        return self.data_since is not None and self._shared.clock.monotonic() - self.data_since >= STEADY_S
+
+    def retire(self, reason: str) -> None:
+        """Ask for another connection to take over from this one."""
+        if not self.retiring.is_set():
+            self.reason = reason
+            self.retiring.set()
+
+    def resume(self, known: Mapping[str, int]) -> None:
+        """Nobody else carries the streams now; these were the last trade ids."""
+        self.resumed = {symbol: number for symbol, number in known.items() if symbol not in self.brought}
+
+    async def take_over(self) -> None:
+        """Let go of what waited for the elder."""
+        while self._early:
+            await self._shared.events.put(self._early.popleft())
+        self.elder = None
+
+    async def live(self) -> str:
+        """From the upgrade to the end; why it ended. No fault in it may end the feed."""
         try:
             return await self._live()
         except Exception as error:
             log.exception("binance-futures: %s: failed", self.name)
             return f"failed: {error!r}"
+        finally:
+            self._up = False
 
     async def _live(self) -> str:
-        import aiohttp
-
         try:
-            async with asyncio.timeout(CONNECT_S):
-                ws = await self._shared.session.ws_connect(
-                    self._shared.url,
-                    decode_text=False,
-                    autoping=False,
-                    heartbeat=HEARTBEAT_S,
-                    max_msg_size=LARGEST_FRAME,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
-                )
-        except aiohttp.WSServerHandshakeError as error:
-            return f"refused with HTTP {error.status}: {ADVICE.get(error.status, NO_ADVICE)}"
-        except TimeoutError:
-            return f"no answer within {CONNECT_S:.0f} s: check the network and the address"
-        except (aiohttp.ClientError, OSError) as error:
-            return f"cannot connect: {error}: check the network and the address"
+            ws = await dial(self._shared.session, self.url, self._shared.bans)
+        except Refused as refusal:
+            return str(refusal)
         try:
             return await self._serve(ws)
         except ConnectionError as error:
@@ -123,32 +135,19 @@ class Connection:
             await ws.close()
 
     async def _serve(self, ws: "ClientWebSocketResponse[bool]") -> str:
-        self._begin()
+        log.info("binance-futures: %s: connected to %s", self.name, self.url)
+        self._up = True
+        self.up_since = self._shared.clock.monotonic()
         talk = asyncio.create_task(self._talk(ws), name=f"{self.name}-talk")
         try:
             error = await self._read(ws)
         finally:
-            self._end()
+            self._up = False
             talk.cancel()
             await asyncio.wait([talk])
         if self._overdue():
             return f"no answer to a subscription within {ANSWER_S:.0f} s"
         return f"the connection ended (code {ws.close_code}{_because(error)})"
-
-    def _begin(self) -> None:
-        log.info("binance-futures: %s: connected to %s", self.name, self._shared.url)
-        self._up = True
-        self._asked.clear()
-        self._unanswered.clear()
-        self._pinged = False
-        self._data_since = None
-        self._resumed = dict(self._last)
-
-    def _end(self) -> None:
-        self._up = False
-        self.upto = 0
-        if self._data_since is not None and self._shared.clock.monotonic() - self._data_since >= STEADY_S:
-            self._backoff.reset()
 
     async def _talk(self, ws: "ClientWebSocketResponse[bool]") -> None:
         """Say at most one thing in PACE_S: what to subscribe to, or a ping into the silence. Ends when an answer is overdue."""
@@ -160,22 +159,28 @@ class Connection:
                 elif not self._pinged:
                     await self._ping(ws)
                 await asyncio.sleep(PACE_S)
-            await ws.close()
         except ConnectionError:
-            pass  # the reader sees it too
+            return  # the reader sees it too
+        except Exception:
+            log.exception("binance-futures: %s: cannot go on asking", self.name)
+        await ws.close()
 
     async def _read(self, ws: "ClientWebSocketResponse[bool]") -> BaseException | None:
         """Hand on what comes until the end; the error, if that is why."""
         from aiohttp import WSMsgType
 
-        events = self._shared.events
+        events, record = self._shared.events, self._shared.record
         text, ping, pong = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG
         async for message in ws:
             if message.type is text:
+                if record:
+                    record(self._shared.turn.now(), message.data)
                 event = self._take(message.data)
                 if event is None:
                     continue
-                if events.full():
+                if self.elder is not None and self._waits(event, self.elder):
+                    self._early.append(event)
+                elif events.full():
                     await events.put(event)
                 else:
                     events.put_nowait(event)
@@ -187,33 +192,45 @@ class Connection:
                 error: BaseException = message.data
                 return error
             else:
-                self._shared.faults.add(self.name, message.data, "not text")
+                self._skip(message.data, "not text")
         return ws.exception()
 
     def _take(self, data: bytes) -> quantd.Event | None:
         try:
             frame = decode(data)
         except UNREADABLE as error:
-            self._shared.faults.add(self.name, data, error)
+            self._skip(data, error)
             return None
         payload = frame.data
-        if payload is None:
-            self._answered(frame, data)
+        if type(payload) is AggTrade:
+            if payload.symbol in self.resumed:
+                self._tell_missed(payload.symbol, payload.id)
+            self.brought[payload.symbol] = payload.id
+        elif type(payload) is not DayTicker:
+            self._take_other(frame, data)
             return None
         recv = self._shared.turn.now()
         self.upto = payload.sent
-        if self._data_since is None:
-            self._data_since = self._shared.clock.monotonic()
+        if self.data_since is None:
+            self.data_since = self._shared.clock.monotonic()
+            self._shared.attempts.succeed()
         if self._shared.exchange.by_rest is None:
             self._shared.exchange.observe(payload.sent, recv)
-        if type(payload) is AggTrade:
-            if payload.symbol in self._resumed:
-                self._tell_missed(payload.symbol, payload.id)
-            self._last[payload.symbol] = payload.id
         return payload.event(recv)
 
+    def _skip(self, data: bytes, reason: object) -> None:
+        self.skipped += 1
+        self._shared.faults.add(self.name, data, reason)
+
+    def _waits(self, event: quantd.Event, elder: "Connection") -> bool:
+        """Whether this trade is farther than the next one after the elder's last. What the elder does not carry does not wait."""
+        if type(event) is not quantd.Tick or len(self._early) >= MOST_EARLY:
+            return False
+        last = elder.brought.get(event.symbol)
+        return last is not None and event.id > last + 1
+
     def _tell_missed(self, symbol: str, first: int) -> None:
-        last = self._resumed.pop(symbol)
+        last = self.resumed.pop(symbol)
         if first > last + 1:
             count = first - last - 1
             log.warning("binance-futures: %s: %s: trades missed: %d, ids %d to %d", self.name, symbol, count, last + 1, first - 1)
@@ -222,7 +239,8 @@ class Connection:
 
     def _request(self) -> str | None:
         """The next message that brings what is asked for closer to what is wanted."""
-        for method, streams in (("UNSUBSCRIBE", self._asked - self.wanted), ("SUBSCRIBE", self.wanted - self._asked)):
+        wanted = self._wanted()
+        for method, streams in (("UNSUBSCRIBE", self._asked - wanted), ("SUBSCRIBE", wanted - self._asked)):
             if streams:
                 return self._ask(method, sorted(streams)[:MOST_PARAMS])
         return None
@@ -234,7 +252,11 @@ class Connection:
         self._asked_at = self._shared.clock.monotonic()
         return msgspec.json.encode({"method": method, "params": streams, "id": number}).decode()
 
-    def _answered(self, frame: Frame, data: bytes) -> None:
+    def _take_other(self, frame: Frame, data: bytes) -> None:
+        """An answer, or what is said of the connection itself."""
+        if frame.shutdown:
+            self.retire("the exchange will close it")
+            return
         request = self._unanswered.pop(frame.id, None) if isinstance(frame.id, int) else None
         refusal = frame.refusal
         if refusal:
@@ -242,7 +264,7 @@ class Connection:
                 "binance-futures: %s: the exchange refused the %s: %s (code %d)", self.name, request or "?", refusal.msg, refusal.code
             )
         elif request is None:
-            self._shared.faults.add(self.name, data, "neither data nor an answer")
+            self._skip(data, "neither data nor an answer")
 
     def _overdue(self) -> bool:
         return bool(self._unanswered) and self._shared.clock.monotonic() - self._asked_at > ANSWER_S

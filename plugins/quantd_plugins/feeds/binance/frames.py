@@ -56,6 +56,10 @@ class DayTicker(Struct, gc=False, tag="24hrTicker", tag_field="e"):
         return quantd.Ticker(day.symbol, day.sent, *prices, day.volume, day.quote_volume)
 
 
+class Shutdown(Struct, gc=False, tag="serverShutdown", tag_field="e"):
+    """The exchange will close this connection soon."""
+
+
 class Refusal(Struct):
     """Why a request failed."""
 
@@ -64,13 +68,21 @@ class Refusal(Struct):
 
 
 class Frame(Struct, gc=False):
-    """A combined frame, or the answer to a request: its `id`, with an `error` wrapped or (older) bare."""
+    """A combined frame, an event about the connection itself, which comes wrapped or bare, or the answer to a request: its `id`, with an
+    `error` wrapped or (older) bare."""
 
-    data: AggTrade | DayTicker | None = None
+    data: AggTrade | DayTicker | Shutdown | None = None
+    event: Shutdown | None = None
+    e: str = ""
     id: int | str | None = None
     error: Refusal | None = None
     code: int | None = None
     msg: str = ""
+
+    @property
+    def shutdown(self) -> bool:
+        """Whether the exchange will close this connection soon."""
+        return bool(self.event) or type(self.data) is Shutdown or self.e == "serverShutdown"
 
     @property
     def refusal(self) -> Refusal | None:

@@ -77,6 +77,12 @@ async def server_time(gateway: Gateway) -> int:
     return (await gateway.get("/fapi/v1/time", {}, 1, ServerTime)).server_time
 
 
+async def newest(gateway: Gateway, symbol: str) -> tuple[int, int] | None:
+    """Id and ts of a symbol's newest trade; None where nothing was ever traded. Goes before everything else that is asked."""
+    page = await gateway.get("/fapi/v1/aggTrades", {"symbol": symbol, "limit": 1}, TRADES_WEIGHT, list[PastTrade], urgent=True)
+    return max(((trade.id, trade.ts) for trade in page), default=None)
+
+
 async def symbols(gateway: Gateway) -> list[str]:
     """Of all contracts that trade now."""
     info = await gateway.get("/fapi/v1/exchangeInfo", {}, 1, ExchangeInfo)

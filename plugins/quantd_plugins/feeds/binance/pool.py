@@ -2,84 +2,92 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-from msgspec import Struct
+from collections.abc import Iterable, Mapping
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Backoff, Budget
+from quantd_plugins.feeds.binance.backoff import Attempts
+from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.connection import Connection, Shared
+from quantd_plugins.feeds.binance.dial import make_session
 from quantd_plugins.feeds.binance.frames import Faults
+from quantd_plugins.feeds.binance.handover import HOLD_MS
+from quantd_plugins.feeds.binance.lane import Lane, Limits
+from quantd_plugins.feeds.binance.recorder import Recorder
+from quantd_plugins.feeds.binance.routes import Route, Stream
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
-
-if TYPE_CHECKING:
-    from aiohttp import ClientSession
+from quantd_plugins.feeds.binance.upkeep import keep_up
+from quantd_plugins.feeds.binance.watch import Newest, Watch
 
 BATCH = 1000
 BEAT_S = 0.25
-HOLD_MS = 250
-"""How far behind the newest of what was read the tape is taken for complete: trades are gathered for 100 ms before they are sent."""
-CONNECTS_PER_S = 1.0
-CONNECTS_AT_ONCE = 5
-
-
-class Limits(Struct, frozen=True):
-    """Streams a connection, and the shortest and the longest wait before a reconnect, s."""
-
-    streams: int
-    shortest: float
-    longest: float
 
 
 class Pool:
-    """Connections as needed. What they read waits in one queue of BATCH events; when it is full, they stop reading."""
+    """Connections as needed, each of one route. What they read waits in one queue of BATCH events; when it is full, they stop reading."""
 
-    def __init__(self, url: str, limits: Limits, clock: quantd.Clock, rng: random.Random) -> None:
+    def __init__(
+        self,
+        urls: Mapping[Route, str],
+        limits: Limits,
+        clock: quantd.Clock,
+        rng: random.Random,
+        bans: Bans,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self._recorder = recorder
+        self._bans = bans
         self._exchange = ExchangeClock(clock)
-        self._url = url
+        self._urls = urls
         self._limits = limits
         self._clock = clock
         self._rng = rng
         self._events: asyncio.Queue[quantd.Event] = asyncio.Queue(BATCH)
-        self._tasks: dict[Connection, asyncio.Task[None]] = {}
+        self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0
         self._healthy = False
         self._opened = 0
 
-    def open(self, ask: Ask) -> None:
-        """Begin; needs a running loop."""
-        import aiohttp
-
-        self._session: ClientSession = aiohttp.ClientSession()
+    def open(self, ask: Ask, newest: Newest) -> None:
+        """Begin; needs a running loop. `ask` and `newest` ask REST for the time and for a symbol's newest trade."""
+        self._session = make_session()
         self._shared = Shared(
-            url=self._url,
             session=self._session,
             events=self._events,
             clock=self._clock,
             turn=TurnClock(self._clock),
             exchange=self._exchange,
             faults=Faults(self._clock),
-            connects=Budget(CONNECTS_PER_S, CONNECTS_AT_ONCE, self._clock),
+            bans=self._bans,
+            attempts=Attempts(self._clock),
             lost=self._lost,
+            record=self._recorder.add if self._recorder else None,
         )
+        if self._recorder:
+            self._recorder.start()
+        watch = self._watch = Watch(self._limits.silent, self._current, newest, self._exchange.now, self._events.full, self._clock)
         self._helpers = [
-            asyncio.create_task(self._beat(), name="binance-futures-status"),
-            asyncio.create_task(self._exchange.keep(ask), name="binance-futures-time"),
+            keep_up("watch", watch.run),
+            keep_up("status", self._beat),
+            keep_up("time", lambda: self._exchange.keep(ask)),
         ]
 
-    def want(self, streams: Iterable[str]) -> None:
+    def want(self, streams: Iterable[Stream]) -> None:
         """From now on these streams and no others; those that stay keep their connection."""
         new = tuple(dict.fromkeys(streams))
-        for connection in list(self._tasks):
-            connection.wanted = connection.wanted.intersection(new)
-            if not connection.wanted:
-                self._drop(connection)
-        placed = {stream for connection in self._tasks for stream in connection.wanted}
+        for lane in list(self._tasks):
+            lane.wanted = lane.wanted.intersection(stream.name for stream in new)
+            if not lane.wanted:
+                self._drop(lane)
+        placed = {name for lane in self._tasks for name in lane.wanted}
         for stream in new:
-            if stream not in placed:
+            if stream.name not in placed:
                 self._place(stream)
+
+    def health(self) -> quantd.FeedHealth:
+        """How the connections are."""
+        lanes = (lane.health(self._watch.silent_symbols(lane.current) if lane.current else ()) for lane in self._tasks)
+        return quantd.FeedHealth(tuple(lanes), self._bans.until(), self._recorder.lost if self._recorder else 0)
 
     async def take(self) -> list[quantd.Event]:
         """All events that are there; waits for at least one."""
@@ -91,27 +99,31 @@ class Pool:
 
     async def close(self) -> None:
         """Close every connection."""
-        for connection in list(self._tasks):
-            self._drop(connection)
+        for lane in list(self._tasks):
+            self._drop(lane)
         for task in self._helpers:
             task.cancel()
         await asyncio.gather(*self._helpers, *self._leaving, return_exceptions=True)
         await self._session.close()
+        if self._recorder:
+            await asyncio.to_thread(self._recorder.stop)
 
-    def _place(self, stream: str) -> None:
-        with_room = (each for each in self._tasks if len(each.wanted) < self._limits.streams)
-        connection = next(with_room, None) or self._add()
-        connection.wanted |= {stream}
+    def _current(self) -> list[Connection]:
+        return [lane.current for lane in self._tasks if lane.current]
 
-    def _add(self) -> Connection:
+    def _place(self, stream: Stream) -> None:
+        with_room = (lane for lane in self._tasks if lane.route == stream.route and len(lane.wanted) < self._limits.streams)
+        lane = next(with_room, None) or self._add(stream.route)
+        lane.wanted |= {stream.name}
+
+    def _add(self, route: Route) -> Lane:
         self._opened += 1
-        backoff = Backoff(self._limits.shortest, self._limits.longest, self._rng)
-        connection = Connection(f"connection {self._opened}", self._shared, backoff)
-        self._tasks[connection] = asyncio.create_task(connection.run(), name=f"binance-futures-{self._opened}")
-        return connection
+        lane = Lane(f"connection {self._opened}", route, self._urls[route], self._shared, self._limits, self._rng)
+        self._tasks[lane] = keep_up(lane.name, lane.run)
+        return lane
 
-    def _drop(self, connection: Connection) -> None:
-        task = self._tasks.pop(connection)
+    def _drop(self, lane: Lane) -> None:
+        task = self._tasks.pop(lane)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
         task.cancel()
@@ -128,9 +140,9 @@ class Pool:
 
     def _complete_upto(self) -> int | None:
         now = self._exchange.now()
-        if now is None or not self._tasks or not all(connection.ready for connection in self._tasks):
+        if now is None or not self._tasks or not all(lane.ready for lane in self._tasks):
             return None
-        return min(now, *(connection.upto for connection in self._tasks)) - HOLD_MS
+        return min(now, *(lane.upto for lane in self._tasks)) - HOLD_MS
 
     async def _lost(self) -> None:
         """A connection is gone: say so, once until all is well again."""

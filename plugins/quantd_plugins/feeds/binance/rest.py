@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -11,6 +12,8 @@ from msgspec import Struct
 
 import quantd
 from quantd_plugins.feeds.binance.backoff import Backoff, Sleep
+from quantd_plugins.feeds.binance.bans import SLOW_DOWN, Bans
+from quantd_plugins.feeds.binance.body import ACCEPT, BadBody, read_body
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -21,14 +24,14 @@ Params = Mapping[str, str | int]
 
 WEIGHT_PER_MINUTE = 1200
 """Half of what the exchange allows an address (2,400): the other half is for whoever else asks from here."""
+URGENT_WEIGHT_PER_MINUTE = 200
+"""Beyond that, for what cannot wait."""
 AT_ONCE = 4
 TRIES = 4
 TIMEOUT_S = 15.0
 PATIENCE_S = 120.0
 """Who would have to wait longer for the exchange's permission is told so instead."""
-NO_RETRY_AFTER_S = 60.0
 SAMPLE = 80
-SLOW_DOWN = (418, 429)
 TRANSIENT = (408, 500, 502, 503, 504)
 USED = "X-MBX-USED-WEIGHT-1M"
 
@@ -52,9 +55,19 @@ class TransientError(quantd.QuantdError):
 
 
 class Gateway:
-    """GET requests, at most AT_ONCE at a time."""
+    """GET requests, at most AT_ONCE at a time but for urgent ones, which have a weight of their own."""
 
-    def __init__(self, base: str, clock: quantd.Clock, rng: random.Random, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        base: str,
+        clock: quantd.Clock,
+        rng: random.Random,
+        sleep: Sleep = asyncio.sleep,
+        bans: Bans | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> None:
+        self._timeout = timeout
+        self.bans = Bans(clock, {}) if bans is None else bans
         self._base = base.rstrip("/")
         self._clock = clock
         self._rng = rng
@@ -63,14 +76,13 @@ class Gateway:
         self._session: ClientSession | None = None
         self._minute = 0
         self._used = 0
-        self._frozen_until = 0.0
 
-    async def get(self, path: str, params: Params, weight: int, kind: type[T]) -> T:
+    async def get(self, path: str, params: Params, weight: int, kind: type[T], *, urgent: bool = False) -> T:
         """The answer as `kind`. Raises QuantdError: at once for what will not get better, else after a few tries."""
         backoff = Backoff(1.0, 10.0, self._rng)
         for left in reversed(range(TRIES)):
             try:
-                return _read(await self._ask(path, params, weight), kind)
+                return _read(await self._ask(path, params, weight, urgent), kind)
             except TransientError as error:
                 if not left:
                     raise
@@ -84,54 +96,49 @@ class Gateway:
         if session:
             await session.close()
 
-    async def _ask(self, path: str, params: Params, weight: int) -> Reply:
-        async with self._seats:
-            await self._admit(path, weight)
+    async def _ask(self, path: str, params: Params, weight: int, urgent: bool) -> Reply:
+        async with nullcontext() if urgent else self._seats:
+            await self._admit(path, weight, WEIGHT_PER_MINUTE + URGENT_WEIGHT_PER_MINUTE if urgent else WEIGHT_PER_MINUTE)
             reply = await self._fetch(path, params)
         self._account(reply)
         return reply
 
-    async def _admit(self, path: str, weight: int) -> None:
+    async def _admit(self, path: str, weight: int, most: int) -> None:
         """Wait until nobody has forbidden to ask, and this minute has room for the weight."""
-        while (wait := self._wait(weight)) > 0:
+        while (wait := self._wait(weight, most)) > 0:
             if wait > PATIENCE_S:
                 raise quantd.QuantdError(f"binance-futures: {path}: the exchange wants no requests for {wait:.0f} s: {self._base}")
             await self._sleep(wait)
         self._used += weight
 
-    def _wait(self, weight: int) -> float:
+    def _wait(self, weight: int, most: int) -> float:
         minute, inside = divmod(self._clock.now(), 60_000)
         if minute != self._minute:
             self._minute, self._used = minute, 0
-        full = self._used + weight > WEIGHT_PER_MINUTE
-        return max(self._frozen_until - self._clock.monotonic(), (60_000 - inside) / 1000 if full else 0.0)
+        full = self._used + weight > most
+        return max(self.bans.wait("rest"), (60_000 - inside) / 1000 if full else 0.0)
 
     async def _fetch(self, path: str, params: Params) -> Reply:
         import aiohttp
 
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+            whole = aiohttp.ClientTimeout(total=self._timeout)
+            self._session = aiohttp.ClientSession(timeout=whole, auto_decompress=False, headers=ACCEPT)
         try:
             async with self._session.get(self._base + path, params=params, allow_redirects=False) as response:
-                return Reply(path, response.status, response.headers, await response.read())
+                return Reply(path, response.status, response.headers, await read_body(response))
         except TimeoutError:
-            raise TransientError(f"binance-futures: {path}: no answer from {self._base} within {TIMEOUT_S:.0f} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+            raise TransientError(f"binance-futures: {path}: no whole answer from {self._base} within {self._timeout:g} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise TransientError(f"binance-futures: {path}: cannot ask {self._base}: {error!r}") from error
+        except BadBody as error:
+            raise TransientError(f"binance-futures: {path}: the answer of {self._base} is unreadable: {error}") from error
 
     def _account(self, reply: Reply) -> None:
         used = reply.headers.get(USED, "")
         if used.isdecimal():
             self._used = max(self._used, int(used))
-        if reply.status in SLOW_DOWN:
-            pause = _retry_after(reply)
-            self._frozen_until = max(self._frozen_until, self._clock.monotonic() + pause)
-            log.warning("%s; nothing is asked for %.0f s", reply.problem("too many requests from this address"), pause)
-
-
-def _retry_after(reply: Reply) -> float:
-    text = reply.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else NO_RETRY_AFTER_S
+        self.bans.take("rest", reply.status, reply.headers, reply.path)
 
 
 def _read(reply: Reply, kind: type[T]) -> T:

@@ -24,9 +24,10 @@ log = logging.getLogger(__name__)
 _capture = re.compile(rb"\d+ \s*\{")
 
 
-def read(source: Source) -> Iterator[Row]:
-    """The rows of a file in its order. Raises QuantdError for one of an unknown format or without any row."""
-    parse = parser_for(source.path)
+def read(source: Source, *, alone: bool = True) -> Iterator[Row]:
+    """The rows of a file in its order. Raises QuantdError for one of an unknown format or without any row; of a capture in many files
+    (not `alone`), one may be without any."""
+    parse = parser_for(source.path, alone=alone)
     used = False
     bad, first_bad = 0, 0
     for number, line in enumerate(source.lines(), 1):
@@ -42,17 +43,22 @@ def read(source: Source) -> Iterator[Row]:
         log.warning("%s is damaged and was read as far as it goes: %s", source.path, source.damage)
     if bad:
         log.warning("%s: skipped %d bad lines, the first at %s:%d", source.path, bad, source.path, first_bad)
-    if not used:
+    if not used and not alone and parse is parse_capture:
+        log.warning("%s holds no trade", source.path)
+    elif not used:
         raise quantd.QuantdError(f"replay: {source.path} holds no trade and no bar: give {FORMATS}")
 
 
-def parser_for(path: str) -> Parse:
-    """By the first line that belongs to a known format."""
+def parser_for(path: str, *, alone: bool = True) -> Parse:
+    """By the first line that belongs to a known format. A file without any line, as a recorder that was killed may leave among others, is
+    a capture."""
     source = Source(path)
     try:
         head = list(islice(source.lines(), HEAD))
     finally:
         source.close()
+    if not head and not alone:
+        return parse_capture
     for index, line in enumerate(head):
         if parse := _parser(path, line, head[index:]):
             return parse

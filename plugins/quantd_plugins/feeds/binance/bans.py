@@ -1,0 +1,95 @@
+"""How long the exchange wants nothing from us, also after a restart."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import quantd
+from quantd_plugins.feeds.binance.backoff import Sleep
+
+log = logging.getLogger(__name__)
+Door = Literal["rest", "ws"]
+
+SLOW_DOWN = (418, 429)
+BANNED = 418
+UNTOLD_S = 60.0
+"""Where the exchange does not tell for how long, or tells nonsense."""
+LONGEST_S = 3 * 86_400.0
+"""The longest ban that the exchange is known to give."""
+SLICE_S = 1.0
+
+
+class Bans:
+    """Until when each door is shut. Being told to slow down (429) shuts the door that was asked at, a ban of the address (418) both.
+
+    Ends are kept as ms of the wall clock, since the monotonic one begins anew after a restart.
+    """
+
+    def __init__(self, clock: quantd.Clock, kept: MutableMapping[str, bytes], sleep: Sleep = asyncio.sleep) -> None:
+        self._clock = clock
+        self._kept = kept
+        self._sleep = sleep
+        self._until: dict[Door, float] = {"rest": self._recall("rest"), "ws": self._recall("ws")}
+
+    def wait(self, door: Door) -> float:
+        """Seconds until it opens."""
+        return max(0.0, self._until[door] - self._clock.monotonic())
+
+    def until(self) -> int | None:
+        """When all doors are open again, ms UTC; None if they are."""
+        wait = max(self.wait("rest"), self.wait("ws"))
+        return self._clock.now() + round(wait * 1000) if wait else None
+
+    async def pass_through(self, door: Door, who: str) -> None:
+        """Wait until it opens."""
+        if wait := self.wait(door):
+            log.warning("binance-futures: %s: the exchange wants no connection for %.0f s more", who, wait)
+        while wait := self.wait(door):
+            await self._sleep(min(wait, SLICE_S))
+
+    def take(self, door: Door, status: int, headers: Mapping[str, str], where: str) -> None:
+        """An answer came: shut what it says."""
+        if status not in SLOW_DOWN:
+            return
+        pause = self._pause(headers.get("Retry-After", ""), where)
+        doors: tuple[Door, ...] = ("rest", "ws") if status == BANNED else (door,)
+        for each in doors:
+            self._until[each] = max(self._until[each], self._clock.monotonic() + pause)
+            self._kept[_key(each)] = b"%d" % (self._clock.now() + round(self.wait(each) * 1000))
+        what = "nothing is asked" if door == "rest" else "no connection is made"
+        log.warning("binance-futures: %s: HTTP %d: too many requests from this address; %s for %.0f s", where, status, what, pause)
+
+    def _recall(self, door: Door) -> float:
+        text = self._kept.get(_key(door), b"")
+        left = (int(text) - self._clock.now()) / 1000 if text.isdigit() and len(text) < 20 else 0.0
+        if left > 0:
+            log.warning("binance-futures: before the restart the exchange said that it wants nothing (%s) for %.0f s more", door, left)
+        return self._clock.monotonic() + min(left, LONGEST_S)
+
+    def _pause(self, text: str, where: str) -> float:
+        """Seconds of a Retry-After, which is a number of them or a date."""
+        told = _seconds(text, self._clock.now())
+        if told is not None and 0 <= told <= LONGEST_S:
+            return told
+        pause = LONGEST_S if told is not None and told > LONGEST_S else UNTOLD_S
+        log.warning("binance-futures: %s: Retry-After is %r, taken for %.0f s", where, text[:80], pause)
+        return pause
+
+
+def _key(door: Door) -> str:
+    return f"banned-{door}"
+
+
+def _seconds(text: str, now: int) -> float | None:
+    """None where it tells nothing."""
+    text = text.strip()
+    if text.isascii() and text.removeprefix("-").isdigit():
+        return float(text[:20])
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now / 1000

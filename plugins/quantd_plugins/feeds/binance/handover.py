@@ -1,0 +1,48 @@
+"""When one connection may take over from another."""
+
+from quantd_plugins.feeds.binance.connection import Connection, Shared
+
+HOLD_MS = 250
+"""How far behind the newest of what was read the tape is taken for complete: trades are gathered for 100 ms before they are sent."""
+DATA_S = 2.0
+"""A confirmed successor that brings nothing for so long takes over all the same if the old connection brings nothing either."""
+CATCH_UP_S = 10.0
+"""For so long a confirmed successor waits for the old connection to bring what was sent before."""
+IDLE_S = 2.0
+"""An old connection that brings nothing for so long, not even a pong, is not waited for."""
+
+
+class Progress:
+    """How far a new connection is in taking over from an old one."""
+
+    def __init__(self, old: Connection, new: Connection, shared: Shared) -> None:
+        self.ready_since: float | None = None
+        self._old = old
+        self._new = new
+        self._shared = shared
+        self._ready_at = 0
+        self._upto = old.upto
+        self._brought: dict[str, int] = {}
+        self._moved = shared.clock.monotonic()
+
+    def joined(self) -> bool:
+        """Whether the new one brings data, and the old one has brought all that was sent before the new one was ready; or one of them
+        has been waited for long enough."""
+        now = self._shared.clock.monotonic()
+        if self._old.upto != self._upto:
+            self._upto, self._moved = self._old.upto, now
+        if self.ready_since is None:
+            if not self._new.ready:
+                return False
+            self.ready_since, self._ready_at = now, self._shared.exchange.now() or 0
+            self._brought = dict(self._old.brought)
+        waited = now - self.ready_since
+        has_data = self._new.data_since is not None or (waited > DATA_S and self._old.brought == self._brought)
+        has_all = bool(self._ready_at) and self._upto >= self._ready_at + HOLD_MS
+        return has_data and (has_all or now - self._moved > IDLE_S or waited > CATCH_UP_S)
+
+    def mute(self) -> bool:
+        """Whether the new one, though confirmed, has brought nothing for long while the old one has."""
+        if self.ready_since is None or self._new.data_since is not None or self._old.brought == self._brought:
+            return False
+        return self._shared.clock.monotonic() - self.ready_since > CATCH_UP_S

@@ -1,0 +1,207 @@
+"""Some streams of one route, kept coming: over one connection after the other, or over two while one takes over from the other."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+import quantd
+from quantd_plugins.feeds.binance.backoff import Backoff
+from quantd_plugins.feeds.binance.connection import Connection, Shared
+from quantd_plugins.feeds.binance.handover import Progress
+from quantd_plugins.feeds.binance.routes import Route
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.05
+READY_S = 30.0
+"""A successor that is not confirmed within so long is given up."""
+ROTATE_JITTER = 0.05
+
+
+class Limits(Struct, frozen=True):
+    """Streams a connection; the shortest and the longest wait before a reconnect, the age at which a connection is replaced, and within
+    what time a silent stream is found, s."""
+
+    streams: int
+    shortest: float
+    longest: float
+    rotate: float
+    silent: float
+
+
+class Life(Struct, eq=False):
+    """A connection and the task that it lives in, which gives why it ended."""
+
+    connection: Connection
+    task: asyncio.Task[str]
+
+
+class Lane:
+    """Set `wanted` at any time; `run` does the rest."""
+
+    def __init__(self, name: str, route: Route, url: str, shared: Shared, limits: Limits, rng: random.Random) -> None:
+        self.name = name
+        self.route = route
+        self.url = url
+        self.wanted: frozenset[str] = frozenset()
+        self.reconnects = 0
+        self.handovers = 0
+        self.successor: Connection | None = None
+        self.current: Connection | None = None
+        self._shared = shared
+        self._limits = limits
+        self._rng = rng
+        self._backoff = Backoff(limits.shortest, limits.longest, rng)
+        self._lives: set[asyncio.Task[str]] = set()
+        self._opened = 0
+        self._known: dict[str, int] = {}
+        self._skipped = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that is wanted has been confirmed."""
+        return self.current is not None and self.current.ready
+
+    @property
+    def upto(self) -> int:
+        """The exchange's clock (ms) up to which everything that it sent here has been read."""
+        return self.current.upto if self.current else 0
+
+    def health(self, silent: Iterable[str]) -> quantd.ConnectionHealth:
+        """How it is now; `silent` are the symbols of the current connection that were found dead."""
+        current, told = self.current, quantd.ConnectionHealth(self.name, self.route, len(self.wanted), "connecting")
+        told = replace(told, reconnects=self.reconnects, handovers=self.handovers, silent=tuple(silent), skipped=self._skipped)
+        if current is None or current.up_since is None:
+            return told
+        state = "handing over" if self.successor else "up" if current.ready else "subscribing"
+        age = self._shared.clock.monotonic() - current.up_since
+        return replace(told, state=state, age=age, skipped=told.skipped + current.skipped)
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled."""
+        try:
+            while True:
+                await self._turn()
+                cause = await self._carry()
+                await self._shared.lost()
+                delay = self._backoff.delay()
+                log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
+                await self._shared.attempts.pause(delay)
+                self.reconnects += 1
+        except Exception:
+            await self._shared.lost()
+            raise
+        finally:
+            self.current = self.successor = None
+            for task in self._lives:
+                task.cancel()
+            await asyncio.gather(*self._lives, return_exceptions=True)
+
+    async def _carry(self) -> str:
+        """Over a new connection and those that take over from it; why the last of them ended."""
+        life = self._begin()
+        life.connection.resume(self._known)
+        while True:
+            self.current, self.successor = life.connection, None
+            await self._until_old(life)
+            if not life.task.done():
+                life = await self._hand_over(life)
+            if life.task.done():
+                self._remember(life.connection)
+                self.current = None
+                return life.task.result()
+
+    async def _turn(self) -> None:
+        """Wait until it is this lane's turn to connect."""
+        bans = self._shared.bans
+        while True:
+            await bans.pass_through("ws", self.name)
+            await self._shared.attempts.take()
+            if not bans.wait("ws"):
+                return
+
+    def _begin(self, elder: Connection | None = None) -> Life:
+        self._opened += 1
+        name = self.name if self._opened == 1 else f"{self.name}.{self._opened}"
+        connection = Connection(name, self.url, self._shared, lambda: self.wanted, elder)
+        task = asyncio.create_task(connection.live(), name=f"binance-futures {name}")
+        self._lives.add(task)
+        task.add_done_callback(self._lives.discard)
+        return Life(connection, task)
+
+    def _remember(self, connection: Connection) -> None:
+        self._known |= connection.brought
+        self._skipped += connection.skipped
+        if connection.steady:
+            self._backoff.reset()
+
+    async def _until_old(self, life: Life) -> None:
+        """Until it ends, or is to be replaced."""
+        age = self._limits.rotate * (1.0 - ROTATE_JITTER * self._rng.random())
+        asked = asyncio.create_task(life.connection.retiring.wait())
+        try:
+            await asyncio.wait({life.task, asked}, timeout=age, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+        if not life.task.done():
+            life.connection.retire(f"it is {age:.0f} s old")
+
+    async def _hand_over(self, old: Life) -> Life:
+        """The life that goes on: of a successor, or the old one if that ended before there was any."""
+        log.info("binance-futures: %s: another connection is to take over: %s", old.connection.name, old.connection.reason)
+        backoff = Backoff(self._limits.shortest, self._limits.longest, self._rng)
+        while await self._unless_ended(old, self._turn()):
+            new = self._begin(old.connection)
+            self.successor = new.connection
+            cause = await self._join(old, new)
+            if cause is None:
+                await self._take_over(old, new)
+                return new
+            self.successor = None
+            await self._end(new)
+            delay = backoff.delay()
+            log.warning("binance-futures: %s: cannot take over: %s; next try in %.1f s", new.connection.name, cause, delay)
+            await asyncio.wait({old.task}, timeout=delay)
+        return old
+
+    async def _unless_ended(self, life: Life, turn: Awaitable[None]) -> bool:
+        """Wait for one's turn; False if the life has ended before."""
+        waiting = asyncio.ensure_future(turn)
+        try:
+            await asyncio.wait({life.task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        return not life.task.done()
+
+    async def _join(self, old: Life, new: Life) -> str | None:
+        """Wait until the new one can go on alone; why it cannot. It has to if the old one ends."""
+        clock, progress = self._shared.clock, Progress(old.connection, new.connection, self._shared)
+        began = clock.monotonic()
+        while not (new.task.done() or old.task.done() or progress.joined()):
+            if progress.ready_since is None and clock.monotonic() - began > READY_S:
+                return f"nothing was confirmed within {READY_S:.0f} s"
+            if progress.mute():
+                return "it brings nothing while the other one does"
+            await asyncio.wait({old.task, new.task}, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        return new.task.result() if new.task.done() else None
+
+    async def _take_over(self, old: Life, new: Life) -> None:
+        ended = old.task.done()
+        self._remember(old.connection)
+        if ended and not new.connection.ready:
+            new.connection.resume(self._known)
+            await self._shared.lost()
+        await new.connection.take_over()
+        self.handovers += 1
+        self.current = new.connection
+        await self._end(old)
+        how = "the other ended before" if ended else "nothing was missed"
+        log.info("binance-futures: %s: has taken over from %s: %s", new.connection.name, old.connection.name, how)
+
+    async def _end(self, life: Life) -> None:
+        life.task.cancel()
+        await asyncio.wait({life.task})

@@ -1,0 +1,158 @@
+"""Keeps every frame as it was received, `<receive time in ns> <json>` a line, in files that the replay feed reads.
+
+A thread writes, so that no disk holds up the event loop. What is flushed is a gzip member of its own: a process that is killed leaves
+files of which all but the last member can be read.
+"""
+
+import logging
+import threading
+import zlib
+from collections import deque
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec import Struct
+
+import quantd
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 1.0
+LEVEL = 1
+GZIP = 16 + zlib.MAX_WBITS
+MIB = 1 << 20
+MOST_WAITING = 64 * MIB
+"""Bytes that wait for the disk at most; what comes beyond is lost, and counted."""
+HOUR = 3_600_000
+SUFFIX = ".frames.gz"
+
+
+class Shape(Struct, frozen=True):
+    """Where files are, at which size (bytes) a new one begins, and how large all may be together."""
+
+    directory: Path
+    rotate: int
+    keep: int
+
+
+class Recorder:
+    """`add` frames at any time after `start`; `stop` returns when all is on disk. `lost` counts frames that could not be written."""
+
+    def __init__(self, shape: Shape, clock: quantd.Clock) -> None:
+        self.lost = 0
+        self._files = Files(shape)
+        self._clock = clock
+        self._lines: deque[bytes] = deque()
+        self._added = 0
+        self._taken = 0
+        """Bytes; each is counted up by one thread only."""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="binance-futures-record", daemon=True)
+        self._failed = False
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def add(self, recv: int, frame: bytes) -> None:
+        """A frame received at `recv` (ms)."""
+        if self._added - self._taken > MOST_WAITING:
+            self.lost += 1
+            return
+        line = b"%d %b\n" % (recv * 1_000_000, frame.replace(b"\n", b" "))
+        self._added += len(line)
+        self._lines.append(line)
+
+    def stop(self) -> None:
+        """Write the rest, and write no more. Blocks until that is done."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            last = self._stopping.wait(FLUSH_S)
+            self.flush()
+        self._files.close()
+
+    def flush(self) -> None:
+        """Write what there is. The thread does it every second."""
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        if not lines:
+            return
+        text = b"".join(lines)
+        self._taken += len(text)
+        try:
+            self._files.write(text, self._clock.now())
+            self._failed = False
+        except Exception as error:  # whatever it is, the next flush may go well
+            self.lost += len(lines)
+            if not self._failed:
+                log.error("binance-futures: cannot record frames: %s: make room, or end it with `record: null`", error)
+            self._failed = True
+
+
+class Files:
+    """The files of a directory, of which the last one is being written."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._file: BinaryIO | None = None
+        self._size = 0
+        self._hour = 0
+        self._named = 0
+
+    def write(self, text: bytes, now: int) -> None:
+        """Add lines as a member, on their way to the disk when it returns. Raises OSError, after which a new file begins."""
+        packer = zlib.compressobj(LEVEL, wbits=GZIP)
+        member = packer.compress(text) + packer.flush()
+        if self._file is not None and (self._size + len(member) > self._shape.rotate or now // HOUR != self._hour):
+            self.close()
+        try:
+            if self._file is None:
+                self._file = self._begin(now)
+                self._size, self._hour = 0, now // HOUR
+            written = 0
+            while written < len(member):
+                written += self._file.write(member[written:])
+        except OSError:
+            self._give_up()
+            raise
+        self._size += len(member)
+
+    def close(self) -> None:
+        """A next write begins a new file."""
+        file, self._file = self._file, None
+        if file:
+            file.close()
+
+    def _give_up(self) -> None:
+        """A member that is torn must be the last of its file."""
+        if self._file:
+            path, empty = Path(self._file.name), not self._file.tell()
+            self.close()
+            if empty:
+                path.unlink()
+
+    def _begin(self, now: int) -> BinaryIO:
+        self._shape.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._forget()
+        while True:
+            self._named = max(now, self._named + 1)  # names sort by time, also those of one moment
+            stamp = datetime.fromtimestamp(self._named / 1000, UTC)
+            path = self._shape.directory / f"{stamp:%Y%m%dT%H%M%S}{self._named % 1000:03}Z{SUFFIX}"
+            with suppress(FileExistsError):
+                return path.open("xb", buffering=0)
+
+    def _forget(self) -> None:
+        """Delete the oldest files, so that there is room for one more."""
+        files = sorted(self._shape.directory.glob(f"*{SUFFIX}"))
+        sizes = [path.stat().st_size for path in files]
+        over = sum(sizes) + self._shape.rotate - self._shape.keep
+        for path, size in zip(files, sizes, strict=True):
+            if over <= 0:
+                return
+            path.unlink()
+            over -= size

@@ -1,0 +1,23 @@
+"""Keeps tasks going that must not end."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 1.0
+
+
+def keep_up(name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    """Do the work, which ends only when it is cancelled or fails; what fails is logged and begun again."""
+    return asyncio.create_task(_keep_up(name, work), name=f"binance-futures {name}")
+
+
+async def _keep_up(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("binance-futures: %s: failed, and begins again in %.0f s", name, PAUSE_S)
+        await asyncio.sleep(PAUSE_S)

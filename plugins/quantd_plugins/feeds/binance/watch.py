@@ -1,0 +1,221 @@
+"""Finds streams that have gone silent though there is trade, and connections that nothing comes over any more.
+
+Silence proves nothing: a market may be quiet. A stream that is silent for longer than is usual of it is held against REST, and is silent
+for a reason unless REST tells of a newer trade, which does not come over the stream either.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from msgspec import Struct
+
+import quantd
+from quantd_plugins.feeds.binance.backoff import Budget
+
+log = logging.getLogger(__name__)
+
+Newest = Callable[[str], Awaitable[tuple[int, int] | None]]
+"""Asks REST for id and ts (ms) of a symbol's newest trade; None if there is none. Raises QuantdError."""
+
+PROBES_AT_ONCE = 2
+PROBES_PER_S = 1 / 15
+"""With the two at once: six a minute at most."""
+UNUSUAL = 3.0
+"""A silence this many times as long as the usual one is looked into."""
+ALARMING = 10.0
+"""One this many times as long may use up the last probe."""
+FORGET = 0.1
+LOOK_S = 1.0
+GRACE_S = 2.0
+"""What REST tells of may take so long to come over the stream."""
+DEAF_S = 3.0
+"""A silence that is shorter than this is none, since we ask for pongs only now and then."""
+EARLY_MS = 1000
+MOST_STRIKES = 6
+
+
+class Carrier(Protocol):
+    """A connection, as seen from here."""
+
+    upto: int
+    brought: dict[str, int]
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def trades_of(self) -> Iterable[str]:
+        """The symbols whose trades are wanted of it."""
+        ...
+
+    def retire(self, reason: str) -> None: ...
+
+
+class Ear(Struct, eq=False):
+    """What has been heard of a symbol over a connection, and when (s)."""
+
+    carrier: Carrier
+    begun_ms: int
+    last: int | None
+    heard: float
+    checked: float
+    newer: int = 0
+    """A trade that REST has told of and that has not come."""
+    told: float = 0.0
+    silent: bool = False
+
+
+class Watch:
+    """Looks at the carriers every so often. `silent` (s) is within what time a silence is to be found where there is trade; `busy` tells
+    whether it is us who read too slowly."""
+
+    def __init__(
+        self,
+        silent: float,
+        carriers: Callable[[], Iterable[Carrier]],
+        newest: Newest,
+        exchange_now: Callable[[], int | None],
+        busy: Callable[[], bool],
+        clock: quantd.Clock,
+    ) -> None:
+        self._silent = silent
+        self._carriers = carriers
+        self._newest = newest
+        self._exchange_now = exchange_now
+        self._busy = busy
+        self._clock = clock
+        self._budget = Budget(PROBES_PER_S, PROBES_AT_ONCE, clock)
+        self._ears: dict[str, Ear] = {}
+        self._gaps: dict[str, float] = {}
+        self._strikes: dict[str, int] = {}
+        self._upto: dict[Carrier, tuple[int, float]] = {}
+        self._probes: dict[str, asyncio.Task[None]] = {}
+        self._looked = clock.monotonic()
+        self._unavailable = False
+
+    async def run(self) -> None:
+        """Look for ever."""
+        try:
+            while True:
+                await asyncio.sleep(self.period)
+                self.look()
+        finally:
+            for task in self._probes.values():
+                task.cancel()
+
+    @property
+    def period(self) -> float:
+        """Seconds between two looks."""
+        return min(LOOK_S, self._silent / 10)
+
+    def silent_symbols(self, carrier: Carrier) -> list[str]:
+        """Those whose streams over this connection have been found dead."""
+        return [symbol for symbol, ear in self._ears.items() if ear.silent and ear.carrier is carrier]
+
+    def look(self) -> None:
+        """See what has come since the last look, and ask REST about what should have."""
+        now = self._clock.monotonic()
+        carriers = list(self._carriers())
+        if self._busy() or now - self._looked > 5 * self.period:  # we have slept, or read too slowly: the silence is ours
+            self._excuse(now)
+        self._looked = now
+        for carrier in carriers:
+            self._listen_to_all(carrier, now)
+            if carrier.ready:
+                for symbol in carrier.trades_of:
+                    self._listen(carrier, symbol, now)
+        wanted = {symbol for carrier in carriers for symbol in carrier.trades_of}
+        for symbol in self._ears.keys() - wanted:
+            del self._ears[symbol]
+        self._upto = {carrier: self._upto[carrier] for carrier in carriers if carrier in self._upto}
+        self._judge(now)
+        self._ask(now)
+
+    async def settle(self) -> None:
+        """Wait for the probes under way."""
+        await asyncio.gather(*self._probes.values(), return_exceptions=True)
+
+    def _excuse(self, now: float) -> None:
+        for ear in self._ears.values():
+            ear.heard = ear.checked = ear.told = now
+        self._upto.clear()
+
+    def _listen_to_all(self, carrier: Carrier, now: float) -> None:
+        """Whether anything comes, pongs included: we ask for those into every silence."""
+        upto, since = self._upto.get(carrier, (0, now))
+        if carrier.upto != upto or not carrier.upto:
+            self._upto[carrier] = (carrier.upto, now)
+        elif now - since > max(DEAF_S, self._silent / 2):
+            carrier.retire(f"nothing has come for {now - since:.0f} s, not even pongs")
+
+    def _listen(self, carrier: Carrier, symbol: str, now: float) -> None:
+        ear, last = self._ears.get(symbol), carrier.brought.get(symbol)
+        if ear is None or ear.carrier is not carrier:
+            self._ears[symbol] = Ear(carrier, self._exchange_now() or 0, last, now, now)
+        elif last is not None and last != ear.last:
+            if ear.last is not None and last > ear.last:
+                gap = (now - ear.heard) / (last - ear.last)
+                self._gaps[symbol] = gap + (1 - FORGET) * (self._gaps.get(symbol, gap) - gap)
+            ear.last, ear.heard, ear.checked = last, now, now
+            ear.silent = False
+            self._strikes.pop(symbol, None)
+
+    def _judge(self, now: float) -> None:
+        """What REST had more of, and still has, is silent."""
+        for symbol, ear in self._ears.items():
+            if not ear.newer:
+                continue
+            if ear.last is not None and ear.last >= ear.newer:
+                ear.newer = 0
+            elif now - ear.told >= min(GRACE_S, self._silent / 10):
+                log.warning(
+                    "binance-futures: %s: %s: silent for %.0f s while REST tells of trade %d (last here: %s)",
+                    *(ear.carrier.name, symbol, now - ear.heard, ear.newer, "none" if ear.last is None else ear.last),
+                )
+                ear.carrier.retire(f"{symbol} is silent")
+                ear.newer, ear.silent, ear.checked = 0, True, now
+                self._strikes[symbol] = min(MOST_STRIKES, self._strikes.get(symbol, 0) + 1)
+
+    def _ask(self, now: float) -> None:
+        """Hold the most suspicious streams against REST, as the budget allows."""
+        suspects = [(self._suspicion(symbol, ear, now), symbol) for symbol, ear in self._ears.items() if self._is_due(symbol, ear, now)]
+        for suspicion, symbol in sorted(suspects, reverse=True):
+            alarming = suspicion >= ALARMING or not self._ears[symbol].carrier.brought
+            if len(self._probes) >= PROBES_AT_ONCE or not self._budget.try_take(keep=0 if alarming else 1):
+                return
+            self._probes[symbol] = asyncio.create_task(self._probe(symbol, self._ears[symbol]), name=f"binance-futures-probe-{symbol}")
+
+    def _suspicion(self, symbol: str, ear: Ear, now: float) -> float:
+        return (now - max(ear.heard, ear.checked)) / max(self._gaps.get(symbol, self._silent / 3), 1e-3)
+
+    def _is_due(self, symbol: str, ear: Ear, now: float) -> bool:
+        usual = self._gaps.get(symbol, 0.0)
+        patience = max(self._silent / 3, min(UNUSUAL * usual, self._silent)) * 2 ** self._strikes.get(symbol, 0)
+        return symbol not in self._probes and not ear.newer and now - max(ear.heard, ear.checked) >= patience
+
+    async def _probe(self, symbol: str, ear: Ear) -> None:
+        try:
+            async with asyncio.timeout(self._silent / 3):
+                newest = await self._newest(symbol)
+        except (quantd.QuantdError, TimeoutError) as error:
+            if not self._unavailable:
+                log.warning("binance-futures: %s: silent, and REST cannot tell whether it should be: %s", symbol, error or "no answer")
+            self._unavailable = True
+        except Exception:
+            log.exception("binance-futures: %s: cannot be held against REST", symbol)
+        else:
+            self._unavailable = False
+            if newest and self._is_newer(ear, *newest):
+                ear.newer, ear.told = newest[0], self._clock.monotonic()
+        finally:
+            ear.checked = self._clock.monotonic()
+            self._probes.pop(symbol, None)
+
+    def _is_newer(self, ear: Ear, number: int, ts: int) -> bool:
+        """Whether this trade should have come over the stream."""
+        if ear.last is None:
+            return 0 < ear.begun_ms < ts - EARLY_MS
+        return number > ear.last

@@ -1,0 +1,78 @@
+"""Which connection carries which stream, and how one takes over from another."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import pytest
+
+import quantd
+from quantd_plugins.feeds.binance.bans import Bans
+from quantd_plugins.feeds.binance.lane import Limits
+from quantd_plugins.feeds.binance.pool import Pool
+from quantd_plugins.feeds.binance.routes import Routes, streams
+from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Peer, running
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Exchange]:
+    async with running() as exchange:
+        yield exchange
+
+
+@asynccontextmanager
+async def pooling(exchange: Exchange, streams_each: int = 200) -> AsyncIterator[Pool]:
+    """A pool that is closed with the test."""
+
+    async def ask() -> int:
+        return NOW
+
+    async def newest(symbol: str) -> None:
+        return None
+
+    clock = quantd.Wants(()).clock
+    urls = Routes().urls(exchange.url.replace("http", "ws", 1))
+    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), clock, random.Random(1), Bans(clock, {}))
+    pool.open(ask, newest)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def carried(peers: Iterable[Peer]) -> list[tuple[str, list[str]]]:
+    """What each connection asks for, on which route."""
+    return sorted([(peer.path, await peer.confirm()) for peer in peers])
+
+
+def test_each_kind_has_its_route() -> None:
+    found = {stream.name: stream.route for stream in streams(["A", "币安人生USDT"], ["aggTrade", "ticker", "bookTicker", "depth@100ms"])}
+    assert found["a@aggTrade"] == found["a@ticker"] == found["币安人生usdt@aggTrade"] == "market"
+    assert found["a@bookTicker"] == found["a@depth@100ms"] == "public"
+
+
+async def test_a_connection_carries_streams_of_one_route(exchange: Exchange) -> None:
+    async with pooling(exchange) as pool:
+        pool.want(streams(["A", "B"], ["aggTrade", "bookTicker"]))
+        assert await carried([await exchange.peer(), await exchange.peer()]) == [
+            ("/market/stream", ["a@aggTrade", "b@aggTrade"]),
+            ("/public/stream", ["a@bookTicker", "b@bookTicker"]),
+        ]
+
+
+async def test_each_route_has_as_many_connections_as_it_needs(exchange: Exchange) -> None:
+    async with pooling(exchange, streams_each=2) as pool:
+        pool.want(streams(["A", "B", "C"], ["aggTrade", "bookTicker"]))
+        peers = [await exchange.peer() for _ in range(4)]
+        asked = [(peer, await peer.confirm()) for peer in peers]
+        assert sorted((peer.path, len(names)) for peer, names in asked) == [
+            ("/market/stream", 1),
+            ("/market/stream", 2),
+            ("/public/stream", 1),
+            ("/public/stream", 2),
+        ]
+        pool.want(streams(["A", "B"], ["aggTrade"]))
+        for peer, names in asked:
+            if names != ["a@aggTrade", "b@aggTrade"]:
+                await asyncio.wait_for(peer.gone.wait(), PATIENCE_S)
