@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from quantd.plugin.base import DaemonView as DaemonView
     from quantd.plugin.base import EventBars as EventBars
     from quantd.plugin.base import Exporter as Exporter
+    from quantd.plugin.base import Extra as Extra
+    from quantd.plugin.base import Extras as Extras
     from quantd.plugin.base import Feed as Feed
     from quantd.plugin.base import FeedHealth as FeedHealth
     from quantd.plugin.base import Job as Job
@@ -53,7 +55,7 @@ _HOMES = {
     "quantd.clock": "Clock",
     "quantd.errors": "QuantdError",
     "quantd.model": "Alert Bar BookBar Depth Event Gap Hedge Level Mark Metric PairPoint Quality Quote Status Tick Ticker Transition",
-    "quantd.plugin.base": "AlertSink Columns ConnectionHealth DaemonJob DaemonView EventBars Exporter Feed FeedHealth "
+    "quantd.plugin.base": "AlertSink Columns ConnectionHealth DaemonJob DaemonView EventBars Exporter Extra Extras Feed FeedHealth "
     "Job Kind PairJob PairView Progress Resampler Store Wants",
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.plugin.regression": "Regression",

@@ -68,7 +68,7 @@ class Builder:
         for pipeline, symbols in self._uses:
             for symbol in symbols if pipeline.feed == name else ():
                 self._stage(pipeline, symbol)
-        flow.pairs = [self._pair(pair) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
+        flow.pairs[:] = [self._pair(pair) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
         for (feed, _, _), stage in self._stages.items():
             if feed == name:
                 flow.add(stage)

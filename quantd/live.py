@@ -15,7 +15,7 @@ from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
 from quantd.flow.alerts.engine import Watch
 from quantd.flow.bars import shared_closes
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, PairPast, RestRule, Style, SymbolQuality
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Style, SymbolQuality
 from quantd.flow.history import TICKS
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
@@ -247,7 +247,7 @@ class LiveDesk(Desk):
     def quality(self) -> list[SymbolQuality]:
         return [quality_of(stage, flow, self.now()) for flow in self._flows for stage in flow.counting()]
 
-    def feeds(self) -> list[FeedHealth]:
+    def feeds(self) -> list[FeedState]:
         return [self._health(flow) for flow in self._flows]
 
     def _watch(self, rule: RestRule) -> None:
@@ -320,8 +320,8 @@ class LiveDesk(Desk):
     def _stage(self, symbol: str) -> SymbolStage | None:
         return next((stage for flow in self._flows for stage in flow.stages if stage.symbol == symbol), None)
 
-    def _health(self, flow: FeedFlow) -> FeedHealth:
+    def _health(self, flow: FeedFlow) -> FeedState:
         state = "warming" if flow.state == "live" and flow.warm < flow.symbols else flow.state
         newest = max((stage.last.ts for stage in flow.stages if stage.last), default=None)
         accepted = sum(stage.intake.accepted for stage in flow.stages)
-        return FeedHealth(flow.name, state, newest, accepted, flow.refused, flow.warm, flow.symbols)
+        return FeedState(flow.name, state, newest, accepted, flow.refused, flow.warm, flow.symbols)

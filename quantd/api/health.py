@@ -9,7 +9,7 @@ from quantd.api import wire
 from quantd.api.context import Render, desk
 from quantd.api.errors import Failure, answer
 from quantd.api.page import page, wants_page
-from quantd.flow.desk import Desk, FeedHealth, SymbolQuality
+from quantd.flow.desk import Desk, FeedState, SymbolQuality
 
 _TIMES = ("start", "end", "opened")
 """Of a gap."""
@@ -58,7 +58,7 @@ async def ready(request: web.Request) -> web.Response:
     return answer(wire.State("ready"))
 
 
-def _unready(feed: FeedHealth) -> str:
+def _unready(feed: FeedState) -> str:
     return f"{feed.name} is {feed.state}" + (f" {feed.warm}/{feed.symbols}" if feed.state == "warming" else "")
 
 

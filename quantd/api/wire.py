@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from quantd.flow.desk import FeedHealth, RestRule
+from quantd.flow.desk import FeedState, RestRule
 from quantd.model import Alert, Bar, Tick
 
 encode = Encoder().encode
@@ -161,7 +161,7 @@ class StreamStatus(IdleStatus, frozen=True):
     buffer_stats: BufferStats
 
 
-def feed(health: FeedHealth) -> Feed:
+def feed(health: FeedState) -> Feed:
     """A feed's health with its time as text."""
     last = None if health.last_tick is None else iso(health.last_tick)
     return Feed(health.name, health.state, last, health.ticks, health.refused, health.warm, health.symbols)

@@ -54,7 +54,7 @@ class RestRule(Struct):
     trigger_count: int = 0
 
 
-class FeedHealth(Struct, frozen=True):
+class FeedState(Struct, frozen=True):
     """How a feed fares."""
 
     name: str
@@ -210,5 +210,5 @@ class Desk(ABC):
         """Of every symbol that streams."""
 
     @abstractmethod
-    def feeds(self) -> list[FeedHealth]:
+    def feeds(self) -> list[FeedState]:
         """How each feed fares."""

@@ -18,6 +18,10 @@ from quantd.model import Alert, Bar, Event, Metric, PairPoint, Prices, Tick
 Columns = Mapping[str, Any]
 """Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
 Kind = Literal["ticks", "bars", "points"]
+Extra = Literal["quotes", "depth", "marks"]
+"""What a feed may bring of a symbol besides its trades: Quote, Depth and Mark events."""
+Extras = Mapping[str, frozenset[Extra]]
+"""Of each symbol that has any."""
 
 
 class PluginMeta(msgspec.StructMeta, ABCMeta):
@@ -37,6 +41,7 @@ class Wants(msgspec.Struct, frozen=True):
     directory of its own, which may not exist yet; None where nothing is to be written."""
 
     symbols: tuple[str, ...]
+    extras: Extras = {}
     clock: Clock = SystemClock()
     kept: MutableMapping[str, bytes] = msgspec.field(default_factory=dict)
     directory: Path | None = None
@@ -81,13 +86,16 @@ class Feed(Plugin):
     ] = "500ms"
     reach: ClassVar[int] = 2**62
     """How old (ms) a trade may be that `fetch_ids` still tells."""
+    brings: ClassVar[frozenset[Extra]] = frozenset()
+    """What it can bring besides trades."""
 
     @abstractmethod
     def stream(self, wants: Wants) -> AsyncIterator[Sequence[Event]]:
         """Yield batches of events in the order of receipt, until the feed ends or is cancelled."""
 
-    def want(self, symbols: Sequence[str]) -> None:
-        """While streaming: from now on these symbols are wanted, and no others. A feed with a fixed set ignores it."""
+    def want(self, symbols: Sequence[str], extras: Extras) -> None:
+        """While streaming: from now on these symbols are wanted, and of them these extras; nothing else. A feed with a fixed set ignores
+        it."""
 
     async def fetch_symbols(self) -> list[str]:
         """The symbols that trade now; empty where the feed cannot tell."""

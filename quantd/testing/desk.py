@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 
 from quantd.clock import Clock, EventClock
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedHealth, PairPast, RestRule, Style, SymbolQuality
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Style, SymbolQuality
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, Hedge, PairPoint, Tick, Ticker
 from quantd.testing.fakes import START
@@ -25,7 +25,7 @@ class FakeDesk(Desk):
         self.style = PLAIN
         self.points: list[PairPoint] = []
         self.regressions = ["ols", "huber"]
-        self.health: list[FeedHealth] = []
+        self.health: list[FeedState] = []
         self.qualities: list[SymbolQuality] = []
         self.held: dict[str, set[str]] = {}
         self.pipelines: list[tuple[str, str, str, bool]] = []
@@ -146,7 +146,7 @@ class FakeDesk(Desk):
     def quality(self) -> list[SymbolQuality]:
         return self.qualities
 
-    def feeds(self) -> list[FeedHealth]:
+    def feeds(self) -> list[FeedState]:
         return self.health
 
 

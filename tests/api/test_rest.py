@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientSession
 
 from quantd.api.checks import TIMEFRAMES
-from quantd.flow.desk import Analysis, FeedHealth, Style, SymbolQuality
+from quantd.flow.desk import Analysis, FeedState, Style, SymbolQuality
 from quantd.model import Bar, Gap, PairPoint
 from quantd.stats.cointegration import EngleGranger
 from quantd.testing import fakes
@@ -52,7 +52,7 @@ async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
     desk.hold("pipeline", ["BTCUSDT"])
     desk.add_rule("price", "BTCUSDT", ">", 1.0)
     desk.fire([fakes.alert()])
-    desk.health = [FeedHealth("binance", "live", START, 3, 0, 2, 2)]
+    desk.health = [FeedState("binance", "live", START, 3, 0, 2, 2)]
     assert await ask("/health") == (
         200,
         {
@@ -79,9 +79,9 @@ async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
 async def test_probes_and_metrics(ask: Ask, desk: FakeDesk, session: ClientSession) -> None:
     assert await ask("/live") == (200, {"status": "live"})
     assert await ask("/ready") == (200, {"status": "ready"})
-    desk.health = [FeedHealth("binance", "down", None, 0, 0, 0, 2)]
+    desk.health = [FeedState("binance", "down", None, 0, 0, 0, 2)]
     assert await ask("/ready") == (503, {"detail": "Not ready: binance is down"})
-    desk.health = [FeedHealth("binance", "warming", None, 0, 0, 1, 2)]
+    desk.health = [FeedState("binance", "warming", None, 0, 0, 1, 2)]
     assert await ask("/ready") == (503, {"detail": "Not ready: binance is warming 1/2"})
     async with session.get("/metrics") as response:
         assert await response.read() == b"ticks_total 1\n"

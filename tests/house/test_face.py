@@ -6,8 +6,8 @@ import sys
 import quantd
 
 FACE = """
-Alert AlertSink Bar BookBar COLUMNS Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Feed FeedHealth
-Gap Hedge Job Kind Level Mark Metric PairJob PairPoint PairView Progress QuantdError Quality Quote Register Regression Resampler Status
+Alert AlertSink Bar BookBar COLUMNS Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Extra Extras
+Feed FeedHealth Gap Hedge Job Kind Level Mark Metric PairJob PairPoint PairView Progress QuantdError Quality Quote Register Regression Resampler Status
 Store Tick Ticker Timeframe
 Transition Wants cells duration hookimpl timeframe
 """

@@ -58,7 +58,7 @@ class BinanceFutures(quantd.Feed):
         self._bans = Bans(self._clock, {})
         self._gateway: Gateway | None = None
         self._pool: Pool | None = None
-        self._symbols: tuple[str, ...] | None = None
+        self._wanted: tuple[Sequence[str], quantd.Extras] | None = None
 
     async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
         self._clock = wants.clock
@@ -67,15 +67,15 @@ class BinanceFutures(quantd.Feed):
         limits = Limits(self.streams_per_connection, *(quantd.duration(text) / 1000 for text in durations))
         pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng, self._bans, self._recorder(wants))
         pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol))
-        self.want(wants.symbols if self._symbols is None else self._symbols)
+        self.want(*self._wanted or (wants.symbols, wants.extras))
         try:
             while True:
                 yield await pool.take()
         finally:
             await self.close()
 
-    def want(self, symbols: Sequence[str]) -> None:
-        self._symbols = tuple(symbols)
+    def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None:
+        self._wanted = symbols, extras
         if self._pool:
             kinds = ("aggTrade", "ticker") if self.tickers else ("aggTrade",)
             self._pool.want(streams(symbols, kinds))

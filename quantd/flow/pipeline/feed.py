@@ -12,14 +12,14 @@ from typing import Literal
 
 from quantd.clock import Clock
 from quantd.flow.pairs import Background
+from quantd.flow.pipeline.delivery import Delivery
 from quantd.flow.pipeline.mend import Mender, has_ids
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.pair import PairStage
-from quantd.flow.pipeline.rebuild import points_again
 from quantd.flow.pipeline.symbol import SymbolStage
 from quantd.flow.pipeline.warm import fetch_past, has_past
-from quantd.model import Bar, Event, PairPoint, Status, Tick, Ticker
-from quantd.plugin.base import Feed, Wants
+from quantd.model import Bar, Event, Status, Tick, Ticker
+from quantd.plugin.base import Extras, Feed, Wants
 from quantd.timeframes import DAY, MINUTE, SECOND, duration, timeframe
 
 State = Literal["starting", "live", "down"]
@@ -44,28 +44,29 @@ class FeedFlow:
         self.name = name
         self.feed = feed
         self.stages: list[SymbolStage] = []
-        self.pairs: list[PairStage] = []
         self.refused = 0
         self.state: State = "starting"
         self.kept: MutableMapping[str, bytes] = {}
         self.directory: Path | None = None
         self._outlets = outlets
         self._clock = clock
-        self._background = background
+        self._delivery = Delivery(outlets, background)
         self._warm = warm
         self._lateness = duration(feed.lateness)
         self._top = 0
         self._closed = 0
-        self._began = 0
         self._due = 0
         self._tell_time = tell_time
         self._of: dict[str, list[SymbolStage]] = defaultdict(list)
         self._pending: dict[str, list[Tick]] = {}
         self._shown: dict[str, int] = {}
         self._warming: dict[SymbolStage, asyncio.Task[None]] = {}
-        self._mender = (
-            Mender(feed, outlets, clock, self.counting, self._hand, self._deliver, self._mended) if warm and has_ids(feed) else None
-        )
+        self._mender = Mender(feed, outlets, clock, self.counting, self._hand, self._delivery) if warm and has_ids(feed) else None
+
+    @property
+    def pairs(self) -> list[PairStage]:
+        """The pairs of its symbols."""
+        return self._delivery.pairs
 
     def add(self, stage: SymbolStage) -> None:
         """Have a symbol from now on."""
@@ -73,7 +74,12 @@ class FeedFlow:
         self.stages.append(stage)
         self._of[stage.symbol].append(stage)
         self._pending.setdefault(stage.symbol, [])
-        self.feed.want(tuple(self._of))
+        self.feed.want(tuple(self._of), self._extras())
+
+    def _extras(self) -> Extras:
+        """What the stages of each symbol ask for besides trades."""
+        asked = {symbol: frozenset(extra for stage in stages for extra in stage.extras) for symbol, stages in self._of.items()}
+        return {symbol: extras for symbol, extras in asked.items() if extras}
 
     def add_pair(self, pair: PairStage) -> None:
         """Have a pair from now on, beginning with the bars that its legs have had."""
@@ -84,11 +90,11 @@ class FeedFlow:
 
     def drop_pair(self, name: str) -> None:
         """Have a pair no more."""
-        self.pairs = [pair for pair in self.pairs if pair.name != name]
+        self.pairs[:] = [pair for pair in self.pairs if pair.name != name]
 
     def drop(self, symbol: str) -> None:
         """Have a symbol no more, nor the pairs that it is a leg of."""
-        self.pairs = [pair for pair in self.pairs if symbol not in (pair.y.symbol, pair.x.symbol)]
+        self.pairs[:] = [pair for pair in self.pairs if symbol not in (pair.y.symbol, pair.x.symbol)]
         for stage in self._of.pop(symbol, []):
             self.stages.remove(stage)
             if task := self._warming.pop(stage, None):
@@ -96,13 +102,13 @@ class FeedFlow:
         self._pending.pop(symbol, None)
         self._shown.pop(symbol, None)
         self._outlets.history.forget(symbol)
-        self.feed.want(tuple(self._of))
+        self.feed.want(tuple(self._of), self._extras())
 
     async def run(self) -> None:
         """Drink the feed to its end, then close what is open."""
         recorder = self._outlets.recorder
         try:
-            async for events in self.feed.stream(Wants(tuple(self._of), self._clock, self.kept, self.directory)):
+            async for events in self.feed.stream(Wants(tuple(self._of), self._extras(), self._clock, self.kept, self.directory)):
                 self.take(events)
                 if recorder:
                     await recorder.write_if_due()
@@ -143,14 +149,14 @@ class FeedFlow:
         self._hand_on()
         if self._mender:
             self._mender.tell()
-        self._take_findings()
-        self._look_between_closes()
+        self._delivery.findings()
+        self._delivery.between_closes()
 
     def finish(self) -> None:
         """The stream has ended: everything up to its last moment is closed."""
         self._hand_on()
         self._close_to(self._top - self._lateness)
-        self._deliver([(stage, stage.flush(self._top)) for stage in self.stages])
+        self._delivery.bars([(stage, stage.flush(self._top)) for stage in self.stages])
 
     def _take_status(self, status: Status) -> None:
         if status.healthy:
@@ -175,7 +181,7 @@ class FeedFlow:
         if ts >= self._due:
             if not self._closed:
                 self._set_closed(ts - self._lateness)
-                self._began = ts if self._warm else 0
+                self._delivery.began = ts if self._warm else 0
             self._hand_on()
             if leap > MINUTE:
                 self._doubt(ts)
@@ -225,68 +231,12 @@ class FeedFlow:
             self._set_closed(min(watermark, self._closed + MINUTE))
             if self._tell_time:
                 self._tell_time(self._closed)
-            self._deliver([(stage, stage.close(self._closed)) for stage in self.stages if stage.ready])
+            self._delivery.bars([(stage, stage.close(self._closed)) for stage in self.stages if stage.ready])
 
     def _set_closed(self, ts: int) -> None:
         self._closed = ts
         if self._mender:
             self._mender.closed = ts
-
-    def _deliver(self, closed: Sequence[tuple[SymbolStage, list[Bar]]], *, imported: bool = False, rebuilt: bool = False) -> None:
-        """Bars to the history and on to the pairs; to the record, unless they were imported; and what is not from before the start to
-        exports and listeners, unless they were made anew."""
-        outlets = self._outlets
-        by_series: dict[tuple[SymbolStage, str], list[Bar]] = defaultdict(list)
-        for stage, bars in closed:
-            if not bars:
-                continue
-            if rebuilt:
-                outlets.history.amend(bars)
-            else:
-                outlets.history.put_bars(bars)
-            for bar in bars:
-                by_series[stage, bar.every].append(bar)
-            if outlets.recorder and not imported:
-                outlets.recorder.bars(bars)
-            fresh = bars if rebuilt else [bar for bar in bars if bar.ts >= self._began]
-            stage.bars_made += sum(not bar.revision for bar in fresh)
-            stage.exports.write("bars", fresh)
-            outlets.hub.publish("bars", fresh)
-        for pair in self.pairs if by_series else ():
-            self._publish(pair, pair.add(by_series, self._began))
-
-    def _publish(self, pair: PairStage, points: list[PairPoint], *, late: bool = False) -> None:
-        outlets = self._outlets
-        outlets.history.put_points(points)
-        fresh = [point for point in points if point.ts >= self._began]
-        self._announce(pair, fresh)
-        if late:
-            outlets.tell(outlets.alerts.judge_late(fresh, pair.slow_metrics))
-        else:
-            outlets.tell(outlets.alerts.judge(fresh))
-        outlets.hub.publish("transitions", pair.transitions(fresh))
-
-    def _announce(self, pair: PairStage, points: list[PairPoint]) -> None:
-        pair.exports.write("points", points)
-        self._outlets.hub.publish("points", points)
-        if self._outlets.recorder:
-            self._outlets.recorder.points(points)
-
-    def _take_findings(self) -> None:
-        """What slow jobs have found since the last batch joins its points."""
-        if self._background.deliver():
-            for pair in self.pairs:
-                if points := pair.arrived():
-                    self._publish(pair, points, late=True)
-
-    def _look_between_closes(self) -> None:
-        """Judge the live rules on the last prices, and tell the now-casts to whoever listens."""
-        outlets = self._outlets
-        if not (outlets.alerts.live or outlets.hub.wants("nowcasts")):
-            return
-        points = [point for pair in self.pairs for point in pair.nowcasts()]
-        outlets.hub.publish("nowcasts", points)
-        outlets.tell(outlets.alerts.judge_now(points))
 
     def _begin_warming(self) -> None:
         """Fetch the past of the symbols that are not ready. The feed has just said that every subscription stands, so the past that is
@@ -302,7 +252,7 @@ class FeedFlow:
             _log.exception("%s begins without its past, of which it is not known what is missing", stage.symbol)
         stage.ready = True
         self._warming.pop(stage, None)
-        self._deliver([(stage, stage.close(self._closed))])
+        self._delivery.bars([(stage, stage.close(self._closed))])
         if self._mender:
             self._mender.begin()
 
@@ -310,7 +260,7 @@ class FeedFlow:
         if self._mender:
             await self._mender.recall(stage)
         past = await fetch_past(self.feed, stage.symbol, stage.every, stage.seconds_needed, self._clock, self._outlets.history)
-        self._deliver([(stage, stage.begin(past))], imported=True)
+        self._delivery.bars([(stage, stage.begin(past))], imported=True)
         stage.take(past.recorded, past=True)
         self._outlets.history.put_ticks(stage.symbol, past.recorded)
         self._hand(stage, past.ticks, past=True)
@@ -328,15 +278,3 @@ class FeedFlow:
     def counting(self) -> list[SymbolStage]:
         """The first stage of each symbol, which tells what is missing."""
         return [stages[0] for stages in self._of.values() if stages]
-
-    async def _mended(self, stage: SymbolStage, bars: list[Bar]) -> None:
-        """Bars that were made anew, to everyone; those that the pairs hold no more change their points all the same."""
-        outlets = self._outlets
-        self._deliver([(stage, bars)], rebuilt=True)
-        if outlets.recorder:
-            await outlets.recorder.write()
-        for pair in [pair for pair in self.pairs if stage in (pair.y, pair.x)]:
-            for series in pair.series:
-                if points := await points_again(series, outlets.history, (pair.y.symbol, pair.x.symbol), bars):
-                    outlets.history.amend(points)
-                    self._announce(pair, points)

@@ -1,7 +1,7 @@
 """What becomes of trades that went missing: they are told of, fetched, and put where they belong."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -11,10 +11,11 @@ from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.ledger import Hole, overlapping
 from quantd.flow.ingest.recall import recall
 from quantd.flow.ingest.repair import Repairer, Ward
+from quantd.flow.pipeline.delivery import Delivery
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.rebuild import bars_again
 from quantd.flow.pipeline.symbol import SymbolStage
-from quantd.model import Bar, Tick
+from quantd.model import Tick
 from quantd.plugin.base import Feed
 
 
@@ -22,12 +23,6 @@ class Hand(Protocol):
     """Ticks of the past through a stage and on to the record: what of them was missing."""
 
     def __call__(self, stage: SymbolStage, ticks: Sequence[Tick], *, mendable: int) -> list[Tick]: ...
-
-
-Deliver = Callable[[Sequence[tuple[SymbolStage, list[Bar]]]], None]
-"""Bars that close or change on to the history, the record and the pairs."""
-Redeliver = Callable[[SymbolStage, list[Bar]], Awaitable[None]]
-"""The same for bars that were made anew, however old."""
 
 
 def has_days(feed: Feed) -> bool:
@@ -50,8 +45,7 @@ class Mender:
         clock: Clock,
         stages: Callable[[], Iterable[SymbolStage]],
         hand: Hand,
-        deliver: Deliver,
-        redeliver: Redeliver,
+        delivery: Delivery,
     ) -> None:
         self.closed = 0
         """Up to where (ms) bars are closed."""
@@ -59,8 +53,7 @@ class Mender:
         self._clock = clock
         self._stages = stages
         self._hand = hand
-        self._deliver = deliver
-        self._redeliver = redeliver
+        self._delivery = delivery
         self._repairers: list[Repairer | DayRepairer] = [
             Repairer(feed.fetch_ids, self._wards, clock, reach=feed.reach, then="file" if has_days(feed) else "none")
         ]
@@ -119,11 +112,11 @@ class Mender:
         before = overlapping(ledger.holes, min(tick.id for tick in ticks), max(tick.id for tick in ticks))
         good = self._hand(stage, ticks, mendable=mendable)
         stage.intake.repaired += len(good)
-        self._deliver([(stage, stage.close(self.closed))])
+        self._delivery.bars([(stage, stage.close(self.closed))])
         if self._outlets.recorder and any(tick.ts < mendable for tick in good):
             await self._outlets.recorder.write()
             times = [tick.ts for tick in good] + [time for hole in before for time in _mended(hole, ledger.holes)]
-            await self._redeliver(stage, await bars_again(stage, self._outlets.history, min(times), max(times)))
+            await self._delivery.again(stage, await bars_again(stage, self._outlets.history, min(times), max(times)))
 
 
 def _mended(hole: Hole, holes: list[Hole]) -> tuple[int, int]:

@@ -7,12 +7,13 @@ import msgspec
 
 from quantd.errors import QuantdError
 from quantd.flow.bars import Merger, bridge
+from quantd.flow.book import BookStage
 from quantd.flow.events import EventStage
 from quantd.flow.exports import Exports
 from quantd.flow.ingest.intake import Intake, is_price
 from quantd.flow.pipeline.warm import Past
 from quantd.model import Bar, Tick
-from quantd.plugin.base import Resampler
+from quantd.plugin.base import Extra, Resampler
 from quantd.plugin.guard import Guard
 from quantd.timeframes import duration, timeframe
 
@@ -20,11 +21,21 @@ from quantd.timeframes import duration, timeframe
 class SymbolStage:
     """Stages 1 and 2 of one symbol, shared by all pairs that it is a leg of."""
 
-    def __init__(self, symbol: str, resampler: Resampler, guard: Guard, exports: Exports, events: Sequence[EventStage] = ()) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        resampler: Resampler,
+        guard: Guard,
+        exports: Exports,
+        events: Sequence[EventStage] = (),
+        extras: frozenset[Extra] = frozenset(),
+    ) -> None:
         self.symbol = symbol
         self.intake = Intake(symbol)
         self.exports = exports
         self.events = events
+        self.extras = extras
+        self.book = BookStage(symbol, resampler.every) if extras else None
         self.reopen = duration(resampler.reopen)
         self.ready = True
         self.seconds_needed = 0

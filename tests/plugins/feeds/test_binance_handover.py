@@ -160,7 +160,7 @@ async def test_symbols_change_on_both(exchange: Exchange) -> None:
         await old.say(SHUTDOWNS[0])
         new = await exchange.peer()
         request = await new.request()
-        feed.want(["BTCUSDT", "ETHUSDT"])
+        feed.want(["BTCUSDT", "ETHUSDT"], {})
         assert await old.confirm() == ["ethusdt@aggTrade"]
         await new.say({"result": None, "id": request["id"]})
         assert await new.confirm() == ["ethusdt@aggTrade"]

@@ -141,7 +141,7 @@ async def test_the_set_of_symbols_changes_while_streaming(exchange: Exchange) ->
     async with streaming(feed, "BTCUSDT", "ETHUSDT"):
         peer = await exchange.peer()
         await peer.confirm()
-        feed.want(["BTCUSDT", "SOLUSDT"])
+        feed.want(["BTCUSDT", "SOLUSDT"], {})
         first, second = await peer.request(), await peer.request()
         assert (first["method"], first["params"]) == ("UNSUBSCRIBE", ["ethusdt@aggTrade"])
         assert (second["method"], second["params"]) == ("SUBSCRIBE", ["solusdt@aggTrade"])
@@ -152,7 +152,7 @@ async def test_the_set_of_symbols_changes_while_streaming(exchange: Exchange) ->
 
 async def test_what_is_wanted_before_the_stream_counts(exchange: Exchange) -> None:
     feed = exchange.feed()
-    feed.want(["ADAUSDT"])
+    feed.want(["ADAUSDT"], {})
     async with streaming(feed, "BTCUSDT"):
         peer = await exchange.peer()
         assert await peer.confirm() == ["adausdt@aggTrade"]
@@ -164,7 +164,7 @@ async def test_many_streams_are_spread_over_connections(exchange: Exchange) -> N
         peers = [await exchange.peer() for _ in range(3)]
         carried = [await peer.confirm() for peer in peers]
         assert sorted(carried) == [["a@aggTrade", "b@aggTrade"], ["c@aggTrade", "d@aggTrade"], ["e@aggTrade"]]
-        feed.want(["A", "B", "C", "D"])
+        feed.want(["A", "B", "C", "D"], {})
         [idle] = [peer for peer, streams in zip(peers, carried, strict=True) if streams == ["e@aggTrade"]]
         await asyncio.wait_for(idle.gone.wait(), PATIENCE_S)
 
