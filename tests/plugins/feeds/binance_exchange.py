@@ -63,6 +63,16 @@ class Peer:
         self.gone.set()
 
 
+async def talk(peer: Peer) -> None:
+    """BTCUSDT trades on, until it is cancelled."""
+    loop = asyncio.get_running_loop()
+    began, number = loop.time(), 0
+    while True:
+        number += 1
+        await peer.send(trade(number, E=NOW + round((loop.time() - began) * 1000)))
+        await asyncio.sleep(0.01)
+
+
 class Exchange:
     """WebSocket connections arrive in `peers`; `upgrades` holds the answers to the next upgrades, `replies` those to REST, which otherwise
     tells the time, and that the newest trade of each symbol is `newest`.

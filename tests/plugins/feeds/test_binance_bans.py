@@ -84,6 +84,20 @@ def test_a_clock_that_was_wrong_does_not_shut_for_ever() -> None:
     assert Bans(EventClock(NOW), {"banned-ws": b"%d" % (NOW + 10**12)}).wait("ws") == LONGEST_S
 
 
+class Full(dict[str, bytes]):
+    """Keeps nothing."""
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        raise OSError("no space left on device")
+
+
+def test_a_ban_that_cannot_be_kept_holds_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    bans = Bans(EventClock(NOW), Full())
+    bans.take("rest", 418, {"Retry-After": "20"}, "/x")
+    assert (bans.wait("ws"), bans.wait("rest")) == (20.0, 20.0)
+    assert "a restart will not know of it" in caplog.text
+
+
 async def test_a_ban_holds_after_a_restart(exchange: Exchange) -> None:
     kept: dict[str, bytes] = {}
     before = Sleeper(EventClock(NOW))

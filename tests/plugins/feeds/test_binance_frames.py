@@ -120,6 +120,19 @@ def test_answers() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        b'{"event":{"e":"serverShutdown","E":1795489443996}}',
+        b'{"e":"serverShutdown","E":1795489443996}',
+        b'{"stream":"","data":{"e":"serverShutdown","E":1795489443996}}',
+    ],
+)
+def test_that_the_exchange_will_close_comes_wrapped_and_bare(text: bytes) -> None:
+    assert decode(text).shutdown
+    assert not decode(TRADE).shutdown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         b'{"error":{"code":2,"msg":"Invalid request: invalid stream"},"id":2}',
         b'{"id":null,"error":{"code":2,"msg":"Invalid request: invalid stream"}}',
         b'{"code":2,"msg":"Invalid request: invalid stream"}',

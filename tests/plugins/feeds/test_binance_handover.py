@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 
 import quantd
-from tests.plugins.feeds.binance_exchange import PATIENCE_S, Events, Exchange, Peer, running, streaming, trade
+from tests.plugins.feeds.binance_exchange import PATIENCE_S, Events, Exchange, Peer, running, streaming, talk, trade
 
-SHUTDOWNS: list[dict[str, Any]] = [
-    {"event": {"e": "serverShutdown", "E": 1}},
-    {"e": "serverShutdown", "E": 1},
-    {"stream": "", "data": {"e": "serverShutdown", "E": 1}},
-]
+SHUTDOWN = {"event": {"e": "serverShutdown", "E": 1}}
 
 
 @pytest.fixture
@@ -32,7 +28,7 @@ async def retiring(exchange: Exchange, **settings: Any) -> AsyncIterator[tuple[E
         await old.confirm()
         await old.send(trade(1))
         assert await events.ids(1) == [1]
-        await old.say(SHUTDOWNS[0])
+        await old.say(SHUTDOWN)
         yield events, old
 
 
@@ -40,12 +36,11 @@ async def gone(peer: Peer) -> None:
     await asyncio.wait_for(peer.gone.wait(), PATIENCE_S)
 
 
-@pytest.mark.parametrize("shutdown", SHUTDOWNS)
-async def test_both_deliver_until_the_new_one_can_go_on_alone(exchange: Exchange, shutdown: dict[str, Any]) -> None:
+async def test_both_deliver_until_the_new_one_can_go_on_alone(exchange: Exchange) -> None:
     async with streaming(exchange.feed(), "BTCUSDT") as events:
         old = await exchange.peer()
         await old.confirm()
-        await old.say(shutdown)
+        await old.say(SHUTDOWN)
         new = await exchange.peer()
         request = await new.request()
         await old.send(trade(1), trade(2))
@@ -65,7 +60,7 @@ async def test_an_old_connection_is_replaced(exchange: Exchange, caplog: pytest.
     async with streaming(exchange.feed(rotate="50ms"), "BTCUSDT") as events:
         before = await exchange.peer()
         assert await before.confirm() == ["btcusdt@aggTrade"]
-        for number in range(1, 4):
+        for number in (1, 2):
             peer = await exchange.peer()
             assert await peer.confirm() == ["btcusdt@aggTrade"]
             await peer.send(trade(number))
@@ -90,7 +85,8 @@ async def test_the_new_one_waits_for_trades_that_the_old_one_has_yet_to_bring(ex
         assert found.index(3) < found.index(4) < found.index(5)
 
 
-async def test_a_quiet_market_does_not_keep_the_old_one(exchange: Exchange) -> None:
+async def test_a_quiet_market_does_not_keep_the_old_one(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantd_plugins.feeds.binance.handover.DATA_S", 0.1)
     async with retiring(exchange) as (events, old):
         new = await exchange.peer()
         await new.confirm()
@@ -101,12 +97,11 @@ async def test_a_quiet_market_does_not_keep_the_old_one(exchange: Exchange) -> N
 
 
 async def test_one_that_cannot_take_over_leaves_the_old_one_alone(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:
-    exchange.upgrades = []
     async with streaming(exchange.feed(), "BTCUSDT") as events:
         old = await exchange.peer()
         await old.confirm()
         exchange.upgrades = [503]
-        await old.say(SHUTDOWNS[0])
+        await old.say(SHUTDOWN)
         rejected = await exchange.peer()
         await rejected.request()
         await rejected.ws.close(code=1011)
@@ -121,6 +116,23 @@ async def test_one_that_cannot_take_over_leaves_the_old_one_alone(exchange: Exch
         assert all(events.healthy)
     assert "cannot take over: refused with HTTP 503" in caplog.text
     assert "cannot take over: the connection ended (code 1011)" in caplog.text
+
+
+async def test_one_that_brings_nothing_while_the_old_one_does_is_given_up(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantd_plugins.feeds.binance.handover.CATCH_UP_S", 0.2)
+    monkeypatch.setattr("quantd_plugins.feeds.binance.handover.DATA_S", 0.1)
+    async with retiring(exchange) as (events, old):
+        mute = await exchange.peer()
+        await mute.confirm()
+        talking = asyncio.create_task(talk(old))
+        await gone(mute)
+        assert not old.gone.is_set()
+        new = await exchange.peer()
+        await new.confirm()
+        await new.send(trade(2))
+        await gone(old)
+        talking.cancel()
+        assert all(events.healthy)
 
 
 async def test_an_end_of_the_old_one_is_no_loss_once_the_new_one_is_confirmed(exchange: Exchange) -> None:
@@ -157,7 +169,7 @@ async def test_symbols_change_on_both(exchange: Exchange) -> None:
     async with streaming(feed, "BTCUSDT"):
         old = await exchange.peer()
         await old.confirm()
-        await old.say(SHUTDOWNS[0])
+        await old.say(SHUTDOWN)
         new = await exchange.peer()
         request = await new.request()
         feed.want(["BTCUSDT", "ETHUSDT"], {})

@@ -10,7 +10,7 @@ import quantd
 from quantd.clock import EventClock, SystemClock
 from quantd_plugins.feeds.binance.upkeep import keep_up
 from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Watch, running, streaming, trade
-from tests.plugins.feeds.test_binance_handover import SHUTDOWNS
+from tests.plugins.feeds.test_binance_handover import SHUTDOWN
 from tests.plugins.feeds.test_binance_silence import Line
 
 
@@ -33,7 +33,7 @@ async def test_a_feed_tells_how_its_connections_are(exchange: Exchange) -> None:
         assert await events.ids(1) == [1]
         clock.advance_to(NOW + 7000)
         assert feed.health().connections == (quantd.ConnectionHealth("connection 1", "market", 1, "up", 7.0, skipped=1),)
-        await peer.say(SHUTDOWNS[0])
+        await peer.say(SHUTDOWN)
         later = await exchange.peer()
         request = await later.request()
         assert [each.state for each in feed.health().connections] == ["handing over"]

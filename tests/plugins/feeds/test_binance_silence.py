@@ -10,7 +10,7 @@ import pytest
 import quantd
 from quantd.clock import EventClock
 from quantd_plugins.feeds.binance.watch import Watch
-from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Peer, running, streaming, trade
+from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, running, streaming, talk, trade
 
 HOUR = 3600
 
@@ -174,16 +174,6 @@ async def test_one_silent_stream_of_two_has_its_connection_replaced(exchange: Ex
     assert "while REST tells of trade 9 (last here: 1)" in caplog.text
 
 
-async def talk(peer: Peer) -> None:
-    """BTCUSDT trades on."""
-    loop = asyncio.get_running_loop()
-    began, number = loop.time(), 0
-    while True:
-        number += 1
-        await peer.send(trade(number, E=NOW + round((loop.time() - began) * 1000)))
-        await asyncio.sleep(0.01)
-
-
 async def test_a_quiet_stream_keeps_its_connection(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     exchange.newest = 1
@@ -198,3 +188,20 @@ async def test_a_quiet_stream_keeps_its_connection(exchange: Exchange, caplog: p
         await peer.send(trade(2))
         assert await events.ids(1) == [2]
     assert "take over" not in caplog.text
+
+
+@pytest.mark.chaos
+async def test_a_half_open_socket_is_left_while_another_takes_over(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    exchange.deaf = True
+    async with streaming(exchange.feed(silent="8s"), "BTCUSDT") as events:
+        peer = await exchange.peer()
+        await peer.confirm()
+        await peer.send(trade(1))
+        later = await exchange.peer()
+        await later.confirm()
+        await later.send(trade(2))
+        assert await events.ids(2) == [1, 2]
+        await asyncio.wait_for(peer.gone.wait(), PATIENCE_S)
+        assert all(events.healthy)
+    assert "not even pongs" in caplog.text

@@ -58,9 +58,15 @@ class Bans:
         doors: tuple[Door, ...] = ("rest", "ws") if status == BANNED else (door,)
         for each in doors:
             self._until[each] = max(self._until[each], self._clock.monotonic() + pause)
-            self._kept[_key(each)] = b"%d" % (self._clock.now() + round(self.wait(each) * 1000))
+            self._remember(each)
         what = "nothing is asked" if door == "rest" else "no connection is made"
         log.warning("binance-futures: %s: HTTP %d: too many requests from this address; %s for %.0f s", where, status, what, pause)
+
+    def _remember(self, door: Door) -> None:
+        try:
+            self._kept[_key(door)] = b"%d" % (self._clock.now() + round(self.wait(door) * 1000))
+        except Exception:  # whatever keeps it may fail in its own ways; it holds for this process all the same
+            log.exception("binance-futures: cannot keep until when nothing may be asked: a restart will not know of it")
 
     def _recall(self, door: Door) -> float:
         text = self._kept.get(_key(door), b"")
