@@ -10,6 +10,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from quantd.simulator import streams
 from quantd.simulator.clock import Clock
 from quantd.simulator.frames import PING, PONG, TEXT, frame
+from quantd.simulator.outbox import Outbox
 from quantd.simulator.protocol import Session
 from quantd.simulator.scenario import Limits
 
@@ -17,7 +18,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sen
 
 
 class Connection:
-    """`route` is the category in the path, None on the legacy paths."""
+    """`route` is the category in the path, None on the legacy paths; `number` counts the connections from 1."""
 
     def __init__(
         self,
@@ -25,16 +26,21 @@ class Connection:
         transport: asyncio.Transport,
         session: Session,
         *,
+        number: int,
+        path: str,
         route: str | None,
         limits: Limits,
         clock: Clock,
     ) -> None:
+        self.number = number
+        self.path = path
         self.route = route
         self.session = session
         self._ws = ws
         self._transport = transport
         self._limits = limits
         self._clock = clock
+        self._outbox = Outbox(self._write)
         self._last_pong = clock.now_ms()
         self._message_times: deque[int] = deque(maxlen=limits.messages_per_s + 1)
 
@@ -59,12 +65,31 @@ class Connection:
         return stream in self.session.streams and streams.carries(self.route, stream)
 
     def send(self, frames: bytes) -> None:
+        """Queues an answer or a control frame, which overtakes data that a fault delays."""
+        self._outbox.urgent(frames)
+
+    def send_data(self, frames: bytes, delay_s: float = 0.0, *, in_order: bool = True) -> None:
         """Queues whole frames; who leaves too much of them unread is cut off, so that nobody else waits."""
-        if self._ws.closed or self._transport.is_closing():
-            return
-        self._transport.write(frames)
-        if self._transport.get_write_buffer_size() > self._limits.send_queue_bytes:
+        if in_order:
+            self._outbox.ordered(frames, delay_s)
+        else:
+            self._outbox.loose(frames, delay_s)
+        if self._outbox.size > self._limits.send_queue_bytes and not self._gone:
             self.reset()
+
+    def clog(self, owner: str) -> None:
+        """Neither reads nor writes until `unclog`, while the socket stays open."""
+        self._outbox.clog(owner)
+        self._transport.pause_reading()
+
+    def unclog(self, owner: str) -> None:
+        if self._outbox.unclog(owner) and not self._gone:
+            self._transport.resume_reading()
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was queued is with the kernel, or never will be."""
+        return self._gone or (self._outbox.idle and not self._transport.get_write_buffer_size())
 
     async def close(self, code: int, reason: str = "") -> None:
         """Ends with a close frame."""
@@ -79,6 +104,17 @@ class Connection:
         connected = self._transport.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self._transport.abort()
+
+    @property
+    def _gone(self) -> bool:
+        return self._ws.closed or self._transport.is_closing()
+
+    def _write(self, frames: bytes) -> None:
+        if self._gone:
+            return
+        self._transport.write(frames)
+        if self._transport.get_write_buffer_size() > self._limits.send_queue_bytes:
+            self.reset()
 
     async def _keep_alive(self) -> None:
         while True:

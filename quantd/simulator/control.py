@@ -1,4 +1,4 @@
-"""The control port of tests: cut connections, and tell the truth behind the market. Never part of the exchange's own ports."""
+"""The control port of tests: order faults, and tell the truth behind the market. Never part of the exchange's own ports."""
 
 import asyncio
 from typing import Annotated
@@ -9,6 +9,8 @@ from msgspec import Meta, Struct
 
 from quantd.simulator.connection import Connection
 from quantd.simulator.exchange import Exchange
+from quantd.simulator.faults.director import Director
+from quantd.simulator.faults.order import Order, OrderError
 from quantd.simulator.ws import Gateway
 
 
@@ -20,18 +22,43 @@ class Disconnect(Struct, forbid_unknown_fields=True):
 
 
 class Control:
-    """POST /disconnect, GET /connections, GET /truth."""
+    """POST /fault, DELETE /fault/ID, GET /faults, POST /disconnect, GET /connections, GET /truth."""
 
-    def __init__(self, exchange: Exchange, gateway: Gateway) -> None:
+    def __init__(self, exchange: Exchange, gateway: Gateway, director: Director) -> None:
         self._exchange = exchange
         self._gateway = gateway
+        self._director = director
 
     def app(self) -> web.Application:
         app = web.Application()
+        app.router.add_post("/fault", self._fault)
+        app.router.add_delete("/fault/{id}", self._cancel)
+        app.router.add_get("/faults", self._faults)
         app.router.add_post("/disconnect", self._disconnect)
         app.router.add_get("/connections", self._connections)
         app.router.add_get("/truth", self._truth)
         return app
+
+    async def _fault(self, request: web.Request) -> web.Response:
+        try:
+            order = msgspec.json.decode(await request.read(), type=Order)
+            return web.json_response({"id": self._director.order(order, self._exchange.clock.now_ms())})
+        except (msgspec.DecodeError, OrderError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        if not self._director.cancel(name):
+            return web.json_response({"error": f"no fault '{name}' is at work or waits; GET /faults lists them"}, status=404)
+        return web.json_response({"id": name})
+
+    async def _faults(self, _: web.Request) -> web.Response:
+        rows = [
+            {"id": case.id, "active": active, "until": case.until, "seen": case.seen, "struck": case.struck}
+            | msgspec.to_builtins(case.order)
+            for case, active in self._director.cases
+        ]
+        return web.json_response(rows)
 
     async def _disconnect(self, request: web.Request) -> web.Response:
         try:
@@ -43,7 +70,10 @@ class Control:
         return web.json_response({"disconnected": len(hit)})
 
     async def _connections(self, _: web.Request) -> web.Response:
-        rows = [{"route": each.route, "streams": list(each.session.streams)} for each in self._gateway.connections]
+        rows = [
+            {"id": each.number, "path": each.path, "route": each.route, "streams": list(each.session.streams)}
+            for each in self._gateway.connections
+        ]
         return web.json_response(rows)
 
     async def _truth(self, _: web.Request) -> web.Response:

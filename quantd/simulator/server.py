@@ -9,6 +9,9 @@ from aiohttp import web
 
 from quantd.simulator.control import Control
 from quantd.simulator.exchange import Exchange
+from quantd.simulator.faults.book import Book
+from quantd.simulator.faults.director import Director
+from quantd.simulator.faults.fault import World
 from quantd.simulator.ledger import Ledger
 from quantd.simulator.live import Live
 from quantd.simulator.rest import Rest
@@ -25,12 +28,14 @@ async def serve(
 
     Raises OSError for an address that cannot be used, and an ExceptionGroup of whatever ended the live path.
     """
-    gateway = Gateway(exchange.scenario.limits, exchange.clock)
-    apps = {"ws": gateway.app(), "rest": Rest(exchange).app(), "ctl": Control(exchange, gateway).app()}
+    faults = Book()
+    gateway = Gateway(exchange.scenario.limits, exchange.clock, faults)
+    director = Director(faults, World(exchange, gateway.connections.keys()))
+    apps = {"ws": gateway.app(), "rest": Rest(exchange).app(), "ctl": Control(exchange, gateway, director).app()}
     async with AsyncExitStack() as stack:
         urls = {name: await stack.enter_async_context(_listening(app, addresses[name])) for name, app in apps.items()}
         ledger = stack.enter_context(closing(Ledger(ledger_dir, list(exchange.listings))))
-        live = Live(exchange, ledger, gateway)
+        live = Live(exchange, ledger, gateway, director)
         ready(urls | {"ws": urls["ws"].replace("http:", "ws:")})
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(live.trades()), group.create_task(live.tickers())]

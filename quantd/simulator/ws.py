@@ -7,6 +7,8 @@ from aiohttp import WSCloseCode, web
 
 from quantd.simulator.clock import Clock
 from quantd.simulator.connection import Connection
+from quantd.simulator.faults.book import Book
+from quantd.simulator.faults.fault import FrameFault
 from quantd.simulator.frames import combined, text_frames
 from quantd.simulator.protocol import RefusedError, Session
 from quantd.simulator.scenario import Limits
@@ -19,8 +21,10 @@ BAD_PATH = '{"code":-1,"msg":"Illegal format ws or stream"}'
 class Gateway:
     """All open connections."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: Limits, clock: Clock, faults: Book | None = None) -> None:
         self.connections: dict[Connection, None] = {}
+        self._faults = faults or Book()
+        self._opened = 0
         self._limits = limits
         self._clock = clock
 
@@ -40,11 +44,16 @@ class Gateway:
     def publish(self, stream: str, payloads: Sequence[bytes]) -> None:
         """Offers payloads to every listener; each form, raw or combined, is encoded once."""
         encoded: dict[bool, bytes] = {}
-        for connection in [each for each in self.connections if each.gets(stream)]:
+        listeners = [each for each in self.connections if each.gets(stream)]
+        if self._faults.of(FrameFault):
+            for connection in listeners:
+                connection.send_data(self._faults.treat(connection, stream, payloads))
+            return
+        for connection in listeners:
             form = connection.session.combined
             if form not in encoded:
                 encoded[form] = text_frames(combined(stream, payloads) if form else payloads)
-            connection.send(encoded[form])
+            connection.send_data(encoded[form])
 
     async def _raw(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, request.match_info.get("streams", ""), as_combined=False)
@@ -55,10 +64,8 @@ class Gateway:
     async def _serve(self, request: web.Request, names: str, *, as_combined: bool) -> web.StreamResponse:
         ws = web.WebSocketResponse(timeout=CLOSE_TIMEOUT_S, autoping=False, compress=False)
         await ws.prepare(request)
-        assert request.transport is not None
         session = Session(combined=as_combined, max_streams=self._limits.max_streams)
-        route = request.match_info.get("route")
-        connection = Connection(ws, request.transport, session, route=route, limits=self._limits, clock=self._clock)
+        connection = self._connection(request, ws, session)
         try:
             session.subscribe([name for name in names.split("/") if name])
         except RefusedError:
@@ -70,6 +77,20 @@ class Gateway:
         finally:
             del self.connections[connection]
         return ws
+
+    def _connection(self, request: web.Request, ws: web.WebSocketResponse, session: Session) -> Connection:
+        assert request.transport is not None
+        self._opened += 1
+        return Connection(
+            ws,
+            request.transport,
+            session,
+            number=self._opened,
+            path=request.path,
+            route=request.match_info.get("route"),
+            limits=self._limits,
+            clock=self._clock,
+        )
 
     async def _leave(self, _: web.Application) -> None:
         await asyncio.gather(*(connection.close(WSCloseCode.GOING_AWAY) for connection in self.connections))

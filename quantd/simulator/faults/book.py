@@ -1,0 +1,40 @@
+"""Which faults are at work."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from quantd.simulator.faults.fault import Case, Fault, Frame, FrameFault, Line
+
+F = TypeVar("F", bound=Fault)
+
+
+class Book:
+    """The cases at work, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self.cases: dict[str, Case] = {}
+        self._by_kind: dict[type[Fault], list[tuple[Case, Fault]]] = {}
+
+    def add(self, case: Case) -> None:
+        self.cases[case.id] = case
+        self._by_kind.clear()
+
+    def remove(self, case: Case) -> None:
+        del self.cases[case.id]
+        self._by_kind.clear()
+
+    def of(self, kind: type[F]) -> list[tuple[Case, F]]:
+        """The cases of this kind or family."""
+        found = self._by_kind.get(kind)
+        if found is None:
+            found = [(case, case.fault) for case in self.cases.values() if isinstance(case.fault, kind)]
+            self._by_kind[kind] = found
+        return found  # type: ignore[return-value]  # it holds what isinstance chose
+
+    def treat(self, line: Line, stream: str, payloads: Sequence[bytes]) -> bytes:
+        """The bytes that a connection gets for a publication."""
+        frames = [Frame(stream, payload) for payload in payloads]
+        for case, fault in sorted(self.of(FrameFault), key=lambda each: each[1].last):
+            if not case.over and case.meets_frame(line, stream):
+                frames = fault.frames(case, line, frames)
+        return b"".join([each.encoded(line) for each in frames])

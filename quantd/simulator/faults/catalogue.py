@@ -1,0 +1,26 @@
+"""All kinds of fault by name."""
+
+import msgspec
+
+from quantd.simulator.faults.delivery import Delay, Drop, Duplicate, Reorder, ReplayOld
+from quantd.simulator.faults.fault import Fault
+from quantd.simulator.faults.order import Order, OrderError
+
+KINDS: dict[str, type[Fault]] = {
+    "drop": Drop,
+    "delay": Delay,
+    "reorder": Reorder,
+    "duplicate": Duplicate,
+    "replay_old": ReplayOld,
+}
+
+
+def fault_of(order: Order) -> Fault:
+    """The fault that is ordered, its parameters checked. Raises OrderError."""
+    kind = KINDS.get(order.kind)
+    if kind is None:
+        raise OrderError(f"no kind of fault is named '{order.kind}'; there are {', '.join(sorted(KINDS))}")
+    try:
+        return msgspec.convert(order.params, kind)
+    except msgspec.ValidationError as error:
+        raise OrderError(f"params of {order.kind}: {error}") from error

@@ -1,0 +1,63 @@
+"""Begins each fault at its time and ends it at its own, by the exchange's clock."""
+
+from quantd.simulator.faults.book import Book
+from quantd.simulator.faults.catalogue import fault_of
+from quantd.simulator.faults.fault import Case, World
+from quantd.simulator.faults.order import Order
+
+
+class Director:
+    """Takes orders. `advance` must be called often; the live path does."""
+
+    def __init__(self, book: Book, world: World) -> None:
+        self._book = book
+        self._world = world
+        self._waiting: dict[str, Case] = {}
+        self._count = 0
+
+    @property
+    def cases(self) -> list[tuple[Case, bool]]:
+        """Every order that is not over, and whether it is at work or still waits."""
+        return [(case, True) for case in self._book.cases.values()] + [(case, False) for case in self._waiting.values()]
+
+    def order(self, order: Order, now: int) -> str:
+        """Begins a fault now, or notes it if its time is yet to come; its id. Raises OrderError."""
+        self._count += 1
+        return self.start(f"f{self._count}", order, now)
+
+    def start(self, name: str, order: Order, now: int) -> str:
+        """The same under a given id, which must be new."""
+        case = Case(name, order, fault_of(order), self._world.exchange.seed)
+        if order.at is not None and order.at > now:
+            self._waiting[case.id] = case
+        else:
+            self._begin(case, now)
+        return case.id
+
+    def cancel(self, name: str) -> bool:
+        """Ends a fault or forgets one that waits; whether there was one."""
+        case = self._book.cases.get(name)
+        if case is not None:
+            self._end(case)
+        return case is not None or self._waiting.pop(name, None) is not None
+
+    def advance(self, now: int) -> None:
+        """Brings everything to `now`."""
+        for case in [each for each in self._book.cases.values() if each.over or (each.until is not None and each.until <= now)]:
+            self._end(case)
+        due = [case for case in self._waiting.values() if (case.order.at or 0) <= now]
+        for case in sorted(due, key=lambda each: each.order.at or 0):
+            del self._waiting[case.id]
+            self._begin(case, now)
+
+    def _begin(self, case: Case, now: int) -> None:
+        case.until = None if case.order.for_ms is None else now + case.order.for_ms
+        if case.fault.lasts():
+            self._book.add(case)
+        case.fault.begin(case, self._world)
+
+    def _end(self, case: Case) -> None:
+        self._book.remove(case)
+        for task in case.tasks:
+            task.cancel()
+        case.fault.end(case, self._world)
