@@ -41,6 +41,7 @@ class Connection:
         self._limits = limits
         self._clock = clock
         self._outbox = Outbox(self._write)
+        self.owed_pongs = 0  # to pings that a fault sent, and that are not held against the client
         self._last_pong = clock.now_ms()
         self._message_times: deque[int] = deque(maxlen=limits.messages_per_s + 1)
 
@@ -49,7 +50,7 @@ class Connection:
         keep_alive = asyncio.create_task(self._keep_alive())
         try:
             async for message in self._ws:
-                if self._talks_too_much():
+                if self._talks_too_much(message.type):
                     await self.close(WSCloseCode.POLICY_VIOLATION, "too many requests")
                 elif message.type is WSMsgType.PING:
                     self.send(frame(PONG, message.data))
@@ -124,7 +125,10 @@ class Connection:
                 return self.finish()
             self.send(frame(PING, str(now).encode()))
 
-    def _talks_too_much(self) -> bool:
+    def _talks_too_much(self, kind: WSMsgType) -> bool:
+        if kind is WSMsgType.PONG and self.owed_pongs:
+            self.owed_pongs -= 1
+            return False
         times = self._message_times
         times.append(self._clock.now_ms())
         return len(times) == times.maxlen and times[-1] - times[0] < 1000

@@ -5,6 +5,7 @@ import msgspec
 from quantd.simulator.faults.delivery import Delay, Drop, Duplicate, Reorder, ReplayOld
 from quantd.simulator.faults.fault import Fault
 from quantd.simulator.faults.order import Order, OrderError
+from quantd.simulator.faults.spoiled import Corrupt, Garbage
 
 KINDS: dict[str, type[Fault]] = {
     "drop": Drop,
@@ -12,6 +13,8 @@ KINDS: dict[str, type[Fault]] = {
     "reorder": Reorder,
     "duplicate": Duplicate,
     "replay_old": ReplayOld,
+    "corrupt": Corrupt,
+    "garbage": Garbage,
 }
 
 

@@ -25,6 +25,7 @@ class Line(Protocol):
     number: int
     path: str
     session: Session
+    owed_pongs: int
 
     def gets(self, stream: str) -> bool: ...
     def send(self, frames: bytes) -> None: ...
@@ -59,11 +60,13 @@ class Frame(NamedTuple):
     payload: bytes
     wire: bytes | None = None
 
+    def text(self, line: Line) -> bytes:
+        """The payload in the form that this connection wants."""
+        [text] = combined(self.stream, [self.payload]) if line.session.combined else [self.payload]
+        return text
+
     def encoded(self, line: Line) -> bytes:
-        if self.wire is not None:
-            return self.wire
-        [payload] = combined(self.stream, [self.payload]) if line.session.combined else [self.payload]
-        return frame(TEXT, payload)
+        return frame(TEXT, self.text(line)) if self.wire is None else self.wire
 
 
 class Fault(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
