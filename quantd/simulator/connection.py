@@ -9,6 +9,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from quantd.simulator import streams
 from quantd.simulator.clock import Clock
+from quantd.simulator.faults.book import Book
 from quantd.simulator.frames import PING, PONG, TEXT, frame
 from quantd.simulator.outbox import Outbox
 from quantd.simulator.protocol import Session
@@ -31,6 +32,7 @@ class Connection:
         route: str | None,
         limits: Limits,
         clock: Clock,
+        faults: Book,
     ) -> None:
         self.number = number
         self.path = path
@@ -40,8 +42,9 @@ class Connection:
         self._transport = transport
         self._limits = limits
         self._clock = clock
+        self._faults = faults
         self._outbox = Outbox(self._write)
-        self.owed_pongs = 0  # to pings that a fault sent, and that are not held against the client
+        self.owed_pongs = 0  # these are not held against the client: it was made to send them
         self._last_pong = clock.now_ms()
         self._message_times: deque[int] = deque(maxlen=limits.messages_per_s + 1)
 
@@ -57,9 +60,14 @@ class Connection:
                 elif message.type is WSMsgType.PONG:
                     self._last_pong = self._clock.now_ms()
                 elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    self.send(frame(TEXT, self.session.answer(message.data).encode()))
+                    self._answer(message.data)
         finally:
             keep_alive.cancel()
+
+    def _answer(self, request: str | bytes) -> None:
+        text = self.session.answer(request)
+        if not self._faults.takes_answer(self, request, text):
+            self.send(frame(TEXT, text.encode()))
 
     def gets(self, stream: str) -> bool:
         """Whether data of this stream flow here."""
@@ -77,6 +85,11 @@ class Connection:
             self._outbox.loose(frames, delay_s)
         if self._outbox.size > self._limits.send_queue_bytes and not self._gone:
             self.reset()
+
+    def ping(self) -> None:
+        """Sends a ping with the time, as the exchange does."""
+        self.owed_pongs += 1
+        self.send(frame(PING, str(self._clock.now_ms()).encode()))
 
     def clog(self, owner: str) -> None:
         """Neither reads nor writes until `unclog`, while the socket stays open."""
@@ -102,6 +115,8 @@ class Connection:
 
     def reset(self) -> None:
         """Ends with RST; what is queued is lost."""
+        if self._transport.is_closing():
+            return
         connected = self._transport.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self._transport.abort()
@@ -121,9 +136,12 @@ class Connection:
         while True:
             await asyncio.sleep(self._limits.ping_s)
             now = self._clock.now_ms()
-            if now - self._last_pong > self._limits.pong_s * 1000:
+            if not self._faults.pings(self):
+                self._last_pong = now
+            elif now - self._last_pong > self._limits.pong_s * 1000:
                 return self.finish()
-            self.send(frame(PING, str(now).encode()))
+            else:
+                self.ping()
 
     def _talks_too_much(self, kind: WSMsgType) -> bool:
         if kind is WSMsgType.PONG and self.owed_pongs:

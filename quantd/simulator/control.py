@@ -1,15 +1,14 @@
 """The control port of tests: order faults, and tell the truth behind the market. Never part of the exchange's own ports."""
 
 import asyncio
-from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from quantd.simulator.connection import Connection
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.faults.director import Director
+from quantd.simulator.faults.lines import Mode, cut
 from quantd.simulator.faults.order import Order, OrderError
 from quantd.simulator.ws import Gateway
 
@@ -17,7 +16,7 @@ from quantd.simulator.ws import Gateway
 class Disconnect(Struct, forbid_unknown_fields=True):
     """Cuts every connection that receives `stream`, or all. `close:CODE` takes the codes that RFC 6455 lets a server send."""
 
-    mode: Annotated[str, Meta(pattern=r"^(fin|rst|close:(100[0-3]|100[7-9]|101[0-4]|[34]\d{3}))$")]
+    mode: Mode
     stream: str | None = None
 
 
@@ -66,7 +65,7 @@ class Control:
         except msgspec.DecodeError as error:
             return web.json_response({"error": str(error)}, status=400)
         hit = [each for each in self._gateway.connections if order.stream is None or each.gets(order.stream)]
-        await asyncio.gather(*(_cut(connection, order.mode) for connection in hit))
+        await asyncio.gather(*(cut(connection, order.mode) for connection in hit))
         return web.json_response({"disconnected": len(hit)})
 
     async def _connections(self, _: web.Request) -> web.Response:
@@ -79,12 +78,3 @@ class Control:
     async def _truth(self, _: web.Request) -> web.Response:
         exchange = self._exchange
         return web.json_response({"seed": exchange.seed, "epoch": exchange.clock.epoch, "pairs": exchange.scenario.truth()})
-
-
-async def _cut(connection: Connection, mode: str) -> None:
-    if mode == "fin":
-        connection.finish()
-    elif mode == "rst":
-        connection.reset()
-    else:
-        await connection.close(int(mode.removeprefix("close:")))

@@ -32,7 +32,7 @@ class Session:
     max_streams: int
     streams: dict[str, None] = field(default_factory=dict)
 
-    def answer(self, text: str) -> str:
+    def answer(self, text: str | bytes) -> str:
         """Applies one client message and returns the text of its answer."""
         try:
             request = json.loads(text)

@@ -90,6 +90,7 @@ class Gateway:
             route=request.match_info.get("route"),
             limits=self._limits,
             clock=self._clock,
+            faults=self._faults,
         )
 
     async def _leave(self, _: web.Application) -> None:

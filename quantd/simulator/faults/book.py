@@ -1,9 +1,13 @@
 """Which faults are at work."""
 
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
 from quantd.simulator.faults.fault import Case, Fault, Frame, FrameFault, Line
+from quantd.simulator.faults.lines import NoPing
+
+_SUBSCRIBE = re.compile(r'"method"\s*:\s*"SUBSCRIBE"')
 
 F = TypeVar("F", bound=Fault)
 
@@ -35,6 +39,17 @@ class Book:
         """The bytes that a connection gets for a publication."""
         frames = [Frame(stream, payload) for payload in payloads]
         for case, fault in sorted(self.of(FrameFault), key=lambda each: each[1].last):
-            if not case.over and case.meets_frame(line, stream):
+            if not case.over and fault.concerns(case, line, stream):
                 frames = fault.frames(case, line, frames)
         return b"".join([each.encoded(line) for each in frames])
+
+    def takes_answer(self, line: Line, request: str | bytes, text: str) -> bool:
+        """Whether a fault has taken the answer to a SUBSCRIBE into its own hands."""
+        faults = self.of(FrameFault)
+        if not faults or not _SUBSCRIBE.search(request if isinstance(request, str) else request.decode(errors="replace")):
+            return False
+        return any(not case.over and case.meets(line) and fault.answer(case, line, text) for case, fault in faults)
+
+    def pings(self, line: Line) -> bool:
+        """Whether the exchange pings this connection."""
+        return not any(case.meets(line) for case, _ in self.of(NoPing))

@@ -2,8 +2,10 @@
 
 import msgspec
 
+from quantd.simulator.faults.answers import Ack
 from quantd.simulator.faults.delivery import Delay, Drop, Duplicate, Reorder, ReplayOld
 from quantd.simulator.faults.fault import Fault
+from quantd.simulator.faults.lines import Cut24h, Disconnect, NoPing, PingStorm, Stall, Swizzle
 from quantd.simulator.faults.order import Order, OrderError
 from quantd.simulator.faults.spoiled import Corrupt, Garbage
 
@@ -15,6 +17,13 @@ KINDS: dict[str, type[Fault]] = {
     "replay_old": ReplayOld,
     "corrupt": Corrupt,
     "garbage": Garbage,
+    "disconnect": Disconnect,
+    "cut24h": Cut24h,
+    "stall": Stall,
+    "ping_storm": PingStorm,
+    "no_ping": NoPing,
+    "swizzle": Swizzle,
+    "ack": Ack,
 }
 
 

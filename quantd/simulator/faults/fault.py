@@ -30,6 +30,7 @@ class Line(Protocol):
     def gets(self, stream: str) -> bool: ...
     def send(self, frames: bytes) -> None: ...
     def send_data(self, frames: bytes, delay_s: float = 0.0, *, in_order: bool = True) -> None: ...
+    def ping(self) -> None: ...
     def clog(self, owner: str) -> None: ...
     def unclog(self, owner: str) -> None: ...
     def finish(self) -> None: ...
@@ -84,13 +85,21 @@ class Fault(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 class FrameFault(Fault, frozen=True, kw_only=True):
-    """Changes what a connection receives of a stream; those that send on their own come `last`."""
+    """Changes what connections receive; those that send on their own come `last`."""
 
     last: ClassVar[bool] = False
 
     def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
         """What goes out in place of `frames`, all of one publication."""
         return frames
+
+    def answer(self, case: Case, line: Line, text: str) -> bool:
+        """Whether it has taken the answer to a SUBSCRIBE into its own hands."""
+        return False
+
+    def concerns(self, case: Case, line: Line, stream: str) -> bool:
+        """Whether `frames` is to be asked."""
+        return case.meets_frame(line, stream)
 
 
 @dataclass(eq=False)
@@ -106,6 +115,7 @@ class Case:
     struck: int = 0
     over: bool = False
     held: defaultdict[str | int, list[Frame]] = field(default_factory=lambda: defaultdict(list))
+    lines: set[Line] = field(default_factory=set)
     tasks: list[Task[None]] = field(default_factory=list)
     random: Random = field(init=False)
 

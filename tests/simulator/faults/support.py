@@ -1,5 +1,6 @@
 """A control port to talk to, and clients that understand nothing of the data but ids."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,6 +43,33 @@ async def trades(ws: websockets.ClientConnection, n: int) -> list[dict[str, Any]
 
 async def ids(ws: websockets.ClientConnection, n: int) -> list[int]:
     return [trade["a"] for trade in await trades(ws, n)]
+
+
+@asynccontextmanager
+async def tailed(ws: websockets.ClientConnection) -> AsyncIterator[list[int]]:
+    """Ids as they come, the first one already there."""
+    got = await ids(ws, 1)
+
+    async def read() -> None:
+        async for message in ws:
+            got.append(json.loads(message)["a"])
+
+    task = asyncio.create_task(read())
+    yield got
+    task.cancel()
+
+
+async def until_behind(got: list[int], ahead: websockets.ClientConnection, n: int = 20) -> int:
+    """Returns when `ahead` is `n` trades ahead of what has come; its id."""
+    while (identity := (await ids(ahead, 1))[0]) < got[-1] + n:
+        pass
+    return identity
+
+
+async def until_level(got: list[int], ahead: websockets.ClientConnection, identity: int) -> None:
+    """Returns when trades from `identity` on have come."""
+    while got[-1] < identity:
+        await ids(ahead, 1)
 
 
 async def until_clean(ws: websockets.ClientConnection, n: int = 20) -> None:
