@@ -11,8 +11,9 @@ from pathlib import Path
 
 from quantd.simulator.clock import Clock
 from quantd.simulator.exchange import Exchange
+from quantd.simulator.listener import UNIX
 from quantd.simulator.scenario import Scenario, ScenarioError, load
-from quantd.simulator.server import UNIX, serve
+from quantd.simulator.server import serve
 from quantd.simulator.trades import ORIGIN
 
 PARENT_POLL_S = 0.25

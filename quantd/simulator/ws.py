@@ -9,6 +9,7 @@ from quantd.simulator.clock import Clock
 from quantd.simulator.connection import Connection
 from quantd.simulator.faults.book import Book
 from quantd.simulator.faults.fault import FrameFault
+from quantd.simulator.faults.gate import gate
 from quantd.simulator.frames import combined, text_frames
 from quantd.simulator.protocol import RefusedError, Session
 from quantd.simulator.scenario import Limits
@@ -29,7 +30,7 @@ class Gateway:
         self._clock = clock
 
     def app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[gate(self._faults, "ws")])
         for prefix in ("", f"/{{route:{'|'.join(CATEGORIES)}}}"):
             app.router.add_get(f"{prefix}/ws", self._raw)
             app.router.add_get(f"{prefix}/ws/{{streams:.*}}", self._raw)

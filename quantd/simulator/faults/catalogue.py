@@ -8,6 +8,7 @@ from quantd.simulator.faults.fault import Fault
 from quantd.simulator.faults.lines import Cut24h, Disconnect, NoPing, PingStorm, Stall, Swizzle
 from quantd.simulator.faults.order import Order, OrderError
 from quantd.simulator.faults.spoiled import Corrupt, Garbage
+from quantd.simulator.faults.upgrades import Refuse, SlowAccept
 
 KINDS: dict[str, type[Fault]] = {
     "drop": Drop,
@@ -24,6 +25,8 @@ KINDS: dict[str, type[Fault]] = {
     "no_ping": NoPing,
     "swizzle": Swizzle,
     "ack": Ack,
+    "refuse": Refuse,
+    "slow_accept": SlowAccept,
 }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from asyncio import Task, create_task
 from collections import defaultdict
-from collections.abc import Collection, Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
+from aiohttp import web
+from aiohttp.typedefs import Handler
 from msgspec import Struct
 
 from quantd.simulator.faults.order import Order
@@ -38,12 +40,20 @@ class Line(Protocol):
     async def close(self, code: int, reason: str = "") -> None: ...
 
 
+class Door(Protocol):
+    """A listener as a fault sees it."""
+
+    async def shut(self, owner: str, *, silent: bool) -> None: ...
+    async def reopen(self, owner: str) -> None: ...
+
+
 @dataclass
 class World:
     """Where faults act."""
 
     exchange: Exchange
     lines: Collection[Line]
+    listeners: Mapping[str, Door] = field(default_factory=dict)
     _tasks: set[Task[None]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Task[None]:
@@ -102,6 +112,18 @@ class FrameFault(Fault, frozen=True, kw_only=True):
         return case.meets_frame(line, stream)
 
 
+class HttpFault(Fault, frozen=True, kw_only=True):
+    """Changes how requests are answered, those of the WebSocket upgrade among them."""
+
+    def at(self, listener: str) -> bool:
+        """Whether it works on `ws` or on `rest`."""
+        raise NotImplementedError
+
+    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+        """Answers in place of `handler`."""
+        raise NotImplementedError
+
+
 @dataclass(eq=False)
 class Case:
     """An order that is being carried out. It draws from its own generator, so that no fault changes another or the market."""
@@ -135,6 +157,13 @@ class Case:
     def meets_frame(self, line: Line, stream: str) -> bool:
         match = self.order.match
         return match.takes_stream(stream) and match.conn in (None, line.number) and match.takes_path(line.path)
+
+    def meets_request(self, request: web.Request) -> bool:
+        """Whether path and named streams or symbol fit."""
+        match, names = self.order.match, f"{request.path}?{request.query_string}"
+        streams = match.stream is None or match.stream in names
+        symbols = match.symbol is None or match.symbol.lower() in names.lower()
+        return match.takes_path(request.path) and streams and symbols
 
     def strikes(self) -> bool:
         """Counts an event that fits, and says whether `nth` and `prob` take it."""
