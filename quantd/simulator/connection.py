@@ -12,6 +12,7 @@ from quantd.simulator.clock import Clock
 from quantd.simulator.faults.book import Book
 from quantd.simulator.frames import PING, PONG, TEXT, frame
 from quantd.simulator.outbox import Outbox
+from quantd.simulator.police import Police
 from quantd.simulator.protocol import Session
 from quantd.simulator.scenario import Limits
 
@@ -33,6 +34,8 @@ class Connection:
         limits: Limits,
         clock: Clock,
         faults: Book,
+        police: Police,
+        client: str,
     ) -> None:
         self.number = number
         self.path = path
@@ -43,6 +46,8 @@ class Connection:
         self._limits = limits
         self._clock = clock
         self._faults = faults
+        self._police = police
+        self.client = client
         self._outbox = Outbox(self._write)
         self.owed_pongs = 0  # these are not held against the client: it was made to send them
         self._last_pong = clock.now_ms()
@@ -54,6 +59,7 @@ class Connection:
         try:
             async for message in self._ws:
                 if self._talks_too_much(message.type):
+                    self._police.talked_too_much(self.client)
                     await self.close(WSCloseCode.POLICY_VIOLATION, "too many requests")
                 elif message.type is WSMsgType.PING:
                     self.send(frame(PONG, message.data))
@@ -65,7 +71,10 @@ class Connection:
             keep_alive.cancel()
 
     def _answer(self, request: str | bytes) -> None:
+        refused = self.session.refused_streams
         text = self.session.answer(request)
+        if self.session.refused_streams > refused:
+            self._police.note(self.client, "streams", f"more than {self.session.max_streams} on a connection")
         if not self._faults.takes_answer(self, request, text):
             self.send(frame(TEXT, text.encode()))
 

@@ -10,6 +10,7 @@ from quantd.simulator.exchange import Exchange
 from quantd.simulator.faults.director import Director
 from quantd.simulator.faults.lines import Mode, cut
 from quantd.simulator.faults.order import Order, OrderError
+from quantd.simulator.watch import Watch
 from quantd.simulator.ws import Gateway
 
 
@@ -21,12 +22,13 @@ class Disconnect(Struct, forbid_unknown_fields=True):
 
 
 class Control:
-    """POST /fault, DELETE /fault/ID, GET /faults, POST /disconnect, GET /connections, GET /truth."""
+    """POST /fault, DELETE /fault/ID, GET /faults, POST /disconnect, GET /truth, and what Watch tells."""
 
-    def __init__(self, exchange: Exchange, gateway: Gateway, director: Director) -> None:
+    def __init__(self, exchange: Exchange, gateway: Gateway, director: Director, watch: Watch) -> None:
         self._exchange = exchange
         self._gateway = gateway
         self._director = director
+        self._watch = watch
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -34,8 +36,8 @@ class Control:
         app.router.add_delete("/fault/{id}", self._cancel)
         app.router.add_get("/faults", self._faults)
         app.router.add_post("/disconnect", self._disconnect)
-        app.router.add_get("/connections", self._connections)
         app.router.add_get("/truth", self._truth)
+        self._watch.add_to(app)
         return app
 
     async def _fault(self, request: web.Request) -> web.Response:
@@ -67,13 +69,6 @@ class Control:
         hit = [each for each in self._gateway.connections if order.stream is None or each.gets(order.stream)]
         await asyncio.gather(*(cut(connection, order.mode) for connection in hit))
         return web.json_response({"disconnected": len(hit)})
-
-    async def _connections(self, _: web.Request) -> web.Response:
-        rows = [
-            {"id": each.number, "path": each.path, "route": each.route, "streams": list(each.session.streams)}
-            for each in self._gateway.connections
-        ]
-        return web.json_response(rows)
 
     async def _truth(self, _: web.Request) -> web.Response:
         exchange = self._exchange

@@ -51,6 +51,11 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     max_streams: Annotated[int, Meta(ge=1)] = 200
     messages_per_s: Annotated[int, Meta(ge=1)] = 10
     weight_per_minute: Annotated[int, Meta(ge=1)] = 2400
+    refusals_to_ban: Annotated[int, Meta(ge=1)] = 10  # requests over the weight, within a minute
+    ban_s: Positive = 120.0  # doubles with each ban
+    ban_most_s: Positive = 259_200.0
+    connections_per_5min: Annotated[int, Meta(ge=1)] = 300
+    closes_to_ban: Annotated[int, Meta(ge=1)] = 5  # for too many messages, within ten minutes
     history_h: Annotated[int, Meta(ge=1)] = 48
     ping_s: Positive = 180.0
     pong_s: Positive = 600.0

@@ -13,7 +13,9 @@ from quantd.simulator.faults.fault import World
 from quantd.simulator.ledger import Ledger
 from quantd.simulator.listener import listening
 from quantd.simulator.live import Live
+from quantd.simulator.police import Police
 from quantd.simulator.rest import Rest
+from quantd.simulator.watch import Watch
 from quantd.simulator.ws import Gateway
 
 
@@ -25,10 +27,12 @@ async def serve(
     Raises OSError for an address that cannot be used, and an ExceptionGroup of whatever ended the live path.
     """
     faults = Book()
-    gateway = Gateway(exchange.scenario.limits, exchange.clock, faults)
+    police = Police(exchange.scenario.limits, exchange.clock)
+    rest, gateway = Rest(exchange, police, faults), Gateway(exchange.scenario.limits, exchange.clock, faults, police)
     world = World(exchange, gateway.connections.keys())
     director = Director(faults, world)
-    apps = {"ws": gateway.app(), "rest": Rest(exchange).app(), "ctl": Control(exchange, gateway, director).app()}
+    control = Control(exchange, gateway, director, Watch(exchange, gateway, rest, police, director))
+    apps = {"ws": gateway.app(), "rest": rest.app(), "ctl": control.app()}
     async with AsyncExitStack() as stack:
         listeners = {name: await stack.enter_async_context(listening(app, addresses[name])) for name, app in apps.items()}
         world.listeners = listeners

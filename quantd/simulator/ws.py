@@ -1,6 +1,7 @@
 """The WebSocket gateway: routes, upgrade, and the delivery of a stream's payloads to everyone who listens."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from aiohttp import WSCloseCode, web
@@ -11,7 +12,9 @@ from quantd.simulator.faults.book import Book
 from quantd.simulator.faults.fault import FrameFault
 from quantd.simulator.faults.gate import gate
 from quantd.simulator.frames import combined, text_frames
+from quantd.simulator.police import Police
 from quantd.simulator.protocol import RefusedError, Session
+from quantd.simulator.query import RestError
 from quantd.simulator.scenario import Limits
 from quantd.simulator.streams import CATEGORIES
 
@@ -20,11 +23,13 @@ BAD_PATH = '{"code":-1,"msg":"Illegal format ws or stream"}'
 
 
 class Gateway:
-    """All open connections."""
+    """All open connections; `answers` counts what was answered to upgrades, by path and status."""
 
-    def __init__(self, limits: Limits, clock: Clock, faults: Book | None = None) -> None:
+    def __init__(self, limits: Limits, clock: Clock, faults: Book | None = None, police: Police | None = None) -> None:
         self.connections: dict[Connection, None] = {}
+        self.answers: Counter[tuple[str, int]] = Counter()
         self._faults = faults or Book()
+        self._police = police or Police(limits, clock)
         self._opened = 0
         self._limits = limits
         self._clock = clock
@@ -35,6 +40,7 @@ class Gateway:
             app.router.add_get(f"{prefix}/ws", self._raw)
             app.router.add_get(f"{prefix}/ws/{{streams:.*}}", self._raw)
             app.router.add_get(f"{prefix}/stream", self._combined)
+        app.on_response_prepare.append(self._count)
         app.on_shutdown.append(self._leave)
         return app
 
@@ -63,6 +69,10 @@ class Gateway:
         return await self._serve(request, request.query.get("streams", ""), as_combined=True)
 
     async def _serve(self, request: web.Request, names: str, *, as_combined: bool) -> web.StreamResponse:
+        try:
+            self._police.admit(request.remote or "")
+        except RestError as refusal:
+            return refusal.response()
         ws = web.WebSocketResponse(timeout=CLOSE_TIMEOUT_S, autoping=False, compress=False)
         await ws.prepare(request)
         session = Session(combined=as_combined, max_streams=self._limits.max_streams)
@@ -79,6 +89,9 @@ class Gateway:
             del self.connections[connection]
         return ws
 
+    async def _count(self, request: web.Request, response: web.StreamResponse) -> None:
+        self.answers[request.path, response.status] += 1
+
     def _connection(self, request: web.Request, ws: web.WebSocketResponse, session: Session) -> Connection:
         assert request.transport is not None
         self._opened += 1
@@ -92,6 +105,8 @@ class Gateway:
             limits=self._limits,
             clock=self._clock,
             faults=self._faults,
+            police=self._police,
+            client=request.remote or "",
         )
 
     async def _leave(self, _: web.Application) -> None:

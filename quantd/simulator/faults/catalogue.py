@@ -7,6 +7,7 @@ from quantd.simulator.faults.delivery import Delay, Drop, Duplicate, Reorder, Re
 from quantd.simulator.faults.fault import Fault
 from quantd.simulator.faults.lines import Cut24h, Disconnect, NoPing, PingStorm, Stall, Swizzle
 from quantd.simulator.faults.order import Order, OrderError
+from quantd.simulator.faults.requests import RestLie, RestStall, RestStatus
 from quantd.simulator.faults.spoiled import Corrupt, Garbage
 from quantd.simulator.faults.upgrades import Refuse, SlowAccept
 
@@ -25,6 +26,8 @@ KINDS: dict[str, type[Fault]] = {
     "no_ping": NoPing,
     "swizzle": Swizzle,
     "ack": Ack,
+    "rest_status": RestStatus,
+    "rest_lie": RestLie,
     "refuse": Refuse,
     "slow_accept": SlowAccept,
 }
@@ -32,7 +35,7 @@ KINDS: dict[str, type[Fault]] = {
 
 def fault_of(order: Order) -> Fault:
     """The fault that is ordered, its parameters checked. Raises OrderError."""
-    kind = KINDS.get(order.kind)
+    kind = RestStall if order.kind == "stall" and order.params.get("mode") == "rest" else KINDS.get(order.kind)
     if kind is None:
         raise OrderError(f"no kind of fault is named '{order.kind}'; there are {', '.join(sorted(KINDS))}")
     try:

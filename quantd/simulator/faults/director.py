@@ -27,7 +27,8 @@ class Director:
 
     def start(self, name: str, order: Order, now: int) -> str:
         """The same under a given id, which must be new."""
-        case = Case(name, order, fault_of(order), self._world.exchange.seed)
+        exchange = self._world.exchange
+        case = Case(name, order, fault_of(order), exchange.seed, tuple(exchange.listings))
         if order.at is not None and order.at > now:
             self._waiting[case.id] = case
         else:
@@ -60,4 +61,5 @@ class Director:
         self._book.remove(case)
         for task in case.tasks:
             task.cancel()
+        case.ended.set()
         case.fault.end(case, self._world)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Task, create_task
+from asyncio import Event, Task, create_task
 from collections import defaultdict
 from collections.abc import Collection, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -132,6 +132,7 @@ class Case:
     order: Order
     fault: Fault
     seed: int
+    symbols: tuple[str, ...] = ()
     until: int | None = None
     seen: int = 0
     struck: int = 0
@@ -139,6 +140,7 @@ class Case:
     held: defaultdict[str | int, list[Frame]] = field(default_factory=lambda: defaultdict(list))
     lines: set[Line] = field(default_factory=set)
     tasks: list[Task[None]] = field(default_factory=list)
+    ended: Event = field(default_factory=Event)
     random: Random = field(init=False)
 
     def __post_init__(self) -> None:

@@ -31,6 +31,12 @@ async def fault(simulator: Simulator, kind: str, match: dict[str, Any] | None = 
         await ask(simulator, "DELETE", f"/fault/{body['id']}")
 
 
+async def until_struck(simulator: Simulator, name: str) -> None:
+    """Returns when the fault has met its first event."""
+    while not any(row["id"] == name and row["struck"] for row in (await ask(simulator, "GET", "/faults"))[1]):
+        pass
+
+
 async def order(simulator: Simulator, kind: str, match: dict[str, Any] | None = None, **params: Any) -> None:
     """A fault that is over at once."""
     async with fault(simulator, kind, match, **params):
