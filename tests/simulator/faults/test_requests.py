@@ -80,11 +80,12 @@ async def test_a_slow_body_comes_byte_by_byte(faulty: Simulator, session: Sessio
 
 
 async def test_hanging_ends_with_a_reset_and_a_stall_with_the_answer(faulty: Simulator, session: Session) -> None:
-    async with fault(faulty, "rest_status", {"path": TRADES}, body="hang") as name:
-        hanging = asyncio.create_task(get(session, TRADES, symbol="BTCUSDT"))
-        await until_struck(faulty, name)
-    with pytest.raises(aiohttp.ClientConnectionError):
-        await hanging
+    async with fault(faulty, "rest_status", body="reset"):  # for the client's own second try
+        async with fault(faulty, "rest_status", {"path": TRADES}, body="hang") as name:
+            hanging = asyncio.create_task(get(session, TRADES, symbol="BTCUSDT"))
+            await until_struck(faulty, name)
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await hanging
     async with fault(faulty, "stall", {"path": TRADES}, mode="rest") as name:
         stalled = asyncio.create_task(get(session, TRADES, symbol="BTCUSDT"))
         await until_struck(faulty, name)
