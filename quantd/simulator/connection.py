@@ -9,7 +9,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from quantd.simulator import streams
 from quantd.simulator.clock import Clock
-from quantd.simulator.faults.book import Book
+from quantd.simulator.faults.docket import Docket
 from quantd.simulator.frames import PING, PONG, TEXT, frame
 from quantd.simulator.outbox import Outbox
 from quantd.simulator.police import Police
@@ -33,7 +33,7 @@ class Connection:
         route: str | None,
         limits: Limits,
         clock: Clock,
-        faults: Book,
+        faults: Docket,
         police: Police,
         client: str,
     ) -> None:

@@ -39,7 +39,7 @@ def _symbol(listing: Listing) -> dict[str, Any]:
         "contractType": "PERPETUAL",
         "deliveryDate": NEVER,
         "onboardDate": listing.onboarded,
-        "status": "TRADING",
+        "status": listing.status,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": listing.symbol.removesuffix(QUOTE),

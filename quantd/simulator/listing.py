@@ -8,8 +8,9 @@ import numpy as np
 from quantd.simulator.clock import Clock
 from quantd.simulator.klines import MINUTE_MS, Bar, Candles
 from quantd.simulator.market import DAY_MS
+from quantd.simulator.paced import PacedTape
 from quantd.simulator.scenario import Scenario
-from quantd.simulator.trades import Tape, Trade
+from quantd.simulator.trades import Trade
 from quantd.simulator.wire import Wire
 
 HOUR_MS = 3_600_000
@@ -21,9 +22,10 @@ class Listing:
     Trades can be asked for over the last `history_h` hours, candles since `onboarded`, the hour in which that past began.
     """
 
-    def __init__(self, tape: Tape, scenario: Scenario, clock: Clock) -> None:
+    def __init__(self, tape: PacedTape, scenario: Scenario, clock: Clock) -> None:
         self.symbol = tape.symbol
         self.wire = Wire(tape.symbol, scenario.symbols[tape.symbol], scenario.quirks.extra_field_every)
+        self.status = "TRADING"
         self._tape = tape
         self._clock = clock
         self._candles = Candles(tape)
@@ -37,6 +39,10 @@ class Listing:
         trades = list(self._tape.rows(self.head, stop_id)) if stop_id > self.head else []
         self.head = max(self.head, stop_id)
         return trades
+
+    def pace(self, since: int, rate: float | None, jump: int = 0) -> None:
+        """Trades from `since` on (ms UTC, not yet published) come at this rate a second, None for their own; ids go on after a `jump`."""
+        self._tape.pace(since, rate, jump)
 
     def from_id(self, first_id: int, limit: int) -> list[Trade]:
         """At most `limit` public trades from an id on; an id beyond the horizon is moved to it."""

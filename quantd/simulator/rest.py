@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from quantd.simulator.exchange import Exchange
-from quantd.simulator.faults.book import Book
+from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.gate import gate
 from quantd.simulator.info import exchange_info
 from quantd.simulator.klines import INTERVALS, MINUTE_MS
@@ -28,7 +28,7 @@ ONE_TICKER_WEIGHT, ALL_TICKERS_WEIGHT = 1, 40
 class Rest:
     """The endpoints; `answers` counts what was answered, by path and status."""
 
-    def __init__(self, exchange: Exchange, police: Police, faults: Book) -> None:
+    def __init__(self, exchange: Exchange, police: Police, faults: Docket) -> None:
         self.answers: Counter[tuple[str, int]] = Counter()
         self._exchange = exchange
         self._police = police

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from quantd.simulator.control import Control
 from quantd.simulator.exchange import Exchange
-from quantd.simulator.faults.book import Book
 from quantd.simulator.faults.director import Director
+from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import World
 from quantd.simulator.ledger import Ledger
 from quantd.simulator.listener import listening
@@ -26,7 +26,7 @@ async def serve(
 
     Raises OSError for an address that cannot be used, and an ExceptionGroup of whatever ended the live path.
     """
-    faults = Book()
+    faults = Docket()
     police = Police(exchange.scenario.limits, exchange.clock)
     rest, gateway = Rest(exchange, police, faults), Gateway(exchange.scenario.limits, exchange.clock, faults, police)
     world = World(exchange, gateway.connections.keys())

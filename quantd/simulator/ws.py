@@ -8,7 +8,7 @@ from aiohttp import WSCloseCode, web
 
 from quantd.simulator.clock import Clock
 from quantd.simulator.connection import Connection
-from quantd.simulator.faults.book import Book
+from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import FrameFault
 from quantd.simulator.faults.gate import gate
 from quantd.simulator.frames import combined, text_frames
@@ -25,10 +25,10 @@ BAD_PATH = '{"code":-1,"msg":"Illegal format ws or stream"}'
 class Gateway:
     """All open connections; `answers` counts what was answered to upgrades, by path and status."""
 
-    def __init__(self, limits: Limits, clock: Clock, faults: Book | None = None, police: Police | None = None) -> None:
+    def __init__(self, limits: Limits, clock: Clock, faults: Docket | None = None, police: Police | None = None) -> None:
         self.connections: dict[Connection, None] = {}
         self.answers: Counter[tuple[str, int]] = Counter()
-        self._faults = faults or Book()
+        self._faults = faults or Docket()
         self._police = police or Police(limits, clock)
         self._opened = 0
         self._limits = limits

@@ -1,7 +1,7 @@
 """Begins each fault at its time and ends it at its own, by the exchange's clock."""
 
-from quantd.simulator.faults.book import Book
 from quantd.simulator.faults.catalogue import fault_of
+from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import Case, World
 from quantd.simulator.faults.order import Order
 
@@ -9,8 +9,8 @@ from quantd.simulator.faults.order import Order
 class Director:
     """Takes orders. `advance` must be called often; the live path does."""
 
-    def __init__(self, book: Book, world: World) -> None:
-        self._book = book
+    def __init__(self, docket: Docket, world: World) -> None:
+        self._docket = docket
         self._world = world
         self._waiting: dict[str, Case] = {}
         self._count = 0
@@ -18,7 +18,7 @@ class Director:
     @property
     def cases(self) -> list[tuple[Case, bool]]:
         """Every order that is not over, and whether it is at work or still waits."""
-        return [(case, True) for case in self._book.cases.values()] + [(case, False) for case in self._waiting.values()]
+        return [(case, True) for case in self._docket.cases.values()] + [(case, False) for case in self._waiting.values()]
 
     def order(self, order: Order, now: int) -> str:
         """Begins a fault now, or notes it if its time is yet to come; its id. Raises OrderError."""
@@ -37,14 +37,14 @@ class Director:
 
     def cancel(self, name: str) -> bool:
         """Ends a fault or forgets one that waits; whether there was one."""
-        case = self._book.cases.get(name)
+        case = self._docket.cases.get(name)
         if case is not None:
             self._end(case)
         return case is not None or self._waiting.pop(name, None) is not None
 
     def advance(self, now: int) -> None:
         """Brings everything to `now`."""
-        for case in [each for each in self._book.cases.values() if each.over or (each.until is not None and each.until <= now)]:
+        for case in [each for each in self._docket.cases.values() if each.over or (each.until is not None and each.until <= now)]:
             self._end(case)
         due = [case for case in self._waiting.values() if (case.order.at or 0) <= now]
         for case in sorted(due, key=lambda each: each.order.at or 0):
@@ -54,11 +54,11 @@ class Director:
     def _begin(self, case: Case, now: int) -> None:
         case.until = None if case.order.for_ms is None else now + case.order.for_ms
         if case.fault.lasts():
-            self._book.add(case)
+            self._docket.add(case)
         case.fault.begin(case, self._world)
 
     def _end(self, case: Case) -> None:
-        self._book.remove(case)
+        self._docket.remove(case)
         for task in case.tasks:
             task.cancel()
         case.ended.set()

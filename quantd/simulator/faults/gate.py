@@ -5,11 +5,11 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from quantd.simulator.faults.book import Book
+from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import HttpFault
 
 
-def gate(faults: Book, listener: str) -> Middleware:
+def gate(faults: Docket, listener: str) -> Middleware:
     """Lets every active fault of this listener handle the requests that fit; the one that began last is asked first."""
 
     @web.middleware

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from quantd.simulator.faults.book import Book
 from quantd.simulator.faults.delivery import Drop
 from quantd.simulator.faults.director import Director
+from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import World
 from quantd.simulator.faults.order import Order
 from tests.simulator.support import EPOCH, Simulator, exchange
@@ -44,14 +44,14 @@ async def test_faults_are_listed_until_they_are_deleted(faulty: Simulator) -> No
 
 
 def test_a_fault_begins_and_ends_by_the_exchanges_clock() -> None:
-    book = Book()
-    director = Director(book, World(exchange(), []))
+    docket = Docket()
+    director = Director(docket, World(exchange(), []))
     director.order(Order(kind="drop", at=EPOCH + 100, for_ms=50), EPOCH)
     lasting = director.order(Order(kind="drop"), EPOCH)
     active = []
     for now in (EPOCH + 99, EPOCH + 100, EPOCH + 149, EPOCH + 150):
         director.advance(now)
-        active.append(len(book.of(Drop)))
+        active.append(len(docket.of(Drop)))
     assert active == [1, 2, 2, 1]
     assert director.cancel(lasting)
     assert not director.cancel(lasting)

@@ -12,7 +12,7 @@ _SUBSCRIBE = re.compile(r'"method"\s*:\s*"SUBSCRIBE"')
 F = TypeVar("F", bound=Fault)
 
 
-class Book:
+class Docket:
     """The cases at work, in the order in which they began."""
 
     def __init__(self) -> None:
