@@ -49,7 +49,7 @@ class Control:
 
     async def _cancel(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
-        if not self._director.cancel(name):
+        if not self._director.cancel(name, self._exchange.clock.now_ms()):
             return web.json_response({"error": f"no fault '{name}' is at work or waits; GET /faults lists them"}, status=404)
         return web.json_response({"id": name})
 

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.gate import gate
+from quantd.simulator.faults.market import SHIFT
 from quantd.simulator.info import exchange_info
 from quantd.simulator.klines import INTERVALS, MINUTE_MS
 from quantd.simulator.listing import HOUR_MS, Listing
@@ -69,7 +70,7 @@ class Rest:
         """The headers of every answer, those of faults and of unknown paths included."""
         now = self._exchange.clock.now_ms()
         response.headers["X-MBX-USED-WEIGHT-1M"] = str(self._police.used(request.remote or ""))
-        response.headers["Date"] = formatdate(now / 1000, usegmt=True)
+        response.headers["Date"] = formatdate((now + request.get(SHIFT, 0)) / 1000, usegmt=True)
         response.headers["x-response-time"] = f"{now - request.get(BEGAN, now)}ms"
         self.answers[request.path, response.status] += 1
 

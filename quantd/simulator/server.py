@@ -29,7 +29,7 @@ async def serve(
     faults = Docket()
     police = Police(exchange.scenario.limits, exchange.clock)
     rest, gateway = Rest(exchange, police, faults), Gateway(exchange.scenario.limits, exchange.clock, faults, police)
-    world = World(exchange, gateway.connections.keys())
+    world = World(exchange, gateway.connections.keys(), gateway.publish)
     director = Director(faults, world)
     control = Control(exchange, gateway, director, Watch(exchange, gateway, rest, police, director))
     apps = {"ws": gateway.app(), "rest": rest.app(), "ctl": control.app()}

@@ -37,7 +37,7 @@ class Auditor(Gateway):
 def test_the_ledger_is_written_before_a_frame_is_offered(tmp_path: Path) -> None:
     clock = ManualClock()
     served, auditor = exchange(clock), Auditor(tmp_path, clock)
-    live = Live(served, Ledger(tmp_path, list(served.listings)), auditor, Director(Docket(), World(served, [])))
+    live = Live(served, Ledger(tmp_path, list(served.listings)), auditor, Director(Docket(), World(served, [], auditor.publish)))
     for _ in range(20):
         clock.now += 500
         live.push(clock.now)

@@ -6,6 +6,7 @@ from quantd.simulator.faults.answers import Ack
 from quantd.simulator.faults.delivery import Delay, Drop, Duplicate, Reorder, ReplayOld
 from quantd.simulator.faults.fault import Fault
 from quantd.simulator.faults.lines import Cut24h, Disconnect, NoPing, PingStorm, Stall, Swizzle
+from quantd.simulator.faults.market import ClockFault, Delist, EngineRestart, Flood, Halt, Maintenance, Prelisting
 from quantd.simulator.faults.order import Order, OrderError
 from quantd.simulator.faults.requests import RestLie, RestStall, RestStatus
 from quantd.simulator.faults.spoiled import Corrupt, Garbage
@@ -30,6 +31,13 @@ KINDS: dict[str, type[Fault]] = {
     "rest_lie": RestLie,
     "refuse": Refuse,
     "slow_accept": SlowAccept,
+    "maintenance": Maintenance,
+    "halt": Halt,
+    "delist": Delist,
+    "list": Prelisting,
+    "engine_restart": EngineRestart,
+    "flood": Flood,
+    "clock": ClockFault,
 }
 
 

@@ -3,6 +3,7 @@
 from quantd.simulator.faults.catalogue import fault_of
 from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import Case, World
+from quantd.simulator.faults.market import MarketFault, conduct
 from quantd.simulator.faults.order import Order
 
 
@@ -32,27 +33,34 @@ class Director:
         if order.at is not None and order.at > now:
             self._waiting[case.id] = case
         else:
-            self._begin(case, now)
+            self._world.now = now
+            self._begin(case)
+            self._conduct()
         return case.id
 
-    def cancel(self, name: str) -> bool:
+    def cancel(self, name: str, now: int) -> bool:
         """Ends a fault or forgets one that waits; whether there was one."""
         case = self._docket.cases.get(name)
         if case is not None:
+            self._world.now = now
             self._end(case)
+            self._conduct()
         return case is not None or self._waiting.pop(name, None) is not None
 
     def advance(self, now: int) -> None:
         """Brings everything to `now`."""
+        self._world.now = now
         for case in [each for each in self._docket.cases.values() if each.over or (each.until is not None and each.until <= now)]:
             self._end(case)
         due = [case for case in self._waiting.values() if (case.order.at or 0) <= now]
         for case in sorted(due, key=lambda each: each.order.at or 0):
             del self._waiting[case.id]
-            self._begin(case, now)
+            self._begin(case)
+        self._conduct()
 
-    def _begin(self, case: Case, now: int) -> None:
-        case.until = None if case.order.for_ms is None else now + case.order.for_ms
+    def _begin(self, case: Case) -> None:
+        case.began = self._world.now
+        case.until = None if case.order.for_ms is None else case.began + case.order.for_ms
         if case.fault.lasts():
             self._docket.add(case)
         case.fault.begin(case, self._world)
@@ -63,3 +71,8 @@ class Director:
             task.cancel()
         case.ended.set()
         case.fault.end(case, self._world)
+
+    def _conduct(self) -> None:
+        faults = self._docket.of(MarketFault)
+        if faults or any(pace is not None for pace in self._world.paces.values()):
+            conduct(self._world, faults)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import Event, Task, create_task
 from collections import defaultdict
-from collections.abc import Collection, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
@@ -17,6 +17,7 @@ from quantd.simulator.faults.order import Order
 from quantd.simulator.frames import TEXT, combined, frame
 
 if TYPE_CHECKING:
+    from quantd.simulator.clock import Clock
     from quantd.simulator.exchange import Exchange
     from quantd.simulator.protocol import Session
 
@@ -53,7 +54,11 @@ class World:
 
     exchange: Exchange
     lines: Collection[Line]
+    publish: Callable[[str, Sequence[bytes]], None]
     listeners: Mapping[str, Door] = field(default_factory=dict)
+    now: int = 0  # the time that begins and ends faults, which is that of the live path and not later than the clock
+    jump: int = 0  # of ids, when trading goes on
+    paces: dict[str, float | None] = field(default_factory=dict)
     _tasks: set[Task[None]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Task[None]:
@@ -133,6 +138,7 @@ class Case:
     fault: Fault
     seed: int
     symbols: tuple[str, ...] = ()
+    began: int = 0
     until: int | None = None
     seen: int = 0
     struck: int = 0
@@ -140,6 +146,7 @@ class Case:
     held: defaultdict[str | int, list[Frame]] = field(default_factory=lambda: defaultdict(list))
     lines: set[Line] = field(default_factory=set)
     tasks: list[Task[None]] = field(default_factory=list)
+    clock: Clock | None = None
     ended: Event = field(default_factory=Event)
     random: Random = field(init=False)
 

@@ -45,7 +45,7 @@ async def test_faults_are_listed_until_they_are_deleted(faulty: Simulator) -> No
 
 def test_a_fault_begins_and_ends_by_the_exchanges_clock() -> None:
     docket = Docket()
-    director = Director(docket, World(exchange(), []))
+    director = Director(docket, World(exchange(), [], lambda _stream, _payloads: None))
     director.order(Order(kind="drop", at=EPOCH + 100, for_ms=50), EPOCH)
     lasting = director.order(Order(kind="drop"), EPOCH)
     active = []
@@ -53,6 +53,6 @@ def test_a_fault_begins_and_ends_by_the_exchanges_clock() -> None:
         director.advance(now)
         active.append(len(docket.of(Drop)))
     assert active == [1, 2, 2, 1]
-    assert director.cancel(lasting)
-    assert not director.cancel(lasting)
+    assert director.cancel(lasting, EPOCH + 150)
+    assert not director.cancel(lasting, EPOCH + 150)
     assert director.cases == []
