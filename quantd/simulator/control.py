@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+import yaml
 from aiohttp import web
 from msgspec import Struct
 
@@ -10,6 +11,7 @@ from quantd.simulator.exchange import Exchange
 from quantd.simulator.faults.director import Director
 from quantd.simulator.faults.lines import Mode, cut
 from quantd.simulator.faults.order import Order, OrderError
+from quantd.simulator.steps import Step, read_span
 from quantd.simulator.watch import Watch
 from quantd.simulator.ws import Gateway
 
@@ -21,8 +23,14 @@ class Disconnect(Struct, forbid_unknown_fields=True):
     stream: str | None = None
 
 
+class Script(Struct, forbid_unknown_fields=True):
+    """What POST /scenario takes."""
+
+    steps: list[Step]
+
+
 class Control:
-    """POST /fault, DELETE /fault/ID, GET /faults, POST /disconnect, GET /truth, and what Watch tells."""
+    """POST /fault, DELETE /fault/ID, GET /faults, POST /scenario, DELETE /scenario, POST /disconnect, GET /truth, and what Watch tells."""
 
     def __init__(self, exchange: Exchange, gateway: Gateway, director: Director, watch: Watch) -> None:
         self._exchange = exchange
@@ -35,6 +43,8 @@ class Control:
         app.router.add_post("/fault", self._fault)
         app.router.add_delete("/fault/{id}", self._cancel)
         app.router.add_get("/faults", self._faults)
+        app.router.add_post("/scenario", self._scenario)
+        app.router.add_delete("/scenario", self._calm)
         app.router.add_post("/disconnect", self._disconnect)
         app.router.add_get("/truth", self._truth)
         self._watch.add_to(app)
@@ -60,6 +70,18 @@ class Control:
             for case, active in self._director.cases
         ]
         return web.json_response(rows)
+
+    async def _scenario(self, request: web.Request) -> web.Response:
+        """Steps as in a scenario file, in YAML or JSON; their times count from now."""
+        try:
+            script = msgspec.convert(yaml.safe_load(await request.read()), Script, dec_hook=read_span)
+            return web.json_response({"id": self._director.load(script.steps, self._exchange.clock.now_ms())})
+        except (yaml.YAMLError, msgspec.ValidationError, OrderError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    async def _calm(self, _: web.Request) -> web.Response:
+        self._director.calm(self._exchange.clock.now_ms())
+        return web.json_response({})
 
     async def _disconnect(self, request: web.Request) -> web.Response:
         try:

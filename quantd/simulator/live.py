@@ -22,9 +22,10 @@ class Live:
         self._director = director
 
     async def trades(self) -> None:
-        """Pushes what is due, at the cadence of the scenario: at times that do not depend on the load of the machine."""
-        clock, every = self._exchange.clock, self._exchange.scenario.push_ms
-        for now in count(clock.epoch + every, every):
+        """Pushes what is due until the end of the scenario, at times that do not depend on the load of the machine."""
+        clock, every, end = self._exchange.clock, self._exchange.scenario.push_ms, self._exchange.scenario.end
+        times = count(clock.epoch + every, every) if end is None else range(clock.epoch + every, clock.epoch + end.ms + 1, every)
+        for now in times:
             await asyncio.sleep(max(0, now - clock.now_ms()) / 1000)
             self._director.advance(now)
             self.push(now)

@@ -22,15 +22,17 @@ from quantd.simulator.ws import Gateway
 async def serve(
     exchange: Exchange, ledger_dir: Path, addresses: dict[str, str], ready: Callable[[dict[str, str]], None], stop: asyncio.Event
 ) -> None:
-    """Runs the exchange until `stop`; `addresses` of ws, rest and ctl are `host:port` or `unix:path`, `ready` is told the URLs.
+    """Runs the exchange until `stop` or the end of the scenario; `ready` is told the URLs.
 
-    Raises OSError for an address that cannot be used, and an ExceptionGroup of whatever ended the live path.
+    `addresses` of ws, rest and ctl are `host:port` or `unix:path`. Raises OSError for an address that cannot be used, and
+    an ExceptionGroup of whatever ended the live path.
     """
     faults = Docket()
     police = Police(exchange.scenario.limits, exchange.clock)
     rest, gateway = Rest(exchange, police, faults), Gateway(exchange.scenario.limits, exchange.clock, faults, police)
     world = World(exchange, gateway.connections.keys(), gateway.publish)
     director = Director(faults, world)
+    director.load(exchange.scenario.steps, exchange.clock.epoch)
     control = Control(exchange, gateway, director, Watch(exchange, gateway, rest, police, director))
     apps = {"ws": gateway.app(), "rest": rest.app(), "ctl": control.app()}
     async with AsyncExitStack() as stack:
@@ -41,7 +43,12 @@ async def serve(
         live = Live(exchange, ledger, gateway, director)
         ready(urls | {"ws": urls["ws"].replace("http:", "ws:")})
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(live.trades()), group.create_task(live.tickers())]
+            tasks = [group.create_task(_until_end(live, stop)), group.create_task(live.tickers())]
             await stop.wait()
             for task in tasks:
                 task.cancel()
+
+
+async def _until_end(live: Live, stop: asyncio.Event) -> None:
+    await live.trades()
+    stop.set()

@@ -1,10 +1,14 @@
 """Begins each fault at its time and ends it at its own, by the exchange's clock."""
 
+from collections.abc import Sequence
+
 from quantd.simulator.faults.catalogue import fault_of
 from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import Case, World
 from quantd.simulator.faults.market import MarketFault, conduct
 from quantd.simulator.faults.order import Order
+from quantd.simulator.faults.script import Script, check
+from quantd.simulator.steps import Step
 
 
 class Director:
@@ -14,6 +18,8 @@ class Director:
         self._docket = docket
         self._world = world
         self._waiting: dict[str, Case] = {}
+        self._scripts: list[Script] = []
+        self._loaded = 0
         self._count = 0
 
     @property
@@ -38,6 +44,21 @@ class Director:
             self._conduct()
         return case.id
 
+    def load(self, steps: Sequence[Step], start: int) -> str:
+        """Runs steps whose times count from `start`; the beginning of their ids. Raises OrderError."""
+        check(steps)
+        name = f"s{self._loaded}"
+        self._scripts.append(Script(name, steps, start, self._world.exchange.seed))
+        self._loaded += 1
+        return name
+
+    def calm(self, now: int) -> None:
+        """Ends all faults and forgets all that were to come."""
+        self._scripts.clear()
+        self._waiting.clear()
+        for name in list(self._docket.cases):
+            self.cancel(name, now)
+
     def cancel(self, name: str, now: int) -> bool:
         """Ends a fault or forgets one that waits; whether there was one."""
         case = self._docket.cases.get(name)
@@ -56,6 +77,9 @@ class Director:
         for case in sorted(due, key=lambda each: each.order.at or 0):
             del self._waiting[case.id]
             self._begin(case)
+        for script in self._scripts:
+            for name, order in script.due(now):
+                self.start(name, order, now)
         self._conduct()
 
     def _begin(self, case: Case) -> None:
