@@ -11,8 +11,11 @@ from pathlib import Path
 
 from quantd.simulator.clock import Clock
 from quantd.simulator.exchange import Exchange
+from quantd.simulator.faults.order import OrderError
+from quantd.simulator.faults.script import check
+from quantd.simulator.listener import UNIX
 from quantd.simulator.scenario import Scenario, ScenarioError, load
-from quantd.simulator.server import UNIX, serve
+from quantd.simulator.server import serve
 from quantd.simulator.trades import ORIGIN
 
 PARENT_POLL_S = 0.25
@@ -20,11 +23,12 @@ EARLIEST_EPOCH = ORIGIN + 366 * 86_400_000  # the past needs room
 
 
 def main() -> int:
-    """Runs the exchange; 0 after SIGTERM or SIGINT, 2 for a bad command line or scenario, 1 if it cannot go on."""
+    """Runs the exchange; 0 after SIGTERM, SIGINT or the end of the scenario, 2 for a bad command line or scenario, 1 if it cannot go on."""
     options = _parser().parse_args()
     try:
         scenario = load(options.scenario).faster(options.rate)
-    except ScenarioError as error:
+        check(scenario.steps)
+    except (ScenarioError, OrderError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2
     code = 0
@@ -61,7 +65,9 @@ def _say_ready(urls: dict[str, str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m quantd.simulator", description="A local Binance USDⓈ-M futures exchange.")
     parser.add_argument("--scenario", default="demo", help="a built-in scenario or a YAML file (default: demo)")
-    parser.add_argument("--seed", type=int, default=1, help="chooses the market; equal seeds and times give equal trades (default: 1)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="chooses the market and what faults draw; equal seeds and times give equal trades (default: 1)"
+    )
     parser.add_argument("--ledger", type=Path, required=True, metavar="DIR", help="where <SYMBOL>.csv records every live trade")
     parser.add_argument("--rate", type=_positive, default=1.0, metavar="X", help="multiplies the rate of trades (default: 1)")
     parser.add_argument("--epoch", type=_epoch, metavar="MS", help="time at the start, in ms since 1970 (default: the wall clock)")

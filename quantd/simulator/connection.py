@@ -9,7 +9,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from quantd.simulator import streams
 from quantd.simulator.clock import Clock
+from quantd.simulator.faults.docket import Docket
 from quantd.simulator.frames import PING, PONG, TEXT, frame
+from quantd.simulator.outbox import Outbox
+from quantd.simulator.police import Police
 from quantd.simulator.protocol import Session
 from quantd.simulator.scenario import Limits
 
@@ -17,7 +20,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sen
 
 
 class Connection:
-    """`route` is the category in the path, None on the legacy paths."""
+    """`route` is the category in the path, None on the legacy paths; `number` counts the connections from 1."""
 
     def __init__(
         self,
@@ -25,16 +28,28 @@ class Connection:
         transport: asyncio.Transport,
         session: Session,
         *,
+        number: int,
+        path: str,
         route: str | None,
         limits: Limits,
         clock: Clock,
+        faults: Docket,
+        police: Police,
+        client: str,
     ) -> None:
+        self.number = number
+        self.path = path
         self.route = route
         self.session = session
         self._ws = ws
         self._transport = transport
         self._limits = limits
         self._clock = clock
+        self._faults = faults
+        self._police = police
+        self.client = client
+        self._outbox = Outbox(self._write)
+        self.owed_pongs = 0  # these are not held against the client: it was made to send them
         self._last_pong = clock.now_ms()
         self._message_times: deque[int] = deque(maxlen=limits.messages_per_s + 1)
 
@@ -43,28 +58,61 @@ class Connection:
         keep_alive = asyncio.create_task(self._keep_alive())
         try:
             async for message in self._ws:
-                if self._talks_too_much():
+                if self._talks_too_much(message.type):
+                    self._police.talked_too_much(self.client)
                     await self.close(WSCloseCode.POLICY_VIOLATION, "too many requests")
                 elif message.type is WSMsgType.PING:
                     self.send(frame(PONG, message.data))
                 elif message.type is WSMsgType.PONG:
                     self._last_pong = self._clock.now_ms()
                 elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    self.send(frame(TEXT, self.session.answer(message.data).encode()))
+                    self._answer(message.data)
         finally:
             keep_alive.cancel()
+
+    def _answer(self, request: str | bytes) -> None:
+        refused = self.session.refused_streams
+        text = self.session.answer(request)
+        if self.session.refused_streams > refused:
+            self._police.note(self.client, "streams", f"more than {self.session.max_streams} on a connection")
+        if not self._faults.takes_answer(self, request, text):
+            self.send(frame(TEXT, text.encode()))
 
     def gets(self, stream: str) -> bool:
         """Whether data of this stream flow here."""
         return stream in self.session.streams and streams.carries(self.route, stream)
 
     def send(self, frames: bytes) -> None:
+        """Queues an answer or a control frame, which overtakes data that a fault delays."""
+        self._outbox.urgent(frames)
+
+    def send_data(self, frames: bytes, delay_s: float = 0.0, *, in_order: bool = True) -> None:
         """Queues whole frames; who leaves too much of them unread is cut off, so that nobody else waits."""
-        if self._ws.closed or self._transport.is_closing():
-            return
-        self._transport.write(frames)
-        if self._transport.get_write_buffer_size() > self._limits.send_queue_bytes:
+        if in_order:
+            self._outbox.ordered(frames, delay_s)
+        else:
+            self._outbox.loose(frames, delay_s)
+        if self._outbox.size > self._limits.send_queue_bytes and not self._gone:
             self.reset()
+
+    def ping(self) -> None:
+        """Sends a ping with the time, as the exchange does."""
+        self.owed_pongs += 1
+        self.send(frame(PING, str(self._clock.now_ms()).encode()))
+
+    def clog(self, owner: str) -> None:
+        """Neither reads nor writes until `unclog`, while the socket stays open."""
+        self._outbox.clog(owner)
+        self._transport.pause_reading()
+
+    def unclog(self, owner: str) -> None:
+        if self._outbox.unclog(owner) and not self._gone:
+            self._transport.resume_reading()
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was queued is with the kernel, or never will be."""
+        return self._gone or (self._outbox.idle and not self._transport.get_write_buffer_size())
 
     async def close(self, code: int, reason: str = "") -> None:
         """Ends with a close frame."""
@@ -76,19 +124,38 @@ class Connection:
 
     def reset(self) -> None:
         """Ends with RST; what is queued is lost."""
+        if self._transport.is_closing():
+            return
         connected = self._transport.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self._transport.abort()
+
+    @property
+    def _gone(self) -> bool:
+        return self._ws.closed or self._transport.is_closing()
+
+    def _write(self, frames: bytes) -> None:
+        if self._gone:
+            return
+        self._transport.write(frames)
+        if self._transport.get_write_buffer_size() > self._limits.send_queue_bytes:
+            self.reset()
 
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._limits.ping_s)
             now = self._clock.now_ms()
-            if now - self._last_pong > self._limits.pong_s * 1000:
+            if not self._faults.pings(self):
+                self._last_pong = now
+            elif now - self._last_pong > self._limits.pong_s * 1000:
                 return self.finish()
-            self.send(frame(PING, str(now).encode()))
+            else:
+                self.ping()
 
-    def _talks_too_much(self) -> bool:
+    def _talks_too_much(self, kind: WSMsgType) -> bool:
+        if kind is WSMsgType.PONG and self.owed_pongs:
+            self.owed_pongs -= 1
+            return False
         times = self._message_times
         times.append(self._clock.now_ms())
         return len(times) == times.maxlen and times[-1] - times[0] < 1000

@@ -1,37 +1,87 @@
-"""The control port of tests: cut connections, and tell the truth behind the market. Never part of the exchange's own ports."""
+"""The control port of tests: order faults, and tell the truth behind the market. Never part of the exchange's own ports."""
 
 import asyncio
-from typing import Annotated
 
 import msgspec
+import yaml
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from quantd.simulator.connection import Connection
 from quantd.simulator.exchange import Exchange
+from quantd.simulator.faults.director import Director
+from quantd.simulator.faults.lines import Mode, cut
+from quantd.simulator.faults.order import Order, OrderError
+from quantd.simulator.steps import Step, read_span
+from quantd.simulator.watch import Watch
 from quantd.simulator.ws import Gateway
 
 
 class Disconnect(Struct, forbid_unknown_fields=True):
     """Cuts every connection that receives `stream`, or all. `close:CODE` takes the codes that RFC 6455 lets a server send."""
 
-    mode: Annotated[str, Meta(pattern=r"^(fin|rst|close:(100[0-3]|100[7-9]|101[0-4]|[34]\d{3}))$")]
+    mode: Mode
     stream: str | None = None
 
 
-class Control:
-    """POST /disconnect, GET /connections, GET /truth."""
+class Script(Struct, forbid_unknown_fields=True):
+    """What POST /scenario takes."""
 
-    def __init__(self, exchange: Exchange, gateway: Gateway) -> None:
+    steps: list[Step]
+
+
+class Control:
+    """POST /fault, DELETE /fault/ID, GET /faults, POST /scenario, DELETE /scenario, POST /disconnect, GET /truth, and what Watch tells."""
+
+    def __init__(self, exchange: Exchange, gateway: Gateway, director: Director, watch: Watch) -> None:
         self._exchange = exchange
         self._gateway = gateway
+        self._director = director
+        self._watch = watch
 
     def app(self) -> web.Application:
         app = web.Application()
+        app.router.add_post("/fault", self._fault)
+        app.router.add_delete("/fault/{id}", self._cancel)
+        app.router.add_get("/faults", self._faults)
+        app.router.add_post("/scenario", self._scenario)
+        app.router.add_delete("/scenario", self._calm)
         app.router.add_post("/disconnect", self._disconnect)
-        app.router.add_get("/connections", self._connections)
         app.router.add_get("/truth", self._truth)
+        self._watch.add_to(app)
         return app
+
+    async def _fault(self, request: web.Request) -> web.Response:
+        try:
+            order = msgspec.json.decode(await request.read(), type=Order)
+            return web.json_response({"id": self._director.order(order, self._exchange.clock.now_ms())})
+        except (msgspec.DecodeError, OrderError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        if not self._director.cancel(name, self._exchange.clock.now_ms()):
+            return web.json_response({"error": f"no fault '{name}' is at work or waits; GET /faults lists them"}, status=404)
+        return web.json_response({"id": name})
+
+    async def _faults(self, _: web.Request) -> web.Response:
+        rows = [
+            {"id": case.id, "active": active, "until": case.until, "seen": case.seen, "struck": case.struck}
+            | msgspec.to_builtins(case.order)
+            for case, active in self._director.cases
+        ]
+        return web.json_response(rows)
+
+    async def _scenario(self, request: web.Request) -> web.Response:
+        """Steps as in a scenario file, in YAML or JSON; their times count from now."""
+        try:
+            script = msgspec.convert(yaml.safe_load(await request.read()), Script, dec_hook=read_span)
+            return web.json_response({"id": self._director.load(script.steps, self._exchange.clock.now_ms())})
+        except (yaml.YAMLError, msgspec.ValidationError, OrderError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    async def _calm(self, _: web.Request) -> web.Response:
+        self._director.calm(self._exchange.clock.now_ms())
+        return web.json_response({})
 
     async def _disconnect(self, request: web.Request) -> web.Response:
         try:
@@ -39,22 +89,9 @@ class Control:
         except msgspec.DecodeError as error:
             return web.json_response({"error": str(error)}, status=400)
         hit = [each for each in self._gateway.connections if order.stream is None or each.gets(order.stream)]
-        await asyncio.gather(*(_cut(connection, order.mode) for connection in hit))
+        await asyncio.gather(*(cut(connection, order.mode) for connection in hit))
         return web.json_response({"disconnected": len(hit)})
-
-    async def _connections(self, _: web.Request) -> web.Response:
-        rows = [{"route": each.route, "streams": list(each.session.streams)} for each in self._gateway.connections]
-        return web.json_response(rows)
 
     async def _truth(self, _: web.Request) -> web.Response:
         exchange = self._exchange
         return web.json_response({"seed": exchange.seed, "epoch": exchange.clock.epoch, "pairs": exchange.scenario.truth()})
-
-
-async def _cut(connection: Connection, mode: str) -> None:
-    if mode == "fin":
-        connection.finish()
-    elif mode == "rst":
-        connection.reset()
-    else:
-        await connection.close(int(mode.removeprefix("close:")))

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from quantd.simulator.clock import Clock
 from quantd.simulator.listing import Listing
 from quantd.simulator.market import Market
+from quantd.simulator.paced import PacedTape
 from quantd.simulator.scenario import Scenario
-from quantd.simulator.trades import Tape
 
 
 @dataclass
@@ -20,5 +20,5 @@ class Exchange:
 
     def __post_init__(self) -> None:
         market = Market(self.scenario, self.seed)
-        tapes = [Tape(symbol, self.scenario, self.seed, market) for symbol in self.scenario.symbols]
+        tapes = [PacedTape(symbol, self.scenario, self.seed, market) for symbol in self.scenario.symbols]
         self.listings = {tape.symbol: Listing(tape, self.scenario, self.clock) for tape in tapes}

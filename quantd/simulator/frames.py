@@ -1,23 +1,24 @@
-"""WebSocket frames as a server writes them (RFC 6455, section 5.2): final, unmasked, uncompressed."""
+"""WebSocket frames as a server writes them (RFC 6455, section 5.2): unmasked, uncompressed, and final unless told otherwise."""
 
 import struct
 from collections.abc import Iterable
 
-TEXT, PING, PONG = 0x1, 0x9, 0xA
+CONTINUATION, TEXT, BINARY, PING, PONG = 0x0, 0x1, 0x2, 0x9, 0xA
+FINAL = 0x80
 
 
-def frame(opcode: int, payload: bytes) -> bytes:
-    """One whole frame.
+def frame(opcode: int, payload: bytes, flags: int = FINAL) -> bytes:
+    """One whole frame; `flags` are the upper four bits of its first byte.
 
     >>> frame(TEXT, b"hi")
     b'\\x81\\x02hi'
     """
     size = len(payload)
     if size < 126:
-        return bytes((0x80 | opcode, size)) + payload
+        return bytes((flags | opcode, size)) + payload
     if size < 0x10000:
-        return struct.pack("!BBH", 0x80 | opcode, 126, size) + payload
-    return struct.pack("!BBQ", 0x80 | opcode, 127, size) + payload
+        return struct.pack("!BBH", flags | opcode, 126, size) + payload
+    return struct.pack("!BBQ", flags | opcode, 127, size) + payload
 
 
 def text_frames(payloads: Iterable[bytes]) -> bytes:

@@ -5,9 +5,11 @@ from typing import Any
 
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.listing import Listing
+from quantd.simulator.wire import UM
 
 NEVER = 4_133_404_800_000  # the delivery date of a perpetual
 QUOTE = "USDT"
+CONTRACT_INFO = "!contractInfo"
 
 
 def exchange_info(exchange: Exchange) -> str:
@@ -27,6 +29,22 @@ def exchange_info(exchange: Exchange) -> str:
     )
 
 
+def contract_info(listing: Listing, now: int) -> bytes:
+    """The payload of the contractInfo stream."""
+    body = {
+        "e": "contractInfo",
+        "E": now,
+        "s": listing.symbol,
+        "ps": listing.symbol,
+        "ct": "PERPETUAL",
+        "dt": NEVER,
+        "ot": listing.onboarded,
+        "cs": listing.status,
+        "st": UM,
+    }
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def _weight_limit(limit: int) -> dict[str, Any]:
     return {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": limit}
 
@@ -39,7 +57,7 @@ def _symbol(listing: Listing) -> dict[str, Any]:
         "contractType": "PERPETUAL",
         "deliveryDate": NEVER,
         "onboardDate": listing.onboarded,
-        "status": "TRADING",
+        "status": listing.status,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": listing.symbol.removesuffix(QUOTE),

@@ -121,7 +121,7 @@ class Candles:
 
     def _minute(self, minute: int, stop_id: int) -> Candle | None:
         after = self._tape.block_at((minute + 1) * MINUTE_MS)
-        closed = self._tape.first_id(after) <= stop_id
+        closed = self._tape.first_id(after) <= stop_id and self._tape.settled((minute + 1) * MINUTE_MS)
         return self._closed_minute(minute) if closed else self._sum(minute, stop_id)
 
     def _closed(self, minute: int) -> Candle | None:

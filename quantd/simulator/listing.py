@@ -11,8 +11,9 @@ from quantd.simulator.clock import Clock
 from quantd.simulator.klines import MINUTE_MS, Bar, Candles
 from quantd.simulator.market import DAY_MS
 from quantd.simulator.marks import Marks
+from quantd.simulator.paced import PacedTape
 from quantd.simulator.scenario import Scenario
-from quantd.simulator.trades import Tape, Trade
+from quantd.simulator.trades import Trade
 from quantd.simulator.wire import Wire
 
 HOUR_MS = 3_600_000
@@ -24,13 +25,14 @@ class Listing:
     Trades can be asked for over the last `history_h` hours, candles since `onboarded`, the hour in which that past began.
     """
 
-    def __init__(self, tape: Tape, scenario: Scenario, clock: Clock) -> None:
+    def __init__(self, tape: PacedTape, scenario: Scenario, clock: Clock) -> None:
         self.symbol = tape.symbol
         spec = scenario.symbols[tape.symbol]
         self.wire = Wire(tape.symbol, spec, scenario.quirks.extra_field_every)
         self.book = Book(tape.symbol, spec, tape.seed, tape.quotes)
         self.marks = Marks(tape.symbol, tape.seed, tape.quotes)
         self.book_wire = BookWire(tape.symbol, self.wire, self.book)
+        self.status = "TRADING"
         self._tape = tape
         self._clock = clock
         self._candles = Candles(tape)
@@ -44,6 +46,10 @@ class Listing:
         trades = list(self._tape.rows(self.head, stop_id)) if stop_id > self.head else []
         self.head = max(self.head, stop_id)
         return trades
+
+    def pace(self, since: int, rate: float | None, jump: int = 0) -> None:
+        """Trades from `since` on (ms UTC, not yet published) come at this rate a second, None for their own; ids go on after a `jump`."""
+        self._tape.pace(since, rate, jump)
 
     def from_id(self, first_id: int, limit: int) -> list[Trade]:
         """At most `limit` public trades from an id on; an id beyond the horizon is moved to it."""

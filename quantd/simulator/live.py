@@ -1,8 +1,10 @@
 """The live path: what the clock makes due goes to the ledger and then to the streams."""
 
 import asyncio
+from itertools import count
 
 from quantd.simulator.exchange import Exchange
+from quantd.simulator.faults.director import Director
 from quantd.simulator.ledger import Ledger
 from quantd.simulator.listing import Listing
 from quantd.simulator.ws import Gateway
@@ -13,16 +15,20 @@ TICKER_S = 2.0
 class Live:
     """Drives the streams of all symbols; its coroutines end with an error only, such as a full disk under the ledger."""
 
-    def __init__(self, exchange: Exchange, ledger: Ledger, gateway: Gateway) -> None:
+    def __init__(self, exchange: Exchange, ledger: Ledger, gateway: Gateway, director: Director) -> None:
         self._exchange = exchange
         self._ledger = ledger
         self._gateway = gateway
+        self._director = director
 
     async def trades(self) -> None:
-        """Pushes what is due, at the cadence of the scenario."""
-        while True:
-            self.push(self._exchange.clock.now_ms())
-            await asyncio.sleep(self._exchange.scenario.push_ms / 1000)
+        """Pushes what is due until the end of the scenario, at times that do not depend on the load of the machine."""
+        clock, every, end = self._exchange.clock, self._exchange.scenario.push_ms, self._exchange.scenario.end
+        times = count(clock.epoch + every, every) if end is None else range(clock.epoch + every, clock.epoch + end.ms + 1, every)
+        for now in times:
+            await asyncio.sleep(max(0, now - clock.now_ms()) / 1000)
+            self._director.advance(now)
+            self.push(now)
 
     async def tickers(self) -> None:
         """Sends each wanted 24 h ticker every two seconds."""

@@ -31,8 +31,9 @@ class Session:
     combined: bool
     max_streams: int
     streams: dict[str, None] = field(default_factory=dict)
+    refused_streams: int = 0  # how often there were too many
 
-    def answer(self, text: str) -> str:
+    def answer(self, text: str | bytes) -> str:
         """Applies one client message and returns the text of its answer."""
         try:
             request = json.loads(text)
@@ -53,6 +54,7 @@ class Session:
         """Adds streams; those over the limit are left out. Raises RefusedError."""
         for name in _valid(names):
             if name not in self.streams and len(self.streams) >= self.max_streams:
+                self.refused_streams += 1
                 raise _invalid(f"more than {self.max_streams} streams")
             self.streams[name] = None
 

@@ -1,18 +1,28 @@
 """The query of a REST request, and the error bodies of bad ones."""
 
+import json
 from collections.abc import Mapping
 
+from aiohttp import web
+
+JSON = "application/json;charset=UTF-8"
 DIGITS = 20
 
 
 class RestError(Exception):
-    """Becomes `{"code":code,"msg":message}` with this HTTP status."""
+    """Becomes `{"code":code,"msg":message}` with this HTTP status; `retry_after` in seconds."""
 
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
+    def __init__(self, code: int, message: str, status: int = 400, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.retry_after = retry_after
+
+    def response(self) -> web.Response:
+        body = json.dumps({"code": self.code, "msg": self.message}, separators=(",", ":")).encode()
+        headers = {"Content-Type": JSON} | ({} if self.retry_after is None else {"Retry-After": str(self.retry_after)})
+        return web.Response(body=body, status=self.status, headers=headers)
 
 
 class Query:

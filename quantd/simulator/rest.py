@@ -1,7 +1,7 @@
 """The REST service: routes, weights, headers and errors of `/fapi/v1`."""
 
 import asyncio
-import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from email.utils import formatdate
 
@@ -10,28 +10,35 @@ from aiohttp.typedefs import Handler
 
 from quantd.simulator.book_rest import BookRest
 from quantd.simulator.exchange import Exchange
+from quantd.simulator.faults.docket import Docket
+from quantd.simulator.faults.gate import gate
+from quantd.simulator.faults.market import SHIFT
 from quantd.simulator.info import exchange_info
 from quantd.simulator.klines import INTERVALS, MINUTE_MS
 from quantd.simulator.listing import HOUR_MS, Listing
-from quantd.simulator.query import Query, RestError
+from quantd.simulator.police import Police
+from quantd.simulator.query import JSON, Query, RestError
 from quantd.simulator.trades import Trade
 
 Endpoint = Callable[[Query], Awaitable[str]]
+BEGAN = "began"
 AGG_TRADES_WEIGHT, AGG_TRADES_LIMIT, AGG_TRADES_MOST = 20, 500, 1000
 KLINES_LIMIT, KLINES_MOST = 500, 1500
 ONE_TICKER_WEIGHT, ALL_TICKERS_WEIGHT = 1, 40
 
 
 class Rest:
-    """The endpoints; `used` counts the weight of each client address in the current minute."""
+    """The endpoints; `answers` counts what was answered, by path and status."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, police: Police, faults: Docket) -> None:
+        self.answers: Counter[tuple[str, int]] = Counter()
         self._exchange = exchange
-        self._minute = 0
-        self._used: dict[str, int] = {}
+        self._police = police
+        self._faults = faults
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[self._dress])
+        app = web.Application(middlewares=[self._clocked, gate(self._faults, "rest")])
+        app.on_response_prepare.append(self._dress)
         endpoints: dict[str, tuple[Endpoint, Callable[[Query], int]]] = {
             "ping": (self._ping, _one),
             "time": (self._time, _one),
@@ -49,29 +56,25 @@ class Rest:
         async def handle(request: web.Request) -> web.Response:
             query = Query(request.query)
             try:
-                self._charge(request, weight(query))
-                return _json(await endpoint(query))
+                self._police.charge(request.remote or "", weight(query))
+                return web.Response(body=(await endpoint(query)).encode(), headers={"Content-Type": JSON})
             except RestError as error:
-                return _json(json.dumps({"code": error.code, "msg": error.message}, separators=(",", ":")), error.status)
+                return error.response()
 
         return handle
 
-    def _charge(self, request: web.Request, weight: int) -> None:
-        minute = self._exchange.clock.now_ms() // MINUTE_MS
-        if minute != self._minute:
-            self._minute, self._used = minute, {}
-        client = request.remote or ""
-        self._used[client] = self._used.get(client, 0) + weight
-
     @web.middleware
-    async def _dress(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        began = self._exchange.clock.now_ms()
-        response = await handler(request)
+    async def _clocked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        request[BEGAN] = self._exchange.clock.now_ms()
+        return await handler(request)
+
+    async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
+        """The headers of every answer, those of faults and of unknown paths included."""
         now = self._exchange.clock.now_ms()
-        response.headers["X-MBX-USED-WEIGHT-1M"] = str(self._used.get(request.remote or "", 0))
-        response.headers["Date"] = formatdate(now / 1000, usegmt=True)
-        response.headers["x-response-time"] = f"{now - began}ms"
-        return response
+        response.headers["X-MBX-USED-WEIGHT-1M"] = str(self._police.used(request.remote or ""))
+        response.headers["Date"] = formatdate((now + request.get(SHIFT, 0)) / 1000, usegmt=True)
+        response.headers["x-response-time"] = f"{now - request.get(BEGAN, now)}ms"
+        self.answers[request.path, response.status] += 1
 
     async def _ping(self, _: Query) -> str:
         return "{}"
@@ -140,7 +143,3 @@ def _ticker_weight(query: Query) -> int:
 
 def _array(rows: Iterable[str]) -> str:
     return f"[{','.join(rows)}]"
-
-
-def _json(text: str, status: int = 200) -> web.Response:
-    return web.Response(body=text.encode(), status=status, headers={"Content-Type": "application/json;charset=UTF-8"})

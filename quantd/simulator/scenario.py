@@ -8,6 +8,8 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from quantd.simulator.steps import Span, Step, read_span
+
 BUILT_IN = Path(__file__).parent / "scenarios"
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -51,6 +53,11 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     max_streams: Annotated[int, Meta(ge=1)] = 200
     messages_per_s: Annotated[int, Meta(ge=1)] = 10
     weight_per_minute: Annotated[int, Meta(ge=1)] = 2400
+    refusals_to_ban: Annotated[int, Meta(ge=1)] = 10  # requests over the weight, within a minute
+    ban_s: Positive = 120.0  # doubles with each ban
+    ban_most_s: Positive = 259_200.0
+    connections_per_5min: Annotated[int, Meta(ge=1)] = 300
+    closes_to_ban: Annotated[int, Meta(ge=1)] = 5  # for too many messages, within ten minutes
     history_h: Annotated[int, Meta(ge=1)] = 48
     ping_s: Positive = 180.0
     pong_s: Positive = 600.0
@@ -69,12 +76,14 @@ class Quirks(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A whole exchange; `push_ms` is the cadence of the live streams."""
+    """A whole exchange; `push_ms` is the cadence of the live streams, `steps` say what goes wrong, and at `end` it stops."""
 
     symbols: Annotated[dict[str, Symbol], Meta(min_length=1)]
     limits: Limits = Limits()
     quirks: Quirks = Quirks()
     push_ms: Annotated[int, Meta(ge=1, le=100)] = 50
+    steps: list[Step] = []
+    end: Span | None = None
 
     def alpha(self, follow: Follow, level: float) -> float:
         """The intercept that puts the follower at `level` when its leader is at its own."""
@@ -117,7 +126,7 @@ def load(name: str) -> Scenario:
 def parse(text: str) -> Scenario:
     """Checks the text of a scenario. Raises ScenarioError."""
     try:
-        scenario = msgspec.convert(yaml.safe_load(text), Scenario)
+        scenario = msgspec.convert(yaml.safe_load(text), Scenario, dec_hook=read_span)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise ScenarioError(str(error)) from error
     for name, spec in scenario.symbols.items():

@@ -1,60 +1,59 @@
 """Brings the listeners and the live path up and takes them down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import Callable
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
-
-from aiohttp import web
 
 from quantd.simulator.book_live import BookLive
 from quantd.simulator.control import Control
 from quantd.simulator.dumps import Dumps
 from quantd.simulator.exchange import Exchange
+from quantd.simulator.faults.director import Director
+from quantd.simulator.faults.docket import Docket
+from quantd.simulator.faults.fault import World
 from quantd.simulator.ledger import Ledger
+from quantd.simulator.listener import listening
 from quantd.simulator.live import Live
+from quantd.simulator.police import Police
 from quantd.simulator.rest import Rest
+from quantd.simulator.watch import Watch
 from quantd.simulator.ws import Gateway
-
-UNIX = "unix:"
-SHUTDOWN_S = 0.25
 
 
 async def serve(
     exchange: Exchange, ledger_dir: Path, addresses: dict[str, str], ready: Callable[[dict[str, str]], None], stop: asyncio.Event
 ) -> None:
-    """Runs the exchange until `stop`; `addresses` of ws, rest and ctl are `host:port` or `unix:path`, `ready` is told the URLs.
+    """Runs the exchange until `stop` or the end of the scenario; `ready` is told the URLs.
 
-    Raises OSError for an address that cannot be used, and an ExceptionGroup of whatever ended the live path.
+    `addresses` of ws, rest and ctl are `host:port` or `unix:path`. Raises OSError for an address that cannot be used, and
+    an ExceptionGroup of whatever ended the live path.
     """
-    gateway = Gateway(exchange.scenario.limits, exchange.clock)
-    rest = Rest(exchange).app()
-    Dumps(exchange).add_to(rest)
-    apps = {"ws": gateway.app(), "rest": rest, "ctl": Control(exchange, gateway).app()}
+    faults = Docket()
+    police = Police(exchange.scenario.limits, exchange.clock)
+    rest, gateway = Rest(exchange, police, faults), Gateway(exchange.scenario.limits, exchange.clock, faults, police)
+    world = World(exchange, gateway.connections.keys(), gateway.publish)
+    director = Director(faults, world)
+    director.load(exchange.scenario.steps, exchange.clock.epoch)
+    control = Control(exchange, gateway, director, Watch(exchange, gateway, rest, police, director))
+    rest_app = rest.app()
+    Dumps(exchange).add_to(rest_app)
+    apps = {"ws": gateway.app(), "rest": rest_app, "ctl": control.app()}
     async with AsyncExitStack() as stack:
-        urls = {name: await stack.enter_async_context(_listening(app, addresses[name])) for name, app in apps.items()}
+        listeners = {name: await stack.enter_async_context(listening(app, addresses[name])) for name, app in apps.items()}
+        world.listeners = listeners
+        urls = {name: listener.url for name, listener in listeners.items()}
         ledger = stack.enter_context(closing(Ledger(ledger_dir, list(exchange.listings))))
-        live = Live(exchange, ledger, gateway)
+        live = Live(exchange, ledger, gateway, director)
         ready(urls | {"ws": urls["ws"].replace("http:", "ws:")})
         async with asyncio.TaskGroup() as group:
-            paths = (live.trades(), live.tickers(), BookLive(exchange, gateway).run())
+            paths = (_until_end(live, stop), live.tickers(), BookLive(exchange, gateway).run())
             tasks = [group.create_task(path) for path in paths]
             await stop.wait()
             for task in tasks:
                 task.cancel()
 
 
-@asynccontextmanager
-async def _listening(app: web.Application, address: str) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
-    await runner.setup()
-    try:
-        if address.startswith(UNIX):
-            await web.UnixSite(runner, address.removeprefix(UNIX)).start()
-            yield address
-        else:
-            host, _, port = address.rpartition(":")
-            await web.TCPSite(runner, host, int(port)).start()
-            yield f"http://{host}:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+async def _until_end(live: Live, stop: asyncio.Event) -> None:
+    await live.trades()
+    stop.set()

@@ -103,6 +103,10 @@ class Tape:
                 return
             yield from self.block(number).rows(first_id, stop_id)
 
+    def settled(self, time_ms: int) -> bool:
+        """Whether nothing can change any more what is due before a time, once all of it is published."""
+        return True
+
     def _first_id(self, number: int) -> int:
         """The id of the first trade of block `number`; of a later block if that one is empty."""
         swing = RATE_SWING * self._per_block * uniform(self.seed, self.symbol, "count", number)

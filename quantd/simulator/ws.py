@@ -1,14 +1,20 @@
 """The WebSocket gateway: routes, upgrade, and the delivery of a stream's payloads to everyone who listens."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from aiohttp import WSCloseCode, web
 
 from quantd.simulator.clock import Clock
 from quantd.simulator.connection import Connection
+from quantd.simulator.faults.docket import Docket
+from quantd.simulator.faults.fault import FrameFault
+from quantd.simulator.faults.gate import gate
 from quantd.simulator.frames import combined, text_frames
+from quantd.simulator.police import Police
 from quantd.simulator.protocol import RefusedError, Session
+from quantd.simulator.query import RestError
 from quantd.simulator.scenario import Limits
 from quantd.simulator.streams import CATEGORIES
 
@@ -17,19 +23,24 @@ BAD_PATH = '{"code":-1,"msg":"Illegal format ws or stream"}'
 
 
 class Gateway:
-    """All open connections."""
+    """All open connections; `answers` counts what was answered to upgrades, by path and status."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: Limits, clock: Clock, faults: Docket | None = None, police: Police | None = None) -> None:
         self.connections: dict[Connection, None] = {}
+        self.answers: Counter[tuple[str, int]] = Counter()
+        self._faults = faults or Docket()
+        self._police = police or Police(limits, clock)
+        self._opened = 0
         self._limits = limits
         self._clock = clock
 
     def app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[gate(self._faults, "ws")])
         for prefix in ("", f"/{{route:{'|'.join(CATEGORIES)}}}"):
             app.router.add_get(f"{prefix}/ws", self._raw)
             app.router.add_get(f"{prefix}/ws/{{streams:.*}}", self._raw)
             app.router.add_get(f"{prefix}/stream", self._combined)
+        app.on_response_prepare.append(self._count)
         app.on_shutdown.append(self._leave)
         return app
 
@@ -40,11 +51,16 @@ class Gateway:
     def publish(self, stream: str, payloads: Sequence[bytes]) -> None:
         """Offers payloads to every listener; each form, raw or combined, is encoded once."""
         encoded: dict[bool, bytes] = {}
-        for connection in [each for each in self.connections if each.gets(stream)]:
+        listeners = [each for each in self.connections if each.gets(stream)]
+        if self._faults.of(FrameFault):
+            for connection in listeners:
+                connection.send_data(self._faults.treat(connection, stream, payloads))
+            return
+        for connection in listeners:
             form = connection.session.combined
             if form not in encoded:
                 encoded[form] = text_frames(combined(stream, payloads) if form else payloads)
-            connection.send(encoded[form])
+            connection.send_data(encoded[form])
 
     async def _raw(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, request.match_info.get("streams", ""), as_combined=False)
@@ -53,12 +69,14 @@ class Gateway:
         return await self._serve(request, request.query.get("streams", ""), as_combined=True)
 
     async def _serve(self, request: web.Request, names: str, *, as_combined: bool) -> web.StreamResponse:
+        try:
+            self._police.admit(request.remote or "")
+        except RestError as refusal:
+            return refusal.response()
         ws = web.WebSocketResponse(timeout=CLOSE_TIMEOUT_S, autoping=False, compress=False)
         await ws.prepare(request)
-        assert request.transport is not None
         session = Session(combined=as_combined, max_streams=self._limits.max_streams)
-        route = request.match_info.get("route")
-        connection = Connection(ws, request.transport, session, route=route, limits=self._limits, clock=self._clock)
+        connection = self._connection(request, ws, session)
         try:
             session.subscribe([name for name in names.split("/") if name])
         except RefusedError:
@@ -70,6 +88,26 @@ class Gateway:
         finally:
             del self.connections[connection]
         return ws
+
+    async def _count(self, request: web.Request, response: web.StreamResponse) -> None:
+        self.answers[request.path, response.status] += 1
+
+    def _connection(self, request: web.Request, ws: web.WebSocketResponse, session: Session) -> Connection:
+        assert request.transport is not None
+        self._opened += 1
+        return Connection(
+            ws,
+            request.transport,
+            session,
+            number=self._opened,
+            path=request.path,
+            route=request.match_info.get("route"),
+            limits=self._limits,
+            clock=self._clock,
+            faults=self._faults,
+            police=self._police,
+            client=request.remote or "",
+        )
 
     async def _leave(self, _: web.Application) -> None:
         await asyncio.gather(*(connection.close(WSCloseCode.GOING_AWAY) for connection in self.connections))

@@ -13,6 +13,12 @@ symbols:
   BTCUSDT: {level: 90000, tick: 0.1, step: 0.001, rate: 40}
 limits: {max_streams: 3, ping_s: 0.05, pong_s: 0.15, backend_timeout_s: 0.01}
 """
+FAULTY = """
+symbols:
+  BTCUSDT: {level: 90000, tick: 0.1, step: 0.001, rate: 250}
+  ETHUSDT: {level: 3200, tick: 0.01, step: 0.001, rate: 250}
+push_ms: 10
+"""
 
 
 @pytest.fixture(scope="session")
@@ -46,4 +52,12 @@ def strict(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Simulator:
     """One symbol, and limits so small that tests can reach them."""
     path = tmp_path_factory.mktemp("scenario") / "strict.yaml"
     path.write_text(STRICT)
+    return start("--scenario", path)
+
+
+@pytest.fixture(scope="session")
+def faulty(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Simulator:
+    """Two quick symbols; whoever orders a fault here takes it back."""
+    path = tmp_path_factory.mktemp("scenario") / "faulty.yaml"
+    path.write_text(FAULTY)
     return start("--scenario", path)

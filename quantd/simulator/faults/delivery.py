@@ -1,0 +1,134 @@
+"""Frames that do not come as they were sent: lost, late, out of order, twice, or from the past."""
+
+from typing import ClassVar, Literal
+
+from quantd.simulator.faults.fault import Case, Fault, Frame, FrameFault, Line, World
+from quantd.simulator.faults.order import Count, Natural
+
+HOUR_MS = 3_600_000
+
+
+class Drop(FrameFault, frozen=True, kw_only=True):
+    """Loses `k` of each `n` frames on a healthy connection."""
+
+    k: Count = 1
+    n: Count = 1
+
+    def __post_init__(self) -> None:
+        if self.k > self.n:
+            raise ValueError("k must not be above n")
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        return [each for each in frames if not (case.strikes() and self._loses(case))]
+
+    def _loses(self, case: Case) -> bool:
+        group, place = divmod(case.struck - 1, self.n)
+        return place in case.part(group).sample(range(self.n), self.k)
+
+
+class Delay(FrameFault, frozen=True, kw_only=True):
+    """Adds `ms` to each frame: as it stands, as the most of a uniform draw, or as the least of a Pareto draw.
+
+    Frames stay in order, those without delay included, unless `reorder`.
+    """
+
+    ms: Natural
+    law: Literal["fixed", "uniform", "pareto"] = "fixed"
+    shape: float = 1.5
+    most_ms: Natural = 60_000
+    reorder: bool = False
+    last: ClassVar[bool] = True
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        for each in frames:
+            seconds = self._seconds(case) if case.strikes() else 0.0
+            line.send_data(each.encoded(line), seconds, in_order=not self.reorder)
+        return []
+
+    def _seconds(self, case: Case) -> float:
+        if self.law == "uniform":
+            return case.random.uniform(0, self.ms) / 1000
+        factor = case.random.paretovariate(self.shape) if self.law == "pareto" else 1.0
+        return min(self.ms * factor, self.most_ms) / 1000
+
+
+class Reorder(FrameFault, frozen=True, kw_only=True):
+    """Collects `window` frames of a connection, whatever their streams, and sends them shuffled."""
+
+    window: Count = 5
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        out = []
+        for each in frames:
+            if not case.strikes():
+                out.append(each)
+                continue
+            held = case.held[line.number]
+            held.append(each)
+            if len(held) >= self.window:
+                case.random.shuffle(held)
+                out += case.held.pop(line.number)
+        return out
+
+    def end(self, case: Case, world: World) -> None:
+        for line in world.lines:
+            line.send_data(b"".join([each.encoded(line) for each in case.held.pop(line.number, [])]))
+
+
+class Duplicate(FrameFault, frozen=True, kw_only=True):
+    """Sends a frame twice: at once, after `ms`, or the last `n` again to each connection that is new to the stream."""
+
+    mode: Literal["now", "later", "reconnect"] = "now"
+    ms: Natural = 100
+    n: Count = 5
+
+    def begin(self, case: Case, world: World) -> None:
+        for line in world.lines:
+            for stream in line.session.streams:
+                case.held[f"{line.number} {stream}"] = []
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        if self.mode == "reconnect":
+            return self._greeted(case, line, frames)
+        twice = []
+        for each in frames:
+            twice.append(each)
+            if not case.strikes():
+                continue
+            if self.mode == "now":
+                twice.append(each)
+            else:
+                line.send_data(each.encoded(line), self.ms / 1000, in_order=False)
+        return twice
+
+    def _greeted(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        stream, known = frames[0].stream, f"{line.number} {frames[0].stream}"
+        before = [each for each in case.held[stream] if each not in frames]  # another connection may have had these already
+        case.held[stream] = [*before, *frames][-self.n :]
+        greeted = known not in case.held and case.strikes()
+        case.held[known] = []
+        return before + frames if greeted else frames
+
+
+class ReplayOld(Fault, frozen=True, kw_only=True):
+    """Sends `n` trades that are `age_ms` old on each stream of trades, as if they were new."""
+
+    age_ms: Natural = HOUR_MS
+    n: Count = 3
+
+    def begin(self, case: Case, world: World) -> None:
+        for line in case.struck_lines(world):
+            for stream in line.session.streams:
+                if line.gets(stream) and stream.endswith("@aggTrade") and case.order.match.takes_stream(stream):
+                    self._replay(line, stream, world)
+
+    def lasts(self) -> bool:
+        return False
+
+    def _replay(self, line: Line, stream: str, world: World) -> None:
+        listing = world.exchange.listings.get(stream.partition("@")[0].upper())
+        if listing is None:
+            return
+        now = world.exchange.clock.now_ms()
+        payloads = [listing.wire.agg_trade(trade, now) for trade in listing.since(now - self.age_ms, None, self.n)]
+        line.send_data(b"".join([Frame(stream, payload).encoded(line) for payload in payloads]))

@@ -1,0 +1,190 @@
+"""What all kinds of fault have in common, and what they see of the exchange."""
+
+from __future__ import annotations
+
+from asyncio import Event, Task, create_task
+from collections import defaultdict
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from msgspec import Struct
+
+from quantd.simulator.faults.order import Order
+from quantd.simulator.frames import TEXT, combined, frame
+
+if TYPE_CHECKING:
+    from quantd.simulator.clock import Clock
+    from quantd.simulator.exchange import Exchange
+    from quantd.simulator.protocol import Session
+
+
+class Line(Protocol):
+    """An open connection as a fault sees it."""
+
+    number: int
+    path: str
+    session: Session
+    owed_pongs: int
+
+    def gets(self, stream: str) -> bool: ...
+    def send(self, frames: bytes) -> None: ...
+    def send_data(self, frames: bytes, delay_s: float = 0.0, *, in_order: bool = True) -> None: ...
+    def ping(self) -> None: ...
+    def clog(self, owner: str) -> None: ...
+    def unclog(self, owner: str) -> None: ...
+    def finish(self) -> None: ...
+    def reset(self) -> None: ...
+    async def close(self, code: int, reason: str = "") -> None: ...
+
+
+class Door(Protocol):
+    """A listener as a fault sees it."""
+
+    async def shut(self, owner: str, *, silent: bool) -> None: ...
+    async def reopen(self, owner: str) -> None: ...
+
+
+@dataclass
+class World:
+    """Where faults act."""
+
+    exchange: Exchange
+    lines: Collection[Line]
+    publish: Callable[[str, Sequence[bytes]], None]
+    listeners: Mapping[str, Door] = field(default_factory=dict)
+    now: int = 0  # the time that begins and ends faults, which is that of the live path and not later than the clock
+    jump: int = 0  # of ids, when trading goes on
+    paces: dict[str, float | None] = field(default_factory=dict)
+    _tasks: set[Task[None]] = field(default_factory=set)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Task[None]:
+        """Runs beside everything else."""
+        task = create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+class Frame(NamedTuple):
+    """A payload on its way to one connection; `wire` replaces the text frame that would be made of it."""
+
+    stream: str
+    payload: bytes
+    wire: bytes | None = None
+
+    def text(self, line: Line) -> bytes:
+        """The payload in the form that this connection wants."""
+        [text] = combined(self.stream, [self.payload]) if line.session.combined else [self.payload]
+        return text
+
+    def encoded(self, line: Line) -> bytes:
+        return frame(TEXT, self.text(line)) if self.wire is None else self.wire
+
+
+class Fault(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A kind of fault; its fields are the parameters of the order."""
+
+    def begin(self, case: Case, world: World) -> None:
+        """What happens at once."""
+
+    def end(self, case: Case, world: World) -> None:
+        """What has to be put right."""
+
+    def lasts(self) -> bool:
+        """Whether anything is left to do after the beginning."""
+        return True
+
+
+class FrameFault(Fault, frozen=True, kw_only=True):
+    """Changes what connections receive; those that send on their own come `last`."""
+
+    last: ClassVar[bool] = False
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        """What goes out in place of `frames`, all of one publication."""
+        return frames
+
+    def answer(self, case: Case, line: Line, text: str) -> bool:
+        """Whether it has taken the answer to a SUBSCRIBE into its own hands."""
+        return False
+
+    def concerns(self, case: Case, line: Line, stream: str) -> bool:
+        """Whether `frames` is to be asked."""
+        return case.meets_frame(line, stream)
+
+
+class HttpFault(Fault, frozen=True, kw_only=True):
+    """Changes how requests are answered, those of the WebSocket upgrade among them."""
+
+    def at(self, listener: str) -> bool:
+        """Whether it works on `ws` or on `rest`."""
+        raise NotImplementedError
+
+    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+        """Answers in place of `handler`."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class Case:
+    """An order that is being carried out. It draws from its own generator, so that no fault changes another or the market."""
+
+    id: str
+    order: Order
+    fault: Fault
+    seed: int
+    symbols: tuple[str, ...] = ()
+    began: int = 0
+    until: int | None = None
+    seen: int = 0
+    struck: int = 0
+    over: bool = False
+    held: defaultdict[str | int, list[Frame]] = field(default_factory=lambda: defaultdict(list))
+    lines: set[Line] = field(default_factory=set)
+    tasks: list[Task[None]] = field(default_factory=list)
+    clock: Clock | None = None
+    ended: Event = field(default_factory=Event)
+    random: Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.random = self.part()
+
+    def part(self, *key: object) -> Random:
+        """A generator for a part of this case."""
+        return Random(" ".join(map(str, (self.seed, "fault", self.id, *key))))
+
+    def meets(self, line: Line) -> bool:
+        """Whether this connection fits, leaving `nth` and `prob` aside."""
+        match = self.order.match
+        streams = (match.stream is None and match.symbol is None) or any(map(self._flows(line), line.session.streams))
+        return match.conn in (None, line.number) and match.takes_path(line.path) and streams
+
+    def meets_frame(self, line: Line, stream: str) -> bool:
+        match = self.order.match
+        return match.takes_stream(stream) and match.conn in (None, line.number) and match.takes_path(line.path)
+
+    def meets_request(self, request: web.Request) -> bool:
+        """Whether path and named streams or symbol fit."""
+        match, names = self.order.match, f"{request.path}?{request.query_string}"
+        streams = match.stream is None or match.stream in names
+        symbols = match.symbol is None or match.symbol.lower() in names.lower()
+        return match.takes_path(request.path) and streams and symbols
+
+    def strikes(self) -> bool:
+        """Counts an event that fits, and says whether `nth` and `prob` take it."""
+        self.seen += 1
+        match = self.order.match
+        taken = match.nth in (None, self.seen) and (match.prob is None or self.random.random() < match.prob)
+        self.struck += taken
+        return taken
+
+    def struck_lines(self, world: World) -> Iterator[Line]:
+        """The connections that are met now, in the order in which they came."""
+        return (line for line in list(world.lines) if self.meets(line) and self.strikes())
+
+    def _flows(self, line: Line) -> Any:
+        return lambda stream: self.order.match.takes_stream(stream) and line.gets(stream)

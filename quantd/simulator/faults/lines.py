@@ -1,0 +1,163 @@
+"""Connections that end, fall silent, or are pinged beyond reason."""
+
+import asyncio
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from quantd.simulator.faults.fault import Case, Fault, Frame, FrameFault, Line, World
+from quantd.simulator.faults.order import Count, Natural, Share
+from quantd.simulator.frames import TEXT, frame
+
+CLOSE = r"close:(100[0-3]|100[7-9]|101[0-4]|[34]\d{3})(:.{0,120})?"
+AT_ONCE = ("fin", "rst", "close:1000", "close:1001", "close:1008", "close:1011", "midframe")
+Mode = Annotated[str, Meta(pattern=rf"^(fin|rst|midframe|{CLOSE})$")]
+HALF = frame(TEXT, b'{"e":"aggTrade","E":1795000000000,"s":"BTCUSDT","a":2228503268,"p":"90123.4","q":"0.015"}')[:40]
+
+
+async def cut(line: Line, mode: str) -> None:
+    """Ends a connection by FIN, by RST, by RST in the middle of a frame, or as `close:CODE[:REASON]` says."""
+    if mode == "fin":
+        line.finish()
+    elif mode == "rst":
+        line.reset()
+    elif mode == "midframe":
+        line.send(HALF)
+        line.reset()
+    else:
+        _, code, *reason = mode.split(":", 2)
+        await line.close(int(code), *reason)
+
+
+class Disconnect(FrameFault, frozen=True, kw_only=True):
+    """Ends connections now, or `after_ack` or `before_ack` of the next SUBSCRIBE; `random` is any mode that ends them now."""
+
+    mode: Annotated[str, Meta(pattern=rf"^(random|after_ack|before_ack|fin|rst|midframe|{CLOSE})$")]
+
+    def begin(self, case: Case, world: World) -> None:
+        if self.lasts():
+            return
+        for line in case.struck_lines(world):
+            world.spawn(cut(line, case.random.choice(AT_ONCE) if self.mode == "random" else self.mode))
+
+    def lasts(self) -> bool:
+        return self.mode in ("after_ack", "before_ack")
+
+    def answer(self, case: Case, line: Line, text: str) -> bool:
+        if not self.lasts() or not case.strikes():
+            return False
+        case.over = True
+        if self.mode == "after_ack":
+            line.send(frame(TEXT, text.encode()))
+            line.finish()
+        else:
+            line.reset()
+        return True
+
+
+class Cut24h(Fault, frozen=True, kw_only=True):
+    """Ends connections as after 24 h, `warning_ms` after a serverShutdown event if there is one."""
+
+    shutdown: bool = False
+    warning_ms: Natural = 5_000
+    mode: Annotated[str, Meta(pattern=rf"^(random|fin|rst|{CLOSE})$")] = "random"
+    ends: ClassVar[tuple[str, ...]] = ("close:1000", "close:1001", "rst")
+
+    def begin(self, case: Case, world: World) -> None:
+        for line in case.struck_lines(world):
+            world.spawn(self._end_of_life(line, case.random.choice(self.ends) if self.mode == "random" else self.mode, world))
+
+    def lasts(self) -> bool:
+        return False
+
+    async def _end_of_life(self, line: Line, mode: str, world: World) -> None:
+        if self.shutdown:
+            line.send(frame(TEXT, f'{{"e":"serverShutdown","E":{world.exchange.clock.now_ms()}}}'.encode()))
+            await asyncio.sleep(self.warning_ms / 1000)
+        await cut(line, mode)
+
+
+class Stall(FrameFault, frozen=True, kw_only=True):
+    """Silence without an end: of the whole socket, of all data of a connection, or of one stream.
+
+    `tcp` neither reads nor writes and sends afterwards what waited; `data` and `one_stream` lose it. Connections that are
+    opened during the stall are spared; `newcomers` makes `data` and `one_stream` meet them too.
+    """
+
+    mode: Literal["tcp", "data", "one_stream"]
+    newcomers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode == "tcp" and self.newcomers:
+            raise ValueError("a tcp stall meets open connections only; for new ones order refuse or slow_accept")
+
+    def begin(self, case: Case, world: World) -> None:
+        for line in case.struck_lines(world):
+            case.lines.add(line)
+            if self.mode == "tcp":
+                line.clog(case.id)
+
+    def end(self, case: Case, world: World) -> None:
+        for line in case.lines:
+            line.unclog(case.id)
+
+    def concerns(self, case: Case, line: Line, stream: str) -> bool:
+        if self.newcomers and line not in case.lines and case.meets(line) and case.strikes():
+            case.lines.add(line)
+        return line in case.lines and self.mode != "tcp" and (self.mode == "data" or super().concerns(case, line, stream))
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        return []
+
+
+class PingStorm(Fault, frozen=True, kw_only=True):
+    """Pings each connection every `every_ms`."""
+
+    every_ms: Count = 50
+
+    def begin(self, case: Case, world: World) -> None:
+        case.tasks.append(world.spawn(self._storm(case, world)))
+
+    async def _storm(self, case: Case, world: World) -> None:
+        while True:
+            for line in case.struck_lines(world):
+                line.ping()
+            await asyncio.sleep(self.every_ms / 1000)
+
+
+class NoPing(Fault, frozen=True, kw_only=True):
+    """The exchange sends no pings."""
+
+
+class Swizzle(Fault, frozen=True, kw_only=True):
+    """Clogs a random `share` of the connections one by one, `step_ms` apart, and frees them in another order, over and over."""
+
+    share: Share = 0.5
+    step_ms: Natural = 500
+
+    def begin(self, case: Case, world: World) -> None:
+        case.tasks.append(world.spawn(self._swizzle(case, world)))
+
+    def end(self, case: Case, world: World) -> None:
+        for line in world.lines:
+            line.unclog(case.id)
+
+    async def _swizzle(self, case: Case, world: World) -> None:
+        while True:
+            lines = list(case.struck_lines(world))
+            chosen = case.random.sample(lines, round(self.share * len(lines)))
+            for step in (self._clog, self._unclog):
+                await step(case, chosen)
+                case.random.shuffle(chosen)
+            if not chosen:
+                await asyncio.sleep(self.step_ms / 1000)
+
+    async def _clog(self, case: Case, lines: list[Line]) -> None:
+        for line in lines:
+            line.clog(case.id)
+            await asyncio.sleep(self.step_ms / 1000)
+
+    async def _unclog(self, case: Case, lines: list[Line]) -> None:
+        for line in lines:
+            line.unclog(case.id)
+            await asyncio.sleep(self.step_ms / 1000)

@@ -1,0 +1,170 @@
+"""What befalls the market itself: no trades, too many of them, and a clock that is wrong."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Annotated, ClassVar
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from msgspec import Meta
+
+from quantd.simulator.faults.fault import Case, Frame, FrameFault, HttpFault, Line, World
+from quantd.simulator.faults.lines import Mode, cut
+from quantd.simulator.faults.order import Natural
+from quantd.simulator.info import CONTRACT_INFO, contract_info
+from quantd.simulator.query import RestError
+
+SHIFT = "shift_ms"
+Rate = Annotated[float, Meta(gt=0, le=200_000)]
+
+
+class MarketFault(FrameFault, HttpFault, frozen=True, kw_only=True):
+    """Changes the pace of trades; a `quiet` one keeps the other streams of its symbols silent too."""
+
+    quiet: ClassVar[bool] = True
+
+    def rate(self, case: Case, now: int) -> float | None:
+        """Trades per second of each symbol that it meets; None for their own pace."""
+        return 0.0
+
+    def at(self, listener: str) -> bool:
+        return False
+
+    def concerns(self, case: Case, line: Line, stream: str) -> bool:
+        # What the ledger holds already still goes out.
+        return self.quiet and not stream.endswith("@aggTrade") and stream != CONTRACT_INFO and case.order.match.takes_stream(stream)
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        return []
+
+
+def conduct(world: World, faults: Iterable[tuple[Case, MarketFault]]) -> None:
+    """Sets the pace of every symbol to what the faults at work demand: silence before a flood, a flood before its own."""
+    demands = [(case.order.match.symbol, fault.rate(case, world.now)) for case, fault in faults]
+    jump, world.jump = world.jump, 0
+    for symbol, listing in world.exchange.listings.items():
+        rates = [rate for name, rate in demands if name in (None, symbol) and rate is not None]
+        rate = None if not rates else 0.0 if 0.0 in rates else max(rates)
+        if rate != world.paces.get(symbol):
+            listing.pace(world.now + 1, rate, jump)
+            world.paces[symbol] = rate
+
+
+class Maintenance(MarketFault, frozen=True, kw_only=True):
+    """Upgrades are answered with 503, REST with -1016, and nobody trades; ids go on afterwards, `jump` later.
+
+    `cut` says how open connections end; without it they stay, silent.
+    """
+
+    jump: Natural = 0
+    cut: Mode | None = None
+
+    def begin(self, case: Case, world: World) -> None:
+        for line in list(world.lines) if self.cut else []:
+            world.spawn(cut(line, self.cut or ""))
+
+    def end(self, case: Case, world: World) -> None:
+        world.jump += self.jump
+
+    def at(self, listener: str) -> bool:
+        return True
+
+    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/fapi/"):
+            return RestError(-1016, "This service is no longer available.", 503).response()
+        return web.Response(status=503, text="Service Unavailable")
+
+
+class Halt(MarketFault, frozen=True, kw_only=True):
+    """A symbol is not traded: exchangeInfo and a contractInfo event say so, and its streams are silent."""
+
+    status: str = "CLOSE"
+
+    def begin(self, case: Case, world: World) -> None:
+        self._tell(case, world, self.status)
+
+    def end(self, case: Case, world: World) -> None:
+        self._tell(case, world, "TRADING")
+
+    def _tell(self, case: Case, world: World, status: str) -> None:
+        for listing in world.exchange.listings.values():
+            if case.order.match.symbol in (None, listing.symbol):
+                listing.status = status
+                world.publish(CONTRACT_INFO, [contract_info(listing, world.now)])
+
+
+class Delist(Halt, frozen=True, kw_only=True):
+    """A symbol is on its way out."""
+
+    status: str = "SETTLING"
+
+
+class Prelisting(Halt, frozen=True, kw_only=True):
+    """A symbol is announced, and trades from the end of the fault on."""
+
+    status: str = "PENDING_TRADING"
+
+
+class EngineRestart(MarketFault, frozen=True, kw_only=True):
+    """No trades for `down_ms`, then one burst of `burst` trades a symbol within `burst_ms`."""
+
+    down_ms: Natural = 30_000
+    burst: Natural = 200
+    burst_ms: Annotated[int, Meta(ge=1)] = 100
+
+    def rate(self, case: Case, now: int) -> float | None:
+        since = now - case.began
+        if since < self.down_ms:
+            return 0.0
+        if since < self.down_ms + self.burst_ms and self.burst:
+            return self.burst * 1000 / self.burst_ms
+        case.over = True
+        return None
+
+
+class Flood(MarketFault, frozen=True, kw_only=True):
+    """Each symbol makes `rate` real trades a second."""
+
+    rate_per_s: Rate = 3_000.0
+    quiet: ClassVar[bool] = False
+
+    def rate(self, case: Case, now: int) -> float | None:
+        return self.rate_per_s
+
+
+class ClockFault(FrameFault, HttpFault, frozen=True, kw_only=True):
+    """The exchange believes that it is later by `offset_ms`, and by `drift_ppm` of the time since the beginning.
+
+    Shows in E of every frame, in serverTime and in Date. T, and so the ledger, stay as they are.
+    """
+
+    offset_ms: int = 0
+    drift_ppm: float = 0.0
+
+    def begin(self, case: Case, world: World) -> None:
+        case.clock = world.exchange.clock
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        shift = self._shift(case)
+        return [each._replace(payload=_EVENT_TIME.sub(lambda m: b'"E":%d' % (int(m[1]) + shift), each.payload)) for each in frames]
+
+    def at(self, listener: str) -> bool:
+        return listener == "rest"
+
+    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+        shift = self._shift(case)
+        request[SHIFT] = request.get(SHIFT, 0) + shift
+        response = await handler(request)
+        if isinstance(response, web.Response) and isinstance(response.body, bytes) and b'"serverTime":' in response.body:
+            body = json.loads(response.body)
+            body["serverTime"] += shift
+            response.body = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        return response
+
+    def _shift(self, case: Case) -> int:
+        elapsed = case.clock.now_ms() - case.began if case.clock else 0
+        return self.offset_ms + round(elapsed * self.drift_ppm / 1e6)
+
+
+_EVENT_TIME = re.compile(rb'"E":(\d+)')

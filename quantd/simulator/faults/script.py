@@ -1,0 +1,55 @@
+"""A list of steps as it runs."""
+
+from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from itertools import count
+from random import Random
+
+from quantd.simulator.faults.catalogue import fault_of
+from quantd.simulator.faults.order import Order, OrderError
+from quantd.simulator.steps import Step
+
+
+def check(steps: Sequence[Step]) -> None:
+    """Raises OrderError if a step orders what cannot be."""
+    for number, step in enumerate(steps):
+        try:
+            fault_of(step.fault.order())
+        except OrderError as error:
+            raise OrderError(f"steps[{number}]: {error}") from error
+
+
+class Script:
+    """Steps whose times count from `start` (ms since 1970); equal seeds give equal times."""
+
+    def __init__(self, name: str, steps: Sequence[Step], start: int, seed: int) -> None:
+        self._name = name
+        self._orders = [step.fault.order() for step in steps]
+        self._times = [_times(step, start, Random(f"{seed} step {number}")) for number, step in enumerate(steps)]
+        self._coming: list[tuple[int, int, int]] = []  # time, step, how often before
+        for number in range(len(steps)):
+            self._plan(number, 0)
+        heapify(self._coming)
+
+    def due(self, now: int) -> Iterator[tuple[str, Order]]:
+        """The orders of all steps up to `now` that were not told before, each with a name of its own."""
+        while self._coming and self._coming[0][0] <= now:
+            _, number, before = heappop(self._coming)
+            self._plan(number, before + 1)
+            yield f"{self._name}.{number}.{before}", self._orders[number]
+
+    def _plan(self, number: int, before: int) -> None:
+        time = next(self._times[number], None)
+        if time is not None:
+            heappush(self._coming, (time, number, before))
+
+
+def _times(step: Step, start: int, draws: Random) -> Iterator[int]:
+    if step.every is None:
+        yield start + (step.at.ms if step.at else 0)
+        return
+    first, every, jitter = step.at or step.every, step.every.ms, step.jitter.ms if step.jitter else 0
+    for regular in count(first.ms, every):
+        if step.until is not None and regular > step.until.ms:
+            return
+        yield start + max(0, regular + draws.randint(-jitter, jitter))

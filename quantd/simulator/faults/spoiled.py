@@ -1,0 +1,105 @@
+"""Frames with something wrong in them: a false value in good JSON, or bytes that are no JSON or no frame at all."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+from quantd.simulator.faults.fault import Case, Frame, FrameFault, Line
+from quantd.simulator.faults.order import Count
+from quantd.simulator.frames import BINARY, CONTINUATION, FINAL, PING, TEXT, frame
+
+How = Literal["value", "absent", "string", "float", "beyond", "seconds", "future", "other_symbol"]
+What = Literal[
+    "text", "truncated", "list", "object", "huge", "nested", "duplicate_keys", "utf8", "binary",
+    "rsv", "oversized_control", "masked", "fragmented", "random",
+]  # fmt: skip
+YEAR_MS = 365 * 86_400_000
+MIB = 1024 * 1024
+NESTED = 200
+MASKED = 0x80
+
+
+class Corrupt(FrameFault, frozen=True, kw_only=True):
+    """Gives `field` a `value` of any JSON type, or what `how` makes of the true one.
+
+    `string` and `float` change its type, `beyond` is 2^63, `seconds` divides milliseconds, `future` adds a year.
+    """
+
+    field: str
+    value: Any = None
+    how: How = "value"
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        return [each._replace(payload=self._corrupted(each.payload)) if case.strikes() else each for each in frames]
+
+    def _corrupted(self, payload: bytes) -> bytes:
+        data = json.loads(payload)
+        true = data.get(self.field)
+        if self.how == "absent":
+            data.pop(self.field, None)
+        else:
+            data[self.field] = self._false(true)
+        return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def _false(self, true: Any) -> Any:
+        made: dict[How, Callable[[], Any]] = {
+            "value": lambda: self.value,
+            "string": lambda: str(true),
+            "float": lambda: float(true),
+            "beyond": lambda: 2**63,
+            "seconds": lambda: int(true) // 1000,
+            "future": lambda: int(true) + YEAR_MS,
+            "other_symbol": lambda: "XRPUSDT" if true != "XRPUSDT" else "LTCUSDT",
+        }
+        try:
+            return made[self.how]()
+        except (TypeError, ValueError):  # a field of another type, or none: another stream than was meant
+            return true
+
+
+class Garbage(FrameFault, frozen=True, kw_only=True):
+    """Puts one frame of garbage before the next data, `n` times (default: once; null: before all).
+
+    `fragmented` spoils nothing: the data themselves come in fragments with a ping between them, as RFC 6455 allows.
+    """
+
+    what: What = "random"
+    n: Count | None = 1
+
+    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+        if not frames or not case.strikes():
+            return frames
+        case.over = self.n is not None and case.struck >= self.n
+        what = case.random.choice([each for each in get_args(What) if each != "random"]) if self.what == "random" else self.what
+        if what == "fragmented":
+            return [each._replace(wire=_fragments(each, line)) for each in frames]
+        return [frames[0]._replace(wire=_GARBAGE[what](frames[0].payload)), *frames]
+
+
+def _fragments(each: Frame, line: Line) -> bytes:
+    payload = each.text(line)
+    line.owed_pongs += 1
+    cuts = (payload[:1], payload[1 : len(payload) // 2], payload[len(payload) // 2 :])
+    return frame(TEXT, cuts[0], 0) + frame(PING, b"between") + frame(CONTINUATION, cuts[1], 0) + frame(CONTINUATION, cuts[2])
+
+
+def _masked(payload: bytes) -> bytes:
+    """A frame with the mask that only a client may use: of zeros, which change nothing."""
+    head = bytes((FINAL | TEXT, MASKED | 2))
+    return head + bytes(4) + b"{}"
+
+
+_GARBAGE: dict[str, Callable[[bytes], bytes]] = {
+    "text": lambda _: frame(TEXT, b"upstream connect error or disconnect/reset before headers"),
+    "truncated": lambda payload: frame(TEXT, payload[: len(payload) * 2 // 3]),
+    "list": lambda _: frame(TEXT, b"[]"),
+    "object": lambda _: frame(TEXT, b"{}"),
+    "huge": lambda _: frame(TEXT, b'{"e":"aggTrade","pad":"' + b"x" * (MIB - 25) + b'"}'),
+    "nested": lambda _: frame(TEXT, b"[" * NESTED + b"]" * NESTED),
+    "duplicate_keys": lambda payload: frame(TEXT, payload[:-1] + b"," + payload[1:]),
+    "utf8": lambda _: frame(TEXT, b'{"e":"\xc3\x28\xff"}'),
+    "binary": lambda payload: frame(BINARY, payload),
+    "rsv": lambda payload: frame(TEXT, payload, FINAL | 0x40),
+    "oversized_control": lambda _: frame(PING, b"x" * 126),
+    "masked": _masked,
+}

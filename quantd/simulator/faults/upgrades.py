@@ -1,0 +1,55 @@
+"""Connections that do not come about, or only late."""
+
+import asyncio
+from typing import Annotated, Literal
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from msgspec import Meta
+
+from quantd.simulator.faults.fault import Case, HttpFault, World
+from quantd.simulator.faults.order import Natural
+
+
+class Refuse(HttpFault, frozen=True, kw_only=True):
+    """Nobody gets in: connections are `refused`, left in a `blackhole`, accepted and then `close`d, or answered with a `status`.
+
+    `refused` and `blackhole` shut the whole listener, `ws` or `rest`, and take no notice of the match.
+    """
+
+    mode: Literal["refused", "blackhole", "close", "status"]
+    status: Annotated[int, Meta(ge=400, le=599)] = 503
+    listener: Literal["ws", "rest"] = "ws"
+
+    def begin(self, case: Case, world: World) -> None:
+        if self._shuts:
+            world.spawn(world.listeners[self.listener].shut(case.id, silent=self.mode == "blackhole"))
+
+    def end(self, case: Case, world: World) -> None:
+        if self._shuts:
+            world.spawn(world.listeners[self.listener].reopen(case.id))
+
+    def at(self, listener: str) -> bool:
+        return listener == self.listener and not self._shuts
+
+    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+        if self.mode == "close" and request.transport is not None:
+            request.transport.close()
+        return web.Response(status=self.status, text="")
+
+    @property
+    def _shuts(self) -> bool:
+        return self.mode in ("refused", "blackhole")
+
+
+class SlowAccept(HttpFault, frozen=True, kw_only=True):
+    """Answers the upgrade after `delay_ms`."""
+
+    delay_ms: Natural = 5_000
+
+    def at(self, listener: str) -> bool:
+        return listener == "ws"
+
+    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(self.delay_ms / 1000)
+        return await handler(request)

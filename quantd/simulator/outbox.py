@@ -1,0 +1,79 @@
+"""What waits on its way to one client: data that a fault holds back, and everything while the line is clogged."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+
+class Outbox:
+    """Passes bytes to `write` at once, unless they have to wait."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._clogs: set[str] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loose = 0
+        self.size = 0  # bytes that wait in order
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits that time alone would send."""
+        return bool(self._clogs) or not (self._waiting or self._loose)
+
+    def urgent(self, data: bytes) -> None:
+        """Overtakes delayed data, but waits on a clogged line."""
+        if self._clogs:
+            self._wait(0.0, data)
+        else:
+            self._write(data)
+
+    def ordered(self, data: bytes, delay_s: float = 0.0) -> None:
+        """Goes after everything that was put in before."""
+        if delay_s or self._waiting or self._clogs:
+            due = asyncio.get_running_loop().time() + delay_s
+            self._wait(max(due, self._waiting[-1][0]) if self._waiting else due, data)
+        else:
+            self._write(data)
+
+    def loose(self, data: bytes, delay_s: float) -> None:
+        """Goes after `delay_s`, whatever else waits."""
+        self._loose += 1
+        asyncio.get_running_loop().call_later(delay_s, self._let_loose, data)
+
+    def clog(self, owner: str) -> None:
+        """Holds everything until each owner has called `unclog`."""
+        self._clogs.add(owner)
+
+    def unclog(self, owner: str) -> bool:
+        """Whether the line is free again."""
+        self._clogs.discard(owner)
+        self._flush()
+        return not self._clogs
+
+    def _wait(self, due: float, data: bytes) -> None:
+        self._waiting.append((due, data))
+        self.size += len(data)
+        if not self._clogs:
+            self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is None and self._waiting:
+            self._timer = asyncio.get_running_loop().call_at(self._waiting[0][0], self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._flush()
+
+    def _flush(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._waiting and not self._clogs and self._waiting[0][0] <= now:
+            data = self._waiting.popleft()[1]
+            self.size -= len(data)
+            self._write(data)
+        if not self._clogs:
+            self._arm()
+
+    def _let_loose(self, data: bytes) -> None:
+        self._loose -= 1
+        self.urgent(data)
