@@ -12,6 +12,7 @@ from msgspec import Struct
 import quantd
 from quantd_plugins.feeds.binance.backoff import Backoff, Budget
 from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, Faults, Frame, decode
+from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Shared(Struct):
 
     url: str
     session: "ClientSession"
-    events: asyncio.Queue[quantd.Event]
+    events: Inbox
     clock: quantd.Clock
     turn: TurnClock
     exchange: ExchangeClock
