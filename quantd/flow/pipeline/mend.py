@@ -75,7 +75,8 @@ class Mender:
         """Tell of the gaps that opened or closed."""
         now = self._clock.now()
         for stage in self._stages():
-            self._outlets.tell_gaps(stage.intake.news_of_gaps(now))
+            if gaps := stage.intake.news_of_gaps(now):
+                self._outlets.tell_gaps(gaps)
 
     def _wards(self) -> Iterable[Ward]:
         return [Ward(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages() if stage.ready]
