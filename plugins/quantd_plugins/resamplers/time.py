@@ -27,24 +27,33 @@ class Bucket:
         """Be flat at a price: what a quiet second looks like."""
         self.open = self.high = self.low = self.close = price
 
-    def add(self, tick: quantd.Tick) -> None:
-        price, identity = tick.price, tick.id
+    def add(self, ticks: Sequence[quantd.Tick], begin: int) -> int:
+        """Take these from index `begin` on, as long as they are of this second; the index of the first that is not, or their number."""
         if not self.trades:
-            self.rest_at(price)
-            self.open_id = self.close_id = identity
-        elif price > self.high:
-            self.high = price
-        elif price < self.low:
-            self.low = price
-        if identity >= self.close_id:
-            self.close_id, self.close = identity, price
-        elif identity < self.open_id:
-            self.open_id, self.open = identity, price
-        self.trades += 1
-        self.volume += tick.qty
-        self.notional += price * tick.qty
-        if not tick.buyer_maker:
-            self.taker_buy += tick.qty
+            self.rest_at(ticks[begin].price)
+            self.open_id = self.close_id = ticks[begin].id
+        at, start, end, high, low = begin, self.ts, self.ts + SECOND, self.high, self.low
+        volume, notional, taker_buy = self.volume, self.notional, self.taker_buy
+        for tick in ticks[begin:] if begin else ticks:
+            if not start <= tick.ts < end:
+                break
+            price, qty = tick.price, tick.qty
+            if price > high:
+                high = price
+            elif price < low:
+                low = price
+            if tick.id >= self.close_id:
+                self.close_id, self.close = tick.id, price
+            elif tick.id < self.open_id:
+                self.open_id, self.open = tick.id, price
+            volume += qty
+            notional += price * qty
+            if not tick.buyer_maker:
+                taker_buy += qty
+            at += 1
+        self.high, self.low, self.trades = high, low, self.trades + at - begin
+        self.volume, self.notional, self.taker_buy = volume, notional, taker_buy
+        return at
 
     def bar(self, symbol: str, quality: quantd.Quality) -> quantd.Bar:
         return quantd.Bar(
@@ -97,18 +106,18 @@ class TimeBars(quantd.Resampler):
         self._buckets[ts - SECOND] = Bucket(ts - SECOND, price)
 
     def update(self, ticks: Sequence[quantd.Tick]) -> None:
-        bucket = None
-        for tick in ticks:
-            start = tick.ts - tick.ts % SECOND
-            if bucket is None or bucket.ts != start:
-                bucket = self._bucket(start, tick)
+        at = 0
+        while at < len(ticks):
+            bucket = self._bucket(ticks[at])
             if bucket is None:
                 self._lost += 1
+                at += 1
             else:
-                bucket.add(tick)
+                at = bucket.add(ticks, at)
 
-    def _bucket(self, start: int, tick: quantd.Tick) -> Bucket | None:
+    def _bucket(self, tick: quantd.Tick) -> Bucket | None:
         """The bucket that a tick falls in, opened or re-opened for it; None if it is too old to mend."""
+        start = tick.ts - tick.ts % SECOND
         if self._next is not None and start < self._next:
             if start < self._next - self._reopen:
                 return None

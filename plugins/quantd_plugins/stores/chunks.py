@@ -15,9 +15,7 @@ COLUMNS = ("id", "ts", "recv", "price", "qty", "buyer_maker")
 TICK = np.dtype(list(zip(COLUMNS, ("<i8", "<i8", "<i8", "<f8", "<f8", "?"), strict=True)))
 SECOND = 1000
 
-_values = attrgetter(*COLUMNS)
 _id = attrgetter("id")
-_ts = attrgetter("ts")
 _pack = struct.Struct("<qqqdd?").pack
 
 ChunkRow = tuple[str, int, int, int, int, int, bytes]
@@ -31,8 +29,8 @@ def pack(ticks: Iterable[quantd.Tick]) -> Iterator[ChunkRow]:
         seconds[tick.symbol, tick.ts // SECOND].append(tick)
     for (symbol, _), chunk in seconds.items():
         chunk.sort(key=_id)
-        times = list(map(_ts, chunk))
-        packed = b"".join([_pack(*values) for values in map(_values, chunk)])
+        times = [tick.ts for tick in chunk]
+        packed = b"".join([_pack(tick.id, tick.ts, tick.recv, tick.price, tick.qty, tick.buyer_maker) for tick in chunk])
         yield symbol, chunk[0].id, chunk[-1].id, len(chunk), min(times), max(times), packed
 
 

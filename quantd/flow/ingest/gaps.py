@@ -18,6 +18,9 @@ class Gaps:
         self._symbol = symbol
         self._open = {(gap.first_id, gap.last_id): gap for gap in told}
 
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
     @property
     def open(self) -> list[Gap]:
         """Those that nothing has closed, by id."""

@@ -1,6 +1,6 @@
 """The door of the flow for one symbol: refuses what is no trade, numbers what has no id, drops what has come before."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -31,17 +31,19 @@ class Intake:
 
     def take(self, ticks: Sequence[Tick]) -> list[Tick]:
         """What of these may go on."""
-        admit = self.ledger.admit
-        good = []
-        for tick in ticks:
-            if not (is_price(tick.price) and 0.0 <= tick.qty < _TOO_MUCH):
-                self.refused += 1
-            elif not tick.id:
-                good.append(msgspec.structs.replace(tick, id=self._numbering.number(tick.ts)))
-            elif admit(tick):
-                good.append(tick)
+        good = [tick for tick in ticks if 0.0 < tick.price < _TOO_MUCH and 0.0 <= tick.qty < _TOO_MUCH]
+        self.refused += len(ticks) - len(good)
+        if not self.ledger.admit_run(good):
+            good = list(self._admitted(good))
         self.accepted += len(good)
         return good
+
+    def _admitted(self, ticks: Sequence[Tick]) -> Iterator[Tick]:
+        for tick in ticks:
+            if not tick.id:
+                yield msgspec.structs.replace(tick, id=self._numbering.number(tick.ts))
+            elif self.ledger.admit(tick):
+                yield tick
 
     def news_of_holes(self) -> tuple[Span, ...] | None:
         """The spans of time in which trades are missing, if they changed since the last call."""
@@ -54,4 +56,4 @@ class Intake:
     def news_of_gaps(self, now: int) -> list[Gap]:
         """The gaps that closed or opened since the last call."""
         holes = self.ledger.holes
-        return self.gaps.changes(holes, now) if holes or self.gaps.open else []
+        return self.gaps.changes(holes, now) if holes or self.gaps else []

@@ -1,7 +1,7 @@
 """Which trade ids of a symbol have come: each is let through once, and the missing ones are named."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -58,6 +58,19 @@ class Ledger:
         self._doubt: str | None = None
         self._known: Known | None = None
         self._spans: tuple[Span, ...] | None = None
+
+    def admit_run(self, ticks: Sequence[Tick]) -> bool:
+        """Whether these are the very next trades, one after the other. Only then they are let in, all at once."""
+        expected = self._next
+        if not expected or self._doubt is not None:
+            return False
+        for tick in ticks:
+            if tick.id != expected:
+                return False
+            expected += 1
+        if ticks:
+            self._next, self._ts = expected, ticks[-1].ts
+        return True
 
     def admit(self, tick: Tick) -> bool:
         """Whether this trade is new. Opens, shrinks or closes holes as its id tells."""

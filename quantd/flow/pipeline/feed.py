@@ -128,15 +128,17 @@ class FeedFlow:
         pending = self._pending
         for event in events:
             if type(event) is Tick:
-                if abs(event.ts - event.recv) > DAY:
+                ts = event.ts
+                if not -DAY <= ts - event.recv <= DAY:
                     self.refused += 1
                     continue
-                if event.symbol in pending:  # before time moves: its id tells whether what closes is whole
-                    pending[event.symbol].append(event)
-                if event.ts >= self._due:
-                    self._move_to(event.ts)
-                elif event.ts > self._top:
-                    self._top = event.ts
+                ticks = pending.get(event.symbol)
+                if ticks is not None:  # before time moves: its id tells whether what closes is whole
+                    ticks.append(event)
+                if ts >= self._due:
+                    self._move_to(ts)
+                elif ts > self._top:
+                    self._top = ts
             elif type(event) is Status:
                 self._take_status(event)
             elif type(event) is Bar:
@@ -197,9 +199,11 @@ class FeedFlow:
     def _hand_on(self) -> None:
         """Give the pending ticks to their symbols' stages; those of a symbol that is still warming up wait, but are seen."""
         for symbol, ticks in self._pending.items():
+            if not ticks:
+                continue
             stages = self._of[symbol]
             unseen = len(ticks) - self._shown.get(symbol, 0)
-            if ticks and all(stage.ready for stage in stages):
+            if all(stage.ready for stage in stages):
                 self._pending[symbol] = []
                 self._shown.pop(symbol, None)
                 for stage in stages[1:]:

@@ -91,7 +91,8 @@ class Mender:
         """Tell of the gaps that opened or closed. One closes when its bars are mended: who dies before that finds it open again."""
         now = self._clock.now()
         for stage in [stage for stage in self._stages() if stage is not self._mending]:
-            self._outlets.tell_gaps(stage.intake.news_of_gaps(now))
+            if gaps := stage.intake.news_of_gaps(now):
+                self._outlets.tell_gaps(gaps)
 
     def _wards(self) -> Iterable[Ward]:
         return [Ward(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages() if stage.ready]

@@ -41,6 +41,23 @@ def test_each_id_is_let_through_once_and_the_rest_between_is_missing(ids: list[i
     assert ledger.missing == len(missing)
 
 
+@given(st.lists(st.lists(st.integers(0, 3), max_size=6)), st.sets(st.integers(0, 9)))
+def test_a_batch_is_let_in_as_its_trades_one_by_one(steps: list[list[int]], doubted: set[int]) -> None:
+    """Ids mostly follow each other; the connection is lost before some batches."""
+    whole, single, identity = Intake("S"), Intake("S"), 10
+    for number, batch in enumerate(steps):
+        ticks = []
+        for step in batch:
+            identity += step - 1 if step != 1 else 1
+            ticks.append(tick(identity, identity))
+        for intake in (whole, single) if number in doubted else ():
+            intake.ledger.doubt("disconnected")
+        assert whole.take(ticks) == [good for each in ticks for good in single.take([each])]
+        assert whole.ledger.holes == single.ledger.holes
+        assert whole.ledger.spans() == single.ledger.spans()
+        assert (whole.accepted, whole.ledger.duplicates) == (single.accepted, single.ledger.duplicates)
+
+
 def test_made_ids_follow_the_time_of_trade_then_arrival() -> None:
     numbering = Numbering()
     assert [numbering.number(ts) for ts in (5, 5, 7, 6, 5)] == [5_000, 5_001, 7_000, 6_000, 5_002]

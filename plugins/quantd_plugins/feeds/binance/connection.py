@@ -15,6 +15,7 @@ from quantd_plugins.feeds.binance.backoff import Attempts
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.dial import Refused, dial
 from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
+from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Shared(Struct):
     """What all connections of a feed have in common."""
 
     session: "ClientSession"
-    events: asyncio.Queue[quantd.Event]
+    events: Inbox
     clock: quantd.Clock
     turn: TurnClock
     exchange: ExchangeClock

@@ -4,6 +4,7 @@ Keys that are not named here are ignored: the exchange adds some several times a
 """
 
 import logging
+from sys import intern
 
 import msgspec
 from msgspec import Struct
@@ -31,8 +32,8 @@ class AggTrade(Struct, gc=False, tag="aggTrade", tag_field="e"):
     buyer_maker: bool = msgspec.field(name="m")
 
     def event(self, recv: int) -> quantd.Tick:
-        """As quantd's noun."""
-        return quantd.Tick(self.symbol, self.id, self.ts, recv, self.price, self.qty, self.buyer_maker)
+        """As quantd's noun. All ticks of a symbol share one name: tens of thousands are kept in memory."""
+        return quantd.Tick(intern(self.symbol), self.id, self.ts, recv, self.price, self.qty, self.buyer_maker)
 
 
 class DayTicker(Struct, gc=False, tag="24hrTicker", tag_field="e"):

@@ -11,6 +11,7 @@ from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.dial import make_session
 from quantd_plugins.feeds.binance.frames import Faults
 from quantd_plugins.feeds.binance.handover import HOLD_MS
+from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.lane import Lane, Limits
 from quantd_plugins.feeds.binance.recorder import Recorder
 from quantd_plugins.feeds.binance.routes import Route, Stream
@@ -41,7 +42,7 @@ class Pool:
         self._limits = limits
         self._clock = clock
         self._rng = rng
-        self._events: asyncio.Queue[quantd.Event] = asyncio.Queue(BATCH)
+        self._events = Inbox(BATCH)
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0
@@ -91,11 +92,7 @@ class Pool:
 
     async def take(self) -> list[quantd.Event]:
         """All events that are there; waits for at least one."""
-        events = self._events
-        batch = [await events.get()]
-        while not events.empty():
-            batch.append(events.get_nowait())
-        return batch
+        return await self._events.take()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,0 +1,156 @@
+"""From an exchange's socket to the hub: decoded, each id checked, made into bars and points of pairs, recorded, published.
+
+    pip install cryptofeed                                           # a peer, without which its row is left out
+    python benchmarks/ingest.py [--rounds 3] [--seconds 3] [--paced 20] [--flood 20]
+
+The exchange (torrent.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with ten
+pairs at 1s and 1m and its store, has the first core with all its threads. Peers (peers.py) take turns with it on that core, on the same
+event loop: `plain` is `websockets`, `json` and a dict a trade, with a check of its id and a 1-s bar; `cryptofeed` is its own connection
+and handler for Binance futures, with a callback that counts; neither has pairs, history or a store. `nobody` only counts what comes.
+Compare trades a CPU second: they stay comparable when others use the machine too.
+
+Then the daemon alone, at a steady rate: how late each trade is on the hub, from `E`, the exchange's clock at sending, which is this
+machine's; each point of 1s bars, from the sending of the first trade that is `lateness` behind the bar's end; and the event loop. Last, a
+flood: what the daemon took of it, how its memory grew, and when it had caught up. What it does not read, the exchange cannot write:
+nothing is dropped.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from numpy import median
+from peers import Figures
+from takers import CORE, QUIET_MS, free_port
+
+HERE = Path(__file__).parent
+OTHERS = (os.sched_getaffinity(0) - CORE) or CORE
+WARM_S = {"quantd": 3.0, "plain": 1.0, "cryptofeed": 1.0}
+CALM = 2_000
+CALM_S = 5.0
+"""Before the flood: seconds at CALM trades a second."""
+Plan = Sequence[tuple[float, int]]
+
+
+@contextmanager
+def process(cores: set[int], *command: str) -> Iterator[subprocess.Popen[str]]:
+    """A process on some cores, killed at the end."""
+    with subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.PIPE, text=True, preexec_fn=partial(os.sched_setaffinity, 0, cores)
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def taken(taker: str, plan: Plan, warm_s: float, seconds: float) -> tuple[Figures, list[Figures]]:
+    """What a taker tells, and the exchange of its phases that are over."""
+    port = free_port()
+    with process(OTHERS, str(HERE / "torrent.py"), str(port), *(f"{length}:{rate}" for length, rate in plan)) as exchange:
+        assert exchange.stdout
+        exchange.stdout.readline()
+        with process(CORE, str(HERE / "takers.py"), taker, str(port), str(warm_s), str(seconds)) as running:
+            told = running.communicate()[0]
+            if running.returncode:
+                raise SystemExit(f"{taker} failed with code {running.returncode}")
+        exchange.kill()
+        return json.loads(told), [json.loads(line) for line in exchange.stdout]
+
+
+def throughput(rounds: int, seconds: float) -> None:
+    """As many trades as each path takes."""
+    names = [name for name in WARM_S if name != "cryptofeed" or find_spec(name)]
+    runs: dict[str, list[Figures]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            warm_s = WARM_S[name]
+            runs[name].append(taken(name, [(warm_s - 0.5, CALM), (600, 0)], warm_s, seconds)[0])
+    runs["nobody"] = [taken("nobody", [(600, 0)], 0.5, 1.0)[0]]
+    speeds = {name: float(median([run["ticks"] / run["cpu"] for run in found])) for name, found in runs.items()}
+    head = ["path", "trades/s, median (min-max)", "CPU %", "trades/CPU s", "x plain", "x cryptofeed", "lost", "peak MiB"]
+    print(f"| {' | '.join(head)} |\n|---|{'---:|' * (len(head) - 1)}")
+    for name, found in runs.items():
+        print(f"| {name} | {' | '.join(_cells(found, speeds[name], speeds))} |", flush=True)
+    if "cryptofeed" not in names:
+        print("\ncryptofeed is not installed: it is left out.")
+    goal("trades a CPU second", speeds["quantd"], 100_000, "at least", "{:,.0f}")
+    goal("times plain", speeds["quantd"] / speeds["plain"], 5, "at least", "{:.1f}")
+    if "cryptofeed" in names:
+        print(f"- times cryptofeed {version('cryptofeed')}: {speeds['quantd'] / speeds['cryptofeed']:.1f}")
+
+
+def _cells(runs: list[Figures], speed: float, speeds: dict[str, float]) -> list[str]:
+    rates = [run["ticks"] / run["seconds"] for run in runs]
+    busy = median([100 * run["cpu"] / run["seconds"] for run in runs])
+    ratios = [f"{speed / speeds[peer]:.1f}" if peer in speeds else "-" for peer in ("plain", "cryptofeed")]
+    lost = str(max(run["missing"] for run in runs)) if "missing" in runs[0] else "-"
+    rate = f"{median(rates):,.0f} ({min(rates):,.0f}-{max(rates):,.0f})"
+    return [rate, f"{busy:.0f}", f"{speed:,.0f}", *ratios, lost, f"{max(run['peak'] for run in runs):.0f}"]
+
+
+def pace(rate: int, seconds: float) -> None:
+    """How late trades, points and the event loop are at a steady rate."""
+    figures, _ = taken("paced", [(600, rate)], CALM_S, seconds)
+    print(f"\n| at {rate:,} trades/s | p50 ms | p99 ms | max ms |\n|---|---:|---:|---:|")
+    for name, label in (("ticks", "E to hub, trades"), ("points", "end of bar to hub, points of 1s"), ("loop", "event loop late")):
+        cells = [f"{value:.1f}" for value in figures["lags"][name]] or ["-"] * 3
+        print(f"| {label} | {' | '.join(cells)} |")
+    speed, busy = figures["ticks"] / figures["seconds"], 100 * figures["cpu"] / figures["seconds"]
+    print(f"\n- taken: {speed:,.0f} trades/s with {busy:.0f} % of a core; lost: {figures['missing']}")
+    goal("E to hub, p99 ms", figures["lags"]["ticks"][1], 50, "at most", "{:.1f}")
+    goal("event loop late, p99 ms", figures["lags"]["loop"][1], 20, "at most", "{:.1f}")
+
+
+def flood(rate: int, seconds: float) -> None:
+    """Whether the daemon lives through a flood, and what that costs."""
+    figures, phases = taken("flooded", [(CALM_S, CALM), (seconds, rate), (600, CALM)], CALM_S - 2, seconds + 3)
+    _, torrent = phases
+    samples: list[tuple[float, int, int, float]] = figures["samples"]
+    before = [sample for sample in samples if sample[0] < torrent["began"]]
+    late = [at for at, _, lag, _ in samples if at > torrent["ended"] and lag > QUIET_MS]
+    peak = max(size for *_, size in samples)
+    during = [lag for at, _, lag, _ in samples if torrent["began"] < at < torrent["ended"]]
+    recovery = max([at - torrent["ended"] for at in late], default=0.0)
+    print(f"\n| flood of {rate:,} trades/s for {seconds:.0f} s | |\n|---|---:|")
+    print(f"| written by the exchange | {torrent['written']:,} of {torrent['due']:,} ({100 * torrent['written'] / torrent['due']:.0f} %) |")
+    print("| not written, for the daemon did not read (TCP) | {:,} |".format(torrent["due"] - torrent["written"]))
+    print(f"| lost of what was written (ids missing) | {figures['missing']} |")
+    print(f"| worst lag during the flood, ms | {max(during)} |")
+    print(f"| memory before, peak, MiB | {before[-1][3]:.0f}, {peak:.0f} |")
+    goal("growth, MiB", peak - before[-1][3], 64, "at most", "{:.1f}")
+    goal(f"until no lag is above {QUIET_MS} ms, s", recovery, 30, "at most", "{:.1f}")
+
+
+def goal(what: str, value: float, wanted: float, sense: str, text: str) -> None:
+    met = value >= wanted if sense == "at least" else value <= wanted
+    print(f"- {what}: {text.format(value)}; goal {sense} {wanted:,}: {'met' if met else 'MISSED'}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="of the throughput, 0 for none")
+    parser.add_argument("--seconds", type=float, default=3.0, help="measured of each path in each of them")
+    parser.add_argument("--rate", type=int, default=20_000, help="trades a second of the steady run")
+    parser.add_argument("--paced", type=float, default=20.0, help="seconds of it, 0 for none")
+    parser.add_argument("--torrent", type=int, default=100_000, help="trades a second of the flood")
+    parser.add_argument("--flood", type=float, default=20.0, help="seconds of it, 0 for none")
+    options = parser.parse_args()
+    if options.rounds:
+        throughput(options.rounds, options.seconds)
+    if options.paced:
+        pace(options.rate, options.paced)
+    if options.flood:
+        flood(options.torrent, options.flood)
+
+
+if __name__ == "__main__":
+    main()
