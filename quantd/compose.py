@@ -107,7 +107,8 @@ class Builder:
             resampler = msgspec.structs.replace(pipeline.bars, every=tuple(every))
             rules = {rule.label: rule for use in sharing for rule in use.event_bars}
             events = [EventStage(symbol, rule, self._guards(rule, f"{symbol} {label}")) for label, rule in rules.items()]
-            stage = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing), events)
+            extras = frozenset(extra for use in sharing for extra in use.streams)
+            stage = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing), events, extras)
             stage.seconds_needed = max(use.regression.window + (use.zscore.window or 0) + 2 for use in sharing)
             self._stages[key] = stage
         return self._stages[key]

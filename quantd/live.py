@@ -19,7 +19,7 @@ from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRul
 from quantd.flow.history import TICKS
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
-from quantd.model import Alert, Bar, PairPoint, Tick, Ticker
+from quantd.model import Alert, Bar, BookBar, PairPoint, Tick, Ticker
 from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
 from quantd.plugin.regression import is_stepwise
@@ -124,6 +124,9 @@ class LiveDesk(Desk):
     def event_bars(self, symbol: str) -> list[str]:
         stage = self._stage(symbol)
         return [each.label for each in stage.events] if stage else []
+
+    def books(self, symbol: str, every: str) -> list[BookBar]:
+        return self._history.books(symbol, every)
 
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
         inside = [tick for tick in self._history.ticks(symbol) if (start is None or tick.ts >= start) and (end is None or tick.ts < end)]

@@ -30,6 +30,16 @@ async def bars(request: web.Request) -> web.Response:
     return answer(wire.candles(found))
 
 
+async def book(request: web.Request) -> web.Response:
+    """Book bars of `from` <= ts <= `to`."""
+    asked = query(request, requests.RangeQuery)
+    since, end = _range(asked)
+    symbol = checks.symbol(desk(request), request.match_info["symbol"])
+    found = desk(request).books(symbol, checks.every(asked.tf))
+    inside = [bar for bar in found if (since is None or bar.ts >= since) and (end is None or bar.ts < end)]
+    return answer([wire.book(bar) for bar in inside[-min(asked.limit or BARS, MOST_BARS) :]])
+
+
 async def ticks(request: web.Request) -> web.Response:
     """The newest ticks at hand."""
     asked = query(request, requests.RangeQuery)
@@ -72,4 +82,5 @@ ROUTES = [
     web.post("/data/clear", clear),
     web.get("/data/{symbol}", bars),
     web.get("/data/{symbol}/ticks", ticks),
+    web.get("/data/{symbol}/book", book),
 ]

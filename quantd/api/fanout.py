@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from quantd.api import frames, wire
 from quantd.flow.hub import Hub, Listener, Topic
-from quantd.model import Alert, Gap, Tick, Ticker, Transition
+from quantd.model import Alert, BookBar, Gap, Tick, Ticker, Transition
 
-Kind = Literal["trade", "ticker"]
+Kind = Literal["trade", "ticker", "book"]
 Key = tuple[Kind, str]
 """What is conflated: of one kind and symbol only the newest frame matters to a slow client."""
 _SHORT = [bytes([0x81, length]) for length in range(126)]
@@ -128,6 +128,7 @@ class Fanout:
         self._unlisten: list[Callable[[], None]] = []
         self._ticks: dict[str, list[Tick]] = defaultdict(list)
         self._tickers: dict[str, list[Ticker]] = defaultdict(list)
+        self._books: dict[str, list[BookBar]] = defaultdict(list)
         self._timer: asyncio.TimerHandle | None = None
         self._flushed = 0.0
 
@@ -143,6 +144,7 @@ class Fanout:
                 "alerts": self._on_alerts,
                 "transitions": self._on_transitions,
                 "gaps": self._on_gaps,
+                "books": self._on_books,
             }
             self._unlisten = [self._hub.listen(topic, listener) for topic, listener in topics.items()]
         self._clients.add(client)
@@ -175,6 +177,11 @@ class Fanout:
     def _on_gaps(self, gaps: Sequence[Gap]) -> None:
         self._send_all(map(frames.gap_frame, gaps))
 
+    def _on_books(self, bars: Sequence[BookBar]) -> None:
+        for bar in bars:
+            self._books[bar.symbol].append(bar)
+        self._flush_soon()
+
     def _send_all(self, payloads: Iterable[bytes]) -> None:
         """What is rare goes to every socket at once."""
         data = b"".join(map(text_frame, payloads))
@@ -199,6 +206,7 @@ class Fanout:
     def _forget(self) -> None:
         self._ticks.clear()
         self._tickers.clear()
+        self._books.clear()
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -212,6 +220,9 @@ class Fanout:
         for symbol, tickers in self._tickers.items():
             if self._wanted(symbol):
                 found["ticker", symbol] = _chunk(map(frames.ticker_frame, tickers))
+        for symbol, bars in self._books.items():
+            if self._wanted(symbol):
+                found["book", symbol] = _chunk(map(frames.book_frame, bars))
         return {key: chunk for key, chunk in found.items() if chunk}
 
     def _wanted(self, symbol: str) -> bool:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quantd.api.wire import Fired, Trade, encode, fired_fields, iso
-from quantd.model import Alert, Gap, Metric, Tick, Ticker, Transition
+from quantd.api.wire import Fired, Trade, book, encode, fired_fields, iso
+from quantd.model import Alert, BookBar, Gap, Metric, Tick, Ticker, Transition
 
 
 class TradeFrame(Trade, frozen=True, gc=False, tag_field="type", tag="trade"):
@@ -91,6 +91,11 @@ def ticker_frame(ticker: Ticker) -> bytes | None:
 def alert_frame(alert: Alert) -> bytes:
     """JSON of a firing."""
     return encode(AlertFrame(*fired_fields(alert)))
+
+
+def book_frame(bar: BookBar) -> bytes:
+    """JSON of a book bar that has closed."""
+    return encode({"type": "book"} | book(bar))
 
 
 def gap_frame(gap: Gap) -> bytes:

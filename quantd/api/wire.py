@@ -11,9 +11,10 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.json import Encoder
+from msgspec.structs import asdict
 
 from quantd.flow.desk import FeedState, RestRule
-from quantd.model import Alert, Bar, Tick
+from quantd.model import Alert, Bar, BookBar, Tick
 
 encode = Encoder().encode
 
@@ -174,6 +175,11 @@ def candles(bars: Iterable[Bar]) -> list[Candle]:
         for bar in bars
         if isfinite(bar.open + bar.high + bar.low + bar.close + bar.volume)
     ]
+
+
+def book(bar: BookBar) -> dict[str, Any]:
+    """A book bar with its time as text."""
+    return asdict(bar) | {"ts": iso(bar.ts)}
 
 
 def trades(ticks: Iterable[Tick]) -> list[Trade]:

@@ -15,7 +15,7 @@ from quantd.config.tree import PREFIX, override, substitute
 from quantd.config.yaml12 import Node
 from quantd.errors import ConfigError, Mistake, QuantdError
 from quantd.log import Level
-from quantd.plugin.base import DaemonJob
+from quantd.plugin.base import DaemonJob, Feed
 from quantd.plugin.loader import load as load_plugins
 from quantd.plugin.registry import Registry
 from quantd.timeframes import DAY, SECOND, duration
@@ -155,7 +155,8 @@ class _Load:
         pipelines = {name: each for name, (node, path) in used.items() if (each := self._pipeline(name, node, path, feeds, sinks))}
         for name in self._pipelines.names() if all_pipelines else ():
             if name not in used:
-                self._pipeline(name, self._root, "", [*feeds, *reader.registry.names("feed")], [*sinks, *reader.registry.names("sink")])
+                any_feed = dict.fromkeys(reader.registry.names("feed")) | feeds
+                self._pipeline(name, self._root, "", any_feed, [*sinks, *reader.registry.names("sink")])
         return Config(
             pairs=tuple(entry for entry, *_ in pairs),
             symbols=tuple(dict.fromkeys(symbols)),
@@ -209,7 +210,7 @@ class _Load:
         period = reader.text(given, f"{path}.every", as_period)
         return DaemonJobStage(period, job) if period else None
 
-    def _pipeline(self, name: str, node: Node, path: str, feeds: Collection[str], sinks: Collection[str]) -> Pipeline | None:
+    def _pipeline(self, name: str, node: Node, path: str, feeds: Mapping[str, Feed | None], sinks: Collection[str]) -> Pipeline | None:
         reader = self._reader
         try:
             keys = self._pipelines.node(name)

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from quantd.config.rules import Rule
 from quantd.log import Level
 from quantd.model import Spread, ZMethod
-from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Feed, PairJob, Resampler, Store
+from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Extra, Feed, PairJob, Resampler, Store
 from quantd.plugin.regression import Regression
 
 DEV_ORIGINS = tuple(f"http://localhost:{port}" for port in (8080, 8081, 8082, 3000, 5173))
@@ -67,6 +67,8 @@ class Pipeline(Struct, frozen=True):
     alerts: tuple[Rule, ...] = ()
     exports: tuple[Exporter, ...] = ()
     event_bars: tuple[EventBars, ...] = ()
+    streams: frozenset[Extra] = frozenset()
+    """What the feed is asked for besides trades."""
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

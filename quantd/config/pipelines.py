@@ -15,11 +15,11 @@ from quantd.config.shipped import shipped
 from quantd.config.yaml12 import Node, parse
 from quantd.errors import ConfigError, Mistake, QuantdError, close_to
 from quantd.model import Spread
-from quantd.plugin.base import PairJob, Resampler
+from quantd.plugin.base import Extra, Feed, PairJob, Resampler
 from quantd.plugin.regression import Regression
 from quantd.timeframes import timeframe
 
-KEYS = ("extends", "feed", "bars", "event_bars", "regression", "spread", "zscore", "jobs", "alerts", "exports")
+KEYS = ("extends", "feed", "streams", "bars", "event_bars", "regression", "spread", "zscore", "jobs", "alerts", "exports")
 _REQUIRED = ("feed", "bars", "regression")
 Text = Annotated[str, Meta(min_length=1)]
 
@@ -87,7 +87,7 @@ def read_file(path: Path, mistakes: list[Mistake] | None = None) -> Node:
         raise ConfigError([Mistake(str(path), line, column, "", "is not UTF-8 text: save it as UTF-8")]) from None
 
 
-def read_pipeline(reader: Reader, name: str, node: Node, feeds: Collection[str], sinks: Collection[str]) -> Pipeline | None:
+def read_pipeline(reader: Reader, name: str, node: Node, feeds: Mapping[str, Feed | None], sinks: Collection[str]) -> Pipeline | None:
     """A pipeline of checked parts; None, with the reader's mistakes, if one is not right."""
     before = len(reader.mistakes)
     keys = reader.keys(node, "", KEYS)
@@ -96,6 +96,7 @@ def read_pipeline(reader: Reader, name: str, node: Node, feeds: Collection[str],
             reader.wrong(node, "", f"{key!r} is missing")
     parts = _Parts(reader, keys, sinks)
     feed = parts.one_of(keys.get("feed"), "feed", feeds, "feed of quantd.yaml")
+    streams = parts.streams(feeds.get(feed) if feed else None)
     bars = parts.bars()
     regression: Regression | None = reader.plugin("regression", keys["regression"], "regression") if "regression" in keys else None
     zscore = _zscore(reader, keys.get("zscore"), regression)
@@ -106,7 +107,7 @@ def read_pipeline(reader: Reader, name: str, node: Node, feeds: Collection[str],
     events = [reader.plugin("event_bar", child, path) for child, path in reader.items(keys.get("event_bars"), "event_bars")]
     if len(reader.mistakes) > before or not (feed and bars and regression):
         return None
-    return Pipeline(name, feed, bars, regression, zscore, spread, tuple(jobs), tuple(alerts), tuple(exports), tuple(events))
+    return Pipeline(name, feed, bars, regression, zscore, spread, tuple(jobs), tuple(alerts), tuple(exports), tuple(events), streams)
 
 
 def _zscore(reader: Reader, node: Node | None, regression: Regression | None) -> ZScore:
@@ -130,6 +131,18 @@ class _Parts:
         self._keys = keys
         self._sinks = sinks
         self._every: Collection[str] | None = None
+
+    def streams(self, feed: Feed | None) -> frozenset[Extra]:
+        """What is asked for besides trades; of a feed that is known, only what it can bring."""
+        asked: set[Extra] = set()
+        for child, path in self._reader.items(self._keys.get("streams"), "streams"):
+            extra: Extra | None = self._reader.value(child, path, Extra)
+            if feed and extra and extra not in feed.brings:
+                can = ", ".join(["trades", *sorted(feed.brings)])
+                self._reader.wrong(child, path, f"the feed brings no {extra}; it can bring {can}")
+            elif extra:
+                asked.add(extra)
+        return frozenset(asked)
 
     def bars(self) -> Resampler | None:
         reader, node = self._reader, self._keys.get("bars")

@@ -11,7 +11,7 @@ from quantd.config.model import ApiSettings, ZScore
 from quantd.config.rules import Coverage
 from quantd.log import Level
 from quantd.model import Spread
-from quantd.plugin.base import DaemonJob, PairJob, Plugin
+from quantd.plugin.base import DaemonJob, Extra, PairJob, Plugin
 from quantd.plugin.registry import Entry, Registry
 
 What = Literal["config", "pipeline"]
@@ -81,6 +81,7 @@ def _pipeline(kinds: Mapping[str, list[Entry]]) -> Schema:
         {
             "extends": _TEXT | {"description": "The pipeline whose keys hold where this file has none of its own."},
             "feed": _TEXT | {"description": "A feed of quantd.yaml."},
+            "streams": _list({"enum": list(get_args(Extra))}, "What the feed brings besides trades; bars of the book are made of it."),
             "bars": _any_of(kinds.get("resampler", [])),
             "event_bars": _list(_any_of(kinds.get("event_bar", [])), "Bars that end with an event, beside those of time."),
             "regression": _any_of(kinds.get("regression", [])),

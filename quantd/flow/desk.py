@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from quantd.flow.hub import Hub
-from quantd.model import Alert, Bar, Gap, PairPoint, Prices, Spread, Tick, Ticker, ZMethod
+from quantd.model import Alert, Bar, BookBar, Gap, PairPoint, Prices, Spread, Tick, Ticker, ZMethod
 from quantd.stats.cointegration import EngleGranger
 
 
@@ -131,6 +131,10 @@ class Desk(ABC):
     @abstractmethod
     def event_bars(self, symbol: str) -> list[str]:
         """The labels of the bars that it has beside those of time; `bars` takes them as `every`."""
+
+    @abstractmethod
+    def books(self, symbol: str, every: str) -> list[BookBar]:
+        """The recent book bars, ascending; empty where no pipeline asks for quotes, or for none of that timeframe."""
 
     @abstractmethod
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:

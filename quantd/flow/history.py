@@ -4,12 +4,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from quantd.model import Bar, PairPoint, Tick, Ticker
+from quantd.model import Bar, BookBar, PairPoint, Tick, Ticker
 from quantd.plugin.base import Store
 
 RECENT = 3_600
 TICKS = 10_000
-Row = TypeVar("Row", Bar, PairPoint)
+Row = TypeVar("Row", Bar, PairPoint, BookBar)
 
 
 class Shelf(Generic[Row]):
@@ -47,6 +47,7 @@ class History:
         self._store = store
         self._bars: dict[tuple[str, str], Shelf[Bar]] = {}
         self._points: dict[tuple[str, str], Shelf[PairPoint]] = {}
+        self._books: dict[tuple[str, str], Shelf[BookBar]] = {}
         self._ticks: dict[str, deque[Tick]] = {}
         self._tickers: dict[str, Ticker] = {}
 
@@ -111,8 +112,18 @@ class History:
         """Let go of what is in memory of a symbol."""
         self._ticks.pop(symbol, None)
         self._tickers.pop(symbol, None)
-        for key in [key for key in list(self._bars) if key[0] == symbol]:
-            del self._bars[key]
+        for shelves in (self._bars, self._books):
+            for key in [key for key in list(shelves) if key[0] == symbol]:
+                del shelves[key]
+
+    def put_books(self, bars: Iterable[BookBar]) -> None:
+        for bar in bars:
+            self._books.setdefault((bar.symbol, bar.every), Shelf(lambda start, end: [])).put(bar)
+
+    def books(self, symbol: str, every: str) -> list[BookBar]:
+        """The recent book bars, ascending; older ones are not kept."""
+        shelf = self._books.get((symbol, every))
+        return shelf.recent() if shelf else []
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """Points of start <= ts < end, ascending."""

@@ -1,10 +1,10 @@
-"""Tells whoever listens what has just happened: ticks, tickers, bars, points, now-casts, alerts, gaps."""
+"""Tells whoever listens what has just happened: ticks, tickers, bars, points, now-casts, alerts, gaps, book bars."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-Topic = Literal["ticks", "tickers", "bars", "points", "nowcasts", "alerts", "transitions", "gaps"]
+Topic = Literal["ticks", "tickers", "bars", "points", "nowcasts", "alerts", "transitions", "gaps", "books"]
 Listener = Callable[[Sequence[Any]], None]
 
 

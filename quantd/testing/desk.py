@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from quantd.clock import Clock, EventClock
 from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Style, SymbolQuality
 from quantd.flow.hub import Hub
-from quantd.model import Alert, Bar, Hedge, PairPoint, Tick, Ticker
+from quantd.model import Alert, Bar, BookBar, Hedge, PairPoint, Tick, Ticker
 from quantd.testing.fakes import START
 from quantd.timeframes import timeframe
 
@@ -25,6 +25,7 @@ class FakeDesk(Desk):
         self.style = PLAIN
         self.points: list[PairPoint] = []
         self.regressions = ["ols", "huber"]
+        self.kept_books: dict[tuple[str, str], list[BookBar]] = {}
         self.health: list[FeedState] = []
         self.qualities: list[SymbolQuality] = []
         self.held: dict[str, set[str]] = {}
@@ -46,6 +47,12 @@ class FakeDesk(Desk):
         """Tickers come in."""
         self._tickers |= {ticker.symbol: ticker for ticker in tickers}
         self.hub.publish("tickers", tickers)
+
+    def push_books(self, bars: Sequence[BookBar]) -> None:
+        """Book bars close."""
+        for bar in bars:
+            self.kept_books.setdefault((bar.symbol, bar.every), []).append(bar)
+        self.hub.publish("books", bars)
 
     def fire(self, alerts: Sequence[Alert]) -> None:
         """Rules change their state."""
@@ -78,6 +85,9 @@ class FakeDesk(Desk):
 
     def event_bars(self, symbol: str) -> list[str]:
         return [every for name, every in self.kept if name == symbol and "-" in every]
+
+    def books(self, symbol: str, every: str) -> list[BookBar]:
+        return self.kept_books.get((symbol, every), [])
 
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
         return [tick for tick in self._ring[symbol] if (start is None or start <= tick.ts) and (end is None or tick.ts < end)][-limit:]

@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 
 from quantd.api.checks import TIMEFRAMES
 from quantd.flow.desk import Analysis, FeedState, Style, SymbolQuality
-from quantd.model import Bar, Gap, PairPoint
+from quantd.model import Bar, BookBar, Gap, PairPoint
 from quantd.stats.cointegration import EngleGranger
 from quantd.testing import fakes
 from quantd.testing.desk import LISTED, FakeDesk
@@ -101,6 +101,37 @@ async def test_every_timeframe_of_the_frontend(ask: Ask, desk: FakeDesk, tf: str
     second = timeframe(tf).end(START)
     assert found[1]["ts"] == {"14h": "2026-01-01T14:00:00.000Z"}.get(tf, found[1]["ts"])
     assert desk.bars("BTCUSDT", tf)[1].ts == second
+
+
+async def test_bars_of_the_book(ask: Ask, desk: FakeDesk) -> None:
+    assert await ask("/data/btcusdt/book") == (200, [])
+    bars = [book_bar(START + 60_000 * number) for number in range(4)]
+    desk.push_books(bars)
+    status, found = await ask("/data/btcusdt/book", params={"from": str(START + 60_000), "limit": "2"})
+    assert status == 200
+    assert [bar["ts"] for bar in found] == ["2026-01-01T00:02:00.000Z", "2026-01-01T00:03:00.000Z"]
+    assert found[0] == {
+        "symbol": "BTCUSDT",
+        "every": "1m",
+        "ts": "2026-01-01T00:02:00.000Z",
+        "spread": 0.1,
+        "spread_bps": 0.01,
+        "imbalance": -0.25,
+        "microprice": 90_000.02,
+        "depth_imbalance": None,
+        "quotes": 7,
+        "depths": 0,
+        "mark": 90_000.5,
+        "index": 90_001.5,
+        "funding_rate": 0.0001,
+        "coverage": 1.0,
+        "quality": "complete",
+    }
+    assert (await ask("/data/NOPE/book"))[0] == 400
+
+
+def book_bar(ts: int) -> BookBar:
+    return BookBar("BTCUSDT", "1m", ts, 0.1, 0.01, -0.25, 90_000.02, None, 7, 0, 90_000.5, 90_001.5, 0.0001, 1.0, "complete")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from quantd.api.context import FANOUT
 from quantd.api.fanout import Limits
 from quantd.api.ws import command
 from quantd.config.model import ApiSettings
-from quantd.model import Ticker
+from quantd.model import BookBar, Ticker
 from quantd.testing import fakes
 from quantd.testing.desk import FakeDesk
 from quantd.testing.fakes import START
@@ -227,3 +227,14 @@ def test_symbols_are_read_as_sent(action: str, symbols: list[str]) -> None:
     understood = command(json.dumps({"action": action, "symbols": symbols, "extra": 1}))
     assert isinstance(understood, requests.Subscribe | requests.Unsubscribe)
     assert understood.symbols == symbols
+
+
+async def test_bars_of_the_book_go_to_who_wants_the_symbol(server: TestServer, desk: FakeDesk) -> None:
+    bar = BookBar("BTCUSDT", "1s", START, 0.1, 0.01, -0.25, 90_000.02, None, 7, 0, None, None, None, 1.0, "complete")
+    async with connect(url(server)) as socket, connect(url(server)) as other:
+        await subscribe(socket, "BTCUSDT")
+        await subscribe(other, "ETHUSDT")
+        desk.push_books([bar])
+        frame = await hear(socket, "book")
+        assert (frame["symbol"], frame["every"], frame["ts"], frame["spread"]) == ("BTCUSDT", "1s", "2026-01-01T00:00:00.000Z", 0.1)
+        assert [each["type"] for each in await settled(other)] == []

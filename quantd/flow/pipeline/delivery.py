@@ -45,6 +45,12 @@ class Delivery:
                     outlets.history.amend(points)
                     self._announce(pair, points)
 
+    def books(self, stage: SymbolStage, watermark: int) -> None:
+        """The book bars that end up to the watermark (ms) to the history and listeners."""
+        if stage.book and (bars := stage.book.close(watermark)):
+            self._outlets.history.put_books(bars)
+            self._outlets.hub.publish("books", bars)
+
     def findings(self) -> None:
         """What slow jobs have found since the last batch joins its points."""
         if self._background.deliver():

@@ -18,7 +18,7 @@ from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.pair import PairStage
 from quantd.flow.pipeline.symbol import SymbolStage
 from quantd.flow.pipeline.warm import fetch_past, has_past
-from quantd.model import Bar, Event, Status, Tick, Ticker
+from quantd.model import Bar, Depth, Event, Mark, Quote, Status, Tick, Ticker
 from quantd.plugin.base import Extras, Feed, Wants
 from quantd.timeframes import DAY, MINUTE, SECOND, duration, timeframe
 
@@ -139,6 +139,10 @@ class FeedFlow:
                     self._move_to(ts)
                 elif ts > self._top:
                     self._top = ts
+            elif type(event) is Quote or type(event) is Depth or type(event) is Mark:
+                for stage in self._of.get(event.symbol, ()):
+                    if stage.book:
+                        stage.book.take((event,))
             elif type(event) is Status:
                 self._take_status(event)
             elif type(event) is Bar:
@@ -170,6 +174,8 @@ class FeedFlow:
         self._hand_on()
         for stage in self.stages:
             stage.intake.ledger.doubt("disconnected")
+            if stage.book:
+                stage.book.doubt(status.ts)
 
     def _take_bar(self, bar: Bar) -> None:
         end = timeframe(bar.every).end(bar.ts)
@@ -236,6 +242,8 @@ class FeedFlow:
             if self._tell_time:
                 self._tell_time(self._closed)
             self._delivery.bars([(stage, stage.close(self._closed)) for stage in self.stages if stage.ready])
+            for stage in self.stages:
+                self._delivery.books(stage, self._closed)
 
     def _set_closed(self, ts: int) -> None:
         self._closed = ts

@@ -16,7 +16,7 @@ from quantd.flow.history import History
 from quantd.flow.hub import Hub
 from quantd.flow.pairs import Inline, PairSeries, PairSpec
 from quantd.flow.pipeline import FeedFlow, Outlets, PairStage, SymbolStage
-from quantd.model import Bar, PairPoint, Status, Tick
+from quantd.model import Bar, BookBar, PairPoint, Quote, Status, Tick
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.timeframes import DAY, HOUR, MINUTE
@@ -56,7 +56,7 @@ def guard(plugin: Plugin, user: str = "") -> Guard:
 class Bench:
     """The flow of the pair Y-X, and all that comes out of it."""
 
-    def __init__(self, *every: str, lateness: str = "500ms") -> None:
+    def __init__(self, *every: str, lateness: str = "500ms", book: bool = False) -> None:
         self.kept = Keep(kinds=("ticks", "bars", "points"))
         self.hub = Hub()
         clock = EventClock()
@@ -64,7 +64,8 @@ class Bench:
         self.flow = FeedFlow("test", Silent(lateness=lateness), outlets, clock, Inline(), tell_time=clock.advance_to)
         every = every or ("1s",)
         exports = Exports([(self.kept, guard(self.kept))])
-        y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports) for symbol in "YX")
+        extras = frozenset({"quotes"}) if book else frozenset()
+        y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports, (), extras) for symbol in "YX")
         series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW), WINDOW), guard, 5 * MINUTE) for name in every)
         self.flow.add(y)
         self.flow.add(x)
@@ -176,6 +177,24 @@ def test_now_casts_follow_the_last_prices_if_somebody_listens() -> None:
     last = seen[-1]
     assert (last.provisional, last.ts, last.y, last.x) == (True, DAWN + 7_000, 249.0, 149.0)
     assert last.spread == pytest.approx(249.0 - last.hedge.beta * 149.0)
+
+
+def quote(symbol: str, identity: int, ts: int, bid: float, ask: float) -> Quote:
+    return Quote(symbol, DAWN + ts, DAWN + ts, identity, bid, 3.0, ask, 1.0)
+
+
+def test_quotes_make_bars_of_the_book_which_an_outage_marks() -> None:
+    bench = Bench("1s", book=True)
+    told: list[BookBar] = []
+    bench.hub.listen("books", told.extend)
+    bench.flow.take([Status(DAWN + 100, healthy=True), tick("Y", 1, 150), quote("Y", 1, 0, 99.0, 101.0), quote("Z", 1, 0, 1.0, 2.0)])
+    bench.flow.take([quote("Y", 2, 500, 99.0, 103.0), Status(DAWN + 1_600, healthy=True)])
+    (bar,) = told
+    assert (bar.symbol, bar.ts, bar.spread, bar.imbalance, bar.quotes, bar.quality) == ("Y", DAWN, 3.0, 0.5, 2, "complete")
+    assert bar.microprice == 99.0 + 4.0 * 0.75
+    bench.flow.take([Status(DAWN + 1_700, healthy=False), Status(DAWN + 3_600, healthy=True)])
+    assert [(each.ts - DAWN, each.quality) for each in told[1:] if each.symbol == "Y"] == [(1_000, "gap"), (2_000, "gap")]
+    assert bench.flow._outlets.history.books("Y", "1s") == [each for each in told if each.symbol == "Y"]
 
 
 def test_two_ways_of_making_bars_take_each_trade_once() -> None:
