@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
 
@@ -10,12 +11,15 @@ from quantd.simulator.trades import Trade
 
 from .support import EPOCH, ManualClock, exchange
 
-CHANGES: list[list[tuple[int, float | None, int]]] = [
-    [(10_000, 0, 0), (40_000, None, 0)],
-    [(10_000, 0, 0), (75_000, None, 0), (75_500, 0, 0), (80_000, None, 1_000)],
-    [(3_000, 400, 0), (6_000, None, 0)],
-    [(20_000, 0, 0), (50_000, 1_000, 0), (50_100, None, 0), (50_100, None, 0)],
-    [(59_999, 90, 0), (60_001, 0, 0), (130_000, None, 0)],
+Changes = tuple[tuple[int, float | None, int], ...]
+HALT: Changes = ((10_000, 0, 0), (40_000, None, 0))
+FLOOD: Changes = ((3_000, 400, 0), (6_000, None, 0))
+CHANGES: list[Changes] = [
+    HALT,
+    FLOOD,
+    ((10_000, 0, 0), (75_000, None, 0), (75_500, 0, 0), (80_000, None, 1_000)),
+    ((20_000, 0, 0), (50_000, 1_000, 0), (50_100, None, 0), (50_100, None, 0)),
+    ((59_999, 90, 0), (60_001, 0, 0), (130_000, None, 0)),
 ]
 
 
@@ -28,9 +32,10 @@ class Run:
     trades: list[Trade]
 
 
-def run(changes: list[tuple[int, float | None, int]], symbol: str = "ETHUSDT") -> Run:
+@cache
+def run(changes: Changes) -> Run:
     clock = ManualClock()
-    listing = exchange(clock).listings[symbol]
+    listing = exchange(clock).listings["ETHUSDT"]
     trades, todo = [], list(changes)
     for after in range(50, 150_001, 50):
         clock.now = EPOCH + after
@@ -44,7 +49,7 @@ def run(changes: list[tuple[int, float | None, int]], symbol: str = "ETHUSDT") -
 
 
 @pytest.mark.parametrize("changes", CHANGES)
-def test_ids_go_on_and_rest_agrees_with_the_stream(changes: list[tuple[int, float | None, int]]) -> None:
+def test_ids_go_on_and_rest_agrees_with_the_stream(changes: Changes) -> None:
     found = run(changes)
     ids = [trade.a for trade in found.trades]
     jumps = sum(jump for _, _, jump in changes)
@@ -59,7 +64,7 @@ def test_ids_go_on_and_rest_agrees_with_the_stream(changes: list[tuple[int, floa
 
 
 @pytest.mark.parametrize("changes", CHANGES)
-def test_candles_are_those_of_the_trades(changes: list[tuple[int, float | None, int]]) -> None:
+def test_candles_are_those_of_the_trades(changes: Changes) -> None:
     found = run(changes)
     bars = asyncio.run(found.listing.bars(60_000, EPOCH, None, 3))
     for bar in bars:
@@ -70,7 +75,7 @@ def test_candles_are_those_of_the_trades(changes: list[tuple[int, float | None, 
 
 
 def test_what_came_before_and_what_comes_after_are_of_the_seed() -> None:
-    plain, paced = run([]), run([(10_000, 0, 0), (40_000, None, 0)])
+    plain, paced = run(()), run(HALT)
     before = [trade for trade in plain.trades if trade.T < EPOCH + 9_900]
     after = [trade for trade in plain.trades if trade.T >= EPOCH + 40_100]
     assert paced.trades[: len(before)] == before
@@ -79,7 +84,7 @@ def test_what_came_before_and_what_comes_after_are_of_the_seed() -> None:
 
 
 def test_a_flood_has_its_rate() -> None:
-    flooded = run([(3_000, 400, 0), (6_000, None, 0)])
+    flooded = run(FLOOD)
     assert len([trade for trade in flooded.trades if EPOCH + 3_000 <= trade.T < EPOCH + 6_000 - 50]) == pytest.approx(1_180, abs=3)
 
 

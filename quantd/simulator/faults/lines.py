@@ -9,7 +9,7 @@ from quantd.simulator.faults.fault import Case, Fault, Frame, FrameFault, Line, 
 from quantd.simulator.faults.order import Count, Natural, Share
 from quantd.simulator.frames import TEXT, frame
 
-CLOSE = r"close:(100[0-3]|100[7-9]|101[0-4]|[34]\d{3})(:.{0,120})?"
+CLOSE = r"close:(100[0-3]|100[7-9]|101[0-4]|[34]\d{3})(:[ -~]{0,120})?"
 AT_ONCE = ("fin", "rst", "close:1000", "close:1001", "close:1008", "close:1011", "midframe")
 Mode = Annotated[str, Meta(pattern=rf"^(fin|rst|midframe|{CLOSE})$")]
 HALF = frame(TEXT, b'{"e":"aggTrade","E":1795000000000,"s":"BTCUSDT","a":2228503268,"p":"90123.4","q":"0.015"}')[:40]

@@ -143,8 +143,8 @@ class RestLie(RestFault, frozen=True, kw_only=True):
             asked = {name: value for name, value in asked.items() if name not in ("fromId", "startTime", "endTime")}
         response = await handler(request.clone(rel_url=request.rel_url.with_query(asked)))
         change = _CHANGES.get(self.mode)
-        if change is None or not isinstance(response, web.Response) or not isinstance(response.body, bytes):
-            return response
+        if change is None or response.status != 200 or not isinstance(response, web.Response) or not isinstance(response.body, bytes):
+            return response  # nothing to lie about, such as another fault's error
         rows = json.loads(response.body)
         if isinstance(rows, list):
             response.body = json.dumps(change(case, rows), separators=(",", ":"), ensure_ascii=False).encode()
