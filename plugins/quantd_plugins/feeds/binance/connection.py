@@ -169,9 +169,11 @@ class Connection:
         """Hand on what comes until the end; the error, if that is why."""
         from aiohttp import WSMsgType
 
-        events = self._shared.events
+        events, receive = self._shared.events, ws.receive  # what iterating over `ws` awaits too, at twice the price
         text, ping, pong = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG
-        async for message in ws:
+        ends = WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED
+        while True:
+            message = await receive()
             if message.type is text:
                 event = self._take(message.data)
                 if event is None:
@@ -187,9 +189,10 @@ class Connection:
             elif message.type is WSMsgType.ERROR:
                 error: BaseException = message.data
                 return error
+            elif message.type in ends:
+                return ws.exception()
             else:
                 self._shared.faults.add(self.name, message.data, "not text")
-        return ws.exception()
 
     def _take(self, data: bytes) -> quantd.Event | None:
         try:
