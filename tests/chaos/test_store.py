@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from quantd.cli.exchange import Exchange, simulator
 from quantd.model import Bar
@@ -23,11 +24,20 @@ from quantd.plugin.loader import load
 from tests.live.conftest import Running, Start, daemons, write_config
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "AVAXUSDT")
-MODES = ("fin", "rst", "close:1000", "close:1001", "close:1008", "close:1011")
+HALF_OPEN = ({"kind": "stall", "params": {"mode": mode}, "for_ms": 8_000} for mode in ("tcp", "data"))
+ENDS = ("fin", "rst", "close:1000", "close:1001", "close:1008", "close:1011", "midframe", "after_ack", "before_ack")
+DISCONNECTS_OF_ALL_KINDS = (
+    *({"kind": "disconnect", "params": {"mode": mode}, "for_ms": 3_000} for mode in ENDS),
+    *HALF_OPEN,
+    {"kind": "cut24h", "params": {"shutdown": False}},
+    {"kind": "cut24h", "params": {"shutdown": True, "warning_ms": 500}},
+)
 DISCONNECTS = {"chaos": 50, "soak": 1_000}
 KILLS = {"chaos": 20, "soak": 200}
 REOPEN = "5s"
 """Short, so that what comes after a kill is too old for the open bars, and these are made anew."""
+SILENT = "6s"
+"""Short, so that the watchdogs of silent streams have something to do in two minutes."""
 WHOLE_S = 60
 
 
@@ -42,7 +52,11 @@ class Chaos:
         self.daemon: Running = start(folder)
 
     def disconnect(self) -> None:
-        self._ask(self.exchange.ctl + "/disconnect", {"mode": self._random.choice(MODES)})
+        self._ask(self.exchange.ctl + "/fault", self._random.choice(DISCONNECTS_OF_ALL_KINDS))
+
+    def calm(self) -> None:
+        """No fault goes on, and none begins."""
+        self._ask(self.exchange.ctl + "/scenario", method="DELETE")
 
     def kill(self) -> None:
         self.daemon.process.kill()
@@ -65,9 +79,9 @@ class Chaos:
             assert time.monotonic() < end, f"still missing after {WHOLE_S} s: {self.quality()}"
             time.sleep(0.25)
 
-    def _ask(self, url: str, body: object = None) -> Any:
+    def _ask(self, url: str, body: object = None, method: str | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=10) as answer:
             return json.loads(answer.read())
 
 
@@ -78,8 +92,11 @@ def seed() -> int:
 
 @pytest.fixture
 def chaos(tmp_path: Path, seed: int) -> Iterator[Chaos]:
-    with simulator(tmp_path / "ledger") as exchange, daemons() as start:
+    with simulator(tmp_path / "ledger", "--scenario", "chaos", "--seed", str(seed)) as exchange, daemons() as start:
         write_config(tmp_path, exchange.ws, exchange.rest)
+        config = yaml.safe_load((tmp_path / "quantd.yaml").read_text()) | {"symbols": []}
+        config["feeds"]["binance-futures"] |= {"silent": SILENT}
+        (tmp_path / "quantd.yaml").write_text(yaml.safe_dump(config))
         pipeline = tmp_path / "pipelines/default.yaml"
         pipeline.write_text(pipeline.read_text().replace("use: time", f"reopen: {REOPEN}\n  use: time"))
         yield Chaos(tmp_path, exchange, start, seed)
@@ -96,6 +113,7 @@ def test_the_store_is_the_exchanges_ledger(chaos: Chaos, tmp_path: Path, seed: i
         if number % every == every - 1:
             chaos.pause(0.0, 1.5)
             chaos.kill()
+    chaos.calm()
     chaos.pause(2.0, 3.0)
     chaos.until_whole()
     gaps = {each["symbol"]: each["gaps"] for each in chaos.quality()}

@@ -29,17 +29,21 @@ class Intake:
         self._numbering = Numbering()
         self._told: tuple[Span, ...] = ()
 
-    def take(self, ticks: Sequence[Tick]) -> list[Tick]:
-        """What of these may go on."""
+    def take(self, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
+        """What of these may go on. Only those that are asked for as the past may be from long before the first one: a feed that sends such
+        again of its own accord would open a hole that nobody wants filled."""
         good = [tick for tick in ticks if 0.0 < tick.price < _TOO_MUCH and 0.0 <= tick.qty < _TOO_MUCH]
         self.refused += len(ticks) - len(good)
         if not self.ledger.admit_run(good):
-            good = list(self._admitted(good))
+            good = list(self._admitted(good, past))
         self.accepted += len(good)
         return good
 
-    def _admitted(self, ticks: Sequence[Tick]) -> Iterator[Tick]:
+    def _admitted(self, ticks: Sequence[Tick], past: bool) -> Iterator[Tick]:
         for tick in ticks:
+            if not past and self.ledger.precedes(tick):
+                self.refused += 1
+                continue
             if not tick.id:
                 yield msgspec.structs.replace(tick, id=self._numbering.number(tick.ts))
             elif self.ledger.admit(tick):

@@ -11,6 +11,7 @@ from quantd.model import Tick
 
 Span = tuple[int, int]
 FOR_EVER = 2**62
+LONG_BEFORE_MS = 60_000
 SKIPPED = "skipped by the feed"
 STOPPED = "not running"
 FILED = "no longer told by the exchange, awaited in its daily file"
@@ -80,6 +81,10 @@ class Ledger:
             self._ts = tick.ts
             return True
         return self._admit_out_of_turn(tick)
+
+    def precedes(self, tick: Tick) -> bool:
+        """Whether this trade is from long before the first that is known."""
+        return 0 < tick.id < self._first and tick.ts < self._first_ts - LONG_BEFORE_MS
 
     def doubt(self, cause: str) -> None:
         """The connection was lost, or time has leapt: until the next id tells, trades may be missing since the last one."""

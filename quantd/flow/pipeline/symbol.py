@@ -57,7 +57,7 @@ class SymbolStage:
     def take(self, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> list[Tick]:
         """The good and new ones among these. Those of the past are in no bar that ends with an event: where these end follows from where
         they begin, so they would be cut otherwise than before a restart. Those before `mendable` (ms) are too old for any open bar."""
-        good = self.intake.take(ticks)
+        good = self.intake.take(ticks, past=past or mendable > 0)
         if good:
             if self.last is None or good[-1].id > self.last.id:
                 self.last = good[-1]

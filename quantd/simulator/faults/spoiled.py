@@ -33,7 +33,12 @@ class Corrupt(FrameFault, frozen=True, kw_only=True):
         return [each._replace(payload=self._corrupted(each.payload)) if case.strikes() else each for each in frames]
 
     def _corrupted(self, payload: bytes) -> bytes:
-        data = json.loads(payload)
+        try:
+            data = json.loads(payload)
+        except ValueError:  # another fault has made garbage of it
+            return payload
+        if not isinstance(data, dict):
+            return payload
         true = data.get(self.field)
         if self.how == "absent":
             data.pop(self.field, None)

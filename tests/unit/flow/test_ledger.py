@@ -176,3 +176,12 @@ async def test_repair_goes_on_after_an_error_of_whatever_kind() -> None:
         pauses.append(await repairer.step(order))
     assert pauses == [1.0, 2.0, 0.0]
     assert ledger.missing == 0
+
+
+def test_a_feed_that_sends_again_what_is_long_past_opens_no_hole() -> None:
+    intake = Intake("S")
+    assert intake.take([tick(500, 3_600_000), tick(499, 3_599_000)]), "a little out of order is fine"
+    assert intake.take([tick(7, 1_000), tick(501, 3_601_000)]) == [tick(501, 3_601_000)]
+    assert (intake.refused, intake.ledger.missing) == (1, 0)
+    assert intake.take([tick(497, 3_500_000)], past=True), "what is asked for is another matter"
+    assert intake.ledger.missing == 1
