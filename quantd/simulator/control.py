@@ -53,7 +53,9 @@ class Control:
     async def _fault(self, request: web.Request) -> web.Response:
         try:
             order = msgspec.json.decode(await request.read(), type=Order)
-            return web.json_response({"id": self._director.order(order, self._exchange.clock.now_ms())})
+            name = self._director.order(order, self._exchange.clock.now_ms())
+            await self._director.settle()
+            return web.json_response({"id": name})
         except (msgspec.DecodeError, OrderError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
@@ -61,6 +63,7 @@ class Control:
         name = request.match_info["id"]
         if not self._director.cancel(name, self._exchange.clock.now_ms()):
             return web.json_response({"error": f"no fault '{name}' is at work or waits; GET /faults lists them"}, status=404)
+        await self._director.settle()
         return web.json_response({"id": name})
 
     async def _faults(self, _: web.Request) -> web.Response:
@@ -81,6 +84,7 @@ class Control:
 
     async def _calm(self, _: web.Request) -> web.Response:
         self._director.calm(self._exchange.clock.now_ms())
+        await self._director.settle()
         return web.json_response({})
 
     async def _disconnect(self, request: web.Request) -> web.Response:

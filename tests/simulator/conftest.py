@@ -15,8 +15,8 @@ limits: {max_streams: 3, ping_s: 0.05, pong_s: 0.15, backend_timeout_s: 0.01}
 """
 FAULTY = """
 symbols:
-  BTCUSDT: {level: 90000, tick: 0.1, step: 0.001, rate: 250}
-  ETHUSDT: {level: 3200, tick: 0.01, step: 0.001, rate: 250}
+  BTCUSDT: {level: 90000, tick: 0.1, step: 0.001, rate: 500}
+  ETHUSDT: {level: 3200, tick: 0.01, step: 0.001, rate: 500}
 push_ms: 10
 """
 

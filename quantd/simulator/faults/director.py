@@ -1,5 +1,6 @@
 """Begins each fault at its time and ends it at its own, by the exchange's clock."""
 
+import asyncio
 from collections.abc import Sequence
 
 from quantd.simulator.faults.catalogue import fault_of
@@ -52,6 +53,11 @@ class Director:
         self._loaded += 1
         return name
 
+    async def settle(self) -> None:
+        """Returns when the last orders are carried out: a listener is not shut or opened at once."""
+        prompt, self._world.prompt = self._world.prompt, []
+        await asyncio.gather(*prompt)
+
     def calm(self, now: int) -> None:
         """Ends all faults and forgets all that were to come."""
         self._scripts.clear()
@@ -81,6 +87,7 @@ class Director:
             for name, order in script.due(now):
                 self.start(name, order, now)
         self._conduct()
+        self._world.prompt = [each for each in self._world.prompt if not each.done()]
 
     def _begin(self, case: Case) -> None:
         case.began = self._world.now

@@ -59,6 +59,7 @@ class World:
     now: int = 0  # the time that begins and ends faults, which is that of the live path and not later than the clock
     jump: int = 0  # of ids, when trading goes on
     paces: dict[str, float | None] = field(default_factory=dict)
+    prompt: list[Task[None]] = field(default_factory=list)  # what must be done before an order counts as carried out
     _tasks: set[Task[None]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Task[None]:

@@ -23,11 +23,11 @@ class Refuse(HttpFault, frozen=True, kw_only=True):
 
     def begin(self, case: Case, world: World) -> None:
         if self._shuts:
-            world.spawn(world.listeners[self.listener].shut(case.id, silent=self.mode == "blackhole"))
+            world.prompt.append(world.spawn(world.listeners[self.listener].shut(case.id, silent=self.mode == "blackhole")))
 
     def end(self, case: Case, world: World) -> None:
         if self._shuts:
-            world.spawn(world.listeners[self.listener].reopen(case.id))
+            world.prompt.append(world.spawn(world.listeners[self.listener].reopen(case.id)))
 
     def at(self, listener: str) -> bool:
         return listener == self.listener and not self._shuts
