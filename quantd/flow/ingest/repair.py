@@ -64,19 +64,24 @@ class Repairer:
             await asyncio.sleep(LOOK_S if order is None else await self.step(order))
 
     def newest(self) -> Order | None:
-        """The newest ids that are missing, a page of them at most, in any symbol; None where nothing can be done."""
-        now = self._clock.now()
+        """The newest ids that are missing, within a page, in any symbol; None where nothing can be done."""
         best: tuple[int, Order] | None = None
         for ward in self._wards():
-            hole = next((hole for hole in reversed(ward.ledger.holes) if hole.rung == "feed" and hole.opened <= now - GRACE_MS), None)
+            hole = next((hole for hole in reversed(ward.ledger.holes) if self._concerns(hole)), None)
             if hole and (best is None or hole.end > best[0]):
-                best = hole.end, self._order(ward, hole, now)
+                best = hole.end, self._order(ward, hole)
         return best and best[1]
 
-    def _order(self, ward: Ward, hole: Hole, now: int) -> Order:
-        if hole.end < now - self._reach:
+    def _order(self, ward: Ward, hole: Hole) -> Order:
+        """What is missing further down is asked for with it, as far as the page reaches."""
+        if hole.end < self._clock.now() - self._reach:
             return Order(ward, hole.first, hole.last, too_old=True)
-        return Order(ward, max(hole.first, hole.last - PAGE + 1), hole.last)
+        lowest = hole.last - PAGE + 1
+        first = next(each.first for each in overlapping(ward.ledger.holes, lowest, hole.last) if self._concerns(each))
+        return Order(ward, max(first, lowest), hole.last)
+
+    def _concerns(self, hole: Hole) -> bool:
+        return hole.rung == "feed" and hole.opened <= self._clock.now() - GRACE_MS
 
     async def step(self, order: Order) -> float:
         """Fetch one page; how long to wait before the next, s."""
@@ -85,7 +90,8 @@ class Repairer:
             self._pass_on(ward, order.first, order.last)
             return 0.0
         try:
-            found = await self._fetch(ward.symbol, order.first, order.last)
+            told = await self._fetch(ward.symbol, order.first, order.last)
+            found = [tick for tick in told if overlapping(ward.ledger.holes, tick.id, tick.id)]
             await ward.take(found)
         except Exception as error:  # whatever a feed or a store raises: repair goes on
             missing = f"{ward.symbol}: ids {order.first} to {order.last}"
@@ -93,26 +99,22 @@ class Repairer:
             pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE_S)
             return pause
         self._pause = AGAIN_S
-        return self._give_up(order, {tick.id for tick in found})
+        return self._give_up(order, none_told=not told)
 
-    def _give_up(self, order: Order, found: set[int]) -> float:
-        """Pass on what was not in the answer, if it was not in the ones before either."""
+    def _give_up(self, order: Order, *, none_told: bool) -> float:
+        """Pass on what is still missing, if it was not in the answers before either. Where files follow, all that is older than a page
+        which is not told at all is looked for there."""
         wait = 0.0
-        for first, last in _runs(identity for identity in range(order.first, order.last + 1) if identity not in found):
+        for hole in [hole for hole in overlapping(order.ward.ledger.holes, order.first, order.last) if self._concerns(hole)]:
+            first, last = max(hole.first, order.first), min(hole.last, order.last)
             key = order.ward.symbol, first
             tries = self._vain[key] = self._vain.get(key, 0) + 1
             if tries < TRIES:
                 wait = AGAIN_S
                 continue
             del self._vain[key]
-            self._pass_on(order.ward, self._oldest(order, first) if not found else first, last)
+            self._pass_on(order.ward, hole.first if none_told and self._then == "file" else first, last)
         return wait
-
-    def _oldest(self, order: Order, first: int) -> int:
-        """The first id of the hole of which a page is asked for: where files follow, all that is older than a page which is not told at all
-        is looked for there."""
-        holes = overlapping(order.ward.ledger.holes, order.first, order.last)
-        return holes[0].first if holes and self._then == "file" else first
 
     def _pass_on(self, ward: Ward, first: int, last: int) -> None:
         ward.ledger.pass_on(first, last, self._then)
@@ -123,18 +125,3 @@ class Repairer:
 def unforeseen(error: Exception) -> bool:
     """Whether it is no error that a feed or store is expected to raise, so that a traceback helps."""
     return not isinstance(error, QuantdError)
-
-
-def _runs(ids: Iterable[int]) -> list[tuple[int, int]]:
-    """Runs of consecutive numbers.
-
-    >>> _runs([3, 4, 5, 9])
-    [(3, 5), (9, 9)]
-    """
-    runs: list[tuple[int, int]] = []
-    for identity in ids:
-        if runs and identity == runs[-1][1] + 1:
-            runs[-1] = runs[-1][0], identity
-        else:
-            runs.append((identity, identity))
-    return runs

@@ -151,8 +151,8 @@ async def test_the_newest_that_is_missing_is_fetched_first_and_what_nobody_has_i
     while order := repairer.newest():
         await repairer.step(order)
     assert asked[0] == (1_600, 2_599)
-    assert asked[1:3] == [(2_000, 2_000)] * 2, "REST may be a little behind: it is asked again"
-    assert asked[3:] == [(600, 1_599), (2, 599)]
+    assert asked[1:3] == [(1_001, 2_000), (2_000, 2_000)], "REST may be a little behind: it is asked again"
+    assert asked[3:] == [(2, 1_000)]
     assert (ledger.missing, ledger.lost) == (1, 1)
 
 
@@ -185,3 +185,23 @@ def test_a_feed_that_sends_again_what_is_long_past_opens_no_hole() -> None:
     assert (intake.refused, intake.ledger.missing) == (1, 0)
     assert intake.take([tick(497, 3_500_000)], past=True), "what is asked for is another matter"
     assert intake.ledger.missing == 1
+
+
+async def test_holes_within_a_page_are_asked_for_at_once() -> None:
+    ledger, asked, taken = Ledger(), [], []
+    for identity in (1, 3, 5, 700, 2_600):
+        ledger.admit(tick(identity, identity))
+
+    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
+        asked.append((first, last))
+        return [tick(identity, identity) for identity in range(first, last + 1)]
+
+    async def take(ticks: Sequence[Tick]) -> None:
+        taken.append(len(ticks))
+        assert all(ledger.admit(each) for each in ticks), "only what is missing"
+
+    repairer = Repairer(fetch, lambda: [Ward("S", ledger, take)], EventClock(60_000))
+    while order := repairer.newest():
+        await repairer.step(order)
+    assert asked == [(1_600, 2_599), (600, 1_599), (2, 599)]
+    assert taken == [1_000, 999, 596]
