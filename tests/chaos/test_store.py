@@ -9,7 +9,7 @@ import os
 import random
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class Chaos:
         self.daemon: Running = start(folder)
 
     def disconnect(self) -> None:
+        self.until(lambda: self._ask(self.exchange.ctl + "/connections"), "nobody is connected")
         self._ask(self.exchange.ctl + "/fault", self._random.choice(DISCONNECTS_OF_ALL_KINDS))
 
     def calm(self) -> None:
@@ -62,7 +63,7 @@ class Chaos:
         self.daemon.process.kill()
         self.daemon.process.wait()
         self.pause(0.0, 2.0)
-        self.daemon = self._start(self._folder)
+        self.daemon = self._start(self._folder, ready=False)  # the next kill may well meet it while it begins
 
     def pause(self, least: float, most: float) -> None:
         """Let the exchange send for a while: it is real time that is under test."""
@@ -74,15 +75,25 @@ class Chaos:
 
     def until_whole(self) -> None:
         """Wait until nothing is missing that is to be had."""
+        self.until(lambda: all(each["state"] == "live" and each["missing"] == each["lost"] for each in self.quality()), "still missing")
+
+    def until(self, true: Callable[[], Any], otherwise: str) -> None:
         end = time.monotonic() + WHOLE_S
-        while any(each["state"] != "live" or each["missing"] > each["lost"] for each in self.quality()):
-            assert time.monotonic() < end, f"still missing after {WHOLE_S} s: {self.quality()}"
+        while not _holds(true):
+            assert time.monotonic() < end, f"{otherwise} after {WHOLE_S} s: {self.quality()}"
             time.sleep(0.25)
 
     def _ask(self, url: str, body: object = None, method: str | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=10) as answer:
             return json.loads(answer.read())
+
+
+def _holds(true: Callable[[], Any]) -> bool:
+    try:
+        return bool(true())
+    except OSError:  # the daemon does not serve yet
+        return False
 
 
 @pytest.fixture
