@@ -68,7 +68,7 @@ async def test_an_old_connection_is_replaced(exchange: Exchange, caplog: pytest.
             await gone(before)
             before = peer
         assert all(events.healthy)
-    assert "nothing was missed" in caplog.text
+    assert "connection 1.2: has taken over from connection 1" in caplog.text
 
 
 async def test_the_new_one_waits_for_trades_that_the_old_one_has_yet_to_bring(exchange: Exchange) -> None:

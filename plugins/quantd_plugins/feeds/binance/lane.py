@@ -199,8 +199,8 @@ class Lane:
         self.handovers += 1
         self.current = new.connection
         await self._end(old)
-        how = "the other ended before" if ended else "nothing was missed"
-        log.info("binance-futures: %s: has taken over from %s: %s", new.connection.name, old.connection.name, how)
+        how = ", which ended before" if ended else ""
+        log.info("binance-futures: %s: has taken over from %s%s", new.connection.name, old.connection.name, how)
 
     async def _end(self, life: Life) -> None:
         life.task.cancel()
