@@ -1,7 +1,7 @@
 """From an exchange's socket to the hub: decoded, each id checked, made into bars and points of pairs, recorded, published.
 
     pip install cryptofeed                                           # a peer, without which its row is left out
-    python benchmarks/ingest.py [--rounds 3] [--seconds 3] [--paced 20] [--flood 20]
+    python benchmarks/ingest.py [--rounds 3] [--seconds 2] [--paced 20] [--flood 20]
 
 The exchange (torrent.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with ten
 pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
@@ -139,7 +139,7 @@ def goal(what: str, value: float, wanted: float, sense: str, text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="of the throughput, 0 for none")
-    parser.add_argument("--seconds", type=float, default=3.0, help="measured of each path in each of them")
+    parser.add_argument("--seconds", type=float, default=2.0, help="measured of each path in each of them")
     parser.add_argument("--rate", type=int, default=20_000, help="trades a second of the steady run")
     parser.add_argument("--paced", type=float, default=20.0, help="seconds of it, 0 for none")
     parser.add_argument("--torrent", type=int, default=100_000, help="trades a second of the flood")
