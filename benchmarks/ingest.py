@@ -1,13 +1,13 @@
 """From an exchange's socket to the hub: decoded, each id checked, made into bars and points of pairs, recorded, published.
 
     pip install cryptofeed                                           # a peer, without which its row is left out
-    python benchmarks/ingest.py [--rounds 3] [--seconds 3] [--paced 20] [--flood 20]
+    python benchmarks/ingest.py [--rounds 3] [--seconds 2] [--paced 20] [--flood 20]
 
 The exchange (torrent.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with ten
-pairs at 1s and 1m and its store, has the first core with all its threads. Peers (peers.py) take turns with it on that core, on the same
-event loop: `plain` is `websockets`, `json` and a dict a trade, with a check of its id and a 1-s bar; `cryptofeed` is its own connection
-and handler for Binance futures, with a callback that counts; neither has pairs, history or a store. `nobody` only counts what comes.
-Compare trades a CPU second: they stay comparable when others use the machine too.
+pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
+take turns with it on that core, on the same event loop: `plain` is `websockets`, `json` and a dict a trade, with a check of its id and a
+1-s bar; `cryptofeed` is its own connection and handler for Binance futures, with a callback that counts; neither has pairs, history or a
+store. `nobody` only counts what comes. Compare trades a CPU second: they stay comparable when others use the machine too.
 
 Then the daemon alone, at a steady rate: how late each trade is on the hub, from `E`, the exchange's clock at sending, which is this
 machine's; each point of 1s bars, from the sending of the first trade that is `lateness` behind the bar's end; and the event loop. Last, a
@@ -33,7 +33,7 @@ from takers import CORE, QUIET_MS, free_port
 
 HERE = Path(__file__).parent
 OTHERS = (os.sched_getaffinity(0) - CORE) or CORE
-WARM_S = {"quantd": 3.0, "plain": 1.0, "cryptofeed": 1.0}
+WARM_S = {"quantd": 3.0, "storeless": 3.0, "plain": 1.0, "cryptofeed": 1.0}
 CALM = 2_000
 CALM_S = 5.0
 """Before the flood: seconds at CALM trades a second."""
@@ -84,6 +84,7 @@ def throughput(rounds: int, seconds: float) -> None:
         print("\ncryptofeed is not installed: it is left out.")
     goal("trades a CPU second", speeds["quantd"], 100_000, "at least", "{:,.0f}")
     goal("times plain", speeds["quantd"] / speeds["plain"], 5, "at least", "{:.1f}")
+    print(f"- times plain, without the store, which plain has not either: {speeds['storeless'] / speeds['plain']:.1f}")
     if "cryptofeed" in names:
         print(f"- times cryptofeed {version('cryptofeed')}: {speeds['quantd'] / speeds['cryptofeed']:.1f}")
 
@@ -138,7 +139,7 @@ def goal(what: str, value: float, wanted: float, sense: str, text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="of the throughput, 0 for none")
-    parser.add_argument("--seconds", type=float, default=3.0, help="measured of each path in each of them")
+    parser.add_argument("--seconds", type=float, default=2.0, help="measured of each path in each of them")
     parser.add_argument("--rate", type=int, default=20_000, help="trades a second of the steady run")
     parser.add_argument("--paced", type=float, default=20.0, help="seconds of it, 0 for none")
     parser.add_argument("--torrent", type=int, default=100_000, help="trades a second of the flood")

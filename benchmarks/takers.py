@@ -33,11 +33,11 @@ WINDOW = 3
 """So short that pairs make points while it is measured, which cost the same at any length."""
 
 
-def settings(port: int, folder: str) -> dict[str, Any]:
+def settings(port: int, folder: str, store: str | None) -> dict[str, Any]:
     return {
         "pairs": [f"{y}-{x}" for y, x in zip(SYMBOLS[::2], SYMBOLS[1::2], strict=True)],
         "feeds": {"binance-futures": {"ws": f"ws://127.0.0.1:{port}", "rest": f"http://127.0.0.1:{port}"}},
-        "store": "local",
+        "store": store,
         "state": {"dir": f"{folder}/state"},
     }
 
@@ -45,8 +45,8 @@ def settings(port: int, folder: str) -> dict[str, Any]:
 PIPELINE = {"feed": "binance-futures", "bars": {"use": "time", "every": ["1s", "1m"]}, "regression": {"use": "ols", "window": WINDOW}}
 
 
-def run_quantd(port: int, narrate: Callable[[Any], Coroutine[None, None, Figures]]) -> Figures:
-    """The daemon as `quantd run` has it, with its store and its API, while `narrate` runs beside it."""
+def run_quantd(port: int, narrate: Callable[[Any], Coroutine[None, None, Figures]], store: str | None = "local") -> Figures:
+    """The daemon as `quantd run` has it, with its API, while `narrate` runs beside it."""
     import logging
 
     from quantd.config.load import build
@@ -62,7 +62,7 @@ def run_quantd(port: int, narrate: Callable[[Any], Coroutine[None, None, Figures
             daemon.stopping.set()
 
     with tempfile.TemporaryDirectory() as folder:
-        loaded = build(settings(port, folder), {"default": PIPELINE}, {})
+        loaded = build(settings(port, folder, store), {"default": PIPELINE}, {})
         run_until_signal(lambda: Daemon(loaded, f"127.0.0.1:{free_port()}"), narrate=beside)
     return found
 
@@ -74,13 +74,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def quantd(port: int, warm_s: float, seconds: float) -> Figures:
+def quantd(port: int, warm_s: float, seconds: float, store: str | None = "local") -> Figures:
     async def narrate(daemon: Any) -> Figures:
         audience = Audience(daemon)
         figures = await counted(lambda: audience.ticks, warm_s, seconds)
         return figures | {"missing": audience.missing()}
 
-    return run_quantd(port, narrate)
+    return run_quantd(port, narrate, store)
+
+
+def storeless(port: int, warm_s: float, seconds: float) -> Figures:
+    return quantd(port, warm_s, seconds, store=None)
 
 
 def paced(port: int, warm_s: float, seconds: float) -> Figures:
@@ -179,7 +183,7 @@ def percentiles(values: "array[Any]") -> list[float]:
 
 
 TAKERS: dict[str, Callable[[int, float, float], Figures]] = {
-    each.__name__: each for each in (quantd, plain, cryptofeed, nobody, paced, flooded)
+    each.__name__: each for each in (quantd, storeless, plain, cryptofeed, nobody, paced, flooded)
 }
 
 if __name__ == "__main__":
