@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import aiohttp
@@ -18,9 +19,11 @@ import quantd
 from quantd.simulator.clock import Clock
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.scenario import load
+from quantd_plugins.feeds.binance import books
 from quantd_plugins.feeds.binance_futures import BinanceFutures
 
 PATIENCE_S = 30
+DEPTH = "btcusdt@depth@100ms"
 LEVELS = 12
 SEED = 1
 LISTINGS = Exchange(load("demo"), SEED, Clock(1_795_489_443_000)).listings
@@ -54,20 +57,16 @@ class Run:
             while not there():
                 self.events += await anext(self._batches)
 
-    async def more_depths(self, count: int, since: int = 0) -> None:
-        """So many more, of changes after `since` (ms)."""
-        before = len(self.of(quantd.Depth))
-        await self.until(lambda: sum(depth.ts > since for depth in self.of(quantd.Depth)[before:]) >= count)
-
 
 @pytest.fixture
-async def run(simulator: dict[str, str]) -> Any:
+async def run(simulator: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Begins a stream of BTCUSDT with all extras, and of ETHUSDT without any."""
+    monkeypatch.setattr(books, "SETTLE_S", 0.25)
+    monkeypatch.setattr(books, "SHORTEST_S", 0.1)
 
     @asynccontextmanager
     async def running(**settings: Any) -> AsyncIterator[Run]:
-        feed = BinanceFutures(ws=simulator["ws"], rest=simulator["rest"], depth_levels=LEVELS, reconnect_min="10ms", seed=1)
-        feed = msgspec.structs.replace(feed, **settings)
+        feed = BinanceFutures(ws=simulator["ws"], rest=simulator["rest"], depth_levels=LEVELS, reconnect_min="10ms", seed=1, **settings)
         async with aclosing(feed.stream(quantd.Wants(("BTCUSDT", "ETHUSDT"), {"BTCUSDT": ALL}))) as batches:
             yield Run(feed, batches)
 
@@ -94,9 +93,11 @@ def assert_true(depths: Events) -> None:
     assert depths == [true_depth(depth) for depth in depths]
 
 
-async def test_what_is_wanted_is_brought_and_true(run: Any) -> None:
+async def test_what_is_wanted_is_brought_and_true_also_when_that_changes(run: Any) -> None:
     async with run() as stream:
-        await stream.until(lambda: len(stream.of(quantd.Depth)) >= 5 and bool(stream.of(quantd.Mark)) and len(stream.of(quantd.Quote)) >= 5)
+        await stream.until(
+            lambda: all(len(stream.of(kind)) >= count for kind, count in ((quantd.Depth, 5), (quantd.Quote, 5), (quantd.Mark, 1)))
+        )
         assert_true(stream.of(quantd.Depth))
         listing = LISTINGS["BTCUSDT"]
         for quote in stream.of(quantd.Quote):
@@ -111,51 +112,44 @@ async def test_what_is_wanted_is_brought_and_true(run: Any) -> None:
         await stream.until(lambda: bool(stream.of(quantd.Tick, "ETHUSDT")))
         assert not any(stream.of(kind, "ETHUSDT") for kind in (quantd.Quote, quantd.Depth, quantd.Mark))
         assert all(event.healthy for event in stream.events if isinstance(event, quantd.Status))
-
-
-async def test_a_book_is_begun_anew_after_a_disconnect(run: Any, simulator: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    async with run() as stream:
-        await stream.more_depths(1)
-        for mode in ("rst", "close:1000"):
-            assert (await order(simulator, "disconnect", mode=mode, stream="btcusdt@depth@100ms"))["disconnected"] == 1
-            await stream.more_depths(2, since=stream.of(quantd.Depth)[-1].ts + 300)
-        assert_true(stream.of(quantd.Depth))
-        assert [each.route for each in stream.feed.health().connections if each.reconnects] == ["public"]
-    assert caplog.text.count("begun anew from a snapshot: changes are missing") == 2
-
-
-async def test_a_book_is_begun_anew_after_a_lost_change(run: Any, simulator: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    async with run() as stream:
-        await stream.more_depths(1)
-        await order(simulator, "fault", kind="drop", match={"stream": "btcusdt@depth@100ms", "nth": 1}, for_ms=300)
-        await stream.until(lambda: "changes are missing" in caplog.text)
-        await stream.more_depths(3)
-        assert_true(stream.of(quantd.Depth))
-
-
-async def test_a_handover_breaks_no_book(run: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    async with run(rotate="100ms") as stream:
-        await stream.until(lambda: bool(stream.of(quantd.Depth)) and caplog.text.count("has taken over") >= 4)
-        await stream.more_depths(2)
-        depths = stream.of(quantd.Depth)
-        assert_true(depths)
-        assert {after.ts - before.ts for before, after in zip(depths, depths[1:], strict=False)} == {100}
-    assert "changes are missing" not in caplog.text
-
-
-async def test_what_is_wanted_changes_while_streaming(run: Any) -> None:
-    async with run() as stream:
-        await stream.more_depths(1)
         stream.feed.want(["BTCUSDT", "ETHUSDT"], {"BTCUSDT": frozenset({"marks"}), "ETHUSDT": frozenset({"depth"})})
-        await stream.until(lambda: len(stream.of(quantd.Depth, "ETHUSDT")) >= 3)
-        assert_true(stream.of(quantd.Depth, "ETHUSDT"))
+        await stream.until(lambda: bool(stream.of(quantd.Depth, "ETHUSDT")))
         before = [len(stream.of(kind)) for kind in (quantd.Quote, quantd.Depth)]
-        marks = len(stream.of(quantd.Mark))
-        await stream.until(lambda: len(stream.of(quantd.Mark)) > marks)
+        await stream.until(lambda: len(stream.of(quantd.Depth, "ETHUSDT")) >= 4)
+        assert_true(stream.of(quantd.Depth, "ETHUSDT"))
         assert [len(stream.of(kind)) for kind in (quantd.Quote, quantd.Depth)] == before
         assert not stream.of(quantd.Quote, "ETHUSDT")
         stream.feed.want(["BTCUSDT", "ETHUSDT"], {})
         await stream.until(lambda: {each.route for each in stream.feed.health().connections} == {"market"})
+
+
+async def test_a_book_is_begun_anew_where_changes_are_missing(
+    run: Any, simulator: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    begun_anew = "begun anew from a snapshot: changes are missing"
+    async with run() as stream:
+        await stream.until(lambda: bool(stream.of(quantd.Depth)))
+        await order(simulator, "fault", kind="drop", match={"stream": DEPTH, "nth": 1}, for_ms=300)
+        await stream.until(lambda: caplog.text.count(begun_anew) == 1)
+        await order(simulator, "fault", kind="slow_accept", match={"path": "/public"}, params={"delay_ms": 300}, for_ms=PATIENCE_S * 1000)
+        assert (await order(simulator, "disconnect", mode="rst", stream=DEPTH))["disconnected"] == 1
+        await stream.until(lambda: caplog.text.count(begun_anew) == 2)
+        last = stream.of(quantd.Depth)[-1].id
+        await stream.until(lambda: stream.of(quantd.Depth)[-1].id > last)
+        assert_true(stream.of(quantd.Depth))
+        assert [each.route for each in stream.feed.health().connections if each.reconnects] == ["public"]
+
+
+async def test_a_handover_breaks_no_book(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with run(rotate="700ms") as stream:
+        await stream.until(lambda: bool(stream.of(quantd.Depth)))
+        before = len(caplog.text)
+        await stream.until(lambda: "has taken over from connection 2" in caplog.text[before:])
+        last = stream.of(quantd.Depth)[-1].id
+        await stream.until(lambda: stream.of(quantd.Depth)[-1].id > last)
+        depths = stream.of(quantd.Depth)
+        assert_true(depths)
+        assert {after.ts - before.ts for before, after in pairwise(depths)} == {100}
+    assert "changes are missing" not in caplog.text

@@ -93,6 +93,10 @@ class Books:
     async def close(self) -> None:
         """Forget all books."""
         self.want(())
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait for the snapshots under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _is_short(self, kept: Kept) -> bool:
