@@ -81,3 +81,13 @@ async def test_each_route_has_as_many_connections_as_it_needs(exchange: Exchange
         for peer, names in asked:
             if names != ["a@aggTrade", "b@aggTrade"]:
                 await asyncio.wait_for(peer.gone.wait(), PATIENCE_S)
+
+
+async def test_a_connection_whose_streams_all_change_stays(exchange: Exchange) -> None:
+    async with pooling(exchange) as pool:
+        pool.want(streams(["A"], ["aggTrade"]))
+        peer = await exchange.peer()
+        await peer.confirm()
+        pool.want(streams(["B"], ["aggTrade"]))
+        assert [(await peer.request())["params"] for _ in range(2)] == [["a@aggTrade"], ["b@aggTrade"]]
+        assert exchange.dialled == 1

@@ -81,14 +81,14 @@ class Pool:
     def want(self, streams: Iterable[Stream]) -> None:
         """From now on these streams and no others; those that stay keep their connection."""
         new = tuple(dict.fromkeys(streams))
-        for lane in list(self._tasks):
+        for lane in self._tasks:
             lane.wanted = lane.wanted.intersection(stream.name for stream in new)
-            if not lane.wanted:
-                self._drop(lane)
         placed = {name for lane in self._tasks for name in lane.wanted}
         for stream in new:
             if stream.name not in placed:
                 self._place(stream)
+        for lane in [lane for lane in self._tasks if not lane.wanted]:
+            self._drop(lane)
 
     def health(self) -> quantd.FeedHealth:
         """How the connections are."""
