@@ -63,6 +63,11 @@ class Desk:
         return (depth.bids, depth.asks) == (tuple(sorted(bids.items(), reverse=True)[:LEVELS]), tuple(sorted(asks.items())[:LEVELS]))
 
 
+def tasks() -> list[str]:
+    """Those of books."""
+    return [task.get_name() for task in asyncio.all_tasks() if "binance-futures-book" in task.get_name()]
+
+
 async def let_it_run() -> None:
     """Long enough for everything that waits for nothing."""
     for _ in range(100):
@@ -76,7 +81,7 @@ async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     desk = Desk()
     yield desk
     await desk.books.close()
-    assert not [task for task in asyncio.all_tasks() if "book" in task.get_name()]
+    assert tasks() == []
 
 
 async def test_every_change_of_a_whole_book_tells_its_best_levels(desk: Desk) -> None:
@@ -147,6 +152,8 @@ async def test_a_book_that_is_not_wanted_is_forgotten(desk: Desk) -> None:
     await let_it_run()
     assert desk.rest.asked
     desk.books.want([])
+    await let_it_run()
+    assert tasks() == []
     assert desk.step() == []
     desk.books.want(["S"])
     desk.rest.open.set()

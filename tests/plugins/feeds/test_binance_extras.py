@@ -116,12 +116,13 @@ async def test_a_depth_is_told_once_a_snapshot_has_come(exchange: Exchange) -> N
 async def test_changes_that_the_old_connection_has_yet_to_bring_are_waited_for(
     exchange: Exchange,
 ) -> None:
-    async with confirmed(exchange.feed(), exchange, DEPTH) as (events, _, old):
+    async with confirmed(exchange.feed(), exchange, ALL) as (events, _, old):
         last = await whole(exchange, old, events)
         await old.say(SHUTDOWN)
         new = await exchange.peer()
         await new.confirm()
-        await new.send(*(change(last + step) for step in (3, 4)))
+        await new.send(*(change(last + step) for step in (3, 4)), quote(1))
+        await events.next(quantd.Quote)
         await old.send(*(change(last + step) for step in (1, 2)))
         assert [(await events.next(quantd.Depth)).id - last for _ in range(4)] == [1, 2, 3, 4]
         await gone(old)
