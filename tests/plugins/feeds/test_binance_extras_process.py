@@ -130,15 +130,17 @@ async def test_a_book_is_begun_anew_where_changes_are_missing(
     begun_anew = "begun anew from a snapshot: changes are missing"
     async with run() as stream:
         await stream.until(lambda: bool(stream.of(quantd.Depth)))
-        await order(simulator, "fault", kind="drop", match={"stream": DEPTH, "nth": 1}, for_ms=300)
+        await order(simulator, "fault", kind="drop", match={"stream": DEPTH, "nth": 1})
         await stream.until(lambda: caplog.text.count(begun_anew) == 1)
-        await order(simulator, "fault", kind="slow_accept", match={"path": "/public"}, params={"delay_ms": 300}, for_ms=PATIENCE_S * 1000)
+        await order(simulator, "fault", kind="slow_accept", match={"path": "/public"}, params={"delay_ms": 300})
         assert (await order(simulator, "disconnect", mode="rst", stream=DEPTH))["disconnected"] == 1
         await stream.until(lambda: caplog.text.count(begun_anew) == 2)
         last = stream.of(quantd.Depth)[-1].id
         await stream.until(lambda: stream.of(quantd.Depth)[-1].id > last)
         assert_true(stream.of(quantd.Depth))
         assert [each.route for each in stream.feed.health().connections if each.reconnects] == ["public"]
+    async with aiohttp.ClientSession() as session, session.delete(f"{simulator['ctl']}/scenario") as response:
+        assert response.status == 200
 
 
 async def test_a_handover_breaks_no_book(run: Any, caplog: pytest.LogCaptureFixture) -> None:

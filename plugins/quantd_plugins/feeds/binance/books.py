@@ -107,20 +107,22 @@ class Books:
         """Fetch snapshots until one makes the book whole."""
         if kept.whole_since is not None and self._clock.monotonic() - kept.whole_since >= STEADY_S:
             kept.backoff.reset()
+        reason = kept.book.broken
         try:
             while self._is_short(kept):
                 await asyncio.sleep(SETTLE_S + kept.backoff.delay())
                 await self._budget.take()
                 async with self._seats:
-                    await self._load(kept)
+                    await self._load(kept, reason)
         finally:
             kept.task = None
 
-    async def _load(self, kept: Kept) -> None:
+    async def _load(self, kept: Kept, reason: str | None) -> None:
+        """One try. The book is not whole for a reason, or it is but does not reach far enough."""
         book, symbol = kept.book, kept.book.symbol
         try:
             fetched = await self._fetch(symbol)
-            reason = book.broken
+            reason = reason or book.broken
             if not book.load(fetched, LIMIT):
                 log.info("binance-futures: %s: book: %s; trying again", symbol, book.broken or f"the snapshot {fetched.id} is too old")
                 return
@@ -134,7 +136,6 @@ class Books:
             self._loaded(kept, reason)
 
     def _loaded(self, kept: Kept, reason: str | None) -> None:
-        """It is whole; it was not, for a reason, or it was but did not reach far enough."""
         if reason and kept.whole_since is not None:
             self.resyncs += 1
         why = reason or "the last one did not reach far enough"
