@@ -8,20 +8,22 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 import quantd
-from quantd_plugins.feeds.binance import days, history
+from quantd_plugins.feeds.binance import books, days, history
 from quantd_plugins.feeds.binance.bans import Bans
+from quantd_plugins.feeds.binance.books import MOST_LEVELS, Books
 from quantd_plugins.feeds.binance.lane import Limits
 from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.recorder import MIB, Recorder, Shape
 from quantd_plugins.feeds.binance.rest import Gateway
-from quantd_plugins.feeds.binance.routes import Routes, streams
+from quantd_plugins.feeds.binance.routes import Routes, extra_streams, streams
 
 DURATION = r"^\d+(ms|s|m)$"
 LONG_DURATION = r"^\d+(ms|s|m|h)$"
 
 
 class BinanceFutures(quantd.Feed):
-    """Live aggregate trades and 24-hour tickers of Binance USDⓈ-M futures, and their past over REST.
+    """Live aggregate trades and 24-hour tickers of Binance USDⓈ-M futures, and their past over REST; quotes, the order book's best levels
+    every 100 ms, and mark prices every second, of symbols of which they are wanted.
 
     Needs no key. A lost connection comes back by itself, however long that takes; trades missed meanwhile show as a gap. Addresses
     are used as they stand: name another host to use a proxy or a simulator.
@@ -32,6 +34,7 @@ class BinanceFutures(quantd.Feed):
     files: Annotated[str, Meta(pattern="^https?://", description="Where the files of past days are.")] = "https://data.binance.vision"
     routes: Annotated[Routes, Meta(description="Paths below `ws`.")] = Routes()
     tickers: Annotated[bool, Meta(description="Bring the 24-hour ticker of each symbol too.")] = True
+    depth_levels: Annotated[int, Meta(ge=1, le=MOST_LEVELS, description="Levels of each side of the order book that are told.")] = 20
     streams_per_connection: Annotated[int, Meta(ge=1, le=1024, description="Streams on one connection; with more, several are used.")] = 200
     reconnect_min: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before the first reconnect.")] = "500ms"
     reconnect_max: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before any reconnect.")] = "60s"
@@ -51,6 +54,7 @@ class BinanceFutures(quantd.Feed):
     seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
 
     reach: ClassVar[int] = history.REACH
+    brings: ClassVar[frozenset[quantd.Extra]] = frozenset({"quotes", "depth", "marks"})
 
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
@@ -65,7 +69,9 @@ class BinanceFutures(quantd.Feed):
         self._bans = self._rest().bans = Bans(wants.clock, wants.kept)
         durations = (self.reconnect_min, self.reconnect_max, self.rotate, self.silent)
         limits = Limits(self.streams_per_connection, *(quantd.duration(text) / 1000 for text in durations))
-        pool = self._pool = Pool(self.routes.urls(self.ws), limits, wants.clock, self._rng, self._bans, self._recorder(wants))
+        kept = Books(lambda symbol: books.snapshot(self._rest(), symbol), self.depth_levels, wants.clock, self._rng)
+        urls = self.routes.urls(self.ws)
+        pool = self._pool = Pool(urls, limits, wants.clock, self._rng, self._bans, kept, self._recorder(wants))
         pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol))
         self.want(*self._wanted or (wants.symbols, wants.extras))
         try:
@@ -78,7 +84,8 @@ class BinanceFutures(quantd.Feed):
         self._wanted = symbols, extras
         if self._pool:
             kinds = ("aggTrade", "ticker") if self.tickers else ("aggTrade",)
-            self._pool.want(streams(symbols, kinds))
+            self._pool.books.want(symbol for symbol in symbols if "depth" in extras.get(symbol, ()))
+            self._pool.want(streams(symbols, kinds) + extra_streams(symbols, extras))
 
     def health(self) -> quantd.FeedHealth:
         return self._pool.health() if self._pool else quantd.FeedHealth(banned_until=self._bans.until())

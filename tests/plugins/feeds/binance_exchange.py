@@ -75,7 +75,7 @@ async def talk(peer: Peer) -> None:
 
 class Exchange:
     """WebSocket connections arrive in `peers`; `upgrades` holds the answers to the next upgrades, `replies` those to REST, which otherwise
-    tells the time, and that the newest trade of each symbol is `newest`.
+    tells the time, that the newest trade of each symbol is `newest`, and that each book is `book`.
 
     Pings are answered unless `deaf`.
     """
@@ -89,6 +89,7 @@ class Exchange:
         self.asked: list[str] = []
         self.dialled = 0
         self.newest = 0
+        self.book: dict[str, Any] = {}
         app = web.Application()
         app.router.add_get("/fapi/{path:.*}", self._rest)
         app.router.add_get("/{path:.*}", self._upgrade)
@@ -128,6 +129,8 @@ class Exchange:
             return await answer if isinstance(answer, Awaitable) else answer
         if request.path == "/fapi/v1/aggTrades":
             return web.json_response([trade(self.newest)] if self.newest else [])
+        if request.path == "/fapi/v1/depth":
+            return web.json_response(self.book)
         return web.json_response({"serverTime": NOW})
 
 

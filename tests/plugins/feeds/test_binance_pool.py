@@ -9,6 +9,8 @@ import pytest
 
 import quantd
 from quantd_plugins.feeds.binance.bans import Bans
+from quantd_plugins.feeds.binance.book_frames import DepthSnapshot
+from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.lane import Limits
 from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.routes import Routes, streams
@@ -31,9 +33,12 @@ async def pooling(exchange: Exchange, streams_each: int = 200) -> AsyncIterator[
     async def newest(symbol: str) -> None:
         return None
 
-    clock = quantd.Wants(()).clock
+    async def snapshot(symbol: str) -> DepthSnapshot:
+        raise quantd.QuantdError("there is none")
+
+    clock, rng = quantd.Wants(()).clock, random.Random(1)
     urls = Routes().urls(exchange.url.replace("http", "ws", 1))
-    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), clock, random.Random(1), Bans(clock, {}))
+    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), clock, rng, Bans(clock, {}), Books(snapshot, 20, clock, rng))
     pool.open(ask, newest)
     try:
         yield pool
@@ -76,3 +81,13 @@ async def test_each_route_has_as_many_connections_as_it_needs(exchange: Exchange
         for peer, names in asked:
             if names != ["a@aggTrade", "b@aggTrade"]:
                 await asyncio.wait_for(peer.gone.wait(), PATIENCE_S)
+
+
+async def test_a_connection_whose_streams_all_change_stays(exchange: Exchange) -> None:
+    async with pooling(exchange) as pool:
+        pool.want(streams(["A"], ["aggTrade"]))
+        peer = await exchange.peer()
+        await peer.confirm()
+        pool.want(streams(["B"], ["aggTrade"]))
+        assert [(await peer.request())["params"] for _ in range(2)] == [["a@aggTrade"], ["b@aggTrade"]]
+        assert exchange.dialled == 1

@@ -5,6 +5,7 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +14,8 @@ from msgspec import Struct
 import quantd
 from quantd_plugins.feeds.binance.backoff import Attempts
 from quantd_plugins.feeds.binance.bans import Bans
+from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
+from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.dial import Refused, dial
 from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
 from quantd_plugins.feeds.binance.inbox import Inbox
@@ -33,6 +36,10 @@ SILENT_MS = 500
 TRADES = "@aggTrade"
 MOST_EARLY = 10_000
 
+EXTRAS = (BookTicker, DepthUpdate, MarkPriceUpdate)
+Early = Callable[[], quantd.Event | None]
+"""What is made, when its turn comes, of something that came too early."""
+
 
 class Shared(Struct):
     """What all connections of a feed have in common."""
@@ -45,14 +52,15 @@ class Shared(Struct):
     faults: Faults
     bans: Bans
     attempts: Attempts
+    books: Books
     lost: Callable[[], Awaitable[None]]
     record: Callable[[int, bytes], None] | None = None
     """Takes each frame as it was received, and when (ms)."""
 
 
 class Connection:
-    """Carries what `wanted` tells, which may change at any time. Where it has an `elder`, from which it is to take over, its trades wait
-    until those before them have come from either of the two."""
+    """Carries what `wanted` tells, which may change at any time. Where it has an `elder`, from which it is to take over, its trades and
+    changes of books wait until those before them have come from either of the two."""
 
     def __init__(
         self, name: str, url: str, shared: Shared, wanted: Callable[[], frozenset[str]], elder: "Connection | None" = None
@@ -64,6 +72,8 @@ class Connection:
         """The exchange's clock (ms) up to which everything that it sent here has been read."""
         self.brought: dict[str, int] = {}
         """The last trade id that came of each symbol."""
+        self.extras = 0
+        """How many quotes, mark prices and changes of books came."""
         self.resumed: dict[str, int] = {}
         """The last trade id that others had brought of symbols that have not come here yet: what is missed shows at the first."""
         self.retiring = asyncio.Event()
@@ -80,7 +90,7 @@ class Connection:
         self._unanswered: dict[int, str] = {}
         self._asked_at = 0.0
         self._pinged = False
-        self._early: deque[quantd.Event] = deque()
+        self._early: deque[Early] = deque()
 
     @property
     def ready(self) -> bool:
@@ -110,7 +120,9 @@ class Connection:
     async def take_over(self) -> None:
         """Let go of what waited for the elder."""
         while self._early:
-            await self._shared.events.put(self._early.popleft())
+            event = self._early.popleft()()
+            if event is not None:
+                await self._shared.events.put(event)
         self.elder = None
 
     async def live(self) -> str:
@@ -183,7 +195,7 @@ class Connection:
                 if event is None:
                     continue
                 if self.elder is not None and self._waits(event, self.elder):
-                    self._early.append(event)
+                    self._early.append(partial(_itself, event))
                 elif events.full():
                     await events.put(event)
                 else:
@@ -211,6 +223,8 @@ class Connection:
             if payload.symbol in self.resumed:
                 self._tell_missed(payload.symbol, payload.id)
             self.brought[payload.symbol] = payload.id
+        elif isinstance(payload, EXTRAS):
+            self.extras += 1
         elif type(payload) is not DayTicker:
             self._take_other(frame, data)
             return None
@@ -221,7 +235,15 @@ class Connection:
             self._shared.attempts.succeed()
         if self._shared.exchange.by_rest is None:
             self._shared.exchange.observe(payload.sent, recv)
-        return payload.event(recv)
+        return self._take_changes(payload, recv) if type(payload) is DepthUpdate else payload.event(recv)
+
+    def _take_changes(self, changes: DepthUpdate, recv: int) -> quantd.Depth | None:
+        """The book that they make; None if that is not whole, or if others come before them."""
+        books = self._shared.books
+        if self.elder is None or len(self._early) >= MOST_EARLY or not books.awaits(changes):
+            return books.take(changes, recv)
+        self._early.append(partial(books.take, changes, recv))
+        return None
 
     def _skip(self, data: bytes, reason: object) -> None:
         self.skipped += 1
@@ -285,6 +307,10 @@ class Connection:
         self._pinged = False
         if sent.isdigit():
             self.upto = max(self.upto, int(sent))
+
+
+def _itself(event: quantd.Event) -> quantd.Event:
+    return event
 
 
 def _some(streams: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the exchange's WebSocket says: trades, 24-hour tickers, and answers to our requests.
+"""What the exchange's WebSocket says: trades, 24-hour tickers, what is in book_frames.py, and answers to our requests.
 
 Keys that are not named here are ignored: the exchange adds some several times a year.
 """
@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 import quantd
+from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.bounds import Change, Id, Milliseconds, Price, Size
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Frame(Struct, gc=False):
     """A combined frame, an event about the connection itself, which comes wrapped or bare, or the answer to a request: its `id`, with an
     `error` wrapped or (older) bare."""
 
-    data: AggTrade | DayTicker | Shutdown | None = None
+    data: AggTrade | DayTicker | BookTicker | DepthUpdate | MarkPriceUpdate | Shutdown | None = None
     event: Shutdown | None = None
     e: str = ""
     id: int | str | None = None

@@ -22,7 +22,7 @@ class Progress:
         self._shared = shared
         self._ready_at = 0
         self._upto = old.upto
-        self._brought: dict[str, int] = {}
+        self._brought: tuple[dict[str, int], int] = {}, 0
         self._moved = shared.clock.monotonic()
 
     def joined(self) -> bool:
@@ -35,14 +35,18 @@ class Progress:
             if not self._new.ready:
                 return False
             self.ready_since, self._ready_at = now, self._shared.exchange.now() or 0
-            self._brought = dict(self._old.brought)
+            self._brought = dict(self._old.brought), self._old.extras
         waited = now - self.ready_since
-        has_data = self._new.data_since is not None or (waited > DATA_S and self._old.brought == self._brought)
+        has_data = self._new.data_since is not None or (waited > DATA_S and not self._old_brings())
         has_all = bool(self._ready_at) and self._upto >= self._ready_at + HOLD_MS
         return has_data and (has_all or now - self._moved > IDLE_S or waited > CATCH_UP_S)
 
     def mute(self) -> bool:
         """Whether the new one, though confirmed, has brought nothing for long while the old one has."""
-        if self.ready_since is None or self._new.data_since is not None or self._old.brought == self._brought:
+        if self.ready_since is None or self._new.data_since is not None or not self._old_brings():
             return False
         return self._shared.clock.monotonic() - self.ready_since > CATCH_UP_S
+
+    def _old_brings(self) -> bool:
+        """Whether it has brought anything since the new one was ready."""
+        return (self._old.brought, self._old.extras) != self._brought

@@ -60,6 +60,7 @@ class Lane:
         self._opened = 0
         self._known: dict[str, int] = {}
         self._skipped = 0
+        self._fed = False
 
     @property
     def ready(self) -> bool:
@@ -87,7 +88,7 @@ class Lane:
             while True:
                 await self._turn()
                 cause = await self._carry()
-                await self._shared.lost()
+                await self._lost()
                 delay = self._backoff.delay()
                 log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
                 await self._shared.attempts.pause(delay)
@@ -136,8 +137,15 @@ class Lane:
     def _remember(self, connection: Connection) -> None:
         self._known |= connection.brought
         self._skipped += connection.skipped
+        self._fed |= connection.data_since is not None
         if connection.steady:
             self._backoff.reset()
+
+    async def _lost(self) -> None:
+        """Tell of a loss. Where no trades come, a try that brought nothing has lost nothing: bars of trades go on all the same."""
+        fed, self._fed = self._fed, False
+        if fed or self.route == "market":
+            await self._shared.lost()
 
     async def _until_old(self, life: Life) -> None:
         """Until it ends, or is to be replaced."""
@@ -194,7 +202,7 @@ class Lane:
         self._remember(old.connection)
         if ended and not new.connection.ready:
             new.connection.resume(self._known)
-            await self._shared.lost()
+            await self._lost()
         await new.connection.take_over()
         self.handovers += 1
         self.current = new.connection

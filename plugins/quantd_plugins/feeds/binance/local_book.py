@@ -44,6 +44,10 @@ class LocalBook:
             return False
         return self._apply(diff)
 
+    def awaits(self, diff: DepthUpdate) -> bool:
+        """Whether changes between the newest that came and these are yet to come."""
+        return bool(self._recent) and diff.previous_id > self._recent[-1].id
+
     def load(self, snapshot: DepthSnapshot, limit: int) -> bool:
         """Begin anew from a snapshot that was asked for with `limit`. False if that does not make a whole book, or if it is older than all
         changes that are still kept: such a one is of no use, and leaves a book that is whole as it is."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import quantd
 from quantd_plugins.feeds.binance.backoff import Attempts
 from quantd_plugins.feeds.binance.bans import Bans
+from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.dial import make_session
 from quantd_plugins.feeds.binance.frames import Faults
@@ -21,6 +22,8 @@ from quantd_plugins.feeds.binance.watch import Newest, Watch
 
 BATCH = 1000
 BEAT_S = 0.25
+BEHIND_MS = 5_000
+"""A connection of the public route that is farther behind does not hold up the bars of trades."""
 
 
 class Pool:
@@ -33,10 +36,12 @@ class Pool:
         clock: quantd.Clock,
         rng: random.Random,
         bans: Bans,
+        books: Books,
         recorder: Recorder | None = None,
     ) -> None:
         self._recorder = recorder
         self._bans = bans
+        self.books = books
         self._exchange = ExchangeClock(clock)
         self._urls = urls
         self._limits = limits
@@ -61,6 +66,7 @@ class Pool:
             faults=Faults(self._clock),
             bans=self._bans,
             attempts=Attempts(self._clock),
+            books=self.books,
             lost=self._lost,
             record=self._recorder.add if self._recorder else None,
         )
@@ -76,14 +82,14 @@ class Pool:
     def want(self, streams: Iterable[Stream]) -> None:
         """From now on these streams and no others; those that stay keep their connection."""
         new = tuple(dict.fromkeys(streams))
-        for lane in list(self._tasks):
+        for lane in self._tasks:
             lane.wanted = lane.wanted.intersection(stream.name for stream in new)
-            if not lane.wanted:
-                self._drop(lane)
         placed = {name for lane in self._tasks for name in lane.wanted}
         for stream in new:
             if stream.name not in placed:
                 self._place(stream)
+        for lane in [lane for lane in self._tasks if not lane.wanted]:
+            self._drop(lane)
 
     def health(self) -> quantd.FeedHealth:
         """How the connections are."""
@@ -101,6 +107,7 @@ class Pool:
         for task in self._helpers:
             task.cancel()
         await asyncio.gather(*self._helpers, *self._leaving, return_exceptions=True)
+        await self.books.close()
         await self._session.close()
         if self._recorder:
             await asyncio.to_thread(self._recorder.stop)
@@ -137,9 +144,11 @@ class Pool:
 
     def _complete_upto(self) -> int | None:
         now = self._exchange.now()
-        if now is None or not self._tasks or not all(lane.ready for lane in self._tasks):
+        trades = [lane for lane in self._tasks if lane.route == "market"]
+        if now is None or not trades or not all(lane.ready for lane in trades):
             return None
-        return min(now, *(lane.upto for lane in self._tasks)) - HOLD_MS
+        others = (lane.upto for lane in self._tasks if lane.route == "public" and lane.ready and lane.upto > now - BEHIND_MS)
+        return min(now, *(lane.upto for lane in trades), *others) - HOLD_MS
 
     async def _lost(self) -> None:
         """A connection is gone: say so, once until all is well again."""

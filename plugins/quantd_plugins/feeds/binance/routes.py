@@ -1,13 +1,18 @@
 """Which of the exchange's routes carries which stream: elsewhere it confirms a subscription and stays silent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
+import quantd
+
 Route = Literal["market", "public"]
 PUBLIC = ("bookTicker", "depth", "rpiDepth")
 """How the kinds of streams begin that only the public route carries."""
+
+KINDS: Mapping[str, str] = {"quotes": "bookTicker", "depth": "depth@100ms", "marks": "markPrice@1s"}
+"""The kind of stream that brings an extra."""
 
 
 class Routes(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,3 +38,8 @@ def streams(symbols: Iterable[str], kinds: Iterable[str]) -> list[Stream]:
     """Those of some kinds for each symbol."""
     kinds = tuple(kinds)
     return [Stream(f"{symbol.lower()}@{kind}", "public" if kind.startswith(PUBLIC) else "market") for symbol in symbols for kind in kinds]
+
+
+def extra_streams(symbols: Iterable[str], extras: quantd.Extras) -> list[Stream]:
+    """Those of what is wanted of each symbol besides trades."""
+    return [stream for symbol in symbols for stream in streams([symbol], [KINDS[extra] for extra in sorted(extras.get(symbol, ()))])]
