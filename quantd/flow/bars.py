@@ -46,6 +46,12 @@ class Merger:
             made[level.frame.name] = level.add(made[level.source.name])
         return self._chosen(made)
 
+    def absorb(self, bars: list[Bar]) -> None:
+        """Bars of `base` that were made anew, with all that is merged of them: what is still open is merged of these later."""
+        made = {self._base: bars}
+        for level in self._levels:
+            made[level.frame.name] = level.add(made[level.source.name]) if level.begun else []
+
     def forming(self, every: str, open_bars: list[Bar]) -> list[Bar]:
         """The open bars of a timeframe on the way, given those of `base`; what is closed of them is known here."""
         made = {self._base: open_bars}
@@ -84,6 +90,11 @@ class _Level:
         self._parts: dict[int, dict[int, Bar]] = {}
         self._revision: dict[int, int] = {}
         self._open: int | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a bucket is open."""
+        return self._open is not None
 
     def add(self, bars: list[Bar]) -> list[Bar]:
         mended: dict[int, None] = {}

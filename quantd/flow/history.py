@@ -9,7 +9,7 @@ from quantd.plugin.base import Store
 
 RECENT = 3_600
 TICKS = 10_000
-Row = TypeVar("Row", Bar, PairPoint, BookBar)
+Row = TypeVar("Row", Bar, PairPoint)
 
 
 class Shelf(Generic[Row]):
@@ -36,7 +36,9 @@ class Shelf(Generic[Row]):
         """Rows of start <= ts < end, ascending. Any thread may call."""
         recent = self._recent.copy()
         found = {row.ts: row for row in self._older(start, end)}
-        found |= {ts: row for ts, row in recent.items() if start <= ts < end}
+        for ts, row in recent.items():
+            if start <= ts < end and (ts not in found or found[ts].revision <= row.revision):
+                found[ts] = row
         return [found[ts] for ts in sorted(found)]
 
 
@@ -47,7 +49,7 @@ class History:
         self._store = store
         self._bars: dict[tuple[str, str], Shelf[Bar]] = {}
         self._points: dict[tuple[str, str], Shelf[PairPoint]] = {}
-        self._books: dict[tuple[str, str], Shelf[BookBar]] = {}
+        self._books: dict[tuple[str, str], deque[BookBar]] = {}
         self._ticks: dict[str, deque[Tick]] = {}
         self._tickers: dict[str, Ticker] = {}
 
@@ -112,18 +114,18 @@ class History:
         """Let go of what is in memory of a symbol."""
         self._ticks.pop(symbol, None)
         self._tickers.pop(symbol, None)
-        for shelves in (self._bars, self._books):
-            for key in [key for key in list(shelves) if key[0] == symbol]:
-                del shelves[key]
+        for key in [key for key in list(self._bars) if key[0] == symbol]:
+            del self._bars[key]
+        for key in [key for key in self._books if key[0] == symbol]:
+            del self._books[key]
 
     def put_books(self, bars: Iterable[BookBar]) -> None:
         for bar in bars:
-            self._books.setdefault((bar.symbol, bar.every), Shelf(lambda start, end: [])).put(bar)
+            self._books.setdefault((bar.symbol, bar.every), deque(maxlen=RECENT)).append(bar)
 
     def books(self, symbol: str, every: str) -> list[BookBar]:
         """The recent book bars, ascending; older ones are not kept."""
-        shelf = self._books.get((symbol, every))
-        return shelf.recent() if shelf else []
+        return list(self._books.get((symbol, every), ()))
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """Points of start <= ts < end, ascending."""

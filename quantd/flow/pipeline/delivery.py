@@ -23,6 +23,8 @@ class Delivery:
     def bars(self, closed: Sequence[tuple[SymbolStage, list[Bar]]], *, imported: bool = False) -> None:
         """Bars to the history and on to the pairs; to the record, unless they were imported; and what is not from before the start to
         exports and listeners."""
+        if not imported:
+            closed = [(stage, [stage.continued(bar) for bar in bars] if stage.before else bars) for stage, bars in closed]
         for stage, bars in closed:
             self._outlets.history.put_bars(bars)
             if self._outlets.recorder and not imported:

@@ -17,7 +17,7 @@ from quantd.flow.pipeline.mend import Mender, has_ids
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.pair import PairStage
 from quantd.flow.pipeline.symbol import SymbolStage
-from quantd.flow.pipeline.warm import fetch_past, has_past
+from quantd.flow.pipeline.warm import fetch_past, has_past, recorded_bars
 from quantd.model import Bar, Depth, Event, Mark, Quote, Status, Tick, Ticker
 from quantd.plugin.base import Extras, Feed, Wants
 from quantd.timeframes import DAY, MINUTE, SECOND, duration, timeframe
@@ -228,7 +228,11 @@ class FeedFlow:
 
     def _hand(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> list[Tick]:
         """Ticks through a stage and on to exports, history and record: what of them is good and new."""
+        lost = stage.lost
         good = stage.take(ticks, past=past, mendable=mendable)
+        if self._mender and stage.lost > lost:
+            too_late = [tick.ts for tick in good if tick.ts < self._closed + SECOND - stage.reopen]
+            self._mender.remake(stage, min(too_late, default=self._closed), max(too_late, default=self._closed))
         stage.exports.write("ticks", good)
         self._outlets.history.put_ticks(stage.symbol, good)
         if self._outlets.recorder:
@@ -273,6 +277,7 @@ class FeedFlow:
             await self._mender.recall(stage)
         past = await fetch_past(self.feed, stage.symbol, stage.every, stage.seconds_needed, self._clock, self._outlets.history)
         self._delivery.bars([(stage, stage.begin(past))], imported=True)
+        stage.before = await asyncio.to_thread(recorded_bars, self._outlets.recorder, stage.symbol, stage.every, stage.begins)
         stage.take(past.recorded, past=True)
         self._outlets.history.put_ticks(stage.symbol, past.recorded)
         self._hand(stage, past.ticks, past=True)

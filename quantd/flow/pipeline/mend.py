@@ -1,6 +1,7 @@
 """What becomes of trades that went missing: they are told of, fetched, and put where they belong."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
@@ -9,7 +10,7 @@ from quantd.clock import Clock
 from quantd.flow.ingest.days import DayRepairer
 from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.ledger import Hole, overlapping
-from quantd.flow.ingest.recall import recall
+from quantd.flow.ingest.recall import LOOKED_AT_MS, recall
 from quantd.flow.ingest.repair import Repairer, Ward
 from quantd.flow.pipeline.delivery import Delivery
 from quantd.flow.pipeline.outlets import Outlets
@@ -17,6 +18,8 @@ from quantd.flow.pipeline.rebuild import bars_again
 from quantd.flow.pipeline.symbol import SymbolStage
 from quantd.model import Tick
 from quantd.plugin.base import Feed
+
+_log = logging.getLogger("quantd.flow")
 
 
 class Hand(Protocol):
@@ -60,6 +63,8 @@ class Mender:
         if has_days(feed):
             self._repairers.append(DayRepairer(feed.fetch_day, self._wards, clock))
         self._tasks: list[asyncio.Task[None]] = []
+        self._stale: dict[SymbolStage, tuple[int, int]] = {}
+        self._woken = asyncio.Event()
         self._taking = asyncio.Lock()
         self._mending: SymbolStage | None = None
 
@@ -67,6 +72,7 @@ class Mender:
         """Fetch what is missing from now on."""
         if not self._tasks:
             self._tasks = [asyncio.create_task(each.run(), name="repair") for each in self._repairers]
+            self._tasks.append(asyncio.create_task(self._remake(), name="remake bars"))
 
     async def end(self) -> None:
         """Fetch no more."""
@@ -86,6 +92,38 @@ class Mender:
         known = await asyncio.to_thread(recall, recorder.store, stage.symbol, saved)
         if known:
             stage.intake.ledger.recall(known)
+            self.remake(stage, known.ts - LOOKED_AT_MS, known.ts)  # who was killed may have left trades that are in no bar
+
+    def remake(self, stage: SymbolStage, start: int, end: int) -> None:
+        """Have the bars of start <= ts <= end (ms) made anew of what is recorded, soon."""
+        low, high = self._stale.get(stage, (start, end))
+        self._stale[stage] = min(low, start), max(high, end)
+        self._woken.set()
+
+    async def _remake(self) -> None:
+        while self._outlets.recorder:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._stale:
+                stage, (start, end) = self._stale.popitem()
+                try:
+                    async with self._taking:
+                        await self._again(stage, start, end)
+                except Exception:  # whatever a store raises: repair goes on
+                    _log.exception("%s: the bars of %s to %s are not made anew", stage.symbol, start, end)
+
+    async def _again(self, stage: SymbolStage, start: int, end: int) -> None:
+        """Make bars anew, but for those that the stage mends itself."""
+        end = min(end, self._own(stage) - 1)
+        if self._outlets.recorder and start <= end:
+            await self._outlets.recorder.write()
+            made = await bars_again(stage, self._outlets.history, start, end)
+            stage.absorb(made)
+            await self._delivery.again(stage, made)
+
+    def _own(self, stage: SymbolStage) -> int:
+        """From when on (ms) bars are still the stage's own to mend."""
+        return max(self.closed - stage.reopen, stage.begins)
 
     def tell(self) -> None:
         """Tell of the gaps that opened or closed. One closes when its bars are mended: who dies before that finds it open again."""
@@ -109,15 +147,14 @@ class Mender:
 
     async def _put(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
         ledger = stage.intake.ledger
-        mendable = self.closed - stage.reopen
+        mendable = self._own(stage)
         before = overlapping(ledger.holes, min(tick.id for tick in ticks), max(tick.id for tick in ticks))
         good = self._hand(stage, ticks, mendable=mendable)
         stage.intake.repaired += len(good)
         self._delivery.bars([(stage, stage.close(self.closed))])
-        if self._outlets.recorder and any(tick.ts < mendable for tick in good):
-            await self._outlets.recorder.write()
+        if any(tick.ts < mendable for tick in good):
             times = [tick.ts for tick in good] + [time for hole in before for time in _mended(hole, ledger.holes)]
-            await self._delivery.again(stage, await bars_again(stage, self._outlets.history, min(times), max(times)))
+            await self._again(stage, min(times), max(times))
 
 
 def _mended(hole: Hole, holes: list[Hole]) -> tuple[int, int]:

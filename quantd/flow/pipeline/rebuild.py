@@ -20,8 +20,10 @@ async def bars_again(stage: SymbolStage, history: History, start: int, end: int)
     """The bars of every timeframe that hold a moment of start <= ts <= end (ms), where they differ from what the history has."""
     frames = sorted(map(timeframe, stage.every), key=lambda frame: frame.step)
     begin, until = frames[0].floor(start), frames[0].end(frames[0].floor(end))
+    spans = stage.intake.ledger.spans()  # before the trades are read: one that comes meanwhile must not make them look whole
     ticks = await asyncio.to_thread(history.recorded_ticks, stage.symbol, begin, until)
-    remade = stage.remade(ticks, begin, until, _close_before(stage, history, begin))
+    spans += stage.intake.ledger.spans()
+    remade = stage.remade(ticks, begin, until, _close_before(stage, history, begin), spans)
     made: list[Bar] = []
     for number, frame in enumerate(frames):
         if frame.name == stage.base:

@@ -11,6 +11,7 @@ from quantd.flow.book import BookStage
 from quantd.flow.events import EventStage
 from quantd.flow.exports import Exports
 from quantd.flow.ingest.intake import Intake, is_price
+from quantd.flow.ingest.ledger import Span
 from quantd.flow.pipeline.warm import Past
 from quantd.model import Bar, Tick
 from quantd.plugin.base import Extra, Resampler
@@ -38,6 +39,10 @@ class SymbolStage:
         self.book = BookStage(symbol, resampler.every) if extras else None
         self.reopen = duration(resampler.reopen)
         self.ready = True
+        self.begins = 0
+        """From when on (ms) its bars are made of what it was given: those before are not its own."""
+        self.before: dict[tuple[str, int], Bar] = {}
+        """What an earlier run recorded of the bars that this one makes too, by timeframe and ts."""
         self.seconds_needed = 0
         self.bars_made = 0
         self.last: Tick | None = None
@@ -74,15 +79,27 @@ class SymbolStage:
     def begin(self, past: Past) -> list[Bar]:
         """Put the past before the first trade: bars of every longer timeframe, and the resampler told where it begins."""
         if not past.bars:
+            first = min((tick.ts for tick in (*past.recorded, *past.ticks)), default=0)
+            self.begins = timeframe(self.base).floor(first)
             return []
         last = past.bars[-1]
-        self._guard.call(self._resampler.begin, self.symbol, timeframe(last.every).end(last.ts), last.close)
+        self.begins = timeframe(last.every).end(last.ts)
+        self._guard.call(self._resampler.begin, self.symbol, self.begins, last.close)
         return self._merger(self._resampler.base).seed(list(past.bars))
 
     @property
     def base(self) -> str:
         """The timeframe of the bars that its ticks make."""
         return self._resampler.base
+
+    def continued(self, bar: Bar) -> Bar:
+        """A bar whose revision goes on from what an earlier run recorded."""
+        known = self.before.get((bar.every, bar.ts))
+        if known is None:
+            return bar
+        if msgspec.structs.replace(bar, revision=known.revision) != known:
+            known = self.before[bar.every, bar.ts] = msgspec.structs.replace(bar, revision=known.revision + 1)
+        return known
 
     def forming(self, every: str) -> list[Bar]:
         """The open bars of one of its timeframes, oldest first."""
@@ -119,16 +136,21 @@ class SymbolStage:
         bars += [bar for merger in self._mergers.values() for bar in merger.flush()]
         return bars + [bar for stage in self.events for bar in stage.flush()]
 
-    def remade(self, ticks: Sequence[Tick], begin: int, until: int, close: float | None) -> list[Bar]:
-        """The closed bars of the base timeframe of begin <= ts < until (ms), of these trades, all that are recorded of that time.
+    def remade(self, ticks: Sequence[Tick], begin: int, until: int, close: float | None, holes: Sequence[Span]) -> list[Bar]:
+        """The closed bars of the base timeframe of begin <= ts < until (ms), of these trades, all that are recorded of that time but for
+        those in the holes.
 
         `close` is that of the bar before; without one, bars begin with the first trade."""
         fresh = msgspec.structs.replace(self._resampler)
         if close is not None:
             self._guard.call(fresh.begin, self.symbol, begin, close)
         self._guard.call(fresh.update, ticks)
-        self._guard.call(fresh.mark_holes, self.intake.ledger.spans())
+        self._guard.call(fresh.mark_holes, holes)
         return [bar for bar in self._guard.call(fresh.advance, until, default=[]) if bar.ts >= begin]
+
+    def absorb(self, bars: Sequence[Bar]) -> None:
+        """Bars that were made anew: longer ones that are still open are merged of them."""
+        self._merger(self.base).absorb([bar for bar in bars if bar.every == self.base])
 
     def _mark_holes(self) -> None:
         holes = self.intake.news_of_holes()

@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from quantd.clock import Clock
 from quantd.flow.history import History
+from quantd.flow.ingest.ledger import FOR_EVER
+from quantd.flow.record import Recorder
 from quantd.model import Bar, Tick
 from quantd.plugin.base import Feed
 from quantd.timeframes import MINUTE, SECOND, timeframe
@@ -45,6 +47,14 @@ async def fetch_past(feed: Feed, symbol: str, every: Sequence[str], seconds: int
             _log.info("the past of %s is not to be had, asking again in %.0f s: %s", symbol, pause, error)
             await asyncio.sleep(pause)
     return Past()
+
+
+def recorded_bars(recorder: Recorder | None, symbol: str, every: Sequence[str], begins: int) -> dict[tuple[str, int], Bar]:
+    """What is recorded of the bars that hold a moment from `begins` (ms) on, by timeframe and ts. Reads the store."""
+    if recorder is None or not begins:
+        return {}
+    rows = [recorder.store.bars(symbol, name, timeframe(name).floor(begins), FOR_EVER) for name in every]
+    return {(bar.every, bar.ts): bar for bars in rows for bar in bars}
 
 
 async def _fetch(feed: Feed, symbol: str, every: Sequence[str], seconds: int, now: int, history: History) -> Past:

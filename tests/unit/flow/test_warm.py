@@ -17,7 +17,7 @@ from quantd.flow.hub import Hub
 from quantd.flow.pairs import Inline
 from quantd.flow.pipeline import FeedFlow, Outlets, SymbolStage
 from quantd.flow.record import Recorder
-from quantd.model import Status, Tick
+from quantd.model import Bar, Status, Tick
 from quantd.plugin.guard import Guard
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
@@ -61,7 +61,7 @@ class Broken(Local):
 def flow_of(feed: quantd.Feed, store: quantd.Store | None = None) -> FeedFlow:
     clock = EventClock(DAWN)
     guard = Guard("any", "", clock)
-    outlets = Outlets(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub())
+    outlets = Outlets(history=History(store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub())
     if store:
         outlets.recorder = Recorder(store, guard, clock)
     flow = FeedFlow("test", feed, outlets, clock, Inline(), warm=True)
@@ -110,3 +110,43 @@ async def test_a_symbol_begins_though_its_record_cannot_be_read(tmp_path: Path, 
     assert "X begins without its past" in caplog.text
     assert flow.stages[0].intake.accepted == 2
     assert flow.stages[0].bars_made == 3
+
+
+async def bar_of(store: Local, ts: int, trades: int) -> Bar:
+    """The bar that opens at `ts`, once it says so many trades."""
+
+    def found() -> list[Bar]:
+        return [bar for bar in store.bars("X", "1s", DAWN + ts, DAWN + ts + 1_000) if bar.trades == trades]
+
+    await until(lambda: bool(found()))
+    return found()[0]
+
+
+async def test_a_trade_that_is_too_late_for_its_bar_has_that_made_anew(tmp_path: Path) -> None:
+    feed, store = Live(), Local()
+    store.open(tmp_path)
+    feed.tell.set()
+    flow = flow_of(feed, store)
+    running = asyncio.create_task(flow.run())
+    await until(lambda: flow.warm == 1)
+    flow.take([tick(6, 1_000), tick(7, 400_000), Status(DAWN + 900_000, healthy=True)])
+    flow.take([tick(8, 401_000), tick(9, 402_000)])
+    assert flow.stages[0].lost == 2
+    bar = await bar_of(store, 401_000, 1)
+    assert (bar.revision, bar.quality, bar.volume) == (1, "complete", 1.0)
+    feed.done.set()
+    await running
+
+
+async def test_what_a_killed_daemon_left_in_no_bar_is_in_one_after_the_next_start(tmp_path: Path) -> None:
+    feed, store = Live(), Local()
+    store.open(tmp_path)
+    lying = Bar("X", "1s", DAWN - 5_000, 100.0, 100.0, 100.0, 100.0, 0.0, 0, None, 0.0, "complete", 1)
+    store.append([tick(number, -9_000 + number * 1_000) for number in range(1, 5)], [lying], [])
+    feed.tell.set()
+    flow = flow_of(feed, store)
+    running = asyncio.create_task(flow.run())
+    bar = await bar_of(store, -5_000, 1)
+    assert (bar.revision, bar.quality) == (2, "complete")
+    feed.done.set()
+    await running
