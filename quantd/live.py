@@ -327,4 +327,4 @@ class LiveDesk(Desk):
         state = "warming" if flow.state == "live" and flow.warm < flow.symbols else flow.state
         newest = max((stage.last.ts for stage in flow.stages if stage.last), default=None)
         accepted = sum(stage.intake.accepted for stage in flow.stages)
-        return FeedState(flow.name, state, newest, accepted, flow.refused, flow.warm, flow.symbols)
+        return FeedState(flow.name, state, newest, accepted, flow.refused, flow.warm, flow.symbols, flow.health())

@@ -9,6 +9,7 @@ from quantd.clock import Clock
 from quantd.flow.pipeline import SymbolStage
 from quantd.metrics import Metrics, Rows
 from quantd.model import Tick
+from quantd.plugin.base import ConnectionHealth, FeedHealth
 from quantd.plugin.guard import Health
 from quantd.runtime import Runtime
 
@@ -27,9 +28,33 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     metrics.add(
         Gauge, "quantd_feed_live", "1 while the feed is live", ("feed",), lambda: [((f.name,), f.state == "live") for f in runtime.flows]
     )
+    _measure_connections(runtime, metrics)
     metrics.add(
         Counter, "quantd_alerts_dropped", "Alerts for which a sink's queue was full", (), lambda: [((), runtime.outlets.outbox.dropped)]
     )
+
+
+def _measure_connections(runtime: Runtime, metrics: Metrics) -> None:
+    def each(value: Callable[[FeedHealth], float]) -> Callable[[], Rows]:
+        return lambda: [((flow.name,), value(flow.health())) for flow in runtime.flows]
+
+    def total(value: Callable[[ConnectionHealth], float]) -> Callable[[], Rows]:
+        return each(lambda health: sum(map(value, health.connections)))
+
+    labels = ("feed",)
+    up = total(lambda connection: connection.state in ("up", "handing over"))
+    metrics.add(Gauge, "quantd_feed_connections", "Connections that are up", labels, up)
+    metrics.add(Counter, "quantd_feed_reconnects", "Connections that were lost", labels, total(lambda connection: connection.reconnects))
+    metrics.add(Counter, "quantd_feed_handovers", "Connections taken over from", labels, total(lambda connection: connection.handovers))
+    silent = total(lambda connection: len(connection.silent))
+    metrics.add(Gauge, "quantd_feed_streams_silent", "Streams that bring nothing though there is trade", labels, silent)
+    metrics.add(
+        Counter, "quantd_feed_frames_skipped", "Frames that could not be read", labels, total(lambda connection: connection.skipped)
+    )
+    metrics.add(
+        Gauge, "quantd_feed_banned", "1 while the venue wants nothing", labels, each(lambda health: health.banned_until is not None)
+    )
+    metrics.add(Counter, "quantd_frames_unrecorded", "Frames not recorded", labels, each(lambda health: health.unrecorded))
 
 
 def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:

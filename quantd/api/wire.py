@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 
 from quantd.flow.desk import FeedState, RestRule
 from quantd.model import Alert, Bar, BookBar, Tick
+from quantd.plugin.base import ConnectionHealth
 
 encode = Encoder().encode
 
@@ -76,6 +77,11 @@ class Feed(Struct, frozen=True):
     warm: int
     """How many of its `symbols` have their past."""
     symbols: int
+    banned_until: str | None
+    """The venue wants nothing from us before."""
+    unrecorded: int
+    """Frames that were to be recorded and could not be."""
+    connections: tuple[ConnectionHealth, ...]
 
 
 class Health(Struct, frozen=True):
@@ -165,7 +171,10 @@ class StreamStatus(IdleStatus, frozen=True):
 def feed(health: FeedState) -> Feed:
     """A feed's health with its time as text."""
     last = None if health.last_tick is None else iso(health.last_tick)
-    return Feed(health.name, health.state, last, health.ticks, health.refused, health.warm, health.symbols)
+    banned = health.health.banned_until
+    until = None if banned is None else iso(banned)
+    told = until, health.health.unrecorded, health.health.connections
+    return Feed(health.name, health.state, last, health.ticks, health.refused, health.warm, health.symbols, *told)
 
 
 def candles(bars: Iterable[Bar]) -> list[Candle]:

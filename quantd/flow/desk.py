@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, BookBar, Gap, PairPoint, Prices, Spread, Tick, Ticker, ZMethod
+from quantd.plugin.base import FeedHealth
 from quantd.stats.cointegration import EngleGranger
 
 
@@ -66,6 +67,7 @@ class FeedState(Struct, frozen=True):
     warm: int
     """How many of its `symbols` have their past."""
     symbols: int
+    health: FeedHealth = FeedHealth()
 
 
 class SymbolQuality(Struct, frozen=True):

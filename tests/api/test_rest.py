@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from quantd.api.checks import TIMEFRAMES
 from quantd.flow.desk import Analysis, FeedState, Style, SymbolQuality
 from quantd.model import Bar, BookBar, Gap, PairPoint
+from quantd.plugin.base import ConnectionHealth, FeedHealth
 from quantd.stats.cointegration import EngleGranger
 from quantd.testing import fakes
 from quantd.testing.desk import LISTED, FakeDesk
@@ -47,12 +48,22 @@ async def test_quality_names_what_is_missing(ask: Ask, desk: FakeDesk) -> None:
     ]
 
 
+CONNECTED = {
+    "banned_until": "2026-01-01T00:00:00.000Z",
+    "unrecorded": 0,
+    "connections": [
+        {"name": "one", "route": "market", "streams": 4, "state": "up", "age": None, "reconnects": 0, "handovers": 0}
+        | {"silent": [], "skipped": 0}
+    ],
+}
+
+
 async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
     desk.push(fakes.ticks(3))
     desk.hold("pipeline", ["BTCUSDT"])
     desk.add_rule("price", "BTCUSDT", ">", 1.0)
     desk.fire([fakes.alert()])
-    desk.health = [FeedState("binance", "live", START, 3, 0, 2, 2)]
+    desk.health = [FeedState("binance", "live", START, 3, 0, 2, 2, FeedHealth((ConnectionHealth("one", "market", 4, "up"),), START))]
     assert await ask("/health") == (
         200,
         {
@@ -71,6 +82,7 @@ async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
                     "warm": 2,
                     "symbols": 2,
                 }
+                | CONNECTED
             ],
         },
     )

@@ -167,5 +167,7 @@ def check_bars(symbol: str, bars: list[Bar], kept: Any, told: str) -> None:
         assert bar.trades == len(inside), f"{told}: {symbol}: the bar of {bar.ts} says it is complete"
         if len(inside):
             assert (bar.open, bar.high, bar.low, bar.close) == (inside[0], inside.max(), inside.min(), inside[-1]), f"{told}: {bar}"
+    absent = set(range(bars[0].ts, bars[-1].ts, 1_000)) - {bar.ts for bar in bars}
+    assert not absent, f"{told}: {symbol}: no bars of {sorted(absent)}"
     gaps = [bar.ts for bar in bars if bar.quality == "gap"]
     assert len(gaps) <= 2, f"{told}: {symbol}: everything came, and still these bars are gaps: {gaps}"

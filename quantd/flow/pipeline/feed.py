@@ -19,7 +19,7 @@ from quantd.flow.pipeline.pair import PairStage
 from quantd.flow.pipeline.symbol import SymbolStage
 from quantd.flow.pipeline.warm import fetch_past, has_past, recorded_bars
 from quantd.model import Bar, Depth, Event, Mark, Quote, Status, Tick, Ticker
-from quantd.plugin.base import Extras, Feed, Wants
+from quantd.plugin.base import Extras, Feed, FeedHealth, Wants
 from quantd.timeframes import DAY, MINUTE, SECOND, duration, timeframe
 
 State = Literal["starting", "live", "down"]
@@ -281,6 +281,14 @@ class FeedFlow:
         stage.take(past.recorded, past=True)
         self._outlets.history.put_ticks(stage.symbol, past.recorded)
         self._hand(stage, past.ticks, past=True)
+
+    def health(self) -> FeedHealth:
+        """What the feed says of its connections."""
+        try:
+            return self.feed.health()
+        except Exception:
+            _log.exception("feed %s cannot tell how it is", self.name)
+            return FeedHealth()
 
     @property
     def warm(self) -> int:
