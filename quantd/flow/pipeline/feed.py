@@ -270,7 +270,7 @@ class FeedFlow:
         self._warming.pop(stage, None)
         self._delivery.bars([(stage, stage.close(self._closed))])
         if self._mender:
-            self._mender.begin()
+            self._mender.begin(stage)
 
     async def _take_past(self, stage: SymbolStage) -> None:
         if self._mender:

@@ -63,16 +63,21 @@ class Mender:
         if has_days(feed):
             self._repairers.append(DayRepairer(feed.fetch_day, self._wards, clock))
         self._tasks: list[asyncio.Task[None]] = []
+        self._recorded: dict[SymbolStage, int] = {}
+        """Up to when (ms) an earlier run recorded what a stage has not yet taken up."""
         self._stale: dict[SymbolStage, tuple[int, int]] = {}
         self._woken = asyncio.Event()
         self._taking = asyncio.Lock()
         self._mending: SymbolStage | None = None
 
-    def begin(self) -> None:
-        """Fetch what is missing from now on."""
+    def begin(self, stage: SymbolStage) -> None:
+        """Fetch what is missing from now on. The stage knows what it lacks, so the end of its record can be looked through: who was killed
+        may have left trades there that are in no bar."""
         if not self._tasks:
             self._tasks = [asyncio.create_task(each.run(), name="repair") for each in self._repairers]
             self._tasks.append(asyncio.create_task(self._remake(), name="remake bars"))
+        if end := self._recorded.pop(stage, None):
+            self.remake(stage, end - LOOKED_AT_MS, end)
 
     async def end(self) -> None:
         """Fetch no more."""
@@ -92,7 +97,7 @@ class Mender:
         known = await asyncio.to_thread(recall, recorder.store, stage.symbol, saved)
         if known:
             stage.intake.ledger.recall(known)
-            self.remake(stage, known.ts - LOOKED_AT_MS, known.ts)  # who was killed may have left trades that are in no bar
+            self._recorded[stage] = known.ts
 
     def remake(self, stage: SymbolStage, start: int, end: int) -> None:
         """Have the bars of start <= ts <= end (ms) made anew of what is recorded, soon."""

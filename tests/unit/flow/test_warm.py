@@ -40,9 +40,13 @@ class Live(quantd.Feed):
         yield [Status(DAWN, healthy=True), tick(5, 10)]
         await self.done.wait()
 
+    quick: str = ""
+
     async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        if symbol == self.quick:
+            return []
         await self.tell.wait()
-        return [tick(4, 5)]
+        return [tick(4, -700) if self.quick else tick(4, 5)]
 
     async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
         return []
@@ -58,14 +62,15 @@ class Broken(Local):
         raise OSError("the disk has failed")
 
 
-def flow_of(feed: quantd.Feed, store: quantd.Store | None = None) -> FeedFlow:
+def flow_of(feed: quantd.Feed, store: quantd.Store | None = None, *symbols: str) -> FeedFlow:
     clock = EventClock(DAWN)
     guard = Guard("any", "", clock)
     outlets = Outlets(history=History(store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub())
     if store:
         outlets.recorder = Recorder(store, guard, clock)
     flow = FeedFlow("test", feed, outlets, clock, Inline(), warm=True)
-    flow.add(SymbolStage("X", TimeBars(every=("1s",)), guard, Exports([])))
+    for symbol in symbols or ("X",):
+        flow.add(SymbolStage(symbol, TimeBars(every=("1s",)), guard, Exports([])))
     return flow
 
 
@@ -148,5 +153,24 @@ async def test_what_a_killed_daemon_left_in_no_bar_is_in_one_after_the_next_star
     running = asyncio.create_task(flow.run())
     bar = await bar_of(store, -5_000, 1)
     assert (bar.revision, bar.quality) == (2, "complete")
+    feed.done.set()
+    await running
+
+
+async def test_what_a_symbol_lacks_must_be_known_before_its_bars_are_made_anew(tmp_path: Path) -> None:
+    """While one symbol still fetches its past, another one begins and repair with it."""
+    feed, store = Live(quick="Z"), Local()
+    store.open(tmp_path)
+    doubted = Bar("X", "1s", DAWN - 1_000, 100.0, 100.0, 100.0, 100.0, 2.0, 2, 100.0, 2.0, "gap")
+    store.append([tick(1, -3_000), tick(2, -900), tick(3, -800)], [doubted], [])
+    flow = flow_of(feed, store, "X", "Z")
+    running = asyncio.create_task(flow.run())
+    await until(lambda: flow.warm == 1)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert store.bars("X", "1s", DAWN - 1_000, DAWN) == [doubted]
+    feed.tell.set()
+    bar = await bar_of(store, -1_000, 3)
+    assert (bar.revision, bar.quality) == (1, "complete")
     feed.done.set()
     await running
