@@ -170,6 +170,10 @@ async def test_what_a_symbol_lacks_must_be_known_before_its_bars_are_made_anew(t
         await asyncio.sleep(0)
     assert store.bars("X", "1s", DAWN - 1_000, DAWN) == [doubted]
     feed.tell.set()
+    await until(lambda: flow.warm == 2)
+    flow.take([Status(DAWN + 2_000, healthy=True)])
+    assert flow._outlets.recorder
+    await flow._outlets.recorder.write()
     bar = await bar_of(store, -1_000, 3)
     assert (bar.revision, bar.quality) == (1, "complete")
     feed.done.set()
