@@ -46,7 +46,7 @@ class Live(quantd.Feed):
         if symbol == self.quick:
             return []
         await self.tell.wait()
-        return [tick(4, -700) if self.quick else tick(4, 5)]
+        return [tick(4, -9_700) if self.quick else tick(4, 5)]
 
     async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
         return []
@@ -62,7 +62,7 @@ class Broken(Local):
         raise OSError("the disk has failed")
 
 
-def flow_of(feed: quantd.Feed, store: quantd.Store | None = None, *symbols: str) -> FeedFlow:
+def flow_of(feed: quantd.Feed, store: quantd.Store | None = None, *symbols: str, reopen: str = "5m") -> FeedFlow:
     clock = EventClock(DAWN)
     guard = Guard("any", "", clock)
     outlets = Outlets(history=History(store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub())
@@ -70,7 +70,9 @@ def flow_of(feed: quantd.Feed, store: quantd.Store | None = None, *symbols: str)
         outlets.recorder = Recorder(store, guard, clock)
     flow = FeedFlow("test", feed, outlets, clock, Inline(), warm=True)
     for symbol in symbols or ("X",):
-        flow.add(SymbolStage(symbol, TimeBars(every=("1s",)), guard, Exports([])))
+        stage = SymbolStage(symbol, TimeBars(every=("1s",), reopen=reopen), guard, Exports([]))
+        stage.seconds_needed = 60
+        flow.add(stage)
     return flow
 
 
@@ -161,20 +163,20 @@ async def test_what_a_symbol_lacks_must_be_known_before_its_bars_are_made_anew(t
     """While one symbol still fetches its past, another one begins and repair with it."""
     feed, store = Live(quick="Z"), Local()
     store.open(tmp_path)
-    doubted = Bar("X", "1s", DAWN - 1_000, 100.0, 100.0, 100.0, 100.0, 2.0, 2, 100.0, 2.0, "gap")
-    store.append([tick(1, -3_000), tick(2, -900), tick(3, -800)], [doubted], [])
-    flow = flow_of(feed, store, "X", "Z")
+    doubted = Bar("X", "1s", DAWN - 10_000, 100.0, 100.0, 100.0, 100.0, 2.0, 2, 100.0, 2.0, "gap")
+    store.append([tick(1, -12_000), tick(2, -9_900), tick(3, -9_800)], [doubted], [])
+    flow = flow_of(feed, store, "X", "Z", reopen="2s")
     running = asyncio.create_task(flow.run())
     await until(lambda: flow.warm == 1)
     for _ in range(200):
         await asyncio.sleep(0)
-    assert store.bars("X", "1s", DAWN - 1_000, DAWN) == [doubted]
+    assert store.bars("X", "1s", DAWN - 10_000, DAWN) == [doubted]
     feed.tell.set()
     await until(lambda: flow.warm == 2)
     flow.take([Status(DAWN + 2_000, healthy=True)])
     assert flow._outlets.recorder
     await flow._outlets.recorder.write()
-    bar = await bar_of(store, -1_000, 3)
+    bar = await bar_of(store, -10_000, 3)
     assert (bar.revision, bar.quality) == (1, "complete")
     feed.done.set()
     await running
