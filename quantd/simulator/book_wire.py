@@ -54,7 +54,7 @@ class BookWire:
         bid, bid_quantity, ask, ask_quantity = self._texts(row)
         return (
             f'{{"symbol":"{self._symbol}","bidPrice":"{bid}","bidQty":"{bid_quantity}","askPrice":"{ask}","askQty":"{ask_quantity}",'
-            f'"time":{time},"lastUpdateId":{self._book.id_at(time)}}}'
+            f'"time":{time}}}'
         )
 
     def mark_row(self, mark: Mark, time: int) -> str:

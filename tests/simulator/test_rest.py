@@ -151,6 +151,7 @@ async def test_klines(client: Client, now: int) -> None:
 
 async def test_exchange_info(client: Client) -> None:
     info = await client.get("exchangeInfo")
+    assert list(info) == ["timezone", "serverTime", "rateLimits", "exchangeFilters", "assets", "symbols"]
     assert info["rateLimits"] == [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400}]
     symbols = {row["symbol"]: row for row in info["symbols"]}
     assert set(symbols) == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "AVAXUSDT", "BNBUSDT", "ADAUSDT"}
