@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..support import Simulator, Start
+from tests.simulator.support import Simulator, Start
 
 # What these tests were last seen to pass with. Nothing else names a version.
 PINNED = {

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from ..support import Simulator
+from tests.simulator.support import Simulator
+
 from .conftest import Peers
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(300)]
