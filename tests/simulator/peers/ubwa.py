@@ -1,0 +1,83 @@
+"""Follows streams of both categories with the UNICORN Binance WebSocket API, subscribes while they run, and mixes categories."""
+
+import json
+import sys
+import time
+from typing import Any
+
+from unicorn_binance_websocket_api import BinanceWebSocketApiManager
+
+PATIENCE_S, TRADES = 30, 30
+CATEGORIES = {
+    "market": (["aggTrade", "kline_1m", "markPrice@1s", "ticker", "miniTicker"], ["btcusdt", "ethusdt"]),
+    "arrays": (["arr"], ["!miniTicker", "!ticker"]),
+    "public": (["bookTicker", "depth@100ms", "depth5@100ms"], ["btcusdt"]),
+}
+
+
+def main(ws: str) -> None:
+    with BinanceWebSocketApiManager(
+        exchange="binance.com-futures",
+        websocket_base_uri=f"{ws}/",
+        warn_on_update=False,
+        disable_colorama=True,
+        enable_stream_signal_buffer=True,
+        output_default="dict",
+    ) as manager:
+        for name, (channels, markets) in CATEGORIES.items():
+            manager.create_stream(channels, markets, stream_label=name, stream_buffer_name=name)
+        told = {name: followed(manager, name, len(channels) * len(markets)) for name, (channels, markets) in CATEGORIES.items()}
+        print(json.dumps(told | {"later": subscribed(manager), "mixed": mixed(manager), "signals": signals(manager)}))
+
+
+def followed(manager: Any, name: str, wanted: int) -> dict[str, Any]:
+    """Events of each stream until all have come, and trades enough."""
+    seen: dict[str, Any] = {}
+    for frame in frames(manager, name):
+        rows = frame["data"] if isinstance(frame["data"], list) else [frame["data"]]
+        seen.setdefault(frame["stream"], []).extend({"e": row["e"], "a": row["a"] if row["e"] == "aggTrade" else None} for row in rows)
+        if len(seen) == wanted and (name != "market" or len(seen["btcusdt@aggTrade"]) >= TRADES):
+            break
+    return seen
+
+
+def subscribed(manager: Any) -> dict[str, Any]:
+    """What comes after a SUBSCRIBE and an UNSUBSCRIBE on a running connection, and what the exchange lists."""
+    stream = manager.create_stream(["aggTrade"], ["btcusdt"], stream_label="later", stream_buffer_name="later")
+    next(frames(manager, "later"))
+    manager.subscribe_to_stream(stream, markets=["ethusdt"])
+    next(frame for frame in frames(manager, "later") if frame["stream"] == "ethusdt@aggTrade")
+    listed = manager.get_result_by_request_id(manager.get_stream_subscriptions(stream))["result"]
+    manager.unsubscribe_from_stream(stream, markets=["btcusdt"])
+    names = [next(frames(manager, "later"))["stream"] for _ in range(2 * TRADES)]
+    manager.stop_stream(stream)
+    return {"listed": listed, "last": sorted(set(names[-TRADES // 3 :]))}
+
+
+def mixed(manager: Any) -> str:
+    try:
+        manager.create_stream(["aggTrade", "bookTicker"], ["btcusdt"])
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def signals(manager: Any) -> list[str]:
+    kinds = []
+    while signal := manager.pop_stream_signal_from_stream_signal_buffer():
+        kinds.append(signal["type"])
+    return kinds
+
+
+def frames(manager: Any, buffer: str) -> Any:
+    """Data frames as they come; its buffers cannot be waited for."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        frame = manager.pop_stream_data_from_stream_buffer(buffer)
+        if frame and "stream" in frame:
+            yield frame
+        elif not frame:
+            time.sleep(0.01)
+
+
+main(*sys.argv[1:])
