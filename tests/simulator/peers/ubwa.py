@@ -7,7 +7,7 @@ from typing import Any
 
 from unicorn_binance_websocket_api import BinanceWebSocketApiManager
 
-PATIENCE_S, TRADES = 30, 30
+PATIENCE_S, POLL_S, TRADES = 30, 0.01, 30
 CATEGORIES = {
     "market": (["aggTrade", "kline_1m", "markPrice@1s", "ticker", "miniTicker"], ["btcusdt", "ethusdt"]),
     "arrays": (["arr"], ["!miniTicker", "!ticker"]),
@@ -47,11 +47,22 @@ def subscribed(manager: Any) -> dict[str, Any]:
     next(frames(manager, "later"))
     manager.subscribe_to_stream(stream, markets=["ethusdt"])
     next(frame for frame in frames(manager, "later") if frame["stream"] == "ethusdt@aggTrade")
-    listed = manager.get_result_by_request_id(manager.get_stream_subscriptions(stream))["result"]
+    listed = answer(manager, manager.get_stream_subscriptions(stream))
     manager.unsubscribe_from_stream(stream, markets=["btcusdt"])
     names = [next(frames(manager, "later"))["stream"] for _ in range(2 * TRADES)]
     manager.stop_stream(stream)
     return {"listed": listed, "last": sorted(set(names[-TRADES // 3 :]))}
+
+
+def answer(manager: Any, request_id: int) -> Any:
+    """The result of a request. The library's own wait for it spins, which keeps its own threads from receiving it."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        for result in map(json.loads, list(manager.get_results_from_endpoints())):
+            if result["id"] == request_id:
+                return result["result"]
+        time.sleep(POLL_S)
+    return None
 
 
 def mixed(manager: Any) -> str:
@@ -77,7 +88,7 @@ def frames(manager: Any, buffer: str) -> Any:
         if frame and "stream" in frame:
             yield frame
         elif not frame:
-            time.sleep(0.01)
+            time.sleep(POLL_S)
 
 
 main(*sys.argv[1:])
