@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from quantd.simulator.klines import Bar
+from quantd.simulator.raw import Raw
 from quantd.simulator.scenario import Symbol
 from quantd.simulator.trades import Trade
 
@@ -55,6 +56,15 @@ class Wire:
         price, quantity, normal = self.price.text(trade.p), self.quantity.text(trade.q), self.quantity.text(trade.nq)
         maker = "true" if trade.m else "false"
         return f'{{"a":{trade.a},"p":"{price}","q":"{quantity}","nq":"{normal}","f":{trade.f},"l":{trade.l},"T":{trade.T},"m":{maker}}}'
+
+    def raw_trade_row(self, raw: Raw) -> str:
+        """A row of GET /fapi/v1/trades."""
+        price, quantity, quote = self.price.text(raw.price), self.quantity.text(raw.quantity), self._quote.text(raw.price * raw.quantity)
+        maker, rpi = ("true" if each else "false" for each in (raw.maker, raw.rpi))
+        return (
+            f'{{"id":{raw.id},"price":"{price}","qty":"{quantity}","quoteQty":"{quote}","time":{raw.time},"isBuyerMaker":{maker},'
+            f'"isRPITrade":{rpi}}}'
+        )
 
     def kline_row(self, bar: Bar, interval_ms: int) -> str:
         """A row of GET /fapi/v1/klines."""

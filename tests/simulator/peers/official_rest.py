@@ -5,7 +5,6 @@ import sys
 
 from binance_common.configuration import ConfigurationRestAPI
 from binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futures import DerivativesTradingUsdsFutures
-from binance_sdk_derivatives_trading_usds_futures.rest_api.models import KlineCandlestickDataIntervalEnum as Interval
 from official_models import Complaints, findings
 
 BTC = "BTCUSDT"
@@ -21,14 +20,20 @@ def main(rest: str) -> None:
         "ping": api.test_connectivity,
         "time": api.check_server_time,
         "exchangeInfo": api.exchange_information,
-        "klines": lambda: api.kline_candlestick_data(BTC, Interval.INTERVAL_1m, limit=3),
+        "klines": lambda: api.kline_candlestick_data(BTC, "1m", limit=3),
         "aggTrades by id": lambda: api.compressed_aggregate_trades_list(BTC, from_id=newest[0].a, limit=3),
         "aggTrades by time": lambda: api.compressed_aggregate_trades_list(BTC, start_time=now - 2 * MINUTE_MS, end_time=now - MINUTE_MS),
+        "continuousKlines": lambda: api.continuous_contract_kline_candlestick_data(BTC, "PERPETUAL", "1m", limit=3),
+        "trades": lambda: api.recent_trades_list(BTC, limit=3),
+        "fundingRate": lambda: api.get_funding_rate_history(BTC, limit=3),
         "depth": lambda: api.order_book(BTC, limit=5),
         "premiumIndex": lambda: api.mark_price(BTC),
         "premiumIndex of all": api.mark_price,
         "ticker/24hr": lambda: api.ticker24hr_price_change_statistics(BTC),
         "ticker/24hr of all": api.ticker24hr_price_change_statistics,
+        "ticker/price": lambda: api.symbol_price_ticker(BTC),
+        "ticker/price of all": api.symbol_price_ticker,
+        "ticker/price, second version": lambda: api.symbol_price_ticker_v2(BTC),
         "ticker/bookTicker": lambda: api.symbol_order_book_ticker(BTC),
         "ticker/bookTicker of all": api.symbol_order_book_ticker,
     }
@@ -43,7 +48,7 @@ def main(rest: str) -> None:
             "rows": len(rows) if isinstance(rows, list) else None,
         }
     again = api.compressed_aggregate_trades_list(BTC, from_id=newest[0].a, limit=3).data()
-    kline = api.kline_candlestick_data(BTC, Interval.INTERVAL_1m, limit=1).data()[0]
+    kline = api.kline_candlestick_data(BTC, "1m", limit=1).data()[0]
     same = [each.to_dict() for each in again] == [each.to_dict() for each in newest]
     print(json.dumps({"calls": told, "complaints": complaints.texts, "same": same, "kline": kline}))
 

@@ -21,11 +21,17 @@ REST_MODELS = {
     "klines": [],
     "aggTrades by id": ["CompressedAggregateTradesListResponse"],
     "aggTrades by time": ["CompressedAggregateTradesListResponse"],
+    "continuousKlines": [],
+    "trades": ["RecentTradesListResponse"],
+    "fundingRate": ["GetFundingRateHistoryResponse"],
     "depth": ["OrderBookResponse"],
     "premiumIndex": ["MarkPriceResponse1"],
     "premiumIndex of all": ["MarkPriceResponse2"],
     "ticker/24hr": ["Ticker24hrPriceChangeStatisticsResponse1"],
     "ticker/24hr of all": ["Ticker24hrPriceChangeStatisticsResponse2"],
+    "ticker/price": ["SymbolPriceTickerResponse1"],
+    "ticker/price of all": ["SymbolPriceTickerResponse2"],
+    "ticker/price, second version": ["SymbolPriceTickerV2Response1"],
     "ticker/bookTicker": ["SymbolOrderBookTickerResponse1"],
     "ticker/bookTicker of all": ["SymbolOrderBookTickerResponse2"],
 }
@@ -88,7 +94,8 @@ def test_the_types_are_those_of_the_models(rest: Any) -> None:
 
 def test_pages(rest: Any) -> None:
     rows = {call: told["rows"] for call, told in rest["calls"].items()}
-    assert (rows["klines"], rows["aggTrades by id"], rows["aggTrades by time"]) == (3, 3, 500)
+    assert (rows["klines"], rows["continuousKlines"], rows["trades"], rows["fundingRate"], rows["aggTrades by id"]) == (3,) * 5
+    assert rows["aggTrades by time"] == 500
     assert rest["same"]
 
 

@@ -31,8 +31,9 @@ def test_its_futures_methods_are_answered(told: Any) -> None:
     rest = told["rest"]
     assert rest["ping"] == {}
     assert rest["info"] == ["BTCUSDT", "ETHUSDT"]
-    assert (len(rest["depth"]["bids"]), len(rest["aggregates"]), len(rest["klines"])) == (5, 3, 3)
-    assert {rest[name]["symbol"] for name in ("mark", "day", "quote")} == {"BTCUSDT"}
+    assert len(rest["depth"]["bids"]) == 5
+    assert {len(rest[name]) for name in ("aggregates", "klines", "continuous", "trades", "funding")} == {3}
+    assert {rest[name]["symbol"] for name in ("mark", "day", "quote", "price")} == {"BTCUSDT"}
 
 
 def test_its_kline_generator_pages_without_a_gap(told: Any) -> None:
