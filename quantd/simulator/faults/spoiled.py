@@ -34,11 +34,12 @@ class Corrupt(FrameFault, frozen=True, kw_only=True):
 
     def _corrupted(self, payload: bytes) -> bytes:
         data = json.loads(payload)
-        true = data.get(self.field)
-        if self.how == "absent":
-            data.pop(self.field, None)
-        else:
-            data[self.field] = self._false(true)
+        for row in data if isinstance(data, list) else [data]:
+            true = row.get(self.field)
+            if self.how == "absent":
+                row.pop(self.field, None)
+            else:
+                row[self.field] = self._false(true)
         return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
 
     def _false(self, true: Any) -> Any:

@@ -46,14 +46,22 @@ class Peers:
         home = self._folder / peer
         python = home / "bin" / "python"
         if not home.exists():
-            subprocess.run([sys.executable, "-m", "venv", home], check=True)
-            command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINNED[peer]]
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-            if ended.returncode:
-                self._failures[peer] = ended.stderr.strip().splitlines()[-1]
+            self._make([sys.executable, "-m", "venv", home], peer)
+            self._make([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINNED[peer]], peer)
         if peer in self._failures:
             pytest.skip(f"{' '.join(PINNED[peer])} cannot be installed here: {self._failures[peer]}")
         return python
+
+    def _make(self, command: list[Any], peer: str) -> None:
+        """One step of the installation, unless one before has failed."""
+        if peer in self._failures:
+            return
+        try:
+            subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=True)
+        except subprocess.CalledProcessError as failure:
+            self._failures[peer] = (failure.stderr.strip() or failure.stdout.strip() or str(failure)).splitlines()[-1]
+        except subprocess.TimeoutExpired as failure:
+            self._failures[peer] = str(failure)
 
 
 @pytest.fixture(scope="session")
