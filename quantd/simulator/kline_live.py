@@ -60,7 +60,8 @@ class KlineLive:
     def __init__(self, exchange: Exchange, gateway: Gateway) -> None:
         self._exchange = exchange
         self._gateway = gateway
-        self._streams = [each for listing in exchange.listings.values() for each in _of_symbol(listing)]
+        self._streams = {each.name: each for listing in exchange.listings.values() for each in _of_symbol(listing)}
+        self._followed: list[str] = []
         self._pushed = exchange.clock.epoch
 
     async def run(self) -> None:
@@ -73,11 +74,11 @@ class KlineLive:
         """Publishes what became due since the last call, as far as the trades of all symbols are published."""
         since, until = self._pushed, min(listing.published for listing in self._exchange.listings.values())
         self._pushed = until
-        for stream in self._streams:
-            if not self._gateway.wanted(stream.name):
-                stream.forget()
-            elif until > since:
-                await self._publish(stream, since, until)
+        before, self._followed = self._followed, [name for name in self._gateway.received() if name in self._streams]
+        for name in set(before).difference(self._followed):
+            self._streams[name].forget()
+        for name in self._followed if until > since else ():
+            await self._publish(self._streams[name], since, until)
 
     async def _publish(self, stream: Ticks, since: int, until: int) -> None:
         payloads = list[bytes]()

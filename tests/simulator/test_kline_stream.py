@@ -34,19 +34,25 @@ class Recorder(Gateway):
     def wanted(self, stream: str) -> bool:
         return stream in self.streams
 
+    def received(self) -> list[str]:
+        return list(self.streams)
+
     def publish(self, stream: str, payloads: Sequence[bytes]) -> None:
         self.frames[stream] += map(json.loads, payloads)
 
 
 async def followed(clock: ManualClock, served: Exchange, ms: int) -> Recorder:
     recorder = Recorder(clock, MINUTE, SECOND)
-    live = KlineLive(served, recorder)
+    await run(clock, served, KlineLive(served, recorder), ms)
+    return recorder
+
+
+async def run(clock: ManualClock, served: Exchange, live: KlineLive, ms: int) -> None:
     for _ in range(0, ms, PUSH_MS):
         clock.now += PUSH_MS
         for listing in served.listings.values():
             listing.advance(clock.now)
         await live.push()
-    return recorder
 
 
 def ids(listing: Listing, start: int, stop: int) -> tuple[int, int]:
@@ -96,6 +102,18 @@ def test_a_running_candle_grows_until_it_is_closed(market: tuple[Exchange, Recor
             assert (before["o"], before["f"]) == (after["o"], after["f"])
             assert float(before["h"]) <= float(after["h"])
             assert float(before["l"]) >= float(after["l"])
+
+
+async def test_a_stream_that_is_asked_for_again_begins_with_the_running_candle() -> None:
+    clock = ManualClock()
+    served = exchange(clock)
+    recorder = Recorder(clock, SECOND)
+    live = KlineLive(served, recorder)
+    for streams, ms in (((SECOND,), 2_000), ((), 3_000), ((SECOND,), 2_000)):
+        recorder.streams = streams
+        await run(clock, served, live, ms)
+    opens = {(frame["k"]["t"] - EPOCH) // 1_000 for frame in recorder.frames[SECOND]}
+    assert opens == {0, 1, 5, 6}
 
 
 async def test_a_quiet_second_is_flat_and_closed() -> None:
