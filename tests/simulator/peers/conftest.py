@@ -18,7 +18,7 @@ PINNED = {
     "ubwa": ("unicorn-binance-websocket-api==2.16.1", "unicorn-binance-rest-api==2.12.0", "unicorn-fy==0.17.2"),
 }
 HERE = Path(__file__).parent
-INSTALL_S, RUN_S = 180, 100
+INSTALL_S, RUN_S = 180, 150
 MARKET = """
 symbols:
   BTCUSDT: {level: 90000, tick: 0.1, step: 0.001, rate: 14}

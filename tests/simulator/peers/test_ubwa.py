@@ -1,5 +1,6 @@
 """The UNICORN Binance WebSocket API against the simulator: its option `websocket_base_uri` is all that is set."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ EVENTS = {
 
 @pytest.fixture(scope="module")
 def told(peers: Peers, exchange: Simulator) -> Any:
-    return peers.run("ubwa", "ubwa", exchange.ws)
+    return peers.run("ubwa", "ubwa", exchange.ws, exchange.ctl)
 
 
 @pytest.mark.parametrize("category", EVENTS)
@@ -54,3 +55,10 @@ def test_every_connection_stands_until_it_is_stopped(told: Any) -> None:
     assert {kind: told["signals"].count(kind) for kind in ("CONNECT", "FIRST_RECEIVED_DATA")} == dict.fromkeys(
         ("CONNECT", "FIRST_RECEIVED_DATA"), connections
     )
+
+
+def test_it_connects_again_after_a_reset(told: Any) -> None:
+    ids, signals = told["cut"]["ids"], told["cut"]["signals"]
+    assert "CONNECT" in signals[signals.index("DISCONNECT") :]
+    assert all(before < after for before, after in pairwise(ids))
+    assert any(after - before > 1 for before, after in pairwise(ids))  # it misses what was traded while it was away

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from typing import Any
+from urllib.request import Request, urlopen
 
 from unicorn_binance_websocket_api import BinanceWebSocketApiManager
 
@@ -15,7 +16,7 @@ CATEGORIES = {
 }
 
 
-def main(ws: str) -> None:
+def main(ws: str, control: str) -> None:
     with BinanceWebSocketApiManager(
         exchange="binance.com-futures",
         websocket_base_uri=f"{ws}/",
@@ -27,7 +28,8 @@ def main(ws: str) -> None:
         for name, (channels, markets) in CATEGORIES.items():
             manager.create_stream(channels, markets, stream_label=name, stream_buffer_name=name)
         told = {name: followed(manager, name, len(channels) * len(markets)) for name, (channels, markets) in CATEGORIES.items()}
-        print(json.dumps(told | {"later": subscribed(manager), "mixed": mixed(manager), "signals": signals(manager)}))
+        told |= {"later": subscribed(manager), "mixed": mixed(manager), "signals": signals(manager)}
+        print(json.dumps(told | {"cut": cut(manager, control)}))
 
 
 def followed(manager: Any, name: str, wanted: int) -> dict[str, Any]:
@@ -54,6 +56,21 @@ def subscribed(manager: Any) -> dict[str, Any]:
     return {"listed": listed, "last": sorted(set(names[-TRADES // 3 :]))}
 
 
+def cut(manager: Any, control: str) -> dict[str, Any]:
+    """Signals and ids of a stream whose connection is reset, until trades come again."""
+    manager.create_stream(["aggTrade"], ["btcusdt"], stream_label="cut", stream_buffer_name="cut")
+    seen, ids = list[str](), list[int]()
+    order = json.dumps({"kind": "disconnect", "match": {"stream": "btcusdt@aggTrade"}, "params": {"mode": "rst"}}).encode()
+    for frame in frames(manager, "cut"):
+        if not ids:
+            urlopen(Request(f"{control}/fault", order, {"Content-Type": "application/json"})).read()
+        ids.append(frame["data"]["a"])
+        seen += signals(manager, "cut")
+        if "DISCONNECT" in seen and len(ids) > TRADES:
+            break
+    return {"signals": seen, "ids": ids}
+
+
 def answer(manager: Any, request_id: int) -> Any:
     """The result of a request. The library's own wait for it spins, which keeps its own threads from receiving it."""
     end = time.monotonic() + PATIENCE_S
@@ -73,10 +90,12 @@ def mixed(manager: Any) -> str:
     return ""
 
 
-def signals(manager: Any) -> list[str]:
+def signals(manager: Any, label: str | None = None) -> list[str]:
+    """What the library has told since the last call, of one stream or of all."""
     kinds = []
     while signal := manager.pop_stream_signal_from_stream_signal_buffer():
-        kinds.append(signal["type"])
+        if label in (None, manager.get_stream_label(signal["stream_id"])):
+            kinds.append(signal["type"])
     return kinds
 
 
