@@ -2,15 +2,19 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check
+.PHONY: demo test chaos check
 
 demo: $(INSTALLED)
 	$(BIN)/quantd demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+chaos: $(INSTALLED)
+	$(BIN)/python -m pytest -m chaos -n $(WORKERS) --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff check

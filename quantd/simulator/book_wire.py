@@ -54,7 +54,7 @@ class BookWire:
         bid, bid_quantity, ask, ask_quantity = self._texts(row)
         return (
             f'{{"symbol":"{self._symbol}","bidPrice":"{bid}","bidQty":"{bid_quantity}","askPrice":"{ask}","askQty":"{ask_quantity}",'
-            f'"time":{time},"lastUpdateId":{self._book.id_at(time)}}}'
+            f'"time":{time}}}'
         )
 
     def mark_row(self, mark: Mark, time: int) -> str:
@@ -64,6 +64,11 @@ class BookWire:
             f'{{"symbol":"{self._symbol}","markPrice":"{price}","indexPrice":"{index}","estimatedSettlePrice":"{index}",'
             f'"lastFundingRate":"{rate}","interestRate":"{self._fine(INTEREST_UNITS)}","nextFundingTime":{mark.funding},"time":{time}}}'
         )
+
+    def funding_row(self, mark: Mark, time: int) -> str:
+        """A row of GET /fapi/v1/fundingRate, of what was paid at `time`."""
+        price, rate = self._fine(mark.mark_price), self._fine(mark.rate)
+        return f'{{"symbol":"{self._symbol}","fundingTime":{time},"fundingRate":"{rate}","markPrice":"{price}","rateType":"Regular"}}'
 
     def _texts(self, row: list[int]) -> tuple[str, str, str, str]:
         return self._price(row[0]), self._quantity(row[1]), self._price(row[2]), self._quantity(row[3])

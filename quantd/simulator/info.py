@@ -18,7 +18,6 @@ def exchange_info(exchange: Exchange) -> str:
         {
             "timezone": "UTC",
             "serverTime": exchange.clock.now_ms(),
-            "futuresType": "U_MARGINED",
             "rateLimits": [_weight_limit(exchange.scenario.limits.weight_per_minute)],
             "exchangeFilters": [],
             "assets": [{"asset": QUOTE, "marginAvailable": True, "autoAssetExchange": "-10000"}],
@@ -35,7 +34,6 @@ def contract_info(listing: Listing, now: int) -> bytes:
         "e": "contractInfo",
         "E": now,
         "s": listing.symbol,
-        "ps": listing.symbol,
         "ct": "PERPETUAL",
         "dt": NEVER,
         "ot": listing.onboarded,
@@ -69,6 +67,7 @@ def _symbol(listing: Listing) -> dict[str, Any]:
         "quotePrecision": 8,
         "underlyingType": "COIN",
         "underlyingSubType": [],
+        "settlePlan": 0,
         "triggerProtect": "0.0500",
         "liquidationFee": "0.012500",
         "marketTakeBound": "0.05",

@@ -101,7 +101,9 @@ class Candles:
             await asyncio.sleep(0)
 
     def between(self, start: int, stop: int, stop_id: int) -> Candle | None:
-        """All trades with start <= T < stop (both on the minute) and a < stop_id."""
+        """All trades with start <= T < stop (both on the minute, or within one) and a < stop_id."""
+        if stop - start < MINUTE_MS:
+            return self._part(start, stop, stop_id)
         return merge(self._minute(minute, stop_id) for minute in range(start // MINUTE_MS, stop // MINUTE_MS))
 
     def bars(self, interval_ms: int, start: int, stop: int, stop_id: int) -> Iterator[Bar]:
@@ -116,6 +118,9 @@ class Candles:
             yield Bar(opened, candle)
 
     def _close_before(self, time_ms: int, stop_id: int) -> int:
+        part = self._part(time_ms // MINUTE_MS * MINUTE_MS, time_ms, stop_id)
+        if part is not None:
+            return part.close
         minutes = (self._minute(minute, stop_id) for minute in count(time_ms // MINUTE_MS - 1, -1))
         return next(candle.close for candle in minutes if candle is not None)
 
@@ -123,6 +128,11 @@ class Candles:
         after = self._tape.block_at((minute + 1) * MINUTE_MS)
         closed = self._tape.first_id(after) <= stop_id and self._tape.settled((minute + 1) * MINUTE_MS)
         return self._closed_minute(minute) if closed else self._sum(minute, stop_id)
+
+    def _part(self, start: int, stop: int, stop_id: int) -> Candle | None:
+        """The same of any part of a minute."""
+        blocks = map(self._tape.block, range(self._tape.block_at(start), self._tape.block_at(stop - 1) + 1))
+        return merge(of_block(block.where((block.time >= start) & (block.time < stop)), stop_id) for block in blocks)
 
     def _closed(self, minute: int) -> Candle | None:
         return self._sum(minute, self._tape.first_id(self._tape.block_at((minute + 1) * MINUTE_MS)))

@@ -20,7 +20,8 @@ HOUR_MS = 3_600_000
 
 
 class Listing:
-    """A tape with the line between published and future trades: ids below `head` are public, by stream and by REST.
+    """A tape with the line between published and future trades: ids below `head` are public, by stream and by REST, which are those
+    that were due until `published` (ms UTC).
 
     Trades can be asked for over the last `history_h` hours, candles since `onboarded`, the hour in which that past began.
     """
@@ -39,12 +40,14 @@ class Listing:
         self._history_ms = scenario.limits.history_h * HOUR_MS
         self.onboarded = (clock.epoch - self._history_ms) // HOUR_MS * HOUR_MS
         self.head = self._first_id_after(clock.epoch)
+        self.published = clock.epoch
 
     def advance(self, now: int) -> list[Trade]:
         """The trades that became due since the last call, which are public from here on."""
         stop_id = self._first_id_after(now)
         trades = list(self._tape.rows(self.head, stop_id)) if stop_id > self.head else []
         self.head = max(self.head, stop_id)
+        self.published = max(self.published, now)
         return trades
 
     def pace(self, since: int, rate: float | None, jump: int = 0) -> None:
@@ -79,7 +82,7 @@ class Listing:
         """At most `limit` candles with start <= open time <= end; the last ones without a start."""
         last = self._until(end) // interval_ms * interval_ms
         first = last - (limit - 1) * interval_ms if start is None else -(-start // interval_ms) * interval_ms
-        first = max(first, self.onboarded)
+        first = max(first, self.onboarded // interval_ms * interval_ms)
         stop = min(last, first + (limit - 1) * interval_ms) + interval_ms
         return await self._bars(interval_ms, first, stop)
 

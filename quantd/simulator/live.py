@@ -6,10 +6,7 @@ from itertools import count
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.faults.director import Director
 from quantd.simulator.ledger import Ledger
-from quantd.simulator.listing import Listing
 from quantd.simulator.ws import Gateway
-
-TICKER_S = 2.0
 
 
 class Live:
@@ -30,13 +27,6 @@ class Live:
             self._director.advance(now)
             self.push(now)
 
-    async def tickers(self) -> None:
-        """Sends each wanted 24 h ticker every two seconds."""
-        while True:
-            for listing in self._exchange.listings.values():
-                await self._ticker(listing)
-            await asyncio.sleep(TICKER_S)
-
     def push(self, now: int) -> None:
         """Publishes every trade that is due at `now`."""
         for listing in self._exchange.listings.values():
@@ -47,10 +37,3 @@ class Live:
             stream = f"{listing.symbol.lower()}@aggTrade"
             if self._gateway.wanted(stream):
                 self._gateway.publish(stream, [listing.wire.agg_trade(trade, now) for trade in trades])
-
-    async def _ticker(self, listing: Listing) -> None:
-        stream = f"{listing.symbol.lower()}@ticker"
-        if not self._gateway.wanted(stream):
-            return
-        day = await listing.rolling_day()
-        self._gateway.publish(stream, [listing.wire.ticker(day, self._exchange.clock.now_ms())])

@@ -1,4 +1,4 @@
-"""The REST service: routes, weights, headers and errors of `/fapi/v1`."""
+"""The REST service: routes, weights, headers and errors of `/fapi`."""
 
 import asyncio
 from collections import Counter
@@ -14,17 +14,18 @@ from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.gate import gate
 from quantd.simulator.faults.market import SHIFT
 from quantd.simulator.info import exchange_info
-from quantd.simulator.klines import INTERVALS, MINUTE_MS
+from quantd.simulator.kline_rest import KlineRest
 from quantd.simulator.listing import HOUR_MS, Listing
 from quantd.simulator.police import Police
+from quantd.simulator.price_rest import PriceRest
 from quantd.simulator.query import JSON, Query, RestError
 from quantd.simulator.trades import Trade
 
 Endpoint = Callable[[Query], Awaitable[str]]
 BEGAN = "began"
 AGG_TRADES_WEIGHT, AGG_TRADES_LIMIT, AGG_TRADES_MOST = 20, 500, 1000
-KLINES_LIMIT, KLINES_MOST = 500, 1500
 ONE_TICKER_WEIGHT, ALL_TICKERS_WEIGHT = 1, 40
+VERSIONS = {"ticker/price": ("v1", "v2")}
 
 
 class Rest:
@@ -44,12 +45,13 @@ class Rest:
             "time": (self._time, _one),
             "exchangeInfo": (self._info, _one),
             "aggTrades": (self._agg_trades, lambda _: AGG_TRADES_WEIGHT),
-            "klines": (self._klines, _klines_weight),
             "ticker/24hr": (self._ticker, _ticker_weight),
         }
-        endpoints |= BookRest(self._exchange, self._listing).endpoints()
+        for more in (BookRest(self._exchange, self._listing), KlineRest(self._listing), PriceRest(self._exchange, self._listing)):
+            endpoints |= more.endpoints()
         for path, (endpoint, weight) in endpoints.items():
-            app.router.add_get(f"/fapi/v1/{path}", self._handler(endpoint, weight))
+            for version in VERSIONS.get(path, ("v1",)):
+                app.router.add_get(f"/fapi/{version}/{path}", self._handler(endpoint, weight))
         return app
 
     def _handler(self, endpoint: Endpoint, weight: Callable[[Query], int]) -> Handler:
@@ -97,15 +99,6 @@ class Rest:
         trades = await asyncio.to_thread(_select, listing, first_id, start, end, limit)
         return _array(map(listing.wire.agg_trade_row, trades))
 
-    async def _klines(self, query: Query) -> str:
-        listing, interval = self._listing(query), query.text("interval")
-        if interval not in INTERVALS:
-            raise RestError(-1120, "Invalid interval.")
-        start, end = query.times()
-        step, limit = INTERVALS[interval] * MINUTE_MS, query.limit(KLINES_LIMIT, KLINES_MOST)
-        bars = await listing.bars(step, start, end, limit)
-        return _array(listing.wire.kline_row(bar, step) for bar in bars)
-
     async def _ticker(self, query: Query) -> str:
         if query.has("symbol"):
             return await self._ticker_row(self._listing(query))
@@ -115,8 +108,8 @@ class Rest:
         day = await listing.rolling_day()
         return listing.wire.ticker_row(day, self._exchange.clock.now_ms())
 
-    def _listing(self, query: Query) -> Listing:
-        listing = self._exchange.listings.get(query.text("symbol"))
+    def _listing(self, query: Query, name: str = "symbol") -> Listing:
+        listing = self._exchange.listings.get(query.text(name))
         if listing is None:
             raise RestError(-1121, "Invalid symbol.")
         return listing
@@ -130,11 +123,6 @@ def _select(listing: Listing, first_id: int | None, start: int | None, end: int 
 
 def _one(_: Query) -> int:
     return 1
-
-
-def _klines_weight(query: Query) -> int:
-    limit = query.limit(KLINES_LIMIT, KLINES_MOST)
-    return next(weight for below, weight in ((100, 1), (500, 2), (1001, 5), (KLINES_MOST + 1, 10)) if limit < below)
 
 
 def _ticker_weight(query: Query) -> int:

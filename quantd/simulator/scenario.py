@@ -72,6 +72,7 @@ class Quirks(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     raw_id_gaps: Share = 0.02  # the last raw trade of an aggregate is excluded (insurance fund, ADL)
     rpi: Share = 0.05  # part of the quantity came from retail price improvement orders, so that nq < q
     holes: Share = 0.0  # an aggregate id that exists nowhere
+    closed_twice: Share = 0.02  # of candles: their last event comes again
     extra_field_every: Annotated[int, Meta(ge=0)] = 50
 
 

@@ -12,11 +12,13 @@ from quantd.simulator.exchange import Exchange
 from quantd.simulator.faults.director import Director
 from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import World
+from quantd.simulator.kline_live import KlineLive
 from quantd.simulator.ledger import Ledger
 from quantd.simulator.listener import listening
 from quantd.simulator.live import Live
 from quantd.simulator.police import Police
 from quantd.simulator.rest import Rest
+from quantd.simulator.tickers import Tickers
 from quantd.simulator.watch import Watch
 from quantd.simulator.ws import Gateway
 
@@ -47,7 +49,8 @@ async def serve(
         live = Live(exchange, ledger, gateway, director)
         ready(urls | {"ws": urls["ws"].replace("http:", "ws:")})
         async with asyncio.TaskGroup() as group:
-            paths = (_until_end(live, stop), live.tickers(), BookLive(exchange, gateway).run())
+            others = (Tickers(exchange, gateway), BookLive(exchange, gateway), KlineLive(exchange, gateway))
+            paths = (_until_end(live, stop), *(each.run() for each in others))
             tasks = [group.create_task(path) for path in paths]
             await stop.wait()
             for task in tasks:

@@ -63,6 +63,10 @@ class Block:
         columns = (self.a, self.price, self.quantity, self.normal, self.first, self.last, self.time, self.maker)
         return map(Trade, *(column[i:j].tolist() for column in columns))
 
+    def where(self, kept: NDArray[np.bool_]) -> "Block":
+        """The trades of a mask."""
+        return Block(*(getattr(self, name)[kept] for name in Block.__dataclass_fields__))
+
 
 class Tape:
     """All trades that one symbol ever had and will have."""
@@ -155,5 +159,4 @@ class Tape:
         return quantity, normal
 
     def _pierced(self, draws: np.random.Generator, columns: tuple[NDArray[np.generic], ...]) -> Block:
-        kept = draws.random(len(columns[0])) >= self._quirks.holes
-        return Block(*(column[kept] for column in columns))  # type: ignore[arg-type]
+        return Block(*columns).where(draws.random(len(columns[0])) >= self._quirks.holes)  # type: ignore[arg-type]

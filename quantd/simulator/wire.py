@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from quantd.simulator.klines import Bar
+from quantd.simulator.raw import Raw
 from quantd.simulator.scenario import Symbol
 from quantd.simulator.trades import Trade
 
@@ -56,6 +57,15 @@ class Wire:
         maker = "true" if trade.m else "false"
         return f'{{"a":{trade.a},"p":"{price}","q":"{quantity}","nq":"{normal}","f":{trade.f},"l":{trade.l},"T":{trade.T},"m":{maker}}}'
 
+    def raw_trade_row(self, raw: Raw) -> str:
+        """A row of GET /fapi/v1/trades."""
+        price, quantity, quote = self.price.text(raw.price), self.quantity.text(raw.quantity), self._quote.text(raw.price * raw.quantity)
+        maker, rpi = ("true" if each else "false" for each in (raw.maker, raw.rpi))
+        return (
+            f'{{"id":{raw.id},"price":"{price}","qty":"{quantity}","quoteQty":"{quote}","time":{raw.time},"isBuyerMaker":{maker},'
+            f'"isRPITrade":{rpi}}}'
+        )
+
     def kline_row(self, bar: Bar, interval_ms: int) -> str:
         """A row of GET /fapi/v1/klines."""
         c, price, quantity, quote = bar.candle, self.price.text, self.quantity.text, self._quote.text
@@ -63,6 +73,24 @@ class Wire:
             f'[{bar.opened},"{price(c.open)}","{price(c.high)}","{price(c.low)}","{price(c.close)}","{quantity(c.volume)}",'
             f'{bar.opened + interval_ms - 1},"{quote(c.quote)}",{c.raw_trades},"{quantity(c.buy_volume)}","{quote(c.buy_quote)}","0"]'
         )
+
+    def kline(self, bar: Bar, interval: str, interval_ms: int, now: int, *, closed: bool) -> bytes:
+        """The payload of the kline streams."""
+        candle = self._kline(bar, interval, interval_ms, f'"s":"{self._symbol}",', closed)
+        return f'{{"e":"kline","E":{now},"s":"{self._symbol}","k":{candle}}}'.encode()
+
+    def continuous_kline(self, bar: Bar, interval: str, interval_ms: int, now: int, *, closed: bool) -> bytes:
+        """The payload of the continuousKline streams; the only contract of a pair is the perpetual one."""
+        candle = self._kline(bar, interval, interval_ms, "", closed)
+        return f'{{"e":"continuous_kline","E":{now},"ps":"{self._symbol}","ct":"PERPETUAL","k":{candle}}}'.encode()
+
+    def mini_ticker(self, day: Bar, now: int) -> bytes:
+        """The payload of the miniTicker stream."""
+        c, price = day.candle, self.price.text
+        return (
+            f'{{"e":"24hrMiniTicker","E":{now},"s":"{self._symbol}","c":"{price(c.close)}","o":"{price(c.open)}","h":"{price(c.high)}",'
+            f'"l":"{price(c.low)}","v":"{self.quantity.text(c.volume)}","q":"{self._quote.text(c.quote)}","ps":"{self._symbol}","st":{UM}}}'
+        ).encode()
 
     def ticker(self, day: Bar, now: int) -> bytes:
         """The payload of the 24 h ticker stream."""
@@ -83,6 +111,15 @@ class Wire:
             f'"openPrice":"{price(c.open)}","highPrice":"{price(c.high)}","lowPrice":"{price(c.low)}",'
             f'"volume":"{quantity(c.volume)}","quoteVolume":"{self._quote.text(c.quote)}","openTime":{day.opened},"closeTime":{now},'
             f'"firstId":{c.first_raw},"lastId":{c.last_raw},"count":{c.raw_trades}}}'
+        )
+
+    def _kline(self, bar: Bar, interval: str, interval_ms: int, symbol: str, closed: bool) -> str:
+        c, price, quantity, quote = bar.candle, self.price.text, self.quantity.text, self._quote.text
+        return (
+            f'{{"t":{bar.opened},"T":{bar.opened + interval_ms - 1},{symbol}"i":"{interval}","f":{c.first_raw},"L":{c.last_raw},'
+            f'"o":"{price(c.open)}","c":"{price(c.close)}","h":"{price(c.high)}","l":"{price(c.low)}","v":"{quantity(c.volume)}",'
+            f'"n":{c.raw_trades},"x":{"true" if closed else "false"},"q":"{quote(c.quote)}","V":"{quantity(c.buy_volume)}",'
+            f'"Q":"{quote(c.buy_quote)}","B":"0"}}'
         )
 
     def _extra(self, trade_id: int) -> str:

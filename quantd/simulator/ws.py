@@ -48,6 +48,10 @@ class Gateway:
         """Whether anyone receives this stream now."""
         return any(connection.gets(stream) for connection in self.connections)
 
+    def received(self) -> list[str]:
+        """The streams that somebody receives now, in the order in which they were asked for."""
+        return list(dict.fromkeys(name for connection in self.connections for name in connection.session.streams if connection.gets(name)))
+
     def publish(self, stream: str, payloads: Sequence[bytes]) -> None:
         """Offers payloads to every listener; each form, raw or combined, is encoded once."""
         encoded: dict[bool, bytes] = {}

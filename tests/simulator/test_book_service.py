@@ -114,7 +114,7 @@ async def test_what_rest_tells(rest: aiohttp.ClientSession) -> None:
     )
     assert list(depth) == ["lastUpdateId", "E", "T", "bids", "asks"]
     assert len(depth["bids"]) == len(depth["asks"]) == 500
-    assert list(quote) == ["symbol", "bidPrice", "bidQty", "askPrice", "askQty", "time", "lastUpdateId"]
+    assert list(quote) == ["symbol", "bidPrice", "bidQty", "askPrice", "askQty", "time"]
     assert list(mark) == [
         *("symbol", "markPrice", "indexPrice", "estimatedSettlePrice"),
         *("lastFundingRate", "interestRate", "nextFundingTime", "time"),

@@ -53,6 +53,10 @@ ERRORS: list[tuple[str, dict[str, object], int, int]] = [
     ("klines", BTC, 400, -1102),
     ("klines", {"symbol": "NOPE", "interval": "1m"}, 400, -1121),
     ("ticker/24hr", {"symbol": "NOPE"}, 400, -1121),
+    ("ticker/price", {"symbol": "NOPE"}, 400, -1121),
+    ("trades", {}, 400, -1102),
+    ("fundingRate", {"symbol": "NOPE"}, 400, -1121),
+    ("continuousKlines", {"pair": "NOPE", "contractType": "PERPETUAL", "interval": "1m"}, 400, -1121),
 ]
 
 
@@ -90,6 +94,11 @@ async def test_time_and_ping(client: Client, now: int) -> None:
         ("klines", BTC | {"interval": "1m", "limit": 1000}, 5),
         ("klines", BTC | {"interval": "1m", "limit": 1001}, 10),
         ("ticker/24hr", {"symbol": "ADAUSDT"}, 1),
+        ("ticker/price", {}, 2),
+        ("ticker/price", BTC, 1),
+        ("trades", BTC | {"limit": 1}, 5),
+        ("fundingRate", BTC | {"limit": 1}, 0),
+        ("continuousKlines", {"pair": "BTCUSDT", "contractType": "PERPETUAL", "interval": "1m", "limit": 99}, 1),
     ],
 )
 async def test_weights_add_up_within_a_minute(client: Client, path: str, query: dict[str, object], weight: int) -> None:
@@ -151,6 +160,7 @@ async def test_klines(client: Client, now: int) -> None:
 
 async def test_exchange_info(client: Client) -> None:
     info = await client.get("exchangeInfo")
+    assert list(info) == ["timezone", "serverTime", "rateLimits", "exchangeFilters", "assets", "symbols"]
     assert info["rateLimits"] == [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400}]
     symbols = {row["symbol"]: row for row in info["symbols"]}
     assert set(symbols) == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "AVAXUSDT", "BNBUSDT", "ADAUSDT"}

@@ -156,7 +156,9 @@ def test_records_take_turns_between_threads(state: State) -> None:
     assert len(state.records.open_gaps()) == 60
 
 
-@pytest.mark.parametrize("value", [True, None, 1, 1.5, "text", (1,), {}, bytearray(b"x"), memoryview(b"x")], ids=repr)
+@pytest.mark.parametrize(
+    "value", [True, None, 1, 1.5, "text", (1,), {}, bytearray(b"x"), memoryview(b"x")], ids=lambda value: type(value).__name__
+)
 def test_values_are_bytes(state: State, value: object) -> None:
     with pytest.raises(TypeError, match="must be bytes"):
         state.kept.set("k", value)

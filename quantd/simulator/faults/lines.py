@@ -56,9 +56,13 @@ class Disconnect(FrameFault, frozen=True, kw_only=True):
 
 
 class Cut24h(Fault, frozen=True, kw_only=True):
-    """Ends connections as after 24 h, `warning_ms` after a serverShutdown event if there is one."""
+    """Ends connections as after 24 h, `warning_ms` after a serverShutdown event if there is one.
+
+    The official SDK looks for that event in an envelope; a `bare` one has none, as the other exchanges of the house write it.
+    """
 
     shutdown: bool = False
+    bare: bool = False
     warning_ms: Natural = 5_000
     mode: Annotated[str, Meta(pattern=rf"^(random|fin|rst|{CLOSE})$")] = "random"
     ends: ClassVar[tuple[str, ...]] = ("close:1000", "close:1001", "rst")
@@ -72,7 +76,8 @@ class Cut24h(Fault, frozen=True, kw_only=True):
 
     async def _end_of_life(self, line: Line, mode: str, world: World) -> None:
         if self.shutdown:
-            line.send(frame(TEXT, f'{{"e":"serverShutdown","E":{world.exchange.clock.now_ms()}}}'.encode()))
+            event = f'{{"e":"serverShutdown","E":{world.exchange.clock.now_ms()}}}'
+            line.send(frame(TEXT, (event if self.bare else f'{{"event":{event}}}').encode()))
             await asyncio.sleep(self.warning_ms / 1000)
         await cut(line, mode)
 

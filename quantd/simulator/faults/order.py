@@ -30,7 +30,8 @@ class Match(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     def takes_stream(self, stream: str) -> bool:
         """Whether a stream of this name fits."""
-        return self.stream in (None, stream) and (self.symbol is None or stream.startswith(self.symbol.lower() + "@"))
+        prefixes = None if self.symbol is None else tuple(self.symbol.lower() + sign for sign in "@_")  # _ for continuous klines
+        return self.stream in (None, stream) and (prefixes is None or stream.startswith(prefixes))
 
     def takes_path(self, path: str) -> bool:
         return self.path is None or path.startswith(self.path)

@@ -37,13 +37,14 @@ class Corrupt(FrameFault, frozen=True, kw_only=True):
             data = json.loads(payload)
         except ValueError:  # another fault has made garbage of it
             return payload
-        if not isinstance(data, dict):
-            return payload
-        true = data.get(self.field)
-        if self.how == "absent":
-            data.pop(self.field, None)
-        else:
-            data[self.field] = self._false(true)
+        for row in data if isinstance(data, list) else [data]:
+            if not isinstance(row, dict):
+                return payload
+            true = row.get(self.field)
+            if self.how == "absent":
+                row.pop(self.field, None)
+            else:
+                row[self.field] = self._false(true)
         return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
 
     def _false(self, true: Any) -> Any:

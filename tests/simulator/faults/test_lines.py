@@ -80,10 +80,12 @@ async def test_an_end_around_the_answer(faulty: Simulator, mode: str) -> None:
         assert (await call(ws, "SUBSCRIBE", [BTC]))["result"] is None
 
 
-async def test_the_end_of_a_day_with_and_without_a_warning(faulty: Simulator) -> None:
+@pytest.mark.parametrize("bare", [False, True])
+async def test_the_end_of_a_day_with_and_without_a_warning(faulty: Simulator, bare: bool) -> None:
     async with faulty.connect("/market/ws") as ws:
-        await order(faulty, "cut24h", shutdown=True, warning_ms=20, mode="close:1001")
-        assert json.loads(await ws.recv())["e"] == "serverShutdown"
+        await order(faulty, "cut24h", shutdown=True, bare=bare, warning_ms=20, mode="close:1001")
+        warning = json.loads(await ws.recv())
+        assert (warning if bare else warning["event"])["e"] == "serverShutdown"
         await ws.wait_closed()
         assert ws.close_code == 1001
     async with faulty.connect("/market/ws") as ws:

@@ -68,6 +68,7 @@ async def test_a_symbol_that_is_not_traded(faulty: Simulator, kind: str, status:
         async with fault(faulty, kind, {"symbol": "ETHUSDT"}):
             event = json.loads(await news.recv())
             assert (event["e"], event["s"], event["cs"]) == ("contractInfo", "ETHUSDT", status)
+            assert list(event) == ["e", "E", "s", "ct", "dt", "ot", "cs", "st"]
             info = (await get(faulty, "exchangeInfo"))[2]
             assert {row["symbol"]: row["status"] for row in info["symbols"]} == {"BTCUSDT": "TRADING", "ETHUSDT": status}
             seen: list[str] = []

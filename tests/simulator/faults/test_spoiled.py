@@ -40,6 +40,12 @@ async def test_a_field_is_corrupted_and_the_others_are_not(faulty: Simulator, pa
     assert row is None or params["field"] == "T" or trade["T"] == row[6]
 
 
+async def test_a_field_is_corrupted_in_every_row_of_a_stream_of_all_symbols(faulty: Simulator) -> None:
+    async with fault(faulty, "corrupt", field="p", value="NaN"), faulty.connect("/market/ws/!markPrice@arr@1s") as ws:
+        rows = json.loads(await ws.recv())
+    assert [(row["s"], row["p"]) for row in rows] == [("BTCUSDT", "NaN"), ("ETHUSDT", "NaN")]
+
+
 @pytest.mark.parametrize(("how", "factor"), [("seconds", 0.001), ("future", 1 + 365 * 86_400_000 / 1.8e12)])
 async def test_times_in_seconds_and_in_the_future(faulty: Simulator, how: str, factor: float) -> None:
     async with fault(faulty, "corrupt", field="T", how=how), faulty.connect(STREAM) as ws:

@@ -1,0 +1,47 @@
+"""The live path of the rolling day: tickers, whole and small, of one symbol and of all."""
+
+import asyncio
+from collections.abc import Callable
+
+from quantd.simulator.exchange import Exchange
+from quantd.simulator.klines import Bar
+from quantd.simulator.listing import Listing
+from quantd.simulator.ws import Gateway
+
+TICKER_S = 2.0
+
+Payload = Callable[[Listing, Bar, int], bytes]
+KINDS: dict[str, Payload] = {
+    "ticker": lambda listing, day, now: listing.wire.ticker(day, now),
+    "miniTicker": lambda listing, day, now: listing.wire.mini_ticker(day, now),
+}
+
+
+class Tickers:
+    """Each stream that somebody receives, every two seconds."""
+
+    def __init__(self, exchange: Exchange, gateway: Gateway) -> None:
+        self._exchange = exchange
+        self._gateway = gateway
+
+    async def run(self) -> None:
+        """Never ends."""
+        while True:
+            for kind in KINDS:
+                await self.send(kind)
+            await asyncio.sleep(TICKER_S)
+
+    async def send(self, kind: str) -> None:
+        """One round of the ticker of this kind."""
+        payload, everything, rows = KINDS[kind], f"!{kind}@arr", list[bytes]()
+        for listing in self._exchange.listings.values():
+            stream = f"{listing.symbol.lower()}@{kind}"
+            alone = self._gateway.wanted(stream)
+            if not alone and not self._gateway.wanted(everything):
+                continue
+            day = await listing.rolling_day()
+            rows.append(payload(listing, day, self._exchange.clock.now_ms()))
+            if alone:
+                self._gateway.publish(stream, rows[-1:])
+        if len(rows) == len(self._exchange.listings) and self._gateway.wanted(everything):
+            self._gateway.publish(everything, [b"[" + b",".join(rows) + b"]"])
