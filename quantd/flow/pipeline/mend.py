@@ -16,9 +16,10 @@ from quantd.flow.pipeline.delivery import Delivery
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.rebuild import bars_again
 from quantd.flow.pipeline.symbol import SymbolStage
-from quantd.model import Tick
+from quantd.model import Gap, Tick
 from quantd.plugin.base import Feed
 
+_LAST_S = 1.5
 _log = logging.getLogger("quantd.flow")
 
 
@@ -80,12 +81,17 @@ class Mender:
             self.remake(stage, end - LOOKED_AT_MS, end)
 
     async def end(self) -> None:
-        """Fetch no more."""
+        """Fetch no more. Bars that wait to be made anew are, as far as there is time: else they are after the next start."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        try:
+            async with asyncio.timeout(_LAST_S):
+                await self._remake_stale()
+        except TimeoutError:
+            _log.warning("not all bars are made anew: the rest is after the next start")
 
     async def recall(self, stage: SymbolStage) -> None:
         """Have the ledger of a symbol go on from what is recorded, so that what was missed since counts as missing."""
@@ -106,16 +112,21 @@ class Mender:
         self._woken.set()
 
     async def _remake(self) -> None:
-        while self._outlets.recorder:
+        while True:
             await self._woken.wait()
             self._woken.clear()
-            while self._stale:
-                stage, (start, end) = self._stale.popitem()
-                try:
-                    async with self._taking:
-                        await self._again(stage, start, end)
-                except Exception:  # whatever a store raises: repair goes on
-                    _log.exception("%s: the bars of %s to %s are not made anew", stage.symbol, start, end)
+            await self._remake_stale()
+
+    async def _remake_stale(self) -> None:
+        while self._stale:
+            stage, (start, end) = next(iter(self._stale.items()))
+            try:
+                async with self._taking:
+                    await self._again(stage, start, end)
+            except Exception:  # whatever a store raises: repair goes on
+                _log.exception("%s: the bars of %s to %s are not made anew", stage.symbol, start, end)
+            if self._stale.get(stage) == (start, end):
+                del self._stale[stage]
 
     async def _again(self, stage: SymbolStage, start: int, end: int) -> None:
         """Make bars anew, but for those that the stage mends itself."""
@@ -136,6 +147,14 @@ class Mender:
         for stage in [stage for stage in self._stages() if stage is not self._mending]:
             if gaps := stage.intake.news_of_gaps(now):
                 self._outlets.tell_gaps(gaps)
+                self._doubt(stage, gaps)
+
+    def _doubt(self, stage: SymbolStage, gaps: Iterable[Gap]) -> None:
+        """Bars that closed before anyone knew that trades are missing say so now."""
+        began = self._delivery.began
+        for gap in gaps:
+            if gap.closed is None and began <= gap.end and gap.start < self._own(stage):
+                self.remake(stage, max(gap.start, began), gap.end)
 
     def _wards(self) -> Iterable[Ward]:
         return [Ward(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages() if stage.ready]

@@ -180,3 +180,23 @@ async def test_what_a_symbol_lacks_must_be_known_before_its_bars_are_made_anew(t
     assert (bar.revision, bar.quality) == (1, "complete")
     feed.done.set()
     await running
+
+
+async def test_bars_that_closed_before_a_hole_was_known_say_so_once_it_is(tmp_path: Path) -> None:
+    feed, store = Live(), Local()
+    store.open(tmp_path)
+    feed.tell.set()
+    flow = flow_of(feed, store, reopen="2s")
+    running = asyncio.create_task(flow.run())
+    await until(lambda: flow.warm == 1)
+    flow.take([tick(6, 1_000), Status(DAWN + 20_000, healthy=True)])
+    assert flow._outlets.history.bars("X", "1s", DAWN + 5_000, DAWN + 6_000)[0].quality == "complete", "nobody knows"
+    flow.take([Tick("X", 9, DAWN + 19_900, DAWN - 5_000, 100.0, 1.0, False)])
+    assert flow.stages[0].intake.ledger.missing == 2
+
+    def quality() -> list[str]:
+        return [bar.quality for bar in store.bars("X", "1s", DAWN + 5_000, DAWN + 6_000)]
+
+    await until(lambda: quality() == ["gap"])
+    feed.done.set()
+    await running
