@@ -20,6 +20,8 @@ _ASKED: dict[str, tuple[object, ...]] = {
     "close": (),
 }
 """What each method that a feed may have is called with."""
+_NEEDED = {"fetch_ids": "fetch_ticks", "fetch_bars": "fetch_ticks", "fetch_day": "fetch_ids"}
+"""Without the second, the first is never asked."""
 _WITHOUT_WAITING = ("fetch_day", "want", "health", "progress")
 
 
@@ -46,6 +48,12 @@ def takes_what_it_is_given(cls: type[Feed]) -> None:
         except TypeError as error:
             expected = inspect.signature(getattr(Feed, name))
             raise AssertionError(f"`{name}{signature}` cannot be called as `{name}{expected}`: {error}") from None
+
+
+def tells_what_the_rest_of_its_past_needs(cls: type[Feed]) -> None:
+    told = _overridden(cls)
+    for name, needed in _NEEDED.items():
+        assert name not in told or needed in told, f"`{name}` is never asked without `{needed}`: have that too, or neither"
 
 
 def declares_what_it_has(cls: type[Feed]) -> None:
@@ -83,7 +91,13 @@ def _overridden(cls: type[Feed]) -> list[str]:
     return [name for name in _ASKED if getattr(cls, name) is not getattr(Feed, name)]
 
 
-LOOKS = (streams_by_yielding, waits_only_where_it_is_awaited, takes_what_it_is_given, declares_what_it_has)
+LOOKS = (
+    streams_by_yielding,
+    waits_only_where_it_is_awaited,
+    takes_what_it_is_given,
+    tells_what_the_rest_of_its_past_needs,
+    declares_what_it_has,
+)
 CHECKS = (
     lateness_is_a_duration,
     tells_its_progress_before_it_starts,

@@ -418,7 +418,14 @@ def test_a_feed_that_forgets_to_yield_is_caught() -> None:
     assert failed(Yielding) == {}
 
 
-class Plain(Yielding):
+class Recalling(Yielding):
+    """Has a past."""
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        return []
+
+
+class Plain(Recalling):
     """Does not wait for its past."""
 
     def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
@@ -431,14 +438,24 @@ class Waiting(Yielding):
     async def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None: ...
 
 
-class Gathering(Yielding):
+class Filing(Recalling):
+    """Has files of days, but is not asked for ids."""
+
+    async def fetch_day(self, symbol: str, day: int, first_id: int, last_id: int) -> AsyncIterator[Sequence[Tick]]:
+        yield []
+
+
+class Gathering(Recalling):
     """Returns the trades of a day at once."""
+
+    async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
+        return []
 
     async def fetch_day(self, symbol: str, day: int, first_id: int, last_id: int) -> list[Sequence[Tick]]:
         return []
 
 
-class Narrow(Yielding):
+class Narrow(Recalling):
     """Tells one timeframe only."""
 
     async def fetch_bars(self, symbol: str, start: int, end: int) -> list[quantd.Bar]:
@@ -491,6 +508,7 @@ class Unopened(Yielding):
         (Waiting, "waits_only_where_it_is_awaited", "`want` is a coroutine: a plain `def`"),
         (Gathering, "waits_only_where_it_is_awaited", "`fetch_day` is a coroutine: an `async def` that yields"),
         (Narrow, "takes_what_it_is_given", "`fetch_bars(self, symbol: str, start: int, end: int)"),
+        (Filing, "tells_what_the_rest_of_its_past_needs", "`fetch_day` is never asked without `fetch_ids`"),
         (Boasting, "declares_what_it_has", "`brings` names ['rumours']: there are quotes, depth, marks"),
         (Fractional, "declares_what_it_has", "`reach` is 0.5"),
         (Silent, "tells_its_health_before_it_starts", "no attribute '_connections'"),
