@@ -77,7 +77,8 @@ class Venue:
             await asyncio.sleep(BEAT_S)
 
     async def cut(self, *, missed: int) -> None:
-        """Break every line without a word, refuse the next one, and serve nobody until so many trades of a symbol have been missed."""
+        """Break every line without a word, refuse the next one, and return when one is asked to be served that has missed so many trades
+        of a symbol: it waits for `open`."""
         self.shut = True
         self.open.clear()
         for line in self._lines:
@@ -85,8 +86,7 @@ class Venue:
         since = len(self.tape["AAAUSD"])
         await until(lambda: self.refused)
         self.shut = False
-        await until(lambda: len(self.tape["AAAUSD"]) >= since + missed)
-        self.open.set()
+        await until(lambda: [] in self._ears.values() and len(self.tape["AAAUSD"]) >= since + missed)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self.shut:
@@ -95,6 +95,7 @@ class Venue:
         ws = web.WebSocketResponse()
         await ws.prepare(request)
         self._lines.add(request.transport)
+        self._ears[ws] = []
         async for message in ws:
             symbols = message.json()["symbols"]
             await self.open.wait()
@@ -191,6 +192,8 @@ async def test_what_a_cut_line_cost_is_repaired_and_every_bar_is_whole(folder: P
         (line,) = flow.health().connections
         assert (line.state, line.streams, line.reconnects) == ("up", 2, 0)
         await venue.cut(missed=MISSED)
+        assert flow.state == "down", "though it is told the time: what it wants is not confirmed"
+        venue.open.set()
         back = NOW()
         await until(lambda: whole(flow, back))
         end = NOW() - NOW() % SECOND
