@@ -24,7 +24,8 @@ Metric = float | str | None
 
 
 class Tick(Struct, frozen=True, gc=False):
-    """One (aggregate) trade. `id` is unique per symbol and grows by one; 0 where the venue gives none (ingest then numbers it)."""
+    """One (aggregate) trade. `id` is unique per symbol and grows by one; 0 where the venue gives none that does (ingest then
+    numbers it)."""
 
     symbol: str
     id: int

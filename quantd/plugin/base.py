@@ -107,17 +107,18 @@ class Feed(Plugin):
 
     async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
         """The past trades of first_id <= id <= last_id that are to be had, at most 1,000 ids, by id. Raises QuantdError where it cannot be
-        told. Implement it where ids grow by one: what is missing of them is then fetched."""
+        told. Implement it, beside `fetch_ticks`, where ids grow by one: what is missing of them is then fetched."""
         return []
 
     def fetch_day(self, symbol: str, day: int, first_id: int, last_id: int) -> AsyncIterator[Sequence[Tick]]:
         """The trades of first_id <= id <= last_id in the file that the venue publishes of the UTC day that begins at `day` (ms), some
-        thousand at a time, in any order. Raises QuantdError while it is not to be had. Implement it where there are such files: what
-        `fetch_ids` no longer tells is then looked for there."""
+        thousand at a time, in any order. Raises QuantdError while it is not to be had. Implement it, beside `fetch_ids`, where there are
+        such files: what that no longer tells is then looked for there."""
         raise NotImplementedError
 
     async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
-        """The past bars that open in start <= ts < end and are closed, oldest first; empty where the feed has none of that timeframe."""
+        """The past bars that open in start <= ts < end and are closed, oldest first; empty where the feed has none of that timeframe. Asked
+        only of a feed that has `fetch_ticks`."""
         return []
 
     async def close(self) -> None:

@@ -45,6 +45,7 @@ class Intake:
                 self.refused += 1
                 continue
             if not tick.id:
+                self.ledger.pass_by(tick.ts)
                 yield msgspec.structs.replace(tick, id=self._numbering.number(tick.ts))
             elif self.ledger.admit(tick):
                 yield tick

@@ -1,6 +1,7 @@
 """Which trade ids of a symbol have come: each is let through once, and the missing ones are named."""
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -12,7 +13,9 @@ from quantd.model import Tick
 Span = tuple[int, int]
 FOR_EVER = 2**62
 LONG_BEFORE_MS = 60_000
+MOST_UNTOLD = 1_000
 SKIPPED = "skipped by the feed"
+DISCONNECTED = "disconnected"
 STOPPED = "not running"
 FILED = "no longer told by the exchange, awaited in its daily file"
 LOST = "not to be had from the exchange"
@@ -59,6 +62,8 @@ class Ledger:
         self._doubt: str | None = None
         self._known: Known | None = None
         self._spans: tuple[Span, ...] | None = None
+        self._untold: deque[Span] = deque(maxlen=MOST_UNTOLD)
+        """Times of which no id will ever tell what is missing."""
 
     def admit_run(self, ticks: Sequence[Tick]) -> bool:
         """Whether these are the very next trades, one after the other. Only then they are let in, all at once."""
@@ -86,9 +91,17 @@ class Ledger:
         """Whether this trade is from long before the first that is known."""
         return 0 < tick.id < self._first and tick.ts < self._first_ts - LONG_BEFORE_MS
 
+    def pass_by(self, ts: int) -> None:
+        """A trade without an id has come. What was in doubt before it stays so: no id will tell."""
+        if self._doubt is not None:
+            self._untold.append((self._ts, max(self._ts, ts)))
+            self._doubt = self._spans = None
+        self._ts = max(self._ts, ts)
+
     def doubt(self, cause: str) -> None:
-        """The connection was lost, or time has leapt: until the next id tells, trades may be missing since the last one."""
-        if self._next:
+        """The connection was lost, or time has leapt: until the next id tells, trades may be missing since the last one. Where there are no
+        ids, a leap is taken for a quiet time."""
+        if self._next or (self._ts and cause == DISCONNECTED):
             self._doubt = cause
             self._spans = None
 
@@ -112,7 +125,7 @@ class Ledger:
         """The times (ms, both ends included) between which trades are missing; the same object until that changes."""
         if self._spans is None:
             known = [(min(hole.start, hole.end), max(hole.start, hole.end)) for hole in self.holes]
-            self._spans = tuple(known if self._doubt is None else [*known, (self._ts, FOR_EVER)])
+            self._spans = (*self._untold, *known) if self._doubt is None else (*self._untold, *known, (self._ts, FOR_EVER))
         return self._spans
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from quantd.clock import Clock
+from quantd.flow.ingest.ledger import DISCONNECTED
 from quantd.flow.pairs import Background
 from quantd.flow.pipeline.delivery import Delivery
 from quantd.flow.pipeline.mend import Mender, has_ids
@@ -173,7 +174,7 @@ class FeedFlow:
         self.state = "down"
         self._hand_on()
         for stage in self.stages:
-            stage.intake.ledger.doubt("disconnected")
+            stage.intake.ledger.doubt(DISCONNECTED)
             if stage.book:
                 stage.book.doubt(status.ts)
 

@@ -222,3 +222,12 @@ def test_the_batches_make_no_difference(rows: list[tuple[str, int, int, int]], s
     assert pieces.kept.rows["bars"] == whole.kept.rows["bars"]
     assert pieces.kept.rows["points"] == whole.kept.rows["points"]
     assert sorted(map(str, pieces.kept.rows["ticks"])) == sorted(map(str, whole.kept.rows["ticks"]))
+
+
+def test_without_ids_a_lost_connection_stays_a_gap() -> None:
+    bench = Bench()
+    bench.flow.take([tick("Y", 0, 0), tick("Y", 0, 1_100), tick("Y", 0, 1_100), Status(DAWN + 1_200, healthy=False)])
+    bench.flow.take([Status(DAWN + 2_700, healthy=True), tick("Y", 0, 3_200), Status(DAWN + 5_600, healthy=True)])
+    told = {ts: quality for ts, _, quality in bench.bars("Y")}
+    assert told == {0: "partial", 1_000: "gap", 2_000: "gap", 3_000: "gap", 4_000: "complete"}
+    assert [row.id - DAWN * 1_000 for row in bench.kept.rows["ticks"]] == [0, 1_100_000, 1_100_001, 3_200_000]

@@ -400,6 +400,13 @@ def test_a_daemon_job_must_do_without_a_store() -> None:
 # ---- feeds and sinks
 
 
+class Yielding(quantd.Feed):
+    """Yields its batches."""
+
+    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+        yield []
+
+
 def test_a_feed_that_forgets_to_yield_is_caught() -> None:
     class Returning(quantd.Feed):
         """Returns its batches."""
@@ -407,14 +414,114 @@ def test_a_feed_that_forgets_to_yield_is_caught() -> None:
         async def stream(self, wants: quantd.Wants) -> list[Sequence[quantd.Event]]:
             return []
 
-    class Yielding(quantd.Feed):
-        """Yields its batches."""
-
-        async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
-            yield []
-
     assert list(failed(Returning)) == ["streams_by_yielding"]
     assert failed(Yielding) == {}
+
+
+class Recalling(Yielding):
+    """Has a past."""
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        return []
+
+
+class Plain(Recalling):
+    """Does not wait for its past."""
+
+    def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
+        return []
+
+
+class Waiting(Yielding):
+    """Waits where nobody awaits it."""
+
+    async def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None: ...
+
+
+class Filing(Recalling):
+    """Has files of days, but is not asked for ids."""
+
+    async def fetch_day(self, symbol: str, day: int, first_id: int, last_id: int) -> AsyncIterator[Sequence[Tick]]:
+        yield []
+
+
+class Gathering(Recalling):
+    """Returns the trades of a day at once."""
+
+    async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
+        return []
+
+    async def fetch_day(self, symbol: str, day: int, first_id: int, last_id: int) -> list[Sequence[Tick]]:
+        return []
+
+
+class Narrow(Recalling):
+    """Tells one timeframe only."""
+
+    async def fetch_bars(self, symbol: str, start: int, end: int) -> list[quantd.Bar]:
+        return []
+
+
+class Boasting(Yielding):
+    """Brings what there is not."""
+
+    brings: ClassVar = frozenset({"quotes", "rumours"})
+
+
+class Fractional(Yielding):
+    """Tells half a millisecond."""
+
+    reach: ClassVar = 0.5
+
+
+class Silent(Yielding):
+    """Cannot say how it is before it has a connection."""
+
+    def health(self) -> quantd.FeedHealth:
+        return quantd.FeedHealth(connections=self._connections)
+
+
+class Absent(Yielding):
+    """Says nothing of how it is."""
+
+    def health(self) -> None: ...
+
+
+class Unready(Yielding):
+    """Wants to stream before it can be told what."""
+
+    def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None:
+        self._queue.put_nowait(symbols)
+
+
+class Unopened(Yielding):
+    """Closes what was never opened."""
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+@pytest.mark.parametrize(
+    ("feed", "caught", "says"),
+    [
+        (Plain, "waits_only_where_it_is_awaited", "`fetch_ids` is no coroutine"),
+        (Waiting, "waits_only_where_it_is_awaited", "`want` is a coroutine: a plain `def`"),
+        (Gathering, "waits_only_where_it_is_awaited", "`fetch_day` is a coroutine: an `async def` that yields"),
+        (Narrow, "takes_what_it_is_given", "`fetch_bars(self, symbol: str, start: int, end: int)"),
+        (Filing, "tells_what_the_rest_of_its_past_needs", "`fetch_day` is never asked without `fetch_ids`"),
+        (Boasting, "declares_what_it_has", "`brings` names ['rumours']: there are quotes, depth, marks"),
+        (Fractional, "declares_what_it_has", "`reach` is 0.5"),
+        (Silent, "tells_its_health_before_it_starts", "no attribute '_connections'"),
+        (Absent, "tells_its_health_before_it_starts", "`health` answers None"),
+        (Unready, "is_told_what_is_wanted_before_it_starts", "no attribute '_queue'"),
+        (Unopened, "can_be_closed_before_it_starts", "no attribute '_session'"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+def test_a_feed_that_the_core_cannot_ask_is_caught(feed: type[quantd.Feed], caught: str, says: str) -> None:
+    problems = failed(feed)
+    assert list(problems) == [caught]
+    assert says in problems[caught]
 
 
 def test_a_sink_that_is_no_coroutine_or_never_starts_is_caught() -> None:
