@@ -44,8 +44,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """One for each test: daemons that begin one after the other would use up the weight of one."""
     with simulator(tmp_path_factory.mktemp("exchange") / "ledger") as running:
         yield running
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout
 from websockets.asyncio.client import ClientConnection, connect
 
-from quantd.cli.exchange import Exchange
+from quantd.cli.exchange import simulator
 
 from .conftest import Running, daemons, write_config
 
@@ -139,11 +139,11 @@ class Socket:
 
 
 @pytest.fixture(scope="module")
-def daemon(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One for all tests: each start asks the exchange for the past, which that allows so often a minute only."""
     folder = tmp_path_factory.mktemp("daemon")
-    write_config(folder, exchange.ws, exchange.rest)
-    with daemons() as start:
+    with simulator(tmp_path_factory.mktemp("exchange") / "ledger") as exchange, daemons() as start:
+        write_config(folder, exchange.ws, exchange.rest)
         yield start(folder)
 
 
