@@ -54,6 +54,7 @@ def _measure_connections(runtime: Runtime, metrics: Metrics) -> None:
     metrics.add(
         Gauge, "quantd_feed_banned", "1 while the venue wants nothing", labels, each(lambda health: health.banned_until is not None)
     )
+    metrics.add(Counter, "quantd_book_resyncs", "Order books that were begun anew", labels, each(lambda health: health.resyncs))
     metrics.add(Counter, "quantd_frames_unrecorded", "Frames not recorded", labels, each(lambda health: health.unrecorded))
 
 

@@ -156,6 +156,8 @@ class Status(Struct, frozen=True, gc=False):
 
     ts: int
     healthy: bool
+    extras: bool = False
+    """It speaks of quotes, depth and marks only: of these some may be missing since `ts`, of trades none is."""
 
 
 class Hedge(Struct, frozen=True, gc=False):

@@ -81,6 +81,8 @@ class Feed(Struct, frozen=True):
     """The venue wants nothing from us before."""
     unrecorded: int
     """Frames that were to be recorded and could not be."""
+    resyncs: int
+    """How often an order book had to be begun anew."""
     connections: tuple[ConnectionHealth, ...]
 
 
@@ -173,7 +175,7 @@ def feed(health: FeedState) -> Feed:
     last = None if health.last_tick is None else iso(health.last_tick)
     banned = health.health.banned_until
     until = None if banned is None else iso(banned)
-    told = until, health.health.unrecorded, health.health.connections
+    told = until, health.health.unrecorded, health.health.resyncs, health.health.connections
     return Feed(health.name, health.state, last, health.ticks, health.refused, health.warm, health.symbols, *told)
 
 

@@ -71,11 +71,12 @@ class ConnectionHealth(msgspec.Struct, frozen=True):
 
 class FeedHealth(msgspec.Struct, frozen=True):
     """How a feed is. `banned_until` (ms UTC) is until when the venue wants nothing from us; None where it has not said so. `unrecorded`
-    counts frames that were to be recorded and could not be."""
+    counts frames that were to be recorded and could not be, `resyncs` how often an order book had to be begun anew."""
 
     connections: tuple[ConnectionHealth, ...] = ()
     banned_until: int | None = None
     unrecorded: int = 0
+    resyncs: int = 0
 
 
 class Feed(Plugin):

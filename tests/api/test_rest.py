@@ -51,6 +51,7 @@ async def test_quality_names_what_is_missing(ask: Ask, desk: FakeDesk) -> None:
 CONNECTED = {
     "banned_until": "2026-01-01T00:00:00.000Z",
     "unrecorded": 0,
+    "resyncs": 0,
     "connections": [
         {"name": "one", "route": "market", "streams": 4, "state": "up", "age": None, "reconnects": 0, "handovers": 0}
         | {"silent": [], "skipped": 0}

@@ -166,6 +166,12 @@ class FeedFlow:
         self._delivery.bars([(stage, stage.flush(self._top)) for stage in self.stages])
 
     def _take_status(self, status: Status) -> None:
+        if not status.healthy:
+            for stage in self.stages:
+                if stage.book:
+                    stage.book.doubt(status.ts)
+        if status.extras:
+            return
         if status.healthy:
             self.state = "live"
             self._move_to(status.ts)
@@ -175,8 +181,6 @@ class FeedFlow:
         self._hand_on()
         for stage in self.stages:
             stage.intake.ledger.doubt(DISCONNECTED)
-            if stage.book:
-                stage.book.doubt(status.ts)
 
     def _take_bar(self, bar: Bar) -> None:
         end = timeframe(bar.every).end(bar.ts)

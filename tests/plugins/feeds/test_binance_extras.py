@@ -179,3 +179,4 @@ async def test_bars_of_trades_do_not_wait_for_the_public_route(exchange: Exchang
             assert (await events.next(quantd.Status)).ts > told.ts > before.ts
             await public.ws.close()
         assert events.healthy.count(False) == 1
+        assert told.extras, "no trade is missing"

@@ -19,6 +19,7 @@ from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.dial import Refused, dial
 from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
 from quantd_plugins.feeds.binance.inbox import Inbox
+from quantd_plugins.feeds.binance.routes import Route
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Shared(Struct):
     bans: Bans
     attempts: Attempts
     books: Books
-    lost: Callable[[], Awaitable[None]]
+    lost: Callable[[Route], Awaitable[None]]
     record: Callable[[int, bytes], None] | None = None
     """Takes each frame as it was received, and when (ms)."""
 

@@ -94,7 +94,7 @@ class Lane:
                 await self._shared.attempts.pause(delay)
                 self.reconnects += 1
         except Exception:
-            await self._shared.lost()
+            await self._shared.lost(self.route)
             raise
         finally:
             self.current = self.successor = None
@@ -145,7 +145,7 @@ class Lane:
         """Tell of a loss. Where no trades come, a try that brought nothing has lost nothing: bars of trades go on all the same."""
         fed, self._fed = self._fed, False
         if fed or self.route == "market":
-            await self._shared.lost()
+            await self._shared.lost(self.route)
 
     async def _until_old(self, life: Life) -> None:
         """Until it ends, or is to be replaced."""

@@ -94,7 +94,7 @@ class Pool:
     def health(self) -> quantd.FeedHealth:
         """How the connections are."""
         lanes = (lane.health(self._watch.silent_symbols(lane.current) if lane.current else ()) for lane in self._tasks)
-        return quantd.FeedHealth(tuple(lanes), self._bans.until(), self._recorder.lost if self._recorder else 0)
+        return quantd.FeedHealth(tuple(lanes), self._bans.until(), self._recorder.lost if self._recorder else 0, self.books.resyncs)
 
     async def take(self) -> list[quantd.Event]:
         """All events that are there; waits for at least one."""
@@ -150,9 +150,11 @@ class Pool:
         others = (lane.upto for lane in self._tasks if lane.route == "public" and lane.ready and lane.upto > now - BEHIND_MS)
         return min(now, *(lane.upto for lane in trades), *others) - HOLD_MS
 
-    async def _lost(self) -> None:
-        """A connection is gone: say so, once until all is well again."""
-        if self._healthy:
+    async def _lost(self, route: Route) -> None:
+        """A connection is gone: say so, once until all is well again. Trades come over the market route only."""
+        if route != "market":
+            await self._events.put(quantd.Status(self._exchange.now() or 0, healthy=False, extras=True))
+        elif self._healthy:
             self._healthy = False
             self._told = max(self._told, self._exchange.now() or 0)
             await self._events.put(quantd.Status(self._told, healthy=False))
