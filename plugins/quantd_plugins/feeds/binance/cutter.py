@@ -40,16 +40,25 @@ class Cutter:
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that are whole now, in order."""
-        if self._rest:
-            self._rest += data
-            self._missing -= len(data)
-            if self._missing > 0 and self._parser.state is State.OPEN:
-                return
-            data, self._rest = bytes(self._rest), bytearray()
-        at = min(self._owed, len(data))
-        if at:
-            self._owed -= at
-            yield from self._parse(data[:at])
+        at = 0
+        while self._rest:
+            if self._parser.state is State.OPEN:
+                more = data[at : at + self._missing]
+                at += len(more)
+                self._rest += more
+                self._missing -= len(more)
+                if self._missing:
+                    return
+            begun, self._rest = bytes(self._rest), bytearray()
+            yield from self._cut(begun, 0)
+        yield from self._cut(data, at)
+
+    def _cut(self, data: bytes, at: int) -> Iterator[Message]:
+        owed = min(self._owed, len(data) - at)
+        if owed:
+            self._owed -= owed
+            yield from self._parse(data[at : at + owed])
+            at += owed
         while at < len(data):
             if self._parser.state is not State.OPEN:
                 yield from self._parse(data[at:])
