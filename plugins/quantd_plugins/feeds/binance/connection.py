@@ -15,12 +15,12 @@ from websockets.frames import Opcode
 import quantd
 from quantd_plugins.feeds.binance.backoff import Attempts
 from quantd_plugins.feeds.binance.bans import Bans
-from quantd_plugins.feeds.binance.book_frames import DepthUpdate
+from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.channel import Channel
 from quantd_plugins.feeds.binance.cutter import Message
 from quantd_plugins.feeds.binance.dial import Refused, dial
-from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, Shutdown, decode
+from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
 from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
 
@@ -36,6 +36,8 @@ SILENT_MS = 500
 TRADES = "@aggTrade"
 MOST_EARLY = 10_000
 
+DATA = AggTrade, DayTicker, BookTicker, DepthUpdate, MarkPriceUpdate
+UNREAD = Frame()
 Early = Callable[[], quantd.Event | None]
 """What is made, when its turn comes, of something that came too early."""
 
@@ -187,37 +189,58 @@ class Connection:
 
     def _take(self, texts: list[bytes]) -> list[quantd.Event]:
         """What is to be handed on of frames that came together."""
-        recv, elder, resumed, brought, tick = self._shared.turn.now(), self.elder, self.resumed, self.brought, quantd.Tick
+        recv, tick, trade = self._shared.turn.now(), quantd.Tick, AggTrade
         if self._shared.record:
-            for data in texts:
-                self._shared.record(recv, data)
-        sent, events = 0, list[quantd.Event]()
-        for data in texts:
-            try:
-                frame = decode(data)
-            except UNREADABLE as error:
-                self._skip(data, error)
-                continue
-            payload = frame.data
-            if type(payload) is AggTrade:
-                symbol, number, sent = intern(payload.symbol), payload.id, payload.sent
-                if symbol in resumed:
-                    self._tell_missed(symbol, number)
-                brought[symbol] = number
-                trade = tick(symbol, number, payload.ts, recv, payload.price, payload.qty, payload.buyer_maker)
-                if elder is None or not self._waits(trade, elder):
-                    events.append(trade)
-            elif payload is None or isinstance(payload, Shutdown):
-                self._take_answer(frame, data)
-            else:
-                sent = payload.sent
-                self.extras += type(payload) is not DayTicker
-                event = self._take_changes(payload, recv) if type(payload) is DepthUpdate else payload.event(recv)
-                if event is not None:
-                    events.append(event)
-        if sent:
+            for text in texts:
+                self._shared.record(recv, text)
+        frames = self._decoded(texts)
+        made = [
+            tick(intern(data.symbol), data.id, data.ts, recv, data.price, data.qty, data.buyer_maker)
+            if type(data := frame.data) is trade
+            else self._take_other(frame, text, recv)
+            for frame, text in zip(frames, texts, strict=True)
+        ]
+        sent = next((frame.data.sent for frame in reversed(frames) if isinstance(frame.data, DATA)), None)
+        if sent is not None:
             self._note(sent, recv)
-        return events
+        return self._placed([event for event in made if event is not None])
+
+    def _decoded(self, texts: list[bytes]) -> list[Frame]:
+        """One for each; UNREAD where it cannot be read."""
+        try:
+            return list(map(decode, texts))
+        except UNREADABLE:
+            return [self._read(text) for text in texts]
+
+    def _read(self, text: bytes) -> Frame:
+        try:
+            return decode(text)
+        except UNREADABLE as error:
+            self._skip(text, error)
+            return UNREAD
+
+    def _take_other(self, frame: Frame, text: bytes, recv: int) -> quantd.Event | None:
+        """What is to be handed on of a frame without a trade."""
+        data = frame.data
+        if isinstance(data, DATA):
+            self.extras += not isinstance(data, DayTicker)
+            return self._take_changes(data, recv) if isinstance(data, DepthUpdate) else data.event(recv)
+        if frame is not UNREAD:
+            self._take_answer(frame, text)
+        return None
+
+    def _placed(self, events: list[quantd.Event]) -> list[quantd.Event]:
+        """Note which trades there are; those that are not to wait, and all else."""
+        trades = [event for event in events if type(event) is quantd.Tick]
+        if self.resumed:
+            for trade in trades:
+                if trade.symbol in self.resumed:
+                    self._tell_missed(trade.symbol, trade.id)
+        self.brought.update({trade.symbol: trade.id for trade in trades})
+        elder = self.elder
+        if elder is None:
+            return events
+        return [event for event in events if not (isinstance(event, quantd.Tick) and self._waits(event, elder))]
 
     def _note(self, sent: int, recv: int) -> None:
         """Data came that were sent at `sent` by the exchange's clock (ms), and all before."""
