@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -11,11 +11,12 @@ import quantd
 from quantd_plugins.feeds.binance import books, days, history
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.books import MOST_LEVELS, Books
-from quantd_plugins.feeds.binance.lane import Limits
-from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.recorder import MIB, Recorder, Shape
 from quantd_plugins.feeds.binance.rest import Gateway
 from quantd_plugins.feeds.binance.routes import Routes, extra_streams, streams
+
+if TYPE_CHECKING:
+    from quantd_plugins.feeds.binance.pool import Pool
 
 DURATION = r"^\d+(ms|s|m)$"
 LONG_DURATION = r"^\d+(ms|s|m|h)$"
@@ -65,6 +66,9 @@ class BinanceFutures(quantd.Feed):
         self._wanted: tuple[Sequence[str], quantd.Extras] | None = None
 
     async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+        from quantd_plugins.feeds.binance.lane import Limits  # only who streams needs a WebSocket
+        from quantd_plugins.feeds.binance.pool import Pool
+
         self._clock = wants.clock
         self._bans = self._rest().bans = Bans(wants.clock, wants.kept)
         durations = (self.reconnect_min, self.reconnect_max, self.rotate, self.silent)

@@ -25,8 +25,12 @@ ChunkRow = tuple[str, int, int, int, int, int, bytes]
 def pack(ticks: Iterable[quantd.Tick]) -> Iterator[ChunkRow]:
     """The rows that hold these ticks; within a row they stand by id."""
     seconds: defaultdict[tuple[str, int], list[quantd.Tick]] = defaultdict(list)
-    for tick in ticks:
-        seconds[tick.symbol, tick.ts // SECOND].append(tick)
+    symbol, begin, end = None, 0, 0
+    for tick in ticks:  # which come in runs
+        if tick.symbol is not symbol or not begin <= tick.ts < end:
+            symbol, begin = tick.symbol, tick.ts - tick.ts % SECOND
+            end, add = begin + SECOND, seconds[symbol, begin].append
+        add(tick)
     for (symbol, _), chunk in seconds.items():
         chunk.sort(key=_id)
         times = [tick.ts for tick in chunk]

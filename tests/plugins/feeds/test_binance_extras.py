@@ -11,7 +11,7 @@ import pytest
 import quantd
 from quantd_plugins.feeds.binance import books
 from quantd_plugins.feeds.binance_futures import BinanceFutures
-from tests.plugins.feeds.binance_exchange import NOW, Events, Exchange, Peer, running, streaming, trade
+from tests.plugins.feeds.binance_exchange import MOST_TOGETHER, NOW, Events, Exchange, Peer, running, streaming, trade
 from tests.plugins.feeds.test_binance_handover import SHUTDOWN, gone
 
 ALL = {"BTCUSDT": frozenset[quantd.Extra]({"quotes", "depth", "marks"})}
@@ -86,7 +86,7 @@ async def test_no_quote_of_a_flood_is_lost(exchange: Exchange) -> None:
         await public.send(*map(quote, range(1, flood + 1)))
         await market.send(trade(1))
         assert [(await events.next(quantd.Quote)).id for _ in range(flood)] == list(range(1, flood + 1))
-        assert max(events.batches) <= 1001
+        assert max(events.batches) <= MOST_TOGETHER
 
 
 async def whole(exchange: Exchange, public: Peer, events: Events) -> int:

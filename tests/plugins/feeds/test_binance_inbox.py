@@ -9,25 +9,29 @@ import quantd
 from quantd_plugins.feeds.binance.inbox import Inbox
 
 
-async def write(inbox: Inbox, writer: int, count: int, pause_every: int) -> None:
-    for number in range(count):
-        event = quantd.Status(number, healthy=bool(writer))
+async def write(inbox: Inbox, writer: int, count: int, together: int) -> None:
+    """One by one, or some together and then none before there is room."""
+    for first in range(0, count, together):
+        events = [quantd.Status(number, healthy=bool(writer)) for number in range(first, min(count, first + together))]
+        if together == 1:
+            await inbox.put(events[0])
+            continue
+        inbox.add(events)
         if inbox.full():
-            await inbox.put(event)
-        else:
-            inbox.put_nowait(event)
-        if not number % pause_every:
-            await asyncio.sleep(0)
+            room = asyncio.Event()
+            inbox.when_emptied(room.set)
+            await room.wait()
+        await asyncio.sleep(0)
 
 
 @given(st.integers(1, 5), st.tuples(st.integers(0, 30), st.integers(0, 30)), st.integers(1, 7), st.integers(1, 7))
-def test_each_event_comes_once_in_its_order_and_at_most_so_many_wait(most: int, counts: tuple[int, int], first: int, second: int) -> None:
+def test_each_event_comes_once_in_its_order_and_few_too_many_wait(most: int, counts: tuple[int, int], first: int, second: int) -> None:
     async def run() -> list[quantd.Event]:
         inbox, read = Inbox(most), list[quantd.Event]()
-        writers = [asyncio.create_task(write(inbox, which, counts[which], pause)) for which, pause in enumerate((first, second))]
+        writers = [asyncio.create_task(write(inbox, which, counts[which], each)) for which, each in enumerate((first, second))]
         while len(read) < sum(counts):
             batch = await inbox.take()
-            assert 0 < len(batch) <= most
+            assert 0 < len(batch) <= most + (first if first > 1 else 0) + (second if second > 1 else 0)
             read += batch
         await asyncio.gather(*writers)
         return read
@@ -42,10 +46,20 @@ async def test_who_gives_up_waiting_takes_nothing_along() -> None:
     reader = asyncio.create_task(inbox.take())
     await asyncio.sleep(0)
     reader.cancel()
-    inbox.put_nowait(quantd.Status(1, healthy=True))
+    inbox.add([quantd.Status(1, healthy=True)])
     writer = asyncio.create_task(inbox.put(quantd.Status(2, healthy=True)))
     await asyncio.sleep(0)
     writer.cancel()
     await asyncio.wait([reader, writer])
     assert await inbox.take() == [quantd.Status(1, healthy=True)]
     assert not inbox.full()
+
+
+async def test_nothing_is_brought_while_there_is_nothing() -> None:
+    inbox = Inbox(1)
+    inbox.add([])
+    reader = asyncio.create_task(inbox.take())
+    await asyncio.sleep(0)
+    assert not reader.done()
+    inbox.add([quantd.Status(1, healthy=True)])
+    assert await reader == [quantd.Status(1, healthy=True)]

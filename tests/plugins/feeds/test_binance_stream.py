@@ -14,7 +14,7 @@ from aiohttp import web
 import quantd
 from quantd.clock import EventClock
 from quantd_plugins.feeds.binance_futures import BinanceFutures
-from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Peer, Watch, running, streaming, trade
+from tests.plugins.feeds.binance_exchange import MOST_TOGETHER, NOW, PATIENCE_S, Exchange, Peer, Watch, running, streaming, trade
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ async def test_a_reader_that_is_not_drunk_from_stops_reading(exchange: Exchange)
         got = [event.id for event in await first if isinstance(event, quantd.Tick)]
         while len(got) < flood:
             batch = await asyncio.wait_for(anext(stream), PATIENCE_S)
-            assert len(batch) <= 1000
+            assert len(batch) <= MOST_TOGETHER
             got += [event.id for event in batch if isinstance(event, quantd.Tick)]
         await sending
         assert got == list(range(1, flood + 1))

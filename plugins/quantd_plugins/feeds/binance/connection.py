@@ -6,24 +6,24 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from sys import intern
 
 import msgspec
 from msgspec import Struct
+from websockets.frames import Opcode
 
 import quantd
 from quantd_plugins.feeds.binance.backoff import Attempts
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.books import Books
+from quantd_plugins.feeds.binance.channel import Channel
+from quantd_plugins.feeds.binance.cutter import Message
 from quantd_plugins.feeds.binance.dial import Refused, dial
 from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
 from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.routes import Route
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
-
-if TYPE_CHECKING:
-    from aiohttp import ClientSession, ClientWebSocketResponse
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,8 @@ SILENT_MS = 500
 TRADES = "@aggTrade"
 MOST_EARLY = 10_000
 
-EXTRAS = (BookTicker, DepthUpdate, MarkPriceUpdate)
+DATA = AggTrade, DayTicker, BookTicker, DepthUpdate, MarkPriceUpdate
+UNREAD = Frame()
 Early = Callable[[], quantd.Event | None]
 """What is made, when its turn comes, of something that came too early."""
 
@@ -45,7 +46,6 @@ Early = Callable[[], quantd.Event | None]
 class Shared(Struct):
     """What all connections of a feed have in common."""
 
-    session: "ClientSession"
     events: Inbox
     clock: quantd.Clock
     turn: TurnClock
@@ -138,105 +138,119 @@ class Connection:
 
     async def _live(self) -> str:
         try:
-            ws = await dial(self._shared.session, self.url, self._shared.bans)
+            channel = await dial(self.url, self._shared.bans)
         except Refused as refusal:
             return str(refusal)
         try:
-            return await self._serve(ws)
-        except ConnectionError as error:
-            return f"the connection broke: {error}"
+            return await self._serve(channel)
         finally:
-            await ws.close()
+            channel.close()
 
-    async def _serve(self, ws: "ClientWebSocketResponse[bool]") -> str:
+    async def _serve(self, channel: Channel) -> str:
         log.info("binance-futures: %s: connected to %s", self.name, self.url)
         self._up = True
         self.up_since = self._shared.clock.monotonic()
-        talk = asyncio.create_task(self._talk(ws), name=f"{self.name}-talk")
+        talk = asyncio.create_task(self._talk(channel), name=f"{self.name}-talk")
         try:
-            error = await self._read(ws)
+            await channel.run(partial(self._hear, channel))
         finally:
             self._up = False
             talk.cancel()
             await asyncio.wait([talk])
         if self._overdue():
             return f"no answer to a subscription within {ANSWER_S:.0f} s"
-        return f"the connection ended (code {ws.close_code}{_because(error)})"
+        return f"the connection ended (code {channel.code}{_because(channel)})"
 
-    async def _talk(self, ws: "ClientWebSocketResponse[bool]") -> None:
+    async def _talk(self, channel: Channel) -> None:
         """Say at most one thing in PACE_S: what to subscribe to, or a ping into the silence. Ends when an answer is overdue."""
         try:
             while not self._overdue():
                 request = self._request()
                 if request is not None:
-                    await ws.send_str(request)
+                    channel.send_text(request)
                 elif not self._pinged:
-                    await self._ping(ws)
+                    self._ping(channel)
                 await asyncio.sleep(PACE_S)
-        except ConnectionError:
-            return  # the reader sees it too
         except Exception:
             log.exception("binance-futures: %s: cannot go on asking", self.name)
-        await ws.close()
+        channel.close()
 
-    async def _read(self, ws: "ClientWebSocketResponse[bool]") -> BaseException | None:
-        """Hand on what comes until the end; the error, if that is why."""
-        from aiohttp import WSMsgType
+    def _hear(self, channel: Channel, message: Message) -> None:
+        """Hand on what came. It is not held up; but while it is too much, no more is read."""
+        if isinstance(message, list):
+            inbox = self._shared.events
+            inbox.add(self._take(message))
+            if inbox.full() and not channel.paused:
+                channel.pause()
+                inbox.when_emptied(channel.resume)
+        elif message.opcode is Opcode.PONG:
+            self._ponged(bytes(message.data))
+        elif message.opcode is Opcode.BINARY:
+            self._skip(bytes(message.data), "not text")
 
-        events, record = self._shared.events, self._shared.record
-        receive = ws.receive  # what iterating over `ws` awaits too, at twice the price
-        text, ping, pong = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG
-        ends = WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED
-        while True:
-            message = await receive()
-            if message.type is text:
-                if record:
-                    record(self._shared.turn.now(), message.data)
-                event = self._take(message.data)
-                if event is None:
-                    continue
-                if self.elder is not None and self._waits(event, self.elder):
-                    self._early.append(partial(_itself, event))
-                elif events.full():
-                    await events.put(event)
-                else:
-                    events.put_nowait(event)
-            elif message.type is ping:
-                await ws.pong(message.data)
-            elif message.type is pong:
-                self._ponged(message.data)
-            elif message.type is WSMsgType.ERROR:
-                error: BaseException = message.data
-                return error
-            elif message.type in ends:
-                return ws.exception()
-            else:
-                self._skip(message.data, "not text")
+    def _take(self, texts: list[bytes]) -> list[quantd.Event]:
+        """What is to be handed on of frames that came together."""
+        recv, tick, trade = self._shared.turn.now(), quantd.Tick, AggTrade
+        if self._shared.record:
+            for text in texts:
+                self._shared.record(recv, text)
+        frames = self._decoded(texts)
+        made = [
+            tick(intern(data.symbol), data.id, data.ts, recv, data.price, data.qty, data.buyer_maker)
+            if type(data := frame.data) is trade
+            else self._take_other(frame, text, recv)
+            for frame, text in zip(frames, texts, strict=True)
+        ]
+        sent = next((frame.data.sent for frame in reversed(frames) if isinstance(frame.data, DATA)), None)
+        if sent is not None:
+            self._note(sent, recv)
+        return self._placed([event for event in made if event is not None])
 
-    def _take(self, data: bytes) -> quantd.Event | None:
+    def _decoded(self, texts: list[bytes]) -> list[Frame]:
+        """One for each; UNREAD where it cannot be read."""
         try:
-            frame = decode(data)
+            return list(map(decode, texts))
+        except UNREADABLE:
+            return [self._read(text) for text in texts]
+
+    def _read(self, text: bytes) -> Frame:
+        try:
+            return decode(text)
         except UNREADABLE as error:
-            self._skip(data, error)
-            return None
-        payload = frame.data
-        if type(payload) is AggTrade:
-            if payload.symbol in self.resumed:
-                self._tell_missed(payload.symbol, payload.id)
-            self.brought[payload.symbol] = payload.id
-        elif isinstance(payload, EXTRAS):
-            self.extras += 1
-        elif type(payload) is not DayTicker:
-            self._take_other(frame, data)
-            return None
-        recv = self._shared.turn.now()
-        self.upto = payload.sent
+            self._skip(text, error)
+            return UNREAD
+
+    def _take_other(self, frame: Frame, text: bytes, recv: int) -> quantd.Event | None:
+        """What is to be handed on of a frame without a trade."""
+        data = frame.data
+        if isinstance(data, DATA):
+            self.extras += not isinstance(data, DayTicker)
+            return self._take_changes(data, recv) if isinstance(data, DepthUpdate) else data.event(recv)
+        if frame is not UNREAD:
+            self._take_answer(frame, text)
+        return None
+
+    def _placed(self, events: list[quantd.Event]) -> list[quantd.Event]:
+        """Note which trades there are; those that are not to wait, and all else."""
+        trades = [event for event in events if type(event) is quantd.Tick]
+        if self.resumed:
+            for trade in trades:
+                if trade.symbol in self.resumed:
+                    self._tell_missed(trade.symbol, trade.id)
+        self.brought.update({trade.symbol: trade.id for trade in trades})
+        elder = self.elder
+        if elder is None:
+            return events
+        return [event for event in events if not (isinstance(event, quantd.Tick) and self._waits(event, elder))]
+
+    def _note(self, sent: int, recv: int) -> None:
+        """Data came that were sent at `sent` by the exchange's clock (ms), and all before."""
+        self.upto = sent
         if self.data_since is None:
             self.data_since = self._shared.clock.monotonic()
             self._shared.attempts.succeed()
         if self._shared.exchange.by_rest is None:
-            self._shared.exchange.observe(payload.sent, recv)
-        return self._take_changes(payload, recv) if type(payload) is DepthUpdate else payload.event(recv)
+            self._shared.exchange.observe(sent, recv)
 
     def _take_changes(self, changes: DepthUpdate, recv: int) -> quantd.Depth | None:
         """The book that they make; None if that is not whole, or if others come before them."""
@@ -250,12 +264,13 @@ class Connection:
         self.skipped += 1
         self._shared.faults.add(self.name, data, reason)
 
-    def _waits(self, event: quantd.Event, elder: "Connection") -> bool:
-        """Whether this trade is farther than the next one after the elder's last. What the elder does not carry does not wait."""
-        if type(event) is not quantd.Tick or len(self._early) >= MOST_EARLY:
+    def _waits(self, trade: quantd.Tick, elder: "Connection") -> bool:
+        """Keep a trade that is farther than the next one after the elder's last. What the elder does not carry does not wait."""
+        last = elder.brought.get(trade.symbol)
+        if last is None or trade.id <= last + 1 or len(self._early) >= MOST_EARLY:
             return False
-        last = elder.brought.get(event.symbol)
-        return last is not None and event.id > last + 1
+        self._early.append(partial(_itself, trade))
+        return True
 
     def _tell_missed(self, symbol: str, first: int) -> None:
         last = self.resumed.pop(symbol)
@@ -265,7 +280,7 @@ class Connection:
         else:
             log.info("binance-futures: %s: %s: trades missed: none, id %d follows %d", self.name, symbol, first, last)
 
-    def _request(self) -> str | None:
+    def _request(self) -> bytes | None:
         """The next message that brings what is asked for closer to what is wanted."""
         wanted = self._wanted()
         for method, streams in (("UNSUBSCRIBE", self._asked - wanted), ("SUBSCRIBE", wanted - self._asked)):
@@ -273,14 +288,14 @@ class Connection:
                 return self._ask(method, sorted(streams)[:MOST_PARAMS])
         return None
 
-    def _ask(self, method: str, streams: list[str]) -> str:
+    def _ask(self, method: str, streams: list[str]) -> bytes:
         self._asked.symmetric_difference_update(streams)
         number = next(self._ids)
         self._unanswered[number] = f"{method} of {_some(streams)}"
         self._asked_at = self._shared.clock.monotonic()
-        return msgspec.json.encode({"method": method, "params": streams, "id": number}).decode()
+        return msgspec.json.encode({"method": method, "params": streams, "id": number})
 
-    def _take_other(self, frame: Frame, data: bytes) -> None:
+    def _take_answer(self, frame: Frame, data: bytes) -> None:
         """An answer, or what is said of the connection itself."""
         if frame.shutdown:
             self.retire("the exchange will close it")
@@ -297,12 +312,12 @@ class Connection:
     def _overdue(self) -> bool:
         return bool(self._unanswered) and self._shared.clock.monotonic() - self._asked_at > ANSWER_S
 
-    async def _ping(self, ws: "ClientWebSocketResponse[bool]") -> None:
+    def _ping(self, channel: Channel) -> None:
         """Ask whether anything is under way: the pong, which carries the time of the asking, comes behind it."""
         now = self._shared.exchange.now()
         if now is not None and now - self.upto > SILENT_MS:
             self._pinged = True
-            await ws.ping(str(now).encode())
+            channel.send_ping(str(now).encode())
 
     def _ponged(self, sent: bytes) -> None:
         self._pinged = False
@@ -319,5 +334,6 @@ def _some(streams: Iterable[str]) -> str:
     return f"{first} and {len(others)} others" if others else first
 
 
-def _because(error: BaseException | None) -> str:
-    return f": {error!r}" if error else ""
+def _because(channel: Channel) -> str:
+    reason = f", {channel.reason!r}" if channel.reason else ""
+    return f"{reason}: {channel.error!r}" if channel.error else reason

@@ -1,18 +1,25 @@
 """Opens WebSocket connections, and says in plain words why one cannot be opened."""
 
 import asyncio
-from typing import TYPE_CHECKING
+import socket
+import ssl
+from contextlib import suppress
+from functools import cache
+from itertools import chain, zip_longest
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import WebSocketException
+from websockets.uri import WebSocketURI, parse_uri
 
 import quantd
 from quantd_plugins.feeds.binance.bans import Bans
-
-if TYPE_CHECKING:
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, ClientWebSocketResponse
+from quantd_plugins.feeds.binance.channel import Channel
+from quantd_plugins.feeds.binance.cutter import LARGEST
+from quantd_plugins.feeds.binance.handshake import Handshake, NotUpgraded
 
 CONNECT_S = 10.0
-HEARTBEAT_S = 15.0
-CLOSE_S = 1.0
-LARGEST_FRAME = 1 << 20
+ADDRESS_S = 3.0
+"""For one of several addresses of a host, of which some may lead nowhere from here."""
 SAMPLE = 80
 ADVICE = {
     200: "no streams are served there: check the address",
@@ -30,39 +37,68 @@ class Refused(quantd.QuantdError):
     """There is no connection; the text says why, and what to do."""
 
 
-def make_session() -> "ClientSession":
-    """One that is led nowhere: whoever answers in the exchange's place must not send us to other hosts."""
-    import aiohttp
-
-    async def stay(request: "ClientRequest", handler: "ClientHandlerType") -> "ClientResponse":
-        response = await handler(request)
-        if 300 <= response.status < 400:
-            target = response.headers.get("Location", "")[:SAMPLE]
-            response.close()
-            raise Refused(f"refused with HTTP {response.status}, which leads to {target!r}: nobody is followed: check the address")
-        return response
-
-    return aiohttp.ClientSession(middlewares=(stay,))
-
-
-async def dial(session: "ClientSession", url: str, bans: Bans) -> "ClientWebSocketResponse[bool]":
-    """An open connection. Raises Refused; a refusal that says for how long shuts the door for that long."""
-    import aiohttp
-
+async def dial(url: str, bans: Bans) -> Channel:
+    """An open connection. It is led nowhere else, whatever the answer says. Raises Refused; a refusal that says for how long shuts the
+    door for that long."""
     try:
         async with asyncio.timeout(CONNECT_S):
-            return await session.ws_connect(
-                url,
-                decode_text=False,
-                autoping=False,
-                heartbeat=HEARTBEAT_S,
-                max_msg_size=LARGEST_FRAME,
-                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
-            )
-    except aiohttp.WSServerHandshakeError as error:
-        bans.take("ws", error.status, error.headers or {}, url)
-        raise Refused(f"refused with HTTP {error.status}: {ADVICE.get(error.status, NO_ADVICE)}") from None
+            return await _open(parse_uri(url))
+    except NotUpgraded as answer:
+        raise _refused(answer, url, bans) from None
     except TimeoutError:
         raise Refused(f"no answer within {CONNECT_S:.0f} s: {CHECK}") from None
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+    except (WebSocketException, OSError, ValueError) as error:
         raise Refused(f"cannot connect: {error}: {CHECK}") from None
+
+
+def _refused(answer: NotUpgraded, url: str, bans: Bans) -> Refused:
+    status = answer.status
+    if 300 <= status < 400:
+        target = answer.headers.get("location", "")[:SAMPLE]
+        return Refused(f"refused with HTTP {status}, which leads to {target!r}: nobody is followed: check the address")
+    bans.take("ws", status, {"Retry-After": answer.headers.get("retry-after", "")}, url)
+    return Refused(f"refused with HTTP {status}: {ADVICE.get(status, NO_ADVICE)}")
+
+
+async def _open(uri: WebSocketURI) -> Channel:
+    handshake = await _reach(uri)
+    try:
+        return await handshake.channel
+    except BaseException:
+        handshake.abort()
+        raise
+
+
+async def _reach(uri: WebSocketURI) -> Handshake:
+    """Under way at the first of the host's addresses that can be reached."""
+    *first, last = await _addresses(uri.host, uri.port)
+    for address in first:
+        with suppress(OSError):
+            async with asyncio.timeout(ADDRESS_S):
+                return await _reach_at(address, uri)
+    return await _reach_at(last, uri)
+
+
+async def _reach_at(address: str, uri: WebSocketURI) -> Handshake:
+    context, name = (_verified(), uri.host) if uri.secure else (None, None)
+    loop = asyncio.get_running_loop()
+    _, handshake = await loop.create_connection(
+        lambda: Handshake(ClientProtocol(uri, max_size=LARGEST)), address, uri.port, ssl=context, server_hostname=name
+    )
+    return handshake
+
+
+async def _addresses(host: str, port: int) -> list[str]:
+    """Those of the preferred family and of others in turn."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    preferred = [str(to[0]) for family, *_, to in found if family == found[0][0]]
+    others = [str(to[0]) for family, *_, to in found if family != found[0][0]]
+    return [address for address in chain(*zip_longest(preferred, others)) if address]
+
+
+@cache
+def _verified() -> ssl.SSLContext:
+    """Certificates are verified; HTTP/1.1 is what WebSockets begin with."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

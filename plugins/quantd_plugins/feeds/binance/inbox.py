@@ -1,35 +1,42 @@
-"""Where events wait between the connections, which read them one by one, and the flow, which takes all that there are."""
+"""Where events wait between the connections, which bring them, and the flow, which takes all that there are."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 
 import quantd
 
 
 class Inbox:
-    """Holds `most` events, in the order in which they came; whoever has another one then waits."""
+    """Holds `most` events, in the order in which they came; whoever has another one then waits. Only what came together is added together,
+    though it be more: who added it stops then until there is room."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._events: list[quantd.Event] = []
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
+        self._stopped: list[Callable[[], None]] = []
 
     def full(self) -> bool:
         """Whether `put` would wait."""
         return len(self._events) >= self._most
 
-    def put_nowait(self, event: quantd.Event) -> None:
-        """Add one, of whom the caller knows that there is room for it."""
-        if not self._events:
+    def add(self, events: Iterable[quantd.Event]) -> None:
+        """Add some, whether there is room or not."""
+        self._events += events
+        if self._events:
             self._filled.set()
-        self._events.append(event)
+
+    def when_emptied(self, go_on: Callable[[], None]) -> None:
+        """Call this once all has been taken."""
+        self._stopped.append(go_on)
 
     async def put(self, event: quantd.Event) -> None:
         """Add one, once there is room."""
         while self.full():
             self._emptied.clear()
             await self._emptied.wait()
-        self.put_nowait(event)
+        self.add((event,))
 
     async def take(self) -> list[quantd.Event]:
         """All that are there; waits for at least one."""
@@ -38,4 +45,7 @@ class Inbox:
             await self._filled.wait()
         taken, self._events = self._events, []
         self._emptied.set()
+        stopped, self._stopped = self._stopped, []
+        for go_on in stopped:
+            go_on()
         return taken

@@ -9,7 +9,6 @@ from quantd_plugins.feeds.binance.backoff import Attempts
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.connection import Connection, Shared
-from quantd_plugins.feeds.binance.dial import make_session
 from quantd_plugins.feeds.binance.frames import Faults
 from quantd_plugins.feeds.binance.handover import HOLD_MS
 from quantd_plugins.feeds.binance.inbox import Inbox
@@ -56,9 +55,7 @@ class Pool:
 
     def open(self, ask: Ask, newest: Newest) -> None:
         """Begin; needs a running loop. `ask` and `newest` ask REST for the time and for a symbol's newest trade."""
-        self._session = make_session()
         self._shared = Shared(
-            session=self._session,
             events=self._events,
             clock=self._clock,
             turn=TurnClock(self._clock),
@@ -108,7 +105,6 @@ class Pool:
             task.cancel()
         await asyncio.gather(*self._helpers, *self._leaving, return_exceptions=True)
         await self.books.close()
-        await self._session.close()
         if self._recorder:
             await asyncio.to_thread(self._recorder.stop)
 

@@ -1,0 +1,162 @@
+"""Cuts what a WebSocket brings into messages: whole text frames, many at once; all that is not plain is left to a Sans-I/O parser."""
+
+from collections.abc import Iterator
+from struct import Struct
+
+from websockets.client import ClientProtocol
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import State
+
+LARGEST = 1 << 20
+"""Bytes of a message; what is longer ends the connection."""
+TEXT = 0x81
+"""The first byte of a text frame that is a whole message, without an extension (RFC 6455, 5.2)."""
+SHORT, LONG, MASKED = 126, 127, 0x80
+"""The second byte: the length of the payload below SHORT; SHORT or LONG where that is in the next two or eight bytes; MASKED or more
+from a client only."""
+
+_two_shorts = Struct(">HH").unpack_from
+_long = Struct(">Q").unpack_from
+
+Message = list[bytes] | Frame
+"""Texts that came one after the other; or a ping, a pong, a close, or a whole binary message."""
+
+
+class Cutter:
+    """Give it all that comes once the parser, which allows LARGEST bytes, is OPEN without any extension. What the parser has to say is
+    for the caller to send."""
+
+    def __init__(self, parser: ClientProtocol) -> None:
+        self._parser = parser
+        self._rest = bytearray()
+        """The beginning of a text frame, or of any frame's head."""
+        self._missing = 0
+        """Bytes without which that is not looked at again."""
+        self._owed = 0
+        """Bytes of the frame whose beginning the parser has."""
+        self._parts: list[bytes] = []
+        self._kind: Opcode | None = None
+        """What the message is of which there are fragments."""
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that are whole now, in order."""
+        at = 0
+        while self._rest:
+            if self._parser.state is State.OPEN:
+                more = data[at : at + self._missing]
+                at += len(more)
+                self._rest += more
+                self._missing -= len(more)
+                if self._missing:
+                    return
+            begun, self._rest = bytes(self._rest), bytearray()
+            yield from self._cut(begun, 0)
+        yield from self._cut(data, at)
+
+    def _cut(self, data: bytes, at: int) -> Iterator[Message]:
+        owed = min(self._owed, len(data) - at)
+        if owed:
+            self._owed -= owed
+            yield from self._parse(data[at : at + owed])
+            at += owed
+        while at < len(data):
+            if self._parser.state is not State.OPEN:
+                yield from self._parse(data[at:])
+                return
+            if self._kind is None:
+                texts, at = _texts(data, at)
+                if texts and (texts := self._sound(texts)):
+                    yield texts
+            if at < len(data) and self._parser.state is State.OPEN:
+                stop = _end(data, at)
+                if self._keeps(data, at, stop):
+                    return
+                self._owed = max(0, stop - len(data))
+                yield from self._parse(data[at:stop])
+                at = min(stop, len(data))
+
+    def end(self) -> None:
+        """Nothing more comes; the parser is CLOSED then."""
+        if self._rest:
+            self._parser.receive_data(self._rest)
+            self._rest = bytearray()
+        self._parser.receive_eof()
+
+    def _keeps(self, data: bytes, at: int, stop: int) -> bool:
+        """Whether what begins at `at` stays here until more has come."""
+        text = self._kind is None and data[at] == TEXT and stop - at <= LARGEST
+        if stop >= 0 and (stop <= len(data) or not text):
+            return False
+        self._rest = bytearray(data[at:])
+        self._missing = max(1, stop - len(data))
+        return True
+
+    def _parse(self, data: bytes) -> Iterator[Message]:
+        self._parser.receive_data(data)
+        for event in self._parser.events_received():
+            if isinstance(event, Frame):
+                yield from self._whole(event)
+
+    def _whole(self, frame: Frame) -> Iterator[Message]:
+        """The message that this frame ends."""
+        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            yield frame
+            return
+        self._parts.append(bytes(frame.data))
+        self._kind = self._kind or frame.opcode
+        if frame.fin:
+            message, kind = b"".join(self._parts), self._kind
+            self._parts, self._kind = [], None
+            if kind is Opcode.BINARY:
+                yield Frame(kind, message)
+            elif texts := self._sound([message]):
+                yield texts
+
+    def _sound(self, texts: list[bytes]) -> list[bytes]:
+        """Those before the first that is not UTF-8, which ends the connection (RFC 6455, 8.1)."""
+        if b"".join(texts).isascii():
+            return texts
+        for number, text in enumerate(texts):
+            try:
+                text.decode()
+            except UnicodeDecodeError as error:
+                self._parser.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+                return texts[:number]
+        return texts
+
+
+def _texts(data: bytes, at: int) -> tuple[list[bytes], int]:
+    """The whole texts from `at` on, and where the first frame begins that is something else, or not whole."""
+    texts: list[bytes] = []
+    size = len(data)
+    last = size - 4
+    while at <= last:
+        head, length = _two_shorts(data, at)
+        if head == TEXT << 8 | SHORT:
+            start = at + 4
+        elif head >> 8 == TEXT and head & 0xFF < SHORT:
+            start, length = at + 2, head & 0xFF
+        elif head == TEXT << 8 | LONG and at + 10 <= size:
+            start, (length,) = at + 10, _long(data, at + 2)
+            if length > LARGEST:
+                break
+        else:
+            break
+        stop = start + length
+        if stop > size:
+            break
+        texts.append(data[start:stop])
+        at = stop
+    return texts, at
+
+
+def _end(data: bytes, at: int) -> int:
+    """Where the frame that begins at `at` ends; -1 if its head is not whole, the end of the data if it is wrong."""
+    size = len(data) - at
+    length = data[at + 1] if size >= 2 else 0
+    if length >= MASKED:
+        return len(data)
+    head = {SHORT: 4, LONG: 10}.get(length, 2)
+    if size < head:
+        return -1
+    return at + head + (int.from_bytes(data[at + 2 : at + head]) if head > 2 else length)
