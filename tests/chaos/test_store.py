@@ -73,6 +73,11 @@ class Chaos:
         found: list[dict[str, Any]] = self._ask(self.daemon.http + "/quality")
         return found
 
+    def violations(self) -> list[dict[str, Any]]:
+        """Which of the exchange's limits were broken, by its own book."""
+        found: list[dict[str, Any]] = self._ask(self.exchange.ctl + "/violations")
+        return found
+
     def until_whole(self) -> None:
         """Wait until nothing is missing that is to be had."""
         self.until(lambda: all(map(_is_whole, self.quality())), "still missing")
@@ -132,6 +137,7 @@ def test_the_store_is_the_exchanges_ledger(chaos: Chaos, tmp_path: Path, seed: i
     chaos.calm()
     chaos.pause(2.0, 3.0)
     chaos.until_whole()
+    assert chaos.violations() == [], f"QUANTD_CHAOS_SEED={seed}: the exchange's limits were broken"
     gaps = {each["symbol"]: each["gaps"] for each in chaos.quality()}
     assert chaos.daemon.stop() == 0
     store = load().get("store", "local").plugin()
