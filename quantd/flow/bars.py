@@ -1,6 +1,7 @@
 """Stage 2: the bars of one symbol. A resampler makes the shortest; all longer timeframes are merged from those, so their sums agree."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from typing import Literal
@@ -46,11 +47,14 @@ class Merger:
             made[level.frame.name] = level.add(made[level.source.name])
         return self._chosen(made)
 
-    def absorb(self, bars: list[Bar]) -> None:
-        """Bars of `base` that were made anew, with all that is merged of them: what is still open is merged of these later."""
-        made = {self._base: bars}
+    def absorb(self, bars: Iterable[Bar]) -> None:
+        """Bars of some timeframes that were made anew elsewhere: what is merged later is merged of these."""
+        made: dict[str, list[Bar]] = defaultdict(list)
+        for bar in bars:
+            made[bar.every].append(bar)
         for level in self._levels:
-            made[level.frame.name] = level.add(made[level.source.name]) if level.begun else []
+            merged = level.replace(made[level.source.name])
+            made[level.frame.name] = made[level.frame.name] or merged
 
     def forming(self, every: str, open_bars: list[Bar]) -> list[Bar]:
         """The open bars of a timeframe on the way, given those of `base`; what is closed of them is known here."""
@@ -91,10 +95,16 @@ class _Level:
         self._revision: dict[int, int] = {}
         self._open: int | None = None
 
-    @property
-    def begun(self) -> bool:
-        """Whether a bucket is open."""
-        return self._open is not None
+    def replace(self, bars: Iterable[Bar]) -> list[Bar]:
+        """Put others in place of parts that are known, and add to the open bucket; the closed buckets that this changes."""
+        touched: dict[int, None] = {}
+        for bar in bars:
+            start = self.frame.floor(bar.ts)
+            parts = self._parts.get(start, {})
+            if bar.ts in parts or start == self._open:
+                self._parts[start][bar.ts] = bar
+                touched[start] = None
+        return [self._merged(start, self._revision.get(start, 0)) for start in touched if start != self._open]
 
     def add(self, bars: list[Bar]) -> list[Bar]:
         mended: dict[int, None] = {}
@@ -143,8 +153,11 @@ class _Level:
             self._revision.pop(oldest, None)
 
     def _merge(self, start: int) -> Bar:
-        parts = [bar for _, bar in sorted(self._parts[start].items())]
         self._revision[start] = revision = self._revision.get(start, -1) + 1
+        return self._merged(start, revision)
+
+    def _merged(self, start: int, revision: int) -> Bar:
+        parts = [bar for _, bar in sorted(self._parts[start].items())]
         return merge(parts, self.frame.name, start, whole=fills(parts, start, self.source, self.frame), revision=revision)
 
 

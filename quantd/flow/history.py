@@ -29,6 +29,9 @@ class Shelf(Generic[Row]):
         if row.ts in self._recent:
             self._recent[row.ts] = row
 
+    def get(self, ts: int) -> Row | None:
+        return self._recent.get(ts)
+
     def recent(self) -> list[Row]:
         return [self._recent[ts] for ts in sorted(self._recent)]
 
@@ -56,7 +59,11 @@ class History:
     def put_ticks(self, symbol: str, ticks: Sequence[Tick]) -> None:
         if symbol not in self._ticks:
             self._ticks[symbol] = deque(maxlen=TICKS)
-        self._ticks[symbol].extend(ticks)
+        ring = self._ticks[symbol]
+        if ring and ticks and ticks[0].id <= ring[-1].id:  # repaired ones: the ring has the newest
+            last = ring[-1].id
+            ticks = [tick for tick in ticks if tick.id > last]
+        ring.extend(ticks)
 
     def put_ticker(self, ticker: Ticker) -> None:
         self._tickers[ticker.symbol] = ticker
@@ -93,6 +100,10 @@ class History:
                 self._bar_shelf(row.symbol, row.every).amend(row)
             else:
                 self._point_shelf(row.pair, row.every).amend(row)
+
+    def recent_bar(self, symbol: str, every: str, ts: int) -> Bar | None:
+        """One bar, if it is in memory."""
+        return self._bar_shelf(symbol, every).get(ts)
 
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
         """Bars of start <= ts < end, ascending."""

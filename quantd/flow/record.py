@@ -26,7 +26,7 @@ class Recorder:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "record")
         self._since = clock.monotonic()
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[bool] | None = None
         self._ticks: list[Tick] = []
         self._bars: list[Bar] = []
         self._points: list[PairPoint] = []
@@ -47,24 +47,26 @@ class Recorder:
         if not self._writing and (self._clock.monotonic() - self._since >= _LONGEST_S or len(self._ticks) >= _LARGEST):
             self._begin()
 
-    async def write(self) -> None:
-        """Write what there is; durable when it returns. What the store does not take is kept and tried again, up to a limit."""
+    async def write(self) -> bool:
+        """Write what there is; whether it is durable. What the store does not take is kept and tried again, up to a limit."""
         while self._writing:
             await asyncio.shield(self._writing)
-        await asyncio.shield(self._begin())
+        return await asyncio.shield(self._begin())
 
-    def _begin(self) -> asyncio.Task[None]:
+    def _begin(self) -> asyncio.Task[bool]:
         batch = self._ticks, self._bars, self._points
         self._ticks, self._bars, self._points = [], [], []
         self._since = self._clock.monotonic()
         self._writing = asyncio.create_task(self._write(*batch), name="record")
         return self._writing
 
-    async def _write(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> None:
+    async def _write(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> bool:
         rows = ticks, bars, points
         try:
             if any(rows) and not await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self._append, *rows):
                 self._keep(*rows)
+                return False
+            return True
         finally:
             self._writing = None
 

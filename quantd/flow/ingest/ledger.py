@@ -87,6 +87,11 @@ class Ledger:
             return True
         return self._admit_out_of_turn(tick)
 
+    def begin(self, ts: int) -> None:
+        """Every trade from `ts` (ms) on is to come: from then on what is missing can be doubted, also before the first trade."""
+        if not self._next:
+            self._ts = ts
+
     def precedes(self, tick: Tick) -> bool:
         """Whether this trade is from long before the first that is known."""
         return 0 < tick.id < self._first and tick.ts < self._first_ts - LONG_BEFORE_MS
@@ -141,6 +146,8 @@ class Ledger:
     def _admit_out_of_turn(self, tick: Tick) -> bool:
         self._spans = None
         cause = self._doubt or SKIPPED
+        if not self._next and self._doubt is not None:
+            self._untold.append((self._ts, max(self._ts, tick.ts)))
         if tick.id >= self._next:
             self._doubt = None
         if not self._next:

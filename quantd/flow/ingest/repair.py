@@ -18,6 +18,7 @@ TRIES = 3
 AGAIN_S = 1.0
 LOOK_S = 0.25
 _LONGEST_PAUSE_S = 60.0
+_MOST_VAIN = 10_000
 _log = logging.getLogger("quantd.flow")
 
 Fetch = Callable[[str, int, int], Awaitable[Sequence[Tick]]]
@@ -55,7 +56,8 @@ class Repairer:
         self._reach = reach
         self._then = then
         self._vain: dict[tuple[str, int], int] = {}
-        self._pause = AGAIN_S
+        self._pauses: dict[str, tuple[float, float]] = {}
+        """Of symbols that cannot be repaired now: until when they are left alone, and for how long (s)."""
 
     async def run(self) -> None:
         """Repair until cancelled."""
@@ -66,7 +68,8 @@ class Repairer:
     def newest(self) -> Order | None:
         """The newest ids that are missing, within a page, in any symbol; None where nothing can be done."""
         best: tuple[int, Order] | None = None
-        for ward in self._wards():
+        now = self._clock.monotonic()
+        for ward in [ward for ward in self._wards() if self._pauses.get(ward.symbol, (0.0, 0.0))[0] <= now]:
             hole = next((hole for hole in reversed(ward.ledger.holes) if self._concerns(hole)), None)
             if hole and (best is None or hole.end > best[0]):
                 best = hole.end, self._order(ward, hole)
@@ -94,17 +97,20 @@ class Repairer:
             found = [tick for tick in told if overlapping(ward.ledger.holes, tick.id, tick.id)]
             await ward.take(found)
         except Exception as error:  # whatever a feed or a store raises: repair goes on
+            pause = min(2 * self._pauses.get(ward.symbol, (0.0, AGAIN_S / 2))[1], _LONGEST_PAUSE_S)
+            self._pauses[ward.symbol] = self._clock.monotonic() + pause, pause
             missing = f"{ward.symbol}: ids {order.first} to {order.last}"
-            _log.warning("%s: not repaired, trying again in %.0f s: %s", missing, self._pause, error, exc_info=unforeseen(error))
-            pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE_S)
-            return pause
-        self._pause = AGAIN_S
+            _log.warning("%s: not repaired, trying again in %.0f s: %s", missing, pause, error, exc_info=unforeseen(error))
+            return 0.0
+        self._pauses.pop(ward.symbol, None)
         return self._give_up(order, none_told=not told)
 
     def _give_up(self, order: Order, *, none_told: bool) -> float:
         """Pass on what is still missing, if it was not in the answers before either. Where files follow, all that is older than a page
         which is not told at all is looked for there."""
         wait = 0.0
+        if len(self._vain) > _MOST_VAIN:
+            self._vain.clear()
         for hole in [hole for hole in overlapping(order.ward.ledger.holes, order.first, order.last) if self._concerns(hole)]:
             first, last = max(hole.first, order.first), min(hole.last, order.last)
             key = order.ward.symbol, first

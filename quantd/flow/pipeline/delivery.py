@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+import msgspec
+
 from quantd.flow.pairs import Background
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.pair import PairStage
@@ -24,7 +26,7 @@ class Delivery:
         """Bars to the history and on to the pairs; to the record, unless they were imported; and what is not from before the start to
         exports and listeners."""
         if not imported:
-            closed = [(stage, [stage.continued(bar) for bar in bars] if stage.before else bars) for stage, bars in closed]
+            closed = [(stage, [self._numbered(bar) for bar in bars]) for stage, bars in closed]
         for stage, bars in closed:
             self._outlets.history.put_bars(bars)
             if self._outlets.recorder and not imported:
@@ -68,6 +70,16 @@ class Delivery:
         points = [point for pair in self.pairs for point in pair.nowcasts()]
         outlets.hub.publish("nowcasts", points)
         outlets.tell(outlets.alerts.judge_now(points))
+
+    def _numbered(self, bar: Bar) -> Bar:
+        """A bar under the revision that follows what is known of it, be it from an earlier run or made anew meanwhile."""
+        if not bar.revision and bar.ts >= self.began:
+            return bar
+        known = self._outlets.history.recent_bar(bar.symbol, bar.every, bar.ts)
+        if known is None or known.quality == "imported" or known.revision < bar.revision:
+            return bar
+        same = msgspec.structs.replace(bar, revision=known.revision) == known
+        return known if same else msgspec.structs.replace(bar, revision=known.revision + 1)
 
     def _tell(self, stage: SymbolStage, bars: list[Bar]) -> None:
         stage.bars_made += sum(not bar.revision for bar in bars)

@@ -24,6 +24,8 @@ from quantd.plugin.base import Extras, Feed, FeedHealth, Wants
 from quantd.timeframes import DAY, MINUTE, SECOND, duration, timeframe
 
 State = Literal["starting", "live", "down"]
+MOST_WAITING = 200_000
+"""Trades of a symbol that wait for its past."""
 _log = logging.getLogger("quantd.flow")
 
 
@@ -62,7 +64,7 @@ class FeedFlow:
         self._pending: dict[str, list[Tick]] = {}
         self._shown: dict[str, int] = {}
         self._warming: dict[SymbolStage, asyncio.Task[None]] = {}
-        self._mender = Mender(feed, outlets, clock, self.counting, self._hand, self._delivery) if warm and has_ids(feed) else None
+        self._mender = Mender(feed, outlets, clock, self._of, self._hand, self._delivery) if warm and has_ids(feed) else None
 
     @property
     def pairs(self) -> list[PairStage]:
@@ -100,6 +102,8 @@ class FeedFlow:
             self.stages.remove(stage)
             if task := self._warming.pop(stage, None):
                 task.cancel()
+            if self._mender:
+                self._mender.forget(stage)
         self._pending.pop(symbol, None)
         self._shown.pop(symbol, None)
         self._outlets.history.forget(symbol)
@@ -108,6 +112,8 @@ class FeedFlow:
     async def run(self) -> None:
         """Drink the feed to its end, then close what is open."""
         recorder = self._outlets.recorder
+        if self._mender:
+            self._mender.start()
         try:
             async for events in self.feed.stream(Wants(tuple(self._of), self._extras(), self._clock, self.kept, self.directory)):
                 self.take(events)
@@ -115,6 +121,9 @@ class FeedFlow:
                     await recorder.write_if_due()
                 await asyncio.sleep(0)
             self.finish()
+        except Exception:
+            self._take_status(Status(self._top, healthy=False))
+            raise
         finally:
             if self._mender:
                 await self._mender.end()
@@ -214,7 +223,7 @@ class FeedFlow:
                 continue
             stages = self._of[symbol]
             unseen = len(ticks) - self._shown.get(symbol, 0)
-            if all(stage.ready for stage in stages):
+            if self._is_ready(symbol):
                 self._pending[symbol] = []
                 self._shown.pop(symbol, None)
                 for stage in stages[1:]:
@@ -226,6 +235,16 @@ class FeedFlow:
             elif unseen:
                 self._show(symbol, ticks[-unseen:])
                 self._shown[symbol] = len(ticks)
+                if len(ticks) > MOST_WAITING:
+                    self._give_up_past(symbol)
+
+    def _give_up_past(self, symbol: str) -> None:
+        """So much has come while the past was fetched that the symbol begins without it; what is missing is repaired like any hole."""
+        _log.warning("%s begins before its past is there: %d trades are waiting", symbol, len(self._pending[symbol]))
+        for stage in self._of[symbol]:
+            if task := self._warming.pop(stage, None):
+                task.cancel()
+            stage.ready = True
 
     def _show(self, symbol: str, ticks: list[Tick]) -> None:
         self._outlets.hub.publish("ticks", ticks)
@@ -250,7 +269,7 @@ class FeedFlow:
             self._set_closed(min(watermark, self._closed + MINUTE))
             if self._tell_time:
                 self._tell_time(self._closed)
-            self._delivery.bars([(stage, stage.close(self._closed)) for stage in self.stages if stage.ready])
+            self._delivery.bars([(stage, stage.close(self._closed)) for stage in self.stages if self._is_ready(stage.symbol)])
             for stage in self.stages:
                 self._delivery.books(stage, self._closed)
 
@@ -271,18 +290,28 @@ class FeedFlow:
             await self._take_past(stage)
         except Exception:
             _log.exception("%s begins without its past, of which it is not known what is missing", stage.symbol)
+        self._begin(stage)
+
+    def _begin(self, stage: SymbolStage) -> None:
+        """The trades that have waited go first: what closes now is whole."""
         stage.ready = True
         self._warming.pop(stage, None)
-        self._delivery.bars([(stage, stage.close(self._closed))])
+        self._hand_on()
+        if self._is_ready(stage.symbol):
+            self._delivery.bars([(each, each.close(self._closed)) for each in self._of[stage.symbol]])
         if self._mender:
             self._mender.begin(stage)
+
+    def _is_ready(self, symbol: str) -> bool:
+        return all(stage.ready for stage in self._of[symbol])
 
     async def _take_past(self, stage: SymbolStage) -> None:
         if self._mender:
             await self._mender.recall(stage)
         past = await fetch_past(self.feed, stage.symbol, stage.every, stage.seconds_needed, self._clock, self._outlets.history)
         self._delivery.bars([(stage, stage.begin(past))], imported=True)
-        stage.before = await asyncio.to_thread(recorded_bars, self._outlets.recorder, stage.symbol, stage.every, stage.begins)
+        recorded = await asyncio.to_thread(recorded_bars, self._outlets.recorder, stage.symbol, stage.every, stage.begins)
+        self._outlets.history.put_bars(recorded)
         stage.take(past.recorded, past=True)
         self._outlets.history.put_ticks(stage.symbol, past.recorded)
         self._hand(stage, past.ticks, past=True)

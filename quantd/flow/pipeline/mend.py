@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -14,12 +14,14 @@ from quantd.flow.ingest.recall import LOOKED_AT_MS, recall
 from quantd.flow.ingest.repair import Repairer, Ward
 from quantd.flow.pipeline.delivery import Delivery
 from quantd.flow.pipeline.outlets import Outlets
-from quantd.flow.pipeline.rebuild import bars_again
+from quantd.flow.pipeline.remake import Remaker
 from quantd.flow.pipeline.symbol import SymbolStage
 from quantd.model import Gap, Tick
 from quantd.plugin.base import Feed
+from quantd.timeframes import timeframe
 
 _LAST_S = 1.5
+_AGAIN_S = 10.0
 _log = logging.getLogger("quantd.flow")
 
 
@@ -40,45 +42,43 @@ def has_ids(feed: Feed) -> bool:
 
 
 class Mender:
-    """Of one flow. `stages` are those whose ledgers count: the first of each symbol."""
+    """Of one flow, whose stages stand in `of` by symbol; the ledger that counts is that of a symbol's first."""
 
     def __init__(
-        self,
-        feed: Feed,
-        outlets: Outlets,
-        clock: Clock,
-        stages: Callable[[], Iterable[SymbolStage]],
-        hand: Hand,
-        delivery: Delivery,
+        self, feed: Feed, outlets: Outlets, clock: Clock, of: Mapping[str, list[SymbolStage]], hand: Hand, delivery: Delivery
     ) -> None:
         self.closed = 0
         """Up to where (ms) bars are closed."""
         self._outlets = outlets
         self._clock = clock
-        self._stages = stages
+        self._of = of
         self._hand = hand
         self._delivery = delivery
-        self._repairers: list[Repairer | DayRepairer] = [
-            Repairer(feed.fetch_ids, self._wards, clock, reach=feed.reach, then="file" if has_days(feed) else "none")
-        ]
+        self._remaker = Remaker(outlets, delivery, self._own)
+        self._runs = [Repairer(feed.fetch_ids, self._wards, clock, reach=feed.reach, then="file" if has_days(feed) else "none").run]
         if has_days(feed):
-            self._repairers.append(DayRepairer(feed.fetch_day, self._wards, clock))
+            self._runs.append(DayRepairer(feed.fetch_day, self._wards, clock).run)
         self._tasks: list[asyncio.Task[None]] = []
         self._recorded: dict[SymbolStage, int] = {}
         """Up to when (ms) an earlier run recorded what a stage has not yet taken up."""
-        self._stale: dict[SymbolStage, tuple[int, int]] = {}
-        self._woken = asyncio.Event()
         self._taking = asyncio.Lock()
         self._mending: SymbolStage | None = None
 
-    def begin(self, stage: SymbolStage) -> None:
-        """Fetch what is missing from now on. The stage knows what it lacks, so the end of its record can be looked through: who was killed
-        may have left trades there that are in no bar."""
+    def start(self) -> None:
+        """Fetch what is missing from now on."""
         if not self._tasks:
-            self._tasks = [asyncio.create_task(each.run(), name="repair") for each in self._repairers]
-            self._tasks.append(asyncio.create_task(self._remake(), name="remake bars"))
+            self._tasks = [asyncio.create_task(_keep_up(run), name="repair") for run in (*self._runs, self._remaker.run)]
+
+    def begin(self, stage: SymbolStage) -> None:
+        """The stage knows what it lacks, so the end of its record can be looked through: who was killed may have left trades there that are
+        in no bar."""
         if end := self._recorded.pop(stage, None):
-            self.remake(stage, end - LOOKED_AT_MS, end)
+            self._remaker.ask(stage, end - LOOKED_AT_MS, end)
+
+    def forget(self, stage: SymbolStage) -> None:
+        """There is no such stage any more."""
+        self._recorded.pop(stage, None)
+        self._remaker.forget(stage)
 
     async def end(self) -> None:
         """Fetch no more. Bars that wait to be made anew are, as far as there is time: else they are after the next start."""
@@ -89,9 +89,11 @@ class Mender:
             await asyncio.wait(tasks)
         try:
             async with asyncio.timeout(_LAST_S):
-                await self._remake_stale()
+                await self._remaker.work_off()
         except TimeoutError:
             _log.warning("not all bars are made anew: the rest is after the next start")
+        except Exception as error:  # whatever a store raises: the flow ends all the same
+            _log.warning("not all bars are made anew: %s", error)
 
     async def recall(self, stage: SymbolStage) -> None:
         """Have the ledger of a symbol go on from what is recorded, so that what was missed since counts as missing."""
@@ -107,44 +109,14 @@ class Mender:
 
     def remake(self, stage: SymbolStage, start: int, end: int) -> None:
         """Have the bars of start <= ts <= end (ms) made anew of what is recorded, soon."""
-        low, high = self._stale.get(stage, (start, end))
-        self._stale[stage] = min(low, start), max(high, end)
-        self._woken.set()
-
-    async def _remake(self) -> None:
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            await self._remake_stale()
-
-    async def _remake_stale(self) -> None:
-        while self._stale:
-            stage, (start, end) = next(iter(self._stale.items()))
-            try:
-                async with self._taking:
-                    await self._again(stage, start, end)
-            except Exception:  # whatever a store raises: repair goes on
-                _log.exception("%s: the bars of %s to %s are not made anew", stage.symbol, start, end)
-            if self._stale.get(stage) == (start, end):
-                del self._stale[stage]
-
-    async def _again(self, stage: SymbolStage, start: int, end: int) -> None:
-        """Make bars anew, but for those that the stage mends itself."""
-        end = min(end, self._own(stage) - 1)
-        if self._outlets.recorder and start <= end:
-            await self._outlets.recorder.write()
-            made = await bars_again(stage, self._outlets.history, start, end)
-            stage.absorb(made)
-            await self._delivery.again(stage, made)
-
-    def _own(self, stage: SymbolStage) -> int:
-        """From when on (ms) bars are still the stage's own to mend."""
-        return max(self.closed - stage.reopen, stage.begins)
+        self._remaker.ask(stage, start, end)
 
     def tell(self) -> None:
         """Tell of the gaps that opened or closed. One closes when its bars are mended: who dies before that finds it open again."""
         now = self._clock.now()
-        for stage in [stage for stage in self._stages() if stage is not self._mending]:
+        for stage in self._stages():
+            if stage is self._mending or self._remaker.waits(stage):
+                continue
             if gaps := stage.intake.news_of_gaps(now):
                 self._outlets.tell_gaps(gaps)
                 self._doubt(stage, gaps)
@@ -154,31 +126,54 @@ class Mender:
         began = self._delivery.began
         for gap in gaps:
             if gap.closed is None and began <= gap.end and gap.start < self._own(stage):
-                self.remake(stage, max(gap.start, began), gap.end)
+                for each in self._of[stage.symbol]:
+                    self._remaker.ask(each, max(gap.start, began), gap.end)
+
+    def _stages(self) -> list[SymbolStage]:
+        return [stages[0] for stages in self._of.values() if stages]
 
     def _wards(self) -> Iterable[Ward]:
         return [Ward(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages() if stage.ready]
+
+    def _own(self, stage: SymbolStage) -> int:
+        """From when on (ms) bars are still the stage's own to mend: its resampler takes no trades of before."""
+        return max(timeframe(stage.base).floor(self.closed) - stage.reopen, stage.begins)
 
     async def _take(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
         if ticks:
             async with self._taking:
                 self._mending = stage
                 try:
-                    await self._put(stage, ticks)
+                    self._put(stage, ticks)
+                    await self._remaker.work_off()
                 finally:
                     self._mending = None
             self.tell()
 
-    async def _put(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
+    def _put(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
+        """Trades that were missing to all stages of their symbol; bars that are too old for these to mend are to be made anew."""
         ledger = stage.intake.ledger
-        mendable = self._own(stage)
         before = overlapping(ledger.holes, min(tick.id for tick in ticks), max(tick.id for tick in ticks))
-        good = self._hand(stage, ticks, mendable=mendable)
+        good = self._hand(stage, ticks, mendable=self._own(stage))
         stage.intake.repaired += len(good)
-        self._delivery.bars([(stage, stage.close(self.closed))])
-        if any(tick.ts < mendable for tick in good):
-            times = [tick.ts for tick in good] + [time for hole in before for time in _mended(hole, ledger.holes)]
-            await self._again(stage, min(times), max(times))
+        times = [tick.ts for tick in good] + [time for hole in before for time in _mended(hole, ledger.holes)]
+        for each in self._of[stage.symbol]:
+            own = self._own(each)
+            if each is not stage:
+                each.take(good, mendable=own)
+            self._delivery.bars([(each, each.close(self.closed))])
+            if times and min(times) < own:
+                self._remaker.ask(each, min(times), max(times))
+
+
+async def _keep_up(run: Callable[[], Awaitable[None]]) -> None:
+    """Run it for ever: an error of ours must not end repair unseen."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            _log.exception("repair failed, and goes on in %.0f s", _AGAIN_S)
+        await asyncio.sleep(_AGAIN_S)
 
 
 def _mended(hole: Hole, holes: list[Hole]) -> tuple[int, int]:

@@ -23,7 +23,10 @@ async def bars_again(stage: SymbolStage, history: History, start: int, end: int)
     spans = stage.intake.ledger.spans()  # before the trades are read: one that comes meanwhile must not make them look whole
     ticks = await asyncio.to_thread(history.recorded_ticks, stage.symbol, begin, until)
     spans += stage.intake.ledger.spans()
-    remade = stage.remade(ticks, begin, until, _close_before(stage, history, begin), spans)
+    close = _close_before(stage, history, begin)
+    remade = stage.remade(ticks, begin, until, close, spans)
+    if close is None and remade and history.bars(stage.symbol, stage.base, remade[0].ts, remade[0].ts + 1):
+        del remade[0]  # it is known, and whether it was whole is not to be told from these trades
     made: list[Bar] = []
     for number, frame in enumerate(frames):
         if frame.name == stage.base:

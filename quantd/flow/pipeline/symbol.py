@@ -41,8 +41,6 @@ class SymbolStage:
         self.ready = True
         self.begins = 0
         """From when on (ms) its bars are made of what it was given: those before are not its own."""
-        self.before: dict[tuple[str, int], Bar] = {}
-        """What an earlier run recorded of the bars that this one makes too, by timeframe and ts."""
         self.seconds_needed = 0
         self.bars_made = 0
         self.last: Tick | None = None
@@ -80,26 +78,21 @@ class SymbolStage:
         """Put the past before the first trade: bars of every longer timeframe, and the resampler told where it begins."""
         if not past.bars:
             first = min((tick.ts for tick in (*past.recorded, *past.ticks)), default=0)
-            self.begins = timeframe(self.base).floor(first)
+            self._begin_at(timeframe(self.base).floor(first))
             return []
         last = past.bars[-1]
-        self.begins = timeframe(last.every).end(last.ts)
+        self._begin_at(timeframe(last.every).end(last.ts))
         self._guard.call(self._resampler.begin, self.symbol, self.begins, last.close)
         return self._merger(self._resampler.base).seed(list(past.bars))
+
+    def _begin_at(self, ts: int) -> None:
+        self.begins = ts
+        self.intake.ledger.begin(ts)
 
     @property
     def base(self) -> str:
         """The timeframe of the bars that its ticks make."""
         return self._resampler.base
-
-    def continued(self, bar: Bar) -> Bar:
-        """A bar whose revision goes on from what an earlier run recorded."""
-        known = self.before.get((bar.every, bar.ts))
-        if known is None:
-            return bar
-        if msgspec.structs.replace(bar, revision=known.revision) != known:
-            known = self.before[bar.every, bar.ts] = msgspec.structs.replace(bar, revision=known.revision + 1)
-        return known
 
     def forming(self, every: str) -> list[Bar]:
         """The open bars of one of its timeframes, oldest first."""
@@ -149,8 +142,8 @@ class SymbolStage:
         return [bar for bar in self._guard.call(fresh.advance, until, default=[]) if bar.ts >= begin]
 
     def absorb(self, bars: Sequence[Bar]) -> None:
-        """Bars that were made anew: longer ones that are still open are merged of them."""
-        self._merger(self.base).absorb([bar for bar in bars if bar.every == self.base])
+        """Bars that were made anew: longer ones are merged of them from now on."""
+        self._merger(self.base).absorb(bars)
 
     def _mark_holes(self) -> None:
         holes = self.intake.news_of_holes()
@@ -159,6 +152,7 @@ class SymbolStage:
 
     def _merged(self, made: list[Bar]) -> list[Bar]:
         imported, self._imported = self._imported, []
+        made = [bar for bar in made if bar.ts >= self.begins]  # the one before only told at which price it begins
         bars = self._merger(self._resampler.base).add(made) if made else []
         return bars + (self._merger(imported[0].every).add(imported) if imported else [])
 

@@ -49,12 +49,11 @@ async def fetch_past(feed: Feed, symbol: str, every: Sequence[str], seconds: int
     return Past()
 
 
-def recorded_bars(recorder: Recorder | None, symbol: str, every: Sequence[str], begins: int) -> dict[tuple[str, int], Bar]:
-    """What is recorded of the bars that hold a moment from `begins` (ms) on, by timeframe and ts. Reads the store."""
+def recorded_bars(recorder: Recorder | None, symbol: str, every: Sequence[str], begins: int) -> list[Bar]:
+    """What is recorded of the bars that hold a moment from `begins` (ms) on. Reads the store."""
     if recorder is None or not begins:
-        return {}
-    rows = [recorder.store.bars(symbol, name, timeframe(name).floor(begins), FOR_EVER) for name in every]
-    return {(bar.every, bar.ts): bar for bars in rows for bar in bars}
+        return []
+    return [bar for name in every for bar in recorder.store.bars(symbol, name, timeframe(name).floor(begins), FOR_EVER)]
 
 
 async def _fetch(feed: Feed, symbol: str, every: Sequence[str], seconds: int, now: int, history: History) -> Past:

@@ -156,26 +156,38 @@ async def test_the_newest_that_is_missing_is_fetched_first_and_what_nobody_has_i
     assert (ledger.missing, ledger.lost) == (1, 1)
 
 
-async def test_repair_goes_on_after_an_error_of_whatever_kind() -> None:
-    ledger, fails = Ledger(), iter([RuntimeError("no such host"), RuntimeError("disk full"), None])
-    ledger.admit(tick(1))
-    ledger.admit(tick(4, 50))
+async def test_repair_goes_on_after_an_error_of_whatever_kind_and_with_other_symbols_meanwhile() -> None:
+    clock, asked = EventClock(60_000), []
+    ledgers = {"DEAD": Ledger(), "OK": Ledger()}
+    for symbol, ledger in ledgers.items():
+        ledger.admit(tick(1))
+        ledger.admit(tick(4, 50 if symbol == "OK" else 60))
 
     async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
+        asked.append(symbol)
+        if symbol == "DEAD":
+            raise RuntimeError("delisted")
         return [tick(identity) for identity in range(first, last + 1)]
 
-    async def take(ticks: Sequence[Tick]) -> None:
-        if error := next(fails):
-            raise error
-        for each in ticks:
-            ledger.admit(each)
+    def ward(symbol: str) -> Ward:
+        async def take(ticks: Sequence[Tick]) -> None:
+            for each in ticks:
+                ledgers[symbol].admit(each)
 
-    repairer = Repairer(fetch, lambda: [Ward("S", ledger, take)], EventClock(60_000))
-    pauses = []
+        return Ward(symbol, ledgers[symbol], take)
+
+    repairer = Repairer(fetch, lambda: [ward("DEAD"), ward("OK")], clock)
     while order := repairer.newest():
-        pauses.append(await repairer.step(order))
-    assert pauses == [1.0, 2.0, 0.0]
-    assert ledger.missing == 0
+        await repairer.step(order)
+    assert asked == ["DEAD", "OK"], "the newest first"
+    for pause in (1_000, 2_000, 4_000):
+        clock.advance_to(clock.now() + pause - 1)
+        assert repairer.newest() is None, "left alone for a while, each time longer"
+        clock.advance_to(clock.now() + 1)
+        order = repairer.newest()
+        assert order
+        await repairer.step(order)
+    assert ledgers["OK"].missing == 0
 
 
 def test_a_feed_that_sends_again_what_is_long_past_opens_no_hole() -> None:
