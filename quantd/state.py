@@ -3,9 +3,10 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
 import diskcache
@@ -52,7 +53,7 @@ class Records:
     """The SQLite file. Every method is one transaction, on disk when it returns; any thread may call."""
 
     def __init__(self, path: Path) -> None:
-        # Autocommit, and SQLite itself lets one thread in at a time: a method is one statement, so it needs no lock of ours.
+        self._lock = Lock()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(path)
@@ -69,25 +70,49 @@ class Records:
             raise QuantdError(f"{path} was written by a later quantd ({known}): install that one or name another state.dir")
         if version < SCHEMA_VERSION:
             self._db.executescript(_SCHEMA)
+        self._db.execute("delete from gaps where closed is not null")  # which earlier versions kept
 
-    def save_gap(self, gap: Gap) -> None:
-        """Add a gap, or replace what is known of the same ids."""
-        self._db.execute("insert or replace into gaps values (?, ?, ?, ?, ?, ?, ?, ?)", astuple(gap))
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All statements or none, and no other thread's between them."""
+        with self._lock:
+            self._db.execute("begin immediate")
+            try:
+                yield
+                self._db.execute("commit")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                raise
 
-    def open_gaps(self) -> list[Gap]:
-        """Gaps that nothing has closed, by symbol and id."""
-        rows = self._db.execute("select * from gaps where closed is null order by symbol, first_id")
+    def save_gaps(self, gaps: Iterable[Gap]) -> None:
+        """Of each, in order: add it, or replace what is known of the same ids; one that has closed is forgotten."""
+        with self._transaction():
+            for gap in gaps:
+                if gap.closed is None:
+                    self._db.execute("insert or replace into gaps values (?, ?, ?, ?, ?, ?, ?, ?)", astuple(gap))
+                else:
+                    ids = gap.symbol, gap.first_id, gap.last_id
+                    self._db.execute("delete from gaps where symbol = ? and first_id = ? and last_id = ?", ids)
+
+    def open_gaps(self, symbol: str | None = None) -> list[Gap]:
+        """Gaps that nothing has closed, of one symbol or all, by symbol and ids."""
+        only, values = ("", ()) if symbol is None else ("where symbol = ?", (symbol,))
+        with self._lock:
+            rows = self._db.execute(f"select * from gaps {only} order by symbol, first_id, last_id", values).fetchall()
         return [Gap(*row) for row in rows]
 
     def save_alert(self, alert: Alert) -> None:
         """Remember where the alert's rule stands now."""
         row = (alert.alert_id, alert.pair, alert.state, alert.since, alert.id)
-        self._db.execute("insert or replace into alert_states values (?, ?, ?, ?, ?)", row)
+        with self._transaction():
+            self._db.execute("insert or replace into alert_states values (?, ?, ?, ?, ?)", row)
 
     def firing(self) -> list[AlertRecord]:
         """The rules that fire, by alert_id."""
-        rows = self._db.execute("select alert_id, pair, state, since, id from alert_states where state = 'firing' order by alert_id")
-        return [AlertRecord(*row) for row in rows]
+        with self._lock:
+            rows = self._db.execute("select alert_id, pair, state, since, id from alert_states where state = 'firing' order by alert_id")
+            return [AlertRecord(*row) for row in rows]
 
     def close(self) -> None:
         self._db.close()

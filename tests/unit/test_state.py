@@ -113,7 +113,7 @@ def test_a_later_schema_is_refused(directory: Path) -> None:
 
 def test_everything_is_there_after_reopening(directory: Path) -> None:
     with State.open(directory) as state:
-        state.records.save_gap(GAP)
+        state.records.save_gaps([GAP])
         state.records.save_alert(ALERT)
         state.kept.set("k", b"\x00kept")
         state.cache.set("c", b"cached" * 100_000)
@@ -125,13 +125,50 @@ def test_everything_is_there_after_reopening(directory: Path) -> None:
 
 
 def test_gaps_close(state: State) -> None:
-    later = replace(GAP, first_id=30, last_id=31)
-    for gap in (later, GAP, replace(GAP, symbol="ETHUSDT")):
-        state.records.save_gap(gap)
-    state.records.save_gap(replace(GAP, symbol="ETHUSDT", closed=2_000))
+    later, other = replace(GAP, first_id=30, last_id=31), replace(GAP, symbol="ETHUSDT")
+    state.records.save_gaps([later, GAP, other])
+    assert state.records.open_gaps() == [GAP, later, other]
+    state.records.save_gaps([replace(other, closed=2_000)])
     assert state.records.open_gaps() == [GAP, later]
-    state.records.save_gap(replace(GAP, closed=2_000))
-    assert state.records.open_gaps() == [later]
+    state.records.save_gaps([replace(GAP, closed=2_000), replace(GAP, cause="again")])
+    assert state.records.open_gaps() == [replace(GAP, cause="again"), later]
+
+
+def test_the_gaps_of_a_symbol_are_its_own(state: State) -> None:
+    names = ("BTC", "BTCUSDT", "BTCUSDT_260925")
+    state.records.save_gaps(replace(GAP, symbol=name) for name in names)
+    for name in names:
+        assert state.records.open_gaps(name) == [replace(GAP, symbol=name)]
+    assert state.records.open_gaps("ETHUSDT") == []
+
+
+def test_of_closed_gaps_nothing_is_kept(directory: Path) -> None:
+    closed = (GAP.symbol, 40, 49, 900, 950, 1_000, 2_000, "disconnected")
+    with State.open(directory) as state:
+        state.records.save_gaps([GAP, replace(GAP, closed=2_000)])
+        assert rows_of(directory) == []
+    with sqlite3.connect(directory / "quantd.db") as db:
+        db.execute("insert into gaps values (?, ?, ?, ?, ?, ?, ?, ?)", closed)  # as earlier versions did
+    db.close()
+    State.open(directory).close()
+    assert rows_of(directory) == []
+
+
+def rows_of(directory: Path) -> list[object]:
+    with sqlite3.connect(directory / "quantd.db") as db:
+        rows = db.execute("select * from gaps").fetchall()
+    db.close()
+    return rows
+
+
+def test_gaps_are_saved_all_or_none(state: State) -> None:
+    state.records.save_gaps([GAP])
+    unsaved = [replace(GAP, closed=2_000), replace(GAP, first_id=30, last_id=2**63)]
+    with pytest.raises(OverflowError):
+        state.records.save_gaps(unsaved)
+    assert state.records.open_gaps() == [GAP]
+    state.records.save_alert(ALERT)
+    assert len(state.records.firing()) == 1
 
 
 def test_an_alert_rule_has_one_state(state: State) -> None:
@@ -145,15 +182,16 @@ def test_an_alert_rule_has_one_state(state: State) -> None:
 
 def test_records_take_turns_between_threads(state: State) -> None:
     def write(symbol: str) -> None:
-        for number in range(20):
-            state.records.save_gap(replace(GAP, symbol=symbol, first_id=number, last_id=number))
+        for number in range(5):
+            state.records.save_gaps([replace(GAP, symbol=symbol, first_id=number + part, last_id=number) for part in (0, 100)])
+            state.records.save_alert(ALERT)
 
     threads = [threading.Thread(target=write, args=(symbol,)) for symbol in ("A", "B", "C")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(state.records.open_gaps()) == 60
+    assert len(state.records.open_gaps()) == 30
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """What there is to tell of the missing trades of a symbol: when ids went missing, came after all, or were given up."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from quantd.flow.ingest.ledger import Hole, overlapping
+from quantd.flow.ingest.ledger import FOR_EVER, Hole
 from quantd.model import Gap
 
 GRACE_MS = 1_000
@@ -16,7 +17,10 @@ class Gaps:
 
     def __init__(self, symbol: str, told: Iterable[Gap] = ()) -> None:
         self._symbol = symbol
-        self._open = {(gap.first_id, gap.last_id): gap for gap in told}
+        self._open = _by_id(told)
+        self._seen: list[Hole] | None = None
+        self._due = FOR_EVER
+        """When (ms) the next of the seen holes has lasted."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -24,28 +28,61 @@ class Gaps:
     @property
     def open(self) -> list[Gap]:
         """Those that nothing has closed, by id."""
-        return [self._open[key] for key in sorted(self._open)]
+        return self._open.copy()
 
     def changes(self, holes: list[Hole], now: int) -> list[Gap]:
-        """The gaps that closed, then those that are new, given what is missing at `now` (ms)."""
-        closed = [gap for gap in self.open if not any(part.rung == "feed" or _of(part, gap) for part in self._rest(gap, holes))]
-        for gap in closed:
-            del self._open[gap.first_id, gap.last_id]
+        """The gaps that closed, then those that are new, given what is missing at `now` (ms): sorted, and apart."""
+        if now < self._due and holes == self._seen:  # the same objects, as a rule, which costs next to nothing
+            return []
+        self._seen = holes.copy()
+        closed = self._close(holes)
         fresh = list(self._fresh(holes, now))
-        self._open |= {(gap.first_id, gap.last_id): gap for gap in fresh}
+        if fresh:
+            self._open = _by_id([*self._open, *fresh])
         return [replace(gap, closed=now) for gap in closed] + fresh
 
-    def _rest(self, gap: Gap, holes: list[Hole]) -> list[Hole]:
-        return overlapping(holes, gap.first_id, gap.last_id)
+    def _close(self, holes: list[Hole]) -> list[Gap]:
+        lasts = [hole.last for hole in holes]
+        closed = [gap for gap in self._open if not _stands(gap, holes, bisect_left(lasts, gap.first_id))]
+        if closed:
+            gone = {_ids(gap) for gap in closed}
+            self._open = [gap for gap in self._open if _ids(gap) not in gone]
+        return closed
 
     def _fresh(self, holes: list[Hole], now: int) -> Iterator[Gap]:
-        """Holes that are part of no open gap."""
-        for hole in holes:
-            inside = any(gap.first_id <= hole.first and hole.last <= gap.last_id for gap in self._open.values())
-            if not inside and (hole.rung != "feed" or hole.opened <= now - GRACE_MS):
+        self._due = FOR_EVER
+        for hole in _outside(holes, self._open):
+            lasted = hole.opened + GRACE_MS
+            if hole.rung == "feed" and now < lasted:
+                self._due = min(self._due, lasted)
+            else:
                 yield Gap(self._symbol, hole.first, hole.last, hole.start, hole.end, hole.opened, None, hole.cause)
 
 
-def _of(part: Hole, gap: Gap) -> bool:
-    """Whether this part, which the feed no longer tells, is what the gap tells of."""
-    return (part.first, part.last, part.cause) == (gap.first_id, gap.last_id, gap.cause)
+def _ids(gap: Gap) -> tuple[int, int]:
+    return gap.first_id, gap.last_id
+
+
+def _by_id(gaps: Iterable[Gap]) -> list[Gap]:
+    return sorted({_ids(gap): gap for gap in gaps}.values(), key=_ids)
+
+
+def _stands(gap: Gap, holes: list[Hole], at: int) -> bool:
+    """Whether the feed may still tell some of a gap, or it is just what the feed no longer tells. Its holes begin at index `at`."""
+    while at < len(holes) and holes[at].first <= gap.last_id:
+        hole = holes[at]
+        if hole.rung == "feed" or (hole.first, hole.last, hole.cause) == (gap.first_id, gap.last_id, gap.cause):
+            return True
+        at += 1
+    return False
+
+
+def _outside(holes: Iterable[Hole], gaps: Sequence[Gap]) -> Iterator[Hole]:
+    """Holes that are part of no gap; both by id. Gaps may overlap: who was killed may have saved one that has grown since."""
+    at, reach = 0, -FOR_EVER
+    for hole in holes:
+        while at < len(gaps) and gaps[at].first_id <= hole.first:
+            reach = max(reach, gaps[at].last_id)
+            at += 1
+        if hole.last > reach:
+            yield hole

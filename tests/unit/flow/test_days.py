@@ -36,6 +36,15 @@ class Files:
                 yield [tick(identity, FIRST + identity * HOUR)]
 
 
+def with_holes_in(first: int, last: int) -> Ledger:
+    """Every other one of the hours first..last is missing, and awaited in files."""
+    ledger = Ledger()
+    for hour in range(first, last + 1, 2):
+        ledger.admit(tick(hour, FIRST + hour * HOUR))
+    ledger.pass_on(first, last, "file")
+    return ledger
+
+
 def absence(files: Files, until: int) -> tuple[Ledger, EventClock, Repairer, DayRepairer]:
     """A symbol with a trade an hour of which those of the hours 1 to `until` are missing, its clock at the end."""
     ledger, clock = Ledger(), EventClock(FIRST + until * HOUR + HOUR)
@@ -115,3 +124,43 @@ def test_a_day_s_file_is_not_asked_for_before_it_can_be_there() -> None:
     errand = days.next()
     assert errand is not None
     assert errand.day == FIRST
+
+
+async def test_a_file_is_read_once_for_all_that_is_missing_of_its_day() -> None:
+    ledger, other = with_holes_in(0, 44), with_holes_in(2, 10)
+    taken: list[int] = []
+    files, clock = Files(0, 1), EventClock(FIRST + 3 * DAY)
+
+    async def take(ticks: Sequence[Tick]) -> None:
+        assert ticks
+        taken.extend(each.id for each in ticks)
+        assert all(ledger.admit(each) for each in ticks), "only what is missing"
+
+    async def take_other(ticks: Sequence[Tick]) -> None:
+        assert all(other.admit(each) for each in ticks)
+
+    wards = [Ward("S", ledger, take), Ward("T", other, take_other)]
+    days = DayRepairer(files.fetch, lambda: wards, clock)
+    while errand := days.next():
+        await days.step(errand)
+    assert files.asked == [1, 0, 0]
+    assert sorted(taken) == list(range(1, 44, 2))
+    assert (ledger.missing, other.missing) == (0, 0)
+
+
+async def test_a_file_is_read_again_for_what_is_looked_for_in_it_later() -> None:
+    """What the file lacks is lost all the same, and a file that was not there is no longer remembered once nobody needs it."""
+    files, clock, ledger = Files(0, without=(3,)), EventClock(FIRST + 3 * DAY), Ledger()
+    for hour in (0, 2, 4, 10, 12):
+        ledger.admit(tick(hour, FIRST + hour * HOUR))
+
+    async def take(ticks: Sequence[Tick]) -> None:
+        assert all(ledger.admit(each) for each in ticks)
+
+    days = DayRepairer(files.fetch, lambda: [Ward("S", ledger, take)], clock)
+    for first, last in ((1, 4), (5, 9)):
+        ledger.pass_on(first, last, "file")
+        while errand := days.next():
+            await days.step(errand)
+    assert files.asked == [0, 0]
+    assert [(hole.first, hole.rung) for hole in ledger.holes] == [(3, "none"), (11, "feed")]

@@ -1,0 +1,71 @@
+"""Gaps outlive the daemon, and the daemon outlives a disk that takes none."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.history import History
+from quantd.flow.hub import Hub
+from quantd.flow.pipeline import Outlets
+from quantd.model import Gap
+from quantd.state import Records
+
+GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")
+LATER = replace(GAP, symbol="ETHUSDT", first_id=30, last_id=31)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "quantd.db"
+
+
+@pytest.fixture
+def outlets(path: Path) -> Iterator[Outlets]:
+    with closing(Records(path)) as records:
+        yield Outlets(History(None), AlertEngine(), Outbox({}), Hub(), records=records)
+
+
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(statement)
+
+
+def open_gaps(outlets: Outlets) -> list[Gap]:
+    assert outlets.records is not None
+    return outlets.records.open_gaps()
+
+
+def test_the_gaps_of_a_batch_are_saved_at_once(outlets: Outlets, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("pragma wal_checkpoint(truncate)")
+        outlets.tell_gaps([replace(GAP, symbol=f"S{number}") for number in range(50)])
+        (_, pages, _) = reader.execute("pragma wal_checkpoint(passive)").fetchone()
+    assert len(open_gaps(outlets)) == 50
+    assert pages < 20, "each transaction adds a page at least"
+
+
+def test_what_the_records_do_not_take_is_told_and_saved_later(outlets: Outlets, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Gap] = []
+    outlets.hub.listen("gaps", told.extend)
+    outlets.tell_gaps([GAP])
+    change(path, "alter table gaps rename to away")
+    closed = replace(GAP, closed=2_000)
+    brief = replace(GAP, first_id=50, last_id=51)
+    outlets.tell_gaps([closed, LATER])
+    outlets.tell_gaps([brief])
+    outlets.tell_gaps([replace(brief, closed=3_000)])
+    assert told == [GAP, closed, LATER, brief, replace(brief, closed=3_000)]
+    assert list(outlets.unsaved.values()) == [closed, LATER], "of what came and went meanwhile there is nothing to save"
+    (complaint,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "state.dir" in complaint.getMessage()
+    change(path, "alter table away rename to gaps")
+    assert open_gaps(outlets) == [GAP]
+    outlets.tell_gaps([replace(GAP, cause="given up")])
+    assert open_gaps(outlets) == [replace(GAP, cause="given up"), LATER]
+    assert not outlets.unsaved
