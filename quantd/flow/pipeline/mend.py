@@ -100,7 +100,7 @@ class Mender:
         recorder, records = self._outlets.recorder, self._outlets.records
         if recorder is None:
             return
-        saved = [gap for gap in records.open_gaps() if gap.symbol == stage.symbol] if records else []
+        saved = records.open_gaps(stage.symbol) if records else []
         stage.intake.gaps = Gaps(stage.symbol, saved)
         known = await asyncio.to_thread(recall, recorder.store, stage.symbol, saved)
         if known:
@@ -114,12 +114,14 @@ class Mender:
     def tell(self) -> None:
         """Tell of the gaps that opened or closed. One closes when its bars are mended: who dies before that finds it open again."""
         now = self._clock.now()
+        told: list[Gap] = []
         for stage in self._stages():
             if stage is self._mending or self._remaker.waits(stage):
                 continue
             if gaps := stage.intake.news_of_gaps(now):
-                self._outlets.tell_gaps(gaps)
+                told += gaps
                 self._doubt(stage, gaps)
+        self._outlets.tell_gaps(told)
 
     def _doubt(self, stage: SymbolStage, gaps: Iterable[Gap]) -> None:
         """Bars that closed before anyone knew that trades are missing say so now."""

@@ -36,7 +36,7 @@ class Outlets(Struct):
 
     def tell_gaps(self, gaps: Sequence[Gap]) -> None:
         """What is missing, or no longer is, of any symbols: to the records first, in one transaction, then to whoever listens."""
-        if self.records:
+        if self.records and (gaps or self.unsaved):
             self._save(self.records, gaps)
         self.hub.publish("gaps", gaps)
 
