@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from sys import intern
 
@@ -54,7 +54,8 @@ class Shared(Struct):
     bans: Bans
     attempts: Attempts
     books: Books
-    lost: Callable[[Route], Awaitable[None]]
+    lost: Callable[[Route], None]
+    """Tells that something may be missing."""
     record: Callable[[int, bytes], None] | None = None
     """Takes each frame as it was received, and when (ms)."""
 
@@ -83,6 +84,8 @@ class Connection:
         """Frames that could not be read."""
         self.up_since: float | None = None
         self.data_since: float | None = None
+        self.confirmed = False
+        """Whether anything was: it may have been told to be complete, though nothing came."""
         self._shared = shared
         self._wanted = wanted
         self._ids = itertools.count(1)
@@ -308,6 +311,8 @@ class Connection:
             )
         elif request is None:
             self._skip(data, "neither data nor an answer")
+        else:
+            self.confirmed = True
 
     def _overdue(self) -> bool:
         return bool(self._unanswered) and self._shared.clock.monotonic() - self._asked_at > ANSWER_S

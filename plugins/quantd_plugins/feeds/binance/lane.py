@@ -88,13 +88,13 @@ class Lane:
             while True:
                 await self._turn()
                 cause = await self._carry()
-                await self._lost()
+                self._lost()
                 delay = self._backoff.delay()
                 log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
                 await self._shared.attempts.pause(delay)
                 self.reconnects += 1
         except Exception:
-            await self._shared.lost(self.route)
+            self._shared.lost(self.route)
             raise
         finally:
             self.current = self.successor = None
@@ -137,15 +137,15 @@ class Lane:
     def _remember(self, connection: Connection) -> None:
         self._known |= connection.brought
         self._skipped += connection.skipped
-        self._fed |= connection.data_since is not None
+        self._fed |= connection.confirmed or connection.data_since is not None
         if connection.steady:
             self._backoff.reset()
 
-    async def _lost(self) -> None:
-        """Tell of a loss. Where no trades come, a try that brought nothing has lost nothing: bars of trades go on all the same."""
+    def _lost(self) -> None:
+        """Tell of a loss. A try that brought nothing has lost nothing: what there was to lose was told before."""
         fed, self._fed = self._fed, False
-        if fed or self.route == "market":
-            await self._shared.lost(self.route)
+        if fed:
+            self._shared.lost(self.route)
 
     async def _until_old(self, life: Life) -> None:
         """Until it ends, or is to be replaced."""
@@ -202,7 +202,7 @@ class Lane:
         self._remember(old.connection)
         if ended and not new.connection.ready:
             new.connection.resume(self._known)
-            await self._lost()
+            self._lost()
         await new.connection.take_over()
         self.handovers += 1
         self.current = new.connection

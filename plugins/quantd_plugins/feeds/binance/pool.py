@@ -50,7 +50,6 @@ class Pool:
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0
-        self._healthy = False
         self._opened = 0
 
     def open(self, ask: Ask, newest: Newest) -> None:
@@ -135,7 +134,6 @@ class Pool:
             upto = self._complete_upto()
             if upto is not None and upto > self._told:
                 self._told = upto
-                self._healthy = True
                 await self._events.put(quantd.Status(upto, healthy=True))
 
     def _complete_upto(self) -> int | None:
@@ -146,11 +144,12 @@ class Pool:
         others = (lane.upto for lane in self._tasks if lane.route == "public" and lane.ready and lane.upto > now - BEHIND_MS)
         return min(now, *(lane.upto for lane in trades), *others) - HOLD_MS
 
-    async def _lost(self, route: Route) -> None:
-        """A connection is gone: say so, once until all is well again. Trades come over the market route only."""
+    def _lost(self, route: Route) -> None:
+        """What one connection carried may be missing: say so, though another one be gone already. What that one carried is not in doubt
+        any longer where more of it has come since. Trades come over the market route only."""
+        now = self._exchange.now() or 0
         if route != "market":
-            await self._events.put(quantd.Status(self._exchange.now() or 0, healthy=False, extras=True))
-        elif self._healthy:
-            self._healthy = False
-            self._told = max(self._told, self._exchange.now() or 0)
-            await self._events.put(quantd.Status(self._told, healthy=False))
+            self._events.add((quantd.Status(now, healthy=False, extras=True),))
+        else:
+            self._told = max(self._told, now)
+            self._events.add((quantd.Status(self._told, healthy=False),))
