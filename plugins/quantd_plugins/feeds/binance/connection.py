@@ -54,8 +54,8 @@ class Shared(Struct):
     bans: Bans
     attempts: Attempts
     books: Books
-    lost: Callable[[Route], None]
-    """Tells that something may be missing."""
+    lost: Callable[[Route, int], None]
+    """Tells that something of a route may be missing that was sent after a time (ms)."""
     record: Callable[[int, bytes], None] | None = None
     """Takes each frame as it was received, and when (ms)."""
 

@@ -131,6 +131,7 @@ class Pool:
         """Tell now and then how far everything has been received, so that bars close in quiet times too."""
         while True:
             await asyncio.sleep(BEAT_S)
+            self._tell_behind()
             upto = self._complete_upto()
             if upto is not None and upto > self._told:
                 self._told = upto
@@ -144,12 +145,18 @@ class Pool:
         others = (lane.upto for lane in self._tasks if lane.route == "public" and lane.ready and lane.upto > now - BEHIND_MS)
         return min(now, *(lane.upto for lane in trades), *others) - HOLD_MS
 
-    def _lost(self, route: Route) -> None:
-        """What one connection carried may be missing: say so, though another one be gone already. What that one carried is not in doubt
-        any longer where more of it has come since. Trades come over the market route only."""
+    def _tell_behind(self) -> None:
+        """Bars do not wait for a connection of the public route that is far behind; so what it carries is in doubt, as long as it is."""
         now = self._exchange.now() or 0
+        for lane in self._tasks:
+            if lane.route == "public" and lane.ready and 0 < lane.upto <= now - BEHIND_MS:
+                self._lost(lane.route, lane.upto)
+
+    def _lost(self, route: Route, upto: int) -> None:
+        """What one connection carried may be missing: say so, though another one be gone already. What that one carried is not in doubt
+        any longer where more of it has come since. Trades come over the market route only, and have ids that tell since when."""
         if route != "market":
-            self._events.add((quantd.Status(now, healthy=False, extras=True),))
+            self._events.add((quantd.Status(upto, healthy=False, extras=True),))
         else:
-            self._told = max(self._told, now)
+            self._told = max(self._told, self._exchange.now() or 0)
             self._events.add((quantd.Status(self._told, healthy=False),))
