@@ -142,7 +142,7 @@ class Lane:
             self._backoff.reset()
 
     def _lost(self, upto: int) -> None:
-        """Tell of a loss of what was sent after `upto` (ms). A try that brought nothing has lost nothing: what there was to lose was told before."""
+        """Tell that what was sent after `upto` (ms) may be lost. A try that brought nothing loses nothing that was not told before."""
         fed, self._fed = self._fed, False
         if fed:
             self._shared.lost(self.route, upto)

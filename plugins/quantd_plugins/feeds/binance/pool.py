@@ -68,7 +68,8 @@ class Pool:
         )
         if self._recorder:
             self._recorder.start()
-        watch = self._watch = Watch(self._limits.silent, self._current, newest, self._exchange.now, self._events.full, self._clock)
+        exchange, seconds = self._exchange, self._limits.silent
+        watch = self._watch = Watch(seconds, self._current, newest, exchange.now, self._events.full, self._missed, self._clock)
         self._helpers = [
             keep_up("watch", watch.run),
             keep_up("status", self._beat),
@@ -151,6 +152,10 @@ class Pool:
         for lane in self._tasks:
             if lane.route == "public" and lane.ready and 0 < lane.upto <= now - BEHIND_MS:
                 self._lost(lane.route, lane.upto)
+
+    def _missed(self) -> None:
+        """A stream of trades was found silent: there are some that it did not bring."""
+        self._lost("market", self._exchange.now() or 0)
 
     def _lost(self, route: Route, upto: int) -> None:
         """What one connection carried may be missing: say so, though another one be gone already. What that one carried is not in doubt
