@@ -70,7 +70,7 @@ async def test_a_refused_subscription_is_told(exchange: Exchange, caplog: pytest
         await peer.say({"error": {"code": 2, "msg": "Invalid request: invalid stream"}, "id": request["id"]})
         await peer.send(trade(1))
         assert await events.ids(1) == [1]
-    assert "refused the SUBSCRIBE of nosuchusdt@aggTrade: Invalid request: invalid stream (code 2)" in said(caplog, logging.ERROR)
+    assert "refused the SUBSCRIBE of nosuchusdt@aggTrade: Invalid request: invalid stream (code 2)" in said(caplog, logging.WARNING)
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011])

@@ -13,6 +13,7 @@ from quantd_plugins.feeds.binance.backoff import Backoff
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.handover import Progress
 from quantd_plugins.feeds.binance.routes import Route
+from quantd_plugins.feeds.binance.subscriptions import symbols
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,11 @@ class Lane:
         return self.current.upto if self.current else 0
 
     def health(self, silent: Iterable[str]) -> quantd.ConnectionHealth:
-        """How it is now; `silent` are the symbols of the current connection that were found dead."""
+        """How it is now; `silent` are the symbols of the current connection that were found dead; what was refused is as silent."""
         current, told = self.current, quantd.ConnectionHealth(self.name, self.route, len(self.wanted), "connecting")
-        told = replace(told, reconnects=self.reconnects, handovers=self.handovers, silent=tuple(silent), skipped=self._skipped)
+        refused = symbols(current.subscriptions.refused) if current else []
+        quiet = tuple(dict.fromkeys([*silent, *refused]))
+        told = replace(told, reconnects=self.reconnects, handovers=self.handovers, silent=quiet, skipped=self._skipped)
         if current is None or current.up_since is None:
             return told
         state = "handing over" if self.successor else "up" if current.ready else "subscribing"
@@ -137,7 +140,7 @@ class Lane:
     def _remember(self, connection: Connection) -> None:
         self._known |= connection.brought
         self._skipped += connection.skipped
-        self._fed |= connection.confirmed or connection.data_since is not None
+        self._fed |= connection.subscriptions.confirmed or connection.data_since is not None
         if connection.steady:
             self._backoff.reset()
 
