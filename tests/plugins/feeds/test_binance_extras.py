@@ -176,7 +176,38 @@ async def test_bars_of_trades_do_not_wait_for_the_public_route(exchange: Exchang
         for _ in range(2):
             public = await exchange.peer()
             await public.request()
-            assert (await events.next(quantd.Status)).ts > told.ts > before.ts
+            assert (await events.next(quantd.Status)).ts > before.ts
             await public.ws.close()
         assert events.healthy.count(False) == 1
         assert told.extras, "no trade is missing"
+        assert told.ts >= NOW + 1, "nothing is missing before the last that came"
+
+
+async def test_what_a_mute_public_connection_carried_is_in_doubt_since_it_fell_mute(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantd_plugins.feeds.binance.handover.IDLE_S", 0.2)
+    exchange.deaf = True
+    async with confirmed(exchange.feed(), exchange, QUOTES) as (events, _, old):
+        await old.send(quote(1))
+        await old.say(SHUTDOWN)
+        new = await exchange.peer()
+        await new.confirm()
+        await new.send(quote(9))
+        await gone(old)
+        while (told := await events.next(quantd.Status)).healthy:
+            pass
+        assert told == quantd.Status(NOW + 1, healthy=False, extras=True)
+
+
+async def test_what_a_public_connection_that_is_far_behind_carries_is_in_doubt(exchange: Exchange) -> None:
+    exchange.deaf = True
+    async with confirmed(exchange.feed(), exchange, QUOTES) as (events, market, public):
+        await public.send(quote(1, E=NOW - 9000))
+        for _ in range(2):
+            while (told := await events.next(quantd.Status)).healthy:
+                pass
+            assert told == quantd.Status(NOW - 9000, healthy=False, extras=True)
+        await public.send(quote(2, E=NOW + 60_000))
+        await market.send(trade(1, E=NOW + 60_000))
+        assert (await events.next(quantd.Status)).healthy

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import quantd
-from tests.plugins.feeds.binance_exchange import PATIENCE_S, Events, Exchange, Peer, running, streaming, talk, trade
+from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Events, Exchange, Peer, running, streaming, talk, trade
 
 SHUTDOWN = {"event": {"e": "serverShutdown", "E": 1}}
 
@@ -126,6 +126,7 @@ async def test_one_that_brings_nothing_while_the_old_one_does_is_given_up(exchan
         await mute.confirm()
         talking = asyncio.create_task(talk(old))
         await gone(mute)
+        monkeypatch.undo()
         assert not old.gone.is_set()
         new = await exchange.peer()
         await new.confirm()
@@ -135,7 +136,27 @@ async def test_one_that_brings_nothing_while_the_old_one_does_is_given_up(exchan
         assert all(events.healthy)
 
 
-async def test_an_end_of_the_old_one_is_no_loss_once_the_new_one_is_confirmed(exchange: Exchange) -> None:
+async def test_an_end_of_the_old_one_is_no_loss_once_it_has_brought_what_was_sent_before_the_new_one(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantd_plugins.feeds.binance.handover.DATA_S", 60.0)
+    async with retiring(exchange) as (events, old):
+        new = await exchange.peer()
+        await new.confirm()
+        confirmed = (await events.next(quantd.Status)).ts
+        while (await events.next(quantd.Status)).ts < confirmed + 500:
+            pass
+        await old.send(trade(2, E=NOW + 60_000))
+        assert await events.ids(1) == [2]
+        await old.ws.close()
+        await new.send(trade(3))
+        assert await events.ids(1) == [3]
+        await events.next(quantd.Status)
+        assert all(events.healthy)
+
+
+async def test_an_end_of_the_old_one_is_a_loss_while_it_may_not_have_brought_all(exchange: Exchange) -> None:
+    exchange.deaf = True
     async with retiring(exchange) as (events, old):
         await events.next(quantd.Status)
         new = await exchange.peer()
@@ -143,10 +164,28 @@ async def test_an_end_of_the_old_one_is_no_loss_once_the_new_one_is_confirmed(ex
         await new.send(trade(2))
         assert await events.ids(1) == [2]
         await old.ws.close()
-        await new.send(trade(3))
-        assert await events.ids(1) == [3]
-        await events.next(quantd.Status)
-        assert all(events.healthy)
+        while (await events.next(quantd.Status)).healthy:
+            pass
+        await new.send(trade(3, E=NOW + 60_000))
+        assert (await events.next(quantd.Status)).healthy
+
+
+async def test_what_a_mute_one_may_not_have_brought_is_a_loss(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("quantd_plugins.feeds.binance.handover.IDLE_S", 0.2)
+    exchange.deaf = True
+    async with retiring(exchange) as (events, old):
+        new = await exchange.peer()
+        await new.confirm()
+        await new.send(trade(5))
+        await gone(old)
+        while (await events.next(quantd.Status)).healthy:
+            pass
+        assert await events.ids(1) == [5]
+        await new.send(trade(6, E=NOW + 60_000))
+        assert (await events.next(quantd.Status)).healthy
+        assert events.healthy.count(False) == 1
 
 
 async def test_an_end_of_the_old_one_before_that_is_a_loss(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:

@@ -70,7 +70,7 @@ async def test_a_refused_subscription_is_told(exchange: Exchange, caplog: pytest
         await peer.say({"error": {"code": 2, "msg": "Invalid request: invalid stream"}, "id": request["id"]})
         await peer.send(trade(1))
         assert await events.ids(1) == [1]
-    assert "refused the SUBSCRIBE of nosuchusdt@aggTrade: Invalid request: invalid stream (code 2)" in said(caplog, logging.ERROR)
+    assert "refused the SUBSCRIBE of nosuchusdt@aggTrade: Invalid request: invalid stream (code 2)" in said(caplog, logging.WARNING)
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011])
@@ -220,22 +220,38 @@ async def test_connects_are_within_their_budget(exchange: Exchange) -> None:
 
 
 async def test_a_loss_is_told_once_and_then_time_goes_on(exchange: Exchange) -> None:
-    async with streaming(exchange.feed(streams_per_connection=1), "A", "B") as events:
-        peers = [await exchange.peer(), await exchange.peer()]
-        for peer in peers:
-            await peer.confirm()
+    async with streaming(exchange.feed(), "A") as events:
+        peer = await exchange.peer()
+        await peer.confirm()
         before = await events.next(quantd.Status)
-        for peer in peers:
-            await peer.ws.close()
         assert before.healthy
+        await peer.ws.close()
+        for _ in range(2):
+            await (await exchange.peer()).ws.close()
+        await (await exchange.peer()).confirm()
         told = before
         while told.healthy:
             told = await events.next(quantd.Status)
-        for _ in peers:
-            await (await exchange.peer()).confirm()
         after = await events.next(quantd.Status)
         assert after.healthy
         assert before.ts <= told.ts < after.ts
+
+
+async def test_each_connection_that_is_lost_is_told_though_another_one_is_still_down(exchange: Exchange) -> None:
+    async with streaming(exchange.feed(streams_per_connection=1), "A", "B") as events:
+        first, second = await exchange.peer(), await exchange.peer()
+        await first.confirm()
+        await second.confirm()
+        await events.next(quantd.Status)
+        await first.ws.close()
+        while (await events.next(quantd.Status)).healthy:
+            pass
+        await second.send(trade(1, "B"))
+        assert await events.ids(1) == [1]
+        await (await exchange.peer()).request()
+        await second.ws.close()
+        assert not (await events.next(quantd.Status)).healthy
+        assert events.healthy.count(False) == 2
 
 
 async def test_until_the_answer_nothing_is_said_to_be_complete(exchange: Exchange) -> None:

@@ -1,14 +1,12 @@
 """One WebSocket connection from the upgrade to its end: subscribed to what is wanted of it, its frames made into events."""
 
 import asyncio
-import itertools
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from sys import intern
 
-import msgspec
 from msgspec import Struct
 from websockets.frames import Opcode
 
@@ -23,14 +21,13 @@ from quantd_plugins.feeds.binance.dial import Refused, dial
 from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
 from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.routes import Route
+from quantd_plugins.feeds.binance.subscriptions import ANSWER_S, Subscriptions
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
 
 log = logging.getLogger(__name__)
 
 PACE_S = 0.25
 """Between two messages to the exchange, which cuts off who sends more than 10 a second."""
-MOST_PARAMS = 200
-ANSWER_S = 10.0
 STEADY_S = 10.0
 """Data must have come for so long before a connection counts as working, and the waits between tries begin anew."""
 SILENT_MS = 500
@@ -54,7 +51,8 @@ class Shared(Struct):
     bans: Bans
     attempts: Attempts
     books: Books
-    lost: Callable[[Route], Awaitable[None]]
+    lost: Callable[[Route, int], None]
+    """Tells that something of a route may be missing that was sent after a time (ms)."""
     record: Callable[[int, bytes], None] | None = None
     """Takes each frame as it was received, and when (ms)."""
 
@@ -85,18 +83,15 @@ class Connection:
         self.data_since: float | None = None
         self._shared = shared
         self._wanted = wanted
-        self._ids = itertools.count(1)
+        self.subscriptions = Subscriptions(name, wanted, shared.clock)
         self._up = False
-        self._asked: set[str] = set()
-        self._unanswered: dict[int, str] = {}
-        self._asked_at = 0.0
         self._pinged = False
         self._early: deque[Early] = deque()
 
     @property
     def ready(self) -> bool:
-        """Whether all that is wanted has been asked for and confirmed."""
-        return self._up and not self._unanswered and self._asked == self._wanted()
+        """Whether all that is wanted has been asked for and confirmed, but for what the exchange will not bring."""
+        return self._up and self.subscriptions.settled
 
     @property
     def trades_of(self) -> list[str]:
@@ -157,15 +152,15 @@ class Connection:
             self._up = False
             talk.cancel()
             await asyncio.wait([talk])
-        if self._overdue():
+        if self.subscriptions.overdue:
             return f"no answer to a subscription within {ANSWER_S:.0f} s"
         return f"the connection ended (code {channel.code}{_because(channel)})"
 
     async def _talk(self, channel: Channel) -> None:
         """Say at most one thing in PACE_S: what to subscribe to, or a ping into the silence. Ends when an answer is overdue."""
         try:
-            while not self._overdue():
-                request = self._request()
+            while not self.subscriptions.overdue:
+                request = self.subscriptions.request()
                 if request is not None:
                     channel.send_text(request)
                 elif not self._pinged:
@@ -280,37 +275,13 @@ class Connection:
         else:
             log.info("binance-futures: %s: %s: trades missed: none, id %d follows %d", self.name, symbol, first, last)
 
-    def _request(self) -> bytes | None:
-        """The next message that brings what is asked for closer to what is wanted."""
-        wanted = self._wanted()
-        for method, streams in (("UNSUBSCRIBE", self._asked - wanted), ("SUBSCRIBE", wanted - self._asked)):
-            if streams:
-                return self._ask(method, sorted(streams)[:MOST_PARAMS])
-        return None
-
-    def _ask(self, method: str, streams: list[str]) -> bytes:
-        self._asked.symmetric_difference_update(streams)
-        number = next(self._ids)
-        self._unanswered[number] = f"{method} of {_some(streams)}"
-        self._asked_at = self._shared.clock.monotonic()
-        return msgspec.json.encode({"method": method, "params": streams, "id": number})
-
     def _take_answer(self, frame: Frame, data: bytes) -> None:
         """An answer, or what is said of the connection itself."""
         if frame.shutdown:
             self.retire("the exchange will close it")
             return
-        request = self._unanswered.pop(frame.id, None) if isinstance(frame.id, int) else None
-        refusal = frame.refusal
-        if refusal:
-            log.error(
-                "binance-futures: %s: the exchange refused the %s: %s (code %d)", self.name, request or "?", refusal.msg, refusal.code
-            )
-        elif request is None:
+        if not self.subscriptions.answer(frame):
             self._skip(data, "neither data nor an answer")
-
-    def _overdue(self) -> bool:
-        return bool(self._unanswered) and self._shared.clock.monotonic() - self._asked_at > ANSWER_S
 
     def _ping(self, channel: Channel) -> None:
         """Ask whether anything is under way: the pong, which carries the time of the asking, comes behind it."""
@@ -327,11 +298,6 @@ class Connection:
 
 def _itself(event: quantd.Event) -> quantd.Event:
     return event
-
-
-def _some(streams: Iterable[str]) -> str:
-    first, *others = streams
-    return f"{first} and {len(others)} others" if others else first
 
 
 def _because(channel: Channel) -> str:

@@ -37,9 +37,13 @@ class Progress:
             self.ready_since, self._ready_at = now, self._shared.exchange.now() or 0
             self._brought = dict(self._old.brought), self._old.extras
         waited = now - self.ready_since
+        self._ready_at = self._ready_at or self._shared.exchange.now() or 0
         has_data = self._new.data_since is not None or (waited > DATA_S and not self._old_brings())
-        has_all = bool(self._ready_at) and self._upto >= self._ready_at + HOLD_MS
-        return has_data and (has_all or now - self._moved > IDLE_S or waited > CATCH_UP_S)
+        return has_data and (self.whole() or now - self._moved > IDLE_S or waited > CATCH_UP_S)
+
+    def whole(self) -> bool:
+        """Whether the old one has brought all that was sent before the new one was ready: nothing is missing between them."""
+        return bool(self._ready_at) and self._old.upto >= self._ready_at + HOLD_MS
 
     def mute(self) -> bool:
         """Whether the new one, though confirmed, has brought nothing for long while the old one has."""

@@ -13,6 +13,7 @@ from quantd_plugins.feeds.binance.backoff import Backoff
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.handover import Progress
 from quantd_plugins.feeds.binance.routes import Route
+from quantd_plugins.feeds.binance.subscriptions import symbols
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,11 @@ class Lane:
         return self.current.upto if self.current else 0
 
     def health(self, silent: Iterable[str]) -> quantd.ConnectionHealth:
-        """How it is now; `silent` are the symbols of the current connection that were found dead."""
+        """How it is now; `silent` are the symbols of the current connection that were found dead; what was refused is as silent."""
         current, told = self.current, quantd.ConnectionHealth(self.name, self.route, len(self.wanted), "connecting")
-        told = replace(told, reconnects=self.reconnects, handovers=self.handovers, silent=tuple(silent), skipped=self._skipped)
+        refused = symbols(current.subscriptions.refused) if current else []
+        quiet = tuple(dict.fromkeys([*silent, *refused]))
+        told = replace(told, reconnects=self.reconnects, handovers=self.handovers, silent=quiet, skipped=self._skipped)
         if current is None or current.up_since is None:
             return told
         state = "handing over" if self.successor else "up" if current.ready else "subscribing"
@@ -87,14 +90,14 @@ class Lane:
         try:
             while True:
                 await self._turn()
-                cause = await self._carry()
-                await self._lost()
+                upto, cause = await self._carry()
+                self._lost(upto)
                 delay = self._backoff.delay()
                 log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
                 await self._shared.attempts.pause(delay)
                 self.reconnects += 1
         except Exception:
-            await self._shared.lost(self.route)
+            self._shared.lost(self.route, self.upto)
             raise
         finally:
             self.current = self.successor = None
@@ -102,8 +105,8 @@ class Lane:
                 task.cancel()
             await asyncio.gather(*self._lives, return_exceptions=True)
 
-    async def _carry(self) -> str:
-        """Over a new connection and those that take over from it; why the last of them ended."""
+    async def _carry(self) -> tuple[int, str]:
+        """Over a new connection and those that take over from it; up to when the last of them brought everything, and why it ended."""
         life = self._begin()
         life.connection.resume(self._known)
         while True:
@@ -114,7 +117,7 @@ class Lane:
             if life.task.done():
                 self._remember(life.connection)
                 self.current = None
-                return life.task.result()
+                return life.connection.upto, life.task.result()
 
     async def _turn(self) -> None:
         """Wait until it is this lane's turn to connect."""
@@ -137,15 +140,15 @@ class Lane:
     def _remember(self, connection: Connection) -> None:
         self._known |= connection.brought
         self._skipped += connection.skipped
-        self._fed |= connection.data_since is not None
+        self._fed |= connection.subscriptions.confirmed or connection.data_since is not None
         if connection.steady:
             self._backoff.reset()
 
-    async def _lost(self) -> None:
-        """Tell of a loss. Where no trades come, a try that brought nothing has lost nothing: bars of trades go on all the same."""
+    def _lost(self, upto: int) -> None:
+        """Tell that what was sent after `upto` (ms) may be lost. A try that brought nothing loses nothing that was not told before."""
         fed, self._fed = self._fed, False
-        if fed or self.route == "market":
-            await self._shared.lost(self.route)
+        if fed:
+            self._shared.lost(self.route, upto)
 
     async def _until_old(self, life: Life) -> None:
         """Until it ends, or is to be replaced."""
@@ -165,9 +168,10 @@ class Lane:
         while await self._unless_ended(old, self._turn()):
             new = self._begin(old.connection)
             self.successor = new.connection
-            cause = await self._join(old, new)
+            progress = Progress(old.connection, new.connection, self._shared)
+            cause = await self._join(old, new, progress)
             if cause is None:
-                await self._take_over(old, new)
+                await self._take_over(old, new, whole=progress.whole())
                 return new
             self.successor = None
             await self._end(new)
@@ -185,9 +189,9 @@ class Lane:
             waiting.cancel()
         return not life.task.done()
 
-    async def _join(self, old: Life, new: Life) -> str | None:
+    async def _join(self, old: Life, new: Life, progress: Progress) -> str | None:
         """Wait until the new one can go on alone; why it cannot. It has to if the old one ends."""
-        clock, progress = self._shared.clock, Progress(old.connection, new.connection, self._shared)
+        clock = self._shared.clock
         began = clock.monotonic()
         while not (new.task.done() or old.task.done() or progress.joined()):
             if progress.ready_since is None and clock.monotonic() - began > READY_S:
@@ -197,12 +201,12 @@ class Lane:
             await asyncio.wait({old.task, new.task}, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
         return new.task.result() if new.task.done() else None
 
-    async def _take_over(self, old: Life, new: Life) -> None:
+    async def _take_over(self, old: Life, new: Life, *, whole: bool) -> None:
         ended = old.task.done()
         self._remember(old.connection)
-        if ended and not new.connection.ready:
+        if not whole:
             new.connection.resume(self._known)
-            await self._lost()
+            self._lost(old.connection.upto)
         await new.connection.take_over()
         self.handovers += 1
         self.current = new.connection

@@ -50,7 +50,6 @@ class Pool:
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0
-        self._healthy = False
         self._opened = 0
 
     def open(self, ask: Ask, newest: Newest) -> None:
@@ -69,7 +68,8 @@ class Pool:
         )
         if self._recorder:
             self._recorder.start()
-        watch = self._watch = Watch(self._limits.silent, self._current, newest, self._exchange.now, self._events.full, self._clock)
+        exchange, seconds = self._exchange, self._limits.silent
+        watch = self._watch = Watch(seconds, self._current, newest, exchange.now, self._events.full, self._missed, self._clock)
         self._helpers = [
             keep_up("watch", watch.run),
             keep_up("status", self._beat),
@@ -132,10 +132,10 @@ class Pool:
         """Tell now and then how far everything has been received, so that bars close in quiet times too."""
         while True:
             await asyncio.sleep(BEAT_S)
+            self._tell_behind()
             upto = self._complete_upto()
             if upto is not None and upto > self._told:
                 self._told = upto
-                self._healthy = True
                 await self._events.put(quantd.Status(upto, healthy=True))
 
     def _complete_upto(self) -> int | None:
@@ -146,11 +146,22 @@ class Pool:
         others = (lane.upto for lane in self._tasks if lane.route == "public" and lane.ready and lane.upto > now - BEHIND_MS)
         return min(now, *(lane.upto for lane in trades), *others) - HOLD_MS
 
-    async def _lost(self, route: Route) -> None:
-        """A connection is gone: say so, once until all is well again. Trades come over the market route only."""
+    def _tell_behind(self) -> None:
+        """Bars do not wait for a connection of the public route that is far behind; so what it carries is in doubt, as long as it is."""
+        now = self._exchange.now() or 0
+        for lane in self._tasks:
+            if lane.route == "public" and lane.ready and 0 < lane.upto <= now - BEHIND_MS:
+                self._lost(lane.route, lane.upto)
+
+    def _missed(self) -> None:
+        """A stream of trades was found silent: there are some that it did not bring."""
+        self._lost("market", self._exchange.now() or 0)
+
+    def _lost(self, route: Route, upto: int) -> None:
+        """What one connection carried may be missing: say so, though another one be gone already. What that one carried is not in doubt
+        any longer where more of it has come since. Trades come over the market route only, and have ids that tell since when."""
         if route != "market":
-            await self._events.put(quantd.Status(self._exchange.now() or 0, healthy=False, extras=True))
-        elif self._healthy:
-            self._healthy = False
+            self._events.add((quantd.Status(upto, healthy=False, extras=True),))
+        else:
             self._told = max(self._told, self._exchange.now() or 0)
-            await self._events.put(quantd.Status(self._told, healthy=False))
+            self._events.add((quantd.Status(self._told, healthy=False),))

@@ -70,7 +70,7 @@ class Ear(Struct, eq=False):
 
 class Watch:
     """Looks at the carriers every so often. `silent` (s) is within what time a silence is to be found where there is trade; `busy` tells
-    whether it is us who read too slowly."""
+    whether it is us who read too slowly; `missed` is called when a stream was found not to have brought a trade."""
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class Watch:
         newest: Newest,
         exchange_now: Callable[[], int | None],
         busy: Callable[[], bool],
+        missed: Callable[[], None],
         clock: quantd.Clock,
     ) -> None:
         self._silent = silent
@@ -86,6 +87,7 @@ class Watch:
         self._newest = newest
         self._exchange_now = exchange_now
         self._busy = busy
+        self._missed = missed
         self._clock = clock
         self._budget = Budget(PROBES_PER_S, PROBES_AT_ONCE, clock)
         self._ears: dict[str, Ear] = {}
@@ -164,7 +166,8 @@ class Watch:
             self._strikes.pop(symbol, None)
 
     def _judge(self, now: float) -> None:
-        """What REST had more of, and still has, is silent."""
+        """What REST had more of, and still has, is silent, and may have missed more than that."""
+        found = False
         for symbol, ear in self._ears.items():
             if not ear.newer:
                 continue
@@ -177,7 +180,10 @@ class Watch:
                 )
                 ear.carrier.retire(f"{symbol} is silent")
                 ear.newer, ear.silent, ear.checked = 0, True, now
+                found = True
                 self._strikes[symbol] = min(MOST_STRIKES, self._strikes.get(symbol, 0) + 1)
+        if found:
+            self._missed()
 
     def _ask(self, now: float) -> None:
         """Hold the most suspicious streams against REST, as the budget allows."""
