@@ -69,9 +69,12 @@ class Daemon:
             await stack.enter_async_context(self.runtime.opened())
             stack.push_async_callback(self._drain, await self._serve(), self._start_tasks(), self._start_jobs())
             ready(self)
+            _log.info("serving on %s", self._api.listen)
             await self._warm_up()
             notify("READY=1", f"STATUS=serving on {self._api.listen}")
+            _log.info("ready: %s", ", ".join(f"{flow.name} is {flow.state}" for flow in self.runtime.flows) or "no feed")
             await self.stopping.wait()
+            _log.info("stopping")
             asyncio.get_running_loop().call_later(_DRAIN_S, _give_up)
             notify("STOPPING=1")
 

@@ -84,6 +84,8 @@ class Recorder:
 
     async def close(self) -> None:
         """Write the rest and close the store."""
-        await self.write()
+        if not await self.write():
+            rows = len(self._ticks) + len(self._bars) + len(self._points)
+            _log.error("the store does not take the last %d rows: they are not recorded", rows)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self.store.close)
         self._thread.shutdown()

@@ -13,8 +13,9 @@ from quantd.flow.ingest.ledger import FOR_EVER, Hole, Ledger, Rung, overlapping
 from quantd.model import Tick
 
 PAGE = 1_000
-TRIES = 3
-"""How often ids must be missing from an answer before they are passed on: what has just been sent live, REST may not show yet."""
+WAITS_S = (1.0, 5.0, 15.0, 60.0)
+"""After how long ids that were missing from an answer are asked for again before they are passed on: REST may be a little behind, or one
+of the servers that answer."""
 AGAIN_S = 1.0
 LOOK_S = 0.25
 _LONGEST_PAUSE_S = 60.0
@@ -55,7 +56,8 @@ class Repairer:
         self._clock = clock
         self._reach = reach
         self._then = then
-        self._vain: dict[tuple[str, int], int] = {}
+        self._vain: dict[tuple[str, int], tuple[int, float]] = {}
+        """How often the ids from one on were asked for in vain, and when they may be again (s)."""
         self._pauses: dict[str, tuple[float, float]] = {}
         """Of symbols that cannot be repaired now: until when they are left alone, and for how long (s)."""
 
@@ -70,7 +72,7 @@ class Repairer:
         best: tuple[int, Order] | None = None
         now = self._clock.monotonic()
         for ward in [ward for ward in self._wards() if self._pauses.get(ward.symbol, (0.0, 0.0))[0] <= now]:
-            hole = next((hole for hole in reversed(ward.ledger.holes) if self._concerns(hole)), None)
+            hole = next((hole for hole in reversed(ward.ledger.holes) if self._is_due(ward, hole)), None)
             if hole and (best is None or hole.end > best[0]):
                 best = hole.end, self._order(ward, hole)
         return best and best[1]
@@ -80,11 +82,14 @@ class Repairer:
         if hole.end < self._clock.now() - self._reach:
             return Order(ward, hole.first, hole.last, too_old=True)
         lowest = hole.last - PAGE + 1
-        first = next(each.first for each in overlapping(ward.ledger.holes, lowest, hole.last) if self._concerns(each))
+        first = next(each.first for each in overlapping(ward.ledger.holes, lowest, hole.last) if self._is_due(ward, each))
         return Order(ward, max(first, lowest), hole.last)
 
     def _concerns(self, hole: Hole) -> bool:
         return hole.rung == "feed" and hole.opened <= self._clock.now() - GRACE_MS
+
+    def _is_due(self, ward: Ward, hole: Hole) -> bool:
+        return self._concerns(hole) and self._vain.get((ward.symbol, hole.last), (0, 0.0))[1] <= self._clock.monotonic()
 
     async def step(self, order: Order) -> float:
         """Fetch one page; how long to wait before the next, s."""
@@ -103,24 +108,23 @@ class Repairer:
             _log.warning("%s: not repaired, trying again in %.0f s: %s", missing, pause, error, exc_info=unforeseen(error))
             return 0.0
         self._pauses.pop(ward.symbol, None)
-        return self._give_up(order, none_told=not told)
+        self._give_up(order, none_told=not told)
+        return 0.0
 
-    def _give_up(self, order: Order, *, none_told: bool) -> float:
+    def _give_up(self, order: Order, *, none_told: bool) -> None:
         """Pass on what is still missing, if it was not in the answers before either. Where files follow, all that is older than a page
         which is not told at all is looked for there."""
-        wait = 0.0
         if len(self._vain) > _MOST_VAIN:
             self._vain.clear()
         for hole in [hole for hole in overlapping(order.ward.ledger.holes, order.first, order.last) if self._concerns(hole)]:
             first, last = max(hole.first, order.first), min(hole.last, order.last)
-            key = order.ward.symbol, first
-            tries = self._vain[key] = self._vain.get(key, 0) + 1
-            if tries < TRIES:
-                wait = AGAIN_S
+            key = order.ward.symbol, last
+            tries = self._vain.get(key, (0, 0.0))[0]
+            if tries < len(WAITS_S):
+                self._vain[key] = tries + 1, self._clock.monotonic() + WAITS_S[tries]
                 continue
             del self._vain[key]
             self._pass_on(order.ward, hole.first if none_told and self._then == "file" else first, last)
-        return wait
 
     def _pass_on(self, ward: Ward, first: int, last: int) -> None:
         ward.ledger.pass_on(first, last, self._then)

@@ -22,6 +22,8 @@ from quantd.timeframes import timeframe
 
 _LAST_S = 1.5
 _AGAIN_S = 10.0
+_MOST_LOGGED = 5
+"""Gaps of one batch: a lost connection opens one in each of its symbols."""
 _log = logging.getLogger("quantd.flow")
 
 
@@ -122,6 +124,7 @@ class Mender:
                 told += gaps
                 self._doubt(stage, gaps)
         self._outlets.tell_gaps(told)
+        _log_gaps(told)
 
     def _doubt(self, stage: SymbolStage, gaps: Iterable[Gap]) -> None:
         """Bars that closed before anyone knew that trades are missing say so now."""
@@ -166,6 +169,17 @@ class Mender:
             self._delivery.bars([(each, each.close(self.closed))])
             if times and min(times) < own:
                 self._remaker.ask(each, min(times), max(times))
+
+
+def _log_gaps(gaps: Sequence[Gap]) -> None:
+    for gap in gaps[:_MOST_LOGGED]:
+        ids = f"{gap.symbol}: ids {gap.first_id} to {gap.last_id}"
+        if gap.closed is None:
+            _log.info("%s are missing: %s", ids, gap.cause)
+        else:
+            _log.info("%s are no longer missing", ids)
+    if len(gaps) > _MOST_LOGGED:
+        _log.info("and %d gaps more have opened or closed", len(gaps) - _MOST_LOGGED)
 
 
 async def _keep_up(run: Callable[[], Awaitable[None]]) -> None:

@@ -10,6 +10,7 @@ from quantd.flow.ingest.ledger import FILED, LOST, Ledger
 from quantd.flow.ingest.repair import Repairer, Ward
 from quantd.model import Tick
 from quantd.timeframes import DAY, HOUR
+from tests.unit.flow.test_ledger import repaired
 
 FIRST = 1_767_225_600_000
 
@@ -70,9 +71,8 @@ def absence(files: Files, until: int) -> tuple[Ledger, EventClock, Repairer, Day
 
 async def test_what_is_too_old_to_be_asked_for_is_in_the_files() -> None:
     files = Files(0, 1, 2, 3)
-    ledger, _, repairer, days = absence(files, 100)
-    while order := repairer.newest():
-        await repairer.step(order)
+    ledger, clock, repairer, days = absence(files, 100)
+    await repaired(repairer, ledger, clock)
     (old,) = ledger.holes
     assert (old.first, old.rung, old.cause) == (1, "file", FILED)
     assert 45 < old.last < 60
@@ -86,8 +86,7 @@ async def test_a_file_that_is_not_there_is_asked_for_again_until_nobody_expects_
     files = Files(0)
     ledger, clock, repairer, days = absence(files, 100)
     gaps = Gaps("S")
-    while order := repairer.newest():
-        await repairer.step(order)
+    await repaired(repairer, ledger, clock)
     while errand := days.next():
         await days.step(errand)
     assert files.asked == [2, 1, 0]
@@ -107,9 +106,8 @@ async def test_a_file_that_is_not_there_is_asked_for_again_until_nobody_expects_
 
 async def test_what_no_file_holds_is_lost_and_no_file_is_read_twice() -> None:
     files = Files(0, 1, 2, without=(10, 30))
-    ledger, _, repairer, days = absence(files, 100)
-    while order := repairer.newest():
-        await repairer.step(order)
+    ledger, clock, repairer, days = absence(files, 100)
+    await repaired(repairer, ledger, clock)
     while errand := days.next():
         await days.step(errand)
     assert [(hole.first, hole.last, hole.lost) for hole in ledger.holes] == [(10, 10, True), (30, 30, True)]

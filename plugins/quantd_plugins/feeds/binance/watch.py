@@ -208,8 +208,12 @@ class Watch:
                 newest = await self._newest(symbol)
         except (quantd.QuantdError, TimeoutError) as error:
             if not self._unavailable:
-                log.warning("binance-futures: %s: silent, and REST cannot tell whether it should be: %s", symbol, error or "no answer")
+                log.warning(
+                    "binance-futures: %s: silent, and REST cannot tell whether it should be: %s", symbol, str(error) or "no answer in time"
+                )
             self._unavailable = True
+            if self._suspicion(symbol, ear, self._clock.monotonic()) >= ALARMING:
+                self._missed()
         except Exception:
             log.exception("binance-futures: %s: cannot be held against REST", symbol)
         else:

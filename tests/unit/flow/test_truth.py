@@ -1,0 +1,184 @@
+"""Whatever is late, lost, repaired or killed in between: revisions grow, and a bar that says complete has every trade of its time."""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import quantd
+from quantd.clock import EventClock
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.exports import Exports
+from quantd.flow.history import History
+from quantd.flow.hub import Hub
+from quantd.flow.pairs import Inline
+from quantd.flow.pipeline import FeedFlow, Outlets, SymbolStage
+from quantd.flow.record import Recorder
+from quantd.model import Bar, Status, Tick
+from quantd.plugin.guard import Guard
+from quantd.state import Records
+from quantd_plugins.resamplers.time import TimeBars
+from quantd_plugins.stores.local import Local
+
+DAWN = 1_700_006_400_000
+SECONDS = 240
+EVERY = ("1s", "1m")
+Key = tuple[str, int]
+
+
+def tape(chance: random.Random) -> list[Tick]:
+    """Some trades a second, with seconds of none."""
+    times = sorted(chance.randrange(SECONDS * 1_000) for _ in range(SECONDS * 2))
+    return [Tick("X", 1_000 + n, DAWN + ts, DAWN + ts, 100.0 + chance.random(), 1.0, False) for n, ts in enumerate(times)]
+
+
+class Venue(quantd.Feed):
+    """Has the whole tape; hands out what the test hands over."""
+
+    def __post_init__(self) -> None:
+        self.tape: list[Tick] = []
+        self.upto = DAWN
+        self.inbox: asyncio.Queue[list[quantd.Event] | None] = asyncio.Queue()
+        self.down = False
+
+    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+        while (batch := await self.inbox.get()) is not None:
+            yield batch
+
+    def _public(self) -> list[Tick]:
+        if self.down:
+            raise quantd.QuantdError("503")
+        return [tick for tick in self.tape if tick.ts <= self.upto]
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        return [tick for tick in self._public() if start <= tick.ts < end]
+
+    async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
+        return [tick for tick in self._public() if first_id <= tick.id <= last_id]
+
+
+class Run:
+    """A daemon's flow on the venue, which can be killed."""
+
+    def __init__(self, venue: Venue, folder: Path, clock: EventClock) -> None:
+        self.store = Local()
+        self.store.open(folder)
+        self.records = Records(folder / "records.db")
+        guard = Guard("any", "", clock)
+        self.recorder = Recorder(self.store, guard, clock)
+        self.issued: dict[Key, list[Bar]] = defaultdict(list)
+        hub = Hub()
+        hub.listen("bars", self._hear)
+        outlets = Outlets(History(self.store), AlertEngine(), Outbox({}), hub, self.recorder, self.records)
+        self.flow = FeedFlow("venue", venue, outlets, clock, Inline(), warm=True)
+        stage = SymbolStage("X", TimeBars(every=EVERY, reopen="5s"), guard, Exports([]))
+        stage.seconds_needed = 30
+        self.flow.add(stage)
+        self.task = asyncio.create_task(self.flow.run())
+
+    def _hear(self, bars: Sequence[Bar]) -> None:
+        for bar in bars:
+            self.issued[bar.every, bar.ts].append(bar)
+
+    async def kill(self, *, gently: bool) -> None:
+        """Gently: what was received is written. Else what has not been written is gone."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        if gently:
+            await self.recorder.write()
+        self.store.close()
+        self.records.close()
+
+
+async def turn(times: int = 30) -> None:
+    for _ in range(times):
+        await asyncio.sleep(0.001)
+
+
+def deliveries(chance: random.Random, ticks: list[Tick]) -> list[list[quantd.Event]]:
+    """The second's frames: some lost, some doubled, some out of order, some held back."""
+    kept = [tick for tick in ticks if chance.random() > 0.05]
+    kept += [tick for tick in kept if chance.random() < 0.1]
+    if chance.random() < 0.3:
+        chance.shuffle(kept)
+    return [[tick] for tick in kept]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_says_complete_is(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    venue, clock = Venue(), EventClock(DAWN)
+    venue.tape = tape(chance)
+    run = Run(venue, tmp_path, clock)
+    held: list[Tick] = []
+    for second in range(1, SECONDS + 1):
+        venue.upto = DAWN + second * 1_000
+        clock.advance_to(venue.upto)
+        venue.down = chance.random() < 0.2
+        fresh = [tick for tick in venue.tape if venue.upto - 1_000 < tick.ts <= venue.upto]
+        silent = chance.random() < 0.1
+        held += fresh if silent else []
+        for batch in [] if silent else deliveries(chance, fresh):
+            venue.inbox.put_nowait(batch)
+        if held and chance.random() < 0.1:
+            venue.inbox.put_nowait(list(held))
+            held.clear()
+        if chance.random() < 0.04:
+            venue.inbox.put_nowait([Status(venue.upto, healthy=False)])
+        elif chance.random() < 0.9:
+            venue.inbox.put_nowait([Status(venue.upto - 250, healthy=True)])
+        await turn(3)
+        if chance.random() < 0.04:
+            check_revisions(run)
+            await run.kill(gently=chance.random() < 0.3)
+            run = Run(venue, tmp_path, clock)
+    await finish(venue, clock, run)
+    check_revisions(run)
+    check_store(run.store, venue.tape)
+    run.store.close()
+
+
+async def finish(venue: Venue, clock: EventClock, run: Run) -> None:
+    """All is well for a while, then the end; a last trade tells what is missing before it."""
+    venue.down = False
+    last = venue.tape[-1]
+    venue.tape.append(msgspec.structs.replace(last, id=last.id + 1, ts=clock.now(), recv=clock.now()))
+    venue.inbox.put_nowait(venue.tape[-1:])
+    for _ in range(40):
+        clock.advance_to(clock.now() + 1_000)
+        venue.inbox.put_nowait([Status(clock.now() - 250, healthy=True)])
+        await turn()
+    ledger = run.flow.stages[0].intake.ledger
+    for _ in range(200):
+        if not ledger.missing and not run.flow.stages[0].intake.gaps:
+            break
+        clock.advance_to(clock.now() + 1_000)
+        venue.inbox.put_nowait([Status(clock.now() - 250, healthy=True)])
+        await turn()
+    assert ledger.missing == 0
+    await run.recorder.write()
+
+
+def check_revisions(run: Run) -> None:
+    for key, bars in run.issued.items():
+        for earlier, later in pairwise(bars):
+            assert earlier == later or later.revision > earlier.revision, (key, earlier, later)
+
+
+def check_store(store: Local, truth: list[Tick]) -> None:
+    kept = store.ticks("X", 0, 2**60)["id"].tolist()
+    assert kept == [tick.id for tick in truth if kept[0] <= tick.id <= kept[-1]], "each once"
+    for every, step in (("1s", 1_000), ("1m", 60_000)):
+        bars = store.bars("X", every, 0, 2**60)
+        for bar in bars:
+            inside = [tick for tick in truth if bar.ts <= tick.ts < bar.ts + step]
+            if bar.quality == "complete":
+                assert bar.trades == len(inside), (every, bar.ts - DAWN, bar)
+        doubted = [bar.ts - DAWN for bar in bars if bar.quality == "gap"]
+        assert set(doubted) <= {0}, "what is in doubt before the first trade stays so"
