@@ -89,7 +89,7 @@ async def test_silence_is_found_and_left(feed: BinanceFutures, exchange: Exchang
         return tape.beyond(before) and "has taken over" in caplog.text
 
     tape = await play(feed, exchange, over, kind="stall", params={"mode": mode}, match=match)
-    assert tape.healthy
+    assert not tape.healthy, "trades are missing"
     assert "connection 1.2: has taken over from connection 1" in caplog.text
     assert tape.missing("ETHUSDT") > 0
     if mode == "one_stream":

@@ -147,6 +147,16 @@ async def test_what_is_silent_again_and_again_is_replaced_ever_less_often() -> N
     assert all(later > 1.5 * earlier for earlier, later in pairwise(waits))
 
 
+async def test_what_is_not_wanted_any_more_is_forgotten() -> None:
+    line = Line({"BTCUSDT": 0.1})
+    line.dead = {"BTCUSDT"}
+    for _ in range(5):
+        await line.run(HOUR)
+        line.reasons.clear()
+    line.watch.keep([])
+    assert await line.run(HOUR) <= 30
+
+
 async def test_a_pause_of_our_own_is_no_silence() -> None:
     line = Line({"BTCUSDT": 0.1})
     await line.run(60)

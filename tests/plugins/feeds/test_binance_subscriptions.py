@@ -12,7 +12,7 @@ import quantd
 from quantd.clock import EventClock
 from quantd_plugins.feeds.binance.frames import decode
 from quantd_plugins.feeds.binance.subscriptions import MOST_PARAMS, MOST_REFUSALS, Subscriptions, symbols
-from tests.plugins.feeds.binance_exchange import NOW, Exchange, Peer, running, streaming
+from tests.plugins.feeds.binance_exchange import NOW, Exchange, Peer, running, streaming, trade
 
 
 class Talk:
@@ -128,3 +128,20 @@ async def test_what_is_refused_for_good_does_not_hold_up_the_others(
     [error] = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert "nosuchusdt@aggTrade is given up until the next connection" in error
     assert caplog.text.count("the exchange refused the SUBSCRIBE") == 1
+
+
+async def test_of_a_symbol_that_comes_again_nothing_is_missed(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:
+    feed = exchange.feed()
+    async with streaming(feed, "A", "B") as events:
+        peer = await exchange.peer()
+        await peer.confirm()
+        await peer.send(trade(1, "A"), trade(1, "B"))
+        assert await events.ids(2) == [1, 1]
+        feed.want(["A"], {})
+        await peer.ws.close()
+        peer = await exchange.peer()
+        feed.want(["A", "B"], {})
+        await peer.send(trade(5, "A"), trade(9, "B"))
+        assert await events.ids(2) == [5, 9]
+    assert "A: trades missed: 3" in caplog.text
+    assert "B: trades missed" not in caplog.text

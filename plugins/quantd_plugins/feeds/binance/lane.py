@@ -138,7 +138,8 @@ class Lane:
         return Life(connection, task)
 
     def _remember(self, connection: Connection) -> None:
-        self._known |= connection.brought
+        known = self._known | connection.brought
+        self._known = {symbol: known[symbol] for symbol in connection.trades_of if symbol in known}
         self._skipped += connection.skipped
         self._fed |= connection.subscriptions.confirmed or connection.data_since is not None
         if connection.steady:

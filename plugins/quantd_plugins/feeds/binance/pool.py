@@ -15,6 +15,7 @@ from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.lane import Lane, Limits
 from quantd_plugins.feeds.binance.recorder import Recorder
 from quantd_plugins.feeds.binance.routes import Route, Stream
+from quantd_plugins.feeds.binance.subscriptions import symbols
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
 from quantd_plugins.feeds.binance.upkeep import keep_up
 from quantd_plugins.feeds.binance.watch import Newest, Watch
@@ -87,6 +88,7 @@ class Pool:
                 self._place(stream)
         for lane in [lane for lane in self._tasks if not lane.wanted]:
             self._drop(lane)
+        self._watch.keep(symbols(stream.name for stream in new))
 
     def health(self) -> quantd.FeedHealth:
         """How the connections are."""

@@ -117,6 +117,13 @@ class Watch:
         """Those whose streams over this connection have been found dead."""
         return [symbol for symbol, ear in self._ears.items() if ear.silent and ear.carrier is carrier]
 
+    def keep(self, symbols: Iterable[str]) -> None:
+        """Forget what is usual of all others."""
+        kept = frozenset(symbols)
+        for known in (self._gaps, self._strikes):
+            for symbol in known.keys() - kept:
+                del known[symbol]
+
     def look(self) -> None:
         """See what has come since the last look, and ask REST about what should have."""
         now = self._clock.monotonic()
