@@ -29,6 +29,10 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
         Gauge, "quantd_feed_live", "1 while the feed is live", ("feed",), lambda: [((f.name,), f.state == "live") for f in runtime.flows]
     )
     _measure_connections(runtime, metrics)
+    recorder = runtime.outlets.recorder
+    metrics.add(
+        Counter, "quantd_rows_unrecorded", "Rows that the store did not take", (), lambda: [((), recorder.dropped)] if recorder else []
+    )
     metrics.add(
         Counter, "quantd_alerts_dropped", "Alerts for which a sink's queue was full", (), lambda: [((), runtime.outlets.outbox.dropped)]
     )

@@ -1,10 +1,16 @@
-"""What Prometheus reads of lags."""
+"""What Prometheus reads: of lags, and of rows that the store did not take."""
+
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
-from quantd.metrics import LAGS_S, Lags
+from quantd.clock import EventClock
+from quantd.compose import build
+from quantd.config import load
+from quantd.measures import measure
+from quantd.metrics import LAGS_S, Lags, Metrics
 
 
 @given(st.lists(st.sampled_from(LAGS_S) | st.floats(0, 20)))
@@ -15,3 +21,19 @@ def test_lags_read_as_a_histogram_of_the_client_library(seconds: list[float]) ->
         lags.observe(each)
         histogram.observe(each)
     assert generate_latest(ours).splitlines() == [line for line in generate_latest(theirs).splitlines() if b"_created" not in line]
+
+
+def test_rows_that_the_store_did_not_take_are_counted(tmp_path: Path) -> None:
+    settings = {
+        "pairs": ["BTCUSDT-ETHUSDT"],
+        "feeds": {"binance-futures": {}},
+        "sinks": {"log": {}},
+        "store": {"use": "local", "dir": str(tmp_path)},
+    }
+    loaded = load.build(settings, {}, {})
+    metrics, clock = Metrics(), EventClock()
+    runtime = build(loaded.config, loaded.registry, clock, tmp_path)
+    measure(runtime, metrics, clock)
+    assert runtime.outlets.recorder is not None
+    runtime.outlets.recorder.dropped += 7
+    assert b"\nquantd_rows_unrecorded_total 7.0\n" in metrics.render()[0]

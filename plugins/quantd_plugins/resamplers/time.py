@@ -1,5 +1,6 @@
 """Event-time bars of one second."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 import quantd
@@ -88,7 +89,8 @@ class TimeBars(quantd.Resampler):
         self._next: int | None = None
         self._cut: int | None = None
         self._mended: set[int] = set()
-        self._holes: tuple[Span, ...] = ()
+        self._holes: list[Span] = []
+        """Sorted, and apart."""
         self._lost = 0
 
     @property
@@ -162,12 +164,16 @@ class TimeBars(quantd.Resampler):
         ]
 
     def mark_holes(self, spans: Sequence[Span]) -> None:
-        oldest = next(iter(self._buckets), 0)
-        current = tuple(span for span in spans if span[1] >= oldest)
-        changed = set(self._holes) ^ set(current)
-        self._holes = current
-        if changed and self._next is not None:
-            self._mended.update(ts for ts in self._buckets if ts < self._next and _touches(ts, changed))
+        if self._next is None:
+            self._holes = _apart(spans)
+            return
+        oldest = self._next - self._reopen - SECOND
+        before, self._holes = self._holes, _apart(span for span in spans if span[1] >= oldest)
+        for first, last in set(before).symmetric_difference(self._holes):
+            begin = max(first, oldest)
+            for start in range(begin - begin % SECOND, min(last + 1, self._next), SECOND):
+                if start in self._buckets and _touches(start, before) != _touches(start, self._holes):
+                    self._mended.add(start)
 
     def _close(self, start: int) -> Bucket:
         """Close the next bucket, flat if nothing traded in it."""
@@ -206,8 +212,20 @@ class TimeBars(quantd.Resampler):
         return bucket.bar(self._symbol, "partial" if bucket.ts in (self._first, self._cut) else "complete")
 
 
-def _touches(start: int, spans: Iterable[Span]) -> bool:
-    return any(first < start + SECOND and last >= start for first, last in spans)
+def _apart(spans: Iterable[Span]) -> list[Span]:
+    """The same time in spans that are sorted and do not overlap."""
+    merged: list[Span] = []
+    for first, last in sorted(spans):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _touches(start: int, holes: list[Span]) -> bool:
+    at = bisect_left(holes, start, key=lambda hole: hole[1])
+    return at < len(holes) and holes[at][0] < start + SECOND
 
 
 @quantd.hookimpl

@@ -96,6 +96,42 @@ def test_bars_over_a_hole_say_so_until_it_is_filled() -> None:
     assert [(bar.quality, bar.revision) for bar in bars.advance(DAWN + 4_000)] == [("partial", 1), ("complete", 1), ("complete", 1)]
 
 
+def test_a_bar_under_a_hole_is_issued_again_once_when_the_hole_has_left_it() -> None:
+    """As one that is filled page by page, from its end."""
+    bars = TimeBars()
+    bars.update([tick(1, 100), tick(10_000, 300_100)])
+    bars.mark_holes([(DAWN + 100, DAWN + 300_100)])
+    assert {bar.quality for bar in bars.advance(DAWN + 301_000)} == {"gap"}
+    again = []
+    for end in range(295_000, -1, -5_900):
+        bars.mark_holes([(DAWN + 100, DAWN + end)] if end > 100 else [])
+        again += bars.advance(DAWN + 301_000)
+    assert len(again) == len({bar.ts for bar in again}) == 301
+    assert {(bar.quality, bar.revision) for bar in again} == {("complete", 1), ("partial", 1)}
+
+
+spans = st.lists(st.tuples(st.integers(-3_000, 33_000), st.integers(0, 9_000)).map(lambda span: (span[0], sum(span))), max_size=5)
+
+
+@given(st.lists(st.tuples(spans, st.integers(0, 4)), max_size=8))
+def test_a_closed_bar_is_issued_again_for_holes_just_when_its_quality_changes(course: list[tuple[list[tuple[int, int]], int]]) -> None:
+    """Whatever the holes are, in whatever order they are told, while time goes on."""
+    bars, seconds = TimeBars(reopen="20s"), 20
+    bars.begin("S", DAWN, 100.0)
+    told = {bar.ts: bar.quality for bar in bars.advance(DAWN + seconds * 1000)}
+    for holes, more in course:
+        bars.mark_holes([(DAWN + first, DAWN + last) for first, last in holes])
+        mendable = range(max(0, seconds - 20), seconds)
+        seconds += more
+        touched = {second for second in range(seconds) if any(a < second * 1000 + 1000 and b >= second * 1000 for a, b in holes)}
+        expected = {
+            DAWN + second * 1000: "gap" if second in touched else "complete" for second in (*mendable, *range(mendable.stop, seconds))
+        }
+        made = {bar.ts: bar.quality for bar in bars.advance(DAWN + seconds * 1000) if bar.ts >= DAWN + mendable.start * 1000}
+        assert made == {ts: quality for ts, quality in expected.items() if told.get(ts) != quality}
+        told |= made
+
+
 Trades = list[tuple[int, int, int]]
 trades = st.lists(st.tuples(st.integers(0, 20_000), st.integers(1, 50), st.integers(1, 9)), min_size=1, max_size=60)
 
