@@ -167,7 +167,7 @@ class TimeBars(quantd.Resampler):
         if self._next is None:
             self._holes = _apart(spans)
             return
-        oldest = self._next - self._reopen - SECOND
+        oldest = self._next - self._reopen  # the bucket before that is kept for its close only: its trades are not given here any more
         before, self._holes = self._holes, _apart(span for span in spans if span[1] >= oldest)
         for first, last in set(before).symmetric_difference(self._holes):
             begin = max(first, oldest)

@@ -127,10 +127,11 @@ class Mender:
         _log_gaps(told)
 
     def _doubt(self, stage: SymbolStage, gaps: Iterable[Gap]) -> None:
-        """Bars that closed before anyone knew that trades are missing say so now."""
+        """Bars that closed before anyone knew that trades are missing say so now, and no longer once a late trade has come by itself."""
         began = self._delivery.began
         for gap in gaps:
-            if gap.closed is None and began <= gap.end and gap.start < self._own(stage):
+            news = gap.closed is None or gap.end - gap.start <= LOOKED_AT_MS  # who repaired a longer one has mended its bars
+            if news and began <= gap.end and gap.start < self._own(stage):
                 for each in self._of[stage.symbol]:
                     self._remaker.ask(each, max(gap.start, began), gap.end)
 

@@ -98,7 +98,7 @@ def test_bars_over_a_hole_say_so_until_it_is_filled() -> None:
 
 def test_a_bar_under_a_hole_is_issued_again_once_when_the_hole_has_left_it() -> None:
     """As one that is filled page by page, from its end."""
-    bars = TimeBars()
+    bars = TimeBars(reopen="10m")
     bars.update([tick(1, 100), tick(10_000, 300_100)])
     bars.mark_holes([(DAWN + 100, DAWN + 300_100)])
     assert {bar.quality for bar in bars.advance(DAWN + 301_000)} == {"gap"}
