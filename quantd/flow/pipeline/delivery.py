@@ -73,8 +73,6 @@ class Delivery:
 
     def _numbered(self, bar: Bar) -> Bar:
         """A bar under the revision that follows what is known of it, be it from an earlier run or made anew meanwhile."""
-        if not bar.revision and bar.ts >= self.began:
-            return bar
         known = self._outlets.history.recent_bar(bar.symbol, bar.every, bar.ts)
         if known is None or known.quality == "imported" or known.revision < bar.revision:
             return bar

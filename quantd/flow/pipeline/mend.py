@@ -130,10 +130,11 @@ class Mender:
         """Bars that closed before anyone knew that trades are missing say so now, and no longer once a late trade has come by itself."""
         began = self._delivery.began
         for gap in gaps:
-            news = gap.closed is None or gap.end - gap.start <= LOOKED_AT_MS  # who repaired a longer one has mended its bars
-            if news and began <= gap.end and gap.start < self._own(stage):
+            opened = gap.closed is None and began <= gap.end
+            came = gap.closed is not None and gap.end - gap.start <= LOOKED_AT_MS  # who repaired a longer one has mended its bars
+            if (opened or came) and gap.start < self._own(stage):
                 for each in self._of[stage.symbol]:
-                    self._remaker.ask(each, max(gap.start, began), gap.end)
+                    self._remaker.ask(each, max(gap.start, began) if opened else gap.start, gap.end)
 
     def _stages(self) -> list[SymbolStage]:
         return [stages[0] for stages in self._of.values() if stages]

@@ -90,6 +90,7 @@ class Run:
         """Gently: what was received is written. Else what has not been written is gone."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
+        await turn()  # a thread may still read
         if gently:
             await self.recorder.write()
         self.store.close()
