@@ -82,7 +82,7 @@ def _reading(
     start, end = times(since, until)
     find_place(out)
     with opened(config) as (_, store):
-        yield Series(store, kind, name, every, start, end), store
+        yield Series(store, kind, name.upper(), every, start, end), store
 
 
 # --- lines ---------------------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quantd_plugins.feeds.binance.pool import Pool
 
 DURATION = r"^\d+(ms|s|m)$"
+DAY = 86_400_000
 LONG_DURATION = r"^\d+(ms|s|m|h)$"
 
 
@@ -58,6 +59,8 @@ class BinanceFutures(quantd.Feed):
     brings: ClassVar[frozenset[quantd.Extra]] = frozenset({"quotes", "depth", "marks"})
 
     def __post_init__(self) -> None:
+        if not 0 < quantd.duration(self.rotate) <= DAY:
+            raise ValueError("rotate: expected up to 24h, for then the exchange cuts, and more than nothing")
         self._rng = random.Random(self.seed)
         self._clock = quantd.Wants(()).clock
         self._bans = Bans(self._clock, {})

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 import quantd
@@ -14,6 +15,7 @@ from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.lane import Limits
 from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.routes import Routes, streams
+from quantd_plugins.feeds.binance_futures import BinanceFutures
 from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Peer, running
 
 
@@ -91,3 +93,9 @@ async def test_a_connection_whose_streams_all_change_stays(exchange: Exchange) -
         pool.want(streams(["B"], ["aggTrade"]))
         assert [(await peer.request())["params"] for _ in range(2)] == [["a@aggTrade"], ["b@aggTrade"]]
         assert exchange.dialled == 1
+
+
+@pytest.mark.parametrize("rotate", ["0s", "25h"])
+def test_a_connection_is_replaced_before_the_exchange_cuts_it_and_not_all_the_time(rotate: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="rotate: expected up to 24h"):
+        msgspec.convert({"rotate": rotate}, BinanceFutures)
