@@ -128,7 +128,7 @@ def test_a_torn_end_costs_the_last_flush_only(tmp_path: Path, cut: int, caplog: 
     assert "is damaged and was read as far as it goes" in caplog.text
 
 
-@pytest.mark.parametrize("beginning", [gzip.compress(b"")[:7], lines(1)[:0]])
+@pytest.mark.parametrize("beginning", [gzip.compress(b"")[:7], lines(1)[:0]], ids=["head", "empty"])
 def test_a_file_torn_at_its_beginning_does_not_keep_the_others_from_being_read(tmp_path: Path, beginning: bytes) -> None:
     files = Files(Shape(tmp_path, 1 << 20, 1 << 20))
     files.write(lines(1), NOW)
