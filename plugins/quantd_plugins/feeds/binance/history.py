@@ -11,9 +11,10 @@ from quantd_plugins.feeds.binance.bounds import Milliseconds, Price, Size
 from quantd_plugins.feeds.binance.rest import Gateway, Params
 
 HOUR = 3_600_000
-REACH = 48 * HOUR
-"""For how long past trades are told."""
-HORIZON = REACH + HOUR
+HORIZON = 49 * HOUR
+"""Past trades are told for 48 hours."""
+REACH = 48 * HOUR - HOUR // 6
+"""Up to this age they are asked for by id: at the very edge the answers would be in vain."""
 TRADES_A_PAGE = 1000
 TRADES_WEIGHT = 20
 BARS_A_PAGE = 1500
