@@ -64,8 +64,9 @@ class Repairer:
     async def run(self) -> None:
         """Repair until cancelled."""
         while True:
-            order = self.newest()
-            await asyncio.sleep(LOOK_S if order is None else await self.step(order))
+            if order := self.newest():
+                await self.step(order)
+            await asyncio.sleep(0.0 if order else LOOK_S)
 
     def newest(self) -> Order | None:
         """The newest ids that are missing, within a page, in any symbol; None where nothing can be done."""
@@ -91,12 +92,12 @@ class Repairer:
     def _is_due(self, ward: Ward, hole: Hole) -> bool:
         return self._concerns(hole) and self._vain.get((ward.symbol, hole.last), (0, 0.0))[1] <= self._clock.monotonic()
 
-    async def step(self, order: Order) -> float:
-        """Fetch one page; how long to wait before the next, s."""
+    async def step(self, order: Order) -> None:
+        """Fetch one page. What cannot be had now is left alone for a while; other symbols go on."""
         ward = order.ward
         if order.too_old:
             self._pass_on(ward, order.first, order.last)
-            return 0.0
+            return
         try:
             told = await self._fetch(ward.symbol, order.first, order.last)
             found = [tick for tick in told if overlapping(ward.ledger.holes, tick.id, tick.id)]
@@ -106,10 +107,9 @@ class Repairer:
             self._pauses[ward.symbol] = self._clock.monotonic() + pause, pause
             missing = f"{ward.symbol}: ids {order.first} to {order.last}"
             _log.warning("%s: not repaired, trying again in %.0f s: %s", missing, pause, error, exc_info=unforeseen(error))
-            return 0.0
+            return
         self._pauses.pop(ward.symbol, None)
         self._give_up(order, none_told=not told)
-        return 0.0
 
     def _give_up(self, order: Order, *, none_told: bool) -> None:
         """Pass on what is still missing, if it was not in the answers before either. Where files follow, all that is older than a page

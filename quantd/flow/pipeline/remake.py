@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from quantd.errors import QuantdError
 from quantd.flow.ingest.ledger import Span
+from quantd.flow.ingest.repair import unforeseen
 from quantd.flow.pipeline.delivery import Delivery
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.rebuild import bars_again
@@ -56,8 +57,7 @@ class Remaker:
                 await self.work_off()
                 pause = _SHORTEST_PAUSE_S
             except Exception as error:  # whatever a store raises
-                unforeseen = not isinstance(error, QuantdError)
-                _log.warning("bars are not made anew, trying again in %.0f s: %s", pause, error, exc_info=unforeseen)
+                _log.warning("bars are not made anew, trying again in %.0f s: %s", pause, error, exc_info=unforeseen(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
                 self._woken.set()
