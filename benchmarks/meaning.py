@@ -5,8 +5,9 @@
 x is a random walk that moves by 0.05 % a bar, and the deviation, whose standard deviation is 0.05 % of the price of x, is an AR(1) process
 with a half-life in bars. Columns: Pearson's correlation of z with the true deviation, how often their signs agree, and what trading z
 between 2 and 0 makes before costs, in percent of the position's value over 1,000 bars; each for three half-lives, the mean over pairs and
-over x near 100, 1,000 and 60,000. A second table tells by the price of x, a third how often |z| exceeds a threshold: closes, and now-casts
-halfway to the next one, of tied and of untied legs. All windows are 60 bars.
+over x near 100, 1,000 and 60,000. A second table tells the correlation by the price of x, a third how often |z| exceeds a threshold: at closes, and at
+now-casts just before them, of tied and of untied legs; the last line how often |corr| and |corr_returns| of untied legs, whose walks have
+nothing to do with each other, are above 0.7. All windows are 60 bars.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 
@@ -131,6 +133,17 @@ def exceeding(half_life: float, pairs: int, bars: int) -> dict[str, list[float]]
     }
 
 
+def correlated(pairs: int, bars: int) -> tuple[float, float]:
+    """How often |corr| and |corr_returns| of untied legs are above 0.7: y is a walk of its own."""
+    levels, returns = [], []
+    for seed in range(pairs):
+        y, x = (pair(seed_of, bars, np.inf, 1_000.0).x for seed_of in (2_000 + seed, 3_000 + seed))
+        points = series("ols, window").add([msgspec.structs.replace(bar, symbol="Y") for bar in y], x)
+        levels += [abs(point.corr) > 0.7 for point in points if point.corr is not None]
+        returns += [abs(point.corr_returns) > 0.7 for point in points if point.corr_returns is not None]
+    return float(np.mean(levels)), float(np.mean(returns))
+
+
 def mean(found: Sequence[Told], what: str) -> float:
     return float(np.mean([getattr(each, what) for each in found]))
 
@@ -141,7 +154,7 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=3000)
     options = parser.parse_args()
     seeds = range(options.pairs)
-    heads = [f"{what}, {life:g}" for what in ("correlation", "sign right", "gross %") for life in HALF_LIVES]
+    heads = [f"{what} {life:g}" for what in ("corr", "sign", "gross") for life in HALF_LIVES]
     print(f"| z-score | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
     by_price: dict[tuple[str, float, float], list[Told]] = {}
     for name in METHODS:
@@ -160,6 +173,8 @@ def main() -> None:
     for legs, life in (("tied, half-life 5", 5.0), ("tied, half-life 20", 20.0), ("not tied", np.inf)):
         for what, shares in exceeding(life, options.pairs, options.bars).items():
             print(f"| {legs} | {what} | {' | '.join(f'{share:.1%}' for share in shares)} |")
+    levels, returns = correlated(10 * options.pairs, options.bars)
+    print(f"\nof independent walks |corr| is above 0.7 in {levels:.1%} of windows, |corr_returns| in {returns:.1%}")
 
 
 if __name__ == "__main__":
