@@ -109,7 +109,7 @@ class Builder:
             events = [EventStage(symbol, rule, self._guards(rule, f"{symbol} {label}")) for label, rule in rules.items()]
             extras = frozenset(extra for use in sharing for extra in use.streams)
             stage = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing), events, extras)
-            stage.seconds_needed = max(use.regression.window + (use.zscore.window or 0) + 2 for use in sharing)
+            stage.seconds_needed = max(2 * max(use.regression.window, use.zscore.window or 0) + 2 for use in sharing)
             self._stages[key] = stage
         return self._stages[key]
 
@@ -119,8 +119,7 @@ class Builder:
         series: list[PairSeries] = []
         for every in pipeline.bars.every:
             jobs = tuple(stage.job for stage in pipeline.jobs if stage.every == every)
-            z = pipeline.zscore
-            spec = PairSpec(pair.name, every, pipeline.regression, z.window or 0, jobs, pipeline.spread, z.method, z.halflife)
+            spec = PairSpec(pair.name, every, pipeline.regression, pipeline.zscore, jobs, pipeline.spread)
             recall = partial(self._history.points, pair.name, every) if self._warm else None
             series.append(PairSeries(spec, self._guards, reopen, self._backgrounds[pipeline.feed], recall))
         y, x = self._stage(pipeline, pair.y), self._stage(pipeline, pair.x)

@@ -16,7 +16,7 @@ from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
 from quantd.flow.alerts.engine import Watch
 from quantd.flow.bars import shared_closes
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Style, SymbolQuality
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Style, SymbolQuality, is_whole
 from quantd.flow.history import TICKS
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
@@ -28,13 +28,12 @@ from quantd.quality import quality_of
 from quantd.runtime import Runtime
 from quantd.state import State
 from quantd.stats.cointegration import engle_granger
-from quantd.stats.stationarity import adf
+from quantd.stats.spreads import SHORTEST, SpreadTest, spread_test
 from quantd.timeframes import timeframe
 
 _log = logging.getLogger("quantd.live")
 RULE_EVERY = "1m"
 _METRIC = {"correlation": "corr"}
-_SHORTEST_TEST = 20
 _ANSWERS_KEPT = 64
 _OPEN_BARS = 5
 _KEPT_AS = "rule/"
@@ -155,10 +154,10 @@ class LiveDesk(Desk):
         return self._registry.names("regression")
 
     async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN) -> Analysis:
-        wanted = max(3 * window, window + _SHORTEST_TEST)
-        since = self.now() - (wanted + window + _OPEN_BARS) * timeframe(every).step
-        legs = [self._candles.closed(stage, every, since, self.now()) if (stage := self._stage(leg)) else [] for leg in (y, x)]
+        wanted = max(3 * window, window + SHORTEST)
         question = (y, x, every, window, method, style)
+        since = self.now() - (wanted + 2 * self._spec(question).reach + _OPEN_BARS) * timeframe(every).step
+        legs = [self._candles.closed(stage, every, since, self.now()) if (stage := self._stage(leg)) else [] for leg in (y, x)]
         state = tuple((leg[-1].ts, sum(bar.revision for bar in leg)) if leg else None for leg in legs)
         known = self._answers.get(question)
         if known is None or known[0] != state:
@@ -170,8 +169,8 @@ class LiveDesk(Desk):
 
     async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> PairPast:
         stages, until = [self._stage(leg) for leg in (y, x)], self.now()
-        since = until - (limit + 2 * window + _OPEN_BARS) * timeframe(every).step
         spec = self._spec((y, x, every, window, method, style))
+        since = until - (limit + 2 * spec.reach + _OPEN_BARS) * timeframe(every).step
 
         def read() -> PairPast:
             legs = [self._candles.closed(stage, every, since, until) if stage else [] for stage in stages]
@@ -193,21 +192,20 @@ class LiveDesk(Desk):
         return [point for flow in self._flows for pair in flow.pairs for point in pair.nowcasts()]
 
     def _answer(self, question: Question, legs: list[list[Bar]], wanted: int) -> Analysis:
-        y, x, _, window, method, _ = question
+        _, _, _, window, method, _ = question
         spec = self._spec(question)
         points = self._points(legs, spec, method)[-(wanted - window + 1) :]
-        spreads = np.array([point.spread for point in points])
-        test = adf(spreads) if len(spreads) >= _SHORTEST_TEST and y != x else None
         of_y, of_x = shared_closes(legs[0], legs[1], spec.regression.prices, wanted)
         tests = engle_granger(of_y, of_x), engle_granger(of_x, of_y)
-        return Analysis(points, test.stat if test else None, test.pvalue if test else None, *tests)
+        return Analysis(points, _adf(points, spec), *tests)
 
     def _spec(self, question: Question) -> PairSpec:
         y, x, every, window, method, style = question
         entry = self._registry.get("regression", method)
         assert entry is not None
-        regression = msgspec.convert({"window": window, "prices": style.prices}, entry.plugin)
-        return PairSpec(f"{y}-{x}", every, regression, window, spread=style.spread, zscore=style.zscore)  # type: ignore[arg-type]
+        given = {name: value for name in ("beta", "alpha") if (value := getattr(style, name)) is not None}
+        regression = msgspec.convert({"window": window, "prices": style.prices, **given}, entry.plugin)
+        return PairSpec(f"{y}-{x}", every, regression, style.zscore, spread=style.spread)  # type: ignore[arg-type]
 
     def _points(self, legs: list[list[Bar]], spec: PairSpec, method: str) -> list[PairPoint]:
         guard = Guard("regression", f"{method} (request)", self._clock)  # of its own: a request must not silence a live pair
@@ -336,3 +334,10 @@ def _decidable(rule: RestRule) -> RestRule:
     if text := mistake(Condition(rule.metric, rule.op, rule.value), LIVE):  # type: ignore[arg-type]
         raise ValueError(text)
     return rule
+
+
+def _adf(points: Sequence[PairPoint], spec: PairSpec) -> SpreadTest:
+    """The test of the closes from the first point that is whole to the last, with the hedge of the last."""
+    shown = next((number for number, point in enumerate(points) if is_whole(point)), len(points))
+    y, x = np.array([(point.y, point.x) for point in points[shown:]]).reshape(-1, 2).T
+    return spread_test(y, x, points[-1].hedge.beta if points else 0.0, log=spec.log)

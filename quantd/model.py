@@ -16,8 +16,12 @@ Prices = Literal["raw", "log"]
 """What a line is drawn through: prices, or their logarithms."""
 Spread = Literal["hedge", "residual"]
 """hedge: y - beta * x. residual: alpha is subtracted too."""
-ZMethod = Literal["rolling", "ew", "robust", "innovation"]
+ZMethod = Literal["window", "rolling", "ew", "robust", "innovation"]
 """What a z-score is measured from and in; docs/statistics.md."""
+Against = Literal["now", "before"]
+"""now: a bar is scored with the hedge, the middle and the unit of the window that ends with it. before: of the window before it."""
+DEFINITION = 2
+"""Of the points that are made now. Those of another definition are never mixed with them; docs/statistics.md tells the differences."""
 AlertState = Literal["firing", "resolved"]
 Metric = float | str | None
 """What a job computes: a number, a state by its name, or nothing."""
@@ -186,21 +190,30 @@ class PairPoint(Struct, frozen=True, gc=False):
     x: float
     hedge: Hedge
     spread: float
-    """y - beta * x."""
+    """y - beta * x; with `spread: residual` less alpha."""
     zscore: float | None
     corr: float | None
+    """Of the legs as the regression sees them, over its window. Levels of unrelated prices correlate too: look at `corr_returns`."""
     coverage: float
-    """Share of the regression window's bars, of both legs, that hold every trade of their bucket."""
+    """Share of the bars behind the hedge and the z-score, of both legs, that hold every trade of their bucket."""
     quality: Quality
     revision: int = 0
     provisional: bool = False
     """True for a now-cast between closes: last prices, beta, mean and sigma of the last closed bar."""
     reason: str | None = None
     """Why zscore is None: warming, flat or fault."""
+    spread_mean: float | None = None
+    """The spread at which the z-score would be 0: zscore = (spread - spread_mean) / spread_std."""
+    spread_std: float | None = None
+    """The z-score's unit; 0 where the spread does not move."""
+    corr_returns: float | None = None
+    """Pearson's correlation of the log returns between the closes of the regression's window."""
     metrics: Mapping[str, Metric] = {}
     """What the pipeline's jobs computed as of this bar."""
     state: bytes | None = None
     """What a recursive regression carries over from this bar to the next."""
+    definition: int = 1
+    """Which `DEFINITION` it was made by; points that were recorded before there was more than one do not say."""
 
 
 class Transition(Struct, frozen=True, gc=False):

@@ -14,6 +14,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "points": (
         *("pair", "every", "ts", "beta", "spread", "zscore", "corr", "alpha", "stderr", "r2", "n"),
         *("y", "x", "coverage", "quality", "revision", "reason"),
+        *("spread_mean", "spread_std", "corr_returns"),
     ),
 }
 """By kind; the metrics of a point's jobs come behind them."""

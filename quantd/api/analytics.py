@@ -21,11 +21,9 @@ async def analysed(request: web.Request) -> tuple[checks.PairRequest, Analysis]:
 
 
 async def pair(request: web.Request) -> web.Response:
-    """Four series over the same bars."""
+    """Series over the same bars."""
     asked, analysis = await analysed(request)
-    points = figures.full(analysis.points)
-    hedge, spread, zscore, corr = (figures.series(points, name) for name in ("hedge_ratio", "spread", "zscore", "correlation"))
-    return answer(figures.PairAnalytics(asked.text, hedge, spread, zscore, corr, figures.adf(analysis), figures.cointegration(analysis)))
+    return answer(figures.pair(asked.text, analysis))
 
 
 async def adf(request: web.Request) -> web.Response:
@@ -33,7 +31,7 @@ async def adf(request: web.Request) -> web.Response:
     test = figures.adf((await analysed(request))[1])
     stationary = test.pvalue < SIGNIFICANT
     words = "Spread is stationary (mean-reverting)" if stationary else "Spread is non-stationary"
-    return answer(figures.AdfVerdict(test.stat, test.pvalue, stationary, words))
+    return answer(figures.AdfVerdict(test.stat, test.pvalue, stationary, words, test.n, test.reason))
 
 
 def one(column: figures.Column) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -5,11 +5,13 @@ from typing import NamedTuple
 from quantd.api.errors import Failure, Invalid
 from quantd.api.requests import PairQuery
 from quantd.flow.desk import PLAIN, Desk, Style
+from quantd.stats.zscore import ZScore
 from quantd.timeframes import timeframe
 
 TIMEFRAMES = ["1s", "1m", "5m", "15m", "30m", "1h", "14h", "1d"]
 """Those that the frontend offers; any other that `timeframe` reads works as well."""
 DEFAULT_METHOD = "OLS"
+FIXED = "fixed"
 WINDOWS = range(2, 2001)
 
 
@@ -61,14 +63,29 @@ def pair(desk: Desk, asked: PairQuery) -> PairRequest:
     text = _pair_text(asked)
     y, x = pair_legs(desk, text)
     tf = every(asked.tf)
-    name = method(desk, asked.regression or asked.method or DEFAULT_METHOD)
+    name = _method(desk, asked)
     if asked.zscore == "innovation" and not desk.predicts(name):
         raise Failure(400, f"zscore innovation asks for a regression that predicts, like KALMAN; {name.upper()} does not")
     if asked.window < WINDOWS[0]:
         raise Failure(400, f"Window size must be at least {WINDOWS[0]}")
     if asked.window > WINDOWS[-1]:
         raise Failure(400, f"Window size must be at most {WINDOWS[-1]}")
-    return PairRequest(text, y, x, tf, asked.window, name, Style(asked.spread, asked.zscore, asked.prices))
+    return PairRequest(text, y, x, tf, asked.window, name, _style(asked))
+
+
+def _style(asked: PairQuery) -> Style:
+    return Style(asked.spread, ZScore(method=asked.zscore, against=asked.against), asked.prices, asked.beta, asked.alpha)
+
+
+def _method(desk: Desk, asked: PairQuery) -> str:
+    """The method that is named; a beta alone names `fixed`, which is the only one that takes one."""
+    given = asked.beta is not None or asked.alpha is not None
+    name = method(desk, asked.regression or asked.method or (FIXED if given else DEFAULT_METHOD))
+    if name == FIXED and asked.beta is None:
+        raise Failure(400, "Regression method FIXED asks for a beta: add beta=1.5, say")
+    if given and name != FIXED:
+        raise Failure(400, f"beta and alpha are those of regression=FIXED; {name.upper()} finds its own: leave them out")
+    return name
 
 
 def pair_legs(desk: Desk, text: str) -> tuple[str, str]:

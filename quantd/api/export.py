@@ -17,7 +17,6 @@ from quantd.api.params import query
 from quantd.model import PairPoint
 
 Row = Sequence[str | float | None]
-COLUMNS: tuple[figures.Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
 
 
 async def analytics(request: web.Request) -> web.Response:
@@ -27,13 +26,13 @@ async def analytics(request: web.Request) -> web.Response:
         raise Failure(400, "Only CSV format is currently supported")
     asked = checks.pair(desk(request), raw)
     analysis = await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method, asked.style)
-    rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(COLUMNS)]
+    rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(figures.CONTRACT)]
     header = ("timestamp", "hedge_ratio", "spread", "zscore", "rolling_correlation")
     return _csv(request, f"{asked.y}_{asked.x}_{asked.tf}", [header, *rows], _footer(figures.adf(analysis)))
 
 
 def _row(point: PairPoint) -> tuple[str | float | None, ...]:
-    return wire.iso(point.ts), *(figures.column(point, name) for name in COLUMNS)
+    return wire.iso(point.ts), *(figures.column(point, name) for name in figures.CONTRACT)
 
 
 def _footer(test: figures.Adf) -> list[Row]:

@@ -12,20 +12,22 @@ from quantd.model import Metric, PairPoint
 
 
 class Value(Struct, frozen=True, gc=False):
-    """One value of a series."""
+    """One value of a series; null where a series beside the contract's four has none."""
 
     ts: str
-    value: float
+    value: float | None
 
 
 Series = list[Value]
 
 
 class Adf(Struct, frozen=True):
-    """The ADF test of the spread; 0 and 1 where it could not be made."""
+    """The ADF test of the spread over `n` closes; 0 and 1, and the reason, where there is none."""
 
-    stat: float = 0.0
-    pvalue: float = 1.0
+    stat: float
+    pvalue: float
+    n: int
+    reason: str | None
 
 
 class AdfVerdict(Struct, frozen=True):
@@ -35,6 +37,8 @@ class AdfVerdict(Struct, frozen=True):
     pvalue: float
     is_stationary: bool
     interpretation: str
+    n: int
+    reason: str | None
 
 
 class Direction(Struct, frozen=True):
@@ -62,13 +66,16 @@ def cointegration(analysis: Analysis) -> Cointegration:
 
 
 class PairAnalytics(Struct, frozen=True):
-    """Four series over the same bars."""
+    """Series over the same bars."""
 
     pair: str
     hedge_ratio: Series
     spread: Series
     zscore: Series
     rolling_corr: Series
+    spread_mean: Series
+    spread_std: Series
+    rolling_corr_returns: Series
     adf: Adf
     cointegration: Cointegration
 
@@ -83,17 +90,26 @@ class Nowcast(Struct, frozen=True):
     spread: float | None
     zscore: float | None
     corr: float | None
+    spread_mean: float | None
+    spread_std: float | None
+    corr_returns: float | None
     coverage: float
     reason: str | None
     metrics: Mapping[str, Metric]
 
 
 Column = Literal["hedge_ratio", "spread", "zscore", "correlation"]
+CONTRACT: tuple[Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
 
 
 def column(point: PairPoint, name: Column) -> float | None:
-    """A point's value under its name on the wire; None where there is none."""
-    value = {"hedge_ratio": point.hedge.beta, "spread": point.spread, "zscore": point.zscore, "correlation": point.corr}[name]
+    """A point's value under its name on the wire; None where there is none. The z-score of a spread that does not move is 0 there."""
+    if name == "zscore" and point.zscore is None and point.reason == "flat":
+        return 0.0
+    return _finite({"hedge_ratio": point.hedge.beta, "spread": point.spread, "zscore": point.zscore, "correlation": point.corr}[name])
+
+
+def _finite(value: float | None) -> float | None:
     return value if value is not None and isfinite(value) else None
 
 
@@ -102,19 +118,44 @@ def series(points: Iterable[PairPoint], name: Column) -> Series:
     return [Value(iso(point.ts), value) for point in points if (value := column(point, name)) is not None]
 
 
-def full(points: Iterable[PairPoint]) -> list[PairPoint]:
-    """The points that have all four values."""
-    names: tuple[Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
-    return [point for point in points if all(column(point, name) is not None for name in names)]
+def pair(text: str, analysis: Analysis) -> PairAnalytics:
+    """The points that have all four values of the contract, and the tests."""
+    points = [point for point in analysis.points if all(column(point, name) is not None for name in CONTRACT)]
+    return PairAnalytics(
+        pair=text,
+        hedge_ratio=series(points, "hedge_ratio"),
+        spread=series(points, "spread"),
+        zscore=series(points, "zscore"),
+        rolling_corr=series(points, "correlation"),
+        spread_mean=[Value(iso(point.ts), _finite(point.spread_mean)) for point in points],
+        spread_std=[Value(iso(point.ts), _finite(point.spread_std)) for point in points],
+        rolling_corr_returns=[Value(iso(point.ts), _finite(point.corr_returns)) for point in points],
+        adf=adf(analysis),
+        cointegration=cointegration(analysis),
+    )
 
 
 def adf(analysis: Analysis) -> Adf:
     """The test's outcome, or that of no test."""
-    stat, pvalue = analysis.adf_stat, analysis.adf_pvalue
-    return Adf(stat, pvalue) if stat is not None and pvalue is not None and isfinite(stat + pvalue) else Adf()
+    test = analysis.adf
+    stat, pvalue = _finite(test.stat), _finite(test.pvalue)
+    return Adf(0.0, 1.0, test.n, test.reason) if stat is None or pvalue is None else Adf(stat, pvalue, test.n, None)
 
 
 def nowcast(point: PairPoint) -> Nowcast:
     """A pair's state, as the page shows it."""
-    beta, spread, zscore, corr = (column(point, name) for name in ("hedge_ratio", "spread", "zscore", "correlation"))
-    return Nowcast(point.pair, point.every, iso(point.ts), beta, spread, zscore, corr, point.coverage, point.reason, point.metrics)
+    return Nowcast(
+        pair=point.pair,
+        every=point.every,
+        ts=iso(point.ts),
+        beta=_finite(point.hedge.beta),
+        spread=_finite(point.spread),
+        zscore=_finite(point.zscore),
+        corr=_finite(point.corr),
+        spread_mean=_finite(point.spread_mean),
+        spread_std=_finite(point.spread_std),
+        corr_returns=_finite(point.corr_returns),
+        coverage=point.coverage,
+        reason=point.reason,
+        metrics=point.metrics,
+    )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from quantd.model import Prices, Spread, ZMethod
+from quantd.model import Against, Prices, Spread, ZMethod
 
 Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
 Count = Annotated[int, Meta(ge=1)]
@@ -36,8 +36,12 @@ class PairQuery(Struct, frozen=True):
     regression: str | None = None
     method: str | None = None
     spread: Spread = "hedge"
-    zscore: ZMethod = "rolling"
+    zscore: ZMethod = "window"
+    against: Against = "now"
     prices: Prices = "raw"
+    beta: Finite | None = None
+    """Of a hedge that is fixed, as is `alpha`."""
+    alpha: Finite | None = None
     format: str = "csv"
 
 

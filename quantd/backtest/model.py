@@ -4,10 +4,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quantd.model import Prices, Spread, ZMethod
+from quantd.model import Prices, Spread
 from quantd.stats import FloatArray
 from quantd.stats.backtest import Deal, Rules
 from quantd.stats.performance import Summary
+from quantd.stats.zscore import ZScore
 
 Side = Literal["long", "short"]
 
@@ -22,10 +23,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     rules: Rules
     prices: Prices = "raw"
     spread: Spread = "hedge"
-    zscore: ZMethod = "rolling"
-    zscore_window: int | None = None
-    """The regression's window when None."""
-    halflife: float | None = None
+    zscore: ZScore = ZScore()
 
 
 class Trade(Deal, frozen=True, kw_only=True, gc=False):

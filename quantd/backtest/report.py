@@ -8,7 +8,7 @@ from importlib.resources import files
 import numpy as np
 
 from quantd.backtest.chart import Chart, Line, Mark
-from quantd.backtest.model import Backtest, Trade
+from quantd.backtest.model import Backtest, Settings, Trade
 from quantd.stats.performance import drawdown
 
 MOST_ROWS = 1000
@@ -146,9 +146,8 @@ def _marks(result: Backtest, curve: np.ndarray) -> Iterable[Mark]:
 
 
 def _nothing(result: Backtest) -> str:
-    settings = result.settings
-    need = settings.window if settings.zscore == "innovation" else settings.window + (settings.zscore_window or settings.window) - 1
-    return f"<section><p>No z-score, so nothing to trade: the first one is that of bar {need:,}.</p></section>"
+    first = result.settings.zscore.reach(result.settings.window)
+    return f"<section><p>No z-score, so nothing to trade: the first one is that of bar {first:,}.</p></section>"
 
 
 def _trades(result: Backtest) -> str:
@@ -177,8 +176,7 @@ def _cells(cells: Sequence[str]) -> str:
 def _settings(result: Backtest) -> Iterable[tuple[str, str]]:
     settings, rules = result.settings, result.settings.rules
     yield "hedge ratio", f"{settings.regression} over {settings.window} bars of {settings.every}, {settings.prices} prices"
-    window = settings.zscore_window or settings.window
-    yield "z-score", settings.zscore if settings.zscore == "innovation" else f"{settings.zscore} over {window} spreads ({settings.spread})"
+    yield "z-score", _zscore(settings)
     yield "entry", f"z of {rules.entry:g} or more is sold, of {-rules.entry:g} or less is bought; at the next bar's open"
     yield "exit", f"once z is back at {rules.exit:g} (sold), {-rules.exit or 0:g} (bought)"
     again = f"then nothing before z is within {rules.entry:g} again"
@@ -186,6 +184,14 @@ def _settings(result: Backtest) -> Iterable[tuple[str, str]]:
     yield "costs", f"{rules.fee_bps:g} bps fee and {rules.slippage_bps:g} bps slippage of what each leg is worth, at entry and at exit"
     yield "size", f"{rules.notional:,.6g} gross over both legs at entry; beta stays that of the signal"
     yield "at the end", "an open position is closed at the last close, with costs"
+
+
+def _zscore(settings: Settings) -> str:
+    zscore = settings.zscore
+    if zscore.method == "innovation":
+        return "innovation: y against what the regression had predicted"
+    before = ", against the window before the bar" if zscore.against == "before" else ""
+    return f"{zscore.method} over {zscore.window or settings.window} bars{before}"
 
 
 def _quality(result: Backtest) -> Iterable[tuple[str, str]]:

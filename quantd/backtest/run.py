@@ -12,12 +12,10 @@ from quantd.model import Bar, PairPoint
 from quantd.stats import FloatArray
 from quantd.stats.backtest import Deal, Market, Outcome, Trip, simulate
 from quantd.stats.performance import summarise
-from quantd.stats.zscore import scores
 from quantd.timeframes import DAY, Timeframe, timeframe
 
 _SIDES: dict[int, Side] = {1: "long", -1: "short"}
 _LEAST_PRICE, _GREATEST_PRICE = 1e-12, 1e12
-_SAME = 1e-6
 _YEAR_DAYS = 365
 
 
@@ -64,7 +62,6 @@ def backtest(
     follows = [number > 0 and frame.end(rows[number - 1].y.ts) == row.y.ts for number, row in enumerate(rows)]
     run = simulate(_market(rows, follows, settings), settings.rules)
     ts = [row.y.ts for row in rows]
-    middle, deviation = _levels(points, rows, settings)
     return Backtest(
         settings=settings,
         summary=summarise(run, settings.rules, bars_per_year(frame)),
@@ -74,8 +71,8 @@ def backtest(
         equity=run.equity,
         zscore=_column(row.zscore for row in rows),
         spread=_column(row.spread for row in rows),
-        middle=middle,
-        deviation=deviation,
+        middle=_column(row.point.spread_mean if row.point else None for row in rows),
+        deviation=_column(row.point.spread_std if row.point else None for row in rows),
     )
 
 
@@ -114,27 +111,6 @@ def _market(rows: Sequence[_Row], follows: Sequence[bool], settings: Settings) -
 
 def _column(values: Iterable[float | None]) -> FloatArray:
     return np.array([math.nan if value is None else value for value in values], dtype=float)
-
-
-def _levels(points: Sequence[PairPoint], rows: Sequence[_Row], settings: Settings) -> tuple[FloatArray, FloatArray]:
-    """What each point's z-score was measured from and in: worked out anew from the spreads, and kept where it gives the same z-score."""
-    levels: dict[int, tuple[float, float]] = {}
-    if settings.zscore != "innovation":
-        frame = timeframe(settings.every)
-        window = scores(settings.zscore, settings.zscore_window or settings.window, settings.halflife)
-        for point in points:
-            window.push(frame.index(point.ts), point.spread)
-            if window.full and point.zscore is not None:
-                levels[point.ts] = window.level
-    middle, deviation = np.full(len(rows), math.nan), np.full(len(rows), math.nan)
-    for number, row in enumerate(rows):
-        if row.point and row.y.ts in levels and _explains(*levels[row.y.ts], row.point):
-            middle[number], deviation[number] = levels[row.y.ts]
-    return middle, deviation
-
-
-def _explains(middle: float, deviation: float, point: PairPoint) -> bool:
-    return point.zscore is not None and abs(point.spread - middle - point.zscore * deviation) <= _SAME * (deviation + abs(middle) * _SAME)
 
 
 def _quality(rows: Sequence[_Row], follows: Sequence[bool], unusable: int, frame: Timeframe, run: Outcome) -> DataQuality:

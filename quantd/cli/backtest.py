@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantd.cli.replay import Chosen, Prices, Scores, Spread
+from quantd.cli.replay import Against, Alpha, Beta, Chosen, Prices, Scores, Spread
 
 if TYPE_CHECKING:
     from quantd.backtest import Backtest
@@ -27,6 +27,9 @@ def backtest(
     prices: Prices = None,
     spread: Spread = None,
     zscore: Scores = None,
+    against: Against = None,
+    beta: Beta = None,
+    alpha: Alpha = None,
     entry: Annotated[float, typer.Option(help="Sell the spread at this z-score, buy it at minus this.")] = 2.0,
     leave: Annotated[float, typer.Option("--exit", help="Leave once the z-score is back at this.")] = 0.0,
     stop: Annotated[float | None, typer.Option(help="Give up once the z-score is this far against the position.")] = None,
@@ -49,12 +52,13 @@ def backtest(
     from quantd.cli.options import find_place
     from quantd.cli.past import of_files, of_store, wanted
 
-    asked = wanted(pair, Chosen([every], window, regression, prices, spread, zscore), pipeline, since, until)
+    told = Chosen([every], window, regression, prices, spread, zscore, against, beta, alpha)
+    asked = wanted(pair, told, pipeline, since, until)
     rules = _rules(entry=entry, exit=leave, stop=stop, fee_bps=fee_bps, slippage_bps=slippage_bps, notional=notional)
     for path in (report, trades):
         if path:
             find_place(path)
-    past = of_files(files, asked, chunk) if files else of_store(config, asked)
+    past = of_files(files, asked, rules, chunk) if files else of_store(config, asked, rules)
     result = test(past.y_bars, past.x_bars, past.points, past.settings(asked, rules), asked.start, asked.end)
     _write(result, report, trades)
     _print(result, as_json)

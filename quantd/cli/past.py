@@ -15,28 +15,29 @@ from quantd.cli.options import checked, times
 from quantd.cli.replay import Chosen, chosen, recorded
 from quantd.cli.session import fail_if_faulty, run_to_end
 from quantd.clock import EventClock
+from quantd.config.bounds import demand_reachable, z_range
 from quantd.config.load import DEFAULT_PIPELINE, Loaded, as_legs
 from quantd.config.model import Config, Pipeline
 from quantd.config.pipelines import Folder
 from quantd.errors import QuantdError
 from quantd.flow.bars import lengthen, longest_source
-from quantd.flow.desk import Style
 from quantd.flow.history import History
 from quantd.flow.pairs import PairSpec, analyse
-from quantd.model import Bar, PairPoint, Prices, Spread, ZMethod
+from quantd.model import Against, Bar, PairPoint, Prices, Spread, ZMethod
 from quantd.plugin.base import Store
 from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
 from quantd.plugin.regression import Regression
 from quantd.runtime import Runtime
 from quantd.stats.backtest import Rules
+from quantd.stats.zscore import ZScore
 from quantd.timeframes import timeframe
 
 Row = TypeVar("Row", Bar, PairPoint)
 _FOR_EVER = 2**62
 _NOT_FOR_A_BACKTEST = frozenset({"jobs", "alerts", "exports"})
 _EARLIER = 3
-"""How many times the windows are read before `--from`."""
+"""How many times the bars that stand behind a point are read before `--from`."""
 
 
 class Wanted(Struct, frozen=True):
@@ -74,8 +75,6 @@ class Sample(Struct, frozen=True):
             prices=spec.regression.prices,
             spread=spec.spread,
             zscore=spec.zscore,
-            zscore_window=spec.zscore_window,
-            halflife=spec.halflife,
         )
 
 
@@ -88,7 +87,7 @@ def wanted(pair: str, told: Chosen, pipeline: str | None, since: str | None, unt
     frame = checked("--every", timeframe, every)
     if told.window is not None and told.window < 2:
         raise QuantdError(f"--window: expected a whole number of 2 or more, found {told.window}")
-    for name, choices in (("prices", Prices), ("spread", Spread), ("zscore", ZMethod)):
+    for name, choices in (("prices", Prices), ("spread", Spread), ("zscore", ZMethod), ("against", Against)):
         checked(f"--{name}", partial(_one_of, get_args(choices)), getattr(told, name))
     start, end = times(since, until)
     return Wanted(f"{y}-{x}", y, x, frame.name, told._replace(every=[frame.name]), pipeline, start, end)
@@ -99,15 +98,25 @@ def _one_of(choices: Sequence[str], text: str | None) -> None:
         raise ValueError(f"expected one of {', '.join(choices)}, found {text!r}")
 
 
+def _demand_reachable(rules: Rules, zscore: ZScore, window: int) -> None:
+    """Before the work: a threshold that no z-score reaches is a mistake of its option."""
+    try:
+        demand_reachable(rules.entry, rules.stop, z_range(zscore, window))
+    except ValueError as error:
+        raise QuantdError(f"--{error}") from None
+
+
 # --- files ---------------------------------------------------------------------------------------------------------------------------
 
 
-def of_files(files: list[str], asked: Wanted, chunk: int) -> Sample:
+def of_files(files: list[str], asked: Wanted, rules: Rules, chunk: int) -> Sample:
     """What a replay of these files makes, each bar and point at its last revision. Raises QuantdError."""
     name = asked.pipeline or "replay"
     node = Folder(Path("pipelines")).node(name)
     keys = chosen(node.value, asked.told)
     loaded = recorded(files, [asked.pair], name, node, {key: keys[key] for key in keys.keys() - _NOT_FOR_A_BACKTEST}, chunk)
+    used = loaded.config.pipelines[name]
+    _demand_reachable(rules, used.zscore, used.regression.window)
     bars: dict[str, dict[int, Bar]] = {asked.y: {}, asked.x: {}}
     points: dict[int, PairPoint] = {}
 
@@ -133,10 +142,11 @@ def _by_time(rows: Mapping[int, Row]) -> list[Row]:
 # --- a store -------------------------------------------------------------------------------------------------------------------------
 
 
-def of_store(config: Path | None, asked: Wanted) -> Sample:
+def of_store(config: Path | None, asked: Wanted, rules: Rules) -> Sample:
     """What the daemon has kept; reads beside it while it runs. Raises QuantdError."""
     with opened(config, "name files, or ") as (loaded, store):
         spec = _spec(loaded, asked)
+        _demand_reachable(rules, spec.zscore, spec.regression.window)
         y, x = (_bars(store, leg, _pipeline(loaded.config, asked), asked, spec) for leg in (asked.y, asked.x))
     method = _method(loaded.registry, spec.regression)
     guard = Guard("regression", method, EventClock())
@@ -157,24 +167,35 @@ def _pipeline(config: Config, asked: Wanted) -> Pipeline:
 
 def _spec(loaded: Loaded, asked: Wanted) -> PairSpec:
     pipeline, told = _pipeline(loaded.config, asked), asked.told
-    z, regression = pipeline.zscore, _regression(loaded.registry, pipeline.regression, told)
-    window = z.window if told.window is None else told.window
-    style = msgspec.convert({"spread": told.spread or pipeline.spread, "zscore": told.zscore or z.method}, Style)
-    if style.zscore == "innovation" and not regression.predicts:
+    regression, zscore = _regression(loaded.registry, pipeline.regression, told), _zscore(pipeline.zscore, told)
+    spread = msgspec.convert(told.spread or pipeline.spread, Spread)
+    if zscore.method == "innovation" and not regression.predicts:
         name = _method(loaded.registry, regression)
-        raise QuantdError(f"--zscore: innovation asks for a regression that predicts, like kalman; {name} does not")
-    return PairSpec(asked.pair, asked.every, regression, window or regression.window, (), style.spread, style.zscore, z.halflife)
+        raise QuantdError(f"--zscore: innovation asks for a regression that predicts, like kalman; {name} does not: take --zscore window")
+    return PairSpec(asked.pair, asked.every, regression, zscore, spread=spread)
+
+
+def _zscore(configured: ZScore, told: Chosen) -> ZScore:
+    """The pipeline's, with what the options say."""
+    settings = msgspec.structs.asdict(configured)
+    if told.window is not None:
+        settings["window"] = None
+    if told.zscore not in (None, configured.method):
+        settings |= {"method": told.zscore, "halflife": None}
+    if told.against:
+        settings["against"] = told.against
+    return msgspec.convert(settings, ZScore)
 
 
 def _regression(registry: Registry, configured: Regression, told: Chosen) -> Regression:
     """The pipeline's, or the one asked for over the same window and prices."""
-    given = {"window": told.window, "prices": told.prices}
+    given = {"window": told.window, "prices": told.prices, **told.fixed}
     settings = msgspec.structs.asdict(configured) | {name: value for name, value in given.items() if value is not None}
-    if told.regression is None:
+    if told.method in (None, _method(registry, configured)):
         return checked("--window", lambda given: msgspec.convert(given, type(configured)), settings)
-    entry = registry.get("regression", told.regression)
+    entry = registry.get("regression", told.method or "")
     if entry is None:
-        raise QuantdError(f"--regression: no regression {told.regression!r}; there is {', '.join(registry.names('regression'))}")
+        raise QuantdError(f"--regression: no regression {told.method!r}; there is {', '.join(registry.names('regression'))}")
     settings = {name: settings[name] for name in given}
     return checked("--regression", lambda given: msgspec.convert(given, entry.plugin), settings)  # type: ignore[return-value]
 
@@ -182,7 +203,7 @@ def _regression(registry: Registry, configured: Regression, told: Chosen) -> Reg
 def _bars(store: Store, symbol: str, pipeline: Pipeline, asked: Wanted, spec: PairSpec) -> list[Bar]:
     """The bars of a leg, merged from shorter ones where they are not recorded as they are wanted."""
     frame, recorded = timeframe(asked.every), pipeline.bars.every
-    earlier = _EARLIER * (spec.regression.window + spec.zscore_window) * frame.step
+    earlier = _EARLIER * spec.reach * frame.step
     start = 0 if asked.start is None else frame.floor(max(0, asked.start - earlier))
     end = _FOR_EVER if asked.end is None else asked.end
     history = History(store)

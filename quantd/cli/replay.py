@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     from quantd.config.yaml12 import Node
 
 Text = list[str]
+FIXED = "fixed"
 Prices = Annotated[str | None, typer.Option(help="Regress prices, or their logarithms.", metavar="raw|log")]
 Spread = Annotated[str | None, typer.Option(help="y - beta * x, or what is left when alpha goes too.", metavar="hedge|residual")]
-Scores = Annotated[str | None, typer.Option("--zscore", help="How the z-score is made.", metavar="rolling|ew|robust|innovation")]
+Scores = Annotated[str | None, typer.Option("--zscore", help="How the z-score is made.", metavar="window|ew|robust|innovation|rolling")]
+Against = Annotated[
+    str | None, typer.Option(help="Score a bar by the window that ends with it, or by the one before.", metavar="now|before")
+]
+Beta = Annotated[float | None, typer.Option(help="A hedge ratio that is fixed: `regression: {use: fixed}`.")]
+Alpha = Annotated[float | None, typer.Option(help="Its intercept.")]
 
 
 def replay(
@@ -25,6 +31,9 @@ def replay(
     prices: Prices = None,
     spread: Spread = None,
     zscore: Scores = None,
+    against: Against = None,
+    beta: Beta = None,
+    alpha: Alpha = None,
     out: Annotated[Path | None, typer.Option(help="Write bars.csv and points.csv into this folder.", metavar="DIR")] = None,
     store: Annotated[Path | None, typer.Option(help="Also record into a store in this folder.", metavar="DIR")] = None,
     pipeline: Annotated[str, typer.Option(help="The pipeline, from ./pipelines or those shipped.")] = "replay",
@@ -38,7 +47,7 @@ def replay(
     if not pair:
         raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
     node = Folder(Path("pipelines")).node(pipeline)
-    told = Chosen(every, window, regression, prices, spread, zscore)
+    told = Chosen(every, window, regression, prices, spread, zscore, against, beta, alpha)
     keys = chosen(node.value, told) | ({"exports": [{"use": "csv", "dir": str(out)}]} if out else {})
     play(recorded(files, pair, pipeline, node, keys, chunk, store))
 
@@ -76,22 +85,46 @@ class Chosen(NamedTuple):
     prices: str | None = None
     spread: str | None = None
     zscore: str | None = None
+    against: str | None = None
+    beta: float | None = None
+    alpha: float | None = None
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """The hedge that is fixed, if one is."""
+        return {name: value for name, value in (("beta", self.beta), ("alpha", self.alpha)) if value is not None}
+
+    @property
+    def method(self) -> str | None:
+        """The regression that is asked for. Raises QuantdError where that and the fixed hedge do not go together."""
+        from quantd.errors import QuantdError
+
+        if not self.fixed:
+            return self.regression
+        if self.regression not in (None, FIXED):
+            raise QuantdError(f"--regression: {self.regression} finds a hedge of its own: leave out --beta and --alpha, or take {FIXED}")
+        if self.beta is None:
+            raise QuantdError("--alpha: is that of a fixed hedge: add --beta")
+        return FIXED
 
 
 def chosen(keys: Mapping[str, Any], told: Chosen) -> dict[str, Any]:
     """A pipeline's keys, overridden by the command's options."""
     regression, zscore = _stage(keys.get("regression")), _stage(keys["zscore"]) if "zscore" in keys else {}
-    if told.regression:
-        regression = {name: value for name, value in regression.items() if name in ("window", "prices")} | {"use": told.regression}
+    if told.method:
+        kept = ("window", "prices") if told.method != _named(regression) else regression
+        regression = {name: value for name, value in regression.items() if name in kept} | {"use": told.method} | told.fixed
     if told.window is not None:
         regression["window"] = told.window
         zscore.pop("window", None)
     if told.prices:
         regression["prices"] = told.prices
     if told.zscore:
-        zscore["method"] = told.zscore
+        zscore = {name: value for name, value in zscore.items() if name != "halflife" or told.zscore == "ew"} | {"method": told.zscore}
+    if told.against:
+        zscore["against"] = told.against
     made = {**keys, "regression": regression} | ({"spread": told.spread} if told.spread else {})
-    if told.window is not None or told.zscore:
+    if told.window is not None or told.zscore or told.against:
         made["zscore"] = zscore
     if told.every:
         made["bars"] = _stage(keys.get("bars")) | {"every": told.every}
@@ -104,6 +137,11 @@ def _stage(node: Any) -> dict[str, Any]:
     if isinstance(node, dict):
         return dict(node)
     return dict(node.value) if node is not None and isinstance(node.value, dict) else {"use": node}
+
+
+def _named(regression: Mapping[str, Any]) -> Any:
+    use = regression.get("use")
+    return getattr(use, "value", use)
 
 
 def _items(node: Any) -> list[Any]:

@@ -30,7 +30,7 @@ def _lines(result: Backtest) -> Iterable[tuple[str, str]]:
     span = "" if quality.start is None or quality.end is None else f", {when(quality.start, every)} to {when(quality.end, every)} UTC"
     yield "pair", f"{result.settings.pair}, {made.bars:,} bars of {every}{span}"
     settings = result.settings
-    yield "z-score", f"{settings.zscore}, {settings.regression} over {settings.window} bars, {settings.prices} prices"
+    yield "z-score", f"{settings.zscore.method}, {settings.regression} over {settings.window} bars, {settings.prices} prices"
     ends = f"{made.targets} at target, {made.stops} stopped, {made.open_at_end} open at the end"
     yield "trades", f"{made.trades}: {ends}" if made.trades else "none"
     yield "net", f"{money(made.net)} ({made.net_percent:+.3f} % of {settings.rules.notional:,.6g})"

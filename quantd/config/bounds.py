@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from quantd.config.rules import Condition
+from quantd.stats.zscore import ZScore
 
 Ends = tuple[float, float]
 """The least and the greatest value, both of which may occur; infinite where there is no end."""
@@ -51,19 +52,23 @@ def between(metric: str, low: float, high: float) -> Range:
     return Range(End(low, why), End(high, why))
 
 
-def largest_z(method: str, window: int, against: str = "now", halflife: float | None = None) -> float:
-    """How large |z| can become at a close; infinite where it has no bound.
+def largest_z(zscore: ZScore, window: int) -> float:
+    """How large |z| can become at a close, over `window` closes; infinite where it has no bound.
 
-    The judged bar is one of the `window` that mean and std (ddof 1) are taken over: where it stands out from all others, which are equal,
-    |z| is (n - 1) / sqrt(n) (R. E. Shiffler, 1988, The American Statistician 42, 79-80). With weights w that sum to 1, of which the judged
-    bar has w_n, the inequality of Cauchy and Schwarz gives sqrt((1 - w_n) (1 - sum(w²)) / w_n) for the unbiased variance.
+    The judged bar is one of those that mean and std (ddof 1) are taken over: where it stands out from all others, which are equal, |z| is
+    (n - 1) / sqrt(n) (R. E. Shiffler, 1988, The American Statistician 42, 79-80). With weights w that sum to 1, of which the judged bar
+    has w_n, the inequality of Cauchy and Schwarz gives sqrt((1 - w_n) (1 - sum(w²)) / w_n) for the unbiased variance.
 
-    >>> round(largest_z("window", 10), 2), largest_z("window", 10, against="before"), largest_z("robust", 10)
+    >>> round(largest_z(ZScore(), 10), 2), largest_z(ZScore(against="before"), 10), largest_z(ZScore(method="robust"), 10)
     (2.85, inf, inf)
     """
-    if against == "before" or method not in ("window", "rolling", "ew"):
+    if zscore.against == "before" or zscore.method not in ("window", "rolling", "ew"):
         return math.inf
-    return _largest_weighted(window, halflife or window / 4) if method == "ew" else (window - 1) / math.sqrt(window)
+    return _largest_weighted(window, _halflife(zscore, window)) if zscore.method == "ew" else (window - 1) / math.sqrt(window)
+
+
+def _halflife(zscore: ZScore, window: int) -> float:
+    return zscore.halflife or window / 4
 
 
 def _largest_weighted(window: int, halflife: float) -> float:
@@ -76,15 +81,16 @@ def _largest_weighted(window: int, halflife: float) -> float:
     return math.sqrt(others * (others * (2.0 - others) - squares) / (1.0 - others))
 
 
-def z_range(method: str, window: int, against: str = "now", halflife: float | None = None) -> Range:
+def z_range(zscore: ZScore, regression_window: int) -> Range:
     """What a z-score at a close may be."""
-    if window == 2 and method in ("window", "ew", "robust"):
+    window = zscore.window or regression_window
+    if window == 2 and zscore.method in ("window", "ew", "robust"):
         none = "over a window of 2 there is no zscore"
         return Range(End(math.inf, none, _LONGER), End(-math.inf, none, _LONGER))
-    largest = largest_z(method, window, against, halflife)
+    largest = largest_z(zscore, window)
     if largest == math.inf:
         return ANYTHING
-    aged = f" with a half-life of {halflife or window / 4:g}" if method == "ew" else ""
+    aged = f" with a half-life of {_halflife(zscore, window):g}" if zscore.method == "ew" else ""
     why = f"over a window of {window}{aged} |zscore| is at most {math.ceil(largest * 100) / 100:g}"
     end = largest * (1.0 + _ROUNDING)
     return Range(End(-end, why, _CLOSER), End(end, why, _CLOSER))

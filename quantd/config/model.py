@@ -7,9 +7,10 @@ from msgspec import Meta, Struct
 
 from quantd.config.rules import Rule
 from quantd.log import Level
-from quantd.model import Spread, ZMethod
+from quantd.model import Spread
 from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Extra, Feed, PairJob, Resampler, Store
 from quantd.plugin.regression import Regression
+from quantd.stats.zscore import ZScore
 
 DEV_ORIGINS = tuple(f"http://localhost:{port}" for port in (8080, 8081, 8082, 3000, 5173))
 
@@ -40,19 +41,6 @@ class PairJobStage(Struct, frozen=True):
     job: PairJob
 
 
-class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far the spread is stretched, and beside what."""
-
-    method: Annotated[
-        ZMethod,
-        Meta(description="Beside mean and std, exponentially weighted ones, median and MAD, or the regression's own prediction."),
-    ] = "rolling"
-    window: Annotated[int, Meta(ge=2, le=100_000, description="Spreads; the regression's window when left out.")] | None = None
-    halflife: Annotated[float, Meta(gt=0, description="Bars after which a spread weighs half, for ew; a quarter of the window.")] | None = (
-        None
-    )
-
-
 class Pipeline(Struct, frozen=True):
     """How a pair is processed, top to bottom."""
 
@@ -60,8 +48,7 @@ class Pipeline(Struct, frozen=True):
     feed: str
     bars: Resampler
     regression: Regression
-    zscore: ZScore
-    """Its window is never None."""
+    zscore: ZScore = ZScore()
     spread: Spread = "hedge"
     jobs: tuple[PairJobStage, ...] = ()
     alerts: tuple[Rule, ...] = ()

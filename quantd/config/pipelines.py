@@ -5,12 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
 from quantd.config.bounds import Range, between, close_ranges, judged_coverage, mistake, z_range
 from quantd.config.convert import Invalid
-from quantd.config.model import PairJobStage, Pipeline, ZScore
+from quantd.config.model import PairJobStage, Pipeline
 from quantd.config.reader import Reader
 from quantd.config.rules import COVERAGE, METRICS, Condition, Coverage, Rule, parse_condition
 from quantd.config.shipped import shipped
@@ -19,6 +18,7 @@ from quantd.errors import ConfigError, Mistake, QuantdError, close_to
 from quantd.model import Spread
 from quantd.plugin.base import Extra, Feed, PairJob, Resampler
 from quantd.plugin.regression import Regression
+from quantd.stats.zscore import ZScore
 from quantd.timeframes import timeframe
 
 KEYS = ("extends", "feed", "streams", "bars", "event_bars", "regression", "spread", "zscore", "jobs", "alerts", "exports")
@@ -115,22 +115,17 @@ def read_pipeline(reader: Reader, name: str, node: Node, feeds: Mapping[str, Fee
 
 
 def _zscore(reader: Reader, node: Node | None, regression: Regression | None) -> ZScore:
-    """The z-score's settings; its window is the regression's unless told."""
-    keys = reader.keys(node, "zscore", [field.name for field in msgspec.structs.fields(ZScore)])
-    kinds = {field.name: field.type for field in msgspec.structs.fields(ZScore)}
-    given = {key: reader.value(child, f"zscore.{key}", kinds[key]) for key, child in keys.items()}
-    zscore = ZScore(**{key: value for key, value in given.items() if value is not None})
-    if regression and zscore.method == "innovation" and not regression.predicts:
-        reader.wrong(keys["method"], "zscore.method", "innovation asks for a regression that predicts, like kalman: take that, or rolling")
-    if zscore.halflife and zscore.method != "ew":
-        reader.wrong(keys["halflife"], "zscore.halflife", f"is for `method: ew`, not {zscore.method}: take it out")
-    return msgspec.structs.replace(zscore, window=zscore.window or (regression.window if regression else 2))
+    """The z-score's settings."""
+    zscore = reader.struct(node, "zscore", ZScore) or ZScore()
+    if node and regression and zscore.method == "innovation" and not regression.predicts:
+        at = node.value["method"]
+        reader.wrong(at, "zscore.method", "innovation asks for a regression that predicts, like kalman: take that, or window")
+    return zscore
 
 
 def _ranges(zscore: ZScore, regression: Regression) -> dict[str, Range]:
     """What the pair's own metrics may be at a close."""
-    window = zscore.window or regression.window
-    return close_ranges(z_range(zscore.method, window, "now", zscore.halflife), regression.prices)
+    return close_ranges(z_range(zscore, regression.window), regression.prices)
 
 
 class _Parts:

@@ -154,8 +154,16 @@ class Reader:
         try:
             return cls(**values)
         except ValueError as error:
-            self.wrong(node, path, str(error))
+            self._wrong_field(node, given, path, str(error))
             return None
+
+    def _wrong_field(self, node: Node, given: Mapping[str, Node], path: str, message: str) -> None:
+        """A message that begins with the name of a field is about that one."""
+        name, colon, text = message.partition(": ")
+        if colon and name in given:
+            self.wrong(given[name], join(path, name), text)
+        else:
+            self.wrong(node, path, message)
 
 
 def shown(node: Node) -> str:

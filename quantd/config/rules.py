@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 Operator = Literal[">", "<", ">=", "<=", "==", "!="]
-METRICS = ("zscore", "spread", "corr", "beta", "alpha", "y", "x", "coverage")
+METRICS = ("zscore", "spread", "spread_mean", "spread_std", "corr", "corr_returns", "beta", "alpha", "y", "x", "coverage")
 """What a condition can speak of, besides the metrics of the pipeline's jobs."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _FORM = re.compile(rf"(?a)\s*(?:(abs)\s*\(\s*([A-Za-z]\w*)\s*\)|([A-Za-z]\w*))\s*(>=|<=|==|!=|>|<)\s*(?:({_NUMBER})|([A-Za-z]\w*))\s*")

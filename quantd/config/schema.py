@@ -7,12 +7,13 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from quantd.config.convert import choices, inner
-from quantd.config.model import ApiSettings, ZScore
+from quantd.config.model import ApiSettings
 from quantd.config.rules import Coverage
 from quantd.log import Level
 from quantd.model import Spread
 from quantd.plugin.base import DaemonJob, Extra, PairJob, Plugin
 from quantd.plugin.registry import Entry, Registry
+from quantd.stats.zscore import ZScore
 
 What = Literal["config", "pipeline"]
 Schema = dict[str, Any]

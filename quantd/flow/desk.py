@@ -6,31 +6,40 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from quantd.flow.hub import Hub
-from quantd.model import Alert, Bar, BookBar, Gap, PairPoint, Prices, Spread, Tick, Ticker, ZMethod
+from quantd.model import Alert, Bar, BookBar, Gap, PairPoint, Prices, Spread, Tick, Ticker
 from quantd.plugin.base import FeedHealth
 from quantd.stats.cointegration import EngleGranger
+from quantd.stats.spreads import SpreadTest
+from quantd.stats.zscore import ZScore
 
 
 class Style(Struct, frozen=True):
-    """How an on-demand answer is made, as a pipeline's keys of the same names say."""
+    """How an on-demand answer is made, as a pipeline's keys of the same names say; `beta` and `alpha` are those of a hedge that is
+    fixed."""
 
     spread: Spread = "hedge"
-    zscore: ZMethod = "rolling"
+    zscore: ZScore = ZScore()
     prices: Prices = "raw"
+    beta: float | None = None
+    alpha: float | None = None
 
 
 PLAIN = Style()
 
 
 class Analysis(Struct, frozen=True):
-    """An on-demand answer: points of one pair and timeframe, oldest first, the ADF test of their spreads, if it could be made, and the
-    tests of y on x and of x on y for cointegration."""
+    """An on-demand answer: points of one pair and timeframe, oldest first, the ADF test of the spread over them, and the tests of y on x
+    and of x on y for cointegration."""
 
     points: list[PairPoint]
-    adf_stat: float | None
-    adf_pvalue: float | None
+    adf: SpreadTest = SpreadTest(0, reason="short")
     cointegration: EngleGranger = EngleGranger(0, reason="short")
     reverse: EngleGranger = EngleGranger(0, reason="short")
+
+
+def is_whole(point: PairPoint) -> bool:
+    """Whether it has all that an answer shows side by side. A z-score that is none because the spread does not move counts as one."""
+    return point.corr is not None and (point.zscore is not None or point.reason == "flat")
 
 
 class PairPast(Struct, frozen=True):

@@ -187,7 +187,7 @@ class EventBars(Plugin):
 
 
 class PairView(msgspec.Struct, frozen=True):
-    """What a pair job sees: the pair's points as of the closed bar `ts`, oldest first, as read-only columns."""
+    """What a pair job sees: the pair's bars as of the closed bar `ts`, oldest first, as read-only columns, as many as it needs."""
 
     pair: str
     every: str
@@ -195,7 +195,9 @@ class PairView(msgspec.Struct, frozen=True):
     window: int
     """The pair's regression window."""
     columns: Columns
-    """ts (int64), y, x, alpha, beta, stderr, spread, zscore, corr, coverage (float64, NaN where there is no value)."""
+    """ts (int64), y, x, alpha, beta, stderr, spread, spread_mean, spread_std, zscore, corr, corr_returns, coverage (float64, NaN where
+    there is no value). `spread` is y - beta * x of all these bars with the one beta of the last of them (less alpha with `spread:
+    residual`), which is what a test of the spread is to be made of; the others are those of each bar's own point, NaN where it has none."""
     prices: Prices = "raw"
     """log: y and x are logarithms of prices."""
 
@@ -233,7 +235,7 @@ class PairJob(Job):
         """One value for each metric: a finite number, a text if it is declared as one, or None where there is none."""
 
     def needs(self, window: int) -> int:
-        """How many points it reads at most, given the pair's regression window."""
+        """How many bars it reads at most, given the pair's regression window."""
         return window
 
 

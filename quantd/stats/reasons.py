@@ -22,3 +22,13 @@ def unfit(series: FloatArray, least: int) -> Reason | None:
         return "short"
     low, high = float(series.min()), float(series.max())
     return "flat" if high - low <= FLAT * max(abs(low), abs(high)) else None
+
+
+def unfit_spread(spread: FloatArray, y: FloatArray, least: int) -> Reason | None:
+    """The same of a spread of shape (n,), which is `collinear` if it does not move though y does.
+
+    >>> unfit_spread(np.full(30, 5.0), np.arange(30.0), 20)
+    'collinear'
+    """
+    reason = unfit(spread, least)
+    return "collinear" if reason == "flat" and unfit(y, least) is None else reason

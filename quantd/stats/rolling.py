@@ -9,6 +9,10 @@ import math
 from collections import deque
 from collections.abc import Iterable
 
+import numpy as np
+
+from quantd.stats import FloatArray
+
 COLLAPSE = 1e-4
 """A rebuild is due when the centred sum of squares falls below this fraction of the largest shifted sum since the last one.
 
@@ -187,6 +191,10 @@ class Moments:
         self._peak_y, self._peak_x = peak_y, peak_x
         self.mean_y, self.mean_x = cy + ty / n, cx + tx / n
         self.syy, self.sxx, self.sxy = syy, sxx, tyx - ty * tx / n
+
+    def legs(self) -> tuple[FloatArray, FloatArray]:
+        """The values held of both series, oldest first: shape (n,) each."""
+        return np.array(self._ys), np.array(self._xs)
 
     def _rebuild(self, index: int) -> None:
         self._due = (index // self.window + 1) * self.window

@@ -1,124 +1,204 @@
-"""How far a value stands from the middle of the last `window` values, in units of their spread: plain, weighted by age, or robust.
+"""How far the legs' prices stand from where a window of closes, priced with one hedge ratio, has its middle.
 
-A score is None where those values do not move (see `quantd.stats.rolling.flat`), and until there are `window` of them.
+At a bar with hedge ratio beta all closes of the window are priced with that one beta: s_i = y_i - beta * x_i. A gauge holds the middle and
+the unit of those spreads, and scores prices. Spreads that each have a beta of their own move with the noise of beta times the price, which
+is mostly larger than what is looked for; the method `rolling` measures those, for comparison.
 """
 
 import math
-from collections import deque
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta, Struct
 
+from quantd.model import Against, Hedge, ZMethod
+from quantd.stats import FloatArray
 from quantd.stats.order import median
-from quantd.stats.rolling import Window, flat
+from quantd.stats.rolling import FLAT, Moments, Window, flat
 
-Method = Literal["rolling", "ew", "robust"]
 NORMAL_MAD = 0.6744897501960817
 """The median absolute deviation of a standard normal: the 75 % point of its distribution."""
+CANCELS = 1e-6
+"""Below this share of Syy + beta² Sxx the difference of the sums has too few digits: the window is priced close by close."""
+BETA_ERROR = 1e-9
+"""What rounding may leave in beta, as a share of it."""
+LEAST_MAD = 1e-6
+"""A median absolute deviation below this share of the standard deviation is that of values which tie, and no unit."""
 
 
-class Scores(Protocol):
-    """The last `window` values of one series."""
+class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far the spread is stretched, and beside what."""
 
-    def push(self, index: int, value: float) -> None:
-        """Take the finite value of bar `index`; the oldest leaves a full window."""
+    method: Annotated[
+        ZMethod,
+        Meta(
+            description="Over the closes of the window, priced with the hedge ratio of now: mean and std (window), exponentially weighted "
+            "ones (ew), median and MAD (robust); innovation: the regression's own prediction; rolling: spreads that each have their own "
+            "hedge ratio."
+        ),
+    ] = "window"
+    against: Annotated[
+        Against, Meta(description="now: the window that ends with the bar; before: that of the bar before, which leaves |z| unbounded.")
+    ] = "now"
+    window: Annotated[int, Meta(ge=2, le=100_000, description="Closes; the regression's window when left out.")] | None = None
+    halflife: Annotated[float, Meta(gt=0, description="Bars after which a spread weighs half, for ew; a quarter of the window.")] | None = (
+        None
+    )
 
-    def clear(self) -> None:
-        """Forget every value."""
+    def __post_init__(self) -> None:
+        if self.halflife is not None and self.method != "ew":
+            raise ValueError(f"halflife: is for `method: ew`, not {self.method}: take it out")
+
+    def reach(self, window: int) -> int:
+        """How many bars stand behind a hedge over `window` bars and its z-score: the first z-score is that of bar number so many."""
+        if self.method == "innovation":
+            return window
+        own = self.window or window
+        return (window + own - 1 if self.method == "rolling" else max(window, own)) + (self.against == "before")
+
+
+class Gauge(Struct, frozen=True, gc=False):
+    """A line of slope `beta` through the prices (`y`, `x`), and the unit `std` in which the distance of y from it is measured; 0 where
+    nothing but rounding moves the spread."""
+
+    beta: float
+    y: float
+    x: float
+    std: float
+
+    def off(self, y: float, x: float) -> float:
+        """The distance of y from the line."""
+        return (y - self.y) - self.beta * (x - self.x)
+
+    def score(self, y: float, x: float) -> float | None:
+        """The same in units; None where there is no unit."""
+        return self.off(y, x) / self.std if self.std else None
+
+
+Level = tuple[float, float]
+"""The middle of offsets, and their unit."""
+Measure = Callable[[FloatArray], Level]
+
+
+class Priced(Struct, frozen=True):
+    """Closes priced with one beta: y_i - beta * x_i = y - beta * x + off_i, where `y` and `x` are their means, `off` has the shape (n,)
+    and the mean 0, and `moves` says whether anything but rounding moves them."""
+
+    y: float
+    x: float
+    off: FloatArray
+    moves: bool
+    beta: float
 
     @property
-    def full(self) -> bool: ...
-
-    @property
-    def level(self) -> tuple[float, float]:
-        """The middle and the spread of the values held, in their unit; needs two values."""
+    def spread(self) -> FloatArray:
+        """y_i - beta * x_i; all equal where only rounding moves them."""
+        return self.y - self.beta * self.x + self.off
 
 
-class Rolling:
-    """Mean and sample standard deviation (ddof 1), in O(1).
+def priced(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> Priced:
+    """Price closes of shape (n,), finite, in two passes; `log` says that they are logarithms of prices.
 
-    >>> scores = Rolling(3)
-    >>> for index, value in enumerate([1.0, 2.0, 3.0]):
-    ...     scores.push(index, value)
-    >>> scores.level
-    (2.0, 1.0)
+    Offsets of at most 1e-12 of the price, or 1e-9 of what x moves them by, are rounding, that of beta included: they are then all 0.
+
+    >>> priced(np.array([5.0, 7.0, 10.0]), np.array([1.0, 2.0, 3.0]), 2.0, log=False).off.tolist()
+    [-0.3333333333333335, -0.3333333333333335, 0.666666666666667]
     """
-
-    def __init__(self, window: int) -> None:
-        self._values = Window(window)
-        self.push = self._values.push
-        self.clear = self._values.clear
-
-    @property
-    def full(self) -> bool:
-        return self._values.full
-
-    @property
-    def level(self) -> tuple[float, float]:
-        values = self._values
-        return values.mean, math.sqrt(values.m2 / (values.n - 1))
+    mean_y, mean_x = float(y.mean()), float(x.mean())
+    of_x = x - mean_x
+    off = (y - mean_y) - beta * of_x
+    shift = float(off.mean())
+    off -= shift
+    size = math.sqrt(float(off @ off) / max(1, len(off) - 1))
+    by_x = BETA_ERROR * abs(beta) * math.sqrt(float(of_x @ of_x) / max(1, len(off) - 1))
+    moves = max(_rounding(mean_y, mean_x, beta, log=log), by_x) < size < math.inf
+    return Priced(mean_y + shift, mean_x, off if moves else np.zeros_like(off), moves, beta)
 
 
-class _Kept:
-    """The values themselves, for what is computed anew at each bar."""
-
-    def __init__(self, window: int) -> None:
-        self._values: deque[float] = deque(maxlen=window)
-
-    def push(self, index: int, value: float) -> None:
-        self._values.append(value)
-
-    def clear(self) -> None:
-        self._values.clear()
-
-    @property
-    def full(self) -> bool:
-        return len(self._values) == self._values.maxlen
+def _rounding(y: float, x: float, beta: float, *, log: bool) -> float:
+    """The standard deviation up to which a spread is rounding: 1e-12 of the price. A logarithm moves by the share that its price does."""
+    return FLAT * (1.0 + abs(beta) if log else abs(y) + abs(beta * x))
 
 
-class ExponentiallyWeighted(_Kept):
+def of_closes(method: ZMethod, window: int, halflife: float | None = None, *, log: bool = False) -> Callable[[Moments, float], Gauge]:
+    """What makes the gauge of `window` closes for a beta, by the method window, ew or robust. Two closes have none: its std is 0."""
+    if method == "window":
+        return lambda closes, beta: _of_sums(closes, beta, log=log)
+    measure: Measure = robust if method == "robust" else weighted(window, halflife or window / 4)
+    return lambda closes, beta: _of_each(closes, beta, measure, log=log)
+
+
+def _of_sums(closes: Moments, beta: float, *, log: bool) -> Gauge:
+    """Mean and sample standard deviation (ddof 1): Var(y - beta x) = (Syy - 2 beta Sxy + beta² Sxx) / (n - 1)."""
+    by_x = beta * beta * closes.sxx
+    square = closes.syy - 2.0 * beta * closes.sxy + by_x
+    if not square >= CANCELS * (closes.syy + by_x):  # true also of NaN
+        return _of_each(closes, beta, plain, log=log)
+    std = math.sqrt(square / (closes.n - 1)) if closes.n > 2 else 0.0
+    if not _rounding(closes.mean_y, closes.mean_x, beta, log=log) < std < math.inf:
+        std = 0.0
+    return Gauge(beta, closes.mean_y, closes.mean_x, std)
+
+
+def _of_each(closes: Moments, beta: float, measure: Measure, *, log: bool) -> Gauge:
+    """The middle and the unit of the closes priced one by one."""
+    found = priced(*closes.legs(), beta, log=log)
+    if not found.moves or closes.n < 3:
+        return Gauge(beta, found.y, found.x, 0.0)
+    middle, std = measure(found.off)
+    return Gauge(beta, found.y + middle, found.x, std if math.isfinite(std) else 0.0)
+
+
+def plain(off: FloatArray) -> Level:
+    """Mean and sample standard deviation (ddof 1)."""
+    return 0.0, math.sqrt(float(off @ off) / (len(off) - 1))
+
+
+def robust(off: FloatArray) -> Level:
+    """Median, and the median absolute deviation over that of a standard normal (F. R. Hampel, 1974, JASA 69, 383-393): up to half of the
+    values may be wild. Where half of them tie, the unit is 0: it would be rounding, or a tick.
+
+    >>> robust(np.array([-1.0, 0.0, 2.0, 90.0, -91.0]))
+    (0.0, 2.965204437011204)
+    """
+    middle = median(off)
+    away = np.abs(off - middle)
+    mad = median(away)
+    return middle, mad / NORMAL_MAD if mad > LEAST_MAD * plain(off)[1] else 0.0
+
+
+def weighted(window: int, halflife: float) -> Measure:
     """Weighted mean and standard deviation, where a value `halflife` bars old weighs half as much as the newest.
 
     The variance is the unbiased one for reliability weights, sum(w (v - m)²) / (sum(w) - sum(w²) / sum(w)), which is what pandas'
-    `ewm(halflife=...).std()` gives over the same values. Values older than the window are left out, so that a restart gives the same bits.
+    `ewm(halflife=...).std()` gives over the same values.
     """
+    weights = weights_of(window, halflife)
+    freedom = 1.0 - float(weights @ weights)
 
-    def __init__(self, window: int, halflife: float) -> None:
-        super().__init__(window)
-        self._weights = 0.5 ** (np.arange(window)[::-1] / halflife)
+    def measure(off: FloatArray) -> Level:
+        mean = float(weights @ off)
+        away = off - mean
+        return mean, math.sqrt(float(weights @ (away * away)) / freedom) if freedom > 0.0 else 0.0
 
-    @property
-    def level(self) -> tuple[float, float]:
-        values = np.array(self._values)
-        weights = self._weights[-len(values) :]
-        total = float(weights.sum())
-        mean = float(weights @ values) / total
-        off = values - mean
-        return mean, math.sqrt(float(weights @ (off * off)) / (total - float(weights @ weights) / total))
+    return measure
 
 
-class Robust(_Kept):
-    """Median, and the median absolute deviation over that of a standard normal (F. R. Hampel, 1974, JASA 69, 383-393): up to half of the
-    values may be wild."""
+def weights_of(window: int, halflife: float) -> FloatArray:
+    """What each of the values weighs, oldest first; the sum is 1.
 
-    @property
-    def level(self) -> tuple[float, float]:
-        values = np.array(self._values)
-        middle = median(values)
-        return middle, median(np.abs(values - middle)) / NORMAL_MAD
-
-
-def scores(method: Method, window: int, halflife: float | None = None) -> Scores:
-    """The scores of that method; `halflife`, in bars, is a quarter of the window unless told."""
-    if method == "ew":
-        return ExponentiallyWeighted(window, halflife or window / 4)
-    return Rolling(window) if method == "rolling" else Robust(window)
-
-
-def score(value: float, middle: float, spread: float, scale: float) -> float | None:
-    """(value - middle) / spread; None where the spread is nothing but rounding beside prices of size `scale`.
-
-    >>> score(5.0, 2.0, 1.5, 100.0), score(5.0, 2.0, 1e-13, 100.0)
-    (2.0, None)
+    >>> weights_of(2, 1.0).tolist()
+    [0.3333333333333333, 0.6666666666666666]
     """
-    return None if flat(spread, scale) else (value - middle) / spread
+    weights: FloatArray = 0.5 ** (np.arange(window)[::-1] / halflife)
+    weights /= weights.sum()
+    return weights
+
+
+def of_spreads(spreads: Window, hedge: Hedge, price: float, *, residual: bool) -> Gauge:
+    """The gauge of spreads that each have a beta of their own: their mean and sample standard deviation (ddof 1), in O(1); `residual` says
+    that alpha has been taken off them."""
+    std = math.sqrt(spreads.m2 / (spreads.n - 1))
+    middle = spreads.mean + hedge.alpha if residual else spreads.mean
+    return Gauge(hedge.beta, middle, 0.0, 0.0 if flat(std, price) else std)

@@ -20,7 +20,7 @@ class FakeDesk(Desk):
         self.hub = Hub()
         self.clock = clock or EventClock(START)
         self.kept: dict[tuple[str, str], list[Bar]] = {}
-        self.analysis = Analysis([], None, None)
+        self.analysis = Analysis([])
         self.asked: list[tuple[str, str, str, int, str]] = []
         self.style = PLAIN
         self.points: list[PairPoint] = []
@@ -117,7 +117,7 @@ class FakeDesk(Desk):
         self.style = style
         if y != x:
             return self.analysis
-        return Analysis([_same(bar, window) for bar in self.bars(y, every)], None, None)
+        return Analysis([_same(bar, window) for bar in self.bars(y, every)])
 
     async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> PairPast:
         self.style = style

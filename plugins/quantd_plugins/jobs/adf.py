@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from msgspec import Meta
 
 import quantd
-from quantd.stats.reasons import Reason, unfit
+from quantd.stats.reasons import Reason, unfit_spread
 from quantd.stats.stationarity import adf
 
 SHORTEST = 20
@@ -37,8 +37,8 @@ class AdfJob(quantd.PairJob):
         return self.window or max(2 * window, SHORTEST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
-        spread = view.columns["spread"][-self.needs(view.window) :]
-        reason = unfit(spread, max(SHORTEST, 2 * (self.lags or 0) + 10))
+        spread = view.columns["spread"]
+        reason = unfit_spread(spread, view.columns["y"], max(SHORTEST, 2 * (self.lags or 0) + 10))
         done = None if reason else adf(spread, trend=self.trend, lags=self.lags, criterion=self.criterion)
         if done is None:
             return dict.fromkeys(self.metrics) | {"adf_reason": reason or "undetermined"}

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats.kpss import kpss
-from quantd.stats.reasons import Reason, unfit
+from quantd.stats.reasons import Reason, unfit_spread
 
 SHORTEST = 20
 
@@ -37,8 +37,8 @@ class KpssJob(quantd.PairJob):
         return self.window or max(2 * window, SHORTEST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
-        spread = view.columns["spread"][-self.needs(view.window) :].copy()
-        reason = unfit(spread, max(SHORTEST, (self.lags or 0) + 1))
+        spread = view.columns["spread"].copy()
+        reason = unfit_spread(spread, view.columns["y"], max(SHORTEST, (self.lags or 0) + 1))
         found = None if reason else kpss(spread, trend=self.trend, lags=self.lags)
         if found is None:
             return dict.fromkeys(self.metrics) | {"kpss_reason": reason or "undetermined"}

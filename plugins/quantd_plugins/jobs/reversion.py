@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, get_args
 from msgspec import Meta
 
 import quantd
-from quantd.stats.reasons import Reason, unfit
+from quantd.stats.reasons import Reason, unfit_spread
 from quantd.stats.reversion import SHORTEST, half_life, hurst, variance_ratio, zero_crossings
 from quantd.stats.reversion import Reason as NoHalfLife
 
@@ -40,8 +40,8 @@ class Reversion(quantd.PairJob):
         return self.window or max(2 * window, LEAST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
-        spread = view.columns["spread"][-self.needs(view.window) :].copy()
-        reason = unfit(spread, max(LEAST, 2 * self.period))
+        spread = view.columns["spread"].copy()
+        reason = unfit_spread(spread, view.columns["y"], max(LEAST, 2 * self.period))
         life, ratio, crossings = half_life(spread), variance_ratio(spread, self.period), zero_crossings(spread)
         answer = (
             *(life.bars, life.low, life.high, life.reason),

@@ -11,11 +11,14 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from msgspec import Meta
+from numpy.lib.stride_tricks import sliding_window_view
 
 import quantd
 from quantd.stats import FloatArray
-from quantd.stats.calibration import REVERTED, Labels, barriers, calibration
+from quantd.stats.calibration import REVERTED, Held, Labels, barriers, calibration
 
+CHANGES = (1, 5)
+MOVES = (10, 60)
 LEAST_EVENTS = 40
 """Known outcomes, ten of the rarer kind among them, from which a model is made."""
 
@@ -54,10 +57,11 @@ class ReversionModel(quantd.PairJob):
         return self.window
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
-        columns = {name: column[-self.window :] for name, column in view.columns.items()}
+        columns = view.columns
         zscore = columns["zscore"]
-        labels, known = barriers(zscore, self.entry, self.target, self.stop, self.horizon)
-        features = _features(columns)
+        held = Held(*(columns[name] for name in ("y", "x", "beta", "zscore", "spread_std")))
+        labels, known = barriers(zscore, held, self.entry, self.target, self.stop, self.horizon)
+        features = _features(columns, held)
         said = self._walk_forward(features, labels, known)
         judged = np.isfinite(said) & (known < len(zscore))
         verdict = calibration(said[judged], labels[judged])
@@ -87,22 +91,24 @@ class ReversionModel(quantd.PairJob):
         return said
 
 
-def _features(columns: Mapping[str, FloatArray]) -> FloatArray:
-    """(n, 5), each row from its own bar and those before: |z|, its change over 1 and 5 bars, the last 10 moves of the spread against the
-    last 60, and the correlation."""
+def _features(columns: Mapping[str, FloatArray], held: Held) -> FloatArray:
+    """(n, 5), each row of what was known at its bar: |z|, its change over 1 and 5 bars, the last 10 moves of the spread against the last
+    60, all priced with the hedge of that bar, and the correlation of the returns."""
     sizes = np.nan_to_num(np.abs(columns["zscore"]))
-    moves = np.abs(np.diff(columns["spread"], prepend=columns["spread"][:1]))
-    ratio = _mean_of_last(moves, 10) / np.maximum(_mean_of_last(moves, 60), 1e-300)
-    changes = [sizes - np.concatenate([np.full(min(back, len(sizes)), sizes[:1]), sizes[:-back]])[: len(sizes)] for back in (1, 5)]
-    return np.column_stack([sizes, *changes, np.minimum(ratio, 10.0), np.nan_to_num(columns["corr"])])
+    changes = [np.nan_to_num(sizes - np.abs(held.back(bars))) for bars in CHANGES]
+    return np.column_stack([sizes, *changes, _liveliness(columns), np.nan_to_num(columns["corr_returns"])])
 
 
-def _mean_of_last(values: FloatArray, count: int) -> FloatArray:
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    ends = np.arange(1, len(values) + 1)
-    begins = np.maximum(ends - count, 0)
-    means: FloatArray = (sums[ends] - sums[begins]) / np.maximum(ends - begins, 1)
-    return means
+def _liveliness(columns: Mapping[str, FloatArray]) -> FloatArray:
+    """(n,): the mean size of the last 10 moves of the spread over that of the last 60, at most 10; 1 while there are fewer."""
+    n, (short, long) = len(columns["y"]), MOVES
+    found = np.ones(n)
+    if n > long:
+        of_y, of_x = (sliding_window_view(np.diff(columns[leg]), long) for leg in ("y", "x"))
+        moves = np.abs(of_y - columns["beta"][long:, None] * of_x)
+        ratio = moves[:, -short:].mean(axis=1) / np.maximum(moves.mean(axis=1), 1e-300)
+        found[long:] = np.minimum(np.nan_to_num(ratio, nan=1.0), 10.0)
+    return found
 
 
 def _fitted(features: FloatArray, labels: Labels, usable: Any) -> Any:

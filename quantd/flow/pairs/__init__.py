@@ -21,7 +21,9 @@ def analyse(y_bars: Sequence[Bar], x_bars: Sequence[Bar], spec: PairSpec, guards
     if y_bars and x_bars and y_bars[0].symbol == x_bars[0].symbol:
         hedge = Hedge(alpha=0.0, beta=1.0, n=spec.regression.window, stderr=0.0, r2=1.0)
         return [
-            msgspec.structs.replace(point, hedge=hedge, spread=0.0, zscore=0.0, corr=1.0, reason=None)
-            for point in points[spec.zscore_window - 1 :]
+            msgspec.structs.replace(
+                point, hedge=hedge, spread=0.0, zscore=0.0, corr=1.0, reason=None, spread_mean=0.0, spread_std=0.0, corr_returns=1.0
+            )
+            for point in points
         ]
     return points

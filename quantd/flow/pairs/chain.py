@@ -1,22 +1,25 @@
 """Rows in, points out.
 
 At bar t the hedge is fitted over the closes of the last W bars; spread(t) = y(t) - beta(t) * x(t), less alpha(t) if it is the residual;
-the z-score is that of spread(t) among the last Z spreads, each with its own hedge, or that of y(t) against what the regression had
-predicted; corr is Pearson's over the last W bars. A point exists once the hedge does.
+the z-score is that of y(t) and x(t) on the gauge of the closes of the last Z bars, all priced with beta(t), or with the gauge of the bar
+before; corr is Pearson's over the last W closes, corr_returns that of the returns between them. A point exists once the hedge does.
 """
 
 import hashlib
 import math
 from collections import deque
+from typing import Any
 
 import msgspec
 
+from quantd.flow.pairs.gauges import Gauges
 from quantd.flow.pairs.jobs import Guards, Measures
+from quantd.flow.pairs.returns import Returns
 from quantd.flow.pairs.spec import PairSpec, Row
-from quantd.model import Hedge, PairPoint, Quality
+from quantd.model import DEFINITION, Hedge, PairPoint, Quality
 from quantd.plugin.regression import Regression, Steps
 from quantd.stats.regression import pearson
-from quantd.stats.zscore import score, scores
+from quantd.stats.zscore import Gauge
 
 _FROM_GOOD_TO_BAD: tuple[Quality, ...] = ("complete", "imported", "partial", "forming", "gap")
 
@@ -29,10 +32,10 @@ class Chain:
         self._steps = Steps(spec.regression)
         self._guard = guards(spec.regression, spec.pair)
         self._measures = measures
-        self._rows: deque[Row] = deque(maxlen=spec.regression.window)
+        self._rows: deque[Row] = deque(maxlen=spec.reach)
         self._covered = 0
-        self._spreads = scores("rolling" if spec.zscore == "innovation" else spec.zscore, spec.zscore_window, spec.halflife)
-        self._level: tuple[float, float] | None = None
+        self._gauges = Gauges(spec, self._steps.sums)
+        self._returns = Returns(spec.regression.window, log=spec.log)
         self._residual = spec.spread == "residual"
         self._mark = _mark(spec.regression)
 
@@ -53,28 +56,20 @@ class Chain:
         self._rows.append(row)
         self._covered += row.covered
         self._steps.push(row.index, row.y, row.x)
+        self._gauges.push(row)
+        self._returns.push(row.index, row.y, row.x)
         hedge = self._guard.call(self._hedge)
         if hedge is None:
-            self._spreads.clear()
-            self._measures.clear()
-            return None
-        return self._measures.take(self._point(row, hedge), measure=measure)
+            self._gauges.clear()
+        point = None if hedge is None else self._point(row, hedge)
+        return self._measures.take(row, point, measure=measure)
 
     def nowcast(self, last: PairPoint, ts: int, y: float, x: float) -> PairPoint:
-        """The point at prices between closes: the hedge, the middle and the spread of the z-score stay those of the last closed bar."""
-        hedge = last.hedge
-        spread = self._spread(hedge, y, x)
-        predicted = msgspec.structs.replace(hedge, innovation=y - hedge.alpha - hedge.beta * x)
-        zscore, reason = self._zscore(predicted, spread, y)
-        return msgspec.structs.replace(
-            last, ts=ts, y=y, x=x, spread=spread, zscore=zscore, reason=reason, quality="forming", revision=0, provisional=True, state=None
-        )
+        """The point at prices between closes: the hedge and the gauge stay those of the last closed bar."""
+        scored = self._scored(last.hedge, self._gauges.now, y, x)
+        return msgspec.structs.replace(last, ts=ts, y=y, x=x, quality="forming", revision=0, provisional=True, state=None, **scored)
 
     def _point(self, row: Row, hedge: Hedge) -> PairPoint:
-        spread = self._spread(hedge, row.y, row.x)
-        self._spreads.push(row.index, spread)
-        self._level = self._spreads.level if self._spreads.full else None
-        zscore, reason = self._zscore(hedge, spread, row.y)
         return PairPoint(
             pair=self._spec.pair,
             every=self._spec.every,
@@ -82,28 +77,27 @@ class Chain:
             y=row.y,
             x=row.x,
             hedge=hedge,
-            spread=spread,
-            zscore=zscore,
             corr=pearson(self._steps.sums),
+            corr_returns=self._returns.corr,
             coverage=self._covered / (2 * len(self._rows)),
             quality=row.y_quality if row.y_quality == row.x_quality else max(row.y_quality, row.x_quality, key=_FROM_GOOD_TO_BAD.index),
-            reason=reason,
+            definition=DEFINITION,
+            **self._scored(hedge, self._gauges.of(row, hedge), row.y, row.x),
         )
 
-    def _spread(self, hedge: Hedge, y: float, x: float) -> float:
-        spread = y - hedge.beta * x
-        return spread - hedge.alpha if self._residual else spread
-
-    def _zscore(self, hedge: Hedge, spread: float, price: float) -> tuple[float | None, str | None]:
-        if self._spec.zscore == "innovation":
-            if hedge.innovation is None or hedge.innovation_std is None:
-                return None, "warming"
-            zscore = score(hedge.innovation, 0.0, hedge.innovation_std, price)
-        elif self._level is None:
-            return None, "warming"
-        else:
-            zscore = score(spread, *self._level, price)
-        return zscore, "flat" if zscore is None else None
+    def _scored(self, hedge: Hedge, gauge: Gauge | None, y: float, x: float) -> dict[str, Any]:
+        """The fields of a point that tell of the spread at these prices."""
+        spread = y - hedge.beta * x - (hedge.alpha if self._residual else 0.0)
+        if gauge is None:
+            return {"spread": spread, "zscore": None, "reason": "warming", "spread_mean": None, "spread_std": None}
+        zscore, mean = gauge.score(y, x), spread - gauge.off(y, x)
+        return {
+            "spread": spread,
+            "zscore": zscore,
+            "reason": "flat" if zscore is None else None,
+            "spread_mean": mean,
+            "spread_std": gauge.std,
+        }
 
     def _hedge(self) -> Hedge | None:
         """What the regression answers of the last row, if every number is finite. Raises ValueError."""

@@ -8,53 +8,68 @@ import msgspec
 import numpy as np
 
 from quantd.flow.pairs.background import Metrics, SlowRuns
-from quantd.flow.pairs.spec import PairSpec
-from quantd.model import Metric, PairPoint
+from quantd.flow.pairs.spec import PairSpec, Row
+from quantd.model import Hedge, Metric, PairPoint
 from quantd.plugin.base import PairJob, PairView, Plugin
 from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
 from quantd.stats.ring import Ring
+from quantd.stats.zscore import priced
 
 Guards = Callable[[Plugin, str], Guard]
-COLUMNS = ("ts", "y", "x", "alpha", "beta", "stderr", "spread", "zscore", "corr", "coverage")
+_KEPT = (
+    *("ts", "y", "x", "alpha", "beta", "stderr", "spread_mean", "spread_std"),
+    *("zscore", "corr", "corr_returns", "coverage"),
+)
+COLUMNS = (*_KEPT, "spread")
 
 
 class Measures:
-    """The recent points as columns, and the jobs that read them. Those that take long go to `slow`."""
+    """The recent bars as columns, and the jobs that read them. Those that take long go to `slow`."""
 
     def __init__(self, spec: PairSpec, guards: Guards, slow: SlowRuns) -> None:
         self._spec = spec
         self._jobs = [(job, guards(job, spec.pair)) for job in spec.jobs]
-        self._points = Ring(len(COLUMNS), spec.points_read)
+        self._rows = Ring(len(_KEPT), spec.rows_read)
         self._slow = slow
 
-    def clear(self) -> None:
-        """Forget every point."""
-        self._points.clear()
-
-    def take(self, point: PairPoint, *, measure: bool) -> PairPoint:
-        """The point with what the jobs find at once. Without `measure` none runs."""
+    def take(self, row: Row, point: PairPoint | None, *, measure: bool) -> PairPoint | None:
+        """The bar's point, if it has one, with what the jobs find at once. Without `measure` none runs."""
         if not self._jobs:
             return point
-        hedge = point.hedge
-        numbers = (point.y, point.x, hedge.alpha, hedge.beta, hedge.stderr, point.spread, point.zscore, point.corr, point.coverage)
-        self._points.append((point.ts, *(math.nan if number is None else number for number in numbers)))
-        if not measure:
+        numbers = (row.ts, row.y, row.x, *(_numbers(point) if point else ()))
+        self._rows.append((*numbers, *(math.nan,) * (len(_KEPT) - len(numbers))))
+        if point is None or not measure:
             return point
         found: dict[str, Metric] = {}
         for number, (job, guard) in enumerate(self._jobs):
-            work = partial(_found, job, guard, self._view(job, point.ts))
+            work = partial(_found, job, guard, self._view(job, point))
             found |= self._slow.ask(number, point.ts, work) if job.background else work()
         return msgspec.structs.replace(point, metrics=found)
 
-    def _view(self, job: PairJob, ts: int) -> PairView:
-        table: FloatArray = self._points.last(job.needs(self._spec.regression.window))
+    def _view(self, job: PairJob, point: PairPoint) -> PairView:
+        regression = self._spec.regression
+        table: FloatArray = self._rows.last(job.needs(regression.window))
         if job.background:
             table = table.copy()
             table.flags.writeable = False
-        columns = dict(zip(COLUMNS, table, strict=True)) | {"ts": table[0].astype(np.int64)}
-        regression = self._spec.regression
-        return PairView(self._spec.pair, self._spec.every, ts, regression.window, columns, regression.prices)
+        columns = dict(zip(_KEPT, table, strict=True)) | {"ts": table[0].astype(np.int64)}
+        columns["spread"] = self._spread(columns["y"], columns["x"], point.hedge)
+        return PairView(self._spec.pair, self._spec.every, point.ts, regression.window, columns, regression.prices)
+
+    def _spread(self, y: FloatArray, x: FloatArray, hedge: Hedge) -> FloatArray:
+        """All these closes priced with one hedge."""
+        spread = priced(y, x, hedge.beta, log=self._spec.log).spread
+        if self._spec.spread == "residual":
+            spread -= hedge.alpha
+        spread.flags.writeable = False
+        return spread
+
+
+def _numbers(point: PairPoint) -> tuple[float, ...]:
+    hedge = point.hedge
+    numbers = (hedge.alpha, hedge.beta, hedge.stderr, point.spread_mean, point.spread_std, point.zscore, point.corr, point.corr_returns)
+    return (*(math.nan if number is None else number for number in numbers), point.coverage)
 
 
 def _found(job: PairJob, guard: Guard, view: PairView) -> Metrics:

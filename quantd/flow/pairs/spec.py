@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
-from quantd.model import Quality, Spread, ZMethod
+from quantd.model import Quality, Spread
 from quantd.plugin.base import PairJob
 from quantd.plugin.regression import Regression
+from quantd.stats.zscore import ZScore
 
 _COVERED = frozenset({"complete", "imported"})
 
@@ -15,22 +16,35 @@ class PairSpec(Struct, frozen=True):
     pair: str
     every: str
     regression: Regression
-    zscore_window: int
+    zscore: ZScore = ZScore()
     jobs: tuple[PairJob, ...] = ()
     spread: Spread = "hedge"
-    zscore: ZMethod = "rolling"
-    halflife: float | None = None
-    """Bars after which a spread weighs half, for `ew`; a quarter of the window when None."""
 
     @property
-    def points_read(self) -> int:
-        """How many points a job reads at most."""
+    def log(self) -> bool:
+        """Whether the prices are logarithms."""
+        return self.regression.prices == "log"
+
+    @property
+    def zscore_window(self) -> int:
+        """How many closes, or spreads, the z-score is taken over."""
+        return self.zscore.window or self.regression.window
+
+    @property
+    def reach(self) -> int:
+        """How many bars stand behind a point: those of the hedge and those of the z-score."""
+        return self.zscore.reach(self.regression.window)
+
+    @property
+    def rows_read(self) -> int:
+        """How many rows a job reads at most."""
         return max((job.needs(self.regression.window) for job in self.jobs), default=1)
 
     @property
     def memory(self) -> int:
-        """How many bars a point depends on at most, to the last bit, besides what a recursive regression carries over."""
-        return 2 * self.regression.window + max(2 * self.zscore_window, self.points_read)
+        """How many bars a point depends on at most, to the last bit, besides what a recursive regression carries over: sums reach back
+        over two windows."""
+        return 2 * self.reach + self.rows_read
 
 
 class Row(Struct, frozen=True, gc=False):

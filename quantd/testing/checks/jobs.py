@@ -10,7 +10,9 @@ from quantd.plugin.base import Columns, DaemonJob, DaemonView, PairJob, PairView
 from quantd.testing import fakes
 
 WINDOW = 60
-_FLOATS = ("y", "x", "alpha", "beta", "stderr", "spread", "zscore", "corr", "coverage")
+_OF_POINTS = ("alpha", "beta", "stderr", "spread_mean", "spread_std", "zscore", "corr", "corr_returns", "coverage")
+"""What a bar lacks that has no point: the first ones of a pair, before the regression's window is full."""
+_FLOATS = ("y", "x", "spread", *_OF_POINTS)
 
 
 def declares_metrics(cls: type[PairJob]) -> None:
@@ -57,7 +59,8 @@ def survives_few_points(job: PairJob) -> None:
 def survives_degenerate_points(job: PairJob) -> None:
     columns = _columns(job.needs(WINDOW))
     absent = np.full(len(columns["ts"]), math.nan)
-    _answer(job, columns | {"zscore": absent, "corr": absent}, "no z-score and no correlation")
+    _answer(job, columns | dict.fromkeys(_OF_POINTS, absent), "nothing of points")
+    _answer(job, columns | {"zscore": absent, "corr": absent, "corr_returns": absent}, "no z-score and no correlation")
     for name in _FLOATS:
         _answer(job, columns | {name: np.full(len(absent), 5.0)}, f"constant {name}")
     _answer(job, columns | {name: np.full(len(absent), 5.0) for name in _FLOATS}, "constant columns")
@@ -96,11 +99,15 @@ def _assert_values(answer: Mapping[str, Metric], of: str) -> None:
 
 
 def _columns(n: int) -> dict[str, np.ndarray]:
-    """A spread that reverts to its mean."""
+    """A spread that reverts to its mean, over bars of which the first have no points yet."""
     y, x = fakes.legs(n)
     spread = y - 2.0 * x
-    values = (y, x, np.full(n, 5.0), np.full(n, 2.0), np.full(n, 0.01), spread, (spread - 5.0) / 0.05, np.full(n, 0.9), np.ones(n))
-    return {"ts": fakes.START + 60_000 * np.arange(n)} | dict(zip(_FLOATS, values, strict=True))
+    of_points = (5.0, 2.0, 0.01, 5.0, 0.05, (spread - 5.0) / 0.05, 0.9, 0.8, 1.0)
+    columns = {"ts": fakes.START + 60_000 * np.arange(n), "y": y, "x": x, "spread": spread}
+    for name, values in zip(_OF_POINTS, of_points, strict=True):
+        columns[name] = np.full(n, values)
+        columns[name][: min(WINDOW, n) - 1] = math.nan
+    return columns
 
 
 LOOKS = (declares_metrics, declares_texts_and_states, declares_ranges)

@@ -1,0 +1,34 @@
+"""The correlation of the legs' returns."""
+
+import math
+
+from quantd.stats.regression import pearson
+from quantd.stats.rolling import Moments
+
+
+class Returns:
+    """The log returns between the last `window` closes of two legs; `log` says that the closes are logarithms already.
+
+    Levels of unrelated prices that wander are strongly correlated more often than not; their returns are not."""
+
+    def __init__(self, window: int, *, log: bool) -> None:
+        self._sums = Moments(max(1, window - 1))
+        self._log = log
+        self._last: tuple[float, float] | None = None
+
+    def push(self, index: int, y: float, x: float) -> None:
+        """Take the closes of bar `index`; one that has no logarithm begins anew."""
+        if not self._log:
+            if not (y > 0.0 and x > 0.0):
+                self._sums.clear()
+                self._last = None
+                return
+            y, x = math.log(y), math.log(x)
+        if self._last is not None:
+            self._sums.push(index, y - self._last[0], x - self._last[1])
+        self._last = y, x
+
+    @property
+    def corr(self) -> float | None:
+        """Pearson's correlation; None below two returns, and where a leg does not move."""
+        return pearson(self._sums)
