@@ -19,7 +19,7 @@ def trading(desk: FakeDesk) -> FakeDesk:
     """A desk whose pair reverts."""
     seen = past()
     desk.kept = {("BTCUSDT", "1m"): seen.y_bars, ("ETHUSDT", "1m"): seen.x_bars}
-    desk.analysis = Analysis(seen.points, None, None)
+    desk.analysis = Analysis(seen.points)
     return desk
 
 
@@ -54,7 +54,7 @@ async def test_what_would_take_minutes_is_refused(ask: Ask, trading: FakeDesk) -
 async def test_a_style_that_is_none_is_told_with_those_there_are(ask: Ask, trading: FakeDesk) -> None:
     status, found = await ask("/backtest", params={"pair": PAIR, "zscore": "wild"})
     assert status == 422
-    assert found["detail"][0]["msg"] == "Input should be one of rolling, ew, robust, innovation"
+    assert found["detail"][0]["msg"] == "Input should be one of window, rolling, ew, robust, innovation"
 
 
 async def test_html(session: ClientSession, trading: FakeDesk) -> None:

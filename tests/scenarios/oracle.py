@@ -168,17 +168,18 @@ def points(y: Table, x: Table, window: int, *, prices: str = "raw", adf_step: in
     if len(both) < window:
         return pd.DataFrame({"ts": []})
     seen = np.log if prices == "log" else np.asarray
-    table = _fits(seen(both.close_y.to_numpy()), seen(both.close_x.to_numpy()), window)
+    table = _fits(seen(both.close_y.to_numpy()), seen(both.close_x.to_numpy()), window, prices)
     qualities = both[["quality_y", "quality_x"]].map(WORST_LAST.index)
     table["ts"] = both.ts.to_numpy()[window - 1 :]
     table["quality"] = [WORST_LAST[worst] for worst in qualities.max(axis=1)[window - 1 :]]
     table["coverage"] = (qualities < 2).mean(axis=1).rolling(window).mean().to_numpy()[window - 1 :]
-    table = _with_zscores(table, window)
-    return _with_adf(table, window, adf_step).dropna(subset="beta").reset_index(drop=True)
+    y, x = (seen(both[name].to_numpy()) for name in ("close_y", "close_x"))
+    table["corr_returns"] = _corr_of_returns(both.close_y.to_numpy(), both.close_x.to_numpy(), window)
+    return _with_adf(table, y, x, window, adf_step).dropna(subset="beta").reset_index(drop=True)
 
 
-def _fits(y: np.ndarray, x: np.ndarray, window: int) -> Table:
-    """Least squares of y on x over each window; NaN where there is no number."""
+def _fits(y: np.ndarray, x: np.ndarray, window: int, prices: str) -> Table:
+    """Least squares of y on x over each window, and the last residual over their deviation; NaN where there is no number."""
     ys, xs = (np.lib.stride_tricks.sliding_window_view(each.astype(np.longdouble), window) for each in (y, x))
     mean_y, mean_x = ys.mean(axis=1), xs.mean(axis=1)
     dy, dx = ys - mean_y[:, None], xs - mean_x[:, None]
@@ -192,7 +193,17 @@ def _fits(y: np.ndarray, x: np.ndarray, window: int) -> Table:
         r2 = np.where(moves_y, 1 - rss / syy, np.nan)
         corr = np.where(moves_y & moves_x, sxy / np.sqrt(sxx * syy), np.nan)
     now_y, now_x = ys[:, -1], xs[:, -1]
+    spread, spread_mean = now_y - beta * now_x, mean_y - beta * mean_x
+    std = np.sqrt(rss / (window - 1))
+    price = 1 + abs(beta) if prices == "log" else abs(mean_y) + abs(beta * mean_x)
+    moves = (std > FLAT * price) & (window > 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        zscore = np.where(moves, (dy[:, -1] - beta * dx[:, -1]) / std, np.nan)
     columns = {
+        "zscore": zscore,
+        "sigma": std,
+        "spread_mean": spread_mean,
+        "spread_std": np.where(moves | np.isnan(beta), std, 0.0),
         "y": now_y,
         "x": now_x,
         "alpha": mean_y - beta * mean_x,
@@ -202,40 +213,40 @@ def _fits(y: np.ndarray, x: np.ndarray, window: int) -> Table:
         "corr": corr,
         "steepness": steepness,
     }
-    return pd.DataFrame(columns | {"spread": now_y - beta * now_x})
+    return pd.DataFrame(columns | {"spread": spread})
 
 
-def _with_zscores(table: Table, window: int) -> Table:
-    """The z-score among the last `window` spreads, all of consecutive bars."""
-    spread = table.spread.to_numpy()
-    zscore, sigma = (np.full(len(table), np.nan, np.longdouble) for _ in range(2))
-    if len(spread) >= window:
-        last = np.lib.stride_tricks.sliding_window_view(spread, window)
-        std = last.std(axis=1, ddof=1)
-        moves = std > FLAT * abs(table.y.to_numpy()[window - 1 :])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            zscore[window - 1 :] = np.where(moves, (last[:, -1] - last.mean(axis=1)) / std, np.nan)
-        sigma[window - 1 :] = std
-    return table.assign(zscore=zscore, sigma=sigma)
+def _corr_of_returns(y: np.ndarray, x: np.ndarray, window: int) -> np.ndarray:
+    """Pearson's correlation of the log returns between the closes of each window."""
+    if window < 3:
+        return np.full(len(y) - window + 1, np.nan)
+    rows = np.lib.stride_tricks.sliding_window_view(
+        np.diff(np.log(np.column_stack([y, x]).astype(np.longdouble)), axis=0), window - 1, axis=0
+    )
+    off = rows - rows.mean(axis=2, keepdims=True)
+    squares = (off**2).sum(axis=2)
+    still = np.sqrt(squares / max(1, window - 2)) <= FLAT * abs(rows.mean(axis=2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(still.any(axis=1), np.nan, (off[:, 0] * off[:, 1]).sum(axis=1) / np.sqrt(squares.prod(axis=1)))
 
 
-def _with_adf(table: Table, window: int, step: int) -> Table:
-    """Augmented Dickey-Fuller on the last max(2 * window, 20) spreads of consecutive bars, at least 20.
+def _with_adf(table: Table, y: np.ndarray, x: np.ndarray, window: int, step: int) -> Table:
+    """Augmented Dickey-Fuller on the last max(2 * window, 20) closes, at least 20, priced with the beta of the last of them.
 
     Where statsmodels warns that its regression is singular or its fit perfect, the answer is nobody's to know: not `tested`."""
     from statsmodels.tsa.stattools import adfuller
 
-    spread = table.spread.to_numpy().astype(float)
     answers = np.full((len(table), 3), np.nan)
-    tested = np.arange(len(spread)) % step == step - 1
-    first = 0
-    for at, value in enumerate(spread):
-        first = at + 1 if np.isnan(value) else first
-        last = spread[max(first, at + 1 - max(2 * window, SHORTEST_ADF)) : at + 1]
-        if tested[at] and len(last) >= SHORTEST_ADF and np.ptp(last) > FLAT * abs(last).max():
+    tested = np.arange(len(table)) % step == step - 1
+    for at, beta in enumerate(table.beta.astype(float)):
+        last = slice(max(0, at + window - max(2 * window, SHORTEST_ADF)), at + window)
+        of_y, of_x = y[last], x[last]
+        spread = of_y - beta * of_x
+        level = max(abs(of_y).max(), abs(beta * of_x).max())
+        if tested[at] and np.isfinite(beta) and len(spread) >= SHORTEST_ADF and np.ptp(spread) > 4 * FLAT * level:
             with warnings.catch_warnings(action="error"):
                 try:
-                    done = adfuller(last, result_object=True)
+                    done = adfuller(spread, result_object=True)
                     answers[at] = done.statistic, done.pvalue, done.lags
                 except Warning:
                     tested[at] = False

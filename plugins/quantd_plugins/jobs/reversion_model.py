@@ -59,7 +59,7 @@ class ReversionModel(quantd.PairJob):
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
         columns = view.columns
         zscore = columns["zscore"]
-        held = Held(*(columns[name] for name in ("y", "x", "beta", "zscore", "spread_std")))
+        held = _held(columns)
         labels, known = barriers(zscore, held, self.entry, self.target, self.stop, self.horizon)
         features = _features(columns, held)
         said = self._walk_forward(features, labels, known)
@@ -89,6 +89,10 @@ class ReversionModel(quantd.PairJob):
             if model is not None and len(events):
                 said[events] = _said(model, features[events])
         return said
+
+
+def _held(columns: Mapping[str, FloatArray]) -> Held:
+    return Held(*(columns[name] for name in ("y", "x", "beta", "zscore", "spread_std")))
 
 
 def _features(columns: Mapping[str, FloatArray], held: Held) -> FloatArray:

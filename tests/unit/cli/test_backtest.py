@@ -181,7 +181,7 @@ def test_what_is_wrong_with_files_is_a_line(quantd: Run, files: list[str], args:
     ("args", "text"),
     [
         (["--window", "200000"], "--window: "),
-        (["--regression", "olss"], "--regression: no regression 'olss'; there is huber, "),
+        (["--regression", "olss"], "--regression: no regression 'olss'; there is fixed, huber, "),
         (["--pipeline", "other"], "--pipeline: no pair goes through 'other'; there is default"),
         (["--config", "gone.yaml"], "gone.yaml: no such file"),
     ],
@@ -232,20 +232,21 @@ def test_the_command_of_the_readme(process: Run, files: list[str], tmp_path: Pat
 
 
 def test_too_little_data_is_told(process: Run, files: list[str]) -> None:
-    done = process("backtest", *files, *PAIR, "--window", "300")
+    done = process("backtest", *files, *PAIR, "--window", "500")
     assert done.returncode == 1
     assert "no z-score of AAA-BBB on 1m bars to trade: there are 400 of AAA and 400 of BBB in that time, which do not fill" in done.stderr
 
 
 def test_a_pipeline_for_a_live_feed_is_tried_on_files(process: Run, files: list[str]) -> None:
     found = told(process, *files, *PAIR, "--pipeline", "kalman", "--zscore", "innovation", "--spread", "residual", "--prices", "log")
-    assert [found["settings"][name] for name in ("regression", "zscore", "spread", "prices")] == ["kalman", "innovation", "residual", "log"]
+    assert [found["settings"][name] for name in ("regression", "spread", "prices")] == ["kalman", "residual", "log"]
+    assert found["settings"]["zscore"]["method"] == "innovation"
 
 
 def test_a_style_that_is_none_is_told(process: Run, files: list[str]) -> None:
     done = process("backtest", *files, *PAIR, "--zscore", "wild")
     assert done.returncode == 2
-    assert "--zscore: expected one of rolling, ew, robust, innovation, found 'wild'" in done.stderr
+    assert "--zscore: expected one of window, rolling, ew, robust, innovation, found 'wild'" in done.stderr
 
 
 def test_an_entry_out_of_reach_makes_no_trade(process: Run, files: list[str]) -> None:

@@ -54,7 +54,8 @@ def test_a_pipeline_of_ones_own_keeps_its_positions(process: Run, bars: list[str
     done = process("replay", *bars, "--pair", "AAA-BBB", "--pipeline", "mine")
     assert (
         done.stderr
-        == "quantd: pipelines/mine.yaml:2:10: zscore.windo: unknown key; there is halflife, method, window (did you mean 'window'?)\n"
+        == "quantd: pipelines/mine.yaml:2:10: zscore.windo: unknown key; "
+        "there is against, halflife, method, window (did you mean 'window'?)\n"
     )
 
 
