@@ -112,7 +112,9 @@ def test_history_gives_what_files_give_while_it_is_being_written(process: Run, f
 
 def test_history_is_merged_and_cut(process: Run, history: Local) -> None:
     history.close()
-    found = told(process, *PAIR, "--every", "5m", "--window", "5", "--entry", "1.5", "--from", "2026-01-01T02:00", "--to", "2026-01-01T04:00Z")
+    found = told(
+        process, *PAIR, "--every", "5m", "--window", "5", "--entry", "1.5", "--from", "2026-01-01T02:00", "--to", "2026-01-01T04:00Z"
+    )
     assert found["quality"] == {
         "start": "2026-01-01T02:00:00.000Z", "end": "2026-01-01T04:00:00.000Z",
         "gap": 0, "partial": 0, "holes": 0, "unusable": 0, "without_zscore": {}, "lapsed": 0,
