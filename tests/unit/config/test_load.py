@@ -14,6 +14,7 @@ from quantd.config.load import Loaded, build, find, find_plugins, load
 from quantd.config.model import ApiSettings
 from quantd.config.pipelines import KEYS
 from quantd.errors import ConfigError, QuantdError
+from quantd.stats.zscore import ZScore
 
 BROKEN = sorted((Path(__file__).parent / "broken").iterdir())
 EXPECT = re.compile(r"^# expect (?:(\S+\.yaml):)?(\d+):(\d+): (.*)$", re.MULTILINE)
