@@ -96,6 +96,20 @@ async def test_without_data_there_are_reasons(ask: Ask, desk: FakeDesk) -> None:
         (f"pair={PAIR}&entry=0", 400, "Rule not supported. entry: expected a number above 0, found 0"),
         (f"pair={PAIR}&stop=1", 400, "Rule not supported. stop: expected a number above 2 (entry), found 1"),
         (f"pair={PAIR}&fee_bps=-1", 400, "Rule not supported. fee_bps: "),
+        (f"pair={PAIR}&exit=nan", 400, "Rule not supported. exit: expected a number between -2 and 2 (entry), found nan"),
+        (f"pair={PAIR}&entry=inf", 400, "Rule not supported. entry: expected a number above 0, found inf"),
+        (f"pair={PAIR}&entry=1e999", 400, "Invalid value. 1e999 is no finite number"),
+        (
+            f"pair={PAIR}&window=10&entry=3",
+            400,
+            "Rule not supported. entry: no z-score reaches 3: over a window of 10 |zscore| is at most 2.85",
+        ),
+        (f"pair={PAIR}&window=10&stop=3", 400, "Rule not supported. stop: no z-score reaches 3: over a window of 10"),
+        (
+            f"pair={PAIR}&window=10&entry=3&zscore=ew",
+            400,
+            "Rule not supported. entry: no z-score reaches 3: over a window of 10 with a half-",
+        ),
     ],
 )
 async def test_what_is_not_supported_is_told(ask: Ask, query: str, status: int, detail: str) -> None:
@@ -106,8 +120,7 @@ async def test_what_is_not_supported_is_told(ask: Ask, query: str, status: int, 
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("", "pair"), (f"pair={PAIR}&entry=much", "entry"), (f"pair={PAIR}&limit=0", "limit"), (f"pair={PAIR}&exit=nan", "exit"),
-     (f"pair={PAIR}&entry=inf", "entry")],
+    [("", "pair"), (f"pair={PAIR}&entry=much", "entry"), (f"pair={PAIR}&limit=0", "limit")],
 )  # fmt: skip
 async def test_what_is_no_query_is_named(ask: Ask, query: str, field: str) -> None:
     status, found = await ask(f"/backtest?{query}")

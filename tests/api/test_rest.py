@@ -433,7 +433,6 @@ async def test_queries_that_cannot_be_read(ask: Ask, path: str, loc: list[str], 
     [
         ("/alerts", b'{"metric": "zscore", "pair": "A-B", "value": 1}', ["body", "op"]),
         ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": "high"}', ["body", "value"]),
-        ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": "nan"}', ["body", "value"]),
         ("/alerts", b'{"metric": 5, "pair": "A-B", "op": ">", "value": 1}', ["body", "metric"]),
         ("/stream/start", b"{}", ["body", "symbols"]),
         ("/stream/stop", b'{"symbols": "BTCUSDT"}', ["body", "symbols"]),
@@ -446,6 +445,32 @@ async def test_queries_that_cannot_be_read(ask: Ask, path: str, loc: list[str], 
 async def test_bodies_that_cannot_be_read(ask: Ask, path: str, body: bytes, loc: list[str]) -> None:
     status, found = await ask(path, "POST", data=body)
     assert (status, found["detail"][0]["loc"]) == (422, loc)
+
+
+@pytest.mark.parametrize(
+    ("rule", "detail"),
+    [
+        ('"metric": "correlation", "op": ">", "value": 1.5', "correlation > 1.5 is never true: correlation is from -1 to 1; take another"),
+        ('"metric": "correlation", "op": "<", "value": 2', "correlation < 2 is always true: correlation is from -1 to 1"),
+        ('"metric": "price", "op": "<", "value": 0', "price < 0 is never true: price is above 0"),
+        ('"metric": "price", "op": ">", "value": -1', "price > -1 is always true: price is above 0"),
+        ('"metric": "zscore", "op": ">", "value": 1e999', "1e999 is no finite number"),
+        ('"metric": "zscore", "op": ">", "value": -Infinity', "-Infinity is no finite number"),
+        ('"metric": "zscore", "op": ">", "value": NaN', "NaN is no finite number"),
+        ('"metric": "zscore", "op": ">", "value": "inf"', "zscore > inf compares with inf: give a finite number"),
+        ('"metric": "zscore", "op": ">", "value": "nan"', "zscore > nan compares with nan: give a finite number"),
+        ('"metric": "zscore", "op": ">", "value": "1e999"', "1e999 is no finite number"),
+    ],
+)
+async def test_what_data_cannot_decide_is_no_rule(ask: Ask, rule: str, detail: str) -> None:
+    status, found = await ask("/alerts", "POST", data=f'{{{rule}, "pair": "{PAIR}"}}')
+    assert status == 400
+    assert found["detail"].startswith(f"Invalid value. {detail}")
+    assert await ask("/alerts") == (200, [])
+
+
+async def test_nowcasts_have_no_greatest_zscore(ask: Ask) -> None:
+    assert (await ask("/alerts", "POST", json=RULE | {"value": 50}))[0] == 200
 
 
 async def test_a_body_that_is_too_large(ask: Ask) -> None:

@@ -1,5 +1,6 @@
 """The augmented Dickey-Fuller test on the spread."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -21,6 +22,7 @@ class AdfJob(quantd.PairJob):
 
     metrics: ClassVar[tuple[str, ...]] = ("adf_stat", "adf_pvalue", "adf_lags", "adf_n", "adf_reason")
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"adf_reason": get_args(Reason)}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"adf_pvalue": (0.0, 1.0), "adf_lags": (0.0, math.inf), "adf_n": (0.0, math.inf)}
 
     window: Annotated[int, Meta(ge=SHORTEST, description="Spreads to test; twice the regression window by default.")] | None = None
     trend: Annotated[Literal["n", "c", "ct"], Meta(description="No constant, a constant, or a constant and a trend.")] = "c"

@@ -25,6 +25,9 @@ class KalmanNoise(quantd.PairJob):
 
     metrics: ClassVar[tuple[str, ...]] = ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise", "kalman_gain", "kalman_reason")
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kalman_reason": (*get_args(Reason), "bound")}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = dict.fromkeys(
+        ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise"), (0.0, math.inf)
+    )
     background: ClassVar[bool] = True
 
     window: Annotated[int, Meta(ge=50, description="Bars to learn from.")] = 500

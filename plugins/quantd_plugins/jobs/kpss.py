@@ -1,5 +1,6 @@
 """The KPSS test on the spread."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -18,6 +19,11 @@ class KpssJob(quantd.PairJob):
 
     metrics: ClassVar[tuple[str, ...]] = ("kpss_stat", "kpss_pvalue", "kpss_lags", "kpss_reason")
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kpss_reason": get_args(Reason)}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "kpss_stat": (0.0, math.inf),
+        "kpss_pvalue": (0.01, 0.1),
+        "kpss_lags": (0.0, math.inf),
+    }
 
     window: Annotated[int, Meta(ge=SHORTEST, description="Spreads to test; twice the regression window by default.")] | None = None
     trend: Annotated[Literal["c", "ct"], Meta(description="Stationary about a constant, or about a linear trend.")] = "c"

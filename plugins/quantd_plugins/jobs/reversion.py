@@ -1,5 +1,6 @@
 """How fast, and whether, the spread comes back."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, get_args
 
@@ -23,6 +24,10 @@ class Reversion(quantd.PairJob):
         *("hurst", "crossings", "crossings_expected", "reversion_reason"),
     )
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"half_life_reason": get_args(NoHalfLife), "reversion_reason": get_args(Reason)}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        **dict.fromkeys(("half_life", "half_life_low", "half_life_high", "variance_ratio"), (0.0, math.inf)),
+        **dict.fromkeys(("variance_ratio_pvalue", "crossings", "crossings_expected"), (0.0, 1.0)),
+    }
 
     window: Annotated[int, Meta(ge=SHORTEST, description="Spreads; two regression windows, and at least 100, when left out.")] | None = None
     period: Annotated[int, Meta(ge=2, description="Bars of the variance ratio's long steps.")] = 5
