@@ -5,9 +5,9 @@
 x is a random walk that moves by 0.05 % a bar, and the deviation, whose standard deviation is 0.05 % of the price of x, is an AR(1) process
 with a half-life in bars. Columns: Pearson's correlation of z with the true deviation, how often their signs agree, and what trading z
 between 2 and 0 makes before costs, in percent of the position's value over 1,000 bars; each for three half-lives, the mean over pairs and
-over x near 100, 1,000 and 60,000. A second table tells the correlation by the price of x, a third how often |z| exceeds a threshold: at closes, and at
-now-casts just before them, of tied and of untied legs; the last line how often |corr| and |corr_returns| of untied legs, whose walks have
-nothing to do with each other, are above 0.7. All windows are 60 bars.
+over x near 100, 1,000 and 60,000. A second table tells the correlation by the price of x, a third how often |z| exceeds a threshold: at
+closes, and at now-casts just before them, of tied and of untied legs; the last line how often |corr| and |corr_returns| of untied legs,
+whose walks have nothing to do with each other, are above 0.7. All windows are 60 bars.
 """
 
 import argparse

@@ -31,6 +31,7 @@ from statsmodels.tsa.stattools import adfuller, coint
 
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.flow.pairs.returns import Returns
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
 from quantd.plugin.regression import Regression, Steps, offers
@@ -38,7 +39,7 @@ from quantd.stats.cointegration import engle_granger
 from quantd.stats.kernels import workshop
 from quantd.stats.regression import pearson
 from quantd.stats.stationarity import adf
-from quantd.stats.zscore import Rolling, score
+from quantd.stats.zscore import of_closes
 from quantd.testing import fakes
 
 Work = Callable[[], object]
@@ -46,10 +47,11 @@ ADF_LENGTH = 121
 
 
 class Stream:
-    """One bar after the other: hedge, spread, z-score and correlation, as a pair of the flow does."""
+    """One bar after the other: hedge, z-score and the correlations of prices and of returns, as a pair of the flow does."""
 
     def __init__(self, regression: Regression) -> None:
-        self._steps, self._spreads = Steps(regression), Rolling(regression.window)
+        self._steps = Steps(regression)
+        self._gauge, self._returns = of_closes("window", regression.window), Returns(regression.window, log=False)
         y, x = fakes.legs(4096)
         self._bars = list(zip(y.tolist(), x.tolist(), strict=True))
         self._index = 0
@@ -61,13 +63,12 @@ class Stream:
         self._index += 1
         y, x = self._bars[index % len(self._bars)]
         self._steps.push(index, y, x)
+        self._returns.push(index, y, x)
         hedge = self._steps.hedge()
         if hedge is not None:
-            spread = y - hedge.beta * x
-            self._spreads.push(index, spread)
-            if self._spreads.full:
-                score(spread, *self._spreads.level, y)
-            pearson(self._steps.sums)
+            if self._steps.sums.full:
+                self._gauge(self._steps.sums, hedge.beta).score(y, x)
+            pearson(self._steps.sums), self._returns.corr
 
 
 class Line:
@@ -160,7 +161,7 @@ def spread(found: Sequence[float]) -> str:
 def tick_of_the_clock(regression: Regression, pairs: int = 1000) -> list[float]:
     """CPU milliseconds that each of 50 1s bars of both legs takes in that many pairs, through stage 3 of the flow."""
     guard = Guard("regression", "all", EventClock())
-    spec = PairSpec("Y-X", "1s", regression, regression.window)
+    spec = PairSpec("Y-X", "1s", regression)
     series = [PairSeries(spec, lambda plugin, user: guard, reopen=60_000) for _ in range(pairs)]
     legs = [fakes.bars(2 * regression.window + 50, symbol=symbol, every="1s", seed=seed) for seed, symbol in enumerate(("Y", "X"))]
     spent = []
