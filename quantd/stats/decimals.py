@@ -14,8 +14,6 @@ from decimal import Decimal
 from quantd.model import Tick
 
 _NEAR = 2.0**-51
-_STEPS, _SMALL = 1e8, 1e7
-"""Of eight decimals, numbers below have 15 digits at most."""
 _MANY = 4096
 
 
@@ -87,9 +85,12 @@ class Sums:
 
 def _decimal(total: float) -> float:
     """The decimal of up to 15 significant digits that is so near that it must be meant, else the same number."""
-    if total < _SMALL:  # nearly always, and four times as fast as by way of a text
-        rounded = round(total * _STEPS) / _STEPS
-        if abs(rounded - total) <= _NEAR * total:
-            return rounded
-    rounded = float(f"{total:.15g}")
+    if not total < 1e15:
+        return total
+    steps = 1e8  # nearly always enough, and three times as fast as by way of a text
+    while total * steps > 1e15:
+        steps /= 10
+    rounded = round(total * steps) / steps
+    if abs(rounded - total) > _NEAR * total:
+        rounded = float(f"{total:.15g}")
     return rounded if abs(rounded - total) <= _NEAR * total else total
