@@ -20,13 +20,13 @@ LEGS = pytest.mark.parametrize("leg", [0, 1], ids=["y", "x"])
 Legs = tuple[FloatArray, FloatArray]
 
 
-def tied(seed: int, price: float = 1_000.0, half_life: float = 5.0, n: int = BARS) -> Legs:
-    """y = 20 + 1.5 x + an autoregression with a standard deviation of 0.05 % of the price."""
+def tied(seed: int, price: float = 1_000.0, half_life: float = 5.0, n: int = BARS, share: float = 5e-4) -> Legs:
+    """y = 0.02 price + 1.5 x + an autoregression whose standard deviation is a `share` of the price."""
     chance = np.random.default_rng(seed)
     x = price * np.exp(chance.normal(0.0, 5e-4, n).cumsum())
     phi = 0.5 ** (1.0 / half_life)
     deviation = lfilter([math.sqrt(1.0 - phi * phi)], [1.0, -phi], chance.normal(size=n + 200))[200:]
-    return 0.02 * price + 1.5 * x + 5e-4 * price * deviation, x
+    return 0.02 * price + 1.5 * x + share * price * deviation, x
 
 
 def spoilt(legs: Legs, leg: int, factor: float, at: int = AT, bad: int = 1) -> Legs:
@@ -99,6 +99,16 @@ def test_walks_are_learned_in_spite_of_a_bad_bar(leg: int) -> None:
     clean, of = tied(5), Kalman(window=WINDOW, walks="learned")
     assert_unmoved(clean, spoilt(clean, leg, 1.3, 30), of)
     assert_unmoved(clean, spoilt(clean, leg, 1.3), of)
+
+
+def test_a_bad_x_does_not_turn_a_line_that_is_barely_known() -> None:
+    """Beta may be so little known that no y is a surprise at an x far off."""
+    shifts = []
+    for seed in range(20):
+        clean = tied(seed, half_life=20.0, share=5e-3)
+        mine, theirs = (betas(legs, Kalman(window=WINDOW)) for legs in (clean, spoilt(clean, 1, 1.05, WINDOW + 10)))
+        shifts.append(np.abs(theirs - mine)[WINDOW + 11 :].max())
+    assert max(shifts) < 0.3
 
 
 def stale(legs: Legs, leg: int, bars: int) -> Legs:
