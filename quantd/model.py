@@ -181,6 +181,8 @@ class Hedge(Struct, frozen=True, gc=False):
     """What was wrong with the method's prediction of the last y from the bars before it, where it makes one."""
     innovation_std: float | None = None
     """The standard deviation that the method gave that error beforehand."""
+    weight: float = 1.0
+    """What the last bar weighed in the estimate: 1 where nothing was done to it, less where the method held it for an outlier."""
 
 
 class PairPoint(Struct, frozen=True, gc=False):

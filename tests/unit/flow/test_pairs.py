@@ -298,6 +298,29 @@ def test_the_nowcast_at_the_close_is_the_point(zscore: ZMethod, spread: Spread) 
         assert now.zscore == point.zscore
 
 
+def test_points_whose_bar_was_clipped_are_counted_once() -> None:
+    y_bars, x_bars = legs(4 * WINDOW)
+    y_bars[-5] = msgspec.structs.replace(y_bars[-5], close=2 * y_bars[-5].close)
+    made = series(Kalman(window=WINDOW))
+    points = made.add(y_bars, x_bars)
+    light = [point for point in points if point.hedge.weight < 1.0]
+    assert points[-5] in light
+    assert made.points_clipped == len(light)
+    made.add([msgspec.structs.replace(y_bars[-5], close=3 * y_bars[-5].close, revision=1)], [])
+    assert made.points_clipped == len(light), "a point that is issued again was counted"
+
+
+@pytest.mark.parametrize("at", [WINDOW // 2, 4 * WINDOW + WINDOW // 2], ids=["in the warm-up", "as far back as a walk begins"])
+def test_a_mended_bar_of_a_recursive_regression_gives_what_a_fresh_run_gives(at: int) -> None:
+    y_bars, x_bars = legs(8 * WINDOW)
+    mended = [*y_bars[:at], msgspec.structs.replace(y_bars[at], close=1.001 * y_bars[at].close, revision=1), *y_bars[at + 1 :]]
+    made = series(Kalman(window=WINDOW), reopen=600_000)
+    made.add(y_bars, x_bars)
+    again = made.add([mended[at]], [])
+    fresh = series(Kalman(window=WINDOW), reopen=600_000).add(mended, x_bars)
+    assert [point.hedge for point in again] == [point.hedge for point in fresh if point.ts >= again[0].ts]
+
+
 def test_a_change_of_state_is_told_once() -> None:
     y_bars, x_bars = legs(3 * WINDOW)
     made = series(None, Named())
