@@ -14,11 +14,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "points": (
         *("pair", "every", "ts", "beta", "spread", "zscore", "corr", "alpha", "stderr", "r2", "n"),
         *("y", "x", "coverage", "quality", "revision", "reason"),
-        *("spread_mean", "spread_std", "corr_returns"),
+        *("spread_mean", "spread_std", "corr_returns", "weight"),
     ),
 }
 """By kind; the metrics of a point's jobs come behind them."""
-_OF_HEDGE = frozenset({"alpha", "beta", "stderr", "r2", "n"})
+_OF_HEDGE = frozenset({"alpha", "beta", "stderr", "r2", "n", "weight"})
 
 
 def cells(row: Tick | Bar | PairPoint, columns: Sequence[str]) -> list[Any]:
