@@ -101,7 +101,7 @@ def _one_of(choices: Sequence[str], text: str | None) -> None:
 def _demand_reachable(rules: Rules, zscore: ZScore, window: int) -> None:
     """Before the work: a threshold that no z-score reaches is a mistake of its option."""
     try:
-        demand_reachable(rules.entry, rules.stop, z_range(zscore, window))
+        demand_reachable(rules.entry, rules.stop, z_range(zscore, window), hold=rules.hold)
     except ValueError as error:
         raise QuantdError(f"--{error}") from None
 
