@@ -25,6 +25,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     prices: Prices = "raw"
     spread: Spread = "hedge"
     zscore: ZScore = ZScore()
+    beta: float | None = None
+    """Of a hedge that is fixed, as is `alpha`; None where it is not, or they are left out."""
+    alpha: float | None = None
 
 
 class Trade(Deal, frozen=True, kw_only=True, gc=False):

@@ -201,7 +201,8 @@ def _cells(cells: Sequence[str]) -> str:
 
 def _settings(result: Backtest) -> Iterable[tuple[str, str]]:
     settings, rules = result.settings, result.settings.rules
-    yield "hedge ratio", f"{settings.regression} over {settings.window} bars of {settings.every}, {settings.prices} prices"
+    made = f"over {settings.window} bars of {settings.every}" if settings.beta is None else f"at {settings.beta:g}"
+    yield "hedge ratio", f"{settings.regression} {made}, {settings.prices} prices"
     yield "z-score", _zscore(settings)
     yield "entry", f"z of {rules.entry:g} or more is sold, of {-rules.entry:g} or less is bought; at the next bar's open"
     yield "exit and stop by", _judge(rules)
