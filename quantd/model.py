@@ -44,7 +44,8 @@ class Tick(Struct, frozen=True, gc=False):
 
 
 class Bar(Struct, frozen=True, gc=False):
-    """One bucket of trades of a symbol; `ts` is its open time. A quiet bucket repeats the previous close with volume 0."""
+    """One bucket of trades of a symbol; `ts` is its open time. Prices are those of its trades, open and close by id; sums are exact to 15
+    digits. A quiet bucket repeats the previous close with volume 0."""
 
     symbol: str
     every: str
@@ -57,10 +58,13 @@ class Bar(Struct, frozen=True, gc=False):
     trades: int | None
     """How many trades; None for an imported bar whose source does not tell."""
     vwap: float | None
-    """Volume-weighted average price; None without volume."""
+    """Volume-weighted average price, between low and high; None without volume."""
     taker_buy_volume: float | None
     quality: Quality
     revision: int = 0
+    first_id: int | None = None
+    """Of its trades, by which it opens; None, as `last_id`, where there are none or the source does not tell."""
+    last_id: int | None = None
 
 
 class BookBar(Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ from quantd.config.bounds import LIVE, mistake
 from quantd.config.rules import Condition
 from quantd.flow.desk import Desk
 
-METRICS = ["zscore", "spread", "correlation", "price"]
+METRICS = ["zscore", "spread", "correlation", "corr_returns", "price"]
 OPERATORS = [">", "<", ">=", "<=", "=="]
 
 

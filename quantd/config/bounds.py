@@ -112,7 +112,7 @@ def judged_coverage(least: float) -> Range:
     return whole._replace(low=End(least, f"a rule judges only where the coverage is {least:g} or more", "give it `coverage: 0`"))
 
 
-LIVE = {"correlation": between("correlation", -1.0, 1.0), "price": between("price", LEAST_PRICE, math.inf)}
+LIVE = {name: between(name, -1.0, 1.0) for name in ("correlation", "corr_returns")} | {"price": between("price", LEAST_PRICE, math.inf)}
 """The ranges of what rules from requests speak of: they are judged on now-casts, whose |z| has no bound."""
 
 

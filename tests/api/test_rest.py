@@ -392,7 +392,11 @@ async def test_what_is_not_supported(ask: Ask, path: str, status: int, detail: s
 @pytest.mark.parametrize(
     ("path", "body", "detail"),
     [
-        ("/alerts", RULE | {"metric": "beta"}, "Invalid metric. Must be one of: ['zscore', 'spread', 'correlation', 'price']"),
+        (
+            "/alerts",
+            RULE | {"metric": "beta"},
+            "Invalid metric. Must be one of: ['zscore', 'spread', 'correlation', 'corr_returns', 'price']",
+        ),
         ("/alerts", RULE | {"op": "!="}, "Invalid operator. Must be one of: ['>', '<', '>=', '<=', '==']"),
         ("/alerts", RULE | {"pair": "BTCUSDT"}, "Invalid pair BTCUSDT. Must be two symbols as in BTCUSDT-ETHUSDT"),
         ("/alerts", RULE | {"pair": "BTCUSDT-NOPE"}, NO_SYMBOL),

@@ -102,6 +102,7 @@ def _seconds(table: Table, last: int) -> Table:
         {
             **{"open": by.price.first(), "high": by.price.max(), "low": by.price.min(), "close": by.price.last()},
             **{"volume": by.qty.sum(), "trades": by.size(), "paid": by.paid.sum(), "taker_buy_volume": by.taker.sum()},
+            **{"first_id": by.id.min(), "last_id": by.id.max()},
         }
     )
     found = found.reindex(pd.RangeIndex(table.start.min(), last + 1, SECOND))
@@ -125,20 +126,26 @@ def _holes(table: Table) -> list[tuple[int, int]]:
 
 
 def _longer(parts: Table, every: str) -> Table:
-    """Bars of a timeframe, of the shorter ones, which last from `ts` to `until`."""
+    """Bars of a timeframe, of the shorter ones, which last from `ts` to `until`: prices are those of the trades, or the last before."""
     starts = floor(parts.ts.to_numpy(), every)
     by = parts.groupby(starts)
-    made = pd.DataFrame(
-        {
-            **{"open": by.open.first(), "high": by.high.max(), "low": by.low.min(), "close": by.close.last()},
-            **{name: by[name].sum(min_count=1) for name in ("volume", "trades", "paid", "taker_buy_volume")},
-        }
-    )
+    made = pd.DataFrame({name: by[name].sum(min_count=1) for name in ("volume", "trades", "paid", "taker_buy_volume")})
+    for name, way in {"open": "first", "high": "max", "low": "min", "close": "last"}.items():
+        made[name] = _of_traded(parts, starts, name, way).reindex(made.index).fillna(by.close.last())
     made["vwap"] = (made.paid / made.volume).where(made.volume > 0)
     whole = (by.ts.first() == made.index) & (by.until.last() == end(made.index.to_numpy(), every))
     has = {quality: parts.quality.eq(quality).groupby(starts).any() for quality in ("gap", "partial", "imported")}
     made["quality"] = np.select([has["gap"], ~whole | has["partial"], has["imported"]], ["gap", "partial", "imported"], "complete")
     return made.rename_axis("ts").reset_index()
+
+
+def _of_traded(parts: Table, starts: np.ndarray, name: str, way: str) -> pd.Series:
+    """One price of the parts with volume: the first and the last are those by id."""
+    traded = parts.assign(start=starts)[parts.volume > 0]
+    order = {"first": "first_id", "last": "last_id"}.get(way)
+    if order:
+        traded = traded.sort_values(order, kind="stable")
+    return traded.groupby("start")[name].agg(way)
 
 
 def imported(path: Path, base: str, every: Sequence[str]) -> Table:
@@ -152,7 +159,8 @@ def imported(path: Path, base: str, every: Sequence[str]) -> Table:
         rows = rows.reindex(steps).rename_axis("ts")
         rows["close"] = rows.close.ffill()
         rows = rows.fillna({"open": rows.close, "high": rows.close, "low": rows.close, "volume": 0.0, "quality": "gap"}).reset_index()
-        rows = rows.assign(trades=np.nan, paid=np.nan, taker_buy_volume=np.nan, until=end(rows.ts.to_numpy(), base))
+        nothing = dict.fromkeys(("trades", "paid", "taker_buy_volume"), np.nan)
+        rows = rows.assign(first_id=rows.ts, last_id=rows.ts, until=end(rows.ts.to_numpy(), base), **nothing)
         made += [_longer(rows, name).assign(symbol=symbol, every=name) for name in every]
     return pd.concat(made, ignore_index=True)
 
