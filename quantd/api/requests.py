@@ -54,6 +54,7 @@ class BacktestQuery(PairQuery, frozen=True):
     fee_bps: Finite = 5.0
     slippage_bps: Finite = 0.0
     notional: Finite = 1000.0
+    hold: bool = False
     limit: Count = 1440
     format: str = "json"
 

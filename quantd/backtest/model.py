@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from quantd.model import Prices, Spread
 from quantd.stats import FloatArray
-from quantd.stats.backtest import Deal, Rules
+from quantd.stats.backtest import Rules
 from quantd.stats.performance import Summary
+from quantd.stats.positions import Deal
 from quantd.stats.zscore import ZScore
 
 Side = Literal["long", "short"]
@@ -24,6 +25,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     prices: Prices = "raw"
     spread: Spread = "hedge"
     zscore: ZScore = ZScore()
+    beta: float | None = None
+    """Of a hedge that is fixed, as is `alpha`; None where it is not, or they are left out."""
+    alpha: float | None = None
 
 
 class Trade(Deal, frozen=True, kw_only=True, gc=False):
@@ -67,6 +71,8 @@ class Backtest(Struct, frozen=True):
     equity: FloatArray
     """What has been made by each close."""
     zscore: FloatArray
+    zscore_held: FloatArray
+    """Of the position that is open at the close, by the beta, mean and std that it was entered with."""
     spread: FloatArray
     middle: FloatArray
     """What the z-score measures the spread from."""

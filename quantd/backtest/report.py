@@ -9,11 +9,16 @@ import numpy as np
 
 from quantd.backtest.chart import Chart, Line, Mark
 from quantd.backtest.model import Backtest, Settings, Trade
+from quantd.stats.backtest import Rules
 from quantd.stats.performance import drawdown
 
 MOST_ROWS = 1000
 """Trades in the table; the CSV has all."""
 _MOST_MARKS = 400
+_HEADS = (
+    *("#", "side", "entered", "left", "bars", "why", "z", "z held", "net", "gross", "costs", "beta"),
+    *("y in", "y out", "x in", "x out"),
+)
 _LEGEND = (
     ("up long", "bought"), ("down short", "sold"), ("dot won", "left with a gain"), ("dot lost", "left with a loss"), ("cross", "stopped")
 )  # fmt: skip
@@ -97,16 +102,7 @@ def _or_none(value: float | None, form: str) -> str:
 
 
 def _charts(result: Backtest) -> Iterable[str]:
-    rules = result.settings.rules
-    bands = [("entry", rules.entry), ("entry", -rules.entry), ("exit", rules.exit), ("exit", -rules.exit)]
-    bands += [("stop", side * rules.stop) for side in (1, -1) if rules.stop is not None]
-    spread = [Line(name, result.middle + level * result.deviation) for name, level in dict.fromkeys(bands)]
-    plot = Chart(
-        "Spread with the levels at which it is entered, left and given up", result.ts, [*spread, Line("curve", result.spread)], 300
-    )
-    plot.mark(_marks(result, result.spread))
-    yield _figure("Spread", plot, _legend())
-    yield _figure("Z-score", Chart("Z-score with the same levels", result.ts, [Line("curve", result.zscore)], 200, bands), "")
+    yield from _scored(result)
     yield _figure(
         "Equity", Chart("What has been made by each close", result.ts, [Line("equity", result.equity, 0.0)], 220, [("zero", 0)]), ""
     )
@@ -114,18 +110,49 @@ def _charts(result: Backtest) -> Iterable[str]:
     yield _figure("Drawdown", Chart("How far the equity is below its highest", result.ts, [fallen], 130, [("zero", 0)]), "")
 
 
+def _scored(result: Backtest) -> Iterable[str]:
+    """The spread and its z-score, each with the levels that are held against it, and the z-score of what is held."""
+    rules = result.settings.rules
+    entry, leave, stop = (_both(name, getattr(rules, name)) for name in ("entry", "exit", "stop"))
+    bands = entry if rules.hold else [*entry, *leave, *stop]
+    spread = [Line(name, result.middle + level * result.deviation) for name, level in bands]
+    what = "at which it is entered" if rules.hold else "at which it is entered, left and given up"
+    plot = Chart(f"Spread with the levels {what}", result.ts, [*spread, Line("curve", result.spread)], 300)
+    plot.mark(_marks(result, result.spread))
+    yield _figure("Spread", plot, _legend(rules))
+    yield _figure("Z-score", Chart("Z-score with the same levels", result.ts, [Line("curve", result.zscore)], 200, bands), "")
+    if rules.hold and result.trades:
+        held = Chart(
+            "Z-score of what is held, with the levels at which it is left and given up",
+            result.ts,
+            [Line("curve", result.zscore_held)],
+            200,
+            [*leave, *stop],
+        )
+        yield _figure("Z-score of the position, by the hedge that it was entered with", held, _keys(["exit", "stop"]))
+
+
+def _both(name: str, level: float | None) -> list[tuple[str, float]]:
+    """The level of sold spreads and of bought ones."""
+    return [] if level is None else [(name, each) for each in dict.fromkeys((level, -level))]
+
+
 def _figure(name: str, chart: Chart, note: str) -> str:
     return f"<section><h2>{name}</h2>{note}<figure>{chart.svg()}</figure></section>"
 
 
-def _legend() -> str:
-    lines = [("entry", "entry"), ("exit", "exit"), ("stop", "stop")]
-    keys = [f'<span><svg viewBox="0 0 24 12"><path class="{name}" d="M0 6H24"/></svg>{text}</span>' for name, text in lines]
+def _keys(levels: Sequence[str], *others: str) -> str:
+    keys = [f'<span><svg viewBox="0 0 24 12"><path class="{name}" d="M0 6H24"/></svg>{name}</span>' for name in levels]
+    return f'<p class="legend">{"".join([*keys, *others])}</p>'
+
+
+def _legend(rules: Rules) -> str:
+    keys = []
     paths = {"up": "M12 1l5 9h-10z", "down": "M12 11l5 -9h-10z", "dot": "M8 6a4 4 0 1 0 8 0a4 4 0 1 0 -8 0", "cross": "M8 2l8 8m0 -8l-8 8"}
     for name, text in _LEGEND:
         shape = name.split()[0]
         keys.append(f'<span><svg viewBox="0 0 24 12"><path class="mark {_class(name)}" d="{paths[shape]}"/></svg>{text}</span>')
-    return f'<p class="legend">{"".join(keys)}</p>'
+    return _keys(["entry"] if rules.hold else ["entry", "exit", "stop"], *keys)
 
 
 def _class(name: str) -> str:
@@ -155,8 +182,7 @@ def _trades(result: Backtest) -> str:
         return "<p>No trade.</p>"
     first = max(0, len(result.trades) - MOST_ROWS)
     note = f"<p>The last {MOST_ROWS:,} of {len(result.trades):,}.</p>" if first else ""
-    heads = ("#", "side", "entered", "left", "bars", "why", "z", "net", "gross", "costs", "beta", "y in", "y out", "x in", "x out")
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    head = "".join(f'<th scope="col">{name}</th>' for name in _HEADS)
     body = "".join(_row(number, trade, result.settings.every) for number, trade in enumerate(result.trades[first:], first + 1))
     return f'{note}<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
@@ -164,7 +190,7 @@ def _trades(result: Backtest) -> str:
 def _row(number: int, trade: Trade, every: str) -> str:
     prices = [f"{price:,.8g}" for price in (trade.y_entry, trade.y_exit, trade.x_entry, trade.x_exit)]
     times = when(trade.entered, every), when(trade.exited, every), str(trade.bars)
-    before = _cells([str(number), trade.side, *times, trade.reason, f"{trade.zscore:+.2f}"])
+    before = _cells([str(number), trade.side, *times, trade.reason, f"{trade.zscore:+.2f}", f"{trade.zscore_held:+.2f}"])
     after = _cells([money(trade.gross), f"{trade.fees + trade.slippage:,.2f}", f"{trade.beta:.5g}", *prices])
     return f"<tr>{before}<td class='{'up' if trade.net > 0 else 'down'}'>{money(trade.net)}</td>{after}</tr>"
 
@@ -175,15 +201,23 @@ def _cells(cells: Sequence[str]) -> str:
 
 def _settings(result: Backtest) -> Iterable[tuple[str, str]]:
     settings, rules = result.settings, result.settings.rules
-    yield "hedge ratio", f"{settings.regression} over {settings.window} bars of {settings.every}, {settings.prices} prices"
+    made = f"over {settings.window} bars of {settings.every}" if settings.beta is None else f"at {settings.beta:g}"
+    yield "hedge ratio", f"{settings.regression} {made}, {settings.prices} prices"
     yield "z-score", _zscore(settings)
     yield "entry", f"z of {rules.entry:g} or more is sold, of {-rules.entry:g} or less is bought; at the next bar's open"
+    yield "exit and stop by", _judge(rules)
     yield "exit", f"once z is back at {rules.exit:g} (sold), {-rules.exit or 0:g} (bought)"
     again = f"then nothing before z is within {rules.entry:g} again"
     yield "stop", "none" if rules.stop is None else f"once z is {rules.stop:g} or more against the position; {again}"
     yield "costs", f"{rules.fee_bps:g} bps fee and {rules.slippage_bps:g} bps slippage of what each leg is worth, at entry and at exit"
     yield "size", f"{rules.notional:,.6g} gross over both legs at entry; beta stays that of the signal"
     yield "at the end", "an open position is closed at the last close, with costs"
+
+
+def _judge(rules: Rules) -> str:
+    if rules.hold:
+        return "the held z: by beta, mean and std as of the entry (hold); the entry, and what bars it, by the z of now"
+    return "the z of now, as the entry; the held z, by beta, mean and std as of the entry, is told at the exit"
 
 
 def _zscore(settings: Settings) -> str:

@@ -10,8 +10,9 @@ from msgspec import Struct
 from quantd.backtest.model import Backtest, DataQuality, Settings, Side, Trade
 from quantd.model import Bar, PairPoint
 from quantd.stats import FloatArray
-from quantd.stats.backtest import Deal, Market, Outcome, Trip, simulate
+from quantd.stats.backtest import Market, Outcome, simulate
 from quantd.stats.performance import summarise
+from quantd.stats.positions import Deal, Trip
 from quantd.timeframes import DAY, Timeframe, timeframe
 
 _SIDES: dict[int, Side] = {1: "long", -1: "short"}
@@ -35,8 +36,20 @@ class _Row(Struct, frozen=True, gc=False):
         return self.point.spread if self.point else None
 
     @property
+    def mean(self) -> float | None:
+        return self.point.spread_mean if self.point else None
+
+    @property
+    def std(self) -> float | None:
+        return self.point.spread_std if self.point else None
+
+    @property
     def beta(self) -> float | None:
         return self.point.hedge.beta if self.point else None
+
+    @property
+    def alpha(self) -> float | None:
+        return self.point.hedge.alpha if self.point else None
 
     @property
     def gap(self) -> bool:
@@ -70,9 +83,10 @@ def backtest(
         ts=ts,
         equity=run.equity,
         zscore=_column(row.zscore for row in rows),
+        zscore_held=run.zscore_held,
         spread=_column(row.spread for row in rows),
-        middle=_column(row.point.spread_mean if row.point else None for row in rows),
-        deviation=_column(row.point.spread_std if row.point else None for row in rows),
+        middle=_column(row.mean for row in rows),
+        deviation=_column(row.std for row in rows),
     )
 
 
@@ -96,6 +110,7 @@ def _rows(y_bars: Iterable[Bar], x_bars: Iterable[Bar], points: Sequence[PairPoi
 
 def _market(rows: Sequence[_Row], follows: Sequence[bool], settings: Settings) -> Market:
     sound = np.array([not row.gap for row in rows], dtype=bool)
+    residual = settings.spread == "residual"
     return Market(
         y_open=_column(row.y.open for row in rows),
         x_open=_column(row.x.open for row in rows),
@@ -103,6 +118,8 @@ def _market(rows: Sequence[_Row], follows: Sequence[bool], settings: Settings) -
         x_close=_column(row.x.close for row in rows),
         zscore=_column(row.zscore for row in rows),
         beta=_column(row.beta for row in rows),
+        alpha=_column(row.alpha if residual else 0.0 for row in rows),
+        std=_column(row.std for row in rows),
         signals=sound,
         fills=sound & np.array(follows, dtype=bool),
         elastic=settings.prices == "log",

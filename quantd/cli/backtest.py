@@ -33,6 +33,7 @@ def backtest(
     entry: Annotated[float, typer.Option(help="Sell the spread at this z-score, buy it at minus this.")] = 2.0,
     leave: Annotated[float, typer.Option("--exit", help="Leave once the z-score is back at this.")] = 0.0,
     stop: Annotated[float | None, typer.Option(help="Give up once the z-score is this far against the position.")] = None,
+    hold: Annotated[bool, typer.Option("--hold", help="Exit and stop by the z-score of the hedge that was entered with.")] = False,
     fee_bps: Annotated[float, typer.Option(help="Of the value of each leg, at entry and at exit.")] = 5.0,
     slippage_bps: Annotated[float, typer.Option(help="Likewise.")] = 0.0,
     notional: Annotated[float, typer.Option(help="Gross value of a position at entry, in the quote currency.")] = 1000.0,
@@ -54,7 +55,7 @@ def backtest(
 
     told = Chosen([every], window, regression, prices, spread, zscore, against, beta, alpha)
     asked = wanted(pair, told, pipeline, since, until)
-    rules = _rules(entry=entry, exit=leave, stop=stop, fee_bps=fee_bps, slippage_bps=slippage_bps, notional=notional)
+    rules = _rules(entry=entry, exit=leave, stop=stop, hold=hold, fee_bps=fee_bps, slippage_bps=slippage_bps, notional=notional)
     for path in (report, trades):
         if path:
             find_place(path)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from quantd.backtest import Settings
 from quantd.cli.kept import opened
 from quantd.cli.options import checked, times
-from quantd.cli.replay import Chosen, chosen, recorded
+from quantd.cli.replay import FIXED, Chosen, chosen, recorded
 from quantd.cli.session import fail_if_faulty, run_to_end
 from quantd.clock import EventClock
 from quantd.config.bounds import demand_reachable, z_range
@@ -66,6 +66,7 @@ class Sample(Struct, frozen=True):
 
     def settings(self, asked: Wanted, rules: Rules) -> Settings:
         spec = self.spec
+        fixed = msgspec.structs.asdict(spec.regression) if self.method == FIXED else {}
         return Settings(
             pair=asked.pair,
             every=asked.every,
@@ -75,6 +76,8 @@ class Sample(Struct, frozen=True):
             prices=spec.regression.prices,
             spread=spec.spread,
             zscore=spec.zscore,
+            beta=fixed.get("beta"),
+            alpha=fixed.get("alpha"),
         )
 
 
@@ -101,7 +104,7 @@ def _one_of(choices: Sequence[str], text: str | None) -> None:
 def _demand_reachable(rules: Rules, zscore: ZScore, window: int) -> None:
     """Before the work: a threshold that no z-score reaches is a mistake of its option."""
     try:
-        demand_reachable(rules.entry, rules.stop, z_range(zscore, window))
+        demand_reachable(rules.entry, rules.stop, z_range(zscore, window), hold=rules.hold)
     except ValueError as error:
         raise QuantdError(f"--{error}") from None
 

@@ -31,6 +31,8 @@ def _lines(result: Backtest) -> Iterable[tuple[str, str]]:
     yield "pair", f"{result.settings.pair}, {made.bars:,} bars of {every}{span}"
     settings = result.settings
     yield "z-score", f"{settings.zscore.method}, {settings.regression} over {settings.window} bars, {settings.prices} prices"
+    if settings.rules.hold:
+        yield "exits by", "the beta, mean and std of the entry (hold)"
     ends = f"{made.targets} at target, {made.stops} stopped, {made.open_at_end} open at the end"
     yield "trades", f"{made.trades}: {ends}" if made.trades else "none"
     yield "net", f"{money(made.net)} ({made.net_percent:+.3f} % of {settings.rules.notional:,.6g})"
@@ -49,12 +51,11 @@ def _lines(result: Backtest) -> Iterable[tuple[str, str]]:
 
 def trades(result: Backtest, latest: int) -> Table:
     """The last trades, a row each."""
-    rows = table("side", "entered", "left", "bars", "z", "beta", "gross", "costs", "net", "why")
+    rows = table("side", "entered", "left", "bars", "z", "z held", "beta", "gross", "costs", "net", "why")
     every = result.settings.every
     for trade in result.trades[-latest:]:
         times = when(trade.entered, every), when(trade.exited, every), str(trade.bars)
-        costs = f"{trade.fees + trade.slippage:,.2f}"
-        rows.add_row(
-            trade.side, *times, f"{trade.zscore:+.2f}", f"{trade.beta:.5g}", money(trade.gross), costs, money(trade.net), trade.reason
-        )
+        scores = f"{trade.zscore:+.2f}", f"{trade.zscore_held:+.2f}"
+        made = money(trade.gross), f"{trade.fees + trade.slippage:,.2f}", money(trade.net)
+        rows.add_row(trade.side, *times, *scores, f"{trade.beta:.5g}", *made, trade.reason)
     return rows

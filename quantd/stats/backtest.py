@@ -5,17 +5,15 @@ One position at a time, opened with a gross exposure of `notional`; beta is that
 """
 
 import math
-from typing import Literal
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from quantd.stats import FloatArray
+from quantd.stats.positions import Costs, Position, Prices, Reason, Signal, Trip, signal, units
 
-Reason = Literal["target", "stop", "end"]
 BoolArray = NDArray[np.bool_]
-_BPS = 1e-4
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -28,6 +26,9 @@ class Rules(Struct, frozen=True, kw_only=True):
     stop: float | None = None
     """A sold spread is given up when z >= stop, a bought one when z <= -stop. Then none is opened before a |z| < entry; and never one
     at a |z| >= stop."""
+    hold: bool = False
+    """Exit and stop are decided by the z-score of the position's own beta, mean and std, as of its entry; entries, and what bars them, by
+    that of now."""
     fee_bps: float = 5.0
     slippage_bps: float = 0.0
     """Both of the traded value of each leg, at entry and at exit."""
@@ -59,6 +60,10 @@ class Market(Struct, frozen=True):
     zscore: FloatArray
     """As of the bar's close, NaN where there is none."""
     beta: FloatArray
+    alpha: FloatArray
+    """What is taken off the spread; 0 where nothing is."""
+    std: FloatArray
+    """The z-score's unit."""
     signals: BoolArray
     """Whether an entry may be decided at this close."""
     fills: BoolArray
@@ -67,148 +72,123 @@ class Market(Struct, frozen=True):
     """beta relates logarithms of prices: the value of x is beta times the value of y, where else x is beta units to one of y."""
 
 
-class Deal(Struct, frozen=True, kw_only=True):
-    """What was held, at what prices, and what that made, in the quote currency."""
-
-    zscore: float
-    """What the entry was decided on."""
-    beta: float
-    """As of then, for the whole trade."""
-    y_units: float
-    """Negative where sold."""
-    x_units: float
-    y_entry: float
-    x_entry: float
-    y_exit: float
-    x_exit: float
-    gross: float
-    fees: float
-    slippage: float
-    net: float
-    bars: int
-    reason: Reason
-
-
-class Trip(Deal, frozen=True, kw_only=True, gc=False):
-    """One position from its opening to its end."""
-
-    side: int
-    """1: the spread was bought (y bought, x sold where beta > 0). -1: sold."""
-    opened: int
-    """The row at whose open it was filled."""
-    closed: int
-    """The row at whose open it was left; for `end`, the last row, at its close."""
-
-
 class Outcome(Struct, frozen=True):
     """What came of it."""
 
     trips: list[Trip]
     equity: FloatArray
     """Shape (n,): what has been made by each close, an open position at that close's prices; costs are paid when they arise."""
-    held: int
-    """The closes at which a position was open."""
+    zscore_held: FloatArray
+    """Shape (n,): of the position that is open at each close, NaN without one."""
     lapsed: int
     """Entries that were signalled and not filled."""
     traded: float
     """The value of all that was bought and sold."""
 
+    @property
+    def held(self) -> int:
+        """The closes at which a position was open."""
+        return int((~np.isnan(self.zscore_held)).sum())
+
 
 def simulate(market: Market, rules: Rules) -> Outcome:
     """Trade these bars. A position that is open after the last of them is closed at its close, with costs (reason `end`)."""
     trader = _Trader(market, rules)
-    signals = zip(market.zscore.tolist(), market.beta.tolist(), market.signals.tolist(), strict=True)
-    for row, (zscore, beta, may) in enumerate(signals):
+    for row in range(len(market.zscore)):
         trader.fill(row)
         trader.mark(row)
-        trader.decide(zscore, beta, may)
+        trader.decide(row)
     trader.end()
-    return Outcome(trader.trips, np.array(trader.equity, dtype=float), trader.held, trader.lapsed, trader.traded)
+    return trader.outcome()
 
 
-def units(side: int, beta: float, y: float, x: float, notional: float, *, elastic: bool) -> tuple[float, float]:
-    """How much of y and x to hold at these prices, negative where sold: gross exposure is `notional`.
+class _Account:
+    """The position, if there is one, and what all have made."""
 
-    >>> units(1, 2.0, 100.0, 50.0, 1000.0, elastic=False)    # 5 y against twice as many x
-    (5.0, -10.0)
-    >>> units(-1, 1.5, 100.0, 50.0, 1000.0, elastic=True)    # 400 of y against 600 of x
-    (-4.0, 12.0)
-    """
-    if elastic:
-        value = side * notional / (1 + abs(beta))
-        return value / y, -beta * value / x
-    amount = side * notional / (y + abs(beta) * x)
-    return amount, -beta * amount
+    def __init__(self, rules: Rules, *, elastic: bool) -> None:
+        self.position: Position | None = None
+        self.cash = 0.0
+        self.traded = 0.0
+        self.trips: list[Trip] = []
+        self._notional = rules.notional
+        self._costs = Costs(rules.fee_bps, rules.slippage_bps)
+        self._elastic = elastic
 
+    def open(self, row: int, prices: Prices, signal: Signal) -> None:
+        amounts = units(signal.side, signal.gauge.beta, *prices, self._notional, elastic=self._elastic)
+        self.position = Position(signal, row, *amounts, *prices)
+        self._pay(self.position.value(*prices))
 
-class _Position(Struct, frozen=True, gc=False):
-    side: int
-    row: int
-    zscore: float
-    beta: float
-    y_units: float
-    x_units: float
-    y: float
-    x: float
+    def close(self, row: int, prices: Prices, closes: Prices, reason: Reason) -> None:
+        """Leave the position, if there is one; `closes` decided it."""
+        if self.position is None:
+            return
+        self.trips.append(self.position.ended(row, prices, closes, reason, self._costs))
+        self.cash += self.position.gross(*prices)
+        self._pay(self.position.value(*prices))
+        self.position = None
 
-    def value(self, y: float, x: float) -> float:
-        """What changes hands at these prices."""
-        return abs(self.y_units) * y + abs(self.x_units) * x
+    def equity(self, prices: Prices) -> float:
+        return self.cash + (self.position.gross(*prices) if self.position else 0.0)
 
-    def gross(self, y: float, x: float) -> float:
-        """What it has made at these prices before costs."""
-        return self.y_units * (y - self.y) + self.x_units * (x - self.x)
+    def _pay(self, value: float) -> None:
+        self.traded += value
+        self.cash -= sum(self._costs.of(value))
 
 
 class _Trader:
     def __init__(self, market: Market, rules: Rules) -> None:
         self._rules = rules
-        self._elastic = market.elastic
-        self._opens = list(zip(market.y_open.tolist(), market.x_open.tolist(), strict=True))
-        self._closes = list(zip(market.y_close.tolist(), market.x_close.tolist(), strict=True))
-        self._fills = market.fills.tolist()
-        self._position: _Position | None = None
+        self._account = _Account(rules, elastic=market.elastic)
+        self._opens = _pairs(market.y_open, market.x_open)
+        self._closes = _pairs(market.y_close, market.x_close)
+        self._seen = _pairs(np.log(market.y_close), np.log(market.x_close)) if market.elastic else self._closes
+        self._zscores: list[float] = market.zscore.tolist()
+        self._measures = list(zip(market.beta.tolist(), market.alpha.tolist(), market.std.tolist(), strict=True))
+        self._signals, self._fills = market.signals.tolist(), market.fills.tolist()
         self._leaving: Reason | None = None
-        self._entering: tuple[int, float, float] | None = None
+        self._entering: Signal | None = None
         self._barred = False
-        self._cash = 0.0
-        self.trips: list[Trip] = []
-        self.equity: list[float] = []
-        self.held = 0
-        self.lapsed = 0
-        self.traded = 0.0
+        self._equity: list[float] = []
+        self._held: list[float] = []
+        self._lapsed = 0
 
     def fill(self, row: int) -> None:
         """Do at the open what was decided at the close before."""
-        if self._position and self._leaving:
-            self._close(self._position, row, *self._opens[row], self._leaving)
-        if self._entering:
-            self._open(row, *self._entering)
+        if self._leaving:
+            self._account.close(row, self._opens[row], self._seen[row - 1], self._leaving)
+        if self._entering and self._fills[row]:
+            self._account.open(row, self._opens[row], self._entering)
+        elif self._entering:
+            self._lapsed += 1
         self._leaving = self._entering = None
 
     def mark(self, row: int) -> None:
-        self.held += self._position is not None
-        self.equity.append(self._cash + (self._position.gross(*self._closes[row]) if self._position else 0.0))
+        """Note what the close makes of the position."""
+        position = self._account.position
+        self._held.append(position.signal.held(*self._seen[row]) if position else math.nan)
+        self._equity.append(self._account.equity(self._closes[row]))
 
-    def decide(self, zscore: float, beta: float, may: bool) -> None:
-        """What to do at the next open. Without a z-score all stays as it is."""
-        if math.isnan(zscore):
-            return
-        if abs(zscore) < self._rules.entry:
-            self._barred = False
-        if self._position:
-            self._leaving = self._why_leave(self._position.side, zscore)
-            self._barred |= self._leaving == "stop"
-        side = self._wanted(zscore)
-        if side and may and math.isfinite(beta) and (self._position is None or self._leaving):
-            self._entering = side, zscore, beta
+    def decide(self, row: int) -> None:
+        """What to do at the next open. Without a z-score to judge by all stays as it is."""
+        zscore, position = self._zscores[row], self._account.position
+        if position:
+            self._leaving = self._why_leave(position.signal.side, self._held[row] if self._rules.hold else zscore)
+        self._barred = (self._barred or self._leaving == "stop") and not abs(zscore) < self._rules.entry
+        if position is None or self._leaving:
+            self._entering = self._wanted(row, zscore)
 
     def end(self) -> None:
-        self.lapsed += self._entering is not None
-        if self._position:
+        """Close what is open at the last close."""
+        self._lapsed += self._entering is not None
+        if self._account.position:
             last = len(self._closes) - 1
-            self._close(self._position, last, *self._closes[last], "end")
-            self.equity[last] = self._cash
+            self._account.close(last, self._closes[last], self._seen[last], "end")
+            self._equity[last] = self._account.cash
+
+    def outcome(self) -> Outcome:
+        account, equity, held = self._account, np.array(self._equity, dtype=float), np.array(self._held, dtype=float)
+        return Outcome(account.trips, equity, held, self._lapsed, account.traded)
 
     def _why_leave(self, side: int, zscore: float) -> Reason | None:
         against = -side * zscore
@@ -216,53 +196,16 @@ class _Trader:
             return "stop"
         return "target" if against <= self._rules.exit else None
 
-    def _wanted(self, zscore: float) -> int:
-        beyond = self._rules.stop is not None and abs(zscore) >= self._rules.stop
-        if self._barred or beyond or abs(zscore) < self._rules.entry:
-            return 0
-        return -1 if zscore > 0 else 1
+    def _wanted(self, row: int, zscore: float) -> Signal | None:
+        """The entry that this close asks for."""
+        (beta, alpha, std), stop = self._measures[row], self._rules.stop
+        beyond = stop is not None and abs(zscore) >= stop
+        if self._barred or beyond or not abs(zscore) >= self._rules.entry or not self._signals[row]:
+            return None
+        if not (math.isfinite(beta) and std > 0.0):
+            return None
+        return signal(-1 if zscore > 0 else 1, zscore, beta, alpha, std, self._seen[row])
 
-    def _open(self, row: int, side: int, zscore: float, beta: float) -> None:
-        if not self._fills[row]:
-            self.lapsed += 1
-            return
-        y, x = self._opens[row]
-        y_units, x_units = units(side, beta, y, x, self._rules.notional, elastic=self._elastic)
-        self._position = position = _Position(side, row, zscore, beta, y_units, x_units, y, x)
-        self._cash -= self._costs(position.value(y, x))
-        self.traded += position.value(y, x)
 
-    def _close(self, position: _Position, row: int, y: float, x: float, reason: Reason) -> None:
-        before, after = position.value(position.y, position.x), position.value(y, x)
-        gross, fees, slippage = position.gross(y, x), *(each * _BPS * (before + after) for each in self._rates)
-        self._cash += gross - self._costs(after)
-        self.traded += after
-        self._position = None
-        self.trips.append(
-            Trip(
-                side=position.side,
-                opened=position.row,
-                closed=row,
-                zscore=position.zscore,
-                beta=position.beta,
-                y_units=position.y_units,
-                x_units=position.x_units,
-                y_entry=position.y,
-                x_entry=position.x,
-                y_exit=y,
-                x_exit=x,
-                gross=gross,
-                fees=fees,
-                slippage=slippage,
-                net=gross - fees - slippage,
-                bars=row - position.row + (reason == "end"),
-                reason=reason,
-            )
-        )
-
-    @property
-    def _rates(self) -> tuple[float, float]:
-        return self._rules.fee_bps, self._rules.slippage_bps
-
-    def _costs(self, value: float) -> float:
-        return sum(self._rates) * _BPS * value
+def _pairs(y: FloatArray, x: FloatArray) -> list[Prices]:
+    return list(zip(y.tolist(), x.tolist(), strict=True))

@@ -7,7 +7,8 @@ import numpy as np
 from msgspec import Struct
 
 from quantd.stats import FloatArray
-from quantd.stats.backtest import Outcome, Reason, Rules, Trip
+from quantd.stats.backtest import Outcome, Rules
+from quantd.stats.positions import Reason, Trip
 
 LEAST_RETURNS = 30
 """Bars below which a Sharpe ratio says nothing."""

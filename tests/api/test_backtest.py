@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import ClientSession
 
+from quantd.api.wire import iso
 from quantd.backtest import backtest
 from quantd.flow.desk import Analysis, Style
+from quantd.stats.backtest import Rules
+from quantd.stats.zscore import ZScore
 from quantd.testing.desk import FakeDesk
 from tests.api.conftest import Ask
 from tests.unit.backtest.conftest import SETTINGS, past
@@ -31,12 +35,12 @@ async def test_json(ask: Ask, trading: FakeDesk) -> None:
     assert set(found) == {"pair", "settings", "summary", "quality", "trades", "equity"}
     assert (found["pair"], found["settings"]["regression"], found["settings"]["window"]) == (PAIR, "ols", 20)
     assert found["settings"]["rules"] == {
-        "entry": 2.0, "exit": 0.0, "stop": None, "fee_bps": 5.0, "slippage_bps": 0.0, "notional": 1000.0,
+        "entry": 2.0, "exit": 0.0, "stop": None, "hold": False, "fee_bps": 5.0, "slippage_bps": 0.0, "notional": 1000.0,
     }  # fmt: skip
     assert found["summary"]["net"] == wanted.summary.net
     assert [trade["net"] for trade in found["trades"]] == [trade.net for trade in wanted.trades] != []
     assert [row["value"] for row in found["equity"]] == wanted.equity.tolist()
-    assert found["equity"][0]["ts"] == found["quality"]["start"] == "2026-01-01T00:38:00.000Z"
+    assert found["equity"][0]["ts"] == found["quality"]["start"] == "2026-01-01T00:19:00.000Z"
     assert trading.asked == [("BTCUSDT", "ETHUSDT", "1m", 20, "ols")]
 
 
@@ -66,6 +70,18 @@ async def test_html(session: ClientSession, trading: FakeDesk) -> None:
     assert PAIR in text
 
 
+async def test_exits_by_what_is_held(ask: Ask, trading: FakeDesk) -> None:
+    """Its stop may be beyond what the z-score of now can reach."""
+    seen, rules = past(), Rules(stop=9.0, hold=True)
+    wanted = backtest(seen.y_bars, seen.x_bars, seen.points, msgspec.structs.replace(SETTINGS, rules=rules))
+    status, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "stop": "9", "hold": "true"})
+    assert (status, found["settings"]["rules"]["hold"]) == (200, True)
+    told = [(trade["exited"], trade["zscore_held"], trade["spread_held"]) for trade in found["trades"]]
+    assert told == [(iso(trade.exited), trade.zscore_held, trade.spread_held) for trade in wanted.trades] != []
+    status, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "stop": "9"})
+    assert (status, found["detail"].split(":")[0]) == (400, "Rule not supported. stop")
+
+
 async def test_only_the_last_bars_count(ask: Ask, trading: FakeDesk) -> None:
     _, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "limit": "100"})
     assert found["summary"]["bars"] == len(found["equity"]) == 100
@@ -73,8 +89,16 @@ async def test_only_the_last_bars_count(ask: Ask, trading: FakeDesk) -> None:
 
 async def test_the_style_is_passed_on(ask: Ask, trading: FakeDesk) -> None:
     _, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "prices": "log", "spread": "residual", "zscore": "robust"})
-    assert trading.style == Style("residual", "robust", "log")
-    assert [found["settings"][name] for name in ("prices", "spread", "zscore")] == ["log", "residual", "robust"]
+    assert trading.style == Style("residual", ZScore(method="robust"), "log")
+    assert [found["settings"][name] for name in ("prices", "spread", "beta")] == ["log", "residual", None]
+    assert found["settings"]["zscore"]["method"] == "robust"
+
+
+async def test_a_fixed_hedge_is_told(ask: Ask, trading: FakeDesk) -> None:
+    trading.regressions = ["ols", "fixed"]
+    _, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "beta": "2.5", "alpha": "-1"})
+    assert trading.style == Style(beta=2.5, alpha=-1.0)
+    assert [found["settings"][name] for name in ("regression", "beta", "alpha")] == ["fixed", 2.5, -1.0]
 
 
 async def test_without_data_there_are_reasons(ask: Ask, desk: FakeDesk) -> None:
@@ -120,7 +144,7 @@ async def test_what_is_not_supported_is_told(ask: Ask, query: str, status: int, 
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("", "pair"), (f"pair={PAIR}&entry=much", "entry"), (f"pair={PAIR}&limit=0", "limit")],
+    [("", "pair"), (f"pair={PAIR}&entry=much", "entry"), (f"pair={PAIR}&limit=0", "limit"), (f"pair={PAIR}&hold=long", "hold")],
 )  # fmt: skip
 async def test_what_is_no_query_is_named(ask: Ask, query: str, field: str) -> None:
     status, found = await ask(f"/backtest?{query}")

@@ -32,7 +32,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def of_replay(folder: Path) -> Backtest:
+def of_replay(folder: Path, *, hold: bool) -> Backtest:
     """The backtest of what a replay wrote into a folder."""
     legs: dict[str, dict[int, Bar]] = {"AAAUSDT": {}, "BBBUSDT": {}}
     for row in rows(folder / "bars.csv"):
@@ -44,8 +44,10 @@ def of_replay(folder: Path) -> Backtest:
     for row in rows(folder / "points.csv"):
         zscore = float(row["zscore"]) if row["zscore"] else None
         hedge, ts = Hedge(0.0, float(row["beta"]), 20), int(row["ts"])
-        points[ts] = PairPoint(PAIR, "1s", ts, 0.0, 0.0, hedge, float(row["spread"]), zscore, None, 1.0, "complete", reason=row["reason"])
-    settings = Settings(pair=PAIR, every="1s", window=20, regression="ols", rules=Rules(), zscore_window=20)
+        point = PairPoint(PAIR, "1s", ts, 0.0, 0.0, hedge, float(row["spread"]), zscore, None, 1.0, "complete", reason=row["reason"])
+        band = {name: float(row[name]) if row[name] else None for name in ("spread_mean", "spread_std")}
+        points[ts] = msgspec.structs.replace(point, **band)
+    settings = Settings(pair=PAIR, every="1s", window=20, regression="ols", rules=Rules(hold=hold))
     of_y, of_x, seen = ([table[ts] for ts in sorted(table)] for table in (legs["AAAUSDT"], legs["BBBUSDT"], points))
     return backtest(of_y, of_x, seen, settings)  # type: ignore[arg-type]
 
@@ -54,10 +56,11 @@ def test_it_is_a_backtest_of_the_replay_whatever_the_batches(replay: Replay, tmp
     files = captures(tmp_path, np.random.default_rng(11))
     replay(files, *CHOICE, "--out", tmp_path / "out")
     assert any(int(row["revision"]) for row in rows(tmp_path / "out" / "bars.csv")), "disorder must re-issue bars"
-    told = run(tmp_path, files, "--chunk", "1000")
-    assert json.loads(told) == msgspec.json.decode(encode(body(of_replay(tmp_path / "out"))))
-    assert len(json.loads(told)["trades"]) > 10
-    assert run(tmp_path, files, "--chunk", "1") == told
+    for hold, options, trades in ((False, [], 10), (True, ["--hold"], 2)):
+        told = run(tmp_path, files, "--chunk", "1000", *options)
+        assert json.loads(told) == msgspec.json.decode(encode(body(of_replay(tmp_path / "out", hold=hold))))
+        assert len(json.loads(told)["trades"]) > trades
+        assert run(tmp_path, files, "--chunk", "1", *options) == told
 
 
 def sparse(path: Path, symbol: str, prices: np.ndarray) -> dict[int, float]:

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -85,6 +86,31 @@ def test_it_shows_each_trade_and_each_chart(result: Backtest) -> None:
     assert "nan" not in "".join(path.get("d", "") for svg in drawings for path in svg.iter("path"))
 
 
+def test_exits_by_what_is_held_are_told_and_drawn(reverting: PairPast) -> None:
+    """Exit and stop are no levels of the z-score of now then, but of another chart."""
+    texts = {}
+    for hold in (False, True):
+        settings = msgspec.structs.replace(SETTINGS, rules=Rules(stop=5.0, exit=0.5, hold=hold))
+        result = backtest(reverting.y_bars, reverting.x_bars, reverting.points, settings)
+        texts[hold] = html(result)
+        parsed(texts[hold])
+        rows = re.findall(r"<tr><td>.*?</tr>", texts[hold])
+        cells = [re.findall(r"<td.*?>(.*?)</td>", row) for row in rows]
+        assert [row[7] for row in cells] == [f"{trade.zscore_held:+.2f}" for trade in result.trades] != []
+    assert "<dd>the z of now, as the entry" in texts[False]
+    assert "<dd>the held z: by beta, mean and std as of the entry (hold)" in texts[True]
+    drawn = {hold: [levels(svg) for svg in re.findall(r"<figure>(<svg.*?</svg>)", text)] for hold, text in texts.items()}
+    every = {"entry": 2, "exit": 2, "stop": 2}
+    assert drawn[False] == [every, every, {}, {}]
+    assert drawn[True] == [{"entry": 2}, {"entry": 2}, {"exit": 2, "stop": 2}, {}, {}]
+
+
+def levels(svg: str) -> dict[str, int]:
+    """How many lines a drawing has of each kind of level."""
+    kinds = Counter(path.get("class", "") for path in ElementTree.fromstring(svg).iter("path"))
+    return {name: kinds[name] for name in ("entry", "exit", "stop") if kinds[name]}
+
+
 def test_what_it_is_told_is_escaped(result: Backtest) -> None:
     settings = msgspec.structs.replace(result.settings, pair=HOSTILE, regression=HOSTILE, every="1m<")
     text = html(msgspec.structs.replace(result, settings=settings))
@@ -96,7 +122,7 @@ def test_what_it_is_told_is_escaped(result: Backtest) -> None:
 def test_nothing_to_show_is_said(reverting: PairPast) -> None:
     text = html(backtest([], [], [], SETTINGS))
     parsed(text)
-    assert "No z-score, so nothing to trade: the first one is that of bar 39." in text
+    assert "No z-score, so nothing to trade: the first one is that of bar 20." in text
     idle = backtest(reverting.y_bars, reverting.x_bars, reverting.points, msgspec.structs.replace(SETTINGS, rules=Rules(entry=50)))
     parsed(html(idle))
     assert "No trade." in html(idle)
@@ -145,5 +171,6 @@ def test_the_csv_gives_every_number_back(result: Backtest) -> None:
     for row, trade in zip(rows, result.trades, strict=True):
         assert float(row["net"]) == trade.net
         assert float(row["beta"]) == trade.beta
+        assert (float(row["zscore_held"]), float(row["spread_held"])) == (trade.zscore_held, trade.spread_held)
         assert row["entered"].endswith("Z")
         assert (row["side"], row["reason"], int(row["bars"])) == (trade.side, trade.reason, trade.bars)

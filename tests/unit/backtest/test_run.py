@@ -8,13 +8,17 @@ import pytest
 
 from quantd.backtest import Backtest, backtest
 from quantd.flow.desk import PairPast
-from quantd.model import Bar
+from quantd.model import Bar, Spread
+from quantd.plugin.regression import Regression
 from quantd.stats.backtest import Rules
+from quantd.stats.zscore import ZScore
 from quantd.testing.fakes import START
+from quantd_plugins.regressions.fixed import Fixed
+from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
-from tests.unit.backtest.conftest import MINUTE, SETTINGS, WINDOW, of_bars, past
+from tests.unit.backtest.conftest import MINUTE, SETTINGS, WINDOW, bars, of_bars, past
 
-FIRST = START + (2 * WINDOW - 2) * MINUTE
+FIRST = START + (WINDOW - 1) * MINUTE
 """The first bar with a z-score."""
 replace = msgspec.structs.replace
 
@@ -46,7 +50,7 @@ def test_it_begins_with_the_first_zscore(reverting: PairPast) -> None:
     result = run(reverting)
     assert result.ts[0] == result.quality.start == FIRST
     assert result.quality.end == reverting.y_bars[-1].ts + MINUTE
-    assert result.summary.bars == len(result.ts) == len(reverting.y_bars) - (2 * WINDOW - 2)
+    assert result.summary.bars == len(result.ts) == len(reverting.y_bars) - (WINDOW - 1)
     assert (result.quality.gap, result.quality.holes, result.quality.without_zscore) == (0, 0, {})
 
 
@@ -125,7 +129,7 @@ def test_a_range_is_cut_out(reverting: PairPast) -> None:
     assert all(start < trade.entered < end for trade in result.trades)
 
 
-@pytest.mark.parametrize("bars", [0, 1, 2 * WINDOW - 2])
+@pytest.mark.parametrize("bars", [0, 1, WINDOW - 1])
 def test_too_few_bars_are_no_error(bars: int) -> None:
     result = run(past(bars)) if bars else run(PairPast([], [], []))
     assert (result.ts, result.trades, result.summary.bars, result.quality.start) == ([], [], 0, None)
@@ -144,19 +148,88 @@ def test_the_legs_of_logarithms_are_held_by_value() -> None:
         assert abs(trade.y_units) * trade.y_entry + abs(trade.x_units) * trade.x_entry == pytest.approx(1000.0)
 
 
-@pytest.mark.parametrize("method", ["rolling", "innovation"])
-def test_the_levels_give_the_zscore_back(reverting: PairPast, method: str) -> None:
-    settings = replace(SETTINGS, zscore=method)
-    result = backtest(reverting.y_bars, reverting.x_bars, reverting.points, settings)
-    if method == "innovation":
-        assert np.isnan(result.middle).all()
-        return
-    assert ((result.spread - result.middle) / result.deviation).tolist() == pytest.approx(result.zscore.tolist(), abs=1e-6)
+MADE: list[tuple[Regression, ZScore, Spread]] = [
+    (Ols(window=WINDOW), ZScore(), "hedge"),
+    (Ols(window=WINDOW), ZScore(), "residual"),
+    (Ols(window=WINDOW), ZScore(against="before"), "hedge"),
+    (Ols(window=WINDOW), ZScore(method="rolling"), "hedge"),
+    (Ols(window=WINDOW), ZScore(method="rolling", against="before"), "residual"),
+    (Ols(window=WINDOW), ZScore(method="ew", halflife=8.0), "residual"),
+    (Ols(window=WINDOW, prices="log"), ZScore(method="robust"), "hedge"),
+    (Ols(window=WINDOW, prices="log"), ZScore(window=40), "residual"),
+    (Kalman(window=WINDOW), ZScore(method="innovation"), "hedge"),
+    (Kalman(window=WINDOW), ZScore(method="innovation"), "residual"),
+    (Fixed(window=WINDOW, beta=2.0, alpha=5.0), ZScore(), "residual"),
+]
 
 
-def test_levels_that_explain_nothing_are_not_shown(reverting: PairPast) -> None:
-    result = backtest(reverting.y_bars, reverting.x_bars, reverting.points, replace(SETTINGS, zscore="robust"))
-    assert np.isnan(result.middle).all()
+@pytest.mark.parametrize(("regression", "zscore", "spread"), MADE)
+def test_the_levels_give_the_zscore_back(regression: Regression, zscore: ZScore, spread: Spread) -> None:
+    seen = past(regression=regression, zscore=zscore, spread=spread)
+    settings = replace(SETTINGS, zscore=zscore, prices=regression.prices, spread=spread)
+    result = backtest(seen.y_bars, seen.x_bars, seen.points, settings)
+    scored = np.isfinite(result.zscore)
+    back = (result.spread - result.middle) / result.deviation
+    assert back[scored].tolist() == pytest.approx(result.zscore[scored].tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("hold", [False, True])
+@pytest.mark.parametrize(("regression", "zscore", "spread"), MADE)
+def test_what_is_held_is_measured_from_where_its_entry_was(regression: Regression, zscore: ZScore, spread: Spread, hold: bool) -> None:
+    """Worked out from the point of the entry, whatever the method, and the closes as the regression sees them."""
+    seen = past(regression=regression, zscore=zscore, spread=spread)
+    rules = Rules(entry=1.5, exit=-0.5, stop=3.5, hold=hold)
+    settings = replace(SETTINGS, zscore=zscore, prices=regression.prices, spread=spread, rules=rules)
+    result = backtest(seen.y_bars, seen.x_bars, seen.points, settings)
+    points = {point.ts: point for point in seen.points}
+    assert result.trades != []
+    for trade in result.trades:
+        begun, ended = points[trade.entered - MINUTE], points[trade.exited - MINUTE]
+        assert begun.spread_mean is not None
+        assert begun.spread_std is not None
+        off = begun.hedge.alpha if spread == "residual" else 0.0
+        assert trade.spread_held == pytest.approx(ended.y - begun.hedge.beta * ended.x - off, abs=1e-9)
+        assert trade.zscore_held == pytest.approx((trade.spread_held - begun.spread_mean) / begun.spread_std, rel=1e-6, abs=1e-6)
+        if hold and trade.reason != "end":
+            against = trade.zscore_held if trade.side == "short" else -trade.zscore_held
+            assert against <= -0.5 if trade.reason == "target" else against >= 3.5
+
+
+def drifting() -> tuple[PairPast, np.ndarray]:
+    """y is 5 + 2 x but for what is told beside it: from bar 100 on beta drifts to 2.05, stays there and goes back from bar 200 to 240."""
+    noise, bar = np.random.default_rng(4), np.arange(300)
+    x = 100 + 8 * np.sin(bar / 5)
+    away = x * np.interp(bar, [100, 130, 200, 240], [0.0, 0.05, 0.05, 0.0]) + noise.normal(0, 0.05, len(bar))
+    return of_bars(bars("AAA", (5 + 2 * x + away).tolist()), bars("BBB", x.tolist()), Ols(window=WINDOW)), away
+
+
+def test_a_position_is_held_until_its_own_spread_is_back_though_beta_has_followed() -> None:
+    seen, away = drifting()
+    left, held = (run(seen, entry=3.0, hold=hold).trades[0] for hold in (False, True))
+    assert (left.entered, left.side, left.zscore, left.beta) == (held.entered, held.side, held.zscore, held.beta)
+    assert 100 <= (left.entered - START) // MINUTE <= 110
+    assert left.side == "short"
+    assert left.beta == pytest.approx(2.0, abs=0.02)
+    early, late = (away[(trade.exited - START) // MINUTE - 1] for trade in (left, held))
+    assert (left.reason, held.reason) == ("target", "target")
+    assert early > 1.0, "the z of now says that the spread is back, and it is not"
+    assert left.zscore_held > 5.0
+    assert left.spread_held == pytest.approx(5.0 + early, abs=2.0)
+    assert left.gross < 0.0
+    assert held.exited >= START + 200 * MINUTE
+    assert late < 0.5
+    assert held.zscore_held <= 0.0
+    assert held.gross > 0.0
+
+
+def test_what_is_held_is_left_where_there_is_no_point(reverting: PairPast) -> None:
+    """The closes are enough for it."""
+    known = run(reverting, entry=1.5, hold=True).trades[0]
+    assert known.reason == "target"
+    silent = [point for point in reverting.points if point.ts < known.entered]
+    assert run(replace(reverting, points=silent), entry=1.5, hold=True).trades == [known]
+    (kept,) = run(replace(reverting, points=silent), entry=1.5).trades
+    assert kept.reason == "end"
 
 
 def test_revised_bars_count_as_they_stand_last(reverting: PairPast) -> None:

@@ -94,6 +94,30 @@ def test_the_table_the_csv_the_json_and_the_report_agree(process: Run, files: li
     assert sorted(path.name for path in tmp_path.iterdir()) == ["AAA.csv", "BBB.csv", "r.html", "t.csv"]
 
 
+@pytest.mark.parametrize("of_history", [False, True])
+def test_a_fixed_hedge_is_told(process: Run, files: list[str], history: Local, of_history: bool) -> None:
+    history.close()
+    found = told(process, *([] if of_history else files), *PAIR, "--window", "15", "--beta", "1.5")
+    assert isinstance(found["settings"], dict)
+    assert isinstance(found["trades"], list)
+    assert [found["settings"][name] for name in ("regression", "beta", "alpha")] == ["fixed", 1.5, 0.0]
+    assert {trade["beta"] for trade in found["trades"]} == {1.5}
+
+
+def test_exits_by_what_is_held(process: Run, files: list[str]) -> None:
+    """Their stop may be beyond what the z-score of now can reach."""
+    now, held = (told(process, *files, *PAIR, "--window", "15", "--entry", "1.5", *more) for more in ([], ["--hold", "--stop", "9"]))
+    assert isinstance(now["settings"], dict)
+    assert isinstance(held["settings"], dict)
+    assert [found["rules"]["hold"] for found in (now["settings"], held["settings"])] == [False, True]
+    assert now["trades"] != held["trades"]
+    assert isinstance(held["trades"], list)
+    sold = [trade for trade in held["trades"] if trade["side"] == "short" and trade["reason"] == "target"]
+    assert max(trade["zscore_held"] for trade in sold) <= 0.0
+    done = process("backtest", *files, *CHOICE, "--hold")
+    assert "exits by       the beta, mean and std of the entry (hold)" in done.stdout
+
+
 def test_batches_of_any_size_give_the_same_bytes(process: Run, files: list[str], tmp_path: Path) -> None:
     made = []
     for chunk in ("1", "1000"):

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantd.stats.backtest import Market, Outcome, Rules, simulate, units
+from quantd.stats.backtest import Market, Outcome, Rules, simulate
 from quantd.stats.performance import summarise
+from quantd.stats.positions import units
 
 NAN = math.nan
 FREE = Rules(fee_bps=0.0)
@@ -23,6 +24,8 @@ def market(
     x: Sequence[float] | None = None,
     *,
     beta: Sequence[float] | float = 2.0,
+    alpha: Sequence[float] | float = 0.0,
+    std: Sequence[float] | float = 0.4,
     y_close: Sequence[float] | None = None,
     x_close: Sequence[float] | None = None,
     signals: Sequence[bool] | None = None,
@@ -38,7 +41,7 @@ def market(
         np.array(y_close or y, dtype=float),
         np.array(x_close or x, dtype=float),
         np.array(zscore, dtype=float),
-        np.broadcast_to(np.array(beta, dtype=float), n),
+        *(np.broadcast_to(np.array(each, dtype=float), n) for each in (beta, alpha, std)),
         np.ones(n, bool) if signals is None else np.array(signals),
         np.ones(n, bool) if fills is None else np.array(fills),
         elastic,
@@ -68,11 +71,16 @@ def test_every_number_of_two_trades_by_hand() -> None:
     assert first.gross == 5 * 4 - 10 * 1 == 10.0
     assert first.fees == first.slippage == pytest.approx(0.001 * (1000 + 5 * 104 + 10 * 51))
     assert first.net == pytest.approx(10 - 2 * 2.03)
+    # At row 1 y - 2 x is 0 and z -2.5 in units of 0.4: the middle is 1. At row 3, whose close decides the exit, y - 2 x is 103 - 102.
+    assert (first.zscore_held, first.spread_held) == (pytest.approx(0.0, abs=1e-12), 1.0)
     # Signal at row 4, sold at the open of row 5: -5 y at 100, 10 x at 50; closed at the last close, 98 and 49.5.
     assert (second.side, second.opened, second.closed, second.bars, second.reason) == (-1, 5, 6, 2, "end")
     assert (second.y_units, second.x_units) == (-5.0, 10.0)
     assert second.gross == 5 * 2 - 10 * 0.5 == 5.0
     assert second.fees == pytest.approx(0.001 * (1000 + 5 * 98 + 10 * 49.5))
+    # At row 4 y - 2 x is 2 and z 2.0: the middle is 1.2. At the last close it is 98 - 99.
+    assert (second.zscore_held, second.spread_held) == (pytest.approx(-5.5), -1.0)
+    assert run.zscore_held.tolist() == pytest.approx([NAN, NAN, 0.0, 0.0, NAN, (101 - 100 - 1.2) / 0.4, -5.5], abs=1e-12, nan_ok=True)
     # Equity at closes: nothing; entry costs 2; row 2 +10-5; row 3 +15-10; row 4 net 5.94; row 5 -5 and 2 more; row 6 the end.
     by_hand = [0.0, 0.0, -2 + 10 - 5, -2 + 15 - 10, 5.94, 5.94 - 2 - 5, 5.94 + 5 - 2 * 1.985]
     assert run.equity.tolist() == pytest.approx(by_hand)
@@ -119,6 +127,54 @@ def test_when_it_trades(rules: Rules, zscores: list[float], wanted: list[tuple[i
     assert entries(simulate(market(zscores), rules)) == wanted
 
 
+HELD = [101.0, 101.0, 101.0, 100.0, 100.0, 100.0]
+"""Closes of y whose own z, sold at 2.5 with y - 2 x at 1, is 2.5 for three bars and then 0."""
+GIVEN_UP = [101.0, 101.0, 102.0, 102.0, 102.0, 102.0, 102.0]
+"""The same, but 5 from row 2 on."""
+
+
+@pytest.mark.parametrize(
+    ("rules", "zscores", "y", "wanted"),
+    [
+        pytest.param(FREE, [2.5, 0, 0, 0, 0, 0], HELD, [(-1, 1, 4, "target")], id="stays in until its own spread is back"),
+        pytest.param(FREE, [-2.5, 0, 0, 0, 0, 0], [99, 99, 99, 100, 100, 100], [(1, 1, 4, "target")], id="bought likewise"),
+        pytest.param(FREE, [2.5, NAN, NAN, NAN, NAN, NAN], HELD, [(-1, 1, 4, "target")], id="leaves without a z-score of now"),
+        pytest.param(FREE, [2.5, -2.5, -2.5, -1, 0, 0], HELD, [(-1, 1, 4, "target")], id="not turned round before it is back"),
+        pytest.param(
+            FREE, [2.5, 2.5, 2.5, 2.5, 2.5, 2.5], HELD, [(-1, 1, 4, "target"), (-1, 4, 5, "end")], id="opened anew with the hedge of now"
+        ),
+        pytest.param(Rules(stop=4.0), [2.5, 1, 1, 1, 1, 1, 1], GIVEN_UP, [(-1, 1, 3, "stop")], id="stopped by its own"),
+        pytest.param(Rules(stop=4.0), [2.5, 4.5, 4.5, 1, 1, 1], HELD, [(-1, 1, 4, "target")], id="not stopped by that of now"),
+        pytest.param(Rules(stop=4.0), [2.5, 2.5, 2.5, 2.5, 1, 2.5, 2.5], GIVEN_UP, [(-1, 1, 3, "stop"), (-1, 6, 6, "end")], id="barred"),
+        pytest.param(
+            Rules(stop=4.0),
+            [2.5, 1, 1, 2.5, 2.5, 1, 1],
+            GIVEN_UP,
+            [(-1, 1, 3, "stop"), (-1, 4, 6, "end")],
+            id="not barred where z was back",
+        ),
+        pytest.param(
+            Rules(stop=4.0), [2.5, 1, NAN, 2.5, 1, 2.5, 0], GIVEN_UP, [(-1, 1, 3, "stop"), (-1, 6, 6, "end")], id="barred without a z-score"
+        ),
+    ],
+)
+def test_when_it_trades_by_what_it_holds(
+    rules: Rules, zscores: list[float], y: list[float], wanted: list[tuple[int, int, int, str]]
+) -> None:
+    assert entries(simulate(market(zscores, y), msgspec.structs.replace(rules, hold=True))) == wanted
+
+
+def test_without_a_unit_there_is_no_entry() -> None:
+    assert entries(simulate(market([2.5, 2.5, 2.5, 2.5], std=[NAN, 0.0, 0.4, 0.4]), FREE)) == [(-1, 3, 3, "end")]
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_an_exit_by_what_is_held_is_decided_and_filled_on_any_bar(hold: bool) -> None:
+    sound = [True, True, False, False, True, True]
+    run = simulate(market([2.5, 1, 1, 0 if not hold else 1, 0, 0], HELD, signals=sound, fills=sound), Rules(hold=hold))
+    assert entries(run) == [(-1, 1, 4, "target")]
+
+
 def test_nothing_is_decided_or_filled_on_bars_that_are_not_sound() -> None:
     zscores = [2.5, 2.5, 0.0, 0.0]
     late = simulate(market(zscores, signals=[False, True, True, True]), FREE)
@@ -156,7 +212,15 @@ def test_a_position_is_worth_the_notional_in_the_ratio_of_beta(
 # --- against a slow reading of the rules ---------------------------------------------------------------------------------------------
 
 
-TOLD = ("side", "opened", "closed", "reason", "uy", "ux", "y0", "x0", "y1", "x1")
+TOLD = ("side", "opened", "closed", "reason", "uy", "ux", "y0", "x0", "y1", "x1", "zscore_held", "spread_held")
+
+
+def own_zscores(seen: Market, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of a position that is decided at this row, at every close: its z-score, and its spread."""
+    y, x = (np.log(closes) if seen.elastic else closes for closes in (seen.y_close, seen.x_close))
+    spread = y - seen.beta[row] * x
+    middle = spread[row] - seen.zscore[row] * seen.std[row]
+    return (spread - middle) / seen.std[row], spread - seen.alpha[row]
 
 
 def slowly(seen: Market, rules: Rules) -> tuple[list[dict[str, Any]], list[float]]:
@@ -174,11 +238,13 @@ def slowly(seen: Market, rules: Rules) -> tuple[list[dict[str, Any]], list[float
             continue
         side, opened = (-1 if z[row] > 0 else 1), row + 1
         decided, reason = n, "end"
+        own, spread = own_zscores(seen, row)
+        judged = own if rules.hold else z
         for k in range(opened, n - 1):
-            if rules.stop is not None and -side * z[k] >= rules.stop:
+            if rules.stop is not None and -side * judged[k] >= rules.stop:
                 decided, reason = k, "stop"
                 break
-            if -side * z[k] <= rules.exit:
+            if -side * judged[k] <= rules.exit:
                 decided, reason = k, "target"
                 break
         y0, x0 = seen.y_open[opened], seen.x_open[opened]
@@ -187,7 +253,8 @@ def slowly(seen: Market, rules: Rules) -> tuple[list[dict[str, Any]], list[float
         ux = -side * math.copysign(1, seen.beta[row]) * rules.notional * wx / (wy + wx) / x0
         closed = min(decided + 1, n - 1)
         y1, x1 = (seen.y_close[-1], seen.x_close[-1]) if reason == "end" else (seen.y_open[closed], seen.x_open[closed])
-        told = (side, opened, closed, reason, uy, ux, y0, x0, y1, x1)
+        last = min(decided, n - 1)
+        told = (side, opened, closed, reason, uy, ux, y0, x0, y1, x1, own[last], spread[last])
         found.append(dict(zip(TOLD, told, strict=True)))
         clear_after = decided if reason == "stop" else clear_after
         row = n if reason == "end" else decided
@@ -214,18 +281,21 @@ def random_market(seed: int, n: int, *, elastic: bool = False) -> Market:
     zscore[rng.random(n) < 0.1] = NAN
     beta = rng.normal(1.5, 1.0, n)
     beta[rng.random(n) < 0.05] = NAN
-    return Market(y[::2], x[::2], y[1::2], x[1::2], zscore, beta, rng.random(n) < 0.9, rng.random(n) < 0.9, elastic)
+    sound = rng.random(n) < 0.9, rng.random(n) < 0.9
+    alpha, std = rng.normal(0, 5.0, n), rng.uniform(0.005, 0.03, n) * (1.0 if elastic else 100.0)
+    return Market(y[::2], x[::2], y[1::2], x[1::2], zscore, beta, alpha, std, *sound, elastic)
 
 
 RULES = st.builds(
-    lambda entry, share, stop, fee, slip: Rules(
-        entry=entry, exit=share * entry, stop=stop and entry + stop, fee_bps=fee, slippage_bps=slip, notional=500.0
+    lambda entry, share, stop, fee, slip, hold: Rules(
+        entry=entry, exit=share * entry, stop=stop and entry + stop, fee_bps=fee, slippage_bps=slip, notional=500.0, hold=hold
     ),
     entry=st.floats(0.5, 4.0),
     share=st.floats(-0.9, 0.9),
     stop=st.none() | st.floats(0.1, 3.0),
     fee=st.sampled_from([0.0, 5.0, 100.0]),
     slip=st.sampled_from([0.0, 3.0]),
+    hold=st.booleans(),
 )
 SEEDS, SIZES = st.integers(0, 10_000), st.integers(0, 80)
 
@@ -239,6 +309,9 @@ def test_it_is_what_the_rules_say(seed: int, n: int, rules: Rules, elastic: bool
     assert entries(run) == [(t["side"], t["opened"], t["closed"], t["reason"]) for t in trips]
     assert [trip.y_units for trip in run.trips] == pytest.approx([t["uy"] for t in trips])
     assert [trip.x_units for trip in run.trips] == pytest.approx([t["ux"] for t in trips])
+    for name in ("zscore_held", "spread_held"):
+        assert [getattr(trip, name) for trip in run.trips] == pytest.approx([t[name] for t in trips], rel=1e-9, abs=1e-9)
+    assert run.held == sum(t["closed"] - t["opened"] + (t["reason"] == "end") for t in trips)
     assert run.equity.tolist() == pytest.approx(equity, abs=1e-9)
     assert sum(trip.net for trip in run.trips) == pytest.approx(equity[-1] if equity else 0.0, abs=1e-9)
 
