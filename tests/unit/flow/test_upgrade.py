@@ -29,7 +29,7 @@ from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
 
 PAIR, LEGS = "BTCUSDT-ETHUSDT", ("BTCUSDT", "ETHUSDT")
-N, HOLE = 2_000, range(700, 1_100)
+N, HOLE, AFTER_THE_HOLE = 2_000, range(700, 1_100), 686
 MINUTE = 60_000
 END = fakes.START + N * MINUTE
 GUARD = Guard("regression", "test", EventClock())
@@ -58,36 +58,30 @@ def store(tmp_path: Path) -> Iterator[Local]:
     opened.close()
 
 
-def made_anew(store: Local, spec: PairSpec, at: int = 0, most: int = 10**6) -> None:
+def made_anew(store: Local, spec: PairSpec, at: int = 0) -> None:
     work = Outdated(spec, LEGS, store, History(store), EventClock())
     work.look(at)
-    while work.at < work.end and most:
+    while work.at < work.end:
         store.append([], [], work.go_on())
-        most -= 1
 
 
 @pytest.mark.parametrize("regression", [Ols(window=20), Kalman(window=20)])
-@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize("done", [0, 300, AFTER_THE_HOLE])
 def test_they_equal_an_analysis_to_the_bit_also_over_a_hole_and_after_an_interruption(
-    store: Local, regression: Regression, interrupted: bool
+    store: Local, regression: Regression, done: int
 ) -> None:
     spec = PairSpec(PAIR, "1m", regression)
     bars = legs()
     wanted = analyse(*bars, spec, guards)
-    store.append([], [bar for leg in bars for bar in leg], aged(wanted))
-    if interrupted:
-        made_anew(store, spec, most=2)
-        done = History(store).points(PAIR, "1m", 0, END)
-        assert 0 < len(done) < len(wanted)
-        made_anew(store, spec, at=done[-1].ts)
-    else:
-        made_anew(store, spec)
+    earlier = [msgspec.structs.replace(point, revision=3) for point in wanted[:done]]
+    store.append([], [bar for leg in bars for bar in leg], [*earlier, *aged(wanted[done:])])
+    made_anew(store, spec, at=wanted[done].ts if done else 0)
     found = History(store).points(PAIR, "1m", 0, END)
     assert [msgspec.structs.replace(point, revision=0, state=None) for point in found] == [
         msgspec.structs.replace(point, state=None) for point in wanted
     ]
     assert {point.revision for point in found} == {3}
-    assert all(bool(point.state) == regression.recursive for point in found)
+    assert all(bool(point.state) == regression.recursive for point in found[done:])
     assert History(store).outdated_points(PAIR, "1m", 0, END) == []
 
 
@@ -151,7 +145,7 @@ def test_a_state_of_another_version_is_not_resumed(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_state_that_cannot_be_resumed_costs_what_is_remembered_and_no_more() -> None:
-    recorded = states(Kalman(window=20))
+    recorded = states(Kalman(window=20), 400)
     cut = [msgspec.structs.replace(point, state=point.state[:-3]) for point in recorded if point.state]
     before = GUARD.health()
     assert resumed(Kalman(window=20), cut) == resumed(Kalman(window=20), [])
