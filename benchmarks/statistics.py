@@ -4,8 +4,9 @@
     python benchmarks/statistics.py [--rounds 7] [--window 60]
 
 Each of ours is timed as the flow calls it, one bar after the other. Peers fit the same window anew, except for pykalman, which takes the
-bar into its last state. Both take turns on one core and one BLAS thread; the table shows medians and their ratio. Kernels are compiled
-before. The last line is one tick of the clock for 1,000 pairs on 1s bars.
+bar into its last state. Both take turns on one core and one BLAS thread. Times are CPU time of this process, not wall time: other work on
+the machine hardly disturbs them. The table shows minimum/median/maximum of the rounds and the ratio of the medians. Kernels are compiled
+before. The last lines are one tick of the clock for 1,000 pairs on 1s bars, over the bars that find their windows full.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from statsmodels.tsa.stattools import adfuller, coint
 
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.flow.pairs.returns import Returns
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
 from quantd.plugin.regression import Regression, Steps, offers
@@ -37,7 +39,7 @@ from quantd.stats.cointegration import engle_granger
 from quantd.stats.kernels import workshop
 from quantd.stats.regression import pearson
 from quantd.stats.stationarity import adf
-from quantd.stats.zscore import Rolling, score
+from quantd.stats.zscore import of_closes
 from quantd.testing import fakes
 
 Work = Callable[[], object]
@@ -45,10 +47,11 @@ ADF_LENGTH = 121
 
 
 class Stream:
-    """One bar after the other: hedge, spread, z-score and correlation, as a pair of the flow does."""
+    """One bar after the other: hedge, z-score and the correlations of prices and of returns, as a pair of the flow does."""
 
     def __init__(self, regression: Regression) -> None:
-        self._steps, self._spreads = Steps(regression), Rolling(regression.window)
+        self._steps = Steps(regression)
+        self._gauge, self._returns = of_closes("window", regression.window), Returns(regression.window, log=False)
         y, x = fakes.legs(4096)
         self._bars = list(zip(y.tolist(), x.tolist(), strict=True))
         self._index = 0
@@ -60,13 +63,12 @@ class Stream:
         self._index += 1
         y, x = self._bars[index % len(self._bars)]
         self._steps.push(index, y, x)
+        self._returns.push(index, y, x)
         hedge = self._steps.hedge()
         if hedge is not None:
-            spread = y - hedge.beta * x
-            self._spreads.push(index, spread)
-            if self._spreads.full:
-                score(spread, *self._spreads.level, y)
-            pearson(self._steps.sums)
+            if self._steps.sums.full:
+                self._gauge(self._steps.sums, hedge.beta).score(y, x)
+            pearson(self._steps.sums), self._returns.corr
 
 
 class Line:
@@ -136,33 +138,39 @@ def peers(window: int) -> list[tuple[str, str, Work]]:
 
 
 def microseconds(work: Work, budget: float = 0.2) -> float:
-    """The time of one call, over as many as fit into `budget` seconds."""
-    calls, began = 0, time.perf_counter()
-    while (spent := time.perf_counter() - began) < budget:
-        work()
-        calls += 1
+    """The CPU time of one call, over as many as fill `budget` CPU seconds. The clock takes as long as some of the calls: it is read after
+    1, 2, 4, 8, ... of them."""
+    calls, began = 0, time.process_time()
+    while (spent := time.process_time() - began) < budget:
+        for _ in range(calls or 1):
+            work()
+        calls += calls or 1
     return spent / calls * 1e6
 
 
 def report(name: str, ours: Work, peer: str, theirs: Work, rounds: int) -> None:
     found = [(microseconds(ours), microseconds(theirs)) for _ in range(rounds)]
-    mine, other = (float(np.median(column)) for column in zip(*found, strict=True))
-    print(f"{name:12} {mine:>10.1f} us  {peer:38} {other:>10.1f} us {other / mine:>8.0f}x")
+    mine, other = zip(*found, strict=True)
+    print(f"{name:12} {spread(mine):>28}  {peer:38} {spread(other):>28} {np.median(other) / np.median(mine):>7.0f}x")
 
 
-def tick_of_the_clock(regression: Regression, pairs: int = 1000) -> float:
-    """Milliseconds that one 1s bar of both legs takes in that many pairs, through stage 3 of the flow; the median of 50 bars."""
+def spread(found: Sequence[float]) -> str:
+    return "/".join(f"{value:,.1f}" for value in (min(found), np.median(found), max(found)))
+
+
+def tick_of_the_clock(regression: Regression, pairs: int = 1000) -> list[float]:
+    """CPU milliseconds that each of 50 1s bars of both legs takes in that many pairs, through stage 3 of the flow."""
     guard = Guard("regression", "all", EventClock())
-    spec = PairSpec("Y-X", "1s", regression, regression.window)
+    spec = PairSpec("Y-X", "1s", regression)
     series = [PairSeries(spec, lambda plugin, user: guard, reopen=60_000) for _ in range(pairs)]
     legs = [fakes.bars(2 * regression.window + 50, symbol=symbol, every="1s", seed=seed) for seed, symbol in enumerate(("Y", "X"))]
     spent = []
     for y, x in zip(*legs, strict=True):
-        began = time.perf_counter()
+        began = time.process_time()
         for each in series:
             each.add([y], [x])
-        spent.append(time.perf_counter() - began)
-    return float(np.median(spent[-50:])) * 1000
+        spent.append((time.process_time() - began) * 1000)
+    return spent[-50:]
 
 
 def main() -> None:
@@ -175,6 +183,7 @@ def main() -> None:
     registry = load()
     workshop.compile()
     plugins = {entry.name: entry.plugin for entry in registry.entries() if entry.kind == "regression"}
+    print(f"CPU time of one bar in microseconds, minimum/median/maximum of {options.rounds} rounds")
     with suppress(ImportError):
         report("ols", Stream(plugins["ols"](window=options.window)), "river, rolling", River(options.window), options.rounds)
     for name, peer, theirs in peers(options.window):
@@ -187,7 +196,8 @@ def main() -> None:
     y, x = fakes.legs(250)
     report("eg", partial(engle_granger, y, x), "statsmodels coint", partial(coint, y, x), options.rounds)
     for method in ("ols", "kalman", "huber"):
-        print(f"1,000 {method} pairs, one 1s bar each: {tick_of_the_clock(plugins[method](window=options.window)):.0f} ms")
+        spent = spread(tick_of_the_clock(plugins[method](window=options.window)))
+        print(f"1,000 {method} pairs, one 1s bar each: {spent} ms of CPU time, minimum/median/maximum of 50 bars")
 
 
 if __name__ == "__main__":

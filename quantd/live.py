@@ -10,6 +10,7 @@ import numpy as np
 
 from quantd.candles import Candles
 from quantd.clock import Clock
+from quantd.config.bounds import LIVE, mistake
 from quantd.config.load import as_legs
 from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
@@ -283,7 +284,7 @@ class LiveDesk(Desk):
         rules = [msgspec.json.decode(self._kept[key], type=RestRule) for key in self._kept if key.startswith(_KEPT_AS)]
         for rule in sorted(rules, key=lambda rule: rule.created_at):
             try:
-                self._watch(rule)
+                self._watch(_decidable(rule))
             except ValueError as error:
                 _log.warning("the kept rule %s %s %s %g is passed over: %s", rule.pair, rule.metric, rule.op, rule.value, error)
                 self._rules.pop(rule.id, None)
@@ -326,6 +327,13 @@ class LiveDesk(Desk):
         newest = max((stage.last.ts for stage in flow.stages if stage.last), default=None)
         accepted = sum(stage.intake.accepted for stage in flow.stages)
         return FeedState(flow.name, state, newest, accepted, flow.refused, flow.warm, flow.symbols, flow.health())
+
+
+def _decidable(rule: RestRule) -> RestRule:
+    """The rule, if data decide whether it holds. Raises ValueError, as an earlier version took rules that none can make true."""
+    if text := mistake(Condition(rule.metric, rule.op, rule.value), LIVE):  # type: ignore[arg-type]
+        raise ValueError(text)
+    return rule
 
 
 def _adf(points: Sequence[PairPoint], spec: PairSpec) -> SpreadTest:

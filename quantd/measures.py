@@ -24,6 +24,7 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
 
     runtime.outlets.hub.listen("ticks", observe)
     _measure_symbols(runtime, metrics)
+    _measure_pairs(runtime, metrics)
     _measure_plugins(runtime, metrics)
     metrics.add(
         Gauge, "quantd_feed_live", "1 while the feed is live", ("feed",), lambda: [((f.name,), f.state == "live") for f in runtime.flows]
@@ -84,6 +85,18 @@ def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:
     metrics.add(Gauge, "quantd_gaps_open", "Open gaps", labels, each(lambda stage: len(stage.intake.gaps.open)))
     metrics.add(Counter, "quantd_ids_repaired", "Missing trades that came after all", labels, each(lambda stage: stage.intake.repaired))
     metrics.add(Gauge, "quantd_ids_lost", "Missing trades that nobody has", labels, each(lambda stage: stage.intake.ledger.lost))
+
+
+def _measure_pairs(runtime: Runtime, metrics: Metrics) -> None:
+    def clipped() -> Rows:
+        return [
+            ((series.spec.pair, series.spec.every), series.points_clipped)
+            for flow in runtime.flows
+            for pair in flow.pairs
+            for series in pair.series
+        ]
+
+    metrics.add(Counter, "quantd_points_clipped", "Points whose bar the regression held for an outlier", ("pair", "every"), clipped)
 
 
 def _measure_plugins(runtime: Runtime, metrics: Metrics) -> None:

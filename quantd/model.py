@@ -44,7 +44,8 @@ class Tick(Struct, frozen=True, gc=False):
 
 
 class Bar(Struct, frozen=True, gc=False):
-    """One bucket of trades of a symbol; `ts` is its open time. A quiet bucket repeats the previous close with volume 0."""
+    """One bucket of trades of a symbol; `ts` is its open time. Prices are those of its trades, open and close by id; sums are exact to 15
+    digits. A quiet bucket repeats the previous close with volume 0."""
 
     symbol: str
     every: str
@@ -57,10 +58,13 @@ class Bar(Struct, frozen=True, gc=False):
     trades: int | None
     """How many trades; None for an imported bar whose source does not tell."""
     vwap: float | None
-    """Volume-weighted average price; None without volume."""
+    """Volume-weighted average price, between low and high; None without volume."""
     taker_buy_volume: float | None
     quality: Quality
     revision: int = 0
+    first_id: int | None = None
+    """Of its trades, by which it opens; None, as `last_id`, where there are none or the source does not tell."""
+    last_id: int | None = None
 
 
 class BookBar(Struct, frozen=True, gc=False):
@@ -177,6 +181,8 @@ class Hedge(Struct, frozen=True, gc=False):
     """What was wrong with the method's prediction of the last y from the bars before it, where it makes one."""
     innovation_std: float | None = None
     """The standard deviation that the method gave that error beforehand."""
+    weight: float = 1.0
+    """What the last bar weighed in the estimate: 1 where nothing was done to it, less where the method held it for an outlier."""
 
 
 class PairPoint(Struct, frozen=True, gc=False):

@@ -6,9 +6,11 @@ from quantd.api import checks, requests, wire
 from quantd.api.context import desk
 from quantd.api.errors import Failure, answer
 from quantd.api.params import body, query
+from quantd.config.bounds import LIVE, mistake
+from quantd.config.rules import Condition
 from quantd.flow.desk import Desk
 
-METRICS = ["zscore", "spread", "correlation", "price"]
+METRICS = ["zscore", "spread", "correlation", "corr_returns", "price"]
 OPERATORS = [">", "<", ">=", "<=", "=="]
 
 
@@ -20,7 +22,10 @@ async def create(request: web.Request) -> web.Response:
         raise Failure(400, f"Invalid metric. Must be one of: {METRICS}")
     if asked.op not in OPERATORS:
         raise Failure(400, f"Invalid operator. Must be one of: {OPERATORS}")
-    return answer(wire.rule(flow.add_rule(metric, _subject(flow, metric, asked.pair), asked.op, asked.value)))
+    subject = _subject(flow, metric, asked.pair)
+    if text := mistake(Condition(metric, asked.op, asked.value), LIVE):  # type: ignore[arg-type]
+        raise Failure(400, f"Invalid value. {text}")
+    return answer(wire.rule(flow.add_rule(metric, subject, asked.op, asked.value)))
 
 
 def _subject(flow: Desk, metric: str, text: str) -> str:

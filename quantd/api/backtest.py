@@ -13,6 +13,7 @@ from quantd.api.errors import Failure, answer
 from quantd.api.params import query
 from quantd.backtest import Backtest, Settings, Trade, backtest
 from quantd.backtest.report import html
+from quantd.config.bounds import demand_reachable, z_range
 from quantd.flow.desk import PairPast
 from quantd.stats.backtest import Rules
 
@@ -31,7 +32,7 @@ async def tested(request: web.Request) -> web.Response:
     if form not in FORMATS:
         raise Failure(400, f"Format {raw.format} not supported. Available: {list(FORMATS)}")
     limit = _affordable(min(raw.limit, MOST_BARS), asked, desk(request).refits(asked.method))
-    settings = _settings(asked, _rules(raw))
+    settings = _settings(asked, _rules(raw, asked))
     past = await desk(request).past(asked.y, asked.x, asked.tf, asked.window, asked.method, limit, asked.style)
     return await asyncio.to_thread(_response, past, settings, limit, form)
 
@@ -52,9 +53,11 @@ def _settings(asked: checks.PairRequest, rules: Rules) -> Settings:
     return Settings(pair=f"{asked.y}-{asked.x}", every=asked.tf, window=asked.window, regression=asked.method, rules=rules, **style)
 
 
-def _rules(raw: requests.BacktestQuery) -> Rules:
+def _rules(raw: requests.BacktestQuery, asked: checks.PairRequest) -> Rules:
     try:
-        return Rules(**{name: getattr(raw, name) for name in Rules.__struct_fields__})
+        rules = Rules(**{name: getattr(raw, name) for name in Rules.__struct_fields__})
+        demand_reachable(rules.entry, rules.stop, z_range(asked.style.zscore, asked.window))
+        return rules
     except ValueError as error:
         raise Failure(400, f"Rule not supported. {error}") from None
 

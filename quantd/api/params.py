@@ -1,14 +1,16 @@
-"""Reads queries and bodies: what is missing or of the wrong type is Invalid (422)."""
+"""Reads queries and bodies: what is missing or of the wrong type is Invalid (422), a number without end a Failure (400)."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from aiohttp import web
 
-from quantd.api.errors import Invalid
+from quantd.api.errors import Failure, Invalid
 
 T = TypeVar("T")
 _LAST_MS = 253_402_300_799_999
@@ -21,19 +23,41 @@ def query(request: web.Request, cls: type[T]) -> T:
 
 
 async def body(request: web.Request, cls: type[T]) -> T:
-    """The JSON body as a struct."""
+    """The JSON body as a struct. A number that is infinite, or none, is no mistake of the form: Failure (400)."""
+    raw = await request.read()
     try:
-        given = msgspec.json.decode(await request.read())
+        given = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if endless := _not_finite(raw):
+            raise Failure(400, f"Invalid value. {endless} is no finite number") from None
         raise Invalid("json_invalid", ["body"], f"JSON decode error: {error}", None) from None
     return _convert("body", given, cls)
+
+
+def _not_finite(raw: bytes) -> str | None:
+    """The first number of a JSON text that is not finite, as Python writes it (`Infinity`) or in digits."""
+    found: list[str] = []
+
+    def number(text: str) -> float:
+        if not isfinite(value := float(text)):
+            found.append(text)
+        return value
+
+    try:
+        json.loads(raw, parse_float=number, parse_constant=number)
+    except (ValueError, RecursionError):
+        return None
+    return found[0] if found else None
 
 
 def _convert(source: str, given: Any, cls: type[T]) -> T:
     try:
         return msgspec.convert(given, cls, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(source, str(error), given, cls) from None
+        found = invalid(source, str(error), given, cls)
+        if found.detail[0]["msg"] == "Number out of range":
+            raise Failure(400, f"Invalid value. {found.detail[0]['input']} is no finite number") from None
+        raise found from None
 
 
 def invalid(source: str, message: str, given: Any, cls: type | None = None) -> Invalid:

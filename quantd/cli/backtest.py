@@ -58,7 +58,7 @@ def backtest(
     for path in (report, trades):
         if path:
             find_place(path)
-    past = of_files(files, asked, chunk) if files else of_store(config, asked)
+    past = of_files(files, asked, rules, chunk) if files else of_store(config, asked, rules)
     result = test(past.y_bars, past.x_bars, past.points, past.settings(asked, rules), asked.start, asked.end)
     _write(result, report, trades)
     _print(result, as_json)

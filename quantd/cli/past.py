@@ -15,6 +15,7 @@ from quantd.cli.options import checked, times
 from quantd.cli.replay import Chosen, chosen, recorded
 from quantd.cli.session import fail_if_faulty, run_to_end
 from quantd.clock import EventClock
+from quantd.config.bounds import demand_reachable, z_range
 from quantd.config.load import DEFAULT_PIPELINE, Loaded, as_legs
 from quantd.config.model import Config, Pipeline
 from quantd.config.pipelines import Folder
@@ -97,15 +98,25 @@ def _one_of(choices: Sequence[str], text: str | None) -> None:
         raise ValueError(f"expected one of {', '.join(choices)}, found {text!r}")
 
 
+def _demand_reachable(rules: Rules, zscore: ZScore, window: int) -> None:
+    """Before the work: a threshold that no z-score reaches is a mistake of its option."""
+    try:
+        demand_reachable(rules.entry, rules.stop, z_range(zscore, window))
+    except ValueError as error:
+        raise QuantdError(f"--{error}") from None
+
+
 # --- files ---------------------------------------------------------------------------------------------------------------------------
 
 
-def of_files(files: list[str], asked: Wanted, chunk: int) -> Sample:
+def of_files(files: list[str], asked: Wanted, rules: Rules, chunk: int) -> Sample:
     """What a replay of these files makes, each bar and point at its last revision. Raises QuantdError."""
     name = asked.pipeline or "replay"
     node = Folder(Path("pipelines")).node(name)
     keys = chosen(node.value, asked.told)
     loaded = recorded(files, [asked.pair], name, node, {key: keys[key] for key in keys.keys() - _NOT_FOR_A_BACKTEST}, chunk)
+    used = loaded.config.pipelines[name]
+    _demand_reachable(rules, used.zscore, used.regression.window)
     bars: dict[str, dict[int, Bar]] = {asked.y: {}, asked.x: {}}
     points: dict[int, PairPoint] = {}
 
@@ -131,10 +142,11 @@ def _by_time(rows: Mapping[int, Row]) -> list[Row]:
 # --- a store -------------------------------------------------------------------------------------------------------------------------
 
 
-def of_store(config: Path | None, asked: Wanted) -> Sample:
+def of_store(config: Path | None, asked: Wanted, rules: Rules) -> Sample:
     """What the daemon has kept; reads beside it while it runs. Raises QuantdError."""
     with opened(config, "name files, or ") as (loaded, store):
         spec = _spec(loaded, asked)
+        _demand_reachable(rules, spec.zscore, spec.regression.window)
         y, x = (_bars(store, leg, _pipeline(loaded.config, asked), asked, spec) for leg in (asked.y, asked.x))
     method = _method(loaded.registry, spec.regression)
     guard = Guard("regression", method, EventClock())

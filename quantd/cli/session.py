@@ -93,7 +93,7 @@ def _symbols(runtime: Runtime) -> Table:
 
 
 def _pairs(runtime: Runtime) -> Table:
-    rows = table("pair", "every", "points", "beta", "± error", "spread", "zscore", "corr", "coverage")
+    rows = table("pair", "every", "points", "beta", "± error", "spread", "zscore", "corr", "corr_returns", "coverage")
     for flow in runtime.flows:
         for series in (series for pair in flow.pairs for series in pair.series):
             rows.add_row(series.spec.pair, series.spec.every, f"{series.points_made:,}", *_cells(series.last))
@@ -110,7 +110,7 @@ def _metrics(runtime: Runtime) -> Iterable[str]:
 def _cells(point: PairPoint | None) -> Iterable[str]:
     if point is None:
         return ["not enough bars"]
-    numbers = (point.hedge.beta, point.hedge.stderr, point.spread, point.zscore, point.corr, point.coverage)
+    numbers = (point.hedge.beta, point.hedge.stderr, point.spread, point.zscore, point.corr, point.corr_returns, point.coverage)
     return [_number(number) for number in numbers]
 
 

@@ -1,11 +1,13 @@
 """Reads `pipelines/*.yaml`: how a pair is processed, top to bottom."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
 
+from quantd.config.bounds import Range, between, close_ranges, judged_coverage, mistake, z_range
 from quantd.config.convert import Invalid
 from quantd.config.model import PairJobStage, Pipeline
 from quantd.config.reader import Reader
@@ -99,10 +101,12 @@ def read_pipeline(reader: Reader, name: str, node: Node, feeds: Mapping[str, Fee
     streams = parts.streams(feeds.get(feed) if feed else None)
     bars = parts.bars()
     regression: Regression | None = reader.plugin("regression", keys["regression"], "regression") if "regression" in keys else None
+    unread = len(reader.mistakes)
     zscore = _zscore(reader, keys.get("zscore"), regression)
+    ranges = _ranges(zscore, regression) if regression and len(reader.mistakes) == unread else {}
     spread = reader.value(keys.get("spread"), "spread", Spread, "hedge")
     jobs = parts.jobs()
-    alerts = parts.alerts(jobs)
+    alerts = parts.alerts(jobs, ranges)
     exports = [reader.plugin("exporter", child, path) for child, path in reader.items(keys.get("exports"), "exports")]
     events = [reader.plugin("event_bar", child, path) for child, path in reader.items(keys.get("event_bars"), "event_bars")]
     if len(reader.mistakes) > before or not (feed and bars and regression):
@@ -117,6 +121,11 @@ def _zscore(reader: Reader, node: Node | None, regression: Regression | None) ->
         at = node.value["method"]
         reader.wrong(at, "zscore.method", "innovation asks for a regression that predicts, like kalman: take that, or window")
     return zscore
+
+
+def _ranges(zscore: ZScore, regression: Regression) -> dict[str, Range]:
+    """What the pair's own metrics may be at a close."""
+    return close_ranges(z_range(zscore, regression.window), regression.prices)
 
 
 class _Parts:
@@ -179,18 +188,19 @@ class _Parts:
             return None
         return PairJobStage(every, job) if every else None
 
-    def alerts(self, jobs: Collection[PairJobStage]) -> list[Rule]:
+    def alerts(self, jobs: Collection[PairJobStage], ranges: Mapping[str, Range]) -> list[Rule]:
+        """The rules; `ranges` are those of the pair's own metrics."""
         rules: list[Rule] = []
         whole = len(jobs) == len(list(self._reader.items(self._keys.get("jobs"), "jobs")))
         for child, path in self._reader.items(self._keys.get("alerts"), "alerts"):
-            rule = self._rule(child, path, jobs if whole else None)
+            rule = self._rule(child, path, jobs if whole else None, ranges)
             if rule and any(rule.name == other.name for other in rules):
                 self._reader.wrong(child, f"{path}.name", f"another alert is named {rule.name!r}: give each a name of its own")
             elif rule:
                 rules.append(rule)
         return rules
 
-    def _rule(self, node: Node, path: str, jobs: Collection[PairJobStage] | None) -> Rule | None:
+    def _rule(self, node: Node, path: str, jobs: Collection[PairJobStage] | None, ranges: Mapping[str, Range]) -> Rule | None:
         reader = self._reader
         keys = reader.keys(node, path, ("name", "when", "every", "send", "coverage"))
         for key in ("name", "when") if isinstance(node.value, dict) else ():
@@ -202,9 +212,15 @@ class _Parts:
         sinks = reader.items(keys.get("send"), f"{path}.send")
         send = [self.one_of(child, where, self._sinks, "sink of quantd.yaml") for child, where in sinks]
         coverage = reader.value(keys.get("coverage"), f"{path}.coverage", Coverage, COVERAGE)
+        if when and coverage is not None:
+            self._decidable(keys["when"], f"{path}.when", when, {**ranges, "coverage": judged_coverage(coverage), **_of_jobs(jobs, every)})
         if name is None or when is None or not every or None in send or coverage is None:
             return None
         return Rule(name, when, every, tuple(sink for sink in send if sink), coverage)
+
+    def _decidable(self, node: Node, path: str, when: Condition, ranges: Mapping[str, Range]) -> None:
+        if text := mistake(when, ranges):
+            self._reader.wrong(node, path, text)
 
     def _timeframe(self, node: Node, path: str) -> str | None:
         """The `every` of a job or alert, the first of `bars.every` unless told."""
@@ -226,6 +242,12 @@ def _reachable(every: str, bars: Resampler) -> str:
     if not timeframe(every).holds(timeframe(bars.base)):
         raise ValueError(f"{every} cannot be made of bars of {bars.base}")
     return every
+
+
+def _of_jobs(jobs: Collection[PairJobStage] | None, every: str | None) -> dict[str, Range]:
+    """What the metrics of the jobs may be that run at a timeframe."""
+    metrics = [(stage.job, metric) for stage in jobs or () if stage.every == every for metric in stage.job.metrics]
+    return {metric: between(metric, *job.ranges.get(metric, (-math.inf, math.inf))) for job, metric in metrics}
 
 
 def _comparable(condition: Condition, words: Sequence[str] | None) -> None:

@@ -1,6 +1,5 @@
 """Stage 2: the bars of one symbol. A resampler makes the shortest; all longer timeframes are merged from those, so their sums agree."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
@@ -11,6 +10,7 @@ import numpy as np
 
 from quantd.model import Bar, Quality
 from quantd.stats import FloatArray
+from quantd.stats.decimals import decimal_sum, mean_price
 from quantd.timeframes import Timeframe, timeframe
 
 _LADDER = ("1m", "1h")
@@ -181,23 +181,46 @@ def fills(parts: Sequence[Bar], start: int, source: Timeframe, frame: Timeframe)
 
 
 def merge(parts: Sequence[Bar], every: str, ts: int, *, whole: bool, revision: int = 0) -> Bar:
-    """One bar of the parts, oldest first, of one symbol. `whole`: they fill the bucket that opens at `ts`."""
-    volume = math.fsum(part.volume for part in parts)
+    """One bar of the parts, oldest first, of one symbol: its prices are those of the parts that traded. `whole`: they fill the bucket that
+    opens at `ts`."""
+    traded = _traded(parts)
+    first, last = _ends(traded)
+    low, high = min(part.low for part in traded), max(part.high for part in traded)
+    volume = decimal_sum(part.volume for part in parts)
     return Bar(
         symbol=parts[0].symbol,
         every=every,
         ts=ts,
-        open=parts[0].open,
-        high=max(part.high for part in parts),
-        low=min(part.low for part in parts),
-        close=parts[-1].close,
+        open=first.open,
+        high=high,
+        low=low,
+        close=last.close,
         volume=volume,
         trades=_total(part.trades for part in parts),
-        vwap=_vwap(parts, volume),
-        taker_buy_volume=_fsum(part.taker_buy_volume for part in parts),
+        vwap=_vwap(traded, volume, low, high),
+        taker_buy_volume=_sum(part.taker_buy_volume for part in parts),
         quality=_worst(parts, whole),
         revision=revision,
+        first_id=first.first_id,
+        last_id=last.last_id,
     )
+
+
+def _traded(parts: Sequence[Bar]) -> Sequence[Bar]:
+    """Those whose prices are their own: of a source that tells no volumes, all but those that stand for missing ones. If there are none,
+    the last part, which is flat at the last close."""
+    if any(part.trades or part.volume for part in parts):
+        return [part for part in parts if part.trades or part.volume or part.low < part.high]
+    return [part for part in parts if part.quality != "gap" or part.low < part.high] or parts[-1:]
+
+
+def _ends(traded: Sequence[Bar]) -> tuple[Bar, Bar]:
+    """The parts that tell open and close: by the ids of their trades, which times do not always follow; by time where they have none."""
+    ids = [(part.first_id, part.last_id) for part in traded if part.first_id is not None and part.last_id is not None]
+    if len(ids) < len(traded):
+        return traded[0], traded[-1]
+    firsts, lasts = zip(*ids, strict=True)
+    return traded[firsts.index(min(firsts))], traded[lasts.index(max(lasts))]
 
 
 def _worst(parts: Sequence[Bar], whole: bool) -> Quality:
@@ -209,10 +232,9 @@ def _worst(parts: Sequence[Bar], whole: bool) -> Quality:
     return "imported" if "imported" in found else "complete"
 
 
-def _vwap(parts: Sequence[Bar], volume: float) -> float | None:
-    paid = [None if part.vwap is None else part.vwap * part.volume for part in parts if part.volume]
-    notional = _fsum(paid)
-    return notional / volume if volume and notional is not None else None
+def _vwap(traded: Sequence[Bar], volume: float, low: float, high: float) -> float | None:
+    turnover = _sum(None if part.vwap is None else part.vwap * part.volume for part in traded if part.volume)
+    return None if turnover is None else mean_price(turnover, volume, low, high)
 
 
 def _total(values: Iterable[int | None]) -> int | None:
@@ -220,9 +242,9 @@ def _total(values: Iterable[int | None]) -> int | None:
     return None if None in known else sum(value for value in known if value is not None)
 
 
-def _fsum(values: Iterable[float | None]) -> float | None:
+def _sum(values: Iterable[float | None]) -> float | None:
     known = list(values)
-    return None if None in known else math.fsum(value for value in known if value is not None)
+    return None if None in known else decimal_sum(value for value in known if value is not None)
 
 
 def bridge(last: Bar, bar: Bar) -> list[Bar]:

@@ -55,7 +55,7 @@ class RestRule(Struct):
 
     id: str
     metric: str
-    """zscore, spread, correlation or price."""
+    """zscore, spread, correlation, corr_returns or price."""
     pair: str
     op: str
     value: float

@@ -7,6 +7,7 @@ import msgspec
 from quantd.model import Bar, Quality, Tick
 from quantd.plugin.base import EventBars
 from quantd.plugin.guard import Guard
+from quantd.stats.decimals import Sums
 
 
 class _Open:
@@ -15,22 +16,22 @@ class _Open:
     def __init__(self, ts: int, tick: Tick) -> None:
         self.ts = ts
         self.open = self.high = self.low = self.close = tick.price
-        self.volume = self.notional = self.taker_buy = 0.0
+        self.sums = Sums()
+        self.first_id = self.last_id = tick.id
         self.trades = 0
         self.whole = True
 
     def add(self, tick: Tick) -> None:
         self.high, self.low, self.close = max(self.high, tick.price), min(self.low, tick.price), tick.price
         self.trades += 1
-        self.volume += tick.qty
-        self.notional += tick.price * tick.qty
-        if not tick.buyer_maker:
-            self.taker_buy += tick.qty
+        self.last_id = tick.id
+        self.sums.add(tick)
 
     def bar(self, symbol: str, label: str, quality: Quality) -> Bar:
         prices = (self.open, self.high, self.low, self.close)
-        vwap = self.notional / self.volume if self.volume else None
-        return Bar(symbol, label, self.ts, *prices, self.volume, self.trades, vwap, self.taker_buy, quality)
+        volume, vwap, taker_buy = self.sums.totals(self.low, self.high)
+        ids = {"first_id": self.first_id, "last_id": self.last_id}
+        return Bar(symbol, label, self.ts, *prices, volume, self.trades, vwap, taker_buy, quality, **ids)
 
 
 class EventStage:

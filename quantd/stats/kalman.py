@@ -25,12 +25,13 @@ class KalmanFilter:
 
     The noise's variance is `noise` (in squared units of y), or else learned from the innovations: the mean of innovation² / its expected
     variance (Harvey's concentrated likelihood, 3.4), without those that the prior answers for, in which after `memory` bars the older
-    count for less and less. It scales `stderr` and `innovation_std` alone.
+    count for less and less. It scales `stderr` and `innovation_std` alone. `weight` is 1 here: every bar is taken as it is.
     """
 
     __slots__ = (
-        *("_alpha_walk", "_beta_walk", "_least_scale", "_memory", "_noise"),
-        *("_innovation", "_learned", "_level", "_ll", "_ls", "_moved", "_seen", "_slope", "_ss", "_unit", "_variance", "_x0", "n"),
+        *("_alpha_walk", "_beta_walk", "_least_scale", "_memory", "_noise", "_prior"),
+        *("_innovation", "_learned", "_level", "_ll", "_ls", "_moved", "_seen", "_slope", "_ss", "_u", "_unit", "_variance", "_x0"),
+        *("n", "weight"),
     )
 
     def __init__(
@@ -44,45 +45,55 @@ class KalmanFilter:
         least_scale: float = 0.0,
     ) -> None:
         self._alpha_walk, self._beta_walk, self._noise = alpha_walk, beta_walk, noise
-        self._memory, self._least_scale = memory, least_scale
+        self._memory, self._least_scale, self._prior = memory, least_scale, prior
         self.n = self._seen = 0
         self._moved = False
-        self._x0 = self._level = self._slope = self._ls = self._innovation = self._learned = 0.0
-        self._unit = self._variance = 1.0
+        self._x0 = self._level = self._slope = self._ls = self._innovation = self._learned = self._u = 0.0
+        self._unit = self._variance = self.weight = 1.0
         self._ll = self._ss = prior
 
     def step(self, y: float, x: float, bars: int = 1) -> None:
         """Predict, then take in one bar, `bars` after the last; both values must be finite."""
-        ll, ls, ss = self._ll, self._ls, self._ss
+        self._learn()
+        self._expect(y, x, bars)
+        self._take()
+        self.n += 1
+
+    def _expect(self, y: float, x: float, bars: int) -> None:
+        """Predict the line as of a bar, and tell by how much y is off what is expected there."""
         scale = (math.hypot(x, self._least_scale) if self._least_scale else abs(x)) or 1.0
         if self.n:
-            self._learn()
             by_level, by_slope, beta_walk = self._x0 / scale, self._unit / scale, bars * self._beta_walk
-            ll += bars * self._alpha_walk + beta_walk * by_level * by_level
-            ls += beta_walk * by_level * by_slope
-            ss += beta_walk * by_slope * by_slope
+            self._ll += bars * self._alpha_walk + beta_walk * by_level * by_level
+            self._ls += beta_walk * by_level * by_slope
+            self._ss += beta_walk * by_slope * by_slope
         else:
             self._x0, self._unit = x, scale
-        u = (x - self._x0) / self._unit
-        to_level, to_slope = ll + ls * u, ls + ss * u
-        self._variance = variance = to_level + to_slope * u + 1.0
-        k, s = to_level / variance, to_slope / variance
-        self._innovation = innovation = y - self._level - self._slope * u
+        self._u = u = (x - self._x0) / self._unit
+        ls = self._ls
+        self._variance = self._ll + ls * u + (ls + self._ss * u) * u + 1.0
+        self._innovation = y - self._level - self._slope * u
+
+    def _take(self, extra: float = 0.0) -> None:
+        """Correct the line by the last innovation, with `extra` noise added to it, in units of the noise's variance."""
+        ll, ls, ss, u, innovation = self._ll, self._ls, self._ss, self._u, self._innovation
+        variance, noise = self._variance + extra, 1.0 + extra
+        k, s = (ll + ls * u) / variance, (ls + ss * u) / variance
         self._level += k * innovation
         self._slope += s * innovation
-        # Joseph: (1 - K H) P (1 - K H)' + K K' with K = (k, s) and H = (1, u)
+        # Joseph: (1 - K H) P (1 - K H)' + K noise K' with K = (k, s) and H = (1, u)
         a, b, c, d = 1.0 - k, -k * u, -s, 1.0 - s * u
         p, q, r, t = a * ll + b * ls, a * ls + b * ss, c * ll + d * ls, c * ls + d * ss
-        self._ll = p * a + q * b + k * k
-        self._ls = p * c + q * d + k * s
-        self._ss = r * c + t * d + s * s
-        self.n += 1
+        noisy = noise * k
+        self._ll = p * a + q * b + noisy * k
+        self._ls = p * c + q * d + noisy * s
+        self._ss = r * c + t * d + noise * s * s
         if not self._moved:
             self._moved = abs(u) > FLAT
 
     def _learn(self) -> None:
         """Take the last innovation into the noise, one bar late: what is expected of the next must not know it."""
-        if self._noise is None and self._variance < DIFFUSE:
+        if self.n and self._variance < DIFFUSE:
             self._seen += 1
             self._learned = self._with_last(self._seen)
 
@@ -121,7 +132,7 @@ class KalmanFilter:
             before = self._learned if self._seen else None
             now = self._with_last(self._seen + 1) if self._variance < DIFFUSE else before
         stderr = None if now is None else _root(self._ss * now, unit)
-        return Hedge(alpha, beta, self.n, stderr, None, innovation, None if before is None else _root(self._variance * before))
+        return Hedge(alpha, beta, self.n, stderr, None, innovation, None if before is None else _root(self._variance * before), self.weight)
 
 
 def _root(variance: float, unit: float = 1.0) -> float | None:

@@ -18,7 +18,7 @@ def ols(sums: Sums) -> Hedge | None:
 
     >>> from quantd.stats.sums import Fixed
     >>> ols(Fixed(3, 5.0, 2.0, 8.0, 2.0, 4.0))
-    Hedge(alpha=1.0, beta=2.0, n=3, stderr=0.0, r2=1.0, innovation=None, innovation_std=None)
+    Hedge(alpha=1.0, beta=2.0, n=3, stderr=0.0, r2=1.0, innovation=None, innovation_std=None, weight=1.0)
     """
     n, mean_x, sxx, syy = sums.n, sums.mean_x, sums.sxx, sums.syy
     if still(n, mean_x, sxx):

@@ -13,7 +13,7 @@ def ridge(sums: Sums, penalty: float) -> Hedge | None:
 
     >>> from quantd.stats.sums import Fixed
     >>> ridge(Fixed(3, 5.0, 2.0, 8.0, 2.0, 4.0), 1.0)
-    Hedge(alpha=3.0, beta=1.0, n=3, stderr=None, r2=0.75, innovation=None, innovation_std=None)
+    Hedge(alpha=3.0, beta=1.0, n=3, stderr=None, r2=0.75, innovation=None, innovation_std=None, weight=1.0)
     """
     n, syy, sxx, sxy = sums.n, sums.syy, sums.sxx, sums.sxy
     if still(n, sums.mean_x, sxx):

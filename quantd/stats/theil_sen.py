@@ -24,7 +24,7 @@ def theil_sen(y: FloatArray, x: FloatArray) -> Hedge | None:
     standard error. `r2` is None: squares are not what it minimises. None where all x are equal or a value is not finite.
 
     >>> theil_sen(np.array([1.0, 3.0, 5.0, 7.0, 99.0]), np.arange(5.0))
-    Hedge(alpha=1.0, beta=2.0, n=5, stderr=None, r2=None, innovation=None, innovation_std=None)
+    Hedge(alpha=1.0, beta=2.0, n=5, stderr=None, r2=None, innovation=None, innovation_std=None, weight=1.0)
     """
     if not (np.isfinite(y).all() and np.isfinite(x).all()):
         return None

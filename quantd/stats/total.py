@@ -17,7 +17,7 @@ def orthogonal(sums: Sums, noise_ratio: float = 1.0) -> Hedge | None:
 
     >>> from quantd.stats.sums import Fixed
     >>> orthogonal(Fixed(3, 5.0, 2.0, 8.0, 2.0, 4.0))
-    Hedge(alpha=1.0, beta=2.0, n=3, stderr=None, r2=1.0, innovation=None, innovation_std=None)
+    Hedge(alpha=1.0, beta=2.0, n=3, stderr=None, r2=1.0, innovation=None, innovation_std=None, weight=1.0)
     """
     n, syy, sxx, sxy = sums.n, sums.syy, sums.sxx, sums.sxy
     if still(n, sums.mean_x, sxx):

@@ -102,8 +102,10 @@ def priced(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> Priced:
 
     Offsets of at most 1e-12 of the price, or 1e-9 of what x moves them by, are rounding, that of beta included: they are then all 0.
 
-    >>> priced(np.array([5.0, 7.0, 10.0]), np.array([1.0, 2.0, 3.0]), 2.0, log=False).off.tolist()
-    [-0.3333333333333335, -0.3333333333333335, 0.666666666666667]
+    >>> priced(np.array([5.0, 7.0, 9.0, 15.0]), np.array([1.0, 2.0, 3.0, 6.0]), 2.0, log=False).off.tolist()
+    [0.0, 0.0, 0.0, 0.0]
+    >>> priced(np.array([5.0, 7.0, 10.0, 14.0]), np.array([1.0, 2.0, 3.0, 4.0]), 2.0, log=False).off.tolist()
+    [-1.0, -1.0, 0.0, 2.0]
     """
     mean_y, mean_x = float(y.mean()), float(x.mean())
     of_x = x - mean_x

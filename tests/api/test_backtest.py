@@ -19,7 +19,7 @@ def trading(desk: FakeDesk) -> FakeDesk:
     """A desk whose pair reverts."""
     seen = past()
     desk.kept = {("BTCUSDT", "1m"): seen.y_bars, ("ETHUSDT", "1m"): seen.x_bars}
-    desk.analysis = Analysis(seen.points, None, None)
+    desk.analysis = Analysis(seen.points)
     return desk
 
 
@@ -54,7 +54,7 @@ async def test_what_would_take_minutes_is_refused(ask: Ask, trading: FakeDesk) -
 async def test_a_style_that_is_none_is_told_with_those_there_are(ask: Ask, trading: FakeDesk) -> None:
     status, found = await ask("/backtest", params={"pair": PAIR, "zscore": "wild"})
     assert status == 422
-    assert found["detail"][0]["msg"] == "Input should be one of rolling, ew, robust, innovation"
+    assert found["detail"][0]["msg"] == "Input should be one of window, rolling, ew, robust, innovation"
 
 
 async def test_html(session: ClientSession, trading: FakeDesk) -> None:
@@ -96,6 +96,20 @@ async def test_without_data_there_are_reasons(ask: Ask, desk: FakeDesk) -> None:
         (f"pair={PAIR}&entry=0", 400, "Rule not supported. entry: expected a number above 0, found 0"),
         (f"pair={PAIR}&stop=1", 400, "Rule not supported. stop: expected a number above 2 (entry), found 1"),
         (f"pair={PAIR}&fee_bps=-1", 400, "Rule not supported. fee_bps: "),
+        (f"pair={PAIR}&exit=nan", 400, "Rule not supported. exit: expected a number between -2 and 2 (entry), found nan"),
+        (f"pair={PAIR}&entry=inf", 400, "Rule not supported. entry: expected a number above 0, found inf"),
+        (f"pair={PAIR}&entry=1e999", 400, "Invalid value. 1e999 is no finite number"),
+        (
+            f"pair={PAIR}&window=10&entry=3",
+            400,
+            "Rule not supported. entry: no z-score reaches 3: over a window of 10 |zscore| is at most 2.85",
+        ),
+        (f"pair={PAIR}&window=10&stop=3", 400, "Rule not supported. stop: no z-score reaches 3: over a window of 10"),
+        (
+            f"pair={PAIR}&window=10&entry=3&zscore=ew",
+            400,
+            "Rule not supported. entry: no z-score reaches 3: over a window of 10 with a half-",
+        ),
     ],
 )
 async def test_what_is_not_supported_is_told(ask: Ask, query: str, status: int, detail: str) -> None:
@@ -106,8 +120,7 @@ async def test_what_is_not_supported_is_told(ask: Ask, query: str, status: int, 
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("", "pair"), (f"pair={PAIR}&entry=much", "entry"), (f"pair={PAIR}&limit=0", "limit"), (f"pair={PAIR}&exit=nan", "exit"),
-     (f"pair={PAIR}&entry=inf", "entry")],
+    [("", "pair"), (f"pair={PAIR}&entry=much", "entry"), (f"pair={PAIR}&limit=0", "limit")],
 )  # fmt: skip
 async def test_what_is_no_query_is_named(ask: Ask, query: str, field: str) -> None:
     status, found = await ask(f"/backtest?{query}")

@@ -3,12 +3,13 @@
 from aiohttp import ClientSession
 
 from quantd.flow.desk import Analysis
+from quantd.stats.spreads import SpreadTest
 from quantd.testing import fakes
 from quantd.testing.desk import FakeDesk
 
 
 async def test_points_and_footer(session: ClientSession, desk: FakeDesk) -> None:
-    desk.analysis = Analysis(fakes.points(6), -3.5, 0.01)
+    desk.analysis = Analysis(fakes.points(6), SpreadTest(6, -3.5, 0.01))
     async with session.get("/export?pair=btcusdt-ethusdt") as response:
         text = (await response.read()).decode()
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"

@@ -13,6 +13,8 @@ from quantd.flow.desk import Analysis, FeedState, Style, SymbolQuality
 from quantd.model import Bar, BookBar, Gap, PairPoint
 from quantd.plugin.base import ConnectionHealth, FeedHealth
 from quantd.stats.cointegration import EngleGranger
+from quantd.stats.spreads import SpreadTest
+from quantd.stats.zscore import ZScore
 from quantd.testing import fakes
 from quantd.testing.desk import LISTED, FakeDesk
 from quantd.testing.fakes import START
@@ -20,6 +22,7 @@ from quantd.timeframes import timeframe
 from tests.api.conftest import Ask
 
 PAIR = "BTCUSDT-ETHUSDT"
+SERIES = ("hedge_ratio", "spread", "zscore", "rolling_corr", "spread_mean", "spread_std", "rolling_corr_returns")
 SUPPORTED = [*LISTED, "DOGEUSDT"]
 EMPTY_STATS = {"symbols": [], "total_ticks": 0, "active_symbols": 0, "tick_counts": {}}
 RULE = {"metric": "ZScore", "pair": "btcusdt-ethusdt", "op": ">", "value": 2}
@@ -209,27 +212,30 @@ async def test_start_holds_for_the_caller_and_stop_releases_only_that(ask: Ask, 
 
 
 async def test_the_four_series_hold_the_same_bars(ask: Ask, desk: FakeDesk) -> None:
-    desk.analysis = Analysis(fakes.points(20), -3.5, 0.01)
+    desk.analysis = Analysis(fakes.points(20), SpreadTest(20, -3.5, 0.01))
     status, found = await ask(f"/analytics/pair?pair={PAIR.lower()}&window=20&regression=Huber")
     assert status == 200
-    assert set(found) == {"pair", "hedge_ratio", "spread", "zscore", "rolling_corr", "adf", "cointegration"}
-    assert (found["pair"], found["adf"]) == (PAIR.lower(), {"stat": -3.5, "pvalue": 0.01})
-    times = [[value["ts"] for value in found[name]] for name in ("hedge_ratio", "spread", "zscore", "rolling_corr")]
-    assert times == [times[0]] * 4
+    assert set(found) == {"pair", *SERIES, "adf", "cointegration"}
+    assert (found["pair"], found["adf"]) == (PAIR.lower(), {"stat": -3.5, "pvalue": 0.01, "n": 20, "reason": None})
+    times = [[value["ts"] for value in found[name]] for name in SERIES]
+    assert times == [times[0]] * len(SERIES)
     assert len(times[0]) == 15
     assert desk.asked == [("BTCUSDT", "ETHUSDT", "1m", 20, "huber")]
 
 
 async def test_without_data_the_series_are_empty(ask: Ask) -> None:
-    empty: dict[str, Any] = {"hedge_ratio": [], "spread": [], "zscore": [], "rolling_corr": []}
+    empty: dict[str, Any] = {name: [] for name in SERIES}
     no_test = {"stat": None, "pvalue": None, "lags": None, "reason": "short"}
-    tests = {"adf": {"stat": 0.0, "pvalue": 1.0}, "cointegration": no_test | {"n": 0, "power": "low", "reverse": no_test}}
+    tests = {
+        "adf": {"stat": 0.0, "pvalue": 1.0, "n": 0, "reason": "short"},
+        "cointegration": no_test | {"n": 0, "power": "low", "reverse": no_test},
+    }
     assert await ask("/analytics/pair", params={"pair": PAIR}) == (200, {"pair": PAIR, **empty, **tests})
 
 
 async def test_both_ways_of_the_test_are_told(ask: Ask, desk: FakeDesk) -> None:
     tests = EngleGranger(200, -4.1, 0.005, 1), EngleGranger(200, -3.9, 0.01, 0)
-    desk.analysis = Analysis(fakes.points(20), -3.5, 0.01, *tests)
+    desk.analysis = Analysis(fakes.points(20), SpreadTest(20, -3.5, 0.01), *tests)
     _, found = await ask("/analytics/pair", params={"pair": PAIR})
     reverse = {"stat": -3.9, "pvalue": 0.01, "lags": 0, "reason": None}
     way = {"stat": -4.1, "pvalue": 0.005, "lags": 1, "reason": None, "n": 200, "power": None}
@@ -239,7 +245,7 @@ async def test_both_ways_of_the_test_are_told(ask: Ask, desk: FakeDesk) -> None:
 async def test_the_style_is_asked_for(ask: Ask, desk: FakeDesk) -> None:
     desk.regressions = ["ols", "kalman"]
     await ask("/analytics/pair", params={"pair": PAIR, "spread": "residual", "zscore": "innovation", "prices": "log", "method": "kalman"})
-    assert desk.style == Style("residual", "innovation", "log")
+    assert desk.style == Style("residual", ZScore(method="innovation"), "log")
     status, found = await ask("/analytics/pair", params={"pair": PAIR, "zscore": "innovation"})
     assert (status, found["detail"]) == (400, "zscore innovation asks for a regression that predicts, like KALMAN; OLS does not")
     status, _ = await ask("/analytics/pair", params={"pair": PAIR, "zscore": "wild"})
@@ -251,7 +257,32 @@ async def test_a_symbol_with_itself(ask: Ask, desk: FakeDesk) -> None:
     _, found = await ask("/analytics/pair?pair=BTCUSDT-BTCUSDT")
     values = {name: {value["value"] for value in found[name]} for name in ("hedge_ratio", "spread", "zscore", "rolling_corr")}
     assert values == {"hedge_ratio": {1.0}, "spread": {0.0}, "zscore": {0.0}, "rolling_corr": {1.0}}
-    assert found["adf"] == {"stat": 0.0, "pvalue": 1.0}
+    assert (found["adf"]["stat"], found["adf"]["pvalue"]) == (0.0, 1.0)
+
+
+async def test_a_hedge_may_be_given(ask: Ask, desk: FakeDesk) -> None:
+    desk.regressions = ["ols", "fixed"]
+    await ask("/analytics/pair", params={"pair": PAIR, "beta": "1.5", "alpha": "-2", "against": "before"})
+    assert desk.asked[-1][-1] == "fixed"
+    assert desk.style == Style(zscore=ZScore(against="before"), beta=1.5, alpha=-2.0)
+    for wrong in ({"regression": "fixed"}, {"alpha": "1"}, {"beta": "1", "regression": "OLS"}):
+        status, found = await ask("/analytics/pair", params={"pair": PAIR, **wrong})
+        assert status == 400, wrong
+        assert "beta" in found["detail"]
+
+
+async def test_a_spread_that_does_not_move_scores_nothing(ask: Ask, desk: FakeDesk) -> None:
+    still = [
+        msgspec.structs.replace(point, zscore=None, reason="flat", spread_mean=point.spread, spread_std=0.0, corr_returns=None)
+        for point in fakes.points(9)
+    ]
+    desk.analysis = Analysis(still, SpreadTest(9, reason="short"))
+    _, found = await ask("/analytics/pair", params={"pair": PAIR})
+    values = {name: [value["value"] for value in found[name]] for name in SERIES}
+    assert values["zscore"] == values["spread_std"] == [0.0] * 9
+    assert values["rolling_corr_returns"] == [None] * 9, "beside the contract's four there is no number where there is none"
+    assert values["spread_mean"] == values["spread"]
+    assert (await ask("/analytics/zscore", params={"pair": PAIR}))[1]["zscore"] == found["zscore"]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +291,7 @@ async def test_a_symbol_with_itself(ask: Ask, desk: FakeDesk) -> None:
 )
 @pytest.mark.parametrize("legs", [{"symbol_a": "btcusdt", "symbol_b": "ETHUSDT"}, {"pair": PAIR}])
 async def test_one_series(ask: Ask, desk: FakeDesk, route: str, name: str, count: int, legs: dict[str, str]) -> None:
-    desk.analysis = Analysis(fakes.points(20), None, None)
+    desk.analysis = Analysis(fakes.points(20))
     status, found = await ask(f"/analytics/{route}", params={**legs, "method": "huber"})
     assert (status, list(found), len(found[name])) == (200, [name], count)
     assert desk.asked == [("BTCUSDT", "ETHUSDT", "1m", 60, "huber")]
@@ -271,8 +302,8 @@ async def test_one_series(ask: Ask, desk: FakeDesk, route: str, name: str, count
     [(-4.0, 0.001, (True, "Spread is stationary (mean-reverting)")), (-1.0, 0.7, (False, "Spread is non-stationary"))],
 )
 async def test_the_adf_verdict(ask: Ask, desk: FakeDesk, stat: float, pvalue: float, expected: tuple[bool, str]) -> None:
-    desk.analysis = Analysis([], stat, pvalue)
-    words = {"stat": stat, "pvalue": pvalue, "is_stationary": expected[0], "interpretation": expected[1]}
+    desk.analysis = Analysis([], SpreadTest(121, stat, pvalue))
+    words = {"stat": stat, "pvalue": pvalue, "is_stationary": expected[0], "interpretation": expected[1], "n": 121, "reason": None}
     assert await ask("/analytics/adf", params={"pair": PAIR}) == (200, words)
 
 
@@ -280,7 +311,8 @@ async def test_nowcasts(ask: Ask, desk: FakeDesk) -> None:
     desk.points = fakes.points(1)
     status, found = await ask("/pairs")
     assert (status, found[0]["pair"], found[0]["zscore"], found[0]["reason"]) == (200, PAIR, None, "warming")
-    assert set(found[0]) == {"pair", "every", "ts", "beta", "spread", "zscore", "corr", "coverage", "reason", "metrics"}
+    of_spread = {"beta", "spread", "spread_mean", "spread_std", "zscore", "corr", "corr_returns"}
+    assert set(found[0]) == {"pair", "every", "ts", *of_spread, "coverage", "reason", "metrics"}
 
 
 async def test_the_life_of_a_rule(ask: Ask) -> None:
@@ -360,7 +392,11 @@ async def test_what_is_not_supported(ask: Ask, path: str, status: int, detail: s
 @pytest.mark.parametrize(
     ("path", "body", "detail"),
     [
-        ("/alerts", RULE | {"metric": "beta"}, "Invalid metric. Must be one of: ['zscore', 'spread', 'correlation', 'price']"),
+        (
+            "/alerts",
+            RULE | {"metric": "beta"},
+            "Invalid metric. Must be one of: ['zscore', 'spread', 'correlation', 'corr_returns', 'price']",
+        ),
         ("/alerts", RULE | {"op": "!="}, "Invalid operator. Must be one of: ['>', '<', '>=', '<=', '==']"),
         ("/alerts", RULE | {"pair": "BTCUSDT"}, "Invalid pair BTCUSDT. Must be two symbols as in BTCUSDT-ETHUSDT"),
         ("/alerts", RULE | {"pair": "BTCUSDT-NOPE"}, NO_SYMBOL),
@@ -401,7 +437,6 @@ async def test_queries_that_cannot_be_read(ask: Ask, path: str, loc: list[str], 
     [
         ("/alerts", b'{"metric": "zscore", "pair": "A-B", "value": 1}', ["body", "op"]),
         ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": "high"}', ["body", "value"]),
-        ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": "nan"}', ["body", "value"]),
         ("/alerts", b'{"metric": 5, "pair": "A-B", "op": ">", "value": 1}', ["body", "metric"]),
         ("/stream/start", b"{}", ["body", "symbols"]),
         ("/stream/stop", b'{"symbols": "BTCUSDT"}', ["body", "symbols"]),
@@ -414,6 +449,32 @@ async def test_queries_that_cannot_be_read(ask: Ask, path: str, loc: list[str], 
 async def test_bodies_that_cannot_be_read(ask: Ask, path: str, body: bytes, loc: list[str]) -> None:
     status, found = await ask(path, "POST", data=body)
     assert (status, found["detail"][0]["loc"]) == (422, loc)
+
+
+@pytest.mark.parametrize(
+    ("rule", "detail"),
+    [
+        ('"metric": "correlation", "op": ">", "value": 1.5', "correlation > 1.5 is never true: correlation is from -1 to 1; take another"),
+        ('"metric": "correlation", "op": "<", "value": 2', "correlation < 2 is always true: correlation is from -1 to 1"),
+        ('"metric": "price", "op": "<", "value": 0', "price < 0 is never true: price is above 0"),
+        ('"metric": "price", "op": ">", "value": -1', "price > -1 is always true: price is above 0"),
+        ('"metric": "zscore", "op": ">", "value": 1e999', "1e999 is no finite number"),
+        ('"metric": "zscore", "op": ">", "value": -Infinity', "-Infinity is no finite number"),
+        ('"metric": "zscore", "op": ">", "value": NaN', "NaN is no finite number"),
+        ('"metric": "zscore", "op": ">", "value": "inf"', "zscore > inf compares with inf: give a finite number"),
+        ('"metric": "zscore", "op": ">", "value": "nan"', "zscore > nan compares with nan: give a finite number"),
+        ('"metric": "zscore", "op": ">", "value": "1e999"', "1e999 is no finite number"),
+    ],
+)
+async def test_what_data_cannot_decide_is_no_rule(ask: Ask, rule: str, detail: str) -> None:
+    status, found = await ask("/alerts", "POST", data=f'{{{rule}, "pair": "{PAIR}"}}')
+    assert status == 400
+    assert found["detail"].startswith(f"Invalid value. {detail}")
+    assert await ask("/alerts") == (200, [])
+
+
+async def test_nowcasts_have_no_greatest_zscore(ask: Ask) -> None:
+    assert (await ask("/alerts", "POST", json=RULE | {"value": 50}))[0] == 200
 
 
 async def test_a_body_that_is_too_large(ask: Ask) -> None:
@@ -452,11 +513,11 @@ async def test_no_number_that_json_does_not_know(ask: Ask, desk: FakeDesk) -> No
 
     desk.kept["BTCUSDT", "1m"] = [*fakes.bars(3), *map(spoil, fakes.bars(2))]
     desk.push([msgspec.structs.replace(tick, price=math.inf) for tick in fakes.ticks(2)])
-    desk.analysis = Analysis([*fakes.points(9), *map(worse, fakes.points(9))], math.nan, 0.1)
+    desk.analysis = Analysis([*fakes.points(9), *map(worse, fakes.points(9))], SpreadTest(9, math.nan, 0.1))
     assert len((await ask("/data/BTCUSDT"))[1]) == 3
     assert await ask("/data/BTCUSDT/ticks") == (200, [])
     _, found = await ask("/analytics/pair", params={"pair": PAIR})
-    assert found["adf"] == {"stat": 0.0, "pvalue": 1.0}
+    assert (found["adf"]["stat"], found["adf"]["pvalue"]) == (0.0, 1.0)
     assert [len(found[name]) for name in ("hedge_ratio", "spread", "zscore", "rolling_corr")] == [4] * 4
     assert all(isinstance(value["value"], float) for name in ("spread", "zscore") for value in found[name])
 

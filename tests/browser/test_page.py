@@ -84,9 +84,10 @@ def number(text: str) -> float:
 def test_each_pair_has_its_numbers_in_each_timeframe(visit: Visit) -> None:
     pairs = visit.table("pairs")
     assert sorted(pairs) == sorted(f"{pair} {every}" for pair in PAIRS for every in ("1s", "1m", "5m"))
-    for _, _, beta, spread, zscore, corr, coverage in pairs.values():
+    for _, _, beta, spread, zscore, corr, corr_returns, coverage in pairs.values():
         assert all(isfinite(number(text)) for text in (beta, spread, zscore))
         assert -1 <= number(corr) <= 1
+        assert -1 <= number(corr_returns) <= 1
         assert 0 < number(coverage) <= 100
 
 

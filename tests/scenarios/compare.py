@@ -52,6 +52,9 @@ def _numbers_agree(found: pd.DataFrame, wanted: pd.DataFrame, window: int, leaps
     _close(_squared(found, "stderr"), _squared(wanted, "stderr"), "stderr", 1e-9, 1e-3 * wanted.steepness**2)
     _close(found, wanted, "spread", 1e-9, 1e-3 * level)
     _close(found, wanted, "alpha", 1e-9, 1e-3 * level)
+    _close(found, wanted, "spread_mean", 1e-9, 1e-3 * level)
+    _close(found, wanted, "spread_std", 1e-9, 1e-4 * level)
+    _close(found, wanted, "corr_returns", 1e-9, 1e-2)
     _close(found, wanted, "zscore", 1e-9, 1.0 + 1e-4 * level / wanted.sigma)
     tested = wanted.tested.to_numpy()
     for name in ("adf_stat", "adf_pvalue", "adf_lags"):

@@ -102,6 +102,7 @@ def _seconds(table: Table, last: int) -> Table:
         {
             **{"open": by.price.first(), "high": by.price.max(), "low": by.price.min(), "close": by.price.last()},
             **{"volume": by.qty.sum(), "trades": by.size(), "paid": by.paid.sum(), "taker_buy_volume": by.taker.sum()},
+            **{"first_id": by.id.min(), "last_id": by.id.max()},
         }
     )
     found = found.reindex(pd.RangeIndex(table.start.min(), last + 1, SECOND))
@@ -125,20 +126,26 @@ def _holes(table: Table) -> list[tuple[int, int]]:
 
 
 def _longer(parts: Table, every: str) -> Table:
-    """Bars of a timeframe, of the shorter ones, which last from `ts` to `until`."""
+    """Bars of a timeframe, of the shorter ones, which last from `ts` to `until`: prices are those of the trades, or the last before."""
     starts = floor(parts.ts.to_numpy(), every)
     by = parts.groupby(starts)
-    made = pd.DataFrame(
-        {
-            **{"open": by.open.first(), "high": by.high.max(), "low": by.low.min(), "close": by.close.last()},
-            **{name: by[name].sum(min_count=1) for name in ("volume", "trades", "paid", "taker_buy_volume")},
-        }
-    )
+    made = pd.DataFrame({name: by[name].sum(min_count=1) for name in ("volume", "trades", "paid", "taker_buy_volume")})
+    for name, way in {"open": "first", "high": "max", "low": "min", "close": "last"}.items():
+        made[name] = _of_traded(parts, starts, name, way).reindex(made.index).fillna(by.close.last())
     made["vwap"] = (made.paid / made.volume).where(made.volume > 0)
     whole = (by.ts.first() == made.index) & (by.until.last() == end(made.index.to_numpy(), every))
     has = {quality: parts.quality.eq(quality).groupby(starts).any() for quality in ("gap", "partial", "imported")}
     made["quality"] = np.select([has["gap"], ~whole | has["partial"], has["imported"]], ["gap", "partial", "imported"], "complete")
     return made.rename_axis("ts").reset_index()
+
+
+def _of_traded(parts: Table, starts: np.ndarray, name: str, way: str) -> pd.Series:
+    """One price of the parts with volume: the first and the last are those by id."""
+    traded = parts.assign(start=starts)[parts.volume > 0]
+    order = {"first": "first_id", "last": "last_id"}.get(way)
+    if order:
+        traded = traded.sort_values(order, kind="stable")
+    return traded.groupby("start")[name].agg(way)
 
 
 def imported(path: Path, base: str, every: Sequence[str]) -> Table:
@@ -152,7 +159,8 @@ def imported(path: Path, base: str, every: Sequence[str]) -> Table:
         rows = rows.reindex(steps).rename_axis("ts")
         rows["close"] = rows.close.ffill()
         rows = rows.fillna({"open": rows.close, "high": rows.close, "low": rows.close, "volume": 0.0, "quality": "gap"}).reset_index()
-        rows = rows.assign(trades=np.nan, paid=np.nan, taker_buy_volume=np.nan, until=end(rows.ts.to_numpy(), base))
+        nothing = dict.fromkeys(("trades", "paid", "taker_buy_volume"), np.nan)
+        rows = rows.assign(first_id=rows.ts, last_id=rows.ts, until=end(rows.ts.to_numpy(), base), **nothing)
         made += [_longer(rows, name).assign(symbol=symbol, every=name) for name in every]
     return pd.concat(made, ignore_index=True)
 
@@ -168,17 +176,18 @@ def points(y: Table, x: Table, window: int, *, prices: str = "raw", adf_step: in
     if len(both) < window:
         return pd.DataFrame({"ts": []})
     seen = np.log if prices == "log" else np.asarray
-    table = _fits(seen(both.close_y.to_numpy()), seen(both.close_x.to_numpy()), window)
+    table = _fits(seen(both.close_y.to_numpy()), seen(both.close_x.to_numpy()), window, prices)
     qualities = both[["quality_y", "quality_x"]].map(WORST_LAST.index)
     table["ts"] = both.ts.to_numpy()[window - 1 :]
     table["quality"] = [WORST_LAST[worst] for worst in qualities.max(axis=1)[window - 1 :]]
     table["coverage"] = (qualities < 2).mean(axis=1).rolling(window).mean().to_numpy()[window - 1 :]
-    table = _with_zscores(table, window)
-    return _with_adf(table, window, adf_step).dropna(subset="beta").reset_index(drop=True)
+    y, x = (seen(both[name].to_numpy()) for name in ("close_y", "close_x"))
+    table["corr_returns"] = _corr_of_returns(both.close_y.to_numpy(), both.close_x.to_numpy(), window)
+    return _with_adf(table, y, x, window, adf_step).dropna(subset="beta").reset_index(drop=True)
 
 
-def _fits(y: np.ndarray, x: np.ndarray, window: int) -> Table:
-    """Least squares of y on x over each window; NaN where there is no number."""
+def _fits(y: np.ndarray, x: np.ndarray, window: int, prices: str) -> Table:
+    """Least squares of y on x over each window, and the last residual over their deviation; NaN where there is no number."""
     ys, xs = (np.lib.stride_tricks.sliding_window_view(each.astype(np.longdouble), window) for each in (y, x))
     mean_y, mean_x = ys.mean(axis=1), xs.mean(axis=1)
     dy, dx = ys - mean_y[:, None], xs - mean_x[:, None]
@@ -192,7 +201,17 @@ def _fits(y: np.ndarray, x: np.ndarray, window: int) -> Table:
         r2 = np.where(moves_y, 1 - rss / syy, np.nan)
         corr = np.where(moves_y & moves_x, sxy / np.sqrt(sxx * syy), np.nan)
     now_y, now_x = ys[:, -1], xs[:, -1]
+    spread, spread_mean = now_y - beta * now_x, mean_y - beta * mean_x
+    std = np.sqrt(rss / (window - 1))
+    price = 1 + abs(beta) if prices == "log" else abs(mean_y) + abs(beta * mean_x)
+    moves = (std > FLAT * price) & (window > 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        zscore = np.where(moves, (dy[:, -1] - beta * dx[:, -1]) / std, np.nan)
     columns = {
+        "zscore": zscore,
+        "sigma": std,
+        "spread_mean": spread_mean,
+        "spread_std": np.where(moves | np.isnan(beta), std, 0.0),
         "y": now_y,
         "x": now_x,
         "alpha": mean_y - beta * mean_x,
@@ -202,40 +221,40 @@ def _fits(y: np.ndarray, x: np.ndarray, window: int) -> Table:
         "corr": corr,
         "steepness": steepness,
     }
-    return pd.DataFrame(columns | {"spread": now_y - beta * now_x})
+    return pd.DataFrame(columns | {"spread": spread})
 
 
-def _with_zscores(table: Table, window: int) -> Table:
-    """The z-score among the last `window` spreads, all of consecutive bars."""
-    spread = table.spread.to_numpy()
-    zscore, sigma = (np.full(len(table), np.nan, np.longdouble) for _ in range(2))
-    if len(spread) >= window:
-        last = np.lib.stride_tricks.sliding_window_view(spread, window)
-        std = last.std(axis=1, ddof=1)
-        moves = std > FLAT * abs(table.y.to_numpy()[window - 1 :])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            zscore[window - 1 :] = np.where(moves, (last[:, -1] - last.mean(axis=1)) / std, np.nan)
-        sigma[window - 1 :] = std
-    return table.assign(zscore=zscore, sigma=sigma)
+def _corr_of_returns(y: np.ndarray, x: np.ndarray, window: int) -> np.ndarray:
+    """Pearson's correlation of the log returns between the closes of each window."""
+    if window < 3:
+        return np.full(len(y) - window + 1, np.nan)
+    rows = np.lib.stride_tricks.sliding_window_view(
+        np.diff(np.log(np.column_stack([y, x]).astype(np.longdouble)), axis=0), window - 1, axis=0
+    )
+    off = rows - rows.mean(axis=2, keepdims=True)
+    squares = (off**2).sum(axis=2)
+    still = np.sqrt(squares / max(1, window - 2)) <= FLAT * abs(rows.mean(axis=2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(still.any(axis=1), np.nan, (off[:, 0] * off[:, 1]).sum(axis=1) / np.sqrt(squares.prod(axis=1)))
 
 
-def _with_adf(table: Table, window: int, step: int) -> Table:
-    """Augmented Dickey-Fuller on the last max(2 * window, 20) spreads of consecutive bars, at least 20.
+def _with_adf(table: Table, y: np.ndarray, x: np.ndarray, window: int, step: int) -> Table:
+    """Augmented Dickey-Fuller on the last max(2 * window, 20) closes, at least 20, priced with the beta of the last of them.
 
     Where statsmodels warns that its regression is singular or its fit perfect, the answer is nobody's to know: not `tested`."""
     from statsmodels.tsa.stattools import adfuller
 
-    spread = table.spread.to_numpy().astype(float)
     answers = np.full((len(table), 3), np.nan)
-    tested = np.arange(len(spread)) % step == step - 1
-    first = 0
-    for at, value in enumerate(spread):
-        first = at + 1 if np.isnan(value) else first
-        last = spread[max(first, at + 1 - max(2 * window, SHORTEST_ADF)) : at + 1]
-        if tested[at] and len(last) >= SHORTEST_ADF and np.ptp(last) > FLAT * abs(last).max():
+    tested = np.arange(len(table)) % step == step - 1
+    for at, beta in enumerate(table.beta.astype(float)):
+        last = slice(max(0, at + window - max(2 * window, SHORTEST_ADF)), at + window)
+        of_y, of_x = y[last], x[last]
+        spread = of_y - beta * of_x
+        level = max(abs(of_y).max(), abs(beta * of_x).max())
+        if tested[at] and np.isfinite(beta) and len(spread) >= SHORTEST_ADF and np.ptp(spread) > 4 * FLAT * level:
             with warnings.catch_warnings(action="error"):
                 try:
-                    done = adfuller(last, result_object=True)
+                    done = adfuller(spread, result_object=True)
                     answers[at] = done.statistic, done.pvalue, done.lags
                 except Warning:
                     tested[at] = False

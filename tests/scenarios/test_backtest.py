@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -57,3 +58,32 @@ def test_it_is_a_backtest_of_the_replay_whatever_the_batches(replay: Replay, tmp
     assert json.loads(told) == msgspec.json.decode(encode(body(of_replay(tmp_path / "out"))))
     assert len(json.loads(told)["trades"]) > 10
     assert run(tmp_path, files, "--chunk", "1") == told
+
+
+def sparse(path: Path, symbol: str, prices: np.ndarray) -> dict[int, float]:
+    """A file of one trade a minute, some seconds into it; the prices by minute."""
+    start, name = 1_767_225_600_000, f"{symbol}-aggTrades-2026-01-01.csv"
+    trades = [(start + minute * 60_000, float(price)) for minute, price in enumerate(prices)]
+    lines = (f"{number},{price},1,{number},{number},{ts + 20_000},false\n" for number, (ts, price) in enumerate(trades, 1))
+    (path / name).write_text("".join(lines))
+    return dict(trades)
+
+
+def test_a_fill_is_the_first_trade_of_the_next_bar(tmp_path: Path) -> None:
+    """Where a bar of seconds began quietly, its open was the close at which had been decided: a price that was gone."""
+    rng = np.random.default_rng(5)
+    x, noise = 100 + np.cumsum(rng.normal(0, 0.05, 300)), rng.normal(0, 0.2, 300)
+    y = sparse(tmp_path, "AAAUSDT", np.round(5 + 2 * x + noise, 4))
+    of_x = sparse(tmp_path, "BBBUSDT", np.round(x, 4))
+    command = ["backtest", *map(str, tmp_path.glob("*.csv")), "--pair", PAIR, "--every", "1m", "--window", "20", "--entry", "1.5", "--json"]
+    told = subprocess.run([sys.executable, "-m", "quantd", *command], cwd=tmp_path, capture_output=True, check=True).stdout
+    trades = json.loads(told)["trades"]
+    assert len(trades) > 5
+    for trade in trades:
+        entered = milliseconds(trade["entered"])
+        assert (trade["y_entry"], trade["x_entry"]) == (y[entered], of_x[entered])
+        assert trade["y_entry"] != y[entered - 60_000]
+
+
+def milliseconds(time: str) -> int:
+    return round(datetime.fromisoformat(time).timestamp() * 1000)

@@ -37,3 +37,15 @@ def test_rows_that_the_store_did_not_take_are_counted(tmp_path: Path) -> None:
     assert runtime.outlets.recorder is not None
     runtime.outlets.recorder.dropped += 7
     assert b"\nquantd_rows_unrecorded_total 7.0\n" in metrics.render()[0]
+
+
+def test_points_that_were_clipped_are_counted_by_pair_and_timeframe(tmp_path: Path) -> None:
+    loaded = load.build({"pairs": ["BTCUSDT-ETHUSDT"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}}, {}, {})
+    metrics, clock = Metrics(), EventClock()
+    runtime = build(loaded.config, loaded.registry, clock, tmp_path)
+    measure(runtime, metrics, clock)
+    first = runtime.flows[0].pairs[0].series[0]
+    first.points_clipped += 3
+    line = f'quantd_points_clipped_total{{every="{first.spec.every}",pair="BTCUSDT-ETHUSDT"}} 3.0'
+    other = f'quantd_points_clipped_total{{pair="BTCUSDT-ETHUSDT",every="{first.spec.every}"}} 3.0'
+    assert {line, other} & set(metrics.render()[0].decode().splitlines())

@@ -1,10 +1,12 @@
 """Bars of so much money."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta
 
 import quantd
+from quantd.stats.decimals import exact
 from quantd_plugins.event_bars.volume import VolumeBars
 
 
@@ -17,8 +19,8 @@ class DollarBars(VolumeBars):
     def label(self) -> str:
         return f"dollar-{self.size:.15g}"
 
-    def _worth(self, tick: quantd.Tick) -> float:
-        return tick.price * tick.qty
+    def _worth(self, tick: quantd.Tick) -> Decimal:
+        return exact(tick.price) * exact(tick.qty)
 
 
 @quantd.hookimpl

@@ -1,10 +1,12 @@
 """Bars that end when one side has traded much more than the other."""
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 import quantd
+from quantd.stats.decimals import exact
 
 
 class ImbalanceBars(quantd.EventBars):
@@ -18,19 +20,25 @@ class ImbalanceBars(quantd.EventBars):
     of: Annotated[Literal["trades", "volume", "money"], Meta(description="What is weighed up.")] = "volume"
 
     def __post_init__(self) -> None:
-        self._surplus = 0.0
+        self._surplus = Decimal()
+        self._size = exact(self.size)
 
     @property
     def label(self) -> str:
         return f"imbalance-{self.of}-{self.size:.15g}"
 
     def ends(self, tick: quantd.Tick) -> bool:
-        worth = {"trades": 1.0, "volume": tick.qty, "money": tick.price * tick.qty}[self.of]
+        worth = self._worth(tick)
         self._surplus += -worth if tick.buyer_maker else worth
-        if abs(self._surplus) < self.size:
+        if abs(self._surplus) < self._size:
             return False
-        self._surplus = 0.0
+        self._surplus = Decimal()
         return True
+
+    def _worth(self, tick: quantd.Tick) -> Decimal:
+        if self.of == "trades":
+            return Decimal(1)
+        return exact(tick.qty) * exact(tick.price) if self.of == "money" else exact(tick.qty)
 
 
 @quantd.hookimpl

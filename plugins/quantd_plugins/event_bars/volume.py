@@ -1,10 +1,12 @@
 """Bars of so much volume."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta
 
 import quantd
+from quantd.stats.decimals import exact
 
 
 class VolumeBars(quantd.EventBars):
@@ -13,7 +15,8 @@ class VolumeBars(quantd.EventBars):
     size: Annotated[float, Meta(gt=0, description="Volume of a bar, in the base currency.")] = 100.0
 
     def __post_init__(self) -> None:
-        self._sum = 0.0
+        self._sum = Decimal()
+        self._size = exact(self.size)
 
     @property
     def label(self) -> str:
@@ -21,13 +24,13 @@ class VolumeBars(quantd.EventBars):
 
     def ends(self, tick: quantd.Tick) -> bool:
         self._sum += self._worth(tick)
-        if self._sum < self.size:
+        if self._sum < self._size:
             return False
-        self._sum = 0.0
+        self._sum = Decimal()
         return True
 
-    def _worth(self, tick: quantd.Tick) -> float:
-        return tick.qty
+    def _worth(self, tick: quantd.Tick) -> Decimal:
+        return exact(tick.qty)
 
 
 @quantd.hookimpl

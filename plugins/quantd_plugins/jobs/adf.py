@@ -1,5 +1,6 @@
 """The augmented Dickey-Fuller test on the spread."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -13,16 +14,17 @@ SHORTEST = 20
 
 
 class AdfJob(quantd.PairJob):
-    """Augmented Dickey-Fuller test on the last `window` spreads: adf_stat, its MacKinnon p-value, the lags used and the sample's size;
-    `adf_reason` says why there are none.
+    """Augmented Dickey-Fuller test of the spread over the last `window` closes, priced with one hedge ratio: adf_stat,
+    its MacKinnon p-value, the lags used and the sample's size; `adf_reason` says why there are none.
 
     It takes the spread as given; on a spread whose beta was fitted to the same bars its p-value is too small.
     """
 
     metrics: ClassVar[tuple[str, ...]] = ("adf_stat", "adf_pvalue", "adf_lags", "adf_n", "adf_reason")
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"adf_reason": get_args(Reason)}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"adf_pvalue": (0.0, 1.0), "adf_lags": (0.0, math.inf), "adf_n": (0.0, math.inf)}
 
-    window: Annotated[int, Meta(ge=SHORTEST, description="Spreads to test; twice the regression window by default.")] | None = None
+    window: Annotated[int, Meta(ge=SHORTEST, description="Closes to test; twice the regression window by default.")] | None = None
     trend: Annotated[Literal["n", "c", "ct"], Meta(description="No constant, a constant, or a constant and a trend.")] = "c"
     lags: Annotated[int, Meta(ge=0, description="Lagged differences; chosen by the criterion when left out.")] | None = None
     criterion: Annotated[Literal["aic", "bic"], Meta(description="What chooses the lags.")] = "aic"

@@ -1,5 +1,6 @@
 """Whether the two legs are tied together."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, get_args
 
@@ -21,6 +22,10 @@ class Cointegration(quantd.PairJob):
         *("eg_stat", "eg_pvalue", "eg_lags", "eg_n", "eg_reverse_stat", "eg_reverse_pvalue", "eg_power", "eg_reason"),
     )
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"eg_power": ("low",), "eg_reason": get_args(Reason)}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        **dict.fromkeys(("eg_pvalue", "eg_reverse_pvalue"), (0.0, 1.0)),
+        **dict.fromkeys(("eg_lags", "eg_n"), (0.0, math.inf)),
+    }
     background: ClassVar[bool] = True
 
     window: Annotated[int, Meta(ge=20, description="Bars to test; four regression windows, and at least 250, when left out.")] | None = None

@@ -21,6 +21,9 @@ class Health(quantd.PairJob):
 
     metrics: ClassVar[tuple[str, ...]] = ("health", "health_reasons", "health_beta_drift", "health_cusum", "health_half_life")
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"health": ("warming", "healthy", "degraded", "broken"), "health_reasons": ()}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = dict.fromkeys(
+        ("health_beta_drift", "health_cusum", "health_half_life"), (0.0, math.inf)
+    )
     states: ClassVar[tuple[str, ...]] = ("health",)
 
     beta_drift: Annotated[Limits, Meta(description="Change of beta, in its standard errors.")] = (3.5, 7.0)

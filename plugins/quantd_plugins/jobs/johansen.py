@@ -1,5 +1,6 @@
 """Johansen's tests for cointegration."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -19,6 +20,10 @@ class JohansenJob(quantd.PairJob):
 
     metrics: ClassVar[tuple[str, ...]] = ("johansen_trace", "johansen_max_eigen", "johansen_rank", "johansen_beta", "johansen_reason")
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"johansen_reason": get_args(Reason)}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        **dict.fromkeys(("johansen_trace", "johansen_max_eigen"), (0.0, math.inf)),
+        "johansen_rank": (0.0, 2.0),
+    }
     background: ClassVar[bool] = True
 
     window: Annotated[int, Meta(ge=20, description="Bars to test; four regression windows, and at least 250, when left out.")] | None = None

@@ -9,9 +9,11 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
+from quantd.stats.blips import blips
 from quantd.stats.kalman import LEAST_LOG
 from quantd.stats.likelihood import concentrated, most_likely
 from quantd.stats.reasons import Reason, unfit
+from quantd.stats.steadfast import CLIP
 
 ROUNDS = 5
 DEFAULTS = 1e-6, 1e-2
@@ -19,12 +21,16 @@ DEFAULTS = 1e-6, 1e-2
 
 
 class KalmanNoise(quantd.PairJob):
-    """Learns, beside the flow, the settings of `regression: {use: kalman}` from the last `window` bars: by the greatest likelihood, or by
-    pykalman's EM from the defaults. `kalman_gain` is the log-likelihood won over the defaults; below 2 or 3 they do as well.
-    `kalman_reason`: why there is nothing; or bound, where a walk is at the end of the search: the bars do not tell its size."""
+    """Learns, beside the flow, the settings of `regression: {use: kalman}` from the last `window` bars, without those that stand apart: by
+    the greatest likelihood, or by pykalman's EM from the defaults. `kalman_gain` is the log-likelihood won over the defaults; below 2 or 3
+    they do as well. `kalman_reason`: why there is nothing; or bound, where a walk is at the end of the search: the bars do not tell its
+    size."""
 
     metrics: ClassVar[tuple[str, ...]] = ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise", "kalman_gain", "kalman_reason")
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kalman_reason": (*get_args(Reason), "bound")}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = dict.fromkeys(
+        ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise"), (0.0, math.inf)
+    )
     background: ClassVar[bool] = True
 
     window: Annotated[int, Meta(ge=50, description="Bars to learn from.")] = 500
@@ -37,6 +43,9 @@ class KalmanNoise(quantd.PairJob):
         y, x = (view.columns[leg][-self.window :].copy() for leg in ("y", "x"))
         least_scale = LEAST_LOG if view.prices == "log" else 0.0
         reason = unfit(y, self.window) or unfit(x, self.window)
+        if not reason:
+            odd = blips(y, x, CLIP)
+            y, x = y[~odd], x[~odd]
         found = None if reason else most_likely(y, x, least_scale)
         if found is None:
             return dict.fromkeys(self.metrics) | {"kalman_reason": reason or "undetermined"}

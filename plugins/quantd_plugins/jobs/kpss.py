@@ -1,5 +1,6 @@
 """The KPSS test on the spread."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -13,13 +14,19 @@ SHORTEST = 20
 
 
 class KpssJob(quantd.PairJob):
-    """The test of Kwiatkowski, Phillips, Schmidt and Shin on the last `window` spreads: here a small p-value (it ends at 0.01, and at 0.1)
+    """The test of Kwiatkowski, Phillips, Schmidt and Shin of the spread over the last `window` closes, priced with one hedge ratio: here a
+    small p-value (it ends at 0.01, and at 0.1)
     says that the spread is not stationary, the other way round than with `adf`. `kpss_reason` says why there is none."""
 
     metrics: ClassVar[tuple[str, ...]] = ("kpss_stat", "kpss_pvalue", "kpss_lags", "kpss_reason")
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kpss_reason": get_args(Reason)}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "kpss_stat": (0.0, math.inf),
+        "kpss_pvalue": (0.01, 0.1),
+        "kpss_lags": (0.0, math.inf),
+    }
 
-    window: Annotated[int, Meta(ge=SHORTEST, description="Spreads to test; twice the regression window by default.")] | None = None
+    window: Annotated[int, Meta(ge=SHORTEST, description="Closes to test; twice the regression window by default.")] | None = None
     trend: Annotated[Literal["c", "ct"], Meta(description="Stationary about a constant, or about a linear trend.")] = "c"
     lags: Annotated[int, Meta(ge=0, description="Lags of the long-run variance; chosen from the data when left out.")] | None = None
 

@@ -1,5 +1,6 @@
 """How fast, and whether, the spread comes back."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, get_args
 
@@ -15,7 +16,7 @@ LEAST = 100
 
 class Reversion(quantd.PairJob):
     """Half-life of the spread with its 95 % interval, variance ratio, Hurst exponent and the rate at which it crosses its mean, over the
-    last `window` spreads. Times are in bars; `half_life_reason` says why there is no half-life,
+    last `window` closes, priced with one hedge ratio. Times are in bars; `half_life_reason` says why there is no half-life,
     `reversion_reason` why another is missing."""
 
     metrics: ClassVar[tuple[str, ...]] = (
@@ -23,8 +24,12 @@ class Reversion(quantd.PairJob):
         *("hurst", "crossings", "crossings_expected", "reversion_reason"),
     )
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"half_life_reason": get_args(NoHalfLife), "reversion_reason": get_args(Reason)}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        **dict.fromkeys(("half_life", "half_life_low", "half_life_high", "variance_ratio"), (0.0, math.inf)),
+        **dict.fromkeys(("variance_ratio_pvalue", "crossings", "crossings_expected"), (0.0, 1.0)),
+    }
 
-    window: Annotated[int, Meta(ge=SHORTEST, description="Spreads; two regression windows, and at least 100, when left out.")] | None = None
+    window: Annotated[int, Meta(ge=SHORTEST, description="Closes; two regression windows, and at least 100, when left out.")] | None = None
     period: Annotated[int, Meta(ge=2, description="Bars of the variance ratio's long steps.")] = 5
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ An example of a job that learns. It is a pure function of the columns, it runs b
 from the events whose outcome was known before the fold begins, and is judged on what it said of later ones.
 """
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
@@ -34,6 +35,11 @@ class ReversionModel(quantd.PairJob):
     )
     background: ClassVar[bool] = True
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model_verdict": ("few_events", "no_skill", "skilled")}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        **dict.fromkeys(("model_probability", "model_share", "model_brier", "model_error"), (0.0, 1.0)),
+        "model_events": (0.0, math.inf),
+        "model_skill": (-math.inf, 1.0),
+    }
     states: ClassVar[tuple[str, ...]] = ("model_verdict",)
 
     window: Annotated[int, Meta(ge=200, le=20_000, description="Points to learn from and to be judged on.")] = 2000
@@ -53,7 +59,7 @@ class ReversionModel(quantd.PairJob):
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
         columns = view.columns
         zscore = columns["zscore"]
-        held = Held(*(columns[name] for name in ("y", "x", "beta", "zscore", "spread_std")))
+        held = _held(columns)
         labels, known = barriers(zscore, held, self.entry, self.target, self.stop, self.horizon)
         features = _features(columns, held)
         said = self._walk_forward(features, labels, known)
@@ -83,6 +89,10 @@ class ReversionModel(quantd.PairJob):
             if model is not None and len(events):
                 said[events] = _said(model, features[events])
         return said
+
+
+def _held(columns: Mapping[str, FloatArray]) -> Held:
+    return Held(*(columns[name] for name in ("y", "x", "beta", "zscore", "spread_std")))
 
 
 def _features(columns: Mapping[str, FloatArray], held: Held) -> FloatArray:

@@ -4,18 +4,22 @@ import math
 import struct
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
 import numpy as np
 from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
+from quantd.stats.blips import blips
 from quantd.stats.kalman import LEAST_LOG, PRIOR, KalmanFilter
 from quantd.stats.likelihood import most_likely
-from quantd.stats.recursion import Run, recursed
+from quantd.stats.recursion import Run
+from quantd.stats.steadfast import SteadfastFilter
 
 Share = Annotated[float, Meta(ge=0)]
 NOISE_WINDOWS = 8
 """The learned noise is averaged over about so many windows."""
+Bar = tuple[int, float, float]
 _WALKS = struct.Struct("<2d")
 
 
@@ -24,6 +28,10 @@ class Kalman(quantd.Regression):
 
     How long it remembers is up to the walks. `fit` is a filter over the given bars alone. The standard error is that of the filtered
     state. No r2: each bar has a line of its own. It predicts each bar, which `zscore: {method: innovation}` makes use of.
+
+    A bad bar hardly moves it: one off by more than `clip` standard deviations weighs less, as each hedge's `weight` tells; where x itself
+    has leapt it weighs nothing. `breaks` of them in a row on one side are a break, and the line begins anew with them, near its old beta.
+    Single bad bars of the warm-up are passed over. n counts all bars, also those before a break.
     """
 
     recursive: ClassVar[bool] = True
@@ -42,9 +50,15 @@ class Kalman(quantd.Regression):
         Meta(description="Variance of y around the line, in squared prices, for errors and scores; auto learns it from the innovations."),
     ] = "auto"
 
+    clip: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="A bar that is off by more standard deviations than this weighs less; null: the textbook's filter, all weigh 1."),
+    ] = 4.0
+    breaks: Annotated[int, Meta(ge=0, description="After so many such bars in a row on one side the line begins anew; 0: never.")] = 3
+
     def __post_init__(self) -> None:
-        self._warm_up: list[tuple[int, float, float]] = []
-        self._learning = self.walks == "learned"
+        self._warm_up: list[Bar] = []
+        self._warming = True
         self._begin(self.alpha_walk, self.beta_walk)
 
     def _begin(self, alpha_walk: float, beta_walk: float) -> None:
@@ -54,45 +68,69 @@ class Kalman(quantd.Regression):
     def _filter(self, alpha_walk: float, beta_walk: float) -> KalmanFilter:
         noise = None if self.noise == "auto" else self.noise
         memory = NOISE_WINDOWS * self.window
-        return KalmanFilter(alpha_walk, beta_walk, noise, memory=memory, prior=self.prior, least_scale=self._least_scale)
+        if self.clip is None:
+            return KalmanFilter(alpha_walk, beta_walk, noise, memory=memory, prior=self.prior, least_scale=self._least_scale)
+        return SteadfastFilter(
+            alpha_walk,
+            beta_walk,
+            noise,
+            memory=memory,
+            prior=self.prior,
+            least_scale=self._least_scale,
+            clip=self.clip,
+            breaks=self.breaks,
+            patience=self.window,
+        )
 
     @property
     def _least_scale(self) -> float:
         return LEAST_LOG if self.prices == "log" else 0.0
 
     def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
-        found = most_likely(y, x, self._least_scale) if self.walks == "learned" else None
-        walks = (found.alpha_walk, found.beta_walk) if found else (self.alpha_walk, self.beta_walk)
-        return recursed(self._filter(*walks), y, x)
+        if len(y) < 2 or not (np.isfinite(y).all() and np.isfinite(x).all()):
+            return None
+        fresh = msgspec.structs.replace(self)
+        bars = list(zip(range(len(y)), y.tolist(), x.tolist(), strict=True))
+        fresh._warm(bars[: self.window])
+        for bar in bars[self.window :]:
+            fresh._run.push(*bar)
+        return fresh._run.recursion.hedge()
 
     def update(self, index: int, y: float, x: float) -> quantd.Hedge | None:
         if not math.isfinite(y + x):
             return None
+        if self._warming:
+            return self._warmed(index, y, x)
         self._run.push(index, y, x)
-        if self._learning:
-            self._learn_from(index, y, x)
-        recursion = self._run.recursion
-        return recursion.hedge() if recursion.n >= self.window else None
+        return self._run.recursion.hedge()
 
-    def _learn_from(self, *bar: *tuple[int, float, float]) -> None:
-        """Keep the warm-up's bars; with the last of them begin again, with the walks that are most likely of all."""
+    def _warmed(self, *bar: *Bar) -> quantd.Hedge | None:
+        """Keep the warm-up's bars; with the last of them begin."""
         self._warm_up.append(bar)
         if len(self._warm_up) < self.window:
-            return
-        bars, self._warm_up, self._learning = self._warm_up, [], False
+            return None
+        bars, self._warm_up, self._warming = self._warm_up, [], False
+        self._warm(bars)
+        return self._run.recursion.hedge()
+
+    def _warm(self, bars: list[Bar]) -> None:
+        """Take in the warm-up, without those that stand apart in it, by the walks that are most likely of it where they are learned."""
         _, y, x = np.array(bars).T.copy()
-        if found := most_likely(y, x, self._least_scale):
+        odd = np.zeros(len(y), bool) if self.clip is None else blips(y, x, self.clip)
+        if self.walks == "learned" and (found := most_likely(y[~odd], x[~odd], self._least_scale)):
             self._begin(found.alpha_walk, found.beta_walk)
-            for each in bars:
-                self._run.push(*each)
+        for bar, is_odd in zip(bars, odd.tolist(), strict=True):
+            if not is_odd:
+                self._run.push(*bar)
+        self._run.recursion.n = len(bars)
 
     def state(self) -> bytes | None:
-        """None while it learns: there is no answer yet to go on from, and a warm-up begins anew."""
-        return None if self._learning else _WALKS.pack(*self._walks) + self._run.state()
+        """None while it warms up: there is no answer yet to go on from, and a warm-up begins anew."""
+        return None if self._warming else _WALKS.pack(*self._walks) + self._run.state()
 
     def resume(self, state: bytes) -> None:
         self._begin(*_WALKS.unpack_from(state))
-        self._warm_up, self._learning = [], False
+        self._warm_up, self._warming = [], False
         self._run.resume(state[_WALKS.size :])
 
 

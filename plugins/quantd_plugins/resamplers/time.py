@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 import quantd
+from quantd.stats.decimals import Sums
 
 SECOND = 1_000
 Span = tuple[int, int]
@@ -13,15 +14,15 @@ class Bucket:
     """One second of trades, open to further ones. Open and close go by trade id, whatever the order of receipt."""
 
     __slots__ = (
-        "close", "close_id", "high", "low", "notional", "open", "open_id", "revision", "taker_buy", "trades", "ts", "volume",
+        "close", "first_id", "high", "last_id", "low", "open", "revision", "sums", "trades", "ts",
     )  # fmt: skip
 
     def __init__(self, ts: int, price: float) -> None:
         self.ts = ts
         self.revision = -1
         self.trades = 0
-        self.volume = self.notional = self.taker_buy = 0.0
-        self.open_id = self.close_id = 0
+        self.sums = Sums()
+        self.first_id = self.last_id = 0
         self.rest_at(price)
 
     def rest_at(self, price: float) -> None:
@@ -32,9 +33,9 @@ class Bucket:
         """Take these from index `begin` on, as long as they are of this second; the index of the first that is not, or their number."""
         if not self.trades:
             self.rest_at(ticks[begin].price)
-            self.open_id = self.close_id = ticks[begin].id
+            self.first_id = self.last_id = ticks[begin].id
         at, start, end, high, low = begin, self.ts, self.ts + SECOND, self.high, self.low
-        volume, notional, taker_buy = self.volume, self.notional, self.taker_buy
+        buy, sell, pay = self.sums.bought.append, self.sums.sold.append, self.sums.turnover.append
         for tick in ticks[begin:] if begin else ticks:
             if not start <= tick.ts < end:
                 break
@@ -43,20 +44,21 @@ class Bucket:
                 high = price
             elif price < low:
                 low = price
-            if tick.id >= self.close_id:
-                self.close_id, self.close = tick.id, price
-            elif tick.id < self.open_id:
-                self.open_id, self.open = tick.id, price
-            volume += qty
-            notional += price * qty
-            if not tick.buyer_maker:
-                taker_buy += qty
+            if tick.id >= self.last_id:
+                self.last_id, self.close = tick.id, price
+            elif tick.id < self.first_id:
+                self.first_id, self.open = tick.id, price
+            pay(price * qty)
+            if tick.buyer_maker:
+                sell(qty)
+            else:
+                buy(qty)
             at += 1
         self.high, self.low, self.trades = high, low, self.trades + at - begin
-        self.volume, self.notional, self.taker_buy = volume, notional, taker_buy
         return at
 
     def bar(self, symbol: str, quality: quantd.Quality) -> quantd.Bar:
+        volume, vwap, taker_buy_volume = self.sums.totals(self.low, self.high)
         return quantd.Bar(
             symbol=symbol,
             every="1s",
@@ -65,12 +67,14 @@ class Bucket:
             high=self.high,
             low=self.low,
             close=self.close,
-            volume=self.volume,
+            volume=volume,
             trades=self.trades,
-            vwap=self.notional / self.volume if self.volume else None,
-            taker_buy_volume=self.taker_buy,
+            vwap=vwap,
+            taker_buy_volume=taker_buy_volume,
             quality=quality,
             revision=max(self.revision, 0),
+            first_id=self.first_id if self.trades else None,
+            last_id=self.last_id if self.trades else None,
         )
 
 

@@ -18,15 +18,16 @@ class Returns:
 
     def push(self, index: int, y: float, x: float) -> None:
         """Take the closes of bar `index`; one that has no logarithm begins anew."""
-        if not self._log:
-            if not (y > 0.0 and x > 0.0):
-                self._sums.clear()
-                self._last = None
-                return
-            y, x = math.log(y), math.log(x)
-        if self._last is not None:
-            self._sums.push(index, y - self._last[0], x - self._last[1])
-        self._last = y, x
+        before, self._last = self._last, (y, x)
+        if not self._log and not (y > 0.0 and x > 0.0):
+            self._sums.clear()
+            self._last = None
+        elif before is not None:
+            self._sums.push(index, self._moved(before[0], y), self._moved(before[1], x))
+
+    def _moved(self, before: float, now: float) -> float:
+        """The log return. That of prices is made of their difference, which keeps its digits, unlike that of their logarithms."""
+        return now - before if self._log else math.log1p((now - before) / before)
 
     @property
     def corr(self) -> float | None:

@@ -30,7 +30,7 @@ class PairSeries:
     ) -> None:
         self.spec = spec
         self.last: PairPoint | None = None
-        self.points_made = 0
+        self.points_made = self.points_clipped = 0
         self.guards = guards
         self._slow = SlowRuns(background or Inline(), self._attach)
         self._slow_metrics = frozenset(name for job in spec.jobs if job.background for name in job.metrics)
@@ -157,6 +157,8 @@ class PairSeries:
         before = max((ts for ts in self._states if ts < rows[begin].ts), default=None)
         if before is not None:
             self._chain.resume(self._states[before])
+        elif self.spec.regression.recursive:
+            begin = 0
         points = []
         for number, row in enumerate(rows[begin:], begin):
             touched = numbers[0] <= number and (number <= reach or self.spec.regression.recursive)
@@ -178,7 +180,9 @@ class PairSeries:
         if point is None:
             return []
         revision = self._revision[point.ts] = self._revision.get(point.ts, -1) + 1
-        self.points_made += not revision
+        if not revision:
+            self.points_made += 1
+            self.points_clipped += point.hedge.weight < 1.0
         numbered = msgspec.structs.replace(point, revision=revision) if revision else point
         if self._slow_metrics:
             self._unfinished[point.ts] = numbered

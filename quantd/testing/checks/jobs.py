@@ -27,6 +27,13 @@ def declares_texts_and_states(cls: type[PairJob]) -> None:
     assert set(cls.states) <= set(cls.texts), f"`states` names {sorted(set(cls.states) - set(cls.texts))}, which are not among `texts`"
 
 
+def declares_ranges(cls: type[PairJob]) -> None:
+    numbers = set(cls.metrics) - set(cls.texts)
+    assert set(cls.ranges) <= numbers, f"`ranges` names {sorted(set(cls.ranges) - numbers)}, which are no metrics that are numbers"
+    for name, (low, high) in cls.ranges.items():
+        assert low < high, f"`ranges` has {name} from {low} to {high}: name the least first, then the greatest"
+
+
 def needs_at_least_one_point(job: PairJob) -> None:
     for window in (2, WINDOW, 5000):
         needed = job.needs(window)
@@ -77,6 +84,10 @@ def _answer(job: PairJob, columns: Columns, of: str) -> Mapping[str, Metric]:
             f"of {of} it answers {name} = {value!r}: `texts` tells otherwise"
         )
         assert value is None or not words or value in words, f"of {of} it answers {name} = {value!r}, which is none of {words}"
+        low, high = job.ranges.get(name, (-math.inf, math.inf))
+        assert value is None or isinstance(value, str) or low <= value <= high, (
+            f"of {of} it answers {name} = {value!r}, which `ranges` puts from {low:g} to {high:g}"
+        )
     return answer
 
 
@@ -99,6 +110,6 @@ def _columns(n: int) -> dict[str, np.ndarray]:
     return columns
 
 
-LOOKS = (declares_metrics, declares_texts_and_states)
+LOOKS = (declares_metrics, declares_texts_and_states, declares_ranges)
 PAIR_CHECKS = (needs_at_least_one_point, answers_each_metric, answers_the_same_twice, survives_few_points, survives_degenerate_points)
 DAEMON_CHECKS = (answers_without_a_store,)

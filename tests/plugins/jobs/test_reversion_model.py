@@ -4,15 +4,23 @@ import numpy as np
 import pytest
 
 import quantd
+from quantd.clock import EventClock
+from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
 from quantd.stats.calibration import barriers
-from quantd_plugins.jobs.reversion_model import LEAST_EVENTS, ReversionModel, _features
+from quantd_plugins.jobs.reversion_model import LEAST_EVENTS, ReversionModel, _features, _held
+from quantd_plugins.regressions.ols import Ols
 
 N = 2000
 
 
 def columns(zscore: FloatArray) -> dict[str, FloatArray]:
-    return {"ts": np.arange(len(zscore)), "zscore": zscore, "spread": zscore * 3.0, "corr": np.full(len(zscore), 0.8)}
+    """A spread of std 3 around 100 whose hedge never changes."""
+    n = len(zscore)
+    spread, ones = 100.0 + zscore * 3.0, np.ones(n)
+    legs = {"y": spread + 500.0, "x": 250.0 * ones, "beta": 2.0 * ones, "spread": spread}
+    return {"ts": np.arange(n), "zscore": zscore, "spread_mean": 100.0 * ones, "spread_std": 3.0 * ones, "corr_returns": 0.8 * ones, **legs}
 
 
 def ou(seed: int, phi: float = 0.93) -> FloatArray:
@@ -32,8 +40,9 @@ def test_a_fold_knows_nothing_of_what_comes_after_it_begins() -> None:
     other[1_400:] = ou(2)[1_400:]
     said = []
     for each in (z, other):
-        labels, known = barriers(each, job.entry, job.target, job.stop, job.horizon)
-        said.append((job._walk_forward(_features(columns(each)), labels, known), known))
+        held = _held(columns(each))
+        labels, known = barriers(each, held, job.entry, job.target, job.stop, job.horizon)
+        said.append((job._walk_forward(_features(columns(each), held), labels, known), known))
     edge = int(np.linspace(0, N, job.folds + 2)[4])
     before = (np.arange(N) < edge) & (said[0][1] < 1_400) & (said[1][1] < 1_400)
     assert edge < 1_400
@@ -76,3 +85,44 @@ def test_few_events_make_no_model() -> None:
 def test_settings_must_rise() -> None:
     with pytest.raises(ValueError, match="must rise"):
         ReversionModel(entry=4.0)
+
+
+def test_features_are_those_of_the_bars_before_whatever_comes() -> None:
+    """The chain's own columns: hedges that are fitted anew at each bar."""
+    chance = np.random.default_rng(7)
+    x = 1000.0 + chance.normal(size=400).cumsum()
+    y = 50.0 + 1.5 * x + ou(8)[:400]
+    seen = _held_columns(y, x)
+    cut = 250
+    order = np.concatenate([np.arange(cut), cut + chance.permutation(400 - cut)])
+    shuffled = _held_columns(y[order], x[order])
+    of_seen, of_shuffled = (_features(each, _held(each))[:cut] for each in (seen, shuffled))
+    assert np.array_equal(of_seen, of_shuffled)
+    assert not np.array_equal(_features(seen, _held(seen))[cut:], _features(shuffled, _held(shuffled))[cut:])
+    assert len(np.unique(of_seen[100:, 3])) > 100, "how lively the spread is, is read with the hedge of each bar"
+
+
+def _held_columns(y: FloatArray, x: FloatArray) -> dict[str, FloatArray]:
+    """What a job is shown at the last bar."""
+    shown: list[quantd.PairView] = []
+
+    class Look(quantd.PairJob):
+        """Keeps what it is shown."""
+
+        metrics = ("nothing",)
+
+        def needs(self, window: int) -> int:
+            return 400
+
+        def run(self, view: quantd.PairView) -> dict[str, quantd.Metric]:
+            shown.append(view)
+            return {"nothing": None}
+
+    def bars(symbol: str, closes: FloatArray) -> list[quantd.Bar]:
+        return [
+            quantd.Bar(symbol, "1m", 60_000 * at, *[close] * 4, 1.0, 1, close, 0.0, "complete") for at, close in enumerate(closes.tolist())
+        ]
+
+    spec = PairSpec("Y-X", "1m", Ols(window=60), jobs=(Look(),))
+    PairSeries(spec, lambda plugin, user: Guard("job", user, EventClock()), 0).add(bars("Y", y), bars("X", x))
+    return {name: np.array(column) for name, column in shown[-1].columns.items()}

@@ -21,12 +21,14 @@ from tests.plugins.regressions.support import legs, odd_legs
 REGISTRY = load()
 NAMES = REGISTRY.names("regression")
 WINDOW = 20
+REQUIRED = {"fixed": {"beta": 15.0}}
+"""The settings that have no default."""
 
 every_method = pytest.mark.parametrize("name", NAMES)
 
 
 def made(name: str, window: int = WINDOW) -> Regression:
-    plugin = REGISTRY.get("regression", name).plugin(window=window)
+    plugin = REGISTRY.get("regression", name).plugin(window=window, **REQUIRED.get(name, {}))
     assert isinstance(plugin, Regression)
     return plugin
 
@@ -38,7 +40,7 @@ def series(name: str, window: int = WINDOW, recorded: list[PairPoint] | None = N
     def recall(start: int, end: int) -> list[PairPoint]:
         return [point for point in recorded or [] if start <= point.ts < end]
 
-    return PairSeries(PairSpec("Y-X", "1s", made(name, window), window), guards, reopen=0, recall=recall)
+    return PairSeries(PairSpec("Y-X", "1s", made(name, window)), guards, reopen=0, recall=recall)
 
 
 def bars(prices: FloatArray) -> list[Bar]:

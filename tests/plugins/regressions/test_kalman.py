@@ -58,7 +58,7 @@ def assert_same(found: FloatArray, wanted: FloatArray, y: FloatArray) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_a_fit_equals_pykalman(seed: int, walks: tuple[float, float], scale: float) -> None:
     y, x = fakes.legs(100, seed=seed)
-    of = Kalman(alpha_walk=walks[0], beta_walk=walks[1], noise=0.01, prior=1e6)
+    of = Kalman(alpha_walk=walks[0], beta_walk=walks[1], noise=0.01, prior=1e6, clip=None)
     state, variance = peer(y * scale, x / scale, of, 0.01)
     hedge = present(of.fit(y * scale, x / scale))
     assert (hedge.alpha, hedge.beta) == pytest.approx(tuple(state[-1]), rel=1e-9)
@@ -67,7 +67,7 @@ def test_a_fit_equals_pykalman(seed: int, walks: tuple[float, float], scale: flo
 
 def test_steps_equal_pykalman_for_ever() -> None:
     y, x = fakes.legs(50 * WINDOW)
-    of = Kalman(window=WINDOW, prior=1e6)
+    of = Kalman(window=WINDOW, prior=1e6, clip=None)
     found = walk(of, y, x)
     assert found[: WINDOW - 1] == [None] * (WINDOW - 1)
     assert_same(lines(found[WINDOW - 1 :]), peer(y, x, of)[0][WINDOW - 1 :], y)
@@ -77,7 +77,7 @@ def test_missing_bars_are_missing_observations() -> None:
     y, x = fakes.legs(100)
     holes = np.zeros(100, bool)
     holes[[40, 41, 42, 77]] = True
-    of = Kalman(window=WINDOW, prior=1e6)
+    of = Kalman(window=WINDOW, prior=1e6, clip=None)
     found = [of.update(at, float(y[at]), float(x[at])) for at in np.flatnonzero(~holes)]
     masked, known = np.ma.array(y, mask=holes), x.copy()
     known[40:43], known[77] = x[43], x[78]  # the walk over a hole is of the bar that ends it
@@ -86,7 +86,7 @@ def test_missing_bars_are_missing_observations() -> None:
 
 def test_predicts_each_bar_from_those_before() -> None:
     y, x = fakes.legs(300, noise=0.05)
-    of = Kalman(window=WINDOW, noise=0.0025, prior=1e6)
+    of = Kalman(window=WINDOW, noise=0.0025, prior=1e6, clip=None)
     found = [present(hedge) for hedge in walk(of, y, x)[WINDOW:]]
     before = peer(y, x, of, 0.0025)[0][WINDOW - 1 : -1]
     wanted = y[WINDOW:] - before[:, 0] - before[:, 1] * x[WINDOW:]
@@ -123,7 +123,7 @@ def test_learns_the_noise() -> None:
 
 def test_without_walks_it_is_least_squares() -> None:
     y, x = legs(1)
-    still, ols = present(Kalman(alpha_walk=0.0, beta_walk=0.0).fit(y, x)), present(Ols().fit(y, x))
+    still, ols = present(Kalman(alpha_walk=0.0, beta_walk=0.0, clip=None).fit(y, x)), present(Ols().fit(y, x))
     assert (still.alpha, still.beta, still.stderr) == pytest.approx((ols.alpha, ols.beta, ols.stderr), rel=1e-3)
 
 
@@ -160,7 +160,7 @@ def test_the_wide_prior_costs_no_digits(seed: int, movement: float) -> None:
     chance = np.random.default_rng(seed)
     x = 60_000.0 * np.exp(chance.normal(0.0, movement, 120).cumsum())
     y = 1_000.0 + 2.0 * x + chance.normal(0.0, 60_000.0 * movement, 120)
-    of = Kalman(noise=1.0)
+    of = Kalman(noise=1.0, clip=None)
     hedge, (beta, variance) = present(of.fit(y, x)), in_sixty_digits(y, x, of)
     assert hedge.beta == pytest.approx(beta, rel=1e-7)
     assert hedge.stderr == pytest.approx(math.sqrt(variance), rel=1e-6)

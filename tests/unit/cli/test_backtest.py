@@ -112,7 +112,9 @@ def test_history_gives_what_files_give_while_it_is_being_written(process: Run, f
 
 def test_history_is_merged_and_cut(process: Run, history: Local) -> None:
     history.close()
-    found = told(process, *PAIR, "--every", "5m", "--window", "5", "--from", "2026-01-01T02:00", "--to", "2026-01-01T04:00Z")
+    found = told(
+        process, *PAIR, "--every", "5m", "--window", "5", "--entry", "1.5", "--from", "2026-01-01T02:00", "--to", "2026-01-01T04:00Z"
+    )
     assert found["quality"] == {
         "start": "2026-01-01T02:00:00.000Z", "end": "2026-01-01T04:00:00.000Z",
         "gap": 0, "partial": 0, "holes": 0, "unusable": 0, "without_zscore": {}, "lapsed": 0,
@@ -181,7 +183,7 @@ def test_what_is_wrong_with_files_is_a_line(quantd: Run, files: list[str], args:
     ("args", "text"),
     [
         (["--window", "200000"], "--window: "),
-        (["--regression", "olss"], "--regression: no regression 'olss'; there is huber, "),
+        (["--regression", "olss"], "--regression: no regression 'olss'; there is fixed, huber, "),
         (["--pipeline", "other"], "--pipeline: no pair goes through 'other'; there is default"),
         (["--config", "gone.yaml"], "gone.yaml: no such file"),
     ],
@@ -232,22 +234,41 @@ def test_the_command_of_the_readme(process: Run, files: list[str], tmp_path: Pat
 
 
 def test_too_little_data_is_told(process: Run, files: list[str]) -> None:
-    done = process("backtest", *files, *PAIR, "--window", "300")
+    done = process("backtest", *files, *PAIR, "--window", "500")
     assert done.returncode == 1
     assert "no z-score of AAA-BBB on 1m bars to trade: there are 400 of AAA and 400 of BBB in that time, which do not fill" in done.stderr
 
 
 def test_a_pipeline_for_a_live_feed_is_tried_on_files(process: Run, files: list[str]) -> None:
     found = told(process, *files, *PAIR, "--pipeline", "kalman", "--zscore", "innovation", "--spread", "residual", "--prices", "log")
-    assert [found["settings"][name] for name in ("regression", "zscore", "spread", "prices")] == ["kalman", "innovation", "residual", "log"]
+    assert [found["settings"][name] for name in ("regression", "spread", "prices")] == ["kalman", "residual", "log"]
+    assert found["settings"]["zscore"]["method"] == "innovation"
 
 
 def test_a_style_that_is_none_is_told(process: Run, files: list[str]) -> None:
     done = process("backtest", *files, *PAIR, "--zscore", "wild")
     assert done.returncode == 2
-    assert "--zscore: expected one of rolling, ew, robust, innovation, found 'wild'" in done.stderr
+    assert "--zscore: expected one of window, rolling, ew, robust, innovation, found 'wild'" in done.stderr
 
 
 def test_an_entry_out_of_reach_makes_no_trade(process: Run, files: list[str]) -> None:
-    found = told(process, *files, *PAIR, "--entry", "1e6")
+    found = told(process, *files, *PAIR, "--entry", "1e6", "--against", "before")
     assert found["trades"] == []
+
+
+@pytest.mark.parametrize(
+    "args", [("--entry", "3"), ("--stop", "3"), ("--entry", "2.5", "--stop", "2.85"), ("--entry", "3", "--zscore", "ew")]
+)
+def test_a_threshold_that_no_zscore_reaches_is_a_mistake(process: Run, files: list[str], history: Local, args: tuple[str, ...]) -> None:
+    wrong = "--stop" if "--stop" in args else "--entry"
+    for sources in (files, []):
+        done = process("backtest", *sources, *PAIR, "--window", "10", *args)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"quantd: {wrong}: no z-score reaches {args[args.index(wrong) + 1]}: over a window of 10 ")
+
+
+@pytest.mark.parametrize("args", [("--entry", "inf"), ("--stop", "nan"), ("--exit", "nan")])
+def test_a_threshold_is_a_finite_number(process: Run, files: list[str], args: tuple[str, str]) -> None:
+    done = process("backtest", *files, *PAIR, *args)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"quantd: {args[0]}: expected a number")

@@ -20,7 +20,7 @@ class Fixed(quantd.Regression):
 
 @quantd.hookimpl
 def register_regressions(register):
-    register("fixed", Fixed)
+    register("steady", Fixed)
 '''
 DOC = "A long line " + "that goes on and on " * 20 + "to its end."
 
@@ -28,14 +28,14 @@ DOC = "A long line " + "that goes on and on " * 20 + "to its end."
 @pytest.fixture
 def drop_in(tmp_path: Path) -> None:
     (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "fixed.py").write_text(DROP_IN.format(doc=DOC))
+    (tmp_path / "plugins" / "steady.py").write_text(DROP_IN.format(doc=DOC))
 
 
 def test_the_table_is_whole(quantd: Run, drop_in: None) -> None:
     lines = quantd("plugins").stdout.splitlines()
     assert lines[0].split() == ["kind", "name", "source", "what", "it", "is"]
-    (fixed,) = (line for line in lines if " fixed " in line)
-    assert fixed.split(maxsplit=3) == ["regression", "fixed", "plugins/fixed.py", DOC]
+    (steady,) = (line for line in lines if " steady " in line)
+    assert steady.split(maxsplit=3) == ["regression", "steady", "plugins/steady.py", DOC]
     assert len(lines) == 2 + len(load().entries())
 
 
@@ -44,14 +44,14 @@ def test_a_broken_config_does_not_matter(quantd: Run, tmp_path: Path, drop_in: N
     (tmp_path / "quantd.yaml").write_text(text)
     done = quantd("plugins")
     assert done.returncode == 0
-    assert "plugins/fixed.py" in done.stdout
+    assert "plugins/steady.py" in done.stdout
     assert ("looking into ./plugins" in done.stderr) == text.endswith("[\n")
 
 
 def test_the_plugins_section_matters(quantd: Run, tmp_path: Path, drop_in: None) -> None:
-    (tmp_path / "quantd.yaml").write_text("plugins: {disable: [fixed]}\n")
-    assert "plugins/fixed.py" not in quantd("plugins").stdout
-    (tmp_path / "quantd.yaml").write_text("plugins: [fixed]\n")
+    (tmp_path / "quantd.yaml").write_text("plugins: {disable: [steady]}\n")
+    assert "plugins/steady.py" not in quantd("plugins").stdout
+    (tmp_path / "quantd.yaml").write_text("plugins: [steady]\n")
     done = quantd("plugins")
     assert (done.returncode, done.stderr) == (2, "quantd: quantd.yaml:1:10: plugins: expected a mapping, found a list\n")
     assert quantd("plugins", "--config", "gone.yaml").returncode == 2
@@ -67,7 +67,7 @@ def test_faults_come_last(quantd: Run, tmp_path: Path, drop_in: None) -> None:
 def test_json_has_the_settings(quantd: Run, tmp_path: Path, drop_in: None) -> None:
     (tmp_path / "plugins" / "broken.py").write_text("1 +\n")
     told = json.loads(quantd("plugins", "--json").stdout)
-    (fixed,) = (each for each in told["plugins"] if each["name"] == "fixed")
-    assert fixed["doc"] == f"{DOC}\n\nMore of it."
-    assert fixed["settings"]["beta"] == {"type": "number", "default": 1.0}
+    (steady,) = (each for each in told["plugins"] if each["name"] == "steady")
+    assert steady["doc"] == f"{DOC}\n\nMore of it."
+    assert steady["settings"]["beta"] == {"type": "number", "default": 1.0}
     assert [fault["source"] for fault in told["faults"]] == ["plugins/broken.py"]

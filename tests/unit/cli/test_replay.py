@@ -53,8 +53,8 @@ def test_a_pipeline_of_ones_own_keeps_its_positions(process: Run, bars: list[str
     (tmp_path / "pipelines" / "mine.yaml").write_text("extends: replay\nzscore: {windo: 3}\n")
     done = process("replay", *bars, "--pair", "AAA-BBB", "--pipeline", "mine")
     assert (
-        done.stderr
-        == "quantd: pipelines/mine.yaml:2:10: zscore.windo: unknown key; there is halflife, method, window (did you mean 'window'?)\n"
+        done.stderr == "quantd: pipelines/mine.yaml:2:10: zscore.windo: unknown key; "
+        "there is against, halflife, method, window (did you mean 'window'?)\n"
     )
 
 

@@ -14,6 +14,7 @@ from quantd.config.load import Loaded, build, find, find_plugins, load
 from quantd.config.model import ApiSettings
 from quantd.config.pipelines import KEYS
 from quantd.errors import ConfigError, QuantdError
+from quantd.stats.zscore import ZScore
 
 BROKEN = sorted((Path(__file__).parent / "broken").iterdir())
 EXPECT = re.compile(r"^# expect (?:(\S+\.yaml):)?(\d+):(\d+): (.*)$", re.MULTILINE)
@@ -80,7 +81,7 @@ def test_a_config_says_what_it_says(home: Path) -> None:
     assert config.store is not None
     assert config.store.dir == "here"  # type: ignore[attr-defined]
     default, long = config.pipelines["default"], config.pipelines["long"]
-    assert (default.zscore.window, default.jobs, default.alerts, default.exports) == (default.regression.window, (), (), ())
+    assert (default.zscore, default.jobs, default.alerts, default.exports) == (ZScore(), (), (), ())
     assert (long.zscore.window, long.jobs[0].every, str(long.alerts[0].when)) == (20, "1m", "adf_pvalue < 0.05")
 
 
@@ -205,27 +206,27 @@ def test_an_override_mends_what_it_replaces(home: Path) -> None:
 
 def test_plugins_in_the_folder_beside_the_config(home: Path) -> None:
     drop_in(home / "plugins")
-    text = PIPELINE.replace("ols", "{use: fixed, beta: 3}")
+    text = PIPELINE.replace("ols", "{use: steady, beta: 3}")
     assert loaded(WHOLE, default=text).config.pipelines["default"].regression.beta == 3.0  # type: ignore[attr-defined]
-    assert "no regression 'fixed'" in mistakes(WHOLE + "plugins: {dirs: []}\n", default=text)[0]
+    assert "no regression 'steady'" in mistakes(WHOLE + "plugins: {dirs: []}\n", default=text)[0]
 
 
 def test_a_plugin_that_raises_is_a_mistake_of_its_own(home: Path) -> None:
     drop_in(home / "plugins", "raise KeyError('oops')")
-    (found,) = mistakes(WHOLE, default=PIPELINE.replace("ols", "fixed"))
+    (found,) = mistakes(WHOLE, default=PIPELINE.replace("ols", "steady"))
     assert re.search(
-        r"default\.yaml:3:13: regression: regression 'fixed' of plugins/fixed\.py failed: KeyError: 'oops' \(.*fixed\.py:5", found
+        r"default\.yaml:3:13: regression: regression 'steady' of plugins/steady\.py failed: KeyError: 'oops' \(.*steady\.py:5", found
     )
     drop_in(home / "plugins", "raise ValueError('beta is odd')")
-    assert mistakes(WHOLE, default=PIPELINE.replace("ols", "fixed"))[0].endswith("regression: beta is odd")
+    assert mistakes(WHOLE, default=PIPELINE.replace("ols", "steady"))[0].endswith("regression: beta is odd")
 
 
 def drop_in(folder: Path, check: str = "pass") -> None:
     folder.mkdir(exist_ok=True)
-    (folder / "fixed.py").write_text(
+    (folder / "steady.py").write_text(
         "import quantd\nclass Fixed(quantd.Regression):\n    beta: float = 1.0\n    def __post_init__(self):\n"
         f"        {check}\n    def fit(self, y, x):\n        return None\n"
-        "@quantd.hookimpl\ndef register_regressions(register):\n    register('fixed', Fixed)\n"
+        "@quantd.hookimpl\ndef register_regressions(register):\n    register('steady', Fixed)\n"
     )
 
 
@@ -234,7 +235,7 @@ def test_plugins_are_found_whatever_else_is_wrong(text: str, home: Path) -> None
     drop_in(home / "plugins")
     written(text)
     registry, _ = find_plugins(None, {"QUANTD__LOG": "loud", "QUANTD__STAET": "x"})
-    assert registry.get("regression", "fixed")
+    assert registry.get("regression", "steady")
 
 
 def test_a_wrong_plugins_section_is_told(home: Path) -> None:

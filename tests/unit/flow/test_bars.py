@@ -1,12 +1,14 @@
 """Longer timeframes are merged from shorter bars."""
 
 import math
+from typing import Any
 
+import msgspec
 import pytest
 
-from quantd.flow.bars import Merger, bridge, ladder
+from quantd.flow.bars import Merger, bridge, ladder, lengthen
 from quantd.model import Bar, Quality
-from quantd.timeframes import DAY, HOUR, MINUTE, SECOND
+from quantd.timeframes import DAY, HOUR, MINUTE, SECOND, timeframe
 
 DAWN = 20_000 * DAY
 
@@ -91,6 +93,60 @@ def test_quiet_parts_have_no_vwap_and_imported_ones_no_trades() -> None:
         [Bar("S", "1m", DAWN + n * MINUTE, *(1.0,) * 4, 9.0, None, None, None, "imported") for n in range(5)]
     )
     assert (rows[0].vwap, rows[0].trades, rows[0].taker_buy_volume, rows[0].volume) == (None, None, None, 45.0)
+
+
+def priced(number: int, price: float, volume: float, **changes: Any) -> Bar:
+    """A second of one price, in which so much traded."""
+    bar = Bar("S", "1s", DAWN + number * SECOND, *(price,) * 4, volume, int(volume > 0), price if volume else None, 0.0, "complete")
+    return msgspec.structs.replace(bar, **changes)
+
+
+def prices(bar: Bar) -> tuple[float, float, float, float]:
+    return bar.open, bar.high, bar.low, bar.close
+
+
+QUIET_OPEN = [*(priced(n, 101.0, 0.0) for n in range(30)), priced(30, 110.0, 1.0), priced(31, 112.0, 1.0)]
+QUIET_OPEN += [priced(n, 112.0, 0.0) for n in range(32, 60)]
+
+
+@pytest.mark.parametrize("unknown", [{}, {"trades": None, "quality": "imported"}, {"trades": None, "taker_buy_volume": None}])
+def test_prices_are_those_of_the_parts_that_traded(unknown: dict[str, Any]) -> None:
+    """Quiet parts stand at the close before: not a price of this bar."""
+    parts = [msgspec.structs.replace(bar, **unknown) for bar in QUIET_OPEN]
+    bars = Merger("1s", ["1m", "1h"], HOUR)
+    (minute,) = bars.add(parts)
+    assert prices(minute) == (110.0, 112.0, 110.0, 112.0)
+    assert [prices(bar) for bar in bars.flush() if bar.every == "1h"] == [(110.0, 112.0, 110.0, 112.0)]
+    assert [prices(bar) for bar in lengthen(parts, timeframe("1s"), timeframe("1m"))] == [(110.0, 112.0, 110.0, 112.0)]
+    forming = Merger("1s", ["1m"], HOUR)
+    forming.add(parts[:30])
+    assert [prices(bar) for bar in forming.forming("1m", parts[30:31])] == [(110.0, 110.0, 110.0, 110.0)]
+
+
+def test_a_bar_of_which_no_part_traded_is_flat_at_the_last_close() -> None:
+    (bar,) = Merger("1s", ["1m"], HOUR).add([priced(n, 101.0, 0.0) for n in range(60)])
+    assert (prices(bar), bar.volume, bar.trades, bar.vwap, bar.first_id) == ((101.0,) * 4, 0.0, 0, None, None)
+
+
+def test_a_source_that_tells_no_volumes_keeps_its_prices() -> None:
+    """As of currencies: a bar of volume 0 and of one price may be real; those that stand for missing rows are not."""
+    unknown: dict[str, Any] = {"every": "1m", "trades": None, "vwap": None, "taker_buy_volume": None, "quality": "imported"}
+    told = [priced(n * 60, price, 0.0, **unknown) for n, price in ((0, 1.1), (1, 1.3), (4, 1.2))]
+    parts = [*told[:2], *bridge(told[1], told[2]), told[2]]
+    (bar,) = Merger("1m", ["5m"], HOUR).add(parts)
+    assert (prices(bar), bar.quality) == ((1.1, 1.3, 1.1, 1.2), "gap")
+
+
+def test_open_and_close_of_a_longer_bar_go_by_id_where_times_do_not() -> None:
+    parts = [priced(0, 5.0, 1.0, first_id=2, last_id=2), priced(1, 4.0, 1.0, first_id=1, last_id=4)]
+    parts += [priced(2, 7.0, 1.0, first_id=3, last_id=3), priced(3, 7.0, 0.0)]
+    (bar,) = lengthen([*parts, priced(60, 7.0, 0.0)], timeframe("1s"), timeframe("1m"))
+    assert (bar.open, bar.close, bar.first_id, bar.last_id) == (4.0, 4.0, 1, 4)
+
+
+def test_sums_of_parts_are_decimal() -> None:
+    (bar,) = Merger("1s", ["1m"], HOUR).add([priced(n, 0.3, 0.1, taker_buy_volume=0.1) for n in range(60)])
+    assert (bar.volume, bar.taker_buy_volume, bar.vwap) == (6.0, 6.0, 0.3)
 
 
 def test_missing_rows_between_two_bars_are_bridged_as_gaps() -> None:

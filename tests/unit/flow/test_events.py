@@ -41,6 +41,39 @@ def played(rule: quantd.EventBars, ticks: list[Tick], size: int = 1_000) -> list
     return bars + made.flush()
 
 
+def tenths(count: int) -> list[Tick]:
+    return [Tick("BTCUSDT", number, number * 100, number * 100, 100.0, 0.1, False) for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [VolumeBars(size=1), DollarBars(size=100), ImbalanceBars(size=1), ImbalanceBars(size=100, of="money")],
+    ids=lambda rule: rule.label,
+)
+def test_ten_tenths_are_one(rule: quantd.EventBars) -> None:
+    first, second, third, rest = played(rule, tenths(31))
+    assert [bar.trades for bar in (first, second, third, rest)] == [10, 10, 10, 1]
+    assert {(bar.volume, bar.vwap, bar.taker_buy_volume) for bar in (first, second, third)} == {(1.0, 100.0, 1.0)}
+    assert (first.first_id, first.last_id, rest.volume) == (1, 10, 0.1)
+
+
+def test_a_surplus_is_decimal_however_much_went_to_and_fro() -> None:
+    rows = [(0.7, False), (0.6, True)] * 10
+    ticks = [Tick("BTCUSDT", number, number, number, 1.0, qty, maker) for number, (qty, maker) in enumerate(rows, 1)]
+    assert [bar.trades for bar in played(ImbalanceBars(size=1), ticks)] == [7, 13]
+
+
+def test_a_long_bar_keeps_few_numbers_and_the_exact_sum() -> None:
+    ticks = [Tick("BTCUSDT", number, number, number, 0.1, 0.7, False) for number in range(1, 20_001)]
+    made = stage(TickBars(count=20_000))
+    made.take(ticks[:-1])
+    (bar,) = made.forming()
+    assert (bar.volume, bar.vwap) == (13_999.3, 0.1)
+    made.take(ticks[-1:])
+    (bar,) = made.closed()
+    assert (bar.volume, bar.taker_buy_volume, bar.vwap) == (14_000.0, 14_000.0, 0.1)
+
+
 @every_rule
 @given(seed=st.integers(0, 1_000), count=st.integers(1, 300), size=st.integers(1, 50))
 def test_nothing_is_lost_or_counted_twice(rule: quantd.EventBars, seed: int, count: int, size: int) -> None:

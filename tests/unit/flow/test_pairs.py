@@ -14,11 +14,11 @@ import quantd
 from quantd.clock import EventClock
 from quantd.flow.pairs import Background, PairSeries, PairSpec
 from quantd.flow.pairs.background import Take, Work
-from quantd.flow.pairs.spec import Spread, ZMethod
-from quantd.model import Bar, Hedge, PairPoint
+from quantd.model import Bar, Hedge, PairPoint, Spread, ZMethod
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
+from quantd.stats.zscore import ZScore
 from quantd_plugins.jobs.adf import AdfJob
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
@@ -55,8 +55,8 @@ def guards(plugin: Plugin, user: str) -> Guard:
     return Guard("any", f"{type(plugin).__name__} {user}", EventClock())
 
 
-def series(regression: quantd.Regression | None = None, *jobs: quantd.PairJob, reopen: int = 60_000, z: int = WINDOW) -> PairSeries:
-    return PairSeries(PairSpec("Y-X", "1s", regression or Ols(window=WINDOW), z, jobs), guards, reopen)
+def series(regression: quantd.Regression | None = None, *jobs: quantd.PairJob, reopen: int = 60_000) -> PairSeries:
+    return PairSeries(PairSpec("Y-X", "1s", regression or Ols(window=WINDOW), jobs=jobs), guards, reopen)
 
 
 def legs(count: int, seed: int = 1) -> tuple[list[Bar], list[Bar]]:
@@ -81,11 +81,14 @@ def expected(y_bars: list[Bar], x_bars: list[Bar]) -> pd.DataFrame:
     rolling = prices.rolling(WINDOW)
     cov = rolling.cov().unstack()
     beta = cov["y"]["x"] / cov["x"]["x"]
-    spread = prices.y - beta * prices.x
-    zscore = (spread - spread.rolling(WINDOW).mean()) / spread.rolling(WINDOW).std()
-    return pd.DataFrame({"beta": beta, "spread": spread, "zscore": zscore, "corr": prices.y.rolling(WINDOW).corr(prices.x)}).dropna(
-        subset="beta"
-    )
+    returns = np.log(prices).diff()
+    columns = {
+        "beta": beta,
+        "spread": prices.y - beta * prices.x,
+        "corr": prices.y.rolling(WINDOW).corr(prices.x),
+        "corr_returns": returns.y.rolling(WINDOW - 1).corr(returns.x),
+    }
+    return pd.DataFrame(columns).dropna(subset="beta")
 
 
 @pytest.mark.parametrize("regression", [Ols(window=WINDOW), FitOnly(window=WINDOW)])
@@ -96,8 +99,8 @@ def test_points_equal_their_definition(regression: quantd.Regression) -> None:
     assert list(found.index) == list(wanted.index)
     for name in wanted:
         assert_allclose(found[name].astype(float), wanted[name], rtol=1e-8, atol=1e-9)
-    assert found.zscore.first_valid_index() == DAWN + (2 * WINDOW - 2) * 1_000
-    assert set(found.reason[: WINDOW - 1]) == {"warming"}
+    assert found.zscore.first_valid_index() == DAWN + (WINDOW - 1) * 1_000
+    assert_allclose((found.spread - found.spread_mean) / found.spread_std, found.zscore.astype(float), rtol=1e-9)
 
 
 def test_bars_may_come_one_by_one_and_either_leg_first() -> None:
@@ -171,7 +174,7 @@ def test_the_nowcast_keeps_beta_mean_and_sigma_of_the_last_close() -> None:
     last = points[-1]
     now = pair.nowcast(DAWN + 100_250, last.y + 7.0, last.x)
     assert now is not None
-    spreads = np.array([point.spread for point in points[-WINDOW:]])
+    spreads = np.array([point.y - last.hedge.beta * point.x for point in points[-WINDOW:]])
     assert (now.provisional, now.quality, now.hedge, now.spread) == (True, "forming", last.hedge, last.y + 7.0 - last.hedge.beta * last.x)
     assert now.zscore == pytest.approx((now.spread - spreads.mean()) / spreads.std(ddof=1), rel=1e-9)
     assert pair.nowcast(DAWN + 100_500, last.y, last.x).zscore == pytest.approx(last.zscore)  # type: ignore[union-attr]
@@ -181,7 +184,7 @@ def test_the_nowcast_keeps_beta_mean_and_sigma_of_the_last_close() -> None:
 def test_jobs_see_the_points_up_to_theirs_and_their_metrics_are_part_of_it() -> None:
     y, x = legs(60)
     points = series(None, Reads()).add(y, x)
-    assert [point.metrics["rows"] for point in points[:3]] == [1, 2, 3]
+    assert [point.metrics["rows"] for point in points[:3]] == [WINDOW] * 3, "the bars before the first point too"
     assert points[-1].metrics == {"rows": WINDOW, "newest": points[-1].ts}
 
 
@@ -212,7 +215,7 @@ def test_state_rebuilt_from_the_spec_s_memory_goes_on_with_the_same_bits(prices:
     y, x = legs(900)
     for number in range(500, 560):
         x[number] = bar("X", number, x[500].close)
-    spec = PairSpec("Y-X", "1s", Ols(window=WINDOW, prices=prices), WINDOW, (AdfJob(window=30), Reads()))  # type: ignore[arg-type]
+    spec = PairSpec("Y-X", "1s", Ols(window=WINDOW, prices=prices), jobs=(AdfJob(window=30), Reads()))  # type: ignore[arg-type]
     live = PairSeries(spec, guards, 0)
     wanted = {point.ts: point for point in live.add(y, x)}
     for stop in (560, 590, 650, 700, 777):
@@ -263,34 +266,59 @@ class Later(Background):
 
 
 def slow_series(later: Later, reopen: int = 0) -> PairSeries:
-    return PairSeries(PairSpec("Y-X", "1s", Ols(window=WINDOW), WINDOW, (Reads(), Slow())), guards, reopen, later)
+    return PairSeries(PairSpec("Y-X", "1s", Ols(window=WINDOW), jobs=(Reads(), Slow())), guards, reopen, later)
 
 
 def test_the_residual_has_alpha_taken_out() -> None:
     y_bars, x_bars = legs(3 * WINDOW)
-    spec = PairSpec("Y-X", "1s", Ols(window=WINDOW), WINDOW)
+    spec = PairSpec("Y-X", "1s", Ols(window=WINDOW))
     plain = PairSeries(spec, guards, 0).add(y_bars, x_bars)
     residual = PairSeries(msgspec.structs.replace(spec, spread="residual"), guards, 0).add(y_bars, x_bars)
     assert [point.spread for point in residual] == [point.spread - point.hedge.alpha for point in plain]
-    spreads = pd.Series([point.spread for point in residual]).rolling(WINDOW)
-    assert residual[-1].zscore == pytest.approx((residual[-1].spread - spreads.mean().iloc[-1]) / spreads.std().iloc[-1], rel=1e-9)
+    assert [point.zscore for point in residual] == [point.zscore for point in plain]
+    last = residual[-1]
+    assert last.spread_mean is not None
+    assert last.spread_mean == pytest.approx(0.0, abs=1e-9), "the residuals of least squares have no mean"
 
 
 @pytest.mark.parametrize("spread", ["hedge", "residual"])
-@pytest.mark.parametrize("zscore", ["rolling", "ew", "robust", "innovation"])
+@pytest.mark.parametrize("zscore", ["window", "rolling", "ew", "robust", "innovation"])
 def test_the_nowcast_at_the_close_is_the_point(zscore: ZMethod, spread: Spread) -> None:
     y_bars, x_bars = legs(4 * WINDOW)
     regression = Kalman(window=WINDOW) if zscore == "innovation" else Ols(window=WINDOW)
-    made = PairSeries(PairSpec("Y-X", "1s", regression, WINDOW, spread=spread, zscore=zscore), guards, 0)
+    made = PairSeries(PairSpec("Y-X", "1s", regression, ZScore(method=zscore), spread=spread), guards, 0)
     point = made.add(y_bars, x_bars)[-1]
     now = made.nowcast(point.ts, y_bars[-1].close, x_bars[-1].close)
     assert now
     assert now.spread == point.spread
     if zscore == "innovation":
         assert point.hedge.innovation is not None
-        assert point.zscore == point.hedge.innovation / (point.hedge.innovation_std or 0.0)
+        assert point.zscore == pytest.approx(point.hedge.innovation / (point.hedge.innovation_std or 0.0), rel=1e-9)
     else:
         assert now.zscore == point.zscore
+
+
+def test_points_whose_bar_was_clipped_are_counted_once() -> None:
+    y_bars, x_bars = legs(4 * WINDOW)
+    y_bars[-5] = msgspec.structs.replace(y_bars[-5], close=2 * y_bars[-5].close)
+    made = series(Kalman(window=WINDOW))
+    points = made.add(y_bars, x_bars)
+    light = [point for point in points if point.hedge.weight < 1.0]
+    assert points[-5] in light
+    assert made.points_clipped == len(light)
+    made.add([msgspec.structs.replace(y_bars[-5], close=3 * y_bars[-5].close, revision=1)], [])
+    assert made.points_clipped == len(light), "a point that is issued again was counted"
+
+
+@pytest.mark.parametrize("at", [WINDOW // 2, 4 * WINDOW + WINDOW // 2], ids=["in the warm-up", "as far back as a walk begins"])
+def test_a_mended_bar_of_a_recursive_regression_gives_what_a_fresh_run_gives(at: int) -> None:
+    y_bars, x_bars = legs(8 * WINDOW)
+    mended = [*y_bars[:at], msgspec.structs.replace(y_bars[at], close=1.001 * y_bars[at].close, revision=1), *y_bars[at + 1 :]]
+    made = series(Kalman(window=WINDOW), reopen=600_000)
+    made.add(y_bars, x_bars)
+    again = made.add([mended[at]], [])
+    fresh = series(Kalman(window=WINDOW), reopen=600_000).add(mended, x_bars)
+    assert [point.hedge for point in again] == [point.hedge for point in fresh if point.ts >= again[0].ts]
 
 
 def test_a_change_of_state_is_told_once() -> None:
@@ -341,7 +369,7 @@ def test_what_a_slow_job_found_of_a_mended_point_is_let_go() -> None:
     y_bars, x_bars = legs(2 * WINDOW)
     later = Later()
     made = slow_series(later, reopen=60_000)
-    before = made.add(y_bars, x_bars)[-2]
+    made.add(y_bars, x_bars)
     points = made.add([bar("Y", 2 * WINDOW - 1, 77_000.0, revision=1)], [])
     assert "steps" not in points[-1].metrics
     later.end()
@@ -350,7 +378,8 @@ def test_what_a_slow_job_found_of_a_mended_point_is_let_go() -> None:
     (found,) = made.arrived()
     assert found.revision == 2
     assert found.y == 77_000.0
-    assert found.metrics["steps"] == pytest.approx(found.spread - before.spread)
+    before = y_bars[-2].close - found.hedge.beta * x_bars[-2].close
+    assert found.metrics["steps"] == pytest.approx(found.spread - before)
 
 
 def test_a_mended_point_keeps_what_slow_jobs_had_found_of_it() -> None:

@@ -66,7 +66,7 @@ class Bench:
         exports = Exports([(self.kept, guard(self.kept))])
         extras = frozenset({"quotes"}) if book else frozenset()
         y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports, (), extras) for symbol in "YX")
-        series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW), WINDOW), guard, 5 * MINUTE) for name in every)
+        series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW)), guard, 5 * MINUTE) for name in every)
         self.flow.add(y)
         self.flow.add(x)
         self.flow.pairs.append(PairStage(y, x, series, exports))

@@ -69,9 +69,9 @@ def faults_from(registry: Registry, place: Path | str) -> list[str]:
 
 
 def test_a_drop_in_is_offered_under_its_path(tmp_path: Path) -> None:
-    path = drop(tmp_path / "plugins", "fixed")
+    path = drop(tmp_path / "plugins", "steady")
     registry = load([tmp_path / "plugins"])
-    entry = registry.get("regression", "fixed")
+    entry = registry.get("regression", "steady")
     assert entry is not None
     assert entry.source == str(path)
     assert faults_from(registry, tmp_path) == []
@@ -81,17 +81,17 @@ def test_a_drop_in_is_offered_under_its_path(tmp_path: Path) -> None:
 
 
 def test_a_relative_path_stays_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drop(tmp_path / "plugins", "fixed")
+    drop(tmp_path / "plugins", "steady")
     monkeypatch.chdir(tmp_path)
-    assert load([Path("plugins")]).get("regression", "fixed").source == "plugins/fixed.py"
+    assert load([Path("plugins")]).get("regression", "steady").source == "plugins/steady.py"
 
 
 def test_a_drop_in_can_be_pickled_and_loaded_again(tmp_path: Path) -> None:
-    path = drop(tmp_path, "fixed")
-    plugin = load([tmp_path]).get("regression", "fixed").plugin(beta=3.0)
+    path = drop(tmp_path, "steady")
+    plugin = load([tmp_path]).get("regression", "steady").plugin(beta=3.0)
     assert pickle.loads(pickle.dumps(plugin)) == plugin
     path.write_text(path.read_text().replace("= 1.0", "= 22.0"))
-    assert load([tmp_path]).get("regression", "fixed").plugin().beta == 22.0
+    assert load([tmp_path]).get("regression", "steady").plugin().beta == 22.0
 
 
 def test_an_entry_point_is_offered_under_module_and_distribution(site: Path) -> None:
@@ -223,13 +223,13 @@ def test_two_drop_ins_of_one_name_are_a_fault(tmp_path: Path) -> None:
 
 
 def test_only_the_plain_python_files_of_a_directory_are_loaded(tmp_path: Path) -> None:
-    for name in ("_shared", ".backup", "fixed"):
+    for name in ("_shared", ".backup", "steady"):
         drop(tmp_path, name)
     (tmp_path / "folder.py").mkdir()
     drop(tmp_path / "package", "inner")
     (tmp_path / "notes.txt").write_text("not Python")
     registry = load([tmp_path])
-    assert list(regressions_from(registry, tmp_path)) == ["fixed"]
+    assert list(regressions_from(registry, tmp_path)) == ["steady"]
     assert faults_from(registry, tmp_path) == []
 
 
@@ -237,9 +237,9 @@ def test_a_missing_directory_is_a_fault(tmp_path: Path) -> None:
     assert faults_from(load([tmp_path / "gone"]), tmp_path) == ["no such directory: create it or take it out of `plugins.dirs`"]
 
 
-@pytest.mark.parametrize("disable", ["fixed", "regression:fixed"])
+@pytest.mark.parametrize("disable", ["steady", "regression:steady"])
 def test_a_disabled_plugin_is_not_offered(tmp_path: Path, disable: str) -> None:
-    drop(tmp_path, "module", offers="fixed")
+    drop(tmp_path, "module", offers="steady")
     registry = load([tmp_path], [disable])
     assert regressions_from(registry, tmp_path) == {}
     assert registry.faults == load().faults
@@ -254,10 +254,10 @@ def test_a_module_disabled_by_name_is_not_imported(site: Path, tmp_path: Path) -
 
 
 def test_a_disabled_name_that_there_is_not_is_a_fault(tmp_path: Path) -> None:
-    drop(tmp_path, "fixed")
-    assert faults_from(load([tmp_path], ["fixde", "sink:fixed"]), "plugins.disable") == [
-        "'fixde' names no plugin, entry point or drop-in: take it out or mend its spelling",
-        "'sink:fixed' names no plugin, entry point or drop-in: take it out or mend its spelling",
+    drop(tmp_path, "steady")
+    assert faults_from(load([tmp_path], ["staedy", "sink:steady"]), "plugins.disable") == [
+        "'sink:steady' names no plugin, entry point or drop-in: take it out or mend its spelling",
+        "'staedy' names no plugin, entry point or drop-in: take it out or mend its spelling",
     ]
 
 

@@ -4,27 +4,45 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss
 
-from quantd.stats.calibration import PENDING, REVERTED, STOPPED, barriers, calibration
+from quantd.stats import FloatArray
+from quantd.stats.calibration import PENDING, REVERTED, STOPPED, Held, barriers, calibration
+
+
+def kept(zscore: FloatArray) -> Held:
+    """A pair whose hedge, middle and unit are the same at each bar."""
+    nothing = np.zeros(len(zscore))
+    return Held(zscore, nothing, nothing, zscore, np.ones(len(zscore)))
+
+
+def test_a_position_is_followed_with_what_it_was_entered_with() -> None:
+    x = np.array([10.0, 10.0, 11.0, 12.0])
+    y = np.array([20.0, 23.0, 25.0, 27.0])
+    beta, zscore, std = np.array([2.0, 2.0, 1.0, 9.0]), np.array([0.0, 3.0, 0.1, 0.1]), np.array([1.0, 1.0, 5.0, 7.0])
+    held = Held(y, x, beta, zscore, std)
+    assert held.path(1, 5).tolist() == [3.0, 3.0], "whatever the later hedges make of it"
+    assert held.back(1)[1] == 0.0
+    labels, _ = barriers(zscore, held, 2.5, 0.5, 4.0, 2)
+    assert labels.tolist() == [PENDING, STOPPED, PENDING, PENDING]
 
 
 def test_labels_by_hand() -> None:
     z = np.array([0.0, 2.0, 1.0, 0.4, -2.1, -2.9, -3.6, 2.5, np.nan, 2.2, 2.1])
-    labels, known = barriers(z, entry=2.0, target=0.5, stop=3.5, horizon=3)
+    labels, known = barriers(z, kept(z), entry=2.0, target=0.5, stop=3.5, horizon=3)
     # bar 1 is back at bar 3; bars 4 and 5 break away at bar 6; bar 6 is beyond the stop; bar 7 runs out of time at 10; 9 and 10 are open
     assert labels.tolist() == [PENDING, REVERTED, PENDING, PENDING, STOPPED, STOPPED, PENDING, STOPPED, PENDING, PENDING, PENDING]
     assert known.tolist() == [11, 3, 11, 11, 6, 6, 11, 10, 11, 11, 11]
 
 
 def test_crossing_to_the_other_side_is_coming_back() -> None:
-    labels, known = barriers(np.array([2.0, -3.0]), 1.5, 0.5, 3.5, 5)
+    labels, known = barriers(np.array([2.0, -3.0]), kept(np.array([2.0, -3.0])), 1.5, 0.5, 3.5, 5)
     assert (labels[0], known[0]) == (REVERTED, 1)
 
 
 def test_what_is_not_known_yet_does_not_depend_on_what_comes() -> None:
     z = np.random.default_rng(0).normal(size=300).cumsum() / 3
-    whole = barriers(z, 1.5, 0.5, 3.5, 20)
+    whole = barriers(z, kept(z), 1.5, 0.5, 3.5, 20)
     for end in (50, 120, 299):
-        labels, known = barriers(z[:end], 1.5, 0.5, 3.5, 20)
+        labels, known = barriers(z[:end], kept(z[:end]), 1.5, 0.5, 3.5, 20)
         seen = whole[1][:end] < end
         assert np.array_equal(labels[seen], whole[0][:end][seen])
         assert (labels[~seen] == PENDING).all()

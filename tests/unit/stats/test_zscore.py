@@ -1,4 +1,4 @@
-"""Z-scores against pandas and scipy, and what wild and still values do to them."""
+"""Gauges of closes against numpy, pandas and scipy, and what still, tied and collinear prices do to them."""
 
 import numpy as np
 import pandas as pd
@@ -7,76 +7,148 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import median_abs_deviation
 
+from quantd.model import ZMethod
 from quantd.stats import FloatArray
-from quantd.stats.zscore import Method, Scores, score, scores
+from quantd.stats.regression import ols
+from quantd.stats.rolling import Moments
+from quantd.stats.zscore import CANCELS, Gauge, ZScore, of_closes, priced
 
 WINDOW = 20
-METHODS: list[Method] = ["rolling", "ew", "robust"]
+METHODS: list[ZMethod] = ["window", "ew", "robust"]
 
 
-def filled(method: Method, values: FloatArray, halflife: float | None = None) -> Scores:
-    made = scores(method, WINDOW, halflife)
-    for index, value in enumerate(values.tolist()):
-        assert made.full == (index >= WINDOW)
-        made.push(index, value)
+def moments(y: FloatArray, x: FloatArray, window: int = WINDOW) -> Moments:
+    made = Moments(window)
+    for index, pair in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
+        made.push(index, *pair)
     return made
 
 
-def series(seed: int, n: int = 3 * WINDOW) -> FloatArray:
-    return 50.0 + np.random.default_rng(seed).normal(size=n).cumsum()
+def legs(seed: int, n: int = 3 * WINDOW) -> tuple[FloatArray, FloatArray]:
+    rng = np.random.default_rng(seed)
+    x = 1000.0 + rng.normal(0.0, 1.0, n).cumsum()
+    return 50.0 + 1.5 * x + rng.normal(0.0, 0.5, n), x
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_rolling_is_that_of_pandas(seed: int) -> None:
-    values = series(seed)
-    window = pd.Series(values).rolling(WINDOW)
-    assert filled("rolling", values).level == pytest.approx((window.mean().iloc[-1], window.std().iloc[-1]), rel=1e-9)
+def gauge(method: ZMethod, y: FloatArray, x: FloatArray, beta: float, halflife: float | None = None) -> Gauge:
+    return of_closes(method, WINDOW, halflife)(moments(y, x), beta)
+
+
+@pytest.mark.parametrize("beta", [1.5, 0.0, -3.0, 40.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_window_is_mean_and_std_of_the_closes_priced_with_one_beta(seed: int, beta: float) -> None:
+    y, x = legs(seed)
+    spread = (y - beta * x)[-WINDOW:]
+    found = gauge("window", y, x, beta)
+    assert found.std == pytest.approx(spread.std(ddof=1), rel=1e-9)
+    assert found.score(float(y[-1]), float(x[-1])) == pytest.approx((spread[-1] - spread.mean()) / spread.std(ddof=1), rel=1e-9)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 1e-5, 1e-7])
+def test_where_the_difference_of_the_sums_cancels_the_closes_are_priced_one_by_one(noise: float) -> None:
+    rng = np.random.default_rng(1)
+    x = 1000.0 + rng.normal(0.0, 1.0, 3 * WINDOW).cumsum()
+    y = 1.5 * x + rng.normal(0.0, noise, len(x))
+    sums = moments(y, x)
+    assert sums.syy - 3.0 * sums.sxy + 2.25 * sums.sxx < CANCELS * (sums.syy + 2.25 * sums.sxx) or noise == 1e-3
+    assert gauge("window", y, x, 1.5).std == pytest.approx((y - 1.5 * x)[-WINDOW:].std(ddof=1), rel=1e-5)
 
 
 @pytest.mark.parametrize("halflife", [1.0, 5.0, 100.0, None])
-@pytest.mark.parametrize("seed", range(3))
-def test_ew_is_that_of_pandas_over_the_window(seed: int, halflife: float | None) -> None:
-    values = series(seed)
-    ewm = pd.Series(values[-WINDOW:]).ewm(halflife=halflife or WINDOW / 4)
-    assert filled("ew", values, halflife).level == pytest.approx((ewm.mean().iloc[-1], ewm.std().iloc[-1]), rel=1e-9)
+def test_ew_is_that_of_pandas_over_the_window(halflife: float | None) -> None:
+    y, x = legs(2)
+    spread = pd.Series((y - 1.5 * x)[-WINDOW:])
+    ewm = spread.ewm(halflife=halflife or WINDOW / 4)
+    found = gauge("ew", y, x, 1.5, halflife)
+    assert (found.y - 1.5 * found.x, found.std) == pytest.approx((ewm.mean().iloc[-1], ewm.std().iloc[-1]), rel=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_robust_is_median_and_mad(seed: int) -> None:
-    values = series(seed)
-    last = values[-WINDOW:]
-    assert filled("robust", values).level == pytest.approx((np.median(last), median_abs_deviation(last, scale="normal")), rel=1e-12)
+def test_robust_is_median_and_mad() -> None:
+    y, x = legs(3)
+    spread = (y - 1.5 * x)[-WINDOW:]
+    found = gauge("robust", y, x, 1.5)
+    assert (found.y - 1.5 * found.x, found.std) == pytest.approx(
+        (np.median(spread), median_abs_deviation(spread, scale="normal")), rel=1e-9
+    )
 
 
 def test_wild_values_move_all_but_the_robust() -> None:
-    values = series(1)
-    wild = values.copy()
+    y, x = legs(1)
+    wild = y.copy()
     wild[-5:-1] = 1e9
     for method in METHODS:
-        calm, shaken = filled(method, values).level, filled(method, wild).level
-        assert (shaken[1] < 3 * calm[1]) == (method == "robust")
+        assert (gauge(method, wild, x, 1.5).std < 3 * gauge(method, y, x, 1.5).std) == (method == "robust")
+
+
+def test_robust_has_no_unit_where_half_of_the_values_tie() -> None:
+    rng = np.random.default_rng(4)
+    x = np.round(100.0 + rng.normal(0.0, 0.01, WINDOW).cumsum(), 2)
+    y = np.round(0.5 * x, 3) + 50.0
+    y[3] += 0.01
+    assert gauge("robust", y, x, 0.5).std == 0.0
+    assert gauge("window", y, x, 0.5).std == pytest.approx(0.01 / np.sqrt(WINDOW), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "line", [lambda x: 3.0 * x, lambda x: 0.1 * x + 7.0, lambda x: -0.37 * x + 1e5], ids=["3x", "0.1x + 7", "-0.37x + 1e5"]
+)
+@pytest.mark.parametrize("window", [2, 3, 5, 20, 60, 251, 500])
+def test_a_line_of_the_other_leg_has_no_z_at_any_bar(line: object, window: int) -> None:
+    rng = np.random.default_rng(window)
+    x = np.round(1000.0 + rng.normal(0.0, 0.5, 2 * window + 300).cumsum(), 2)
+    y = line(x)  # type: ignore[operator]
+    of, sums = of_closes("window", window), Moments(window)
+    for index, pair in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
+        sums.push(index, *pair)
+        hedge = ols(sums)
+        if sums.full and hedge:
+            assert of(sums, hedge.beta).score(*pair) is None
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_still_values_have_no_score(method: Method) -> None:
-    still = filled(method, np.full(2 * WINDOW, 41_234.1))
-    assert score(41_234.1, *still.level, 50_000.0) is None
+def test_still_values_and_two_of_them_have_no_score(method: ZMethod) -> None:
+    still = np.full(2 * WINDOW, 41_234.1)
+    assert gauge(method, still, np.arange(2.0 * WINDOW), 0.0).score(41_234.1, 1.0) is None
+    y, x = legs(5)
+    assert of_closes(method, 2)(moments(y, x, 2), 1.5).std == 0.0
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_cleared_it_begins_anew(method: Method) -> None:
-    values = series(2)
-    made = filled(method, values)
-    made.clear()
-    assert not made.full
-    for index, value in enumerate(values.tolist()):
-        made.push(index, value)
-    assert made.level == filled(method, values).level
+def test_logarithms_near_zero_are_measured_by_their_price() -> None:
+    rng = np.random.default_rng(6)
+    x = np.log(1.0 + rng.normal(0.0, 1e-4, WINDOW))
+    y = np.log(np.exp(2.0 * x) * (1.0 + rng.normal(0.0, 1e-14, WINDOW)))
+    assert not priced(y, x, 2.0, log=True).moves, "a hundredth of a trillionth of the price"
 
 
-@given(st.sampled_from(METHODS), st.integers(0, 1000), st.floats(1e-6, 1e6), st.floats(-1e4, 1e4))
-def test_a_score_knows_no_unit(method: Method, seed: int, scale: float, shift: float) -> None:
-    values = series(seed)
-    plain = score(float(values[-1]), *filled(method, values).level, 0.0)
-    moved = scale * values + shift
-    assert score(float(moved[-1]), *filled(method, moved).level, 0.0) == pytest.approx(plain, rel=1e-4, abs=1e-4)
+@given(st.sampled_from(METHODS), st.integers(0, 1000), st.floats(1e-6, 1e6), st.floats(0.0, 1e3))
+def test_a_score_knows_no_unit(method: ZMethod, seed: int, scale: float, shift: float) -> None:
+    y, x = legs(seed)
+    plain = gauge(method, y, x, 1.5).score(float(y[-1]), float(x[-1]))
+    moved_y, moved_x = scale * (y + shift), scale * x
+    assert gauge(method, moved_y, moved_x, 1.5).score(float(moved_y[-1]), float(moved_x[-1])) == pytest.approx(plain, rel=1e-6, abs=1e-6)
+
+
+@given(st.integers(3, 200), st.integers(0, 1000))
+def test_a_bar_inside_its_window_is_at_most_so_far(window: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = 100.0 + rng.normal(0.0, 1.0, window).cumsum()
+    y = rng.normal(0.0, 1e-3, window)
+    y[-1] = 1e3
+    score = of_closes("window", window)(moments(y, x, window), 0.0).score(float(y[-1]), float(x[-1]))
+    assert score is not None
+    assert abs(score) <= (window - 1) / np.sqrt(window) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("zscore", "reach"),
+    [
+        (ZScore(), 20),
+        (ZScore(window=30), 30),
+        (ZScore(window=5), 20),
+        (ZScore(against="before"), 21),
+        (ZScore(method="rolling"), 39),
+        (ZScore(method="innovation"), 20),
+    ],
+)
+def test_reach_is_the_bar_of_the_first_z_score(zscore: ZScore, reach: int) -> None:
+    assert zscore.reach(20) == reach

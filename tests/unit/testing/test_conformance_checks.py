@@ -387,6 +387,27 @@ def test_a_job_that_declares_nothing_is_caught() -> None:
     assert "declares_metrics" in failed(Vague)
 
 
+@pytest.mark.parametrize("ranges", [{"spread": (0.0, 1.0)}, {"last_spread": (1.0, -1.0)}, {"last_spread": (0.0, math.nan)}])
+def test_ranges_that_make_no_sense_are_caught(ranges: Mapping[str, tuple[float, float]]) -> None:
+    wrong = ranges
+
+    class Confused(Spreads):
+        """Tells of ranges that are none."""
+
+        ranges: ClassVar[Mapping[str, tuple[float, float]]] = wrong
+
+    assert "declares_ranges" in failed(Confused)
+
+
+def test_an_answer_out_of_its_range_is_caught() -> None:
+    class Narrow(Spreads):
+        """Promises what it does not keep."""
+
+        ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"last_spread": (-math.inf, -1e9)}
+
+    assert "answers_each_metric" in failed(Narrow)
+
+
 def test_a_daemon_job_must_do_without_a_store() -> None:
     class Needy(quantd.DaemonJob):
         """Takes a store for granted."""

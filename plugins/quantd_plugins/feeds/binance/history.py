@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 import quantd
+from quantd.stats.decimals import mean_price
 from quantd_plugins.feeds.binance.bounds import Milliseconds, Price, Size
 from quantd_plugins.feeds.binance.rest import Gateway, Params
 
@@ -68,7 +69,7 @@ class Kline(Struct, array_like=True, gc=False):
 
     def bar(self, symbol: str, every: str) -> quantd.Bar:
         """As quantd's noun."""
-        vwap = self.quote_volume / self.volume if self.volume else None
+        vwap = mean_price(self.quote_volume, self.volume, self.low, self.high)
         prices = (self.open, self.high, self.low, self.close)
         return quantd.Bar(symbol, every, self.ts, *prices, self.volume, self.trades, vwap, self.taker_buy_volume, "imported")
 

@@ -1,0 +1,174 @@
+"""Conditions that no data can make true, or none can make false.
+
+A rule on `corr > 1.5` stays silent whatever happens, and one on `coverage >= 0` says nothing when it fires: both are mistakes. What is said
+here is certain: of a metric that has no bound, any finite threshold is accepted.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from quantd.config.rules import Condition
+from quantd.stats.zscore import ZScore
+
+Ends = tuple[float, float]
+"""The least and the greatest value, both of which may occur; infinite where there is no end."""
+Verdict = Literal["never", "always"]
+LEAST_PRICE = math.ulp(0.0)
+"""The least number above 0: prices are above 0."""
+_ROUNDING = 1e-9
+"""How far, as a share, a z-score may lie beyond its bound because sums were rounded."""
+_TOO_LITTLE = 1e-6
+"""Where the bars before weigh less than this share, the variance is rounding, and no bound is certain."""
+_BETWEEN = "take another threshold"
+_LONGER = "take a longer window"
+_CLOSER = "take a longer window, a lower threshold, or `zscore: {against: before}`"
+
+
+class End(NamedTuple):
+    """An end of a range: where it is, what says so, and what to do about a threshold on its far side."""
+
+    at: float
+    why: str = ""
+    remedy: str = _BETWEEN
+
+
+class Range(NamedTuple):
+    """What a metric may be, both ends included. Where it never has a value, `low` is above `high`."""
+
+    low: End
+    high: End
+
+
+ANYTHING = Range(End(-math.inf), End(math.inf))
+
+
+def between(metric: str, low: float, high: float) -> Range:
+    """The range of a metric that is told by its ends alone."""
+    if high == math.inf:
+        why = f"{metric} is above 0" if low == LEAST_PRICE else f"{metric} is never below {low:g}"
+    else:
+        why = f"{metric} is never above {high:g}" if low == -math.inf else f"{metric} is from {low:g} to {high:g}"
+    return Range(End(low, why), End(high, why))
+
+
+def largest_z(zscore: ZScore, window: int) -> float:
+    """How large |z| can become at a close, over `window` closes; infinite where it has no bound.
+
+    The judged bar is one of those that mean and std (ddof 1) are taken over: where it stands out from all others, which are equal, |z| is
+    (n - 1) / sqrt(n) (R. E. Shiffler, 1988, The American Statistician 42, 79-80). With weights w that sum to 1, of which the judged bar
+    has w_n, the inequality of Cauchy and Schwarz gives sqrt((1 - w_n) (1 - sum(w²)) / w_n) for the unbiased variance.
+
+    >>> round(largest_z(ZScore(), 10), 2), largest_z(ZScore(against="before"), 10), largest_z(ZScore(method="robust"), 10)
+    (2.85, inf, inf)
+    """
+    if zscore.against == "before" or zscore.method not in ("window", "rolling", "ew"):
+        return math.inf
+    return _largest_weighted(window, _halflife(zscore, window)) if zscore.method == "ew" else (window - 1) / math.sqrt(window)
+
+
+def _halflife(zscore: ZScore, window: int) -> float:
+    return zscore.halflife or window / 4
+
+
+def _largest_weighted(window: int, halflife: float) -> float:
+    weights = [0.5 ** (age / halflife) for age in range(window)]
+    total = math.fsum(weights)
+    others = math.fsum(weights[1:]) / total
+    if others < _TOO_LITTLE:
+        return math.inf
+    squares = math.fsum(weight * weight for weight in weights[1:]) / total**2
+    return math.sqrt(others * (others * (2.0 - others) - squares) / (1.0 - others))
+
+
+def z_range(zscore: ZScore, regression_window: int) -> Range:
+    """What a z-score at a close may be."""
+    window = zscore.window or regression_window
+    if window == 2 and zscore.method in ("window", "ew", "robust"):
+        none = "over a window of 2 there is no zscore"
+        return Range(End(math.inf, none, _LONGER), End(-math.inf, none, _LONGER))
+    largest = largest_z(zscore, window)
+    if largest == math.inf:
+        return ANYTHING
+    aged = f" with a half-life of {_halflife(zscore, window):g}" if zscore.method == "ew" else ""
+    why = f"over a window of {window}{aged} |zscore| is at most {math.ceil(largest * 100) / 100:g}"
+    end = largest * (1.0 + _ROUNDING)
+    return Range(End(-end, why, _CLOSER), End(end, why, _CLOSER))
+
+
+def close_ranges(z: Range, prices: str) -> dict[str, Range]:
+    """The ranges of a point's own metrics at a close."""
+    price = LEAST_PRICE if prices == "raw" else -math.inf
+    shares = {name: between(name, -1.0, 1.0) for name in ("corr", "corr_returns")}
+    legs = {leg: between(leg, price, math.inf) for leg in ("y", "x")}
+    return {"zscore": z, "spread_std": between("spread_std", 0.0, math.inf), **shares, **legs}
+
+
+def judged_coverage(least: float) -> Range:
+    """What `coverage` may be where a rule judges: it holds back below its own `coverage`."""
+    whole = between("coverage", 0.0, 1.0)
+    if not least:
+        return whole
+    return whole._replace(low=End(least, f"a rule judges only where the coverage is {least:g} or more", "give it `coverage: 0`"))
+
+
+LIVE = {name: between(name, -1.0, 1.0) for name in ("correlation", "corr_returns")} | {"price": between("price", LEAST_PRICE, math.inf)}
+"""The ranges of what rules from requests speak of: they are judged on now-casts, whose |z| has no bound."""
+
+
+def mistake(condition: Condition, ranges: Mapping[str, Range]) -> str | None:
+    """What is wrong with a condition, why, and what to do; None where data decide. A metric without a range may be anything.
+
+    >>> mistake(Condition("corr", ">", 1.5), {"corr": between("corr", -1, 1)})
+    'corr > 1.5 is never true: corr is from -1 to 1; take another threshold'
+    """
+    value = condition.value
+    if isinstance(value, str):
+        return None
+    if not math.isfinite(value):
+        return f"{condition} compares with {value}: give a finite number"
+    name = f"abs({condition.metric})" if condition.absolute else condition.metric
+    low, high = ranges.get(condition.metric, ANYTHING)
+    if condition.absolute and low.at <= high.at:
+        low, high = _size(name, low, high)
+    found = verdict(condition.op, value, (low.at, high.at))
+    end = high if value >= high.at and value > low.at else low
+    return f"{condition} is {found} true: {end.why}; {end.remedy}" if found else None
+
+
+def _size(name: str, low: End, high: End) -> Range:
+    """The range of the absolute value."""
+    near, far = sorted((low, high), key=lambda end: abs(end.at))
+    least = End(0.0, f"{name} is never below 0") if low.at <= 0.0 <= high.at else near._replace(at=abs(near.at))
+    return Range(least, far._replace(at=abs(far.at)))
+
+
+def verdict(op: str, value: float, ends: Ends) -> Verdict | None:
+    """Whether every value within the ends, or none, compares so with a finite number.
+
+    >>> verdict(">", 1.0, (-1.0, 1.0)), verdict(">=", 1.0, (-1.0, 1.0)), verdict("!=", 2.0, (-1.0, 1.0))
+    ('never', None, 'always')
+    """
+    low, high = ends
+    if low > high:
+        return "never"
+    all_above, all_below = low > value, high < value
+    sole = low == high == value
+    always, never = {
+        ">": (all_above, high <= value),
+        ">=": (low >= value, all_below),
+        "<": (all_below, low >= value),
+        "<=": (high <= value, all_above),
+        "==": (sole, all_above or all_below),
+        "!=": (all_above or all_below, sole),
+    }[op]
+    return "always" if always else "never" if never else None
+
+
+def demand_reachable(entry: float, stop: float | None, z: Range, *, hold: bool = False) -> None:
+    """Raises ValueError, beginning with the rule's name, for a threshold of a backtest that no z-score reaches. With `hold` the stop is
+    measured from the position's own mean, which has no bound."""
+    given = {"entry": entry, "stop": None if hold else stop}
+    for name, value in given.items():
+        if value is not None and verdict(">=", value, (z.low.at, z.high.at)) == "never":
+            raise ValueError(f"{name}: no z-score reaches {value:g}: {z.high.why}; take a longer window, a lower {name}, or against=before")

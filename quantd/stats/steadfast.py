@@ -1,0 +1,251 @@
+"""A Kalman filter that a bad bar does not lead astray, and that begins anew where the line has broken."""
+
+import math
+from itertools import pairwise
+
+from quantd.stats.kalman import DIFFUSE, PRIOR, KalmanFilter
+from quantd.stats.rolling import FLAT
+
+CLIP = 4.0
+SOUND = 10
+"""Innovations after which the noise that was learned is fit to judge by."""
+LEVER = 1.5
+"""Where x has leapt, a bar whose innovation's expected variance grows by more than this for it would turn the line all by itself."""
+PLAIN = 13
+"""How many of the values are those of `KalmanFilter`."""
+
+Held = tuple[float, float, int, float]
+"""A bar of a run: y, x, how many bars it comes after the one before, and the side it is on, as a sign."""
+Line = tuple[float, ...]
+
+
+class SteadfastFilter(KalmanFilter):
+    """`KalmanFilter`, and equal to it, where no bar is out of line: where no innovation is beyond `clip` of the standard deviations
+    expected of it, by the noise learned. To a bar that is, so much noise is added that it lies at `clip`: the further off, the less it
+    moves the line (after C. J. Masreliez and R. D. Martin, Robust Bayesian estimation for the linear model and robustifying the Kalman
+    filter, 1977). `weight` tells how much less than it would.
+
+    An x that leaps, by more than `clip` of its usual steps, could turn the line by its leverage. Its innovation is judged as if x had gone
+    only so far. If it is out of line so, or would turn the line by itself, it is left out wholly.
+
+    `breaks` bars in a row that are out of line on one side, and make a line of their own, are a break: a line begins anew with them. Its
+    level is not known, its slope is the old one, with its variance and that of a break in beta alone, (jump / x)². With `breaks` of 0
+    there are none. The old line is kept for `patience` bars: if the next break leads back to it, it goes on as if those between were
+    missing. Twice as many bars that make no line begin one nevertheless, with the noise that they have.
+
+    The noise is learned as ever, but a square counts `clip`² of it at most: an outlier does not raise it by much, and where all squares
+    are larger it still grows. The first ten innovations are not judged: `blips` finds what is wrong among them.
+    """
+
+    __slots__ = ("_away", "_breaks", "_clip2", "_held", "_missed", "_old", "_pace", "_patience", "_suspended", "_tries", "_trusted")
+
+    def __init__(
+        self,
+        alpha_walk: float,
+        beta_walk: float,
+        noise: float | None = None,
+        *,
+        memory: int = 1 << 62,
+        prior: float = PRIOR,
+        least_scale: float = 0.0,
+        clip: float = CLIP,
+        breaks: int = 3,
+        patience: int = 60,
+    ) -> None:
+        super().__init__(alpha_walk, beta_walk, noise, memory=memory, prior=prior, least_scale=least_scale)
+        self._clip2, self._breaks, self._patience = clip * clip, breaks, patience
+        self._pace = self._trusted = 0.0
+        self._missed = self._away = self._tries = 0
+        self._held: list[Held] = []
+        self._old: Line | None = None
+        self._suspended = False
+
+    def step(self, y: float, x: float, bars: int = 1) -> None:
+        """As there, but a bar that is out of line counts for less or not at all, or is the last of those that begin a line."""
+        if self._variance < DIFFUSE and self.n:
+            self._seen += 1
+            self._learned = self._with_last(self._seen)
+        if self._old:
+            self._go_away(bars)
+        if self._admits(y, x, bars):
+            self.weight = 1.0
+            if self._tries:
+                self._end_run()
+        else:
+            self._doubt(y, x, bars)
+        self.n += 1
+
+    def _with_last(self, seen: int) -> float:
+        learned, memory = self._learned, self._memory
+        square, most = self._innovation * self._innovation / self._variance, self._clip2 * learned
+        if square > most > 0.0 and seen > SOUND:
+            square = most
+        return learned + (square - learned) / (seen if seen < memory else memory)
+
+    def _admits(self, y: float, x: float, bars: int) -> bool:
+        """Predict, and take the bar if it is in line. If it is not, the prediction stays; where x has leapt, it is undone."""
+        bars += self._missed
+        way, clip2 = x - self._trusted, self._clip2
+        square, limit = way * way / bars, clip2 * self._pace
+        if self._seen >= SOUND:
+            if square > limit > 0.0:
+                return self._admits_leap(y, x, bars, self._trusted + math.copysign(math.sqrt(limit * bars), way))
+            self._expect(y, x, bars)
+            innovation = self._innovation
+            if innovation * innovation > clip2 * self._variance * self._learned and self._is_off(y):
+                return False
+        else:
+            self._expect(y, x, bars)
+        self._take()
+        self._trusted, self._missed = x, 0
+        n = self.n
+        if n:
+            self._pace += (square - self._pace) / (n if n < self._memory else self._memory)
+        return True
+
+    def _is_off(self, y: float) -> bool:
+        """Whether the last innovation is more than rounding, and there is a noise to judge it by."""
+        return self._learned > 0.0 and abs(self._innovation) > FLAT * abs(y)
+
+    def _admits_leap(self, y: float, x: float, bars: int, near: float) -> bool:
+        """The same where x has leapt, further than `near`."""
+        before = self._ll, self._ls, self._ss
+        self._expect(y - self._slope * (x - near) / self._unit, near, bars)
+        innovation, variance = self._innovation, self._variance
+        self._ll, self._ls, self._ss = before
+        if innovation * innovation > self._clip2 * variance * self._learned and self._is_off(y):
+            return False
+        self._expect(y, x, bars)
+        if self._variance > LEVER * variance:
+            self._ll, self._ls, self._ss = before
+            return False
+        self._take()
+        self._trusted, self._missed = x, 0
+        self._quicken(self._clip2 * self._pace)
+        return True
+
+    def _quicken(self, square: float) -> None:
+        """Take the square of a step of x into the pace."""
+        self._pace += (min(square, self._clip2 * self._pace) - self._pace) / max(1, min(self.n, self._memory))
+
+    def _doubt(self, y: float, x: float, bars: int) -> None:
+        """Count a bar that is out of line, and weigh it if it does not break the line."""
+        leapt = self._is_leap(x - self._trusted, self._missed + bars)
+        self._go_on(y, x, bars, math.copysign(1.0, self._trusted - x if leapt else self._innovation))
+        if leapt:
+            self._missed += bars
+        else:
+            self._trusted, self._missed = x, 0
+        if not self._old:
+            self._old, self._away = self._line(), self._missed
+        if self._tries >= self._breaks > 0 and self._breaks_with_run():
+            self.weight = 1.0
+        elif leapt:
+            self.weight = 0.0
+        else:
+            self._weigh()
+
+    def _is_leap(self, way: float, bars: int) -> bool:
+        return way * way / bars > self._clip2 * self._pace > 0.0
+
+    def _go_on(self, y: float, x: float, bars: int, side: float) -> None:
+        """Put a bar into the run, of which none is on the other side, and which x does not leave by a leap."""
+        if self._held and side != self._held[-1][3]:
+            self._end_run()
+        last = self._held[-1][1] if self._held else self._trusted
+        if self._held and self._is_leap(x - last, bars):
+            self._held = []
+        self._quicken((x - last) ** 2 / bars)
+        self._tries += 1
+        self._held = [*self._held, (y, x, bars, side)][-max(1, self._breaks) :]
+
+    def _weigh(self) -> None:
+        """Take a bar with so much noise added that it lies at `clip`."""
+        variance = self._innovation * self._innovation / (self._clip2 * self._learned)
+        self.weight = self._variance / variance
+        self._take(variance - self._variance)
+
+    def _go_away(self, bars: int) -> None:
+        self._away += bars
+        if self._suspended and self._away > self._patience:
+            self._old, self._suspended = None, False
+
+    def _end_run(self) -> None:
+        self._held, self._tries = [], 0
+        if not self._suspended:
+            self._old = None
+
+    def _breaks_with_run(self) -> bool:
+        """Go back to the old line if it expects the whole run, or else begin with the run if it makes a line. What is told of the last bar
+        stays."""
+        told, now, missed = (self._u, self._innovation, self._variance), self._line(), self._missed
+        back = self._returns()
+        if not back:
+            self._put(now)
+        done = back or self._begins(told[1])
+        if done:
+            self._suspended, self._held, self._tries = not back, [], 0
+        else:
+            self._put(now)
+            self._missed = missed
+        if back:
+            self._old = None
+        self._u, self._innovation, self._variance = told
+        return done
+
+    def _returns(self) -> bool:
+        """Have the old line take the whole run, if there is one and it expects that."""
+        if not (self._suspended and self._old and len(self._held) == self._breaks):
+            return False
+        self._put(self._old)
+        self._missed = self._away - sum(bars for _, _, bars, _ in self._held)
+        return all(self._admits(y, x, bars) for y, x, bars, _ in self._held)
+
+    def _begins(self, jump: float) -> bool:
+        """Begin at the first x of the run, and take it in; False if it is no line by the noise that is known, and may yet become one."""
+        self._afresh(self._held[0][1], jump)
+        squares = []
+        for at, (y, x, bars, _) in enumerate(self._held):
+            self._expect(y, x, bars if at else 0)
+            self._take()
+            squares.append(self._innovation * self._innovation / self._variance)
+        self._trusted, self._missed = self._held[-1][1], 0
+        self._pace = max([self._pace, *((after[1] - before[1]) ** 2 / after[2] for before, after in pairwise(self._held))])
+        noise = math.fsum(squares[1:]) / max(1, len(squares) - 1)
+        is_line = noise <= self._clip2 * self._learned
+        if not is_line:
+            self._learned, self._seen = noise, SOUND
+        return (is_line and len(squares) == self._breaks) or self._tries >= 2 * self._breaks
+
+    def _afresh(self, x: float, jump: float) -> None:
+        """A line around x of unknown level, with the old slope if that is known."""
+        unit = (math.hypot(x, self._least_scale) if self._least_scale else abs(x)) or 1.0
+        by = unit / self._unit
+        if self._moved and self._learned > 0.0:
+            self._slope, self._ss = self._slope * by, min(self._ss * by * by + jump * jump / self._learned, self._prior)
+        else:
+            self._slope, self._ss = 0.0, self._prior
+        self._x0, self._unit, self._level, self._ll, self._ls = x, unit, 0.0, self._prior, 0.0
+
+    def _line(self) -> Line:
+        line = self._x0, self._unit, self._level, self._slope, self._ll, self._ls, self._ss
+        return *line, self._trusted, self._pace, self._learned, float(self._seen)
+
+    def _put(self, line: Line) -> None:
+        self._x0, self._unit, self._level, self._slope, self._ll, self._ls, self._ss, *rest = line
+        self._trusted, self._pace, self._learned, seen = rest
+        self._seen = int(seen)
+
+    def values(self) -> tuple[float, ...]:
+        """As there; longer by the run, where one is held, and by the old line, where one is kept."""
+        held = [number for bar in self._held for number in bar]
+        counts = float(self._tries), float(self._missed), float(self._away), float(self._suspended), float(len(self._held))
+        return *super().values(), self.weight, self._pace, self._trusted, *counts, *held, *(self._old or ())
+
+    def restore(self, values: tuple[float, ...]) -> None:
+        super().restore(values[:PLAIN])
+        self.weight, self._pace, self._trusted, tries, missed, away, suspended, held, *rest = values[PLAIN:]
+        self._tries, self._missed, self._away, self._suspended = int(tries), int(missed), int(away), bool(suspended)
+        runs = 4 * int(held)
+        self._held = [(rest[at], rest[at + 1], int(rest[at + 2]), rest[at + 3]) for at in range(0, runs, 4)]
+        self._old = tuple(rest[runs:]) or None
