@@ -16,7 +16,7 @@ from quantd.clock import Clock, SystemClock
 from quantd.compose import build
 from quantd.config.load import Loaded
 from quantd.errors import QuantdError
-from quantd.flow.pipeline import FeedFlow
+from quantd.flow.pipeline import FeedFlow, Upgrade
 from quantd.jobs import Jobs
 from quantd.live import LiveDesk
 from quantd.measures import measure
@@ -41,6 +41,7 @@ class Daemon:
         self.clock: Clock = SystemClock()
         self.metrics = Metrics()
         self.stopping = asyncio.Event()
+        self._warm = asyncio.Event()
         self.runtime: Runtime
         self.desk: LiveDesk
         self._loaded = loaded
@@ -66,11 +67,13 @@ class Daemon:
                 flow.directory = config.state_dir / "raw" / flow.name
             self.desk = LiveDesk(self.runtime, config, self._loaded.registry, self.clock, state)
             measure(self.runtime, self.metrics, self.clock)
+            upgrade = Upgrade(self.runtime.outlets, self.runtime.pairs, self.clock, Shelf(state.kept, "definition/"))
             await stack.enter_async_context(self.runtime.opened())
-            stack.push_async_callback(self._drain, await self._serve(), self._start_tasks(), self._start_jobs())
+            stack.push_async_callback(self._drain, await self._serve(), self._start_tasks(upgrade), self._start_jobs())
             ready(self)
             _log.info("serving on %s", self._api.listen)
             await self._warm_up()
+            self._warm.set()
             notify("READY=1", f"STATUS=serving on {self._api.listen}")
             _log.info("ready: %s", ", ".join(f"{flow.name} is {flow.state}" for flow in self.runtime.flows) or "no feed")
             await self.stopping.wait()
@@ -98,9 +101,10 @@ class Daemon:
             ) from error
         return runner
 
-    def _start_tasks(self) -> list[asyncio.Task[None]]:
+    def _start_tasks(self, upgrade: Upgrade) -> list[asyncio.Task[None]]:
         tasks = [asyncio.create_task(supervise(flow), name=f"feed {flow.name}") for flow in self.runtime.flows]
-        return [*tasks, asyncio.create_task(self._beat()), asyncio.create_task(self._learn())]
+        beside = (self._beat(), self._learn(), upgrade.run(self._warm))
+        return [*tasks, *map(asyncio.create_task, beside)]
 
     def _start_jobs(self) -> Jobs:
         config, guards = self._loaded.config, self.runtime.guards

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from quantd.clock import Clock
 from quantd.errors import QuantdError
-from quantd.flow.pipeline import FeedFlow, Outlets
+from quantd.flow.pipeline import FeedFlow, Outlets, PairStage
 from quantd.plugin.base import Exporter, Plugin
 from quantd.plugin.guard import Guard, Health
 from quantd.plugin.registry import Registry
@@ -53,6 +53,11 @@ class Runtime:
         self.watch_pair = watch_pair
         """Process a pair that the config does not name, through the default pipeline."""
         self._exporters = exporters
+
+    @property
+    def pairs(self) -> list[PairStage]:
+        """Those of all feeds."""
+        return [pair for flow in self.flows for pair in flow.pairs]
 
     async def run(self) -> None:
         """Run every feed to its end. Raises QuantdError for what the operator can mend."""

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from quantd.cli.kept import Series
-    from quantd.plugin.base import Columns, Kind, Store
+    from quantd.plugin.base import Columns, Kind
 
 Symbol = Annotated[str, typer.Option(help="The symbol.", metavar="SYMBOL")]
 Every = Annotated[str, typer.Option(help="The timeframe, one that is kept.", metavar="1s|1m|…")]
@@ -35,7 +35,7 @@ def _export() -> None:
 @export.command()
 def ticks(symbol: Symbol, since: Since = None, until: Until = None, out: Out = STDOUT, config: Config = None) -> None:
     """The trades of a symbol by id, each once: id, ts, price, qty, buyer_maker, with the exchange's decimals."""
-    with _reading("ticks", symbol, "", since, until, out, config) as (series, _), _sheet(out) as file:
+    with _reading("ticks", symbol, "", since, until, out, config) as series, _sheet(out) as file:
         file.write(f"{','.join(TICKS)}\n")
         count = 0
         for piece in series.ticks():
@@ -49,8 +49,8 @@ def bars(symbol: Symbol, every: Every = "1m", since: Since = None, until: Until 
     """The bars of a symbol by time, each at its last revision."""
     from quantd.rows import COLUMNS
 
-    with _reading("bars", symbol, every, since, until, out, config) as (series, store), _sheet(out) as file:
-        count = _write(file, COLUMNS["bars"], series.rows(store.bars))
+    with _reading("bars", symbol, every, since, until, out, config) as series, _sheet(out) as file:
+        count = _write(file, COLUMNS["bars"], series.bars())
     _tell(count, f"bars of {every}", symbol, out)
 
 
@@ -66,23 +66,23 @@ def points(
     """The points of a pair by time, each at its last revision; every metric that any of them has is a column."""
     from quantd.rows import COLUMNS
 
-    with _reading("points", pair, every, since, until, out, config) as (series, store), _sheet(out) as file:
-        metrics = dict.fromkeys(name for piece in series.rows(store.points) for point in piece for name in point.metrics)
-        count = _write(file, (*COLUMNS["points"], *metrics), series.rows(store.points))
+    with _reading("points", pair, every, since, until, out, config) as series, _sheet(out) as file:
+        metrics = dict.fromkeys(name for piece in series.points() for point in piece for name in point.metrics)
+        count = _write(file, (*COLUMNS["points"], *metrics), series.points())
     _tell(count, f"points of {every}", pair, out)
 
 
 @contextmanager
 def _reading(
     kind: "Kind", name: str, every: str, since: str | None, until: str | None, out: Path, config: Path | None
-) -> Iterator[tuple["Series", "Store"]]:
+) -> Iterator["Series"]:
     from quantd.cli.kept import Series, opened
     from quantd.cli.options import find_place, times
 
     start, end = times(since, until)
     find_place(out)
     with opened(config) as (_, store):
-        yield Series(store, kind, name.upper(), every, start, end), store
+        yield Series(store, kind, name.upper(), every, start, end)
 
 
 # --- lines ---------------------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from quantd.api.wire import iso
 from quantd.config.load import Loaded, load
 from quantd.errors import QuantdError
+from quantd.flow.history import current
 from quantd.log import setup
+from quantd.model import Bar, PairPoint
 from quantd.plugin.base import Columns, Kind, Store
 from quantd.timeframes import HOUR
 
@@ -41,12 +43,34 @@ class Series:
     def __init__(self, store: Store, kind: Kind, name: str, every: str, start: int | None, end: int | None) -> None:
         self._store = store
         self._of = (name, every) if every else (name,)
-        self.start, self.end = _span(_asked(store.kept, kind), kind, name, every, start, end)
+        kept = dict(_asked(store.kept, kind))
+        if kind == "points" and (name, every) in kept:
+            kept[name, every] = self._current(*kept[name, every])
+        self.start, self.end = _span(kept, kind, name, every, start, end)
 
-    def rows(self, read: Callable[[str, str, int, int], list[Read]]) -> Iterator[list[Read]]:
-        """Bars or points by time; `read` is the store's method."""
+    def bars(self) -> Iterator[list[Bar]]:
+        """By time."""
         for start in range(self.start, self.end, HOUR):
-            yield _asked(read, *self._of, start, min(start + HOUR, self.end))
+            yield _asked(self._store.bars, *self._of, start, min(start + HOUR, self.end))
+
+    def points(self) -> Iterator[list[PairPoint]]:
+        """By time, those of the current definition."""
+        for start in range(self.start, self.end, HOUR):
+            yield self._points(start, min(start + HOUR, self.end))
+
+    def _points(self, start: int, end: int) -> list[PairPoint]:
+        return current(_asked(self._store.points, *self._of, start, end))
+
+    def _current(self, first: int, last: int) -> tuple[int, int]:
+        """The first and the last point of the current definition among those of first <= ts <= last, which are of any."""
+        hours = range(first, last + 1, HOUR)
+        begin = next((found[0].ts for start in hours if (found := self._points(start, start + HOUR))), None)
+        if begin is None:
+            raise QuantdError(
+                f"all points of {' at '.join(self._of)} that are kept, {iso(first)} to {iso(last)}, were made by an older version, whose "
+                "z-score meant something else: start the daemon, which makes them anew of the recorded bars"
+            )
+        return begin, next((found[-1].ts for start in reversed(hours) if (found := self._points(start, start + HOUR))), begin)
 
     def ticks(self) -> Iterator[Columns]:
         """By id, each id once, as it was received first. Only hours that share ids with one another are in memory together."""

@@ -4,12 +4,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from quantd.model import Bar, BookBar, PairPoint, Tick, Ticker
+from quantd.model import DEFINITION, Bar, BookBar, PairPoint, Tick, Ticker
 from quantd.plugin.base import Store
 
 RECENT = 3_600
 TICKS = 10_000
 Row = TypeVar("Row", Bar, PairPoint)
+
+
+def current(points: Iterable[PairPoint]) -> list[PairPoint]:
+    """Those of the definition that points are made by now: no others are answered."""
+    return [point for point in points if point.definition == DEFINITION]
 
 
 class Shelf(Generic[Row]):
@@ -139,8 +144,13 @@ class History:
         return list(self._books.get((symbol, every), ()))
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """Points of start <= ts < end, ascending."""
+        """Points of start <= ts < end, ascending, all of the current definition."""
         return self._point_shelf(pair, every).read(start, end)
+
+    def outdated_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        """The recorded points of start <= ts < end, ascending, that an older definition has left. Reads the store; any thread may call."""
+        points = self._store.points(pair, every, start, end) if self._store else []
+        return [point for point in points if point.definition < DEFINITION]
 
     def _bar_shelf(self, symbol: str, every: str) -> Shelf[Bar]:
         key = (symbol, every)
@@ -154,5 +164,5 @@ class History:
         key = (pair, every)
         if key not in self._points:
             store = self._store
-            self._points[key] = Shelf(lambda start, end: store.points(*key, start, end) if store else [])
+            self._points[key] = Shelf(lambda start, end: current(store.points(*key, start, end)) if store else [])
         return self._points[key]

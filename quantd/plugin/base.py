@@ -292,7 +292,8 @@ class Store(Plugin):
 
     @abstractmethod
     def append(self, ticks: Sequence[Tick], bars: Sequence[Bar], points: Sequence[PairPoint]) -> None:
-        """Durable when it returns, all or nothing. A tick with a known id is ignored; a later revision replaces a bar or point."""
+        """Durable when it returns, all or nothing. A tick with a known id is ignored; a later revision replaces a bar or point, and a
+        point of a later `definition` one of an earlier, whatever their revisions."""
 
     @abstractmethod
     def ticks(self, symbol: str, start: int, end: int) -> Columns:
@@ -304,7 +305,7 @@ class Store(Plugin):
 
     @abstractmethod
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """Points of start <= ts < end, ascending, each at its last revision."""
+        """Points of start <= ts < end, ascending, each at its last revision, of whatever definition: who asks tells them apart."""
 
     @abstractmethod
     def newest_tick(self, symbol: str) -> tuple[int, int] | None:

@@ -22,6 +22,8 @@ class Regression(Plugin):
     `resume`."""
     predicts: ClassVar[bool] = False
     """True where `update` gives `innovation` and `innovation_std`."""
+    state_version: ClassVar[int] = 1
+    """Of what `state` packs: counted up with each change of it, it keeps `resume` from states of before."""
 
     window: Annotated[int, Meta(ge=2, le=100_000, description="Bars in the regression.")] = 60
     prices: Annotated[Prices, Meta(description="Regress prices or their logarithms.")] = "raw"

@@ -1,8 +1,9 @@
 """Made-up market data: seeded random walks, the same for the same arguments."""
 
 import numpy as np
+from msgspec.structs import replace
 
-from quantd.model import Alert, Bar, Hedge, PairPoint, Tick
+from quantd.model import DEFINITION, Alert, Bar, Hedge, PairPoint, Tick
 from quantd.stats import FloatArray
 from quantd.timeframes import timeframe
 
@@ -77,7 +78,8 @@ def points(n: int, *, pair: str = "BTCUSDT-ETHUSDT", every: str = "1m", seed: in
     for number, (y, x, spread) in enumerate(zip(*(each.tolist() for each in legs(n, seed=seed)), spreads, strict=True)):
         zscore, reason = (None, "warming") if number < 5 else ((spread - 5.0) / 0.5, None)
         metrics = {"adf_stat": None if number < 5 else -3.0}
-        made.append(PairPoint(pair, every, ts, y, x, hedge, spread, zscore, 0.9, 1.0, "complete", reason=reason, metrics=metrics))
+        point = PairPoint(pair, every, ts, y, x, hedge, spread, zscore, 0.9, 1.0, "complete", reason=reason, metrics=metrics)
+        made.append(replace(point, definition=DEFINITION))
         ts = frame.end(ts)
     return made
 

@@ -60,6 +60,10 @@ PRUNE: dict[quantd.Kind, str] = {
     "points": "DELETE FROM points WHERE rowid IN (SELECT rowid FROM points WHERE ts < ? LIMIT ?) RETURNING 1",
 }
 
+_DEFINITION_BITS = 32
+"""The column `revision` of points holds, above so many bits, the number of the definition less 1: those of the first are as they were when
+there was only one, so that a file needs no change."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_bar = msgspec.msgpack.Decoder(quantd.Bar).decode
 _decode_point = msgspec.msgpack.Decoder(quantd.PairPoint).decode
@@ -105,7 +109,7 @@ class Local(quantd.Store):
         with self._transaction() as db:
             db.executemany(ADD_TICKS, pack(ticks))
             db.executemany(ADD_BAR, ((bar.symbol, bar.every, bar.ts, bar.revision, _encode(bar)) for bar in bars))
-            db.executemany(ADD_POINT, ((point.pair, point.every, point.ts, point.revision, _encode(point)) for point in points))
+            db.executemany(ADD_POINT, ((point.pair, point.every, point.ts, _rank(point), _encode(point)) for point in points))
 
     def ticks(self, symbol: str, start: int, end: int) -> quantd.Columns:
         return unpack(self._read(TICKS, symbol, start - SECOND, end, start), start, end)
@@ -172,6 +176,11 @@ class Local(quantd.Store):
     def _read(self, query: str, *values: Any) -> list[bytes]:
         with self._reading() as db:
             return [blob for (blob,) in db.execute(query, values)]
+
+
+def _rank(point: quantd.PairPoint) -> int:
+    """Greater for what takes the place of another point of the same bar."""
+    return (point.definition - 1 << _DEFINITION_BITS) + point.revision
 
 
 def _named(series: tuple[str, str]) -> dict[str, str]:

@@ -38,6 +38,7 @@ class Chain:
         self._returns = Returns(spec.regression.window, log=spec.log)
         self._residual = spec.spread == "residual"
         self._mark = _mark(spec.regression)
+        self._refused = False
 
     def state(self) -> bytes | None:
         """What the regression carries over from the last row, for `resume`; None where it carries nothing."""
@@ -45,9 +46,13 @@ class Chain:
         return None if carried is None else self._mark + carried
 
     def resume(self, state: bytes) -> None:
-        """Have the regression go on from a state, unless another regression, or one with other settings, left it."""
-        if state.startswith(self._mark):
-            self._guard.call(self._steps.regression.resume, state[len(self._mark) :])
+        """Have the regression go on from a state, unless another regression left it, or one with other settings or of another version.
+        One that cannot begins anew, and is not tried with further states."""
+        if self._refused or not state.startswith(self._mark):
+            return
+        if not self._guard.call(self._resumed, state[len(self._mark) :]):
+            self._steps.regression = msgspec.structs.replace(self._spec.regression)
+            self._refused = True
 
     def step(self, row: Row, *, measure: bool = True) -> PairPoint | None:
         """The point at this bar, None while there is no hedge. Without `measure` the jobs do not run."""
@@ -99,6 +104,10 @@ class Chain:
             "spread_std": gauge.std,
         }
 
+    def _resumed(self, state: bytes) -> bool:
+        self._steps.regression.resume(state)
+        return True
+
     def _hedge(self) -> Hedge | None:
         """What the regression answers of the last row, if every number is finite. Raises ValueError."""
         hedge = self._steps.hedge()
@@ -111,6 +120,7 @@ class Chain:
 
 
 def _mark(regression: Regression) -> bytes:
-    """Tells states of other regressions, and of other settings, from ours."""
-    named = f"{type(regression).__module__}.{type(regression).__qualname__}".encode() + msgspec.json.encode(regression)
+    """Tells states of other regressions, of other versions and of other settings, from ours."""
+    cls = type(regression)
+    named = f"{cls.__module__}.{cls.__qualname__} {DEFINITION}.{cls.state_version} ".encode() + msgspec.json.encode(regression)
     return hashlib.blake2b(named, digest_size=8).digest()

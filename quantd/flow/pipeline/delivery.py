@@ -37,17 +37,22 @@ class Delivery:
     async def again(self, stage: SymbolStage, bars: list[Bar]) -> None:
         """Bars that were made anew, however old, to everyone; those that the pairs hold no more change their points all the same."""
         outlets = self._outlets
-        outlets.history.amend(bars)
-        self._tell(stage, bars)
-        if outlets.recorder:
-            outlets.recorder.bars(bars)
-            await outlets.recorder.write()
-        self._on_to_pairs([(stage, bars)])
-        for pair in [pair for pair in self.pairs if stage in (pair.y, pair.x)]:
-            for series in pair.series:
-                if points := await points_again(series, outlets.history, (pair.y.symbol, pair.x.symbol), bars):
-                    outlets.history.amend(points)
-                    self._announce(pair, points)
+        async with outlets.remaking:
+            outlets.history.amend(bars)
+            self._tell(stage, bars)
+            if outlets.recorder:
+                outlets.recorder.bars(bars)
+                await outlets.recorder.write()
+            self._on_to_pairs([(stage, bars)])
+            for pair in [pair for pair in self.pairs if stage in (pair.y, pair.x)]:
+                await self._points_again(pair, bars)
+
+    async def _points_again(self, pair: PairStage, bars: list[Bar]) -> None:
+        history = self._outlets.history
+        for series in pair.series:
+            if points := await points_again(series, history, (pair.y.symbol, pair.x.symbol), bars):
+                history.amend(points)
+                self._announce(pair, points)
 
     def books(self, stage: SymbolStage, watermark: int) -> None:
         """The book bars that end up to the watermark (ms) to the history and listeners."""

@@ -1,5 +1,6 @@
 """Where rows go."""
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -33,6 +34,10 @@ class Outlets(Struct):
     """Where gaps are remembered."""
     unsaved: dict[Gap, Gap] = field(default_factory=dict)
     """What the records have not taken, by the gap as it opened."""
+    made_anew: int = 0
+    """How many recorded points of an older definition have been made anew."""
+    remaking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while recorded bars or points are made anew: one at a time reads what the other writes."""
 
     def tell_gaps(self, gaps: Sequence[Gap]) -> None:
         """What is missing, or no longer is, of any symbols: to the records first, in one transaction, then to whoever listens."""

@@ -43,7 +43,8 @@ async def bars_again(stage: SymbolStage, history: History, start: int, end: int)
 
 
 async def points_again(series: PairSeries, history: History, legs: tuple[str, str], bars: Iterable[Bar]) -> list[PairPoint]:
-    """The points that these bars touch and that the series itself holds no more, where they differ from the history's.
+    """The points that these bars touch and that the series itself holds no more, where they differ from the history's, or are none of the
+    current definition.
 
     A recursive regression has none: what it remembers of those days is that of then."""
     spec, frame = series.spec, timeframe(series.spec.every)
@@ -54,7 +55,8 @@ async def points_again(series: PairSeries, history: History, legs: tuple[str, st
     first, last = min(touched), min(max(touched) + reach, series.oldest)
     y, x = (history.bars(leg, frame.name, first - reach, last) for leg in legs)
     made = await asyncio.to_thread(analyse, y, x, spec, series.guards)
-    known = {point.ts: point for point in history.points(spec.pair, frame.name, first, last)}
+    stretch = spec.pair, frame.name, first, last
+    known = {point.ts: point for point in history.outdated_points(*stretch) + history.points(*stretch)}
     return _newer([point for point in made if point.ts >= first and point.ts in known], known)
 
 

@@ -106,6 +106,16 @@ def keeps_the_last_revision(store: Store) -> None:
         _assert_rows(store.points(PAIR, "1m", fakes.START, END), [better_point])
 
 
+def keeps_the_last_definition(store: Store) -> None:
+    """Numbers of two definitions do not compare: the later one's stands, whatever the revisions."""
+    first, second = (msgspec.structs.replace(fakes.points(1)[0], definition=number, revision=3 - number) for number in (1, 2))
+    with _opened(store):
+        for point in (first, second, msgspec.structs.replace(first, revision=9)):
+            store.append([], [], [point])
+        found = store.points(PAIR, "1m", fakes.START, END)
+        assert found == [second], f"`points` answers {found}: of two definitions the later one's point stands"
+
+
 def remembers_after_a_restart(store: Store) -> None:
     ticks, bars, points = fakes.ticks(100), fakes.bars(20), fakes.points(20)
     again = msgspec.structs.replace(store)
@@ -208,6 +218,7 @@ CHECKS: tuple[Callable[[Store], None], ...] = (
     returns_bars_of_a_range,
     returns_points_of_a_range,
     keeps_the_last_revision,
+    keeps_the_last_definition,
     remembers_after_a_restart,
     prunes_nothing_that_is_new,
     is_read_beside_its_writer,

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantd.api.wire import iso
 from quantd.cli.export import TICKS, decimal, lines
 from quantd.cli.kept import Series
 from quantd.model import Bar, PairPoint, Tick
@@ -72,6 +73,19 @@ def rows(text: str) -> list[list[str]]:
 def exported(series: Series) -> list[list[str]]:
     text = "".join(line for piece in series.ticks() for line in lines(piece))
     return rows(f"{','.join(TICKS)}\n{text}")
+
+
+def test_points_of_an_older_definition_are_left_out(process: Run, store: Local) -> None:
+    points = fakes.points(300)
+    old = [msgspec.structs.replace(point, definition=1, revision=4) for point in [*points[:150], *points[250:]]]
+    store.append([], [], old)
+    assert "made by an older version" in process("export", "points", *PAIR).stderr
+    store.append([], [], points[150:250])
+    done = process("export", "points", *PAIR)
+    assert [int(row["ts"]) for row in csv.DictReader(io.StringIO(done.stdout))] == [point.ts for point in points[150:250]]
+    early = process("export", "points", *PAIR, "--to", str(points[140].ts))
+    assert early.returncode == 2
+    assert f"kept are those from {iso(points[150].ts)} to {iso(points[249].ts)}" in early.stderr
 
 
 # --- ticks ---------------------------------------------------------------------------------------------------------------------------

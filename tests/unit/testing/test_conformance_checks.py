@@ -620,7 +620,20 @@ class Notebook(quantd.Store):
     """Keeps everything in one JSON file, but for one lie."""
 
     lie: Literal[
-        "", "doubles", "end", "revision", "forgets", "mixes", "prunes", "stale", "unsorted", "type", "newest", "span", "thread"
+        "",
+        "doubles",
+        "end",
+        "revision",
+        "forgets",
+        "mixes",
+        "prunes",
+        "stale",
+        "unsorted",
+        "type",
+        "newest",
+        "span",
+        "thread",
+        "definition",
     ] = ""
 
     def open(self, directory: Path) -> None:
@@ -673,7 +686,9 @@ class Notebook(quantd.Store):
     def _last(self, rows: Any) -> list[Any]:
         if self.lie == "revision":
             return list({row.ts: row for row in rows}.values())
-        return list({row.ts: row for row in sorted(rows, key=lambda row: (row.ts, row.revision))}.values())
+        definition = "" if self.lie == "definition" else "definition"
+        order = sorted(rows, key=lambda row: (row.ts, getattr(row, definition, 0), row.revision))
+        return list({row.ts: row for row in order}.values())
 
     def prune(self, now: int) -> Mapping[str, int]:
         return {"ticks": 1 if self.lie == "prunes" else 0}
@@ -696,6 +711,7 @@ class Page(msgspec.Struct):
         ("unsorted", "takes_ticks_in_any_order"),
         ("type", "is_empty_at_first"),
         ("revision", "keeps_the_last_revision"),
+        ("definition", "keeps_the_last_definition"),
         ("forgets", "remembers_after_a_restart"),
         ("prunes", "prunes_nothing_that_is_new"),
         ("stale", "is_read_beside_its_writer"),

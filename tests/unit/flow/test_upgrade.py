@@ -1,0 +1,187 @@
+"""Recorded points of an older definition are replaced by what an analysis of the recorded bars says, and by nothing else."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from quantd.clock import EventClock
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.exports import Exports
+from quantd.flow.history import History
+from quantd.flow.hub import Hub
+from quantd.flow.pairs import PairSeries, PairSpec, analyse
+from quantd.flow.pipeline import Outlets, PairStage, SymbolStage, Upgrade, upgrade
+from quantd.flow.pipeline.outdated import Outdated
+from quantd.flow.pipeline.rebuild import points_again
+from quantd.flow.record import Recorder
+from quantd.model import DEFINITION, Bar, PairPoint
+from quantd.plugin.base import Plugin
+from quantd.plugin.guard import Guard
+from quantd.plugin.regression import Regression
+from quantd.testing import fakes
+from quantd_plugins.regressions.kalman import Kalman
+from quantd_plugins.regressions.ols import Ols
+from quantd_plugins.resamplers.time import TimeBars
+from quantd_plugins.stores.local import Local
+
+PAIR, LEGS = "BTCUSDT-ETHUSDT", ("BTCUSDT", "ETHUSDT")
+N, HOLE, AFTER_THE_HOLE = 2_000, range(700, 1_100), 686
+MINUTE = 60_000
+END = fakes.START + N * MINUTE
+GUARD = Guard("regression", "test", EventClock())
+
+
+def guards(plugin: Plugin, user: str) -> Guard:
+    return GUARD
+
+
+def legs() -> list[list[Bar]]:
+    """Minutes, of which some hours are missing."""
+    both = [fakes.bars(N, symbol=leg, seed=seed) for seed, leg in enumerate(LEGS)]
+    return [[bar for number, bar in enumerate(bars) if number not in HOLE] for bars in both]
+
+
+def aged(points: list[PairPoint]) -> list[PairPoint]:
+    """As an older version would have left them: something else, at its second revision."""
+    return [msgspec.structs.replace(point, zscore=99.0, revision=2, definition=DEFINITION - 1) for point in points]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Local]:
+    opened = Local()
+    opened.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+def made_anew(store: Local, spec: PairSpec, at: int = 0) -> None:
+    work = Outdated(spec, LEGS, store, History(store), EventClock())
+    work.look(at)
+    while work.at < work.end:
+        store.append([], [], work.go_on())
+
+
+@pytest.mark.parametrize("regression", [Ols(window=20), Kalman(window=20)])
+@pytest.mark.parametrize("done", [0, 300, AFTER_THE_HOLE])
+def test_they_equal_an_analysis_to_the_bit_also_over_a_hole_and_after_an_interruption(
+    store: Local, regression: Regression, done: int
+) -> None:
+    spec = PairSpec(PAIR, "1m", regression)
+    bars = legs()
+    wanted = analyse(*bars, spec, guards)
+    earlier = [msgspec.structs.replace(point, revision=3) for point in wanted[:done]]
+    store.append([], [bar for leg in bars for bar in leg], [*earlier, *aged(wanted[done:])])
+    made_anew(store, spec, at=wanted[done].ts if done else 0)
+    found = History(store).points(PAIR, "1m", 0, END)
+    assert [msgspec.structs.replace(point, revision=0, state=None) for point in found] == [
+        msgspec.structs.replace(point, state=None) for point in wanted
+    ]
+    assert {point.revision for point in found} == {3}
+    assert all(bool(point.state) == regression.recursive for point in found[done:])
+    assert History(store).outdated_points(PAIR, "1m", 0, END) == []
+
+
+def test_points_without_bars_stay_and_are_not_answered(store: Local) -> None:
+    spec = PairSpec(PAIR, "1m", Ols(window=20))
+    bars = legs()
+    old = aged(analyse(*bars, spec, guards))
+    store.append([], [bar for leg in bars for bar in leg[300:]], old)
+    made_anew(store, spec)
+    assert History(store).points(PAIR, "1m", 0, END)[0].ts == bars[0][319].ts
+    assert History(store).outdated_points(PAIR, "1m", 0, END) == old[:300]
+
+
+def test_a_point_made_live_takes_the_place_of_an_old_one_and_is_not_made_anew(store: Local) -> None:
+    live = fakes.points(3)[1]
+    (old,) = aged([live])
+    for points in ([old], [live], [old]):
+        store.append([], [], points)
+    assert History(store).points(PAIR, "1m", 0, END) == [live]
+    made_anew(store, PairSpec(PAIR, "1m", Ols(window=20)))
+    assert store.points(PAIR, "1m", 0, END) == [live]
+
+
+def test_an_old_point_in_the_store_does_not_hide_the_one_in_memory(store: Local) -> None:
+    points = fakes.points(3)
+    store.append([], [], aged(points))
+    history = History(store)
+    history.put_points(points[1:])
+    assert history.points(PAIR, "1m", 0, END) == points[1:]
+
+
+async def test_a_repair_replaces_old_points_too(store: Local) -> None:
+    spec = PairSpec(PAIR, "1m", Ols(window=20))
+    bars = legs()
+    wanted = analyse(*bars, spec, guards)
+    store.append([], [bar for leg in bars for bar in leg], aged(wanted))
+    series = PairSeries(spec, guards, reopen=0)
+    series.add(bars[0][1_000:], bars[1][1_000:])
+    again = await points_again(series, History(store), LEGS, [bars[0][200]])
+    assert again[0] == msgspec.structs.replace(wanted[200 - 19], revision=3)
+
+
+def states(regression: Regression, count: int = 200) -> list[PairPoint]:
+    y, x = legs()
+    return PairSeries(PairSpec(PAIR, "1m", regression), guards, reopen=0).add(y[:count], x[:count])
+
+
+def resumed(regression: Regression, recorded: list[PairPoint]) -> list[PairPoint]:
+    """The points of a series that begins where the recorded ones end."""
+    y, x = legs()
+    series = PairSeries(PairSpec(PAIR, "1m", regression), guards, reopen=0, recall=lambda start, end: recorded)
+    return series.add(y[200:400], x[200:400])
+
+
+def test_a_state_of_another_version_is_not_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = states(Kalman(window=20))
+    fresh = resumed(Kalman(window=20), [])
+    assert resumed(Kalman(window=20), ours) != fresh
+    monkeypatch.setattr(Kalman, "state_version", 2)
+    assert resumed(Kalman(window=20), ours) == resumed(Kalman(window=20), [])
+
+
+def test_a_state_that_cannot_be_resumed_costs_what_is_remembered_and_no_more() -> None:
+    recorded = states(Kalman(window=20), 400)
+    cut = [msgspec.structs.replace(point, state=point.state[:-3]) for point in recorded if point.state]
+    before = GUARD.health()
+    assert resumed(Kalman(window=20), cut) == resumed(Kalman(window=20), [])
+    after = GUARD.health()
+    assert (after.faults - before.faults, after.state) == (1, "ok")
+
+
+class Moody(Local):
+    """Does not answer the first time."""
+
+    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        self.asked = getattr(self, "asked", 0) + 1
+        if self.asked == 1:
+            raise OSError("the disk is away")
+        return super().points(pair, every, start, end)
+
+
+async def test_a_series_that_fails_is_told_of_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(upgrade, "_SHORTEST_PAUSE_S", 0.0)
+    caplog.set_level("INFO")
+    store, clock = Moody(), EventClock()
+    store.open(tmp_path)
+    spec, bars = PairSpec(PAIR, "1m", Ols(window=20)), legs()
+    old = aged(analyse(*bars, spec, guards))
+    store.append([], [bar for leg in bars for bar in leg], old)
+    recorder = Recorder(store, Guard("store", "test", clock), clock)
+    outlets = Outlets(History(store), AlertEngine(), Outbox({}), Hub(), recorder)
+    y, x = (SymbolStage(leg, TimeBars(every=("1m",)), GUARD, Exports([])) for leg in LEGS)
+    kept: dict[str, bytes] = {}
+    begin = asyncio.Event()
+    begin.set()
+    await Upgrade(outlets, [PairStage(y, x, (PairSeries(spec, guards, reopen=0),), Exports([]))], clock, kept).run(begin)
+    assert [outlets.made_anew, *kept.items()] == [len(old), (f"2/{PAIR} 1m", b"%d" % (old[-1].ts + 1))]
+    assert History(store).points(PAIR, "1m", 0, END)[-1].ts == old[-1].ts
+    assert "the disk is away" in caplog.text
+    assert f"{PAIR} 1m: {len(old)} points made anew" in caplog.text
+    await recorder.close()
