@@ -204,7 +204,7 @@ async def test_one_selected_symbol_is_a_pair_of_itself(ui: Frontend) -> None:
         while not (found := await ui.analytics("BTCUSDT-BTCUSDT"))["spread"]:
             await socket.next("trade")
     assert [{point["value"] for point in found[name]} for name in SERIES] == [{1}, {0}, {0}, {1}]
-    assert found["adf"] == {"stat": 0.0, "pvalue": 1.0}
+    assert (found["adf"]["stat"], found["adf"]["pvalue"], found["adf"]["reason"]) == (0.0, 1.0, "collinear")
 
 
 async def test_nothing_to_show_is_no_error(ui: Frontend) -> None:
@@ -215,7 +215,7 @@ async def test_nothing_to_show_is_no_error(ui: Frontend) -> None:
         assert await ui.candles("ADAUSDT", "1s") == []
         nothing = await ui.analytics("ADAUSDT-BNBUSDT")
     assert [nothing[name] for name in SERIES] == [[], [], [], []]
-    assert nothing["adf"] == {"stat": 0.0, "pvalue": 1.0}
+    assert nothing["adf"] == {"stat": 0.0, "pvalue": 1.0, "n": 0, "reason": "short"}
 
 
 async def test_start_and_stop_steer_the_callers_symbols_only(ui: Frontend) -> None:
