@@ -1,10 +1,11 @@
 """Bars, points and ticks as CSV files."""
 
 import csv
+import logging
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from msgspec import Meta
 
 import quantd
 
+_log = logging.getLogger("quantd.csv")
 DAY = 86_400_000
 OPEN_DAYS = 2
 Row = quantd.Tick | quantd.Bar | quantd.PairPoint
@@ -22,7 +24,7 @@ class CsvExporter(quantd.Exporter):
 
     Times are milliseconds UTC; a cell is empty where there is no value. A re-issued row is appended at once and takes the place of the
     earlier one when its file is closed: a finished file has each row once, at its last revision. An unrolled file is written anew by
-    each run, a rolled one is continued.
+    each run, a rolled one is continued, unless it has other columns: it is then renamed.
     """
 
     dir: Annotated[str, Meta(min_length=1, description="Folder of the files; made if it is missing.")] = "exports"
@@ -67,6 +69,8 @@ class Sheet:
         self._columns = columns
         self._revised = goes_on
         self._live = goes_on
+        if goes_on:
+            _set_aside(path, columns)
         fresh = not (goes_on and path.exists() and path.stat().st_size)
         self._file = path.open("w" if fresh else "a", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file, lineterminator="\n")
@@ -106,6 +110,18 @@ class Sheet:
             new.flush()
             os.fsync(new.fileno())
         draft.replace(self._path)
+
+
+def _set_aside(path: Path, columns: Sequence[str]) -> None:
+    """Rename a file that was begun with other columns, by another version or another pipeline: no row stands under a foreign header."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        if next(csv.reader(file), []) == list(columns):
+            return
+    aside = next(name for number in count(1) if not (name := path.with_suffix(f".{number}{path.suffix}")).exists())
+    path.rename(aside)
+    _log.warning("%s has other columns than the rows that come: it is kept as %s", path, aside.name)
 
 
 @quantd.hookimpl

@@ -88,3 +88,16 @@ def test_ticks(tmp_path: Path, kind: quantd.Kind) -> None:
     exporter.write(kind, [quantd.Tick("S", 7, 1, 2, 0.1, 3.0, True)])
     exporter.close()
     assert (tmp_path / "ticks.csv").read_text() == "symbol,id,ts,recv,price,qty,buyer_maker\nS,7,1,2,0.1,3.0,true\n"
+
+
+def test_a_day_that_was_begun_with_other_columns_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "points-1970-01-01.csv"
+    for metrics in ([], ["adf_stat"], ["adf_stat"], ["half_life"]):
+        exporter = CsvExporter(dir=str(tmp_path), roll="1d", kinds=("points",))
+        exporter.open(metrics)
+        exporter.write("points", [point(1_000, metrics=dict.fromkeys(metrics, 7.0))])
+        exporter.close()
+    found = [path, path.with_suffix(".1.csv"), path.with_suffix(".2.csv")]
+    assert sorted(tmp_path.glob("*")) == sorted(found)
+    assert [list(read(each)[0])[-1] for each in found] == ["half_life", "weight", "adf_stat"]
+    assert all(row[name] == "7.0" for each, name in ((found[0], "half_life"), (found[2], "adf_stat")) for row in read(each))
