@@ -109,7 +109,7 @@ class Builder:
             events = [EventStage(symbol, rule, self._guards(rule, f"{symbol} {label}")) for label, rule in rules.items()]
             extras = frozenset(extra for use in sharing for extra in use.streams)
             stage = SymbolStage(symbol, resampler, self._guards(resampler, symbol), self._exports(sharing), events, extras)
-            stage.seconds_needed = max(2 * max(use.regression.window, use.zscore.window or 0) + 2 for use in sharing)
+            stage.seconds_needed = max(2 * use.zscore.reach(use.regression.window) + 2 for use in sharing)
             self._stages[key] = stage
         return self._stages[key]
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from quantd.stats import FloatArray
 
-COLLAPSE = 1e-4
+COLLAPSE = 1e-2
 """A rebuild is due when the centred sum of squares falls below this fraction of the largest shifted sum since the last one.
 
-The rounding carried along is at most about window * 1.1e-16 of that largest sum, hence window * 1.1e-12 of the value: 7e-11 at 60 and
-below 1e-9 up to 900 bars in the worst case. A millionth would leave 7e-9, and the rarer rebuilds would not show in the speed.
+The rounding carried along is at most about window * 1.1e-16 of that largest sum, hence window * 1.1e-14 of the value: 7e-13 at 60. What
+follows from sums that nearly cancel, the residual of a close fit, keeps nine digits by that. Rarer rebuilds would not show in the speed.
 """
 
 FLAT = 1e-12
@@ -131,6 +131,7 @@ class Moments:
     """The last `window` pairs of two series: means and centred sums. Values must be finite, indices must increase.
 
     `syy`, `sxx`, `sxy` are the sums of squared deviations and of their products over the `n` pairs held, `mean_y` and `mean_x` their means.
+    `peak_y` and `peak_x` are the largest sums of squares that `syy` and `sxx` were made of lately: rounding is a share of them.
     A series paired with itself gives three equal sums, equal values give exact zeros.
 
     >>> m = Moments(3)
@@ -141,9 +142,9 @@ class Moments:
     """
 
     __slots__ = (
-        *("_ys", "_xs", "_due", "_cy", "_cx", "_peak_y", "_peak_x"),
+        *("_ys", "_xs", "_due", "_cy", "_cx"),
         *("_ty", "_tx", "_tyy", "_txx", "_tyx"),
-        *("window", "n", "mean_y", "mean_x", "syy", "sxx", "sxy"),
+        *("window", "n", "mean_y", "mean_x", "syy", "sxx", "sxy", "peak_y", "peak_x"),
     )
 
     def __init__(self, window: int) -> None:
@@ -157,7 +158,7 @@ class Moments:
         self._ys.clear()
         self._xs.clear()
         self._due: float = -math.inf
-        self._cy = self._cx = self._peak_y = self._peak_x = 0.0
+        self._cy = self._cx = self.peak_y = self.peak_x = 0.0
         self._ty = self._tx = self._tyy = self._txx = self._tyx = 0.0
         self.n = 0
         self.mean_y = self.mean_x = self.syy = self.sxx = self.sxy = 0.0
@@ -182,13 +183,13 @@ class Moments:
         ys.append(y)
         xs.append(x)
         syy, sxx = tyy - ty * ty / n, txx - tx * tx / n
-        peak_y = tyy if tyy > self._peak_y else self._peak_y
-        peak_x = txx if txx > self._peak_x else self._peak_x
+        peak_y = tyy if tyy > self.peak_y else self.peak_y
+        peak_x = txx if txx > self.peak_x else self.peak_x
         if index >= self._due or not (syy >= COLLAPSE * peak_y and sxx >= COLLAPSE * peak_x):
             self._rebuild(index)
             return
         self._ty, self._tx, self._tyy, self._txx, self._tyx = ty, tx, tyy, txx, tyx
-        self._peak_y, self._peak_x = peak_y, peak_x
+        self.peak_y, self.peak_x = peak_y, peak_x
         self.mean_y, self.mean_x = cy + ty / n, cx + tx / n
         self.syy, self.sxx, self.sxy = syy, sxx, tyx - ty * tx / n
 
@@ -201,8 +202,8 @@ class Moments:
         cy, cx = self._cy, self._cx = _sum(self._ys) / self.n, _sum(self._xs) / self.n
         dy, dx = [y - cy for y in self._ys], [x - cx for x in self._xs]
         ty, tx = self._ty, self._tx = _sum(dy), _sum(dx)
-        self._tyy = self._peak_y = _dot(dy, dy)
-        self._txx = self._peak_x = _dot(dx, dx)
+        self._tyy = self.peak_y = _dot(dy, dy)
+        self._txx = self.peak_x = _dot(dx, dx)
         self._tyx = _dot(dy, dx)
         n = self.n
         self.mean_y, self.mean_x = cy + ty / n, cx + tx / n

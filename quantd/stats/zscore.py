@@ -15,12 +15,13 @@ from msgspec import Meta, Struct
 from quantd.model import Against, Hedge, ZMethod
 from quantd.stats import FloatArray
 from quantd.stats.order import median
-from quantd.stats.rolling import FLAT, Moments, Window, flat
+from quantd.stats.rolling import FLAT, Moments, Window
 
 NORMAL_MAD = 0.6744897501960817
 """The median absolute deviation of a standard normal: the 75 % point of its distribution."""
 CANCELS = 1e-6
-"""Below this share of Syy + beta² Sxx the difference of the sums has too few digits: the window is priced close by close."""
+"""Below this share of what Syy + beta² Sxx was lately, the difference of the sums has too few digits: the window is priced close by
+close."""
 BETA_ERROR = 1e-9
 """What rounding may leave in beta, as a share of it."""
 LEAST_MAD = 1e-6
@@ -114,11 +115,11 @@ def priced(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> Priced:
     off -= shift
     size = math.sqrt(float(off @ off) / max(1, len(off) - 1))
     by_x = BETA_ERROR * abs(beta) * math.sqrt(float(of_x @ of_x) / max(1, len(off) - 1))
-    moves = max(_rounding(mean_y, mean_x, beta, log=log), by_x) < size < math.inf
+    moves = max(rounding(mean_y, mean_x, beta, log=log), by_x) < size < math.inf
     return Priced(mean_y + shift, mean_x, off if moves else np.zeros_like(off), moves, beta)
 
 
-def _rounding(y: float, x: float, beta: float, *, log: bool) -> float:
+def rounding(y: float, x: float, beta: float, *, log: bool) -> float:
     """The standard deviation up to which a spread is rounding: 1e-12 of the price. A logarithm moves by the share that its price does."""
     return FLAT * (1.0 + abs(beta) if log else abs(y) + abs(beta * x))
 
@@ -133,12 +134,11 @@ def of_closes(method: ZMethod, window: int, halflife: float | None = None, *, lo
 
 def _of_sums(closes: Moments, beta: float, *, log: bool) -> Gauge:
     """Mean and sample standard deviation (ddof 1): Var(y - beta x) = (Syy - 2 beta Sxy + beta² Sxx) / (n - 1)."""
-    by_x = beta * beta * closes.sxx
-    square = closes.syy - 2.0 * beta * closes.sxy + by_x
-    if not square >= CANCELS * (closes.syy + by_x):  # true also of NaN
+    square = closes.syy - 2.0 * beta * closes.sxy + beta * beta * closes.sxx
+    if not square >= CANCELS * (closes.peak_y + beta * beta * closes.peak_x):  # true also of NaN
         return _of_each(closes, beta, plain, log=log)
     std = math.sqrt(square / (closes.n - 1)) if closes.n > 2 else 0.0
-    if not _rounding(closes.mean_y, closes.mean_x, beta, log=log) < std < math.inf:
+    if not rounding(closes.mean_y, closes.mean_x, beta, log=log) < std < math.inf:
         std = 0.0
     return Gauge(beta, closes.mean_y, closes.mean_x, std)
 
@@ -198,9 +198,9 @@ def weights_of(window: int, halflife: float) -> FloatArray:
     return weights
 
 
-def of_spreads(spreads: Window, hedge: Hedge, price: float, *, residual: bool) -> Gauge:
-    """The gauge of spreads that each have a beta of their own: their mean and sample standard deviation (ddof 1), in O(1); `residual` says
-    that alpha has been taken off them."""
+def of_spreads(spreads: Window, hedge: Hedge, least: float, *, residual: bool) -> Gauge:
+    """The gauge of spreads that each have a beta of their own: their mean and sample standard deviation (ddof 1), in O(1); up to `least`
+    that is rounding. `residual` says that alpha has been taken off them."""
     std = math.sqrt(spreads.m2 / (spreads.n - 1))
     middle = spreads.mean + hedge.alpha if residual else spreads.mean
-    return Gauge(hedge.beta, middle, 0.0, 0.0 if flat(std, price) else std)
+    return Gauge(hedge.beta, middle, 0.0, std if least < std < math.inf else 0.0)

@@ -8,7 +8,6 @@ before; corr is Pearson's over the last W closes, corr_returns that of the retur
 import hashlib
 import math
 from collections import deque
-from typing import Any
 
 import msgspec
 
@@ -21,6 +20,8 @@ from quantd.plugin.regression import Regression, Steps
 from quantd.stats.regression import pearson
 from quantd.stats.zscore import Gauge
 
+Scored = tuple[float, float | None, str | None, float | None, float | None]
+"""spread, zscore, reason, spread_mean and spread_std."""
 _FROM_GOOD_TO_BAD: tuple[Quality, ...] = ("complete", "imported", "partial", "forming", "gap")
 
 
@@ -71,10 +72,30 @@ class Chain:
 
     def nowcast(self, last: PairPoint, ts: int, y: float, x: float) -> PairPoint:
         """The point at prices between closes: the hedge and the gauge stay those of the last closed bar."""
-        scored = self._scored(last.hedge, self._gauges.now, y, x)
-        return msgspec.structs.replace(last, ts=ts, y=y, x=x, quality="forming", revision=0, provisional=True, state=None, **scored)
+        spread, zscore, reason, mean, std = self._scored(last.hedge, self._gauges.now, y, x)
+        return PairPoint(
+            pair=last.pair,
+            every=last.every,
+            ts=ts,
+            y=y,
+            x=x,
+            hedge=last.hedge,
+            spread=spread,
+            zscore=zscore,
+            corr=last.corr,
+            coverage=last.coverage,
+            quality="forming",
+            provisional=True,
+            reason=reason,
+            spread_mean=mean,
+            spread_std=std,
+            corr_returns=last.corr_returns,
+            metrics=last.metrics,
+            definition=DEFINITION,
+        )
 
     def _point(self, row: Row, hedge: Hedge) -> PairPoint:
+        spread, zscore, reason, mean, std = self._scored(hedge, self._gauges.of(row, hedge), row.y, row.x)
         return PairPoint(
             pair=self._spec.pair,
             every=self._spec.every,
@@ -82,27 +103,25 @@ class Chain:
             y=row.y,
             x=row.x,
             hedge=hedge,
+            spread=spread,
+            zscore=zscore,
             corr=pearson(self._steps.sums),
-            corr_returns=self._returns.corr,
             coverage=self._covered / (2 * len(self._rows)),
             quality=row.y_quality if row.y_quality == row.x_quality else max(row.y_quality, row.x_quality, key=_FROM_GOOD_TO_BAD.index),
+            reason=reason,
+            spread_mean=mean,
+            spread_std=std,
+            corr_returns=self._returns.corr,
             definition=DEFINITION,
-            **self._scored(hedge, self._gauges.of(row, hedge), row.y, row.x),
         )
 
-    def _scored(self, hedge: Hedge, gauge: Gauge | None, y: float, x: float) -> dict[str, Any]:
-        """The fields of a point that tell of the spread at these prices."""
+    def _scored(self, hedge: Hedge, gauge: Gauge | None, y: float, x: float) -> Scored:
+        """What a point tells of the spread at these prices."""
         spread = y - hedge.beta * x - (hedge.alpha if self._residual else 0.0)
         if gauge is None:
-            return {"spread": spread, "zscore": None, "reason": "warming", "spread_mean": None, "spread_std": None}
-        zscore, mean = gauge.score(y, x), spread - gauge.off(y, x)
-        return {
-            "spread": spread,
-            "zscore": zscore,
-            "reason": "flat" if zscore is None else None,
-            "spread_mean": mean,
-            "spread_std": gauge.std,
-        }
+            return spread, None, "warming", None, None
+        off, std = gauge.off(y, x), gauge.std
+        return (spread, off / std, None, spread - off, std) if std else (spread, None, "flat", spread - off, 0.0)
 
     def _resumed(self, state: bytes) -> bool:
         self._steps.regression.resume(state)

@@ -26,8 +26,11 @@ class Returns:
             self._sums.push(index, self._moved(before[0], y), self._moved(before[1], x))
 
     def _moved(self, before: float, now: float) -> float:
-        """The log return. That of prices is made of their difference, which keeps its digits, unlike that of their logarithms."""
-        return now - before if self._log else math.log1p((now - before) / before)
+        """The log return. That of prices which are near each other is made of their difference: that of the logarithms loses digits."""
+        if self._log:
+            return now - before
+        near = 0.5 * before < now < 2.0 * before
+        return math.log1p((now - before) / before) if near else math.log(now) - math.log(before)
 
     @property
     def corr(self) -> float | None:

@@ -79,8 +79,8 @@ class PairSeries:
         return next(iter(self._rows), 0)
 
     def nowcast(self, ts: int, y: float, x: float) -> PairPoint | None:
-        """The point at the legs' last prices; None before the first point."""
-        if self.last is None:
+        """The point at the legs' last prices; None where the last bar has no point: there is no hedge."""
+        if self.last is None or self.last.ts != self._head:
             return None
         return self._chain.nowcast(self.last, ts, self._price(y), self._price(x))
 

@@ -150,3 +150,30 @@ def test_a_leg_that_is_a_line_of_the_other_has_no_z_score(window: int, method: Z
         found = points(kind(window=window), ZScore(method=method), y, x)
         assert found
         assert {(point.zscore, point.reason) for point in found.values()} <= {(None, "flat"), (None, "warming")}
+
+
+@pytest.mark.parametrize("window", [2, 3, 20])
+def test_a_line_of_the_other_leg_has_no_rolling_z_score_either(window: int) -> None:
+    rng = np.random.default_rng(window)
+    for price in (1e-5, 100.0, 60_000.0):
+        x = np.array([float(f"{value:.6g}") for value in price * np.exp(rng.normal(0.0, 5e-4, N).cumsum())])
+        found = points(Ols(window=window), ZScore(method="rolling"), 3.0 * x, x)
+        assert {point.zscore for point in found.values()} == {None}
+
+
+def test_a_price_that_all_but_vanishes_is_a_return_like_any() -> None:
+    y, x = legs(6)
+    y[80] = 1e-300
+    found = points(Ols(window=20), ZScore(), y, x)
+    assert len(found) == N - 19
+    assert all(point.corr_returns is not None and -1.0 <= point.corr_returns <= 1.0 for point in found.values())
+
+
+def test_where_the_last_bar_has_no_hedge_there_is_no_nowcast() -> None:
+    y, x = legs(7)
+    x[100:] = x[100]
+    live = PairSeries(PairSpec("Y-X", "1s", Ols(window=20), ZScore()), guards, 0)
+    live.add(bars("Y", y)[:110], bars("X", x)[:110])
+    assert live.nowcast(DAWN, float(y[109]), float(x[109])) is not None
+    live.add(bars("Y", y)[110:], bars("X", x)[110:])
+    assert live.nowcast(DAWN, float(y[-1]), float(x[-1])) is None

@@ -11,7 +11,7 @@ from quantd.model import ZMethod
 from quantd.stats import FloatArray
 from quantd.stats.regression import ols
 from quantd.stats.rolling import Moments
-from quantd.stats.zscore import CANCELS, Gauge, ZScore, of_closes, priced
+from quantd.stats.zscore import Gauge, ZScore, of_closes, priced
 
 WINDOW = 20
 METHODS: list[ZMethod] = ["window", "ew", "robust"]
@@ -49,9 +49,28 @@ def test_where_the_difference_of_the_sums_cancels_the_closes_are_priced_one_by_o
     rng = np.random.default_rng(1)
     x = 1000.0 + rng.normal(0.0, 1.0, 3 * WINDOW).cumsum()
     y = 1.5 * x + rng.normal(0.0, noise, len(x))
-    sums = moments(y, x)
-    assert sums.syy - 3.0 * sums.sxy + 2.25 * sums.sxx < CANCELS * (sums.syy + 2.25 * sums.sxx) or noise == 1e-3
-    assert gauge("window", y, x, 1.5).std == pytest.approx((y - 1.5 * x)[-WINDOW:].std(ddof=1), rel=1e-5)
+    rounding = 1e-12 * 1500.0 / noise
+    assert gauge("window", y, x, 1.5).std == pytest.approx((y - 1.5 * x)[-WINDOW:].std(ddof=1), rel=max(1e-9, rounding))
+
+
+@pytest.mark.parametrize("window", [20, 60, 251])
+@pytest.mark.parametrize("spike", [1.0, 1.05, 2.0])
+def test_a_close_fit_keeps_nine_digits_also_behind_a_spike(window: int, spike: float) -> None:
+    rng = np.random.default_rng(window)
+    x = 60_000.0 * np.exp(rng.normal(0.0, 1e-3, 4 * window).cumsum())
+    y = 50.0 + 1.5 * x + rng.normal(0.0, 0.5, len(x))
+    x[window + window // 2] *= spike
+    of, sums = of_closes("window", window), Moments(window)
+    for index, pair in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
+        sums.push(index, *pair)
+        if index < 2 * window:
+            continue
+        line = ols(sums)
+        assert line is not None
+        off_y, off_x = (leg[index + 1 - window : index + 1].astype(np.longdouble) for leg in (y, x))
+        off_y, off_x = off_y - off_y.mean(), off_x - off_x.mean()
+        off = off_y - (off_y @ off_x) / (off_x @ off_x) * off_x
+        assert of(sums, line.beta).score(*pair) == pytest.approx(float(off[-1] / np.sqrt(off @ off / (window - 1))), abs=1e-9)
 
 
 @pytest.mark.parametrize("halflife", [1.0, 5.0, 100.0, None])
