@@ -43,8 +43,10 @@ def pair(seed: int, price: float, half_life: float, n: int = BARS, *, heavy: boo
 
 
 def spoilt(legs: Legs, leg: int, factor: float, at: int, bad: int) -> Legs:
-    y, x = legs[0].copy(), legs[1].copy()
-    (y, x)[leg][at : at + bad] *= factor
+    """The same with some closes of a leg in a row multiplied by a factor; several of them by different powers of it, from 0.5 to 1.5."""
+    y, x = (each.copy() for each in legs)
+    powers = 0.5 + np.random.default_rng(bad).random(bad) if bad > 1 else np.ones(1)
+    (y, x)[leg][at : at + bad] *= factor**powers
     return y, x
 
 

@@ -207,7 +207,7 @@ class PairPoint(Struct, frozen=True, gc=False):
     provisional: bool = False
     """True for a now-cast between closes: last prices, beta, mean and sigma of the last closed bar."""
     reason: str | None = None
-    """Why zscore is None: warming, flat or fault."""
+    """Why zscore is None: warming or flat."""
     spread_mean: float | None = None
     """The spread at which the z-score would be 0: zscore = (spread - spread_mean) / spread_std."""
     spread_std: float | None = None

@@ -31,13 +31,28 @@ class SteadfastFilter(KalmanFilter):
     `breaks` bars in a row that are out of line on one side, and make a line of their own, are a break: a line begins anew with them. Its
     level is not known, its slope is the old one, with its variance and that of a break in beta alone, (jump / x)². With `breaks` of 0
     there are none. The old line is kept for `patience` bars: if the next break leads back to it, it goes on as if those between were
-    missing. Twice as many bars that make no line begin one nevertheless, with the noise that they have.
+    missing. Twice as many bars that make no line begin one nevertheless, with the noise that they have: a loose one, in which nothing is out
+    of line. `breaks` bars in a row that the old line expects lead back from it at once.
 
     The noise is learned as ever, but a square counts `clip`² of it at most: an outlier does not raise it by much, and where all squares
     are larger it still grows. The first ten innovations are not judged: `blips` finds what is wrong among them.
     """
 
-    __slots__ = ("_away", "_breaks", "_clip2", "_held", "_missed", "_old", "_pace", "_patience", "_suspended", "_tries", "_trusted")
+    __slots__ = (
+        "_away",
+        "_breaks",
+        "_clip2",
+        "_held",
+        "_lately",
+        "_loose",
+        "_missed",
+        "_old",
+        "_pace",
+        "_patience",
+        "_suspended",
+        "_tries",
+        "_trusted",
+    )
 
     def __init__(
         self,
@@ -58,7 +73,8 @@ class SteadfastFilter(KalmanFilter):
         self._missed = self._away = self._tries = 0
         self._held: list[Held] = []
         self._old: Line | None = None
-        self._suspended = False
+        self._suspended = self._loose = False
+        self._lately: list[Held] = []
 
     def step(self, y: float, x: float, bars: int = 1) -> None:
         """As there, but a bar that is out of line counts for less or not at all, or is the last of those that begin a line."""
@@ -73,6 +89,8 @@ class SteadfastFilter(KalmanFilter):
                 self._end_run()
         else:
             self._doubt(y, x, bars)
+        if self._loose:
+            self._look_back(y, x, bars)
         self.n += 1
 
     def _with_last(self, seen: int) -> float:
@@ -168,7 +186,24 @@ class SteadfastFilter(KalmanFilter):
     def _go_away(self, bars: int) -> None:
         self._away += bars
         if self._suspended and self._away > self._patience:
-            self._old, self._suspended = None, False
+            self._forget()
+
+    def _forget(self) -> None:
+        """Give up the old line."""
+        self._old, self._suspended, self._loose, self._lately = None, False, False, []
+
+    def _look_back(self, y: float, x: float, bars: int) -> None:
+        """See whether the old line expects the bars that came since a loose one was begun; go back to it then."""
+        self._lately = [*self._lately, (y, x, bars, 0.0)][-self._breaks :]
+        told, now, missed, held = (self._u, self._innovation, self._variance), self._line(), self._missed, self._held
+        self._held = self._lately
+        if self._returns():
+            self._held, self._tries, self.weight = [], 0, 1.0
+            self._forget()
+            return
+        self._put(now)
+        self._held, self._missed = held, missed
+        self._u, self._innovation, self._variance = told
 
     def _end_run(self) -> None:
         self._held, self._tries = [], 0
@@ -189,7 +224,7 @@ class SteadfastFilter(KalmanFilter):
             self._put(now)
             self._missed = missed
         if back:
-            self._old = None
+            self._forget()
         self._u, self._innovation, self._variance = told
         return done
 
@@ -215,7 +250,9 @@ class SteadfastFilter(KalmanFilter):
         is_line = noise <= self._clip2 * self._learned
         if not is_line:
             self._learned, self._seen = noise, SOUND
-        return (is_line and len(squares) == self._breaks) or self._tries >= 2 * self._breaks
+        forced = self._tries >= 2 * self._breaks
+        self._loose, self._lately = forced and not is_line, []
+        return (is_line and len(squares) == self._breaks) or forced
 
     def _afresh(self, x: float, jump: float) -> None:
         """A line around x of unknown level, with the old slope if that is known."""
@@ -239,13 +276,25 @@ class SteadfastFilter(KalmanFilter):
     def values(self) -> tuple[float, ...]:
         """As there; longer by the run, where one is held, and by the old line, where one is kept."""
         held = [number for bar in self._held for number in bar]
-        counts = float(self._tries), float(self._missed), float(self._away), float(self._suspended), float(len(self._held))
-        return *super().values(), self.weight, self._pace, self._trusted, *counts, *held, *(self._old or ())
+        lately = [number for bar in self._lately for number in bar]
+        counts = float(self._tries), float(self._missed), float(self._away), float(self._suspended), float(self._loose)
+        lengths = float(len(self._held)), float(len(self._lately))
+        return *super().values(), self.weight, self._pace, self._trusted, *counts, *lengths, *held, *lately, *(self._old or ())
 
     def restore(self, values: tuple[float, ...]) -> None:
         super().restore(values[:PLAIN])
-        self.weight, self._pace, self._trusted, tries, missed, away, suspended, held, *rest = values[PLAIN:]
-        self._tries, self._missed, self._away, self._suspended = int(tries), int(missed), int(away), bool(suspended)
-        runs = 4 * int(held)
-        self._held = [(rest[at], rest[at + 1], int(rest[at + 2]), rest[at + 3]) for at in range(0, runs, 4)]
-        self._old = tuple(rest[runs:]) or None
+        self.weight, self._pace, self._trusted, tries, missed, away, suspended, loose, held, lately, *rest = values[PLAIN:]
+        self._tries, self._missed, self._away, self._suspended, self._loose = (
+            int(tries),
+            int(missed),
+            int(away),
+            bool(suspended),
+            bool(loose),
+        )
+        first, second = 4 * int(held), 4 * int(held + lately)
+        self._held, self._lately = _bars(rest[:first]), _bars(rest[first:second])
+        self._old = tuple(rest[second:]) or None
+
+
+def _bars(numbers: list[float]) -> list[Held]:
+    return [(numbers[at], numbers[at + 1], int(numbers[at + 2]), numbers[at + 3]) for at in range(0, len(numbers), 4)]

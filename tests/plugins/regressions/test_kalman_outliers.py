@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from quantd.model import Hedge
+from quantd.model import Hedge, Prices
 from quantd.stats import FloatArray
 from quantd.testing import fakes
 from quantd_plugins.regressions.kalman import Kalman
@@ -77,6 +77,23 @@ def test_nor_do_several_in_a_row(factor: float, bad: int, leg: int) -> None:
     for seed in range(3):
         clean = tied(seed)
         assert_unmoved(clean, spoilt(clean, leg, factor, bad=bad), Kalman(window=WINDOW))
+
+
+@LEGS
+@pytest.mark.parametrize("prices", ["raw", "log"])
+@pytest.mark.parametrize(
+    "factors",
+    [(1.05, 1.02, 1.1, 1.03, 1.07, 1.04), (1.02, 1.03, 1.04, 1.05, 1.06, 1.07), (1.1, 1.08, 1.06, 1.04, 1.02, 1.01), (0.9, 0.95) * 4],
+    ids=["unlike", "rising", "falling", "two prices in turn"],
+)
+def test_nor_do_several_that_make_no_line(factors: tuple[float, ...], prices: Prices, leg: int) -> None:
+    for seed in range(3):
+        clean = tied(seed, 60_000.0 if seed else 1_000.0)
+        dirty = clean[0].copy(), clean[1].copy()
+        dirty[leg][AT : AT + len(factors)] *= factors
+        if prices == "log":
+            clean, dirty = logs(clean), logs(dirty)
+        assert_unmoved(clean, dirty, Kalman(window=WINDOW, prices=prices))
 
 
 @LEGS
@@ -228,6 +245,10 @@ def test_noise_that_grows_is_learned() -> None:
 SPOILT = {
     "one bad y": partial(spoilt, leg=0, factor=1.05),
     "six bad x": partial(spoilt, leg=1, factor=1.05, bad=6),
+    "bad y that make no line": lambda legs: (
+        np.where(np.arange(BARS) // 7 == AT // 7, legs[0] * (1.0 + 0.01 * (np.arange(BARS) % 5)), legs[0]),
+        legs[1],
+    ),
     "a break": lambda legs: (legs[0] + 30.0 * (np.arange(BARS) >= AT), legs[1]),
 }
 
