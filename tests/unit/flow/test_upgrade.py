@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -115,6 +116,32 @@ def test_an_old_point_in_the_store_does_not_hide_the_one_in_memory(store: Local)
     history = History(store)
     history.put_points(points[1:])
     assert history.points(PAIR, "1m", 0, END) == points[1:]
+
+
+class Watched(Local):
+    """Notes from which thread it is asked for what."""
+
+    asked: list[tuple[str, bool]] = msgspec.field(default_factory=list)
+
+    def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
+        self.asked.append(("bars", threading.current_thread() is threading.main_thread()))
+        return super().bars(symbol, every, start, end)
+
+    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        self.asked.append(("points", threading.current_thread() is threading.main_thread()))
+        return super().points(pair, every, start, end)
+
+
+async def test_a_repair_reads_the_store_once_and_beside_the_loop(tmp_path: Path) -> None:
+    store = Watched()
+    store.open(tmp_path)
+    left_by_an_older_version(store)
+    y, x = legs()
+    series = PairSeries(PairSpec(PAIR, "1m", Ols(window=20)), guards, reopen=0)
+    series.add(y[1_000:], x[1_000:])
+    assert await points_again(series, History(store), LEGS, [y[200]])
+    assert sorted(store.asked) == [("bars", False), ("bars", False), ("points", False)]
+    store.close()
 
 
 async def test_a_repair_replaces_old_points_too(store: Local) -> None:
