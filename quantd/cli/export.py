@@ -23,6 +23,7 @@ Config = Annotated[Path | None, typer.Option(help="The config file whose store i
 TICKS = ("id", "ts", "price", "qty", "buyer_maker")
 STDOUT = Path("-")
 _BLOCK = 10_000
+_OUTDATED = "an older version made them, and the daemon has not made them anew, or cannot for want of recorded bars"
 
 export = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -70,6 +71,8 @@ def points(
         metrics = dict.fromkeys(name for piece in series.points() for point in piece for name in point.metrics)
         count = _write(file, (*COLUMNS["points"], *metrics), series.points())
     _tell(count, f"points of {every}", pair, out)
+    if series.outdated:
+        typer.echo(f"quantd: {series.outdated:,} points of {pair} are left out: {_OUTDATED}", err=True)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from quantd.config.load import Loaded, load
 from quantd.errors import QuantdError
 from quantd.flow.history import current
 from quantd.log import setup
-from quantd.model import Bar, PairPoint
+from quantd.model import DEFINITION, Bar, PairPoint
 from quantd.plugin.base import Columns, Kind, Store
 from quantd.timeframes import HOUR
 
@@ -44,9 +44,10 @@ class Series:
         self._store = store
         self._of = (name, every) if every else (name,)
         kept = dict(_asked(store.kept, kind))
-        if kind == "points" and (name, every) in kept:
-            kept[name, every] = self._current(*kept[name, every])
+        self._outdated: dict[int, int] = {}
         self.start, self.end = _span(kept, kind, name, every, start, end)
+        if kind == "points":
+            self.start = self._first_current()
 
     def bars(self) -> Iterator[list[Bar]]:
         """By time."""
@@ -58,19 +59,28 @@ class Series:
         for start in range(self.start, self.end, HOUR):
             yield self._points(start, min(start + HOUR, self.end))
 
-    def _points(self, start: int, end: int) -> list[PairPoint]:
-        return current(_asked(self._store.points, *self._of, start, end))
+    @property
+    def outdated(self) -> int:
+        """How many points of an older definition there were where it was read: they are left out."""
+        return sum(self._outdated.values())
 
-    def _current(self, first: int, last: int) -> tuple[int, int]:
-        """The first and the last point of the current definition among those of first <= ts <= last, which are of any."""
-        hours = range(first, last + 1, HOUR)
-        begin = next((found[0].ts for start in hours if (found := self._points(start, start + HOUR))), None)
-        if begin is None:
-            raise QuantdError(
-                f"all points of {' at '.join(self._of)} that are kept, {iso(first)} to {iso(last)}, were made by an older version, whose "
-                "z-score meant something else: start the daemon, which makes them anew of the recorded bars"
-            )
-        return begin, next((found[-1].ts for start in reversed(hours) if (found := self._points(start, start + HOUR))), begin)
+    def _points(self, start: int, end: int) -> list[PairPoint]:
+        points = _asked(self._store.points, *self._of, start, end)
+        self._outdated[start] = sum(point.definition < DEFINITION for point in points)
+        return current(points)
+
+    def _first_current(self) -> int:
+        """The start of the first hour with points of the current definition."""
+        for start in range(self.start, self.end, HOUR):
+            if self._points(start, min(start + HOUR, self.end)):
+                return start
+        if not self.outdated:
+            return self.start
+        span = f"{iso(self.start)} to {iso(self.end - 1)}"
+        raise QuantdError(
+            f"all points of {' at '.join(self._of)} that are kept from {span} were made by an older version, whose "
+            "z-score meant something else: start the daemon, which makes them anew of the recorded bars"
+        )
 
     def ticks(self) -> Iterator[Columns]:
         """By id, each id once, as it was received first. Only hours that share ids with one another are in memory together."""

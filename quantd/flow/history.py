@@ -17,6 +17,11 @@ def current(points: Iterable[PairPoint]) -> list[PairPoint]:
     return [point for point in points if point.definition == DEFINITION]
 
 
+def _rank(row: Bar | PairPoint) -> tuple[int, int]:
+    """Of two rows of one time the one that ranks higher counts, as in a store."""
+    return (row.definition, row.revision) if isinstance(row, PairPoint) else (0, row.revision)
+
+
 class Shelf(Generic[Row]):
     """The recent rows of one series by time, each at its last revision, and the way to the older ones."""
 
@@ -45,13 +50,13 @@ class Shelf(Generic[Row]):
         recent = self._recent.copy()
         found = {row.ts: row for row in self._older(start, end)}
         for ts, row in recent.items():
-            if start <= ts < end and (ts not in found or found[ts].revision <= row.revision):
+            if start <= ts < end and (ts not in found or _rank(found[ts]) <= _rank(row)):
                 found[ts] = row
         return [found[ts] for ts in sorted(found)]
 
 
 class History:
-    """Bars by (symbol, every) and points by (pair, every). Bars may be read from any thread."""
+    """Bars by (symbol, every) and points by (pair, every). Both may be read from any thread."""
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
@@ -145,12 +150,20 @@ class History:
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """Points of start <= ts < end, ascending, all of the current definition."""
+        return current(self.known_points(pair, every, start, end))
+
+    def known_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        """The same with those that an older definition has left, where there is none of the current one."""
         return self._point_shelf(pair, every).read(start, end)
 
     def outdated_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """The recorded points of start <= ts < end, ascending, that an older definition has left. Reads the store; any thread may call."""
+        return [point for point in self._recorded_points(pair, every, start, end) if point.definition < DEFINITION]
+
+    def _recorded_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        """None of a definition that is yet to come: those are of no use here."""
         points = self._store.points(pair, every, start, end) if self._store else []
-        return [point for point in points if point.definition < DEFINITION]
+        return [point for point in points if point.definition <= DEFINITION]
 
     def _bar_shelf(self, symbol: str, every: str) -> Shelf[Bar]:
         key = (symbol, every)
@@ -162,7 +175,7 @@ class History:
 
     def _point_shelf(self, pair: str, every: str) -> Shelf[PairPoint]:
         key = (pair, every)
-        if key not in self._points:
-            store = self._store
-            self._points[key] = Shelf(lambda start, end: current(store.points(*key, start, end)) if store else [])
-        return self._points[key]
+        shelf = self._points.get(key)
+        if shelf is None:
+            shelf = self._points.setdefault(key, Shelf(lambda start, end: self._recorded_points(*key, start, end)))
+        return shelf

@@ -51,13 +51,17 @@ async def points_again(series: PairSeries, history: History, legs: tuple[str, st
     touched = [bar.ts for bar in bars if bar.every == frame.name and bar.ts < series.oldest]
     if not touched or spec.regression.recursive:
         return []
-    reach = spec.memory * frame.step
-    first, last = min(touched), min(max(touched) + reach, series.oldest)
-    y, x = (history.bars(leg, frame.name, first - reach, last) for leg in legs)
-    made = await asyncio.to_thread(analyse, y, x, spec, series.guards)
-    stretch = spec.pair, frame.name, first, last
-    known = {point.ts: point for point in history.outdated_points(*stretch) + history.points(*stretch)}
-    return _newer([point for point in made if point.ts >= first and point.ts in known], known)
+    first, last = min(touched), min(max(touched) + spec.memory * frame.step, series.oldest)
+    return await asyncio.to_thread(_points_of, series, history, legs, first, last)
+
+
+def _points_of(series: PairSeries, history: History, legs: tuple[str, str], first: int, last: int) -> list[PairPoint]:
+    """The points of first <= ts < last (ms) that differ from the history's. Reads the store: for a thread."""
+    spec = series.spec
+    reach = spec.memory * timeframe(spec.every).step
+    y, x = (history.bars(leg, spec.every, first - reach, last) for leg in legs)
+    known = {point.ts: point for point in history.known_points(spec.pair, spec.every, first, last)}
+    return _newer([point for point in analyse(y, x, spec, series.guards) if point.ts in known], known)
 
 
 def _newer(rows: Sequence[Row], known: dict[int, Row]) -> list[Row]:

@@ -7,19 +7,21 @@ from datetime import UTC, datetime
 
 from quantd.clock import Clock
 from quantd.errors import QuantdError
-from quantd.flow.pipeline.outdated import Outdated
+from quantd.flow.pipeline.outdated import Outdated, RegressionError
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.pair import PairStage
 from quantd.flow.record import Recorder
 from quantd.model import DEFINITION
 
 _TELL_S = 10.0
+_MOST_FAILURES = 5
+"""Of a regression: what it fails at it mostly fails at again. A store is tried for as long as it takes."""
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 3_600.0
 _log = logging.getLogger("quantd.flow")
 
 
 class Upgrade:
-    """Of these pairs. `kept` remembers of each series up to when (ms) there is nothing left to do.
+    """The work on what these pairs have recorded. `kept` remembers of each series up to when (ms) there is nothing left to do.
 
     It takes half of a core at most. What it makes is neither exported nor told to listeners: those were told of that time then."""
 
@@ -30,11 +32,11 @@ class Upgrade:
         self._pairs = pairs
 
     async def run(self, begin: asyncio.Event) -> None:
-        """From `begin` on, to the end of what is recorded now. A series that fails is told of, and tried again later from where it was."""
+        """From `begin` on, to the end of what is recorded then. A series that fails is told of, and tried again later from where it was."""
         recorder = self._outlets.recorder
         if recorder is None:
             return
-        left = [work for work in self._works(recorder) if await self._known(work)]
+        left = self._works(recorder)
         pause = _SHORTEST_PAUSE_S
         await begin.wait()
         while left := [work for work in left if not await self._done(work, recorder)]:
@@ -49,22 +51,23 @@ class Upgrade:
             for series in pair.series
         ]
 
-    async def _known(self, work: Outdated) -> bool:
-        """Whether the store tells what is to be done."""
+    async def _done(self, work: Outdated, recorder: Recorder) -> bool:
+        """Whether nothing is left to do before the next start."""
         try:
-            await asyncio.to_thread(work.look, self._mark(work))
+            await self._work_off(work, recorder)
+        except RegressionError as error:
+            return self._given_up(work, error)
         except Exception:  # whatever a store raises
-            _log.exception("%s: it is not known whether points are of an older definition", work.name)
+            _log.exception("%s: points of an older definition are not made anew; it is tried again", work.name)
             return False
         return True
 
-    async def _done(self, work: Outdated, recorder: Recorder) -> bool:
-        try:
-            await self._work_off(work, recorder)
-        except Exception:  # whatever a store or a regression raises
-            _log.exception("%s: points of an older definition are not made anew; it is tried again", work.name)
-            work.go_back(self._mark(work))
+    def _given_up(self, work: Outdated, error: RegressionError) -> bool:
+        if work.failures < _MOST_FAILURES:
+            _log.warning("%s: points of an older definition are not made anew; it is tried again: %s", work.name, error)
             return False
+        text = "%s: points of an older definition are not made anew from %s on, which is tried again at the next start: %s"
+        _log.error(text, work.name, _time(work.at), error)
         return True
 
     def _mark(self, work: Outdated) -> int:
@@ -72,6 +75,7 @@ class Upgrade:
 
     async def _work_off(self, work: Outdated, recorder: Recorder) -> None:
         began = told = self._clock.monotonic()
+        await asyncio.to_thread(work.look, self._mark(work))
         while work.at < work.end:
             since = self._clock.monotonic()
             begun = work.found
@@ -85,7 +89,7 @@ class Upgrade:
             await asyncio.sleep(now - since)
         self._kept[_key(work)] = b"%d" % work.end
         if work.found:
-            text = "%s: %d points made anew in %.1f s; %d are left out, for the bars that they need are not there"
+            text = "%s: %d points made anew in %.1f s; %d stay as they were: their bars are not recorded"
             _log.info(text, work.name, work.made, self._clock.monotonic() - began, work.left)
 
     async def _go_on(self, work: Outdated, recorder: Recorder) -> None:
@@ -94,6 +98,7 @@ class Upgrade:
             recorder.points(points)
             if points and not await recorder.write():
                 raise QuantdError("the store does not take them")
+        work.made += len(points)
         self._outlets.made_anew += len(points)
 
 

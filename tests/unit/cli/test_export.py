@@ -83,9 +83,35 @@ def test_points_of_an_older_definition_are_left_out(process: Run, store: Local) 
     store.append([], [], points[150:250])
     done = process("export", "points", *PAIR)
     assert [int(row["ts"]) for row in csv.DictReader(io.StringIO(done.stdout))] == [point.ts for point in points[150:250]]
+    assert done.stderr.startswith("quantd: 200 points of BTCUSDT-ETHUSDT are left out: an older version made them")
+    assert "quantd: 10 points" in process("export", "points", *PAIR, "--from", str(points[240].ts), "--to", str(points[260].ts)).stderr
+    assert process("export", "points", *PAIR, "--from", str(points[150].ts), "--to", str(points[250].ts)).stderr == ""
     early = process("export", "points", *PAIR, "--to", str(points[140].ts))
     assert early.returncode == 2
-    assert f"kept are those from {iso(points[150].ts)} to {iso(points[249].ts)}" in early.stderr
+    assert f"kept from {iso(points[0].ts)} to {iso(points[140].ts - 1)} were made by an older version" in early.stderr
+
+
+class Watched(Local):
+    """Notes the spans that it is asked for."""
+
+    asked: list[tuple[int, int]] = msgspec.field(default_factory=list)
+
+    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        self.asked.append((start, end))
+        return super().points(pair, every, start, end)
+
+
+def test_only_the_time_that_is_asked_for_is_read(tmp_path: Path) -> None:
+    store = Watched()
+    store.open(tmp_path)
+    points = fakes.points(3_000)
+    store.append([], [], [msgspec.structs.replace(point, definition=1) for point in points[:2_900]] + points[2_900:])
+    start, end = points[2_930].ts, points[2_950].ts
+    assert [point.ts for piece in Series(store, "points", *PAIR[1:], "1m", start, end).points() for point in piece] == [
+        point.ts for point in points[2_930:2_950]
+    ]
+    assert set(store.asked) == {(start, end)}
+    store.close()
 
 
 # --- ticks ---------------------------------------------------------------------------------------------------------------------------

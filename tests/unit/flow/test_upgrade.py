@@ -1,8 +1,11 @@
 """Recorded points of an older definition are replaced by what an analysis of the recorded bars says, and by nothing else."""
 
 import asyncio
-from collections.abc import Iterator
+import itertools
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -18,10 +21,11 @@ from quantd.flow.pipeline import Outlets, PairStage, SymbolStage, Upgrade, upgra
 from quantd.flow.pipeline.outdated import Outdated
 from quantd.flow.pipeline.rebuild import points_again
 from quantd.flow.record import Recorder
-from quantd.model import DEFINITION, Bar, PairPoint
-from quantd.plugin.base import Plugin
+from quantd.model import DEFINITION, Bar, Hedge, PairPoint
+from quantd.plugin.base import Kind, Plugin
 from quantd.plugin.guard import Guard
 from quantd.plugin.regression import Regression
+from quantd.stats.sums import Sums
 from quantd.testing import fakes
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
@@ -29,6 +33,7 @@ from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
 
 PAIR, LEGS = "BTCUSDT-ETHUSDT", ("BTCUSDT", "ETHUSDT")
+MARK = f"{DEFINITION}/{PAIR} 1m"
 N, HOLE, AFTER_THE_HOLE = 2_000, range(700, 1_100), 686
 MINUTE = 60_000
 END = fakes.START + N * MINUTE
@@ -113,6 +118,32 @@ def test_an_old_point_in_the_store_does_not_hide_the_one_in_memory(store: Local)
     assert history.points(PAIR, "1m", 0, END) == points[1:]
 
 
+class Watched(Local):
+    """Notes from which thread it is asked for what."""
+
+    asked: list[tuple[str, bool]] = msgspec.field(default_factory=list)
+
+    def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
+        self.asked.append(("bars", threading.current_thread() is threading.main_thread()))
+        return super().bars(symbol, every, start, end)
+
+    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        self.asked.append(("points", threading.current_thread() is threading.main_thread()))
+        return super().points(pair, every, start, end)
+
+
+async def test_a_repair_reads_the_store_once_and_beside_the_loop(tmp_path: Path) -> None:
+    store = Watched()
+    store.open(tmp_path)
+    left_by_an_older_version(store)
+    y, x = legs()
+    series = PairSeries(PairSpec(PAIR, "1m", Ols(window=20)), guards, reopen=0)
+    series.add(y[1_000:], x[1_000:])
+    assert await points_again(series, History(store), LEGS, [y[200]])
+    assert sorted(store.asked) == [("bars", False), ("bars", False), ("points", False)]
+    store.close()
+
+
 async def test_a_repair_replaces_old_points_too(store: Local) -> None:
     spec = PairSpec(PAIR, "1m", Ols(window=20))
     bars = legs()
@@ -154,34 +185,104 @@ def test_a_state_that_cannot_be_resumed_costs_what_is_remembered_and_no_more() -
 
 
 class Moody(Local):
-    """Does not answer the first time."""
+    """Does not answer the first time that it is asked for what is kept, nor for points."""
+
+    away: set[str] = msgspec.field(default_factory=lambda: {"kept", "points"})
+
+    def kept(self, kind: Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+        self.answer("kept")
+        return super().kept(kind)
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        self.asked = getattr(self, "asked", 0) + 1
-        if self.asked == 1:
-            raise OSError("the disk is away")
+        self.answer("points")
         return super().points(pair, every, start, end)
 
+    def answer(self, what: str) -> None:
+        if what in self.away:
+            self.away.remove(what)
+            raise OSError(f"the disk with the {what} is away")
 
-async def test_a_series_that_fails_is_told_of_and_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+
+class Touchy(Ols):
+    """Fails at some of its calls, by their number over all instances."""
+
+    calls: ClassVar[Iterator[int]]
+    fails: ClassVar[range]
+
+    def of_sums(self, sums: Sums) -> Hedge | None:
+        if next(Touchy.calls) in Touchy.fails:
+            raise ArithmeticError("it is touchy")
+        return super().of_sums(sums)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The log of upgrades that try again at once."""
     monkeypatch.setattr(upgrade, "_SHORTEST_PAUSE_S", 0.0)
     caplog.set_level("INFO")
-    store, clock = Moody(), EventClock()
-    store.open(tmp_path)
-    spec, bars = PairSpec(PAIR, "1m", Ols(window=20)), legs()
-    old = aged(analyse(*bars, spec, guards))
+    return caplog
+
+
+def left_by_an_older_version(store: Local) -> list[PairPoint]:
+    bars = legs()
+    old = aged(analyse(*bars, PairSpec(PAIR, "1m", Ols(window=20)), guards))
     store.append([], [bar for leg in bars for bar in leg], old)
+    return old
+
+
+async def upgraded(store: Local, regression: Regression, kept: dict[str, bytes]) -> int:
+    """How many points were made anew."""
+    clock = EventClock()
     recorder = Recorder(store, Guard("store", "test", clock), clock)
     outlets = Outlets(History(store), AlertEngine(), Outbox({}), Hub(), recorder)
     y, x = (SymbolStage(leg, TimeBars(every=("1m",)), GUARD, Exports([])) for leg in LEGS)
-    kept: dict[str, bytes] = {}
+    series = PairSeries(PairSpec(PAIR, "1m", regression), guards, reopen=0)
     begin = asyncio.Event()
     begin.set()
-    await Upgrade(outlets, [PairStage(y, x, (PairSeries(spec, guards, reopen=0),), Exports([]))], clock, kept).run(begin)
-    assert [outlets.made_anew, *kept.items()] == [len(old), (f"2/{PAIR} 1m", b"%d" % (old[-1].ts + 1))]
+    await Upgrade(outlets, [PairStage(y, x, (series,), Exports([]))], clock, kept).run(begin)
+    assert await recorder.write()
+    return outlets.made_anew
+
+
+async def test_a_store_that_fails_is_told_of_and_tried_again(tmp_path: Path, impatient: pytest.LogCaptureFixture) -> None:
+    store = Moody()
+    store.open(tmp_path)
+    old = left_by_an_older_version(store)
+    kept: dict[str, bytes] = {}
+    made = await upgraded(store, Ols(window=20), kept)
+    assert [made, *kept.items()] == [len(old), (MARK, b"%d" % (old[-1].ts + 1))]
     assert History(store).points(PAIR, "1m", 0, END)[-1].ts == old[-1].ts
-    assert "the disk is away" in caplog.text
-    assert f"{PAIR} 1m: {len(old)} points made anew" in caplog.text
-    await recorder.close()
+    assert all(f"the disk with the {what} is away" in impatient.text for what in ("kept", "points"))
+    assert f"{PAIR} 1m: {len(old)} points made anew" in impatient.text
+    store.close()
+
+
+async def test_a_regression_that_fails_for_a_while_costs_no_point(
+    store: Local, monkeypatch: pytest.MonkeyPatch, impatient: pytest.LogCaptureFixture
+) -> None:
+    old = left_by_an_older_version(store)
+    monkeypatch.setattr(Touchy, "calls", itertools.count(), raising=False)
+    monkeypatch.setattr(Touchy, "fails", range(700, 703), raising=False)
+    kept: dict[str, bytes] = {}
+    made = await upgraded(store, Touchy(window=20), kept)
+    assert [made, *kept.items()] == [len(old), (MARK, b"%d" % (old[-1].ts + 1))]
+    assert History(store).outdated_points(PAIR, "1m", 0, END) == []
+    assert "the regression failed 3 times, last: ArithmeticError: it is touchy" in impatient.text
+    assert f"{len(old)} points made anew in 0.0 s; 0 stay as they were" in impatient.text
+
+
+async def test_a_regression_that_goes_on_failing_is_left_for_the_next_start(
+    store: Local, monkeypatch: pytest.MonkeyPatch, impatient: pytest.LogCaptureFixture
+) -> None:
+    old = left_by_an_older_version(store)
+    monkeypatch.setattr(Touchy, "calls", itertools.count(), raising=False)
+    monkeypatch.setattr(Touchy, "fails", range(700, 1_000_000), raising=False)
+    kept: dict[str, bytes] = {}
+    made = await upgraded(store, Touchy(window=20), kept)
+    left = History(store).outdated_points(PAIR, "1m", 0, END)
+    assert (made > 0, made + len(left), kept) == (True, len(old), {})
+    assert impatient.text.count("it is tried again: the regression failed") == 4
+    assert impatient.text.count("which is tried again at the next start: the regression failed") == 1
+    assert "points made anew in" not in impatient.text
+    assert await upgraded(store, Ols(window=20), kept) == len(left)
+    assert list(kept) == [MARK]
