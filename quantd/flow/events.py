@@ -7,7 +7,7 @@ import msgspec
 from quantd.model import Bar, Quality, Tick
 from quantd.plugin.base import EventBars
 from quantd.plugin.guard import Guard
-from quantd.stats.decimals import Sums
+from quantd.stats.decimals import TradeSums
 
 
 class _Open:
@@ -16,7 +16,7 @@ class _Open:
     def __init__(self, ts: int, tick: Tick) -> None:
         self.ts = ts
         self.open = self.high = self.low = self.close = tick.price
-        self.sums = Sums()
+        self.sums = TradeSums()
         self.first_id = self.last_id = tick.id
         self.trades = 0
         self.whole = True

@@ -23,24 +23,21 @@ def decimal_sum(terms: Iterable[float]) -> float:
     >>> sum([0.1] * 10), decimal_sum([0.1] * 10)
     (0.9999999999999999, 1.0)
     """
-    return _decimal(math.fsum(terms))
+    return _decimal(_sum(terms))
 
 
-def folded(terms: list[float]) -> float:
-    """The same of numbers that come by and by. It leaves two in their place, the sum and what its rounding left out, which are off by
-    2**-106 of it at most: what is kept stays small, and the next sum is that of all.
+def fold(terms: list[float]) -> None:
+    """Leave two numbers in the place of more: the sum and what its rounding left out. They are off by 2**-106 of it at most, so a sum of
+    them and of what comes later is that of all.
 
     >>> terms = [0.1] * 9
-    >>> folded(terms), len(terms), folded([*terms, 0.1])
-    (0.9, 2, 1.0)
+    >>> fold(terms)
+    >>> len(terms), decimal_sum([*terms, 0.1])
+    (2, 1.0)
     """
-    if not terms:
-        return 0.0
-    total = math.fsum(terms)
     if len(terms) > 2:
-        terms.append(-total)
-        terms[:] = [total, math.fsum(terms)]
-    return _decimal(total)
+        total = _sum(terms)
+        terms[:] = [total, math.fsum([*terms, -total])] if total < math.inf else [total]
 
 
 def exact(number: float) -> Decimal:
@@ -53,34 +50,71 @@ def exact(number: float) -> Decimal:
 
 
 def mean_price(turnover: float, volume: float, low: float, high: float) -> float | None:
-    """turnover / volume, held within low and high, which rounding may leave by the last bit; None without volume."""
-    return min(max(turnover / volume, low), high) if volume else None
+    """turnover / volume, held within low and high, which rounding may leave by the last bit; None without volume, and where one of the two
+    is out of range.
+
+    >>> mean_price(9.0, 2.0, 4.0, 5.0), mean_price(0.0, 0.0, 4.0, 5.0), mean_price(math.inf, 2.0, 4.0, 5.0)
+    (4.5, None, None)
+    """
+    if not (volume and volume < math.inf and turnover < math.inf):
+        return None
+    mean = turnover / volume
+    return low if mean < low else high if mean > high else mean
 
 
-class Sums:
-    """What trades come to. Quantities go to what takers bought or sold, and each trade's price times quantity to the turnover."""
+class TradeSums:
+    """What trades come to. Quantities go to what takers bought or sold, and each trade's price times quantity to the turnover. Terms are
+    kept as they come until they are many."""
 
-    __slots__ = ("bought", "sold", "turnover")
+    __slots__ = ("_bought", "_sold", "_turnover")
 
     def __init__(self) -> None:
-        self.bought: list[float] = []
-        self.sold: list[float] = []
-        self.turnover: list[float] = []
+        self._bought: list[float] = []
+        self._sold: list[float] = []
+        self._turnover: list[float] = []
+
+    def __len__(self) -> int:
+        """How many numbers are kept."""
+        return len(self._bought) + len(self._sold) + len(self._turnover)
 
     def add(self, tick: Tick) -> None:
         """One more trade."""
-        (self.sold if tick.buyer_maker else self.bought).append(tick.qty)
-        self.turnover.append(tick.price * tick.qty)
-        if len(self.turnover) > _MANY:
-            self.totals(tick.price, tick.price)
+        self.extend((tick,))
+
+    def extend(self, ticks: Iterable[Tick]) -> None:
+        """Further trades, in any order."""
+        buy, sell, pay = self._bought.append, self._sold.append, self._turnover.append
+        for tick in ticks:
+            qty = tick.qty
+            pay(tick.price * qty)
+            if tick.buyer_maker:
+                sell(qty)
+            else:
+                buy(qty)
+        if len(self._turnover) > _MANY:
+            self.fold()
+
+    def fold(self, above: int = 2) -> None:
+        """Keep two numbers of each sum if there are more than `above` terms of the turnover. The totals stay the same."""
+        if len(self._turnover) > above:
+            for terms in (self._bought, self._sold, self._turnover):
+                fold(terms)
 
     def totals(self, low: float, high: float) -> tuple[float, float | None, float]:
         """Volume, mean price, which is within low and high, and the volume that takers bought."""
-        if not self.turnover:
+        if not self._turnover:
             return 0.0, None, 0.0
-        bought, _, turnover = folded(self.bought), folded(self.sold), folded(self.turnover)
-        volume = decimal_sum([*self.bought, *self.sold])
-        return volume, mean_price(turnover, volume, low, high), bought
+        volume = decimal_sum(self._bought + self._sold)
+        bought = (decimal_sum(self._bought) if self._sold else volume) if self._bought else 0.0
+        return volume, mean_price(decimal_sum(self._turnover), volume, low, high), bought
+
+
+def _sum(terms: Iterable[float]) -> float:
+    """The exact sum, rounded once; infinity where it is out of range."""
+    try:
+        return math.fsum(terms)
+    except (OverflowError, ValueError):
+        return math.inf
 
 
 def _decimal(total: float) -> float:

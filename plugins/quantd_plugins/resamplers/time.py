@@ -4,9 +4,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 import quantd
-from quantd.stats.decimals import Sums
+from quantd.stats.decimals import TradeSums
 
 SECOND = 1_000
+KEPT = 64
+"""So many trades of a closed second stay as they came, 64 bytes each, until late ones cannot come any more; to fold few is not worth it."""
 Span = tuple[int, int]
 
 
@@ -21,7 +23,7 @@ class Bucket:
         self.ts = ts
         self.revision = -1
         self.trades = 0
-        self.sums = Sums()
+        self.sums = TradeSums()
         self.first_id = self.last_id = 0
         self.rest_at(price)
 
@@ -35,11 +37,10 @@ class Bucket:
             self.rest_at(ticks[begin].price)
             self.first_id = self.last_id = ticks[begin].id
         at, start, end, high, low = begin, self.ts, self.ts + SECOND, self.high, self.low
-        buy, sell, pay = self.sums.bought.append, self.sums.sold.append, self.sums.turnover.append
         for tick in ticks[begin:] if begin else ticks:
             if not start <= tick.ts < end:
                 break
-            price, qty = tick.price, tick.qty
+            price = tick.price
             if price > high:
                 high = price
             elif price < low:
@@ -48,12 +49,8 @@ class Bucket:
                 self.last_id, self.close = tick.id, price
             elif tick.id < self.first_id:
                 self.first_id, self.open = tick.id, price
-            pay(price * qty)
-            if tick.buyer_maker:
-                sell(qty)
-            else:
-                buy(qty)
             at += 1
+        self.sums.extend(ticks[begin:at])
         self.high, self.low, self.trades = high, low, self.trades + at - begin
         return at
 
@@ -211,6 +208,7 @@ class TimeBars(quantd.Resampler):
 
     def _bar(self, bucket: Bucket) -> quantd.Bar:
         bucket.revision += 1
+        bucket.sums.fold(above=KEPT)
         if _touches(bucket.ts, self._holes):
             return bucket.bar(self._symbol, "gap")
         return bucket.bar(self._symbol, "partial" if bucket.ts in (self._first, self._cut) else "complete")

@@ -1,5 +1,6 @@
 """One-second bars of ticks: event time, late trades, holes; conservation whatever the order and the batches."""
 
+import math
 import random
 from collections import defaultdict
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import quantd
-from quantd_plugins.resamplers.time import TimeBars
+from quantd_plugins.resamplers.time import Bucket, TimeBars
 
 DAWN = 1_700_000_000_000
 
@@ -167,6 +168,30 @@ def _matches_the_definition(ticks: list[quantd.Tick], bars: dict[int, quantd.Bar
         assert (bar.volume, bar.trades) == (sum(each.qty for each in inside), len(inside))
         assert bar.taker_buy_volume == sum(each.qty for each in inside if not each.buyer_maker)
         close = bar.close
+
+
+def test_prices_and_quantities_out_of_range_make_a_bar_without_vwap() -> None:
+    bars = TimeBars()
+    bars.update([tick(identity, identity, 1e200, 1e200) for identity in range(1, 101)])
+    (forming,) = bars.forming()
+    (closed,) = bars.advance(DAWN + 1_000)
+    bars.update([tick(101, 500, 1e200, 1.7e308), tick(102, 501, 1e200, 1.7e308)])
+    (mended,) = bars.advance(DAWN + 1_000)
+    assert (forming.vwap, closed.vwap, mended.vwap) == (None, None, None)
+    assert (forming.volume, closed.volume, mended.volume, mended.trades) == (1e202, 1e202, math.inf, 102)
+
+
+def test_a_second_of_many_trades_keeps_few_numbers_open_or_closed() -> None:
+    bucket, ticks = Bucket(DAWN, 0.1), [tick(identity, 0, 0.1, 0.7) for identity in range(1, 10_001)]
+    for begin in range(0, len(ticks), 1_000):
+        bucket.add(ticks[: begin + 1_000], begin)
+        assert len(bucket.sums) < 8_200
+    bars = TimeBars()
+    bars.update(ticks[:100])
+    (first,) = bars.advance(DAWN + 1_000)
+    bars.update(ticks[100:101])
+    (again,) = bars.advance(DAWN + 1_000)
+    assert (first.volume, again.volume, first.vwap, again.vwap) == (70.0, 70.7, 0.1, 0.1)
 
 
 def test_a_copy_begins_afresh() -> None:

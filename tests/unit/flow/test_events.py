@@ -74,6 +74,13 @@ def test_a_long_bar_keeps_few_numbers_and_the_exact_sum() -> None:
     assert (bar.volume, bar.taker_buy_volume, bar.vwap) == (14_000.0, 14_000.0, 0.1)
 
 
+def test_trades_out_of_range_make_a_bar_without_vwap() -> None:
+    made = stage(TickBars(count=3))
+    made.take([Tick("BTCUSDT", number, number, number, 1e200, 1.7e308, False) for number in range(1, 4)])
+    (bar,) = made.closed()
+    assert (bar.volume, bar.taker_buy_volume, bar.vwap) == (math.inf, math.inf, None)
+
+
 @every_rule
 @given(seed=st.integers(0, 1_000), count=st.integers(1, 300), size=st.integers(1, 50))
 def test_nothing_is_lost_or_counted_twice(rule: quantd.EventBars, seed: int, count: int, size: int) -> None:

@@ -1,5 +1,6 @@
 """Sums of decimals that come as doubles, against arithmetic of decimals."""
 
+import math
 import random
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantd.model import Tick
-from quantd.stats.decimals import Sums, decimal_sum, exact, folded, mean_price
+from quantd.stats.decimals import TradeSums, decimal_sum, exact, fold, mean_price
 
 
 @st.composite
@@ -27,8 +28,8 @@ def test_the_sum_is_that_of_the_decimals_in_any_order_and_any_parts(terms: list[
     kept: list[float] = []
     for begin in range(0, len(numbers), size):
         kept += numbers[begin : begin + size]
-        folded(kept)
-    assert folded(kept) == expected
+        fold(kept)
+    assert decimal_sum(kept) == expected
     assert len(kept) <= 2
 
 
@@ -37,8 +38,8 @@ def test_numbers_that_are_no_decimals_sum_the_same_in_any_parts(numbers: list[fl
     kept: list[float] = []
     for begin in range(0, len(numbers), size):
         kept += numbers[begin : begin + size]
-        folded(kept)
-    assert folded(kept) == decimal_sum(numbers) == pytest.approx(sum(numbers), rel=1e-12)
+        fold(kept)
+    assert decimal_sum(kept) == decimal_sum(numbers) == pytest.approx(sum(numbers), rel=1e-12)
 
 
 @pytest.mark.parametrize("number", [123456.78901234567, 0.1 + 0.2, 1e15 / 7, 2.0**53])
@@ -48,7 +49,7 @@ def test_what_is_no_decimal_of_15_digits_stays_within_two_bits(number: float) ->
 
 @given(st.lists(st.tuples(st.integers(1, 10**9), st.integers(1, 10**6)), min_size=1, max_size=40), st.integers(1, 5), st.integers(0, 3))
 def test_the_mean_price_is_within_the_prices(rows: list[tuple[int, int]], tick_digits: int, step_digits: int) -> None:
-    sums = Sums()
+    sums = TradeSums()
     prices = [price / 10**tick_digits for price, _ in rows]
     for number, (price, (_, steps)) in enumerate(zip(prices, rows, strict=True)):
         sums.add(Tick("S", number, 0, 0, price, steps / 10**step_digits, number % 2 == 0))
@@ -67,3 +68,46 @@ def test_a_mean_price_leaves_no_range_by_rounding_and_needs_a_volume() -> None:
 
 def test_a_double_stands_for_the_shortest_decimal() -> None:
     assert exact(1e-7) * exact(0.1) == Decimal("1e-8")
+
+
+def trade(number: int, price: float, qty: float) -> Tick:
+    return Tick("S", number, 0, 0, price, qty, number % 2 == 0)
+
+
+def test_to_read_totals_writes_nothing_and_to_fold_changes_none() -> None:
+    sums = TradeSums()
+    sums.extend(trade(number, number / 10, number / 1_000) for number in range(1, 101))
+    before, kept = sums.totals(0.1, 10.0), len(sums)
+    assert (before[0], before[2], kept) == (5.05, 2.5, 200)
+    sums.fold(above=100)
+    assert len(sums) == kept
+    sums.fold(above=99)
+    assert (sums.totals(0.1, 10.0), len(sums)) == (before, 6)
+
+
+def test_few_numbers_are_kept_however_many_trades_come() -> None:
+    one_by_one, at_once = TradeSums(), TradeSums()
+    trades = [trade(number, 0.1, 0.7) for number in range(1, 10_001)]
+    for tick in trades:
+        one_by_one.add(tick)
+        assert len(one_by_one) < 8_200
+    at_once.extend(trades)
+    assert len(at_once) == 6
+    assert one_by_one.totals(0.1, 0.1) == at_once.totals(0.1, 0.1) == (7_000.0, 0.1, 3_500.0)
+
+
+@pytest.mark.parametrize("rows", [[(1e200, 1e200)] * 3, [(1.0, 1.7e308)] * 4, [(1e200, 1e107)] * 50], ids=["product", "volume", "turnover"])
+@pytest.mark.parametrize("above", [2, 100])
+def test_what_is_out_of_range_is_infinite_and_has_no_mean(rows: list[tuple[float, float]], above: int) -> None:
+    sums = TradeSums()
+    for number, (price, qty) in enumerate(rows, 1):
+        sums.add(trade(number, price, qty))
+        sums.fold(above)
+    sums.fold(above)
+    volume, mean, bought = sums.totals(1.0, 1e200)
+    assert (volume, mean) == (pytest.approx(sum(qty for _, qty in rows)), None)
+    assert 0.0 < bought <= volume
+
+
+def test_infinities_of_both_signs_are_refused_without_an_exception() -> None:
+    assert decimal_sum([1e308, 1e308]) == decimal_sum([math.inf, -math.inf]) == math.inf
