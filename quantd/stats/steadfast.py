@@ -29,10 +29,10 @@ class SteadfastFilter(KalmanFilter):
     only so far. If it is out of line so, or would turn the line by itself, it is left out wholly.
 
     `breaks` bars in a row that are out of line on one side, and make a line of their own, are a break: a line begins anew with them. Its
-    level is not known, its slope is the old one, with its variance and that of a break in beta alone, (jump / x)². With `breaks` of 0
-    there are none. The old line is kept for `patience` bars: if the next break leads back to it, it goes on as if those between were
-    missing. Twice as many bars that make no line begin one nevertheless, with the noise that they have: a loose one, in which nothing is out
-    of line. `breaks` bars in a row that the old line expects lead back from it at once.
+    level is not known, its slope is the old one, with its variance and that of a break in beta alone, (jump / x)². With `breaks` of 0 there
+    are none. The old line is kept for `patience` bars: if the next break leads back to it, it goes on as if those between were missing.
+    Twice as many bars that make no line begin one nevertheless, with the noise that they have: a loose one, in which nothing is out of
+    line. `breaks` bars in a row that the old line expects lead back from it at once.
 
     The noise is learned as ever, but a square counts `clip`² of it at most: an outlier does not raise it by much, and where all squares
     are larger it still grows. The first ten innovations are not judged: `blips` finds what is wrong among them.
