@@ -183,6 +183,9 @@ class LiveDesk(Desk):
         entry = self._registry.get("regression", method)
         return entry is not None and getattr(entry.plugin, "predicts", False)
 
+    def gives_hedge(self, method: str) -> bool:
+        return method in self._registry.of_given_hedge()
+
     def refits(self, method: str) -> bool:
         entry = self._registry.get("regression", method)
         assert entry is not None

@@ -56,7 +56,8 @@ def _settings(asked: checks.PairRequest, rules: Rules) -> Settings:
 def _rules(raw: requests.BacktestQuery, asked: checks.PairRequest) -> Rules:
     try:
         rules = Rules(**{name: getattr(raw, name) for name in Rules.__struct_fields__})
-        demand_reachable(rules.entry, rules.stop, z_range(asked.style.zscore, asked.window), hold=rules.hold)
+        reachable = z_range(asked.style.zscore, asked.window)
+        demand_reachable(rules.entry, rules.stop, reachable, before="against=before", hold=rules.hold)
         return rules
     except ValueError as error:
         raise Failure(400, f"Rule not supported. {error}") from None

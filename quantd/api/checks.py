@@ -11,7 +11,6 @@ from quantd.timeframes import timeframe
 TIMEFRAMES = ["1s", "1m", "5m", "15m", "30m", "1h", "14h", "1d"]
 """Those that the frontend offers; any other that `timeframe` reads works as well."""
 DEFAULT_METHOD = "OLS"
-FIXED = "fixed"
 WINDOWS = range(2, 2001)
 
 
@@ -78,13 +77,22 @@ def _style(asked: PairQuery) -> Style:
 
 
 def _method(desk: Desk, asked: PairQuery) -> str:
-    """The method that is named; a beta alone names `fixed`, which is the only one that takes one."""
+    """The method that is named; a beta or alpha alone names the first that takes them."""
+    named = asked.regression or asked.method
     given = asked.beta is not None or asked.alpha is not None
-    name = method(desk, asked.regression or asked.method or (FIXED if given else DEFAULT_METHOD))
-    if name == FIXED and asked.beta is None:
-        raise Failure(400, "Regression method FIXED asks for a beta: add beta=1.5, say")
-    if given and name != FIXED:
-        raise Failure(400, f"beta and alpha are those of regression=FIXED; {name.upper()} finds its own: leave them out")
+    name = _of_given_hedge(desk, named) if given else method(desk, named or DEFAULT_METHOD)
+    if asked.beta is None and desk.gives_hedge(name):
+        raise Failure(400, f"Regression method {name.upper()} asks for a beta: add beta=1.5, say")
+    return name
+
+
+def _of_given_hedge(desk: Desk, named: str | None) -> str:
+    takers = [name for name in desk.methods() if desk.gives_hedge(name)]
+    if not takers:
+        raise Failure(400, "beta and alpha not supported: no regression takes them")
+    name = method(desk, named or takers[0])
+    if name not in takers:
+        raise Failure(400, f"beta and alpha are those of regression={takers[0].upper()}; {name.upper()} finds its own: leave them out")
     return name
 
 

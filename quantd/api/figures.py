@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from quantd.api.wire import iso
-from quantd.flow.desk import Analysis
+from quantd.flow.desk import Analysis, is_whole
 from quantd.model import Metric, PairPoint
 
 
@@ -119,8 +119,8 @@ def series(points: Iterable[PairPoint], name: Column) -> Series:
 
 
 def pair(text: str, analysis: Analysis) -> PairAnalytics:
-    """The points that have all four values of the contract, and the tests."""
-    points = [point for point in analysis.points if all(column(point, name) is not None for name in CONTRACT)]
+    """The points that are whole, of which each of the contract's four values is finite, and the tests."""
+    points = [point for point in filter(is_whole, analysis.points) if all(column(point, name) is not None for name in CONTRACT)]
     return PairAnalytics(
         pair=text,
         hedge_ratio=series(points, "hedge_ratio"),

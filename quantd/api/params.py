@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from math import isfinite
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -51,13 +52,31 @@ def _not_finite(raw: bytes) -> str | None:
 
 
 def _convert(source: str, given: Any, cls: type[T]) -> T:
+    if isinstance(given, Mapping) and (endless := next((given[name] for name in _decimals(cls) if _is_endless(given.get(name))), None)):
+        raise Failure(400, f"Invalid value. {endless} is no finite number")
     try:
         return msgspec.convert(given, cls, strict=False)
     except msgspec.ValidationError as error:
-        found = invalid(source, str(error), given, cls)
-        if found.detail[0]["msg"] == "Number out of range":
-            raise Failure(400, f"Invalid value. {found.detail[0]['input']} is no finite number") from None
-        raise found from None
+        raise invalid(source, str(error), given, cls) from None
+
+
+@cache
+def _decimals(cls: Any) -> tuple[str, ...]:
+    """The fields of a struct that may be a decimal number."""
+    info = msgspec.inspect.type_info(cls)
+    assert isinstance(info, msgspec.inspect.StructType)
+    types = {field.encode_name: getattr(field.type, "types", (field.type,)) for field in info.fields}
+    return tuple(name for name, each in types.items() if any(isinstance(one, msgspec.inspect.FloatType) for one in each))
+
+
+def _is_endless(value: Any) -> bool:
+    """Whether it is a number, as such or as text, that is not finite."""
+    try:
+        return not isfinite(float(value))
+    except OverflowError:
+        return True
+    except (TypeError, ValueError):
+        return False
 
 
 def invalid(source: str, message: str, given: Any, cls: type | None = None) -> Invalid:

@@ -48,9 +48,9 @@ class PairQuery(Struct, frozen=True):
 class BacktestQuery(PairQuery, frozen=True):
     """A pair, and the rules to trade it by; `format` is json or html."""
 
-    entry: float = 2.0
-    exit: float = 0.0
-    stop: float | None = None
+    entry: Finite = 2.0
+    exit: Finite = 0.0
+    stop: Finite | None = None
     fee_bps: Finite = 5.0
     slippage_bps: Finite = 0.0
     notional: Finite = 1000.0
@@ -95,7 +95,7 @@ class RuleBody(Struct, frozen=True):
     metric: str
     pair: str
     op: str
-    value: float
+    value: Finite
 
 
 class Subscribe(Struct, frozen=True, tag_field="action", tag="subscribe"):

@@ -12,7 +12,7 @@ from msgspec import Struct
 from quantd.backtest import Settings
 from quantd.cli.kept import opened
 from quantd.cli.options import checked, times
-from quantd.cli.replay import FIXED, Chosen, chosen, recorded
+from quantd.cli.replay import Chosen, chosen, plugins_at_hand, recorded, regressed, scored, settled
 from quantd.cli.session import fail_if_faulty, run_to_end
 from quantd.clock import EventClock
 from quantd.config.bounds import demand_reachable, z_range
@@ -66,7 +66,7 @@ class Sample(Struct, frozen=True):
 
     def settings(self, asked: Wanted, rules: Rules) -> Settings:
         spec = self.spec
-        fixed = msgspec.structs.asdict(spec.regression) if self.method == FIXED else {}
+        fixed = msgspec.structs.asdict(spec.regression) if spec.regression.given else {}
         return Settings(
             pair=asked.pair,
             every=asked.every,
@@ -104,7 +104,7 @@ def _one_of(choices: Sequence[str], text: str | None) -> None:
 def _demand_reachable(rules: Rules, zscore: ZScore, window: int) -> None:
     """Before the work: a threshold that no z-score reaches is a mistake of its option."""
     try:
-        demand_reachable(rules.entry, rules.stop, z_range(zscore, window), hold=rules.hold)
+        demand_reachable(rules.entry, rules.stop, z_range(zscore, window), before="--against before", hold=rules.hold)
     except ValueError as error:
         raise QuantdError(f"--{error}") from None
 
@@ -116,7 +116,7 @@ def of_files(files: list[str], asked: Wanted, rules: Rules, chunk: int) -> Sampl
     """What a replay of these files makes, each bar and point at its last revision. Raises QuantdError."""
     name = asked.pipeline or "replay"
     node = Folder(Path("pipelines")).node(name)
-    keys = chosen(node.value, asked.told)
+    keys = chosen(node.value, settled(asked.told, plugins_at_hand))
     loaded = recorded(files, [asked.pair], name, node, {key: keys[key] for key in keys.keys() - _NOT_FOR_A_BACKTEST}, chunk)
     used = loaded.config.pipelines[name]
     _demand_reachable(rules, used.zscore, used.regression.window)
@@ -169,8 +169,9 @@ def _pipeline(config: Config, asked: Wanted) -> Pipeline:
 
 
 def _spec(loaded: Loaded, asked: Wanted) -> PairSpec:
-    pipeline, told = _pipeline(loaded.config, asked), asked.told
-    regression, zscore = _regression(loaded.registry, pipeline.regression, told), _zscore(pipeline.zscore, told)
+    pipeline, told = _pipeline(loaded.config, asked), settled(asked.told, lambda: loaded.registry)
+    regression = _regression(loaded.registry, pipeline.regression, told)
+    zscore = msgspec.convert(scored(msgspec.structs.asdict(pipeline.zscore), told), ZScore)
     spread = msgspec.convert(told.spread or pipeline.spread, Spread)
     if zscore.method == "innovation" and not regression.predicts:
         name = _method(loaded.registry, regression)
@@ -178,28 +179,15 @@ def _spec(loaded: Loaded, asked: Wanted) -> PairSpec:
     return PairSpec(asked.pair, asked.every, regression, zscore, spread=spread)
 
 
-def _zscore(configured: ZScore, told: Chosen) -> ZScore:
-    """The pipeline's, with what the options say."""
-    settings = msgspec.structs.asdict(configured)
-    if told.window is not None:
-        settings["window"] = None
-    if told.zscore not in (None, configured.method):
-        settings |= {"method": told.zscore, "halflife": None}
-    if told.against:
-        settings["against"] = told.against
-    return msgspec.convert(settings, ZScore)
-
-
 def _regression(registry: Registry, configured: Regression, told: Chosen) -> Regression:
     """The pipeline's, or the one asked for over the same window and prices."""
-    given = {"window": told.window, "prices": told.prices, **told.fixed}
-    settings = msgspec.structs.asdict(configured) | {name: value for name, value in given.items() if value is not None}
-    if told.method in (None, _method(registry, configured)):
+    same = told.regression in (None, _method(registry, configured))
+    settings = regressed(msgspec.structs.asdict(configured), told, same=same)
+    if same:
         return checked("--window", lambda given: msgspec.convert(given, type(configured)), settings)
-    entry = registry.get("regression", told.method or "")
+    entry = registry.get("regression", told.regression or "")
     if entry is None:
-        raise QuantdError(f"--regression: no regression {told.method!r}; there is {', '.join(registry.names('regression'))}")
-    settings = {name: settings[name] for name in given}
+        raise QuantdError(f"--regression: no regression {told.regression!r}; there is {', '.join(registry.names('regression'))}")
     return checked("--regression", lambda given: msgspec.convert(given, entry.plugin), settings)  # type: ignore[return-value]
 
 

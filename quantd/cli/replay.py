@@ -1,6 +1,6 @@
 """`quantd replay`: recorded files through the same code as live."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -9,17 +9,17 @@ import typer
 if TYPE_CHECKING:
     from quantd.config.load import Loaded
     from quantd.config.yaml12 import Node
+    from quantd.plugin.registry import Registry
 
 Text = list[str]
-FIXED = "fixed"
 Prices = Annotated[str | None, typer.Option(help="Regress prices, or their logarithms.", metavar="raw|log")]
 Spread = Annotated[str | None, typer.Option(help="y - beta * x, or what is left when alpha goes too.", metavar="hedge|residual")]
 Scores = Annotated[str | None, typer.Option("--zscore", help="How the z-score is made.", metavar="window|ew|robust|innovation|rolling")]
 Against = Annotated[
     str | None, typer.Option(help="Score a bar by the window that ends with it, or by the one before.", metavar="now|before")
 ]
-Beta = Annotated[float | None, typer.Option(help="A hedge ratio that is fixed: `regression: {use: fixed}`.")]
-Alpha = Annotated[float | None, typer.Option(help="Its intercept.")]
+Beta = Annotated[float | None, typer.Option(help="A hedge ratio that is fixed.")]
+Alpha = Annotated[float | None, typer.Option(help="The intercept of a hedge ratio that is fixed.")]
 
 
 def replay(
@@ -47,7 +47,7 @@ def replay(
     if not pair:
         raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
     node = Folder(Path("pipelines")).node(pipeline)
-    told = Chosen(every, window, regression, prices, spread, zscore, against, beta, alpha)
+    told = settled(Chosen(every, window, regression, prices, spread, zscore, against, beta, alpha), plugins_at_hand)
     keys = chosen(node.value, told) | ({"exports": [{"use": "csv", "dir": str(out)}]} if out else {})
     play(recorded(files, pair, pipeline, node, keys, chunk, store))
 
@@ -92,45 +92,61 @@ class Chosen(NamedTuple):
     @property
     def fixed(self) -> dict[str, float]:
         """The hedge that is fixed, if one is."""
-        return {name: value for name, value in (("beta", self.beta), ("alpha", self.alpha)) if value is not None}
+        return _given({"beta": self.beta, "alpha": self.alpha})
 
-    @property
-    def method(self) -> str | None:
-        """The regression that is asked for. Raises QuantdError where that and the fixed hedge do not go together."""
-        from quantd.errors import QuantdError
 
-        if not self.fixed:
-            return self.regression
-        if self.regression not in (None, FIXED):
-            raise QuantdError(f"--regression: {self.regression} finds a hedge of its own: leave out --beta and --alpha, or take {FIXED}")
-        if self.beta is None:
-            raise QuantdError("--alpha: is that of a fixed hedge: add --beta")
-        return FIXED
+def plugins_at_hand() -> "Registry":
+    """Those that a command without a config uses: the installed ones and those of ./plugins."""
+    from quantd.config.load import plugins_of
+
+    return plugins_of(None, Path(), []).registry
+
+
+def settled(told: Chosen, registry: Callable[[], "Registry"]) -> Chosen:
+    """The options, of which a fixed hedge names the regression that takes it. Raises QuantdError where the two do not go together."""
+    from quantd.errors import QuantdError
+
+    if not told.fixed:
+        return told
+    takers = registry().of_given_hedge()
+    if not takers:
+        raise QuantdError("--beta, --alpha: no regression takes a hedge that is fixed")
+    if told.regression not in (None, *takers):
+        raise QuantdError(f"--regression: {told.regression} finds a hedge of its own: leave out --beta and --alpha, or take {takers[0]}")
+    if told.beta is None:
+        raise QuantdError("--alpha: is that of a fixed hedge: add --beta")
+    return told._replace(regression=told.regression or takers[0])
 
 
 def chosen(keys: Mapping[str, Any], told: Chosen) -> dict[str, Any]:
     """A pipeline's keys, overridden by the command's options."""
-    regression, zscore = _stage(keys.get("regression")), _stage(keys["zscore"]) if "zscore" in keys else {}
-    if told.method:
-        kept = ("window", "prices") if told.method != _named(regression) else regression
-        regression = {name: value for name, value in regression.items() if name in kept} | {"use": told.method} | told.fixed
-    if told.window is not None:
-        regression["window"] = told.window
-        zscore.pop("window", None)
-    if told.prices:
-        regression["prices"] = told.prices
-    if told.zscore:
-        zscore = {name: value for name, value in zscore.items() if name != "halflife" or told.zscore == "ew"} | {"method": told.zscore}
-    if told.against:
-        zscore["against"] = told.against
+    stage = _stage(keys.get("regression"))
+    regression = regressed(stage, told, same=told.regression in (None, _named(stage))) | _given({"use": told.regression})
     made = {**keys, "regression": regression} | ({"spread": told.spread} if told.spread else {})
     if told.window is not None or told.zscore or told.against:
-        made["zscore"] = zscore
+        made["zscore"] = scored(_stage(keys["zscore"]) if "zscore" in keys else {}, told)
     if told.every:
         made["bars"] = _stage(keys.get("bars")) | {"every": told.every}
         for kind in ("jobs", "alerts"):
             made[kind] = [_stage(each) | {"every": told.every[0]} for each in _items(keys.get(kind))]
     return made
+
+
+def regressed(settings: Mapping[str, Any], told: Chosen, *, same: bool) -> dict[str, Any]:
+    """A regression's settings as the options say; of those of another regression, which is not the `same`, only what each has is kept."""
+    kept = {name: value for name, value in settings.items() if same or name in ("window", "prices")}
+    return kept | _given({"window": told.window, "prices": told.prices}) | told.fixed
+
+
+def scored(settings: Mapping[str, Any], told: Chosen) -> dict[str, Any]:
+    """A z-score's settings as the options say: its window is that of the regression where that is told."""
+    dropped = {"window": told.window is not None, "halflife": told.zscore not in (None, "ew")}
+    kept = {name: value for name, value in settings.items() if not dropped.get(name)}
+    return kept | _given({"method": told.zscore, "against": told.against})
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _stage(node: Any) -> dict[str, Any]:

@@ -46,10 +46,15 @@ ANYTHING = Range(End(-math.inf), End(math.inf))
 def between(metric: str, low: float, high: float) -> Range:
     """The range of a metric that is told by its ends alone."""
     if high == math.inf:
-        why = f"{metric} is above 0" if low == LEAST_PRICE else f"{metric} is never below {low:g}"
+        why = f"{metric} is never below {low:g}"
     else:
         why = f"{metric} is never above {high:g}" if low == -math.inf else f"{metric} is from {low:g} to {high:g}"
     return Range(End(low, why), End(high, why))
+
+
+def _price(metric: str) -> Range:
+    why = f"{metric} is above 0"
+    return Range(End(LEAST_PRICE, why), End(math.inf, why))
 
 
 def largest_z(zscore: ZScore, window: int) -> float:
@@ -98,9 +103,8 @@ def z_range(zscore: ZScore, regression_window: int) -> Range:
 
 def close_ranges(z: Range, prices: str) -> dict[str, Range]:
     """The ranges of a point's own metrics at a close."""
-    price = LEAST_PRICE if prices == "raw" else -math.inf
     shares = {name: between(name, -1.0, 1.0) for name in ("corr", "corr_returns")}
-    legs = {leg: between(leg, price, math.inf) for leg in ("y", "x")}
+    legs = {leg: _price(leg) if prices == "raw" else ANYTHING for leg in ("y", "x")}
     return {"zscore": z, "spread_std": between("spread_std", 0.0, math.inf), **shares, **legs}
 
 
@@ -112,7 +116,7 @@ def judged_coverage(least: float) -> Range:
     return whole._replace(low=End(least, f"a rule judges only where the coverage is {least:g} or more", "give it `coverage: 0`"))
 
 
-LIVE = {name: between(name, -1.0, 1.0) for name in ("correlation", "corr_returns")} | {"price": between("price", LEAST_PRICE, math.inf)}
+LIVE = {name: between(name, -1.0, 1.0) for name in ("correlation", "corr_returns")} | {"price": _price("price")}
 """The ranges of what rules from requests speak of: they are judged on now-casts, whose |z| has no bound."""
 
 
@@ -165,10 +169,10 @@ def verdict(op: str, value: float, ends: Ends) -> Verdict | None:
     return "always" if always else "never" if never else None
 
 
-def demand_reachable(entry: float, stop: float | None, z: Range, *, hold: bool = False) -> None:
-    """Raises ValueError, beginning with the rule's name, for a threshold of a backtest that no z-score reaches. With `hold` the stop is
-    measured from the position's own mean, which has no bound."""
+def demand_reachable(entry: float, stop: float | None, z: Range, *, before: str, hold: bool = False) -> None:
+    """Raises ValueError, beginning with the rule's name, for a threshold of a backtest that no z-score reaches; `before` is how its
+    caller is asked for `against: before`. With `hold` the stop is measured from the position's own mean, which has no bound."""
     given = {"entry": entry, "stop": None if hold else stop}
     for name, value in given.items():
         if value is not None and verdict(">=", value, (z.low.at, z.high.at)) == "never":
-            raise ValueError(f"{name}: no z-score reaches {value:g}: {z.high.why}; take a longer window, a lower {name}, or against=before")
+            raise ValueError(f"{name}: no z-score reaches {value:g}: {z.high.why}; take a longer window, a lower {name}, or {before}")

@@ -189,6 +189,10 @@ class Desk(ABC):
         """Whether that regression predicts each bar, as z-scores of innovations need."""
 
     @abstractmethod
+    def gives_hedge(self, method: str) -> bool:
+        """Whether the hedge of that regression is given, by the `beta` and `alpha` of a style."""
+
+    @abstractmethod
     def refits(self, method: str) -> bool:
         """Whether that regression fits its window anew at each bar, which takes long over many."""
 

@@ -61,6 +61,10 @@ class Registry:
     def names(self, kind: str) -> list[str]:
         return sorted(name for of, name in self._entries if of == kind)
 
+    def of_given_hedge(self) -> list[str]:
+        """The names of the regressions of which beta and alpha are settings."""
+        return [name for name in self.names("regression") if getattr(self._entries["regression", name].plugin, "given", False)]
+
     def entries(self) -> list[Entry]:
         """All, by kind in the order of KINDS, then by name."""
         order = list(KINDS)

@@ -22,6 +22,8 @@ class Regression(Plugin):
     `resume`."""
     predicts: ClassVar[bool] = False
     """True where `update` gives `innovation` and `innovation_std`."""
+    given: ClassVar[bool] = False
+    """True where the hedge is not estimated but given, by the settings `beta` and `alpha`."""
     state_version: ClassVar[int] = 1
     """Of what `state` packs: counted up with each change of it, it keeps `resume` from states of before."""
 

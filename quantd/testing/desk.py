@@ -127,6 +127,9 @@ class FakeDesk(Desk):
     def predicts(self, method: str) -> bool:
         return method == "kalman"
 
+    def gives_hedge(self, method: str) -> bool:
+        return method == "fixed"
+
     def refits(self, method: str) -> bool:
         return method == "theil-sen"
 

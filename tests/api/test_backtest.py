@@ -120,9 +120,11 @@ async def test_without_data_there_are_reasons(ask: Ask, desk: FakeDesk) -> None:
         (f"pair={PAIR}&entry=0", 400, "Rule not supported. entry: expected a number above 0, found 0"),
         (f"pair={PAIR}&stop=1", 400, "Rule not supported. stop: expected a number above 2 (entry), found 1"),
         (f"pair={PAIR}&fee_bps=-1", 400, "Rule not supported. fee_bps: "),
-        (f"pair={PAIR}&exit=nan", 400, "Rule not supported. exit: expected a number between -2 and 2 (entry), found nan"),
-        (f"pair={PAIR}&entry=inf", 400, "Rule not supported. entry: expected a number above 0, found inf"),
+        (f"pair={PAIR}&exit=nan", 400, "Invalid value. nan is no finite number"),
+        (f"pair={PAIR}&entry=inf", 400, "Invalid value. inf is no finite number"),
         (f"pair={PAIR}&entry=1e999", 400, "Invalid value. 1e999 is no finite number"),
+        (f"pair={PAIR}&fee_bps=-1e999", 400, "Invalid value. -1e999 is no finite number"),
+        (f"pair={PAIR}&beta=nan", 400, "Invalid value. nan is no finite number"),
         (
             f"pair={PAIR}&window=10&entry=3",
             400,
@@ -144,7 +146,10 @@ async def test_what_is_not_supported_is_told(ask: Ask, query: str, status: int, 
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("", "pair"), (f"pair={PAIR}&entry=much", "entry"), (f"pair={PAIR}&limit=0", "limit"), (f"pair={PAIR}&hold=long", "hold")],
+    [
+        *(("", "pair"), (f"pair={PAIR}&limit=0", "limit"), (f"pair={PAIR}&hold=long", "hold"), (f"pair={PAIR}&entry=much", "entry")),
+        *((f"pair={PAIR}&{name}=1e305", name) for name in ("entry", "exit", "stop", "fee_bps")),
+    ],
 )  # fmt: skip
 async def test_what_is_no_query_is_named(ask: Ask, query: str, field: str) -> None:
     status, found = await ask(f"/backtest?{query}")

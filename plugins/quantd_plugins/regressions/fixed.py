@@ -1,7 +1,8 @@
 """A hedge that is given."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
+import numpy as np
 from msgspec import Meta
 
 import quantd
@@ -9,16 +10,20 @@ from quantd.stats import FloatArray
 from quantd.stats.sums import Sums
 
 
-class Fixed(quantd.Regression):
+class GivenHedge(quantd.Regression):
     """The line y = alpha + beta * x as given, whatever the bars: for a position that is held with the hedge that it was entered with.
 
     The z-score measures the spread of that hedge over the window. No stderr, no r2.
     """
 
+    given: ClassVar[bool] = True
+
     beta: Annotated[float, Meta(ge=-1e300, le=1e300, description="Units of x sold for each of y; with `prices: log` an elasticity.")]
     alpha: Annotated[float, Meta(ge=-1e300, le=1e300, description="Taken off by `spread: residual`; changes no z-score.")] = 0.0
 
-    def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge:
+    def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
+        if not len(y) or not (np.isfinite(y).all() and np.isfinite(x).all()):
+            return None
         return quantd.Hedge(self.alpha, self.beta, len(y))
 
     def of_sums(self, sums: Sums) -> quantd.Hedge:
@@ -27,4 +32,4 @@ class Fixed(quantd.Regression):
 
 @quantd.hookimpl
 def register_regressions(register: quantd.Register[quantd.Regression]) -> None:
-    register("fixed", Fixed)
+    register("fixed", GivenHedge)

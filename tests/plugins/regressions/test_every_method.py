@@ -59,6 +59,18 @@ def test_odd_prices_give_none_or_finite_numbers(name: str, odd: Legs) -> None:
 
 
 @every_method
+@pytest.mark.parametrize("prices", [[], [1.0, np.nan, 3.0]])
+def test_without_a_finite_pair_there_is_no_fit(name: str, prices: list[float]) -> None:
+    assert made(name).fit(np.array(prices), np.array(prices)) is None
+
+
+@every_method
+def test_the_settings_of_a_given_hedge(name: str) -> None:
+    regression = made(name)
+    assert regression.given == {"beta", "alpha"}.issubset(regression.__struct_fields__) == (name in REGISTRY.of_given_hedge())
+
+
+@every_method
 def test_a_restart_gives_the_same_points(name: str) -> None:
     y, x = (bars(leg) for leg in legs(3, 7 * WINDOW + 3))
     whole = series(name).add(y, x)

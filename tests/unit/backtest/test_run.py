@@ -13,7 +13,7 @@ from quantd.plugin.regression import Regression
 from quantd.stats.backtest import Rules
 from quantd.stats.zscore import ZScore
 from quantd.testing.fakes import START
-from quantd_plugins.regressions.fixed import Fixed
+from quantd_plugins.regressions.fixed import GivenHedge
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
 from tests.unit.backtest.conftest import MINUTE, SETTINGS, WINDOW, bars, of_bars, past
@@ -159,7 +159,7 @@ MADE: list[tuple[Regression, ZScore, Spread]] = [
     (Ols(window=WINDOW, prices="log"), ZScore(window=40), "residual"),
     (Kalman(window=WINDOW), ZScore(method="innovation"), "hedge"),
     (Kalman(window=WINDOW), ZScore(method="innovation"), "residual"),
-    (Fixed(window=WINDOW, beta=2.0, alpha=5.0), ZScore(), "residual"),
+    (GivenHedge(window=WINDOW, beta=2.0, alpha=5.0), ZScore(), "residual"),
 ]
 
 

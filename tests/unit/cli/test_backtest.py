@@ -104,6 +104,45 @@ def test_a_fixed_hedge_is_told(process: Run, files: list[str], history: Local, o
     assert {trade["beta"] for trade in found["trades"]} == {1.5}
 
 
+@pytest.mark.parametrize("of_history", [False, True])
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (
+            ("--beta", "1.5", "--regression", "ols"),
+            "--regression: ols finds a hedge of its own: leave out --beta and --alpha, or take fixed",
+        ),
+        (("--alpha", "3"), "--alpha: is that of a fixed hedge: add --beta"),
+    ],
+)
+def test_a_hedge_is_fixed_or_found(
+    quantd: Run, files: list[str], history: Local, of_history: bool, args: tuple[str, ...], text: str
+) -> None:
+    history.close()
+    done = quantd("backtest", *([] if of_history else files), *PAIR, *args)
+    assert (done.returncode, done.stderr.strip()) == (2, f"quantd: {text}")
+
+
+@pytest.mark.parametrize("of_history", [False, True])
+def test_the_options_override_what_the_pipeline_says(
+    process: Run, files: list[str], history: Local, tmp_path: Path, of_history: bool
+) -> None:
+    history.close()
+    pipeline = PIPELINE + "zscore: {method: ew, window: 30, halflife: 7}\n"
+    (tmp_path / "pipelines" / "default.yaml").write_text(pipeline)
+    source = [] if of_history else [*files, "--pipeline", "default"]
+    for args, regression, zscore in (
+        ((), ("ols", 15), ("ew", 30, 7.0)),
+        (("--zscore", "ew", "--against", "before"), ("ols", 15), ("ew", 30, 7.0)),
+        (("--zscore", "robust"), ("ols", 15), ("robust", 30, None)),
+        (("--window", "20", "--regression", "huber"), ("huber", 20), ("ew", None, 7.0)),
+    ):
+        settings = told(process, *source, *PAIR, *args)["settings"]
+        assert isinstance(settings, dict)
+        assert (settings["regression"], settings["window"]) == regression
+        assert tuple(settings["zscore"][name] for name in ("method", "window", "halflife")) == zscore
+
+
 def test_exits_by_what_is_held(process: Run, files: list[str]) -> None:
     """Their stop may be beyond what the z-score of now can reach."""
     now, held = (told(process, *files, *PAIR, "--window", "15", "--entry", "1.5", *more) for more in ([], ["--hold", "--stop", "9"]))
@@ -289,6 +328,7 @@ def test_a_threshold_that_no_zscore_reaches_is_a_mistake(process: Run, files: li
         done = process("backtest", *sources, *PAIR, "--window", "10", *args)
         assert done.returncode == 2
         assert done.stderr.startswith(f"quantd: {wrong}: no z-score reaches {args[args.index(wrong) + 1]}: over a window of 10 ")
+        assert done.stderr.endswith(", or --against before\n")
 
 
 @pytest.mark.parametrize("args", [("--entry", "inf"), ("--stop", "nan"), ("--exit", "nan")])

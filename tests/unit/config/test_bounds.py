@@ -200,11 +200,14 @@ def test_rules_on_nowcasts(text: str, wrong: bool) -> None:
 
 def test_a_backtest_reaches_its_thresholds() -> None:
     ten = z_range(ZScore(), 10)
-    demand_reachable(2.0, None, ten)
-    demand_reachable(2.0, 2.84, ten)
-    with pytest.raises(ValueError, match=r"^entry: no z-score reaches 3: over a window of 10 \|zscore\| is at most 2\.85; take a longer"):
-        demand_reachable(3.0, 4.0, ten)
-    with pytest.raises(ValueError, match=r"^stop: no z-score reaches 4"):
-        demand_reachable(2.0, 4.0, ten)
-    demand_reachable(2.0, 4.0, ten, hold=True)
-    demand_reachable(50.0, 90.0, z_range(ZScore(against="before"), 10))
+    demand_reachable(2.0, None, ten, before="--against before")
+    demand_reachable(2.0, 2.84, ten, before="--against before")
+    with pytest.raises(
+        ValueError,
+        match=r"^entry: no z-score reaches 3: over a window of 10 \|zscore\| is at most 2\.85; take .*, or --against before$",
+    ):
+        demand_reachable(3.0, 4.0, ten, before="--against before")
+    with pytest.raises(ValueError, match=r"^stop: no z-score reaches 4: .*, or against=before$"):
+        demand_reachable(2.0, 4.0, ten, before="against=before")
+    demand_reachable(2.0, 4.0, ten, before="against=before", hold=True)
+    demand_reachable(50.0, 90.0, z_range(ZScore(against="before"), 10), before="against=before")

@@ -16,7 +16,7 @@ from quantd.plugin.guard import Guard
 from quantd.plugin.regression import Regression
 from quantd.stats import FloatArray
 from quantd.stats.zscore import ZScore
-from quantd_plugins.regressions.fixed import Fixed
+from quantd_plugins.regressions.fixed import GivenHedge
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.regressions.theil_sen import TheilSen
@@ -74,7 +74,7 @@ CASES = list(itertools.product(["window", "ew", "robust"], ["now", "before"], [2
 @pytest.mark.parametrize("prices", ["raw", "log"])
 @pytest.mark.parametrize("spread", ["hedge", "residual"])
 @pytest.mark.parametrize(
-    "regression", [Ols(window=20), TheilSen(window=20), Fixed(window=20, beta=1.4, alpha=3.0)], ids=lambda each: type(each).__name__
+    "regression", [Ols(window=20), TheilSen(window=20), GivenHedge(window=20, beta=1.4, alpha=3.0)], ids=lambda each: type(each).__name__
 )
 def test_every_gauge_equals_its_definition(
     method: ZMethod, against: Against, z: int, prices: Prices, spread: Spread, regression: Regression
