@@ -52,12 +52,17 @@ def _not_finite(raw: bytes) -> str | None:
 
 
 def _convert(source: str, given: Any, cls: type[T]) -> T:
-    if isinstance(given, Mapping) and (endless := next((given[name] for name in _decimals(cls) if _is_endless(given.get(name))), None)):
+    if isinstance(given, Mapping) and (endless := _endless(given, cls)):
         raise Failure(400, f"Invalid value. {endless} is no finite number")
     try:
         return msgspec.convert(given, cls, strict=False)
     except msgspec.ValidationError as error:
         raise invalid(source, str(error), given, cls) from None
+
+
+def _endless(given: Mapping[str, Any], cls: Any) -> Any:
+    """The first value that is to be a decimal number and is not finite; None where there is none."""
+    return next((given[name] for name in _decimals(cls) if _is_endless(given.get(name))), None)
 
 
 @cache

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, field
 from quantd.model import Against, Prices, Spread, ZMethod
 
 Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
+OfHedge = Annotated[float, Meta(ge=-1e100, le=1e100)]
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -39,9 +40,9 @@ class PairQuery(Struct, frozen=True):
     zscore: ZMethod = "window"
     against: Against = "now"
     prices: Prices = "raw"
-    beta: Finite | None = None
+    beta: OfHedge | None = None
     """Of a hedge that is fixed, as is `alpha`."""
-    alpha: Finite | None = None
+    alpha: OfHedge | None = None
     format: str = "csv"
 
 

@@ -109,12 +109,24 @@ def _print(result: "Backtest", as_json: bool) -> None:
         console.print(f"the last {_LATEST} of {len(result.trades):,}: --trades writes all")
 
 
+def _outside(asked: "Wanted", past: "Sample") -> str | None:
+    """What there is, if none of it is in the time that was asked for."""
+    from quantd.backtest.report import when
+
+    first, last = past.y_bars[0].ts, past.y_bars[-1].ts
+    if (asked.start is None or asked.start <= last) and (asked.end is None or first < asked.end):
+        return None
+    return f"bars are there from {when(first, asked.every)} to {when(last, asked.every)} UTC, none of them in the time asked for"
+
+
 def _fail_if_empty(result: "Backtest", asked: "Wanted", past: "Sample") -> None:
     if result.ts:
         return
     legs = [(asked.y, len(past.y_bars)), (asked.x, len(past.x_bars))]
     if missing := [leg for leg, bars in legs if not bars]:
         why = f"there are no bars of {' and '.join(missing)}"
+    elif outside := _outside(asked, past):
+        why = outside
     elif any(point.reason == "flat" for point in past.points):
         why = "the spread does not move"
     else:

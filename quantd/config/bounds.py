@@ -175,4 +175,5 @@ def demand_reachable(entry: float, stop: float | None, z: Range, *, before: str,
     given = {"entry": entry, "stop": None if hold else stop}
     for name, value in given.items():
         if value is not None and verdict(">=", value, (z.low.at, z.high.at)) == "never":
-            raise ValueError(f"{name}: no z-score reaches {value:g}: {z.high.why}; take a longer window, a lower {name}, or {before}")
+            remedy = z.high.remedy if z.low.at > z.high.at else f"take a longer window, a lower {name}, or {before}"
+            raise ValueError(f"{name}: no z-score reaches {value:g}: {z.high.why}; {remedy}")

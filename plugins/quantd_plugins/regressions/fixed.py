@@ -18,8 +18,8 @@ class GivenHedge(quantd.Regression):
 
     given: ClassVar[bool] = True
 
-    beta: Annotated[float, Meta(ge=-1e300, le=1e300, description="Units of x sold for each of y; with `prices: log` an elasticity.")]
-    alpha: Annotated[float, Meta(ge=-1e300, le=1e300, description="Taken off by `spread: residual`; changes no z-score.")] = 0.0
+    beta: Annotated[float, Meta(ge=-1e100, le=1e100, description="Units of x sold for each of y; with `prices: log` an elasticity.")]
+    alpha: Annotated[float, Meta(ge=-1e100, le=1e100, description="Taken off by `spread: residual`; changes no z-score.")] = 0.0
 
     def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
         if not len(y) or not (np.isfinite(y).all() and np.isfinite(x).all()):

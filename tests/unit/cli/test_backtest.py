@@ -302,6 +302,18 @@ def test_too_little_data_is_told(process: Run, files: list[str]) -> None:
     assert "no z-score of AAA-BBB on 1m bars to trade: there are 400 of AAA and 400 of BBB in that time, which do not fill" in done.stderr
 
 
+def test_a_time_without_bars_is_told(process: Run, files: list[str]) -> None:
+    done = process("backtest", *files, *PAIR, "--from", "2027-01-01")
+    assert done.returncode == 1
+    assert "bars are there from 2026-01-01 00:00 to 2026-01-01 06:39 UTC, none of them in the time asked for" in done.stderr
+
+
+def test_a_window_without_a_z_score_is_told(process: Run, files: list[str]) -> None:
+    done = process("backtest", *files, *PAIR, "--window", "2", "--against", "before")
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith("over a window of 2 there is no zscore; take a longer window")
+
+
 def test_a_pipeline_for_a_live_feed_is_tried_on_files(process: Run, files: list[str]) -> None:
     found = told(process, *files, *PAIR, "--pipeline", "kalman", "--zscore", "innovation", "--spread", "residual", "--prices", "log")
     assert [found["settings"][name] for name in ("regression", "spread", "prices")] == ["kalman", "residual", "log"]
