@@ -52,7 +52,8 @@ def _not_finite(raw: bytes) -> str | None:
 
 
 def _convert(source: str, given: Any, cls: type[T]) -> T:
-    if isinstance(given, Mapping) and (endless := _endless(given, cls)):
+    decimals = _decimals(cls) if isinstance(given, Mapping) else ()  # type: ignore[arg-type]
+    if endless := next((given[name] for name in decimals if _is_endless(given.get(name))), None):
         raise Failure(400, f"Invalid value. {endless} is no finite number")
     try:
         return msgspec.convert(given, cls, strict=False)
@@ -60,13 +61,8 @@ def _convert(source: str, given: Any, cls: type[T]) -> T:
         raise invalid(source, str(error), given, cls) from None
 
 
-def _endless(given: Mapping[str, Any], cls: Any) -> Any:
-    """The first value that is to be a decimal number and is not finite; None where there is none."""
-    return next((given[name] for name in _decimals(cls) if _is_endless(given.get(name))), None)
-
-
 @cache
-def _decimals(cls: Any) -> tuple[str, ...]:
+def _decimals(cls: type) -> tuple[str, ...]:
     """The fields of a struct that may be a decimal number."""
     info = msgspec.inspect.type_info(cls)
     assert isinstance(info, msgspec.inspect.StructType)
