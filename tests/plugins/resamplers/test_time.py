@@ -189,6 +189,7 @@ def test_a_second_of_many_trades_keeps_few_numbers_open_or_closed() -> None:
     bars = TimeBars()
     bars.update(ticks[:100])
     (first,) = bars.advance(DAWN + 1_000)
+    assert len(bars._buckets[DAWN].sums) == 6
     bars.update(ticks[100:101])
     (again,) = bars.advance(DAWN + 1_000)
     assert (first.volume, again.volume, first.vwap, again.vwap) == (70.0, 70.7, 0.1, 0.1)
