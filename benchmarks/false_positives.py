@@ -37,7 +37,7 @@ def made(chance: np.random.Generator, n: int, *, tied: bool) -> tuple[FloatArray
 
 
 def rejected(y: FloatArray, x: FloatArray) -> tuple[bool, bool, bool, bool]:
-    """What each test says of these bars."""
+    """Whether each of the tests finds these bars tied."""
     half, whole = ols_fit(y[-(len(y) // 2) :], x[-(len(x) // 2) :]), ols_fit(y, x)
     plain = [adf(y - line.beta * x) if line else None for line in (half, whole)]
     way, back = engle_granger(y, x), engle_granger(x, y)

@@ -60,7 +60,7 @@ class Pair(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """What one z-score said of one pair."""
+    """The figures of one z-score and one pair."""
 
     corr: float
     sign: float

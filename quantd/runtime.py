@@ -56,7 +56,7 @@ class Runtime:
 
     @property
     def pairs(self) -> list[PairStage]:
-        """Those of all feeds."""
+        """The pairs of all feeds."""
         return [pair for flow in self.flows for pair in flow.pairs]
 
     async def run(self) -> None:

@@ -110,7 +110,7 @@ def _print(result: "Backtest", as_json: bool) -> None:
 
 
 def _outside(asked: "Wanted", past: "Sample") -> str | None:
-    """What there is, if none of it is in the time that was asked for."""
+    """A sentence on the bars that there are, if none of them is in the time that was asked for."""
     from quantd.backtest.report import when
 
     first, last = past.y_bars[0].ts, past.y_bars[-1].ts

@@ -96,7 +96,7 @@ class Chosen(NamedTuple):
 
 
 def plugins_at_hand() -> "Registry":
-    """Those that a command without a config uses: the installed ones and those of ./plugins."""
+    """The plugins that a command without a config uses: the installed ones and those of ./plugins."""
     from quantd.config.load import plugins_of
 
     return plugins_of(None, Path(), []).registry

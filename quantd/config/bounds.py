@@ -34,7 +34,7 @@ class End(NamedTuple):
 
 
 class Range(NamedTuple):
-    """What a metric may be, both ends included. Where it never has a value, `low` is above `high`."""
+    """The values that a metric may have, both ends included. Where it never has a value, `low` is above `high`."""
 
     low: End
     high: End
@@ -87,7 +87,7 @@ def _largest_weighted(window: int, halflife: float) -> float:
 
 
 def z_range(zscore: ZScore, regression_window: int) -> Range:
-    """What a z-score at a close may be."""
+    """The range of a z-score at a close."""
     window = zscore.window or regression_window
     if window == 2 and zscore.method in ("window", "ew", "robust"):
         none = "over a window of 2 there is no zscore"
@@ -109,7 +109,7 @@ def close_ranges(z: Range, prices: str) -> dict[str, Range]:
 
 
 def judged_coverage(least: float) -> Range:
-    """What `coverage` may be where a rule judges: it holds back below its own `coverage`."""
+    """The range of `coverage` where a rule judges: the rule holds back below its own `coverage`."""
     whole = between("coverage", 0.0, 1.0)
     if not least:
         return whole
@@ -121,7 +121,7 @@ LIVE = {name: between(name, -1.0, 1.0) for name in ("correlation", "corr_returns
 
 
 def mistake(condition: Condition, ranges: Mapping[str, Range]) -> str | None:
-    """What is wrong with a condition, why, and what to do; None where data decide. A metric without a range may be anything.
+    """A text on what is wrong with a condition, why, and what to do; None where data decide. A metric without a range may be anything.
 
     >>> mistake(Condition("corr", ">", 1.5), {"corr": between("corr", -1, 1)})
     'corr > 1.5 is never true: corr is from -1 to 1; take another threshold'

@@ -124,7 +124,7 @@ def _zscore(reader: Reader, node: Node | None, regression: Regression | None) ->
 
 
 def _ranges(zscore: ZScore, regression: Regression) -> dict[str, Range]:
-    """What the pair's own metrics may be at a close."""
+    """The ranges of the pair's own metrics at a close."""
     return close_ranges(z_range(zscore, regression.window), regression.prices)
 
 
@@ -245,7 +245,7 @@ def _reachable(every: str, bars: Resampler) -> str:
 
 
 def _of_jobs(jobs: Collection[PairJobStage] | None, every: str | None) -> dict[str, Range]:
-    """What the metrics of the jobs may be that run at a timeframe."""
+    """The ranges of the metrics of the jobs that run at a timeframe."""
     metrics = [(stage.job, metric) for stage in jobs or () if stage.every == every for metric in stage.job.metrics]
     return {metric: between(metric, *job.ranges.get(metric, (-math.inf, math.inf))) for job, metric in metrics}
 

@@ -207,8 +207,8 @@ def merge(parts: Sequence[Bar], every: str, ts: int, *, whole: bool, revision: i
 
 
 def _traded(parts: Sequence[Bar]) -> Sequence[Bar]:
-    """Those whose prices are their own: of a source that tells no volumes, all but those that stand for missing ones. If there are none,
-    the last part, which is flat at the last close."""
+    """The parts whose prices are their own: of a source that tells no volumes, all but those that stand for missing ones. If there are
+    none, the last part, which is flat at the last close."""
     if any(part.trades or part.volume for part in parts):
         return [part for part in parts if part.trades or part.volume or part.low < part.high]
     return [part for part in parts if part.quality != "gap" or part.low < part.high] or parts[-1:]

@@ -13,12 +13,12 @@ Row = TypeVar("Row", Bar, PairPoint)
 
 
 def current(points: Iterable[PairPoint]) -> list[PairPoint]:
-    """Those of the definition that points are made by now: no others are answered."""
+    """The points of the definition by which points are made now: no others are answered."""
     return [point for point in points if point.definition == DEFINITION]
 
 
 def _rank(row: Bar | PairPoint) -> tuple[int, int]:
-    """Of two rows of one time the one that ranks higher counts, as in a store."""
+    """The rank of a row: of two rows of one time the one that ranks higher counts, as in a store."""
     return (row.definition, row.revision) if isinstance(row, PairPoint) else (0, row.revision)
 
 
@@ -153,7 +153,7 @@ class History:
         return current(self.known_points(pair, every, start, end))
 
     def known_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """The same with those that an older definition has left, where there is none of the current one."""
+        """The points as `points` gives them, and those that an older definition has left where there is none of the current one."""
         return self._point_shelf(pair, every).read(start, end)
 
     def outdated_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:

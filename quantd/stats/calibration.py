@@ -23,7 +23,7 @@ class Held:
         self._middle = y - beta * x - zscore * self._std
 
     def path(self, at: int, bars: int) -> FloatArray:
-        """Of a position that begins at bar `at`, over the bars after it, at most `bars`."""
+        """The z-scores of a position that begins at bar `at`, over the bars after it, at most `bars`."""
         later = slice(at + 1, at + 1 + bars)
         scores: FloatArray = (self._y[later] - self._beta[at] * self._x[later] - self._middle[at]) / self._std[at]
         return scores

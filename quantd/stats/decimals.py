@@ -63,7 +63,7 @@ def mean_price(turnover: float, volume: float, low: float, high: float) -> float
 
 
 class TradeSums:
-    """What trades come to. Quantities go to what takers bought or sold, and each trade's price times quantity to the turnover. Terms are
+    """The sums of trades. Quantities go to what takers bought or sold, and each trade's price times quantity to the turnover. Terms are
     kept as they come until they are many."""
 
     __slots__ = ("_bought", "_sold", "_turnover")

@@ -50,7 +50,7 @@ class Trip(Deal, frozen=True, kw_only=True, gc=False):
 
 
 class Costs(Struct, frozen=True, gc=False):
-    """Of the traded value, in bps."""
+    """The rates of costs, in bps of the traded value."""
 
     fee: float
     slippage: float
@@ -106,7 +106,7 @@ def units(side: int, beta: float, y: float, x: float, notional: float, *, elasti
 
 
 class Position(Struct, frozen=True, gc=False):
-    """What was opened at the prices `y` and `x` of row `row`."""
+    """A position that was opened at the prices `y` and `x` of row `row`."""
 
     signal: Signal
     row: int
@@ -116,11 +116,11 @@ class Position(Struct, frozen=True, gc=False):
     x: float
 
     def value(self, y: float, x: float) -> float:
-        """What changes hands at these prices."""
+        """The value that changes hands at these prices."""
         return abs(self.y_units) * y + abs(self.x_units) * x
 
     def gross(self, y: float, x: float) -> float:
-        """What it has made at these prices before costs."""
+        """The gain at these prices before costs."""
         return self.y_units * (y - self.y) + self.x_units * (x - self.x)
 
     def ended(self, row: int, prices: Prices, closes: Prices, reason: Reason, costs: Costs) -> Trip:

@@ -25,7 +25,8 @@ def unfit(series: FloatArray, least: int) -> Reason | None:
 
 
 def unfit_spread(spread: FloatArray, y: FloatArray, least: int) -> Reason | None:
-    """The same of a spread of shape (n,), which is `collinear` if it does not move though y does.
+    """The reason that keeps a spread of shape (n,) from a statistic, as `unfit` tells it, and `collinear` if it does not move though y
+    does.
 
     >>> unfit_spread(np.full(30, 5.0), np.arange(30.0), 20)
     'collinear'

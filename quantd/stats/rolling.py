@@ -24,17 +24,8 @@ FLAT = 1e-12
 """Standard deviations up to this fraction of the level are rounding, not movement."""
 
 
-def flat(std: float, scale: float) -> bool:
-    """Whether a standard deviation is nothing but rounding beside values of size `scale` (same unit), or not finite.
-
-    >>> flat(0.0, 0.0), flat(1e-9, 50_000.0), flat(0.01, 50_000.0)
-    (True, True, False)
-    """
-    return not FLAT * abs(scale) < std < math.inf
-
-
 def still(n: int, mean: float, square: float) -> bool:
-    """The same of n values, from their mean and their sum of squared deviations; also below two values.
+    """Whether n values, of which the mean and the sum of squared deviations are known, move by nothing but rounding; also below two values.
 
     >>> still(1, 5.0, 0.0), still(3, 50_000.0, 1e-16), still(3, 0.01, 2e-4)
     (True, True, False)

@@ -126,7 +126,7 @@ class SteadfastFilter(KalmanFilter):
         return self._learned > 0.0 and abs(self._innovation) > FLAT * abs(y)
 
     def _admits_leap(self, y: float, x: float, bars: int, near: float) -> bool:
-        """The same where x has leapt, further than `near`."""
+        """As `_admits`, where x has leapt further than `near`."""
         before = self._ll, self._ls, self._ss
         self._expect(y - self._slope * (x - near) / self._unit, near, bars)
         innovation, variance = self._innovation, self._variance

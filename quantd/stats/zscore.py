@@ -73,7 +73,7 @@ class Gauge(Struct, frozen=True, gc=False):
         return (y - self.y) - self.beta * (x - self.x)
 
     def score(self, y: float, x: float) -> float | None:
-        """The same in units; None where there is no unit."""
+        """The distance in units; None where there is no unit."""
         return self.off(y, x) / self.std if self.std else None
 
 
@@ -125,7 +125,7 @@ def rounding(y: float, x: float, beta: float, *, log: bool) -> float:
 
 
 def of_closes(method: ZMethod, window: int, halflife: float | None = None, *, log: bool = False) -> Callable[[Moments, float], Gauge]:
-    """What makes the gauge of `window` closes for a beta, by the method window, ew or robust. Two closes have none: its std is 0."""
+    """A function that makes the gauge of `window` closes for a beta, by the method window, ew or robust. The std of two closes is 0."""
     if method == "window":
         return lambda closes, beta: _of_sums(closes, beta, log=log)
     measure: Measure = robust if method == "robust" else weighted(window, halflife or window / 4)
@@ -188,7 +188,7 @@ def weighted(window: int, halflife: float) -> Measure:
 
 
 def weights_of(window: int, halflife: float) -> FloatArray:
-    """What each of the values weighs, oldest first; the sum is 1.
+    """The weight of each of the values, oldest first; the sum is 1.
 
     >>> weights_of(2, 1.0).tolist()
     [0.3333333333333333, 0.6666666666666666]

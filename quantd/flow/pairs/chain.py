@@ -116,7 +116,7 @@ class Chain:
         )
 
     def _scored(self, hedge: Hedge, gauge: Gauge | None, y: float, x: float) -> Scored:
-        """What a point tells of the spread at these prices."""
+        """The fields of a point that tell of the spread at these prices."""
         spread = y - hedge.beta * x - (hedge.alpha if self._residual else 0.0)
         if gauge is None:
             return spread, None, "warming", None, None

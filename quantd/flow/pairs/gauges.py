@@ -1,4 +1,4 @@
-"""What the z-score of a pair is measured with, bar after bar."""
+"""The gauges of a pair, bar after bar: what its z-score is measured with."""
 
 from typing import Protocol
 
@@ -38,7 +38,7 @@ class Gauges:
         self.now = None
 
     def of(self, row: Row, hedge: Hedge) -> Gauge | None:
-        """What the last bar is scored with, whose hedge is this; None while there are too few bars for it."""
+        """The gauge that the last bar, whose hedge is this, is scored with; None while there are too few bars for it."""
         before, self.now = self.now, self._method.of(row, hedge)
         if self._predicts:
             return None if self.now is None else _as_predicted(row, hedge, self.now)
@@ -95,7 +95,7 @@ class _Spreads:
 
 
 class _Predictions:
-    """What the regression says of the next prices: the line, and the standard deviation that it gave its last error."""
+    """Gauges of what the regression says of the next prices: the line, and the standard deviation that it gave its last error."""
 
     def __init__(self, spec: PairSpec) -> None:
         self._log = spec.log
@@ -104,7 +104,7 @@ class _Predictions:
         """The regression has the closes."""
 
     def clear(self) -> None:
-        """Nothing is kept."""
+        """A prediction is not kept."""
 
     def of(self, row: Row, hedge: Hedge) -> Gauge | None:
         std = hedge.innovation_std
@@ -114,5 +114,5 @@ class _Predictions:
 
 
 def _as_predicted(row: Row, hedge: Hedge, gauge: Gauge) -> Gauge | None:
-    """What the regression had said of this bar."""
+    """The gauge of what the regression had said of this bar."""
     return None if hedge.innovation is None else Gauge(hedge.beta, row.y - hedge.innovation, row.x, gauge.std)

@@ -1,4 +1,4 @@
-"""What an older definition has left of one series in the record, and the points that belong in its place."""
+"""The points that an older definition has left of one series in the record, and the points that belong in its place."""
 
 import sys
 
@@ -75,7 +75,7 @@ class Outdated:
         return [msgspec.structs.replace(made[ts], revision=revision + 1) for ts, revision in old.items() if ts in made]
 
     def _demand_no_faults(self) -> None:
-        """What the regression failed at is not a point that cannot be made."""
+        """Raise RegressionError where the regression has failed: its points can still be made, by a fresh one."""
         health = self._guard.health()
         if health.faults:
             self.failures += 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quantd.stats.regression import ols, pearson
-from quantd.stats.rolling import Moments, Window, flat
+from quantd.stats.rolling import Moments, Window
 
 W = 60
 
@@ -177,14 +177,6 @@ def test_clear_forgets_everything() -> None:
         used.push(i, v, 1 / v)
         fresh.push(i, v, 1 / v)
     assert bits(used) == bits(fresh)
-
-
-@pytest.mark.parametrize(
-    ("std", "scale", "expected"),
-    [(0.0, 0.0, True), (0.0, 5.0, True), (1e-12, 1.0, True), (1.1e-12, 1.0, False), (1e-8, -1e5, True), (1e-300, 0.0, False)],
-)
-def test_flat(std: float, scale: float, expected: bool) -> None:
-    assert flat(std, scale) is expected
 
 
 @pytest.mark.parametrize("huge", [1e160, 1e300, 1.7e308, math.inf])
