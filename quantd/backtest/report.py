@@ -111,15 +111,17 @@ def _charts(result: Backtest) -> Iterable[str]:
 
 
 def _scored(result: Backtest) -> Iterable[str]:
-    """The spread and its z-score, each with the levels that are held against it, and the z-score of what is held."""
+    """The distance of the spread from its mean, its z-score, each with the levels that are held against it, and the z-score of what is
+    held."""
     rules = result.settings.rules
     entry, leave, stop = (_both(name, getattr(rules, name)) for name in ("entry", "exit", "stop"))
     bands = entry if rules.hold else [*entry, *leave, *stop]
-    spread = [Line(name, result.middle + level * result.deviation) for name, level in bands]
+    off = result.spread - result.middle  # the spread itself moves with each bar's own beta, by far more than this
+    levels = [Line(name, level * result.deviation) for name, level in bands]
     what = "at which it is entered" if rules.hold else "at which it is entered, left and given up"
-    plot = Chart(f"Spread with the levels {what}", result.ts, [*spread, Line("curve", result.spread)], 300)
-    plot.mark(_marks(result, result.spread))
-    yield _figure("Spread", plot, _legend(rules))
+    plot = Chart(f"How far the spread is from its mean, with the levels {what}", result.ts, [*levels, Line("curve", off)], 300)
+    plot.mark(_marks(result, off))
+    yield _figure("Spread from its mean, in the price of y", plot, _legend(rules))
     yield _figure("Z-score", Chart("Z-score with the same levels", result.ts, [Line("curve", result.zscore)], 200, bands), "")
     if rules.hold and result.trades:
         held = Chart(
