@@ -5,15 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quantd.clock import Clock as Clock
+    from quantd.clock import MarketClock as MarketClock
+    from quantd.clock import SystemClock as SystemClock
     from quantd.errors import QuantdError as QuantdError
+    from quantd.errors import StateNewer as StateNewer
+    from quantd.errors import StateUnusable as StateUnusable
     from quantd.model import Alert as Alert
     from quantd.model import Bar as Bar
     from quantd.model import BookBar as BookBar
     from quantd.model import Depth as Depth
     from quantd.model import Event as Event
+    from quantd.model import FundingRate as FundingRate
     from quantd.model import Gap as Gap
     from quantd.model import Hedge as Hedge
     from quantd.model import Level as Level
+    from quantd.model import Listing as Listing
+    from quantd.model import Loss as Loss
     from quantd.model import Mark as Mark
     from quantd.model import Metric as Metric
     from quantd.model import PairPoint as PairPoint
@@ -25,7 +32,6 @@ if TYPE_CHECKING:
     from quantd.model import Transition as Transition
     from quantd.plugin.base import AlertSink as AlertSink
     from quantd.plugin.base import Columns as Columns
-    from quantd.plugin.base import ConnectionHealth as ConnectionHealth
     from quantd.plugin.base import DaemonJob as DaemonJob
     from quantd.plugin.base import DaemonView as DaemonView
     from quantd.plugin.base import EventBars as EventBars
@@ -33,15 +39,16 @@ if TYPE_CHECKING:
     from quantd.plugin.base import Extra as Extra
     from quantd.plugin.base import Extras as Extras
     from quantd.plugin.base import Feed as Feed
-    from quantd.plugin.base import FeedHealth as FeedHealth
     from quantd.plugin.base import Job as Job
     from quantd.plugin.base import Kind as Kind
     from quantd.plugin.base import PairJob as PairJob
     from quantd.plugin.base import PairView as PairView
-    from quantd.plugin.base import Progress as Progress
     from quantd.plugin.base import Resampler as Resampler
     from quantd.plugin.base import Store as Store
     from quantd.plugin.base import Wants as Wants
+    from quantd.plugin.feed_health import ConnectionHealth as ConnectionHealth
+    from quantd.plugin.feed_health import FeedHealth as FeedHealth
+    from quantd.plugin.feed_health import Progress as Progress
     from quantd.plugin.hookspecs import Register as Register
     from quantd.plugin.hookspecs import hookimpl as hookimpl
     from quantd.plugin.regression import Regression as Regression
@@ -52,11 +59,13 @@ if TYPE_CHECKING:
     from quantd.timeframes import timeframe as timeframe
 
 _HOMES = {
-    "quantd.clock": "Clock",
-    "quantd.errors": "QuantdError",
-    "quantd.model": "Alert Bar BookBar Depth Event Gap Hedge Level Mark Metric PairPoint Quality Quote Status Tick Ticker Transition",
-    "quantd.plugin.base": "AlertSink Columns ConnectionHealth DaemonJob DaemonView EventBars Exporter Extra Extras Feed FeedHealth "
-    "Job Kind PairJob PairView Progress Resampler Store Wants",
+    "quantd.clock": "Clock MarketClock SystemClock",
+    "quantd.errors": "QuantdError StateNewer StateUnusable",
+    "quantd.model": "Alert Bar BookBar Depth Event FundingRate Gap Hedge Level Listing Loss Mark Metric PairPoint Quality Quote Status "
+    "Tick Ticker Transition",
+    "quantd.plugin.base": "AlertSink Columns DaemonJob DaemonView EventBars Exporter Extra Extras Feed Job Kind PairJob PairView "
+    "Resampler Store Wants",
+    "quantd.plugin.feed_health": "ConnectionHealth FeedHealth Progress",
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.plugin.regression": "Regression",
     "quantd.rows": "COLUMNS cells",

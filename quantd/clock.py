@@ -1,6 +1,7 @@
 """The only place that reads the time."""
 
 import time
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 
@@ -16,6 +17,10 @@ class Clock(Protocol):
         ...
 
 
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""The monotonic clock that also counts while the machine is suspended, where there is one."""
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -23,7 +28,38 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_STEADY)
+
+
+class MarketClock:
+    """The time by a venue's clock: what is `told` of it (ms), the host's where that is None. Time-outs are by the host's monotonic clock.
+
+    >>> clock = MarketClock(EventClock(5_000), lambda: 4_000)
+    >>> clock.now(), clock.offset, clock.monotonic()
+    (4000, -1000, 5.0)
+    """
+
+    def __init__(self, host: Clock, told: Callable[[], int | None]) -> None:
+        self._host = host
+        self._told = told
+
+    def now(self) -> int:
+        told = self._told()
+        return self._host.now() if told is None else told
+
+    def monotonic(self) -> float:
+        return self._host.monotonic()
+
+    @property
+    def offset(self) -> int | None:
+        """How far the venue's clock is ahead of the host's (ms); None where it is not known."""
+        told = self._told()
+        return None if told is None else told - self._host.now()
+
+
+def venue_time(clocks: Iterable[MarketClock]) -> int | None:
+    """The time (ms) by the first of several venues' clocks that is known; None where none is."""
+    return next((clock.now() for clock in clocks if clock.offset is not None), None)
 
 
 class EventClock:

@@ -2,36 +2,43 @@
 
 import asyncio
 import logging
-import os
-import random
-import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 import msgspec
 from aiohttp import web
 
+from quantd.answers import make_pool
+from quantd.api import door
 from quantd.api.app import make_app
-from quantd.clock import Clock, SystemClock
+from quantd.checkup import Checkup
+from quantd.clock import Clock, MarketClock, SystemClock
 from quantd.compose import build
 from quantd.config.load import Loaded
 from quantd.errors import QuantdError
+from quantd.flow.desk import FeedState
 from quantd.flow.pipeline import FeedFlow, Upgrade
 from quantd.jobs import Jobs
+from quantd.listings import Listings
 from quantd.live import LiveDesk
-from quantd.measures import measure
+from quantd.losses import Losses
+from quantd.measures import measure, measure_pool
 from quantd.metrics import Metrics
 from quantd.notify import notify, watchdog_seconds
 from quantd.plugin.base import DaemonView
 from quantd.runtime import Runtime
+from quantd.signals import leave, obeyed
 from quantd.state import Shelf, State
+from quantd.troubles import Troubles
 
 _log = logging.getLogger("quantd.daemon")
 _DRAIN_S = 5.0
+_LONGEST_DRAIN_S = 15.0
+"""On a machine that is busy, all that is drained takes longer; who does not come to an end by then hangs."""
 _BEAT_S = 0.25
 _CONNECT_S = 2.0
 _WARM_S = 60.0
-_LONGEST_PAUSE_S = 60.0
 
 
 class Daemon:
@@ -40,6 +47,8 @@ class Daemon:
     def __init__(self, loaded: Loaded, listen: str | None = None) -> None:
         self.clock: Clock = SystemClock()
         self.metrics = Metrics()
+        self.troubles = Troubles(self.clock)
+        self.losses = Losses(self.troubles, self.clock)
         self.stopping = asyncio.Event()
         self._warm = asyncio.Event()
         self.runtime: Runtime
@@ -56,29 +65,41 @@ class Daemon:
         return self._api.listen
 
     async def run(self, ready: Callable[["Daemon"], None] = lambda daemon: None) -> None:
-        """Serve until `stopping` is set. Raises QuantdError if it cannot begin, StateLocked if another daemon has the state."""
+        """Serve until `stopping` is set. Raises QuantdError if it cannot begin."""
         config = self._loaded.config
+        for fault in self._loaded.registry.faults:
+            _log.warning("%s: %s", fault.source, fault.message)
         async with AsyncExitStack() as stack:
-            state = stack.enter_context(State.open(config.state_dir))
-            self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True)
-            self.runtime.outlets.records = state.records
+            state = stack.enter_context(State.open(config.state_dir, self.losses))
+            self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True, troubles=self.troubles)
+            self.runtime.outlets.records, self.runtime.outlets.losses = state.records, self.losses
+            self.runtime.outlets.tell_losses()
+            asyncio.get_running_loop().set_exception_handler(self.runtime.outlets.supervisor.unhandled)
             for flow in self.runtime.flows:
                 flow.kept = Shelf(state.kept, f"feed/{flow.name}/")
                 flow.directory = config.state_dir / "raw" / flow.name
-            self.desk = LiveDesk(self.runtime, config, self._loaded.registry, self.clock, state)
-            measure(self.runtime, self.metrics, self.clock)
+            market = MarketClock(self.clock, self.runtime.venue_time)
+            pool = make_pool(self._loaded.registry, config.log, self.troubles)
+            stack.push_async_callback(pool.gone)
+            self.desk = LiveDesk(self.runtime, config, self._loaded.registry, market, state, pool)
+            self._checkup = Checkup(self.runtime, config.state_dir, self.clock)
+            measure(self.runtime, self.metrics, market)
+            measure_pool(pool, self.metrics)
             upgrade = Upgrade(self.runtime.outlets, self.runtime.pairs, self.clock, Shelf(state.kept, "definition/"))
+            if watch := self.runtime.guards.watch:
+                watch.start(asyncio.get_running_loop())
+                stack.callback(watch.stop)
             await stack.enter_async_context(self.runtime.opened())
-            stack.push_async_callback(self._drain, await self._serve(), self._start_tasks(upgrade), self._start_jobs())
+            stack.push_async_callback(self._drain, await self._serve(), self._start_tasks(upgrade), self._start_jobs(market))
             ready(self)
             _log.info("serving on %s", self._api.listen)
             await self._warm_up()
             self._warm.set()
             notify("READY=1", f"STATUS=serving on {self._api.listen}")
-            _log.info("ready: %s", ", ".join(f"{flow.name} is {flow.state}" for flow in self.runtime.flows) or "no feed")
+            _log.log(*_standing(self.desk.feeds()))
             await self.stopping.wait()
             _log.info("stopping")
-            asyncio.get_running_loop().call_later(_DRAIN_S, _give_up)
+            asyncio.get_running_loop().call_later(_LONGEST_DRAIN_S, _give_up)
             notify("STOPPING=1")
 
     async def _warm_up(self) -> None:
@@ -89,8 +110,9 @@ class Daemon:
             await asyncio.sleep(_BEAT_S)
 
     async def _serve(self) -> web.AppRunner:
-        runner = web.AppRunner(make_app(self.desk, self._api, self.metrics.render), access_log=None, shutdown_timeout=1.0)
+        runner = door.Runner(make_app(self.desk, self._api, self.metrics.render), shutdown_timeout=1.0)
         await runner.setup()
+        door.measure(runner.door, self.metrics)
         host, _, port = self._api.listen.rpartition(":")
         try:
             await web.TCPSite(runner, host.strip("[]"), int(port)).start()
@@ -102,13 +124,22 @@ class Daemon:
         return runner
 
     def _start_tasks(self, upgrade: Upgrade) -> list[asyncio.Task[None]]:
-        tasks = [asyncio.create_task(supervise(flow), name=f"feed {flow.name}") for flow in self.runtime.flows]
-        beside = (self._beat(), self._learn(), upgrade.run(self._warm))
-        return [*tasks, *map(asyncio.create_task, beside)]
+        start = self.runtime.outlets.supervisor.start
+        feeds = [start(f"feed {flow.name}", flow.run) for flow in self.runtime.flows]
+        listings = Listings(self.runtime.flows, self._loaded.named, self.troubles, self.desk.learn_symbols)
+        beside: dict[str, Callable[[], Awaitable[None]]]
+        beside = {
+            "heartbeat": self._beat,
+            "housekeeping": self._keep_house,
+            "listings": listings.run,
+            "upgrade of points": partial(upgrade.run, self._warm),
+        }
+        return feeds + [start(name, work) for name, work in beside.items()]
 
-    def _start_jobs(self) -> Jobs:
+    def _start_jobs(self, market: Clock) -> Jobs:
         config, guards = self._loaded.config, self.runtime.guards
-        jobs = Jobs([(stage, guards(stage.job, "daemon")) for stage in config.jobs], lambda: DaemonView(self.clock.now(), config.store))
+        stages = [(stage, guards(stage.job, "daemon")) for stage in config.jobs]
+        jobs = Jobs(stages, lambda: DaemonView(market.now(), config.store), self.clock)
         jobs.start()
         return jobs
 
@@ -116,7 +147,10 @@ class Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_DRAIN_S / 2)
-        await asyncio.gather(runner.cleanup(), jobs.stop(_DRAIN_S / 2))
+        ends = self.desk.pool.close(), runner.cleanup(), jobs.stop(_DRAIN_S / 2)
+        for ended in await asyncio.gather(*ends, return_exceptions=True):
+            if ended:
+                _log.error("not all has come to its end: %s", ended, exc_info=ended)
         self.desk.save()
 
     async def _beat(self) -> None:
@@ -127,21 +161,20 @@ class Daemon:
             await asyncio.sleep(period)
             self.metrics.loop_lag.observe(max(0.0, self.clock.monotonic() - before - period))
             notify("WATCHDOG=1")
-            self.desk.save()
-            if self.runtime.outlets.recorder:  # also while the feed is silent
-                await self.runtime.outlets.recorder.write_if_due()
 
-    async def _learn(self) -> None:
-        """Learn what the exchange lists; a feed that is down now is asked again."""
-        pause = 1.0
+    async def _keep_house(self) -> None:
+        """Four times a second: save what has changed, look at what runs, let go of what nobody wants."""
         while True:
-            try:
-                await self.desk.learn_symbols()
-                return
-            except Exception as error:
-                _log.warning("cannot learn what the exchange lists, asking again in %.0f s: %s", pause, error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_S)
+            await asyncio.sleep(_BEAT_S)
+            self.desk.save()
+            for flow in self.runtime.flows:
+                flow.clock.look()
+            self.desk.sweep()
+            self._checkup.look()
+            self.runtime.outlets.tell_losses()
+            self.runtime.outlets.save_late()
+            if self.runtime.outlets.recorder:  # also while the feed is silent
+                self.runtime.outlets.recorder.begin_if_due()
 
 
 def _warming(flows: Sequence[FeedFlow], waited: float) -> str | None:
@@ -151,30 +184,17 @@ def _warming(flows: Sequence[FeedFlow], waited: float) -> str | None:
     return f"{warm}/{symbols}" if warm < symbols and waited < _WARM_S else None
 
 
+def _standing(feeds: Sequence[FeedState]) -> tuple[int, str]:
+    """What to say at the end of the start, and at which level: who is not live is not ready."""
+    if waiting := [f"{feed.name} is {feed.state}" for feed in feeds if feed.state != "live"]:
+        return logging.WARNING, f"serving, but not ready: {', '.join(waiting)}"
+    return logging.INFO, f"ready: {', '.join(f'{feed.name} is live' for feed in feeds) or 'there is no feed'}"
+
+
 def _give_up() -> None:
     """Something hangs in a thread that nothing can end but this."""
-    _log.error("not drained within %.0f s: leaving what hangs", _DRAIN_S)
-    os._exit(1)
-
-
-async def supervise(flow: FeedFlow) -> None:
-    """Run a feed for ever: one that fails is started again, after a pause that grows with each failure within a minute."""
-    pause = 1.0
-    loop = asyncio.get_running_loop()
-    while True:
-        began = loop.time()
-        try:
-            await flow.run()
-            _log.info("feed %s has come to its end", flow.name)
-            return
-        except QuantdError as error:
-            _log.error("feed %s: %s", flow.name, error)
-        except Exception:
-            _log.exception("feed %s failed", flow.name)
-        if loop.time() - began > _LONGEST_PAUSE_S:
-            pause = 1.0
-        await asyncio.sleep(random.uniform(0, pause))
-        pause = min(2 * pause, _LONGEST_PAUSE_S)
+    _log.error("not drained within %.0f s: leaving what hangs", _LONGEST_DRAIN_S)
+    leave(1)
 
 
 Narrator = Callable[[Daemon], Coroutine[None, None, None]]
@@ -191,13 +211,6 @@ async def _until_signal(make: Callable[[], Daemon], seconds: float | None, narra
     daemon = make()
     beside: list[asyncio.Task[None]] = []
 
-    def stop(number: int) -> None:
-        if daemon.stopping.is_set():
-            os._exit(128 + number)
-        daemon.stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop, number)
     if seconds is not None:
         loop.call_later(seconds, daemon.stopping.set)
 
@@ -206,7 +219,8 @@ async def _until_signal(make: Callable[[], Daemon], seconds: float | None, narra
             beside.append(loop.create_task(narrate(daemon)))
 
     try:
-        await daemon.run(ready)
+        with obeyed(lambda: loop.call_soon_threadsafe(daemon.stopping.set)):
+            await daemon.run(ready)
     finally:
         for task in beside:
             task.cancel()

@@ -1,13 +1,43 @@
 """Errors that an operator reads: what is wrong, where, and what to do."""
 
+import sqlite3
 from collections.abc import Collection
 from difflib import get_close_matches
+from typing import ClassVar
 
 from msgspec import Struct
 
 
 class QuantdError(Exception):
-    """Something the operator can mend; its text says what, where and what to do. The CLI prints it without a traceback."""
+    """Something the operator can mend; its text says what, where and what to do. The CLI prints it without a traceback, and exits with
+    `exit_code`: 2 where the config or the command line is wrong, otherwise one of sysexits.h."""
+
+    exit_code: ClassVar[int] = 2
+    suggestion: str | None = None
+    """What was probably meant."""
+
+
+class StateUnusable(QuantdError):
+    """Files of the state or a store cannot be opened, read or written for now: permissions, a read-only file system, a full disk."""
+
+    exit_code = 74  # EX_IOERR
+
+
+class StateLocked(QuantdError):
+    """Another process uses the state."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+
+class StateNewer(QuantdError):
+    """A later version has written the state or the store."""
+
+    exit_code = 78  # EX_CONFIG
+
+
+def unforeseen(error: BaseException) -> bool:
+    """Whether an error is none that a disk, a network, a feed or a store is expected to raise, so that its traceback helps."""
+    return not isinstance(error, QuantdError | OSError | sqlite3.Error)
 
 
 class Mistake(Struct, frozen=True):

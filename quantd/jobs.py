@@ -1,15 +1,24 @@
-"""Daemon-wide jobs, run by APScheduler: each in a thread, one run at a time, a late run made up for once."""
+"""Daemon-wide jobs, run by APScheduler: each in a thread, one run at a time, a late run made up for once.
+
+APScheduler goes by the wall clock. Where that is set, the schedule is moved along: a job of every hour runs each hour that passes.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from quantd.clock import Clock
 from quantd.config.model import DaemonJobStage
+from quantd.plugin import answers
 from quantd.plugin.base import DaemonView
 from quantd.plugin.guard import Guard
 
+_LOOK_S = 1.0
+_SET_MS = 1_000
+"""A wall clock that goes more slowly or quickly than the monotonic one by so much has been set."""
 _log = logging.getLogger("quantd.jobs")
 _SETTINGS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
@@ -17,8 +26,11 @@ _SETTINGS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 class Jobs:
     """The schedule of a daemon. Needs a running loop."""
 
-    def __init__(self, stages: Sequence[tuple[DaemonJobStage, Guard]], view: Callable[[], DaemonView]) -> None:
+    def __init__(self, stages: Sequence[tuple[DaemonJobStage, Guard]], view: Callable[[], DaemonView], clock: Clock) -> None:
         self._view = view
+        self._clock = clock
+        self._apart = self._wall_ahead()
+        self._following: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=_SETTINGS)
         for stage, guard in stages:
@@ -26,20 +38,49 @@ class Jobs:
 
     def start(self) -> None:
         self._scheduler.start()
+        self._following = asyncio.create_task(self._keep_following(), name="jobs' clock")
 
     async def stop(self, patience: float) -> None:
         """Start nothing more, and wait up to `patience` seconds for what runs: the scheduler itself would cancel it."""
         self._scheduler.pause()
+        if self._following:
+            self._following.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=patience)
         self._scheduler.shutdown(wait=False)
+
+    async def _keep_following(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                self.follow()
+            except Exception:
+                _log.exception("the schedule of jobs cannot go with the clock")
+
+    def follow(self) -> None:
+        """Move the schedule by as much as the wall clock was set since the last call."""
+        step = self._wall_ahead() - self._apart
+        if abs(step) < _SET_MS:
+            return
+        self._apart += step
+        _log.info("this host's clock was set by %+.1f s: the schedule goes with it", step / 1000)
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=job.next_run_time + timedelta(milliseconds=step))
+
+    def due(self) -> list[datetime]:
+        """When the jobs run next, by the wall clock."""
+        return [job.next_run_time for job in self._scheduler.get_jobs()]
+
+    def _wall_ahead(self) -> float:
+        """Of the monotonic clock, ms."""
+        return self._clock.now() - self._clock.monotonic() * 1000
 
     async def _run(self, stage: DaemonJobStage, guard: Guard) -> None:
         task = asyncio.current_task()
         if task:
             self._running.add(task)
         try:
-            done = await asyncio.to_thread(guard.call, stage.job.run, self._view())
+            done = await asyncio.to_thread(guard.call, answers.counts, stage.job.run, self._view())
             if done and any(done.values()):
                 _log.info("%s: %s", guard.name, ", ".join(f"{name} {value:g}" for name, value in done.items() if value))
         finally:

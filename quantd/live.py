@@ -1,83 +1,84 @@
 """The running flow as the API sees it."""
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
-import numpy as np
 
-from quantd.candles import Candles
+from quantd.analyst import Analyst
+from quantd.answers import Question
+from quantd.blobs import recalled
+from quantd.candles import Candles, forming
+from quantd.claims import Claims
 from quantd.clock import Clock
-from quantd.config.bounds import LIVE, mistake
 from quantd.config.load import as_legs
 from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
 from quantd.flow.alerts.engine import Watch
-from quantd.flow.bars import shared_closes
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Style, SymbolQuality, is_whole
+from quantd.flow.alerts.journal import Journal
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Standing, Style, SymbolQuality
 from quantd.flow.history import TICKS
-from quantd.flow.pairs import PairSpec, analyse
 from quantd.flow.pipeline import FeedFlow, SymbolStage
+from quantd.flow.pipeline.warm import LOOK_BACK
+from quantd.funding import PastFunding
 from quantd.model import Alert, Bar, BookBar, PairPoint, Tick, Ticker
-from quantd.plugin.guard import Guard
+from quantd.older import OlderBars
 from quantd.plugin.registry import Registry
-from quantd.plugin.regression import is_stepwise
+from quantd.plugin.regression import takes_long
+from quantd.pool import ANYBODY, Asker, Pool
 from quantd.quality import quality_of
+from quantd.rulebook import RuleBook
 from quantd.runtime import Runtime
-from quantd.state import State
-from quantd.stats.cointegration import engle_granger
-from quantd.stats.spreads import SHORTEST, SpreadTest, spread_test
+from quantd.standings import standings
+from quantd.state import State, tried_again
 from quantd.timeframes import timeframe
+from quantd.troubles import Trouble
 
-_log = logging.getLogger("quantd.live")
 RULE_EVERY = "1m"
 _METRIC = {"correlation": "corr"}
-_ANSWERS_KEPT = 64
-_OPEN_BARS = 5
-_KEPT_AS = "rule/"
+_PATIENCE_S = 5.0
+"""So long after the first question for a symbol its past is waited for."""
 _SYMBOLS = "symbols"
-Question = tuple[str, str, str, int, str, Style]
-"""y, x, every, window, method, style."""
-Freshness = tuple[tuple[int, int] | None, ...]
-"""The newest bar of each leg, and how often its bars were re-issued."""
 
 
 class LiveDesk(Desk):
     """Answers from the flows of a runtime, and steers them: what is streamed, which rules are judged."""
 
-    def __init__(self, runtime: Runtime, config: Config, registry: Registry, clock: Clock, state: State) -> None:
+    def __init__(self, runtime: Runtime, config: Config, registry: Registry, clock: Clock, state: State, pool: Pool) -> None:
         self.hub = runtime.outlets.hub
+        self.pool = pool
         self._runtime = runtime
         self._config = config
         self._registry = registry
         self._clock = clock
         self._history = runtime.outlets.history
-        self._candles = Candles(self._history, clock)
+        self._older = OlderBars(self._flow_of, clock)
+        self._candles = Candles(self._history, self._older, pool)
         self._engine = runtime.outlets.alerts
-        self._supported = self._known_with(msgspec.json.decode(state.cache.get(_SYMBOLS, b"[]")))
+        self._supported = self._known_with(recalled(state.cache, _SYMBOLS, list[str]) or ())
         self._state = state
-        self._kept = state.kept
-        self._rules: dict[str, RestRule] = {}
-        self._unsaved: dict[str, Alert] = {}
-        self._holders: dict[str, set[str]] = {symbol: {"config"} for symbol in self.listed()}
-        self._reading = asyncio.Lock()
-        self._answers: dict[Question, tuple[Freshness, asyncio.Task[Analysis]]] = {}
+        self._rules = RuleBook(state.kept, runtime.outlets.troubles)
+        self._journal = Journal(state.records, runtime.outlets.troubles)
+        self._claims = Claims("config", self.listed(), clock)
+        self._asked: dict[str, float] = {}
+        """When (monotonic, s) a symbol was first asked for that streams."""
+        self._analyst = Analyst(registry, self._candles, clock, pool)
+        self._funding = PastFunding(clock)
         self._recall_rules()
         self.hub.listen("alerts", self._remember)
 
     def now(self) -> int:
         return self._clock.now()
 
-    async def learn_symbols(self) -> None:
-        """Ask the feeds what trades now."""
-        listed = [symbol for flow in self._runtime.flows for symbol in await flow.feed.fetch_symbols()]
-        if listed:
-            self._supported = self._known_with(listed)
-            self._state.cache.set(_SYMBOLS, msgspec.json.encode(listed))
-            for rule in self.rules():
-                self._hold_legs(rule)
+    def learn_symbols(self, listed: Sequence[str]) -> None:
+        """These trade now."""
+        self._supported = self._known_with(listed)
+        for rule in self.rules():
+            self._hold_legs(rule)
+        with tried_again(self._runtime.outlets.troubles, _SYMBOLS):
+            self._state.cache[_SYMBOLS] = msgspec.json.encode(listed)
 
     # symbols
 
@@ -96,30 +97,68 @@ class LiveDesk(Desk):
         return [(pair.series[0].spec.pair, [series.spec.every for series in pair.series]) for flow in self._flows for pair in flow.pairs]
 
     def active(self) -> list[str]:
-        return list(dict.fromkeys(stage.symbol for flow in self._flows for stage in flow.stages))
+        return list(dict.fromkeys(stage.symbol for flow in self._flows for stage in flow.stages if self._claims.is_held(stage.symbol)))
+
+    def flowing(self) -> list[str]:
+        live = [stage for flow in self._flows if flow.state == "live" for stage in flow.counting()]
+        return [stage.symbol for stage in live if stage.last and self._claims.is_held(stage.symbol)]
 
     def hold(self, holder: str, symbols: Sequence[str]) -> None:
         for symbol in symbols:
             if symbol in self.supported():
-                self._holders.setdefault(symbol, set()).add(holder)
+                self._claims.hold(holder, symbol)
                 self._runtime.watch_symbol(symbol)
 
     def release(self, holder: str, symbols: Sequence[str] | None = None) -> None:
-        for symbol in list(self._holders) if symbols is None else symbols:
-            holders = self._holders.get(symbol, set())
-            holders.discard(holder)
-            if symbol in self._holders and not holders:
-                del self._holders[symbol]
-                for flow in self._flows:
-                    flow.drop(symbol)
+        self._claims.release(holder, symbols)
+        self.sweep()
+
+    async def warm_up(self, symbols: Sequence[str]) -> None:
+        for symbol in symbols:
+            self._claims.ask(symbol)
+            if not self._stages(symbol):
+                self._runtime.watch_symbol(symbol)
+        self.sweep()
+        now = self._clock.monotonic()
+        until = [self._asked.setdefault(symbol, now) + _PATIENCE_S for symbol in symbols]
+        for symbol, deadline in zip(symbols, until, strict=True):
+            await self._begun(symbol, deadline - self._clock.monotonic())
+
+    async def _begun(self, symbol: str, patience: float) -> None:
+        """Return when a symbol has its past, `patience` seconds later at the latest."""
+        waiting = [stage for stage in self._stages(symbol) if not (stage.ready or stage.absent)]
+        if waiting and patience > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    for stage in waiting:
+                        await stage.begun()
+
+    def sweep(self) -> None:
+        """Let go of the symbols that have gone on for long enough though nobody holds them."""
+        for symbol in self._claims.expire():
+            self._asked.pop(symbol, None)
+            self._older.forget(symbol)
+            self._runtime.drop_symbol(symbol)
 
     # data
 
-    def bars(self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> list[Bar]:
+    async def bars(
+        self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None, asker: Asker = ANYBODY
+    ) -> list[Bar]:
         stage = self._stage(symbol)
         if stage is None:
             return []
-        return self._candles.read(stage, every, start, end, limit)
+        if every not in self.event_bars(symbol):
+            count = self._count_back(timeframe(every).step, start, end, limit or LOOK_BACK)
+            await self._candles.reach(stage, every, count, asker)
+        waiting = next((ticks for flow in self._flows if (ticks := flow.waiting(symbol))), ())
+        return await self.pool.read(asker, self._candles.read, stage, every, forming(stage, every, waiting), start, end, limit)
+
+    def _count_back(self, step: int, start: int | None, end: int | None, limit: int) -> int:
+        """How many bars of `step` ms it takes from now back to the oldest of the newest `limit` of start <= ts < end."""
+        now = self.now()
+        oldest = max(start or 0, min(now if end is None else end, now) - limit * step)
+        return max(0, now - oldest) // step + 1
 
     def event_bars(self, symbol: str) -> list[str]:
         stage = self._stage(symbol)
@@ -153,31 +192,16 @@ class LiveDesk(Desk):
     def methods(self) -> list[str]:
         return self._registry.names("regression")
 
-    async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN) -> Analysis:
-        wanted = max(3 * window, window + SHORTEST)
-        question = (y, x, every, window, method, style)
-        since = self.now() - (wanted + 2 * self._spec(question).reach + _OPEN_BARS) * timeframe(every).step
-        legs = [self._candles.closed(stage, every, since, self.now()) if (stage := self._stage(leg)) else [] for leg in (y, x)]
-        state = tuple((leg[-1].ts, sum(bar.revision for bar in leg)) if leg else None for leg in legs)
-        known = self._answers.get(question)
-        if known is None or known[0] != state:
-            self._answers.pop(question, None)
-            while len(self._answers) >= _ANSWERS_KEPT:
-                del self._answers[next(iter(self._answers))]
-            known = self._answers[question] = state, asyncio.create_task(asyncio.to_thread(self._answer, question, legs, wanted))
-        return await asyncio.shield(known[1])
+    async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN, asker: Asker = ANYBODY) -> Analysis:
+        return await self._analyst.analyse(Question(y, x, every, window, method, style), [self._stage(leg) for leg in (y, x)], asker)
 
-    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> PairPast:
-        stages, until = [self._stage(leg) for leg in (y, x)], self.now()
-        spec = self._spec((y, x, every, window, method, style))
-        since = until - (limit + 2 * spec.reach + _OPEN_BARS) * timeframe(every).step
-
-        def read() -> PairPast:
-            legs = [self._candles.closed(stage, every, since, until) if stage else [] for stage in stages]
-            return PairPast(legs[0], legs[1], self._points(legs, spec, method))
-
-        async with self._reading:
-            return await asyncio.to_thread(read)
+    async def past(
+        self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN, asker: Asker = ANYBODY
+    ) -> PairPast:
+        stages = [self._stage(leg) for leg in (y, x)]
+        past = await self._analyst.past(Question(y, x, every, window, method, style), stages, limit, asker)
+        rates = self._funding.beside(past, [self._flow_of(stage) if stage else None for stage in stages])
+        return await asker.wait(rates, past)
 
     def predicts(self, method: str) -> bool:
         entry = self._registry.get("regression", method)
@@ -189,52 +213,32 @@ class LiveDesk(Desk):
     def refits(self, method: str) -> bool:
         entry = self._registry.get("regression", method)
         assert entry is not None
-        return not is_stepwise(entry.plugin)  # type: ignore[arg-type]
+        return takes_long(entry.plugin)  # type: ignore[arg-type]
 
-    def nowcasts(self) -> list[PairPoint]:
-        return [point for flow in self._flows for pair in flow.pairs for point in pair.nowcasts()]
-
-    def _answer(self, question: Question, legs: list[list[Bar]], wanted: int) -> Analysis:
-        _, _, _, window, method, _ = question
-        spec = self._spec(question)
-        points = self._points(legs, spec, method)[-(wanted - window + 1) :]
-        of_y, of_x = shared_closes(legs[0], legs[1], spec.regression.prices, wanted)
-        tests = engle_granger(of_y, of_x), engle_granger(of_x, of_y)
-        return Analysis(points, _adf(points, spec), *tests)
-
-    def _spec(self, question: Question) -> PairSpec:
-        y, x, every, window, method, style = question
-        entry = self._registry.get("regression", method)
-        assert entry is not None
-        given = {name: value for name in ("beta", "alpha") if (value := getattr(style, name)) is not None}
-        regression = msgspec.convert({"window": window, "prices": style.prices, **given}, entry.plugin)
-        return PairSpec(f"{y}-{x}", every, regression, style.zscore, spread=style.spread)  # type: ignore[arg-type]
-
-    def _points(self, legs: list[list[Bar]], spec: PairSpec, method: str) -> list[PairPoint]:
-        guard = Guard("regression", f"{method} (request)", self._clock)  # of its own: a request must not silence a live pair
-        return analyse(legs[0], legs[1], spec, lambda plugin, user: guard)
+    def standings(self) -> list[Standing]:
+        return [standing for flow in self._flows for pair in flow.pairs for standing in standings(pair)]
 
     # alerts
 
     def add_rule(self, metric: str, pair: str, op: str, value: float) -> RestRule:
         rule = RestRule(str(uuid.uuid4()), metric, pair, op, value, self.now())
+        self._rules.put(rule)
         self._watch(rule)
-        self._keep(rule)
         self._judge_at_once(rule)
         return rule
 
     def rules(self) -> list[RestRule]:
-        return list(self._rules.values())
+        return self._rules.all()
 
     def delete_rule(self, rule_id: str) -> bool:
-        rule = self._rules.pop(rule_id, None)
+        rule = self._rules.drop(rule_id)
         if rule is None:
             return False
-        self._kept.delete(_KEPT_AS + rule_id)
         self._engine.remove(rule_id)
+        self._journal.forget([rule_id])
+        self.save()
         if rule.metric != "price" and not self._wanted(rule.pair):
-            for flow in self._flows:
-                flow.drop_pair(rule.pair)
+            self._runtime.drop_pair(rule.pair)
         self.release(f"rule:{rule_id}")
         return True
 
@@ -244,19 +248,22 @@ class LiveDesk(Desk):
         ]
 
     def fired(self) -> list[Alert]:
-        return list(self._engine.fired)
+        return self._journal.fired()
 
     def clear_fired(self) -> None:
-        self._engine.fired.clear()
+        self._journal.clear()
+        self.save()
 
     def quality(self) -> list[SymbolQuality]:
-        return [quality_of(stage, flow, self.now()) for flow in self._flows for stage in flow.counting()]
+        return [quality_of(stage, flow, self._runtime.outlets.losses) for flow in self._flows for stage in flow.counting()]
 
     def feeds(self) -> list[FeedState]:
         return [self._health(flow) for flow in self._flows]
 
+    def troubles(self) -> list[Trouble]:
+        return self._runtime.outlets.troubles.present()
+
     def _watch(self, rule: RestRule) -> None:
-        self._rules[rule.id] = rule
         self._hold_legs(rule)
         condition = Condition(_METRIC.get(rule.metric, rule.metric), rule.op, rule.value)  # type: ignore[arg-type]
         text = f"{rule.metric} {rule.op} {float(rule.value)} for {rule.pair}"
@@ -269,30 +276,20 @@ class LiveDesk(Desk):
 
     def _wanted(self, pair: str) -> bool:
         """Whether the config or a rule names the pair."""
-        return pair in [each.name for each in self._config.pairs] or any(rule.pair == pair for rule in self._rules.values())
+        return pair in [each.name for each in self._config.pairs] or any(rule.pair == pair for rule in self._rules.all())
 
     def save(self) -> None:
-        """Put on disk which rules changed their state since the last call: a rule may do so many times a second."""
-        changed, self._unsaved = self._unsaved, {}
-        for alert in changed.values():
-            self._state.records.save_alert(alert)
-            if rule := self._rules.get(alert.alert_id):
-                self._keep(rule)
-
-    def _keep(self, rule: RestRule) -> None:
-        self._kept.set(_KEPT_AS + rule.id, msgspec.json.encode(rule))
+        """Put on disk what alerts have changed since the last call."""
+        self._journal.save()
+        self._rules.save()
 
     def _recall_rules(self) -> None:
         """The rules that were there before a restart."""
-        rules = [msgspec.json.decode(self._kept[key], type=RestRule) for key in self._kept if key.startswith(_KEPT_AS)]
-        for rule in sorted(rules, key=lambda rule: rule.created_at):
-            try:
-                self._watch(_decidable(rule))
-            except ValueError as error:
-                _log.warning("the kept rule %s %s %s %g is passed over: %s", rule.pair, rule.metric, rule.op, rule.value, error)
-                self._rules.pop(rule.id, None)
-        for record in self._state.records.firing():
-            self._engine.resume(record.alert_id, record.since)
+        for rule in self._rules.recall():
+            self._watch(rule)
+        stood = self._state.records.firing()
+        self._journal.forget([each.alert_id for each in stood if not self._engine.resume(each.alert_id, each.since, each.id)])
+        self.save()
 
     def _hold_legs(self, rule: RestRule) -> None:
         if rule.metric == "price":
@@ -306,15 +303,19 @@ class LiveDesk(Desk):
     def _judge_at_once(self, rule: RestRule) -> None:
         stage = self._stage(rule.pair)
         self._runtime.outlets.tell(self._engine.judge_prices(rule.pair, [stage.last] if stage and stage.last else []))
-        self._runtime.outlets.tell(self._engine.judge_now([point for point in self.nowcasts() if point.pair == rule.pair]))
+        self._runtime.outlets.tell(self._engine.judge_now(self._nowcasts(rule.pair)))
+
+    def _nowcasts(self, name: str) -> list[PairPoint]:
+        return [point for flow in self._flows for pair in flow.pairs if pair.name == name for point in pair.nowcasts()]
 
     def _remember(self, alerts: Sequence[Alert]) -> None:
+        self._journal.add(alerts)
         for alert in alerts:
-            self._unsaved[alert.alert_id] = alert
             rule = self._rules.get(alert.alert_id)
             if rule and alert.state == "firing":
                 rule.triggered_at = alert.ts
                 rule.trigger_count += 1
+                self._rules.touch([rule.id])
 
     # where things are
 
@@ -323,24 +324,19 @@ class LiveDesk(Desk):
         return self._runtime.flows
 
     def _stage(self, symbol: str) -> SymbolStage | None:
-        return next((stage for flow in self._flows for stage in flow.stages if stage.symbol == symbol), None)
+        return next(iter(self._stages(symbol)), None)
+
+    def _flow_of(self, stage: SymbolStage) -> FeedFlow | None:
+        return next((flow for flow in self._flows if stage in flow.stages), None)
+
+    def _stages(self, symbol: str) -> list[SymbolStage]:
+        return [stage for flow in self._flows for stage in flow.stages if stage.symbol == symbol]
 
     def _health(self, flow: FeedFlow) -> FeedState:
-        state = "warming" if flow.state == "live" and flow.warm < flow.symbols else flow.state
+        """How a feed fares. Only symbols that are held count: a question must not make the daemon unready."""
+        held = [stage for stage in flow.counting() if self._claims.is_held(stage.symbol) and not stage.absent]
+        warm = sum(stage.ready for stage in held)
+        state = "warming" if flow.state == "live" and warm < len(held) else flow.state
         newest = max((stage.last.ts for stage in flow.stages if stage.last), default=None)
         accepted = sum(stage.intake.accepted for stage in flow.stages)
-        return FeedState(flow.name, state, newest, accepted, flow.refused, flow.warm, flow.symbols, flow.health())
-
-
-def _decidable(rule: RestRule) -> RestRule:
-    """The rule, if data decide whether it holds. Raises ValueError, as an earlier version took rules that none can make true."""
-    if text := mistake(Condition(rule.metric, rule.op, rule.value), LIVE):  # type: ignore[arg-type]
-        raise ValueError(text)
-    return rule
-
-
-def _adf(points: Sequence[PairPoint], spec: PairSpec) -> SpreadTest:
-    """The test of the closes from the first point that is whole to the last, with the hedge of the last."""
-    shown = next((number for number, point in enumerate(points) if is_whole(point)), len(points))
-    y, x = np.array([(point.y, point.x) for point in points[shown:]]).reshape(-1, 2).T
-    return spread_test(y, x, points[-1].hedge.beta if points else 0.0, log=spec.log)
+        return FeedState(flow.name, state, newest, accepted, flow.refused, warm, len(held), flow.clock.offset, flow.health())

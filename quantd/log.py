@@ -3,9 +3,16 @@
 import logging
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from traceback import extract_tb
 from typing import Any, Literal
 
 import structlog
+
+from quantd.quiet import Quiet
+from quantd.scribe import Scribe
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["console", "journal", "json"]
@@ -19,13 +26,12 @@ _SHARED: list[Any] = [
 ]
 
 
-class _Journal(logging.Handler):
+class _Journal(logging.Formatter):
     """Lines that journald reads the priority from; it adds the time itself."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        text = self.format(record).replace("\n", " | ")
-        sys.stderr.write(f"<{_PRIORITY.get(record.levelno, 5)}>{record.name}: {text}\n")
-        sys.stderr.flush()
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record).replace("\n", " | ")
+        return f"<{_PRIORITY.get(record.levelno, 5)}>{record.name}: {text}"
 
 
 def chosen_format() -> Format:
@@ -36,25 +42,46 @@ def chosen_format() -> Format:
     return "journal" if "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty() else "console"
 
 
-def setup(level: Level) -> None:
-    """Send every logger of the process to stderr, from `level` up. Call it again to change the level."""
+def setup(level: Level, *, beside: bool = False) -> None:
+    """Send every logger of the process to stderr, from `level` up. Call it again to change the level.
+
+    `beside`: in a thread of its own, so that nothing waits for who reads stderr."""
     root = logging.getLogger()
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-    root.addHandler(_handler(chosen_format()))
+    for old in list(root.handlers):
+        root.removeHandler(old)
+    handler = Scribe(sys.stderr.fileno()) if beside else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(chosen_format()))
+    handler.addFilter(Quiet())
+    root.addHandler(handler)
     root.setLevel(level.upper())
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    threading.excepthook = _of_thread
 
 
-def _handler(form: Format) -> logging.Handler:
+def _of_thread(told: threading.ExceptHookArgs) -> None:
+    """One line, where Python would write a traceback past the log: of a thread that a plugin or a library began."""
+    name = told.thread.name if told.thread else "?"
+    place = f" ({found[-1].filename}:{found[-1].lineno})" if (found := extract_tb(told.exc_traceback)) else ""
+    text = " ".join(str(told.exc_value).split())
+    logging.getLogger("quantd.thread").error("thread %s ended with %s: %s%s", name, told.exc_type.__name__, text, place)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Log nothing in the block: what happens in it is told otherwise."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _formatter(form: Format) -> logging.Formatter:
     if form == "journal":
         return _Journal()
-    handler = logging.StreamHandler(sys.stderr)
     last: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
-        )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
     )
-    return handler

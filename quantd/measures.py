@@ -9,8 +9,9 @@ from quantd.clock import Clock
 from quantd.flow.pipeline import SymbolStage
 from quantd.metrics import Metrics, Rows
 from quantd.model import Tick
-from quantd.plugin.base import ConnectionHealth, FeedHealth
+from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
 from quantd.plugin.guard import Health
+from quantd.pool import Line, Pool
 from quantd.runtime import Runtime
 
 
@@ -29,7 +30,16 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     metrics.add(
         Gauge, "quantd_feed_live", "1 while the feed is live", ("feed",), lambda: [((f.name,), f.state == "live") for f in runtime.flows]
     )
+    ahead = "How far the venue's clock is ahead of this host's"
+    metrics.add(Gauge, "quantd_feed_clock_offset_seconds", ahead, ("feed",), lambda: _offsets(runtime))
+    refused = "Trades whose time cannot be true"
+    metrics.add(Counter, "quantd_feed_ticks_refused", refused, ("feed",), lambda: [((flow.name,), flow.refused) for flow in runtime.flows])
     _measure_connections(runtime, metrics)
+    supervisor = runtime.outlets.supervisor
+    started = "Times that a background task failed and was started again"
+    metrics.add(Counter, "quantd_task_restarts", started, ("task",), lambda: [((name,), n) for name, n in supervisor.restarts.items()])
+    troubles, wrong = runtime.outlets.troubles, "1 for each thing that is wrong at present"
+    metrics.add(Gauge, "quantd_trouble", wrong, ("what", "name"), lambda: [((t.what, t.name), 1) for t in troubles.present()])
     recorder = runtime.outlets.recorder
     metrics.add(
         Counter, "quantd_rows_unrecorded", "Rows that the store did not take", (), lambda: [((), recorder.dropped)] if recorder else []
@@ -39,6 +49,27 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     metrics.add(
         Counter, "quantd_alerts_dropped", "Alerts for which a sink's queue was full", (), lambda: [((), runtime.outlets.outbox.dropped)]
     )
+
+
+def measure_pool(pool: Pool, metrics: Metrics) -> None:
+    """Serve how the questions of requests fare, by the line that they wait in."""
+
+    def each(value: Callable[[Line], float]) -> Callable[[], Rows]:
+        return lambda: [((line.name,), value(line)) for line in pool.lines]
+
+    labels = ("line",)
+    metrics.add(Gauge, "quantd_questions_waiting", "Questions that wait to be computed", labels, each(lambda line: line.waiting))
+    metrics.add(Gauge, "quantd_questions_running", "Questions that are computed", labels, each(lambda line: line.running))
+    metrics.add(Counter, "quantd_questions_refused", "Questions answered with 503", labels, each(lambda line: line.count.refused))
+    metrics.add(Counter, "quantd_questions_dropped", "Questions whose askers had gone", labels, each(lambda line: line.count.dropped))
+    metrics.add(Counter, "quantd_questions_seconds", "Time spent on questions", labels, each(lambda line: line.count.seconds))
+    metrics.add(Gauge, "quantd_workers", "Processes that compute answers", (), lambda: [((), len(pool.workers.processes))])
+    metrics.add(Counter, "quantd_workers_lost", "Those that ended by themselves", (), lambda: [((), pool.workers.lost)])
+
+
+def _offsets(runtime: Runtime) -> Rows:
+    """Of the feeds that know."""
+    return [((flow.name,), offset / 1000) for flow in runtime.flows if (offset := flow.clock.offset) is not None]
 
 
 def _measure_connections(runtime: Runtime, metrics: Metrics) -> None:
@@ -77,9 +108,9 @@ def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:
     )
     metrics.add(Counter, "quantd_ticks_late", "Trades too late for any bar", labels, each(lambda stage: stage.lost))
     late = each(lambda stage: sum(events.lost for events in stage.events))
-    metrics.add(
-        Counter, "quantd_event_bar_ticks_late", "Trades in no bar that ends with an event, for they came after a later one", labels, late
-    )
+    metrics.add(Counter, "quantd_event_bar_ticks_late", "Trades in no bar that ends with an event, for theirs had closed", labels, late)
+    waiting = each(lambda stage: stage.line.waiting)
+    metrics.add(Gauge, "quantd_event_bar_ticks_waiting", "Trades that wait for earlier ones to end bars in order", labels, waiting)
     metrics.add(Counter, "quantd_bars", "Bars closed", labels, each(lambda stage: stage.bars_made))
     metrics.add(Gauge, "quantd_ids_missing", "Trade ids that are missing", labels, each(lambda stage: stage.intake.ledger.missing))
     metrics.add(Gauge, "quantd_gaps_open", "Open gaps", labels, each(lambda stage: len(stage.intake.gaps.open)))

@@ -12,6 +12,9 @@ Quality = Literal["complete", "partial", "gap", "imported", "forming"]
 """complete: every trade of the bucket is in. partial: the watch began or ended inside it. gap: trades are known to be missing.
 imported: the bar came as a bar. forming: the bucket is still open."""
 
+WHOLE: frozenset[Quality] = frozenset({"complete", "imported"})
+"""The qualities of bars that hold every trade of their bucket."""
+
 Prices = Literal["raw", "log"]
 """What a line is drawn through: prices, or their logarithms."""
 Spread = Literal["hedge", "residual"]
@@ -23,7 +26,7 @@ Against = Literal["now", "before"]
 DEFINITION = 2
 """Of the points that are made now. Those of another definition are never mixed with them; docs/statistics.md tells the differences."""
 AlertState = Literal["firing", "resolved"]
-Metric = float | str | None
+Metric = int | float | str | None
 """What a job computes: a number, a state by its name, or nothing."""
 
 
@@ -65,6 +68,8 @@ class Bar(Struct, frozen=True, gc=False):
     first_id: int | None = None
     """Of its trades, by which it opens; None, as `last_id`, where there are none or the source does not tell."""
     last_id: int | None = None
+    state: bytes | None = None
+    """What a rule of event bars carries over from this bar to the next, if anything."""
 
 
 class BookBar(Struct, frozen=True, gc=False):
@@ -159,6 +164,17 @@ class Mark(Struct, frozen=True, gc=False):
     """Time of the next payment, ms."""
 
 
+class FundingRate(Struct, frozen=True, gc=False):
+    """What the holders of a perpetual paid one another at `ts` (ms)."""
+
+    symbol: str
+    ts: int
+    rate: float
+    """Share of the notional, at the mark price, that longs paid to shorts."""
+    mark: float | None
+    """None where the venue does not tell it."""
+
+
 class Status(Struct, frozen=True, gc=False):
     """What a feed says of itself: the exchange's clock at `ts`, and whether everything up to it has been received."""
 
@@ -166,6 +182,9 @@ class Status(Struct, frozen=True, gc=False):
     healthy: bool
     extras: bool = False
     """It speaks of quotes, depth and marks only: of these some may be missing since `ts`, of trades none is."""
+    symbols: tuple[str, ...] = ()
+    """Those that it speaks of; without any, all. Unhealthy, it then says that trades of these may be missing since their last ones, not
+    that the feed is down."""
 
 
 class Hedge(Struct, frozen=True, gc=False):
@@ -248,6 +267,18 @@ class Gap(Struct, frozen=True, gc=False):
     cause: str
 
 
+class Loss(Struct, frozen=True, gc=False):
+    """Something of the state that was found broken at `since` (ms): `file` names it, `text` says what became of it and what is lost."""
+
+    file: str
+    text: str
+    since: int
+    record: bool = True
+    """Whether ticks, bars, points or gaps may be lost, which are then looked for."""
+    read_from: int = 0
+    """From when on (ms) what is left of the broken file is read; 0 where all of it is."""
+
+
 class Alert(Struct, frozen=True, gc=False):
     """One change of a rule's state: `id` names this firing, `alert_id` the rule."""
 
@@ -260,10 +291,24 @@ class Alert(Struct, frozen=True, gc=False):
     """What the rule's metric was: a state's name where the metric is one."""
     threshold: float | str
     since: int
+    """When the condition began to hold, in event time: the trade's, or the end of the bar."""
     ts: int
+    """When the state changed. Of a rule on closed bars: the venue's present, never before the bar's end, and in a replay that end."""
     text: str
     metric: str
+    bar: int | None = None
+    """The open time of the bar that was judged; None of a rule that is judged between closes."""
 
 
-Event = Tick | Bar | Ticker | Quote | Depth | Mark | Status
+class Listing(Struct, frozen=True, gc=False):
+    """A venue says of a symbol that what it lists has changed: `status` is the venue's word for how it stands now. What trades is then
+    asked for anew (`Feed.fetch_symbols`)."""
+
+    symbol: str
+    ts: int
+    """Exchange time, ms."""
+    status: str
+
+
+Event = Tick | Bar | Ticker | Quote | Depth | Mark | Status | Listing
 """What a feed yields."""

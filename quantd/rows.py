@@ -18,6 +18,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """By kind; the metrics of a point's jobs come behind them."""
+RESERVED = frozenset({*COLUMNS["points"], "price", "correlation"})
+"""Names that no metric of a job may have: the columns of points, and what rules by request call a leg's price and `corr`."""
 _OF_HEDGE = frozenset({"alpha", "beta", "stderr", "r2", "n", "weight"})
 
 
@@ -29,7 +31,7 @@ def cells(row: Tick | Bar | PairPoint, columns: Sequence[str]) -> list[Any]:
 
 
 def _cell(row: Tick | Bar | PairPoint, name: str, hedge: Hedge | None, metrics: Mapping[str, Metric]) -> Any:
-    if name in metrics:
+    if name in metrics and name not in RESERVED:
         return metrics[name]
     value = getattr(hedge if hedge is not None and name in _OF_HEDGE else row, name, None)
     return str(value).lower() if isinstance(value, bool) else value

@@ -1,28 +1,39 @@
 """What outlives the daemon besides history: records with transactions, bytes that are kept, and a cache. One daemon a directory."""
 
 import fcntl
+import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, MutableMapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import diskcache
-from diskcache.core import MODE_RAW, UNKNOWN
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from quantd.errors import QuantdError
+from quantd import salvage
+from quantd.blobs import Blobs
+from quantd.errors import StateLocked, StateNewer, StateUnusable
+from quantd.losses import Losses
 from quantd.model import Alert, AlertState, Gap
+from quantd.troubles import Troubles
 
-SCHEMA_VERSION = 2
+T = TypeVar("T")
+SCHEMA_VERSION = 3
 CACHE_BYTES = 256 * 1024**2
+_CACHE = {"eviction_policy": "least-recently-used", "size_limit": CACHE_BYTES}
+_KEPT = {"eviction_policy": "none", "size_limit": 2**62, "cull_limit": 0, "sqlite_synchronous": 2}
+_NOTHING = "Nothing else is lost: it fills again"
+_RULES = "Alert rules made by request may be lost: compare GET /alerts with what you have made"
+FIRINGS_KEPT = 1_000
+_log = logging.getLogger("quantd.state")
+_NEW_GAPS = "drop table if exists gaps;"
+"""Of schema 1: what is missing shows again in the record."""
 _SCHEMA = f"""
-begin;
-drop table if exists gaps;  -- what is missing shows again in the record
-create table gaps(
+create table if not exists gaps(
     symbol text, first_id integer, last_id integer, start integer not null, "end" integer not null,
     opened integer not null, closed integer, cause text not null,
     primary key (symbol, first_id, last_id)
@@ -30,13 +41,20 @@ create table gaps(
 create table if not exists alert_states(
     alert_id text primary key, pair text not null, state text not null, since integer not null, id text not null
 ) strict, without rowid;
+create table if not exists firings(
+    number integer primary key, id text not null, alert_id text not null, rule text not null, pair text not null, state text not null,
+    value any, threshold any, since integer not null, ts integer not null, text text not null, metric text not null, bar integer
+) strict;
 pragma user_version = {SCHEMA_VERSION};
-commit;
 """
 
 
-class StateLocked(QuantdError):
-    """Another process uses the directory."""
+_LOST = "Rules that were firing may fire again; the record is looked through at a start for what is missing"
+_ANEW = 1
+"""The application_id of a file that took the place of a broken one in the midst of a run, until the next start has looked for the gaps
+that were lost with it."""
+_TABLES = {"gaps": 8, "alert_states": 5, "firings": 13}
+"""How many columns each has."""
 
 
 class AlertRecord(Struct, frozen=True, gc=False):
@@ -50,119 +68,197 @@ class AlertRecord(Struct, frozen=True, gc=False):
 
 
 class Records:
-    """The SQLite file. Every method is one transaction, on disk when it returns; any thread may call."""
+    """The SQLite file. Every method is one transaction, on disk when it returns; any thread may call. If the file is found broken, at the
+    start or later, it is set aside, and what can be read of it goes into a new one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, losses: Losses) -> None:
+        self._path = path
+        self._losses = losses
         self._lock = Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare(path)
-        except BaseException:
-            self._db.close()
-            raise
+        self._broken: str | None = None
+        """What was found, until another file has taken the place of this one: that may fail for now, as on a full disk."""
+        self._db = self._opened()
 
-    def _prepare(self, path: Path) -> None:
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = full")
-        (version,) = self._db.execute("pragma user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            known = f"schema {version}; this one knows {SCHEMA_VERSION}"
-            raise QuantdError(f"{path} was written by a later quantd ({known}): install that one or name another state.dir")
-        if version < SCHEMA_VERSION:
-            self._db.executescript(_SCHEMA)
-        self._db.execute("delete from gaps where closed is not null")  # which earlier versions kept
+    def _opened(self) -> sqlite3.Connection:
+        """Raises sqlite3.Error and OSError where the file cannot be used for now, StateNewer where it is none of this version's."""
+        broken = salvage.fault(self._path)
+        if broken is None:
+            try:
+                return self._known(_connected(self._path))
+            except sqlite3.Error as error:
+                if salvage.is_unusable(error):
+                    raise
+                broken = str(error)
+        return self._anew(broken)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _known(self, db: sqlite3.Connection) -> sqlite3.Connection:
+        (mark,) = db.execute("pragma application_id").fetchone()
+        if mark == _ANEW:
+            self._losses.found(self._path.name, f"was broken, and made anew, in the run before. {_LOST}")
+            db.execute("pragma application_id = 0")
+        return db
+
+    def _anew(self, broken: str) -> sqlite3.Connection:
+        with salvage.in_place_of(self._path) as aside, ExitStack() as opened:
+            db = opened.enter_context(closing(_connected(self._path)))
+            counts = ", ".join(f"{count} of {table}" for table, count in _taken_over(aside, db).items())
+            opened.pop_all()
+        text = f"broken: {broken}. It was set aside as {aside}; rows that could be read and are kept: {counts}. {_LOST}"
+        self._losses.found(self._path.name, text)
+        return db
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """All statements or none, and no other thread's between them."""
         with self._lock:
-            self._db.execute("begin immediate")
-            try:
-                yield
-                self._db.execute("commit")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("rollback")
-                raise
+            if self._broken is None:
+                try:
+                    return _at_once(self._db, work)
+                except sqlite3.Error as error:
+                    if not salvage.is_broken(error):
+                        raise
+                    self._broken = str(error)
+            self._db.close()
+            self._db = self._anew(self._broken)
+            self._broken = None
+            self._db.execute(f"pragma application_id = {_ANEW}")
+            return _at_once(self._db, work)
 
     def save_gaps(self, gaps: Iterable[Gap]) -> None:
         """Of each, in order: add it, or replace what is known of the same ids; one that has closed is forgotten."""
-        with self._transaction():
-            for gap in gaps:
+        changed = list(gaps)
+
+        def save(db: sqlite3.Connection) -> None:
+            for gap in changed:
                 if gap.closed is None:
-                    self._db.execute("insert or replace into gaps values (?, ?, ?, ?, ?, ?, ?, ?)", astuple(gap))
+                    db.execute("insert or replace into gaps values (?, ?, ?, ?, ?, ?, ?, ?)", astuple(gap))
                 else:
                     ids = gap.symbol, gap.first_id, gap.last_id
-                    self._db.execute("delete from gaps where symbol = ? and first_id = ? and last_id = ?", ids)
+                    db.execute("delete from gaps where symbol = ? and first_id = ? and last_id = ?", ids)
+
+        self._do(save)
 
     def open_gaps(self, symbol: str | None = None) -> list[Gap]:
         """Gaps that nothing has closed, of one symbol or all, by symbol and ids."""
         only, values = ("", ()) if symbol is None else ("where symbol = ?", (symbol,))
-        with self._lock:
-            rows = self._db.execute(f"select * from gaps {only} order by symbol, first_id, last_id", values).fetchall()
-        return [Gap(*row) for row in rows]
+        return [Gap(*row) for row in self._read(f"select * from gaps {only} order by symbol, first_id, last_id", values)]
 
-    def save_alert(self, alert: Alert) -> None:
-        """Remember where the alert's rule stands now."""
-        row = (alert.alert_id, alert.pair, alert.state, alert.since, alert.id)
-        with self._transaction():
-            self._db.execute("insert or replace into alert_states values (?, ?, ?, ?, ?)", row)
+    def _read(self, query: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
+        return self._do(lambda db: db.execute(query, values).fetchall())
+
+    def save_alerts(
+        self, changed: Iterable[Alert], fired: Iterable[Alert] = (), forgotten: Iterable[str] = (), *, cleared: bool = False
+    ) -> None:
+        """Forget where the `forgotten` rules stand, by alert_id, and what has fired, if it is `cleared`; then remember where these alerts'
+        rules stand now, and what has fired, oldest first: the latest 1,000 are kept."""
+        stand = [(alert.alert_id, alert.pair, alert.state, alert.since, alert.id) for alert in changed]
+        rows = [(None, *astuple(alert)) for alert in fired]
+        gone = [(alert_id,) for alert_id in forgotten]
+
+        def save(db: sqlite3.Connection) -> None:
+            db.executemany("delete from alert_states where alert_id = ?", gone)
+            if cleared:
+                db.execute("delete from firings")
+            db.executemany("insert or replace into alert_states values (?, ?, ?, ?, ?)", stand)
+            db.executemany(f"insert into firings values ({', '.join('?' * 13)})", rows)
+            db.execute("delete from firings where number <= (select max(number) from firings) - ?", (FIRINGS_KEPT,))
+
+        self._do(save)
+
+    def firings(self) -> list[Alert]:
+        """What has fired, in the order in which it was saved. One without a value, for that was no number, is left out."""
+        return [Alert(*row) for _, *row in self._read("select * from firings where value is not null order by number")]
 
     def firing(self) -> list[AlertRecord]:
         """The rules that fire, by alert_id."""
-        with self._lock:
-            rows = self._db.execute("select alert_id, pair, state, since, id from alert_states where state = 'firing' order by alert_id")
-            return [AlertRecord(*row) for row in rows]
+        rows = self._read("select alert_id, pair, state, since, id from alert_states where state = 'firing' order by alert_id")
+        return [AlertRecord(*row) for row in rows]
 
     def close(self) -> None:
         self._db.close()
 
 
-class BytesDisk(diskcache.Disk):  # type: ignore[misc]
-    """Keeps str keys and bytes values inside diskcache's SQLite file and refuses all else.
+def _connected(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
-    The stock Disk unpickles whatever stands in the file and follows the file names it finds there (CVE-2025-69872).
-    """
 
-    def put(self, key: Any) -> tuple[str, bool]:
-        if type(key) is not str:
-            raise TypeError(f"a key of the state must be a str, not {type(key).__name__}")
-        return key, True
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("pragma journal_mode = wal")
+    db.execute("pragma synchronous = full")
+    (version,) = db.execute("pragma user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        known = f"schema {version}; this one knows {SCHEMA_VERSION}"
+        raise StateNewer(f"{path} was written by a later quantd ({known}): install that one or name another state.dir")
+    if version < SCHEMA_VERSION:
+        db.executescript(f"begin; {_NEW_GAPS if version < 2 else ''} {_SCHEMA} commit;")
+    db.execute("delete from gaps where closed is not null")  # which earlier versions kept
+    for table in _TABLES:
+        db.execute(f"select * from {table} limit 1").fetchall()
 
-    def get(self, key: Any, raw: bool) -> str:
-        if not raw or type(key) is not str:
-            raise self._foreign()
-        return key
 
-    def store(self, value: Any, read: bool, key: Any = UNKNOWN) -> tuple[int, int, None, memoryview]:
-        if read or type(value) is not bytes:
-            raise TypeError(f"a value of the state must be bytes, not {'a file' if read else type(value).__name__}")
-        return 0, MODE_RAW, None, memoryview(value)
+def _at_once(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    db.execute("begin immediate")
+    try:
+        done = work(db)
+        db.execute("commit")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("rollback")
+        raise
+    return done
 
-    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
-        if read or mode != MODE_RAW or filename is not None or type(value) is not bytes:
-            raise self._foreign()
-        return value
 
-    def remove(self, file_path: str) -> None:
-        """Nothing: no row of ours has a file, and a planted name must not delete one."""
+def _taken_over(broken: salvage.Aside, db: sqlite3.Connection) -> dict[str, int]:
+    """Put into `db` what can be read of a broken file; how many rows of each table that is."""
+    with closing(salvage.opened_aside(broken.path, db)) as old:
+        found = {
+            "gaps": salvage.keyed_rows(old, "gaps", ("symbol", "first_id", "last_id")),
+            "alert_states": salvage.keyed_rows(old, "alert_states", ("alert_id",)),
+            "firings": [row for _, row in salvage.rows(old, "firings")],
+        }
+    before = db.total_changes
+    counts = {}
+    db.execute("begin")
+    for table, rows in found.items():
+        good = [row for row in rows if len(row) == _TABLES[table]]
+        for row in good:
+            with suppress(sqlite3.IntegrityError):
+                db.execute(f"insert or ignore into {table} values ({', '.join('?' * len(row))})", row)
+        counts[table], before = db.total_changes - before, db.total_changes
+    db.execute("commit")
+    return counts
 
-    def _foreign(self) -> QuantdError:
-        return QuantdError(
-            f"{self._directory} holds what quantd did not write: stop quantd, see who can write there, and delete the directory"
-        )
+
+@contextmanager
+def tried_again(troubles: Troubles, name: str) -> Iterator[None]:
+    """Inside, something is written that is written again later if the disk does not take it now: who writes keeps it. What goes by `name`
+    is told of in the log and in `troubles` until it is on disk."""
+    try:
+        yield
+    except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+        why = str(error) or type(error).__name__  # diskcache's Timeout has no text, and stands for a disk that is full, too
+        text = f"cannot be written now, and a restart would forget them: {why}: see to the disk of state.dir"
+        if troubles.begin("disk", name, text):
+            _log.error("%s %s", name, text)
+    else:
+        if troubles.end("disk", name):
+            _log.info("%s are written again", name)
 
 
 class Shelf(MutableMapping[str, bytes]):
     """Those of the kept values whose keys begin with a prefix of their own, which the user of it does not see."""
 
-    def __init__(self, kept: diskcache.Cache, prefix: str) -> None:
+    def __init__(self, kept: MutableMapping[str, bytes], prefix: str) -> None:
         self._kept = kept
         self._prefix = prefix
 
     def __getitem__(self, key: str) -> bytes:
-        value: bytes = self._kept[self._prefix + key]
-        return value
+        return self._kept[self._prefix + key]
 
     def __setitem__(self, key: str, value: bytes) -> None:
         self._kept[self._prefix + key] = value
@@ -183,23 +279,26 @@ class State:
     Open diskcache nowhere else: a Cache does not remember its Disk, and the stock one unpickles.
     """
 
-    def __init__(self, directory: Path, opened: ExitStack) -> None:
-        self.records = opened.enter_context(closing(Records(directory / "quantd.db")))
-        self.cache = opened.enter_context(closing(_blobs(directory / "cache", "least-recently-used", CACHE_BYTES)))
-        self.kept = opened.enter_context(closing(_blobs(directory / "kept", "none", 2**62, cull_limit=0, sqlite_synchronous=2)))
+    def __init__(self, directory: Path, losses: Losses, opened: ExitStack) -> None:
+        self.records = opened.enter_context(closing(Records(directory / "quantd.db", losses)))
+        self.cache = opened.enter_context(closing(Blobs(directory / "cache", _NOTHING, losses, **_CACHE)))
+        self.kept = opened.enter_context(closing(Blobs(directory / "kept", _RULES, losses, **_KEPT)))
         self._opened = opened.pop_all()
 
     @classmethod
-    def open(cls, directory: Path) -> Self:
-        """Lock the directory, made if need be, and open what is in it.
+    def open(cls, directory: Path, losses: Losses | None = None) -> Self:
+        """Lock the directory, made if need be, and open what is in it. What is broken is set aside and made anew, and told to `losses`.
 
-        Raises StateLocked while another process uses it, QuantdError where it cannot be written or read.
+        Raises StateLocked while another process uses it, StateUnusable where it cannot be written or read, StateNewer where a later version
+        has written it.
         """
         with _explained(directory), ExitStack() as opened:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             directory.chmod(0o700)
             opened.enter_context(_locked(directory))
-            return cls(directory, opened)
+            found = losses or Losses()
+            _make_room(directory, found)
+            return cls(directory, found, opened)
 
     def close(self) -> None:
         """Close all and give up the lock; a second call does nothing."""
@@ -212,8 +311,13 @@ class State:
         self.close()
 
 
-def _blobs(directory: Path, eviction: str, size_limit: int, **settings: int) -> diskcache.Cache:
-    return diskcache.Cache(str(directory), disk=BytesDisk, eviction_policy=eviction, size_limit=size_limit, **settings)
+def _make_room(directory: Path, losses: Losses) -> None:
+    """For directories that others make: compiled kernels, and frames as they were received."""
+    for path in (directory / "kernels", directory / "raw"):
+        if os.path.lexists(path) and not path.is_dir():
+            losses.found(
+                path.name, f"it is no directory. It was set aside as {salvage.set_aside(path)}. Nothing else is lost", record=False
+            )
 
 
 @contextmanager
@@ -222,13 +326,15 @@ def _explained(directory: Path) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         text = f"cannot use the state directory {directory}: {error}: mend it or name another state.dir"
-        raise QuantdError(text) from error
+        raise StateUnusable(text) from error
 
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Hold `lock` in the directory; the kernel lets go of it when the process ends, however it ends."""
     path = directory / "lock"
+    if path.is_dir():
+        salvage.set_aside(path)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

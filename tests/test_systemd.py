@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from quantd.config.load import load
+from quantd.errors import QuantdError, StateLocked, StateNewer, StateUnusable
 from tests.conftest import ROOT
 
 UNIT = ROOT / "systemd" / "quantd.service"
@@ -55,3 +56,17 @@ def test_the_settings_of_the_example_are_valid() -> None:
     lines = (UNIT.parent / "quantd.env.example").read_text().splitlines()
     settings = dict(line[1:].split("=") for line in lines if re.match(r"#\w+=", line))
     assert load(ROOT / "quantd.yaml", settings).config.log == settings["QUANTD__LOG"] == "debug"
+
+
+def test_what_may_mend_itself_is_started_again() -> None:
+    """A config that is wrong stays wrong, and so does a state of a later version; a disk may be freed, another daemon may end."""
+    stays = UNIT.read_text().split("RestartPreventExitStatus=")[1].splitlines()[0].split()
+    assert {int(code) for code in stays} == {QuantdError.exit_code, StateNewer.exit_code}
+    assert not {StateUnusable.exit_code, StateLocked.exit_code} & {int(code) for code in stays}
+
+
+def test_the_growing_pause_is_two_keys_that_an_older_systemd_lacks(unit: Path) -> None:
+    shutil.copytree(UNIT.parent / "quantd.service.d", unit.parent / "quantd.service.d")
+    complaints = analyze("verify", "--man=no", unit).stderr
+    assert set(re.findall(r"Unknown key name '(\w+)'", complaints)) in (set(), {"RestartSteps", "RestartMaxDelaySec"})
+    assert len(complaints.splitlines()) in (0, 2), complaints

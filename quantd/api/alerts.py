@@ -22,19 +22,21 @@ async def create(request: web.Request) -> web.Response:
         raise Failure(400, f"Invalid metric. Must be one of: {METRICS}")
     if asked.op not in OPERATORS:
         raise Failure(400, f"Invalid operator. Must be one of: {OPERATORS}")
-    subject = _subject(flow, metric, asked.pair)
     if text := mistake(Condition(metric, asked.op, asked.value), LIVE):  # type: ignore[arg-type]
         raise Failure(400, f"Invalid value. {text}")
+    subject = _subject(flow, metric, asked.pair)
     return answer(wire.rule(flow.add_rule(metric, subject, asked.op, asked.value)))
 
 
 def _subject(flow: Desk, metric: str, text: str) -> str:
-    """What a rule watches: a pair, or for a price one symbol, of a pair the first."""
+    """What a rule watches: a pair, or for a price one symbol, which the frontend may also write as A-A."""
     if metric == "price" and "-" not in text:
         return checks.symbol(flow, text)
     if not (legs := checks.legs(text)):
         raise Failure(400, f"Invalid pair {text}. Must be two symbols as in BTCUSDT-ETHUSDT")
     y, x = (checks.symbol(flow, leg) for leg in legs)
+    if y != x and metric == "price":
+        raise Failure(400, f"Invalid pair {text}. A price is that of one symbol: name {y} or {x}")
     if y == x and metric != "price":
         raise Failure(400, f"Invalid pair {text}. Its legs are the same symbol")
     return y if metric == "price" else f"{y}-{x}"
@@ -51,7 +53,7 @@ async def from_pipelines(request: web.Request) -> web.Response:
 
 
 async def active(request: web.Request) -> web.Response:
-    """The latest firings, newest last."""
+    """The latest firings, newest last; a restart keeps them."""
     limit = query(request, requests.LimitQuery).limit
     fired = [wire.fired(each) for each in wire.firings(desk(request).fired())]
     return answer(fired if limit is None else fired[-limit:])

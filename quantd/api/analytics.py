@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from quantd.api import checks, figures, requests
-from quantd.api.context import desk
+from quantd.api.context import asker, desk, told
 from quantd.api.errors import answer
 from quantd.api.params import query
 from quantd.flow.desk import Analysis
@@ -14,16 +14,23 @@ SIGNIFICANT = 0.05
 """p-value below which a spread counts as stationary."""
 
 
+async def analysis_of(request: web.Request, asked: checks.PairRequest) -> Analysis:
+    """The analysis of a pair, whose past is waited for if nobody has asked for it before."""
+    who = asker(request)
+    await desk(request).warm_up([asked.y, asked.x])
+    return await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method, asked.style, who)
+
+
 async def analysed(request: web.Request) -> tuple[checks.PairRequest, Analysis]:
     """What the query asks, and its answer."""
     asked = checks.pair(desk(request), query(request, requests.PairQuery))
-    return asked, await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method, asked.style)
+    return asked, await analysis_of(request, asked)
 
 
 async def pair(request: web.Request) -> web.Response:
     """Series over the same bars."""
     asked, analysis = await analysed(request)
-    return answer(figures.pair(asked.text, analysis))
+    return await told(request, len(analysis.points), lambda: answer(figures.pair(asked.text, analysis)))
 
 
 async def adf(request: web.Request) -> web.Response:
@@ -39,14 +46,14 @@ def one(column: figures.Column) -> Callable[[web.Request], Awaitable[web.Respons
 
     async def handler(request: web.Request) -> web.Response:
         _, analysis = await analysed(request)
-        return answer({column: figures.series(analysis.points, column)})
+        return await told(request, len(analysis.points), lambda: answer({column: figures.series(analysis.points, column)}))
 
     return handler
 
 
 async def nowcasts(request: web.Request) -> web.Response:
-    """Every configured pair and timeframe at the last prices."""
-    return answer([figures.nowcast(point) for point in desk(request).nowcasts()])
+    """Every pair that is processed and each of its timeframes at the last prices."""
+    return answer([figures.nowcast(standing) for standing in desk(request).standings()])
 
 
 ROUTES = [

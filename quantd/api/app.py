@@ -2,21 +2,32 @@
 
 from aiohttp import web
 
-from quantd.api import alerts, analytics, backtest, cors, data, export, health, leadlag, stream
-from quantd.api.context import DESK, FANOUT, SETTINGS, Render
+from quantd.api import alerts, analytics, backtest, cors, data, export, health, hosts, leadlag, stream
+from quantd.api.context import BUDGET, DEFAULT_PATIENCE, DESK, FANOUT, PATIENCE, SETTINGS, Patience, Render
 from quantd.api.errors import errors
 from quantd.api.fanout import DEFAULT_LIMITS, Fanout, Limits
 from quantd.api.ws import Sockets
 from quantd.config.model import ApiSettings
 from quantd.flow.desk import Desk
+from quantd.pool import BUDGET_S
 
 _LARGEST_BODY = 256 * 1024
 _SOCKETS = web.AppKey("sockets", Sockets)
 
 
-def make_app(desk: Desk, settings: ApiSettings, metrics: Render | None = None, limits: Limits = DEFAULT_LIMITS) -> web.Application:
-    """The application, ready for a runner. `metrics` renders what `/metrics` answers; `limits` are those of the sockets."""
-    app = web.Application(middlewares=[cors.preflight(settings.cors), cors.guard(settings.cors), errors], client_max_size=_LARGEST_BODY)
+def make_app(
+    desk: Desk,
+    settings: ApiSettings,
+    metrics: Render | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    patience: Patience = DEFAULT_PATIENCE,
+    budget: float = BUDGET_S,
+) -> web.Application:
+    """The application, ready for a `Runner`. `metrics` renders what `/metrics` answers; `limits` are those of the sockets; `budget` is how
+    many seconds a question may take."""
+    guards = [errors, hosts.guard(settings), cors.preflight(settings.cors), cors.guard(settings.cors)]
+    app = web.Application(middlewares=guards, client_max_size=_LARGEST_BODY)
+    app[PATIENCE], app[BUDGET] = patience, budget
     fanout = Fanout(desk.hub, limits)
     app[DESK], app[SETTINGS], app[FANOUT], app[_SOCKETS] = desk, settings, fanout, Sockets(desk, fanout)
     for module in (health, data, stream, analytics, leadlag, backtest, alerts, export):

@@ -1,6 +1,5 @@
 """What trading a pair's z-score would have made of the bars at hand."""
 
-import asyncio
 from math import isfinite
 from typing import Any
 
@@ -8,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from quantd.api import checks, figures, requests, wire
-from quantd.api.context import desk
+from quantd.api.context import asker, desk
 from quantd.api.errors import Failure, answer
 from quantd.api.params import query
 from quantd.backtest import Backtest, Settings, Trade, backtest
@@ -21,6 +20,8 @@ MOST_BARS = 10_000
 MOST_FITTED = 1_000_000
 """Prices, over all windows, that one request may have fitted anew."""
 FORMATS = ("json", "html")
+_COST_S = 1e-5
+"""Estimate: of a bar."""
 _REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
 
 
@@ -32,9 +33,11 @@ async def tested(request: web.Request) -> web.Response:
     if form not in FORMATS:
         raise Failure(400, f"Format {raw.format} not supported. Available: {list(FORMATS)}")
     limit = _affordable(min(raw.limit, MOST_BARS), asked, desk(request).refits(asked.method))
-    settings = _settings(asked, _rules(raw, asked))
-    past = await desk(request).past(asked.y, asked.x, asked.tf, asked.window, asked.method, limit, asked.style)
-    return await asyncio.to_thread(_response, past, settings, limit, form)
+    settings = _settings(asked, raw)
+    who = asker(request)
+    await desk(request).warm_up([asked.y, asked.x])
+    past = await desk(request).past(asked.y, asked.x, asked.tf, asked.window, asked.method, limit, asked.style, who)
+    return await desk(request).pool.aside(who, _COST_S * limit, _response, past, settings, limit, form)
 
 
 def _affordable(limit: int, asked: checks.PairRequest, refits: bool) -> int:
@@ -48,24 +51,24 @@ def _affordable(limit: int, asked: checks.PairRequest, refits: bool) -> int:
     return limit
 
 
-def _settings(asked: checks.PairRequest, rules: Rules) -> Settings:
-    style = msgspec.structs.asdict(asked.style)
-    return Settings(pair=f"{asked.y}-{asked.x}", every=asked.tf, window=asked.window, regression=asked.method, rules=rules, **style)
-
-
-def _rules(raw: requests.BacktestQuery, asked: checks.PairRequest) -> Rules:
+def _settings(asked: checks.PairRequest, raw: requests.BacktestQuery) -> Settings:
+    style = msgspec.structs.asdict(asked.style) | {"split": raw.split, "window": asked.window, "regression": asked.method}
     try:
-        rules = Rules(**{name: getattr(raw, name) for name in Rules.__struct_fields__})
-        reachable = z_range(asked.style.zscore, asked.window)
-        demand_reachable(rules.entry, rules.stop, reachable, before="against=before", hold=rules.hold)
-        return rules
+        return Settings(pair=f"{asked.y}-{asked.x}", every=asked.tf, rules=_rules(raw, asked), **style)
     except ValueError as error:
         raise Failure(400, f"Rule not supported. {error}") from None
 
 
+def _rules(raw: requests.BacktestQuery, asked: checks.PairRequest) -> Rules:
+    """Raises ValueError."""
+    rules = Rules(**{name: getattr(raw, name) for name in Rules.__struct_fields__})
+    demand_reachable(rules.entry, rules.stop, z_range(asked.style.zscore, asked.window), before="against=before", hold=rules.hold)
+    return rules
+
+
 def _response(past: PairPast, settings: Settings, limit: int, form: str) -> web.Response:
     start = past.y_bars[-limit].ts if len(past.y_bars) > limit else None
-    result = backtest(past.y_bars, past.x_bars, past.points, settings, start)
+    result = backtest(past.y_bars, past.x_bars, past.points, settings, start, funding=past.funding)
     if form == "html":
         return web.Response(text=html(result), content_type="text/html", headers=_REPORT_HEADERS)
     return answer(body(result))
@@ -73,12 +76,15 @@ def _response(past: PairPast, settings: Settings, limit: int, form: str) -> web.
 
 def body(result: Backtest) -> dict[str, Any]:
     """All of a backtest under the names of its nouns; times as text."""
-    quality = msgspec.structs.asdict(result.quality)
+    quality, halves = msgspec.structs.asdict(result.quality), result.halves
     curve = zip(result.ts, result.equity.tolist(), strict=True)
     return {
         "pair": result.settings.pair,
         "settings": result.settings,
         "summary": result.summary,
+        "split_at": halves and wire.iso(halves.at),
+        "in_sample": halves and halves.in_sample,
+        "out_of_sample": halves and halves.out_of_sample,
         "quality": quality | {name: None if quality[name] is None else wire.iso(quality[name]) for name in ("start", "end")},
         "trades": [_trade(trade) for trade in result.trades],
         "equity": [figures.Value(wire.iso(ts), value) for ts, value in curve if isfinite(value)],

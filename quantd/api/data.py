@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from quantd.api import checks, requests, wire
-from quantd.api.context import desk
+from quantd.api.context import asker, desk
 from quantd.api.errors import Failure, answer
 from quantd.api.health import buffer_stats
 from quantd.api.params import moment, query
@@ -24,9 +24,10 @@ async def bars(request: web.Request) -> web.Response:
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
     symbol = checks.symbol(desk(request), request.match_info["symbol"])
-    limit = asked.limit or (BARS if since is None else MOST_BARS)
+    limit, who = asked.limit or (BARS if since is None else MOST_BARS), asker(request)
+    await desk(request).warm_up([symbol])
     every = asked.tf if asked.tf in desk(request).event_bars(symbol) else checks.every(asked.tf)
-    found = desk(request).bars(symbol, every, since, end, min(limit, MOST_BARS))
+    found = await desk(request).bars(symbol, every, since, end, min(limit, MOST_BARS), who)
     return answer(wire.candles(found))
 
 
@@ -34,8 +35,9 @@ async def book(request: web.Request) -> web.Response:
     """Book bars of `from` <= ts <= `to`."""
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
-    symbol = checks.symbol(desk(request), request.match_info["symbol"])
-    found = desk(request).books(symbol, checks.every(asked.tf))
+    symbol, every = checks.symbol(desk(request), request.match_info["symbol"]), checks.every(asked.tf)
+    await desk(request).warm_up([symbol])
+    found = desk(request).books(symbol, every)
     inside = [bar for bar in found if (since is None or bar.ts >= since) and (end is None or bar.ts < end)]
     return answer([wire.book(bar) for bar in inside[-min(asked.limit or BARS, MOST_BARS) :]])
 
@@ -48,6 +50,7 @@ async def ticks(request: web.Request) -> web.Response:
     if symbol not in desk(request).supported():
         raise Failure(400, f"Symbol {symbol} not supported")
     limit = min(asked.limit or TICKS, desk(request).ring_size())
+    await desk(request).warm_up([symbol])
     return answer(wire.trades(desk(request).ticks(symbol, since, end, limit)))
 
 

@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
+from aiohttp.http_exceptions import InvalidHeader, InvalidURLError, LineTooLong
 from aiohttp.typedefs import Handler
 
 from quantd.api.wire import encode
+from quantd.pool import Busy
 
 _log = logging.getLogger("quantd.api")
+_UNREADABLE = (web.RequestPayloadError, HttpProcessingError)
+"""What is raised for bytes that are no request, or no body of one."""
 
 
 class Failure(Exception):
@@ -36,22 +41,79 @@ def answer(body: Any, status: int = 200) -> web.Response:
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns whatever is raised into a JSON body with `detail`."""
+    """Turns whatever is raised into a JSON body with `detail`. Raises ConnectionError if there is nobody to tell."""
     try:
         return await handler(request)
-    except Failure as failure:
-        return answer({"detail": failure.detail}, failure.status)
-    except Invalid as invalid:
-        return answer({"detail": invalid.detail}, 422)
-    except web.HTTPException as error:
-        return _http(error)
     except Exception as error:
-        _log.exception("%s %s failed", request.method, request.path)
-        return answer({"detail": "Internal server error", "error": str(error)}, 500)
+        if request.transport is None or request.writer.output_size:
+            return _too_late(request, error)
+        return told(request, error)
+
+
+def told(request: web.BaseRequest, error: BaseException | None) -> web.Response:
+    """The response to what was raised."""
+    match error:
+        case Failure():
+            return _closing(answer({"detail": error.detail}, error.status))
+        case Busy():
+            response = answer({"detail": str(error)}, 503)
+            response.headers["Retry-After"] = str(error.again)
+            return response
+        case Invalid():
+            return answer({"detail": error.detail}, 422)
+        case web.HTTPException():
+            return _http(error)
+        case web.RequestPayloadError() | HttpProcessingError():
+            return refused(request, 400, f"The body cannot be read: {brief(error)}")
+    _log.error("%s %s failed", request.method, request.rel_url.raw_path, exc_info=error)
+    return answer({"detail": "Internal server error", "error": type(error).__name__}, 500)
+
+
+def refused(request: web.BaseRequest, status: int, reason: str) -> web.Response:
+    """The response to bytes that are no request, after which nothing on their connection can be trusted; a line in the log."""
+    _log.warning("bad request from %s: %s", request.remote, reason)
+    response = answer({"detail": reason}, status)
+    response.force_close()
+    return response
+
+
+def brief(error: BaseException) -> str:
+    """What the parser says, without the bytes that it shows.
+
+    >>> brief(HttpProcessingError(message="Invalid header token:\\n\\n  b'a\\\\x00b: c'\\n    ^"))
+    'Invalid header token'
+    """
+    match error:
+        case LineTooLong():
+            return "A line of the head is too long"
+        case InvalidHeader():
+            return "A header is not valid"
+        case HttpProcessingError():
+            lines = error.message.split("\n")
+            if isinstance(error, InvalidURLError) and len(lines) == 1:
+                return "The target is not valid"
+        case _:
+            lines = str(error).removeprefix("400, message:\n").split("\n")
+    said = [line.strip().rstrip(":.") for line in lines if line.strip() not in ("", "Bad status line:")]
+    return said[0] if said else "Bad Request"
+
+
+def _too_late(request: web.Request, error: Exception) -> web.StreamResponse:
+    """Nothing can be told any more: an answer has begun, or the client is gone."""
+    if not isinstance(error, (ConnectionError, Failure, Invalid, Busy, web.HTTPException, *_UNREADABLE)):
+        _log.error("%s %s failed", request.method, request.rel_url.raw_path, exc_info=error)
+    raise ConnectionResetError from None
 
 
 def _http(error: web.HTTPException) -> web.Response:
     response = answer({"detail": error.reason}, error.status)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
+    return _closing(response)
+
+
+def _closing(response: web.Response) -> web.Response:
+    """After a body that came too slowly, or is too large, the rest of it is not waited for."""
+    if response.status in (408, 413):
+        response.force_close()
     return response

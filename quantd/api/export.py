@@ -5,15 +5,17 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from urllib.parse import quote
 
 from aiohttp import web
 
 from quantd.api import checks, figures, requests, wire
-from quantd.api.analytics import SIGNIFICANT
-from quantd.api.context import desk
+from quantd.api.analytics import SIGNIFICANT, analysis_of
+from quantd.api.context import asker, desk, told
 from quantd.api.data import MOST_BARS
 from quantd.api.errors import Failure
 from quantd.api.params import query
+from quantd.flow.desk import Analysis
 from quantd.model import PairPoint
 
 Row = Sequence[str | float | None]
@@ -25,10 +27,14 @@ async def analytics(request: web.Request) -> web.Response:
     if raw.format.lower() != "csv":
         raise Failure(400, "Only CSV format is currently supported")
     asked = checks.pair(desk(request), raw)
-    analysis = await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method, asked.style)
+    analysis = await analysis_of(request, asked)
+    return await told(request, len(analysis.points), lambda: _points(request, asked, analysis))
+
+
+def _points(request: web.Request, asked: checks.PairRequest, analysis: Analysis) -> web.Response:
     rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(figures.CONTRACT)]
     header = ("timestamp", "hedge_ratio", "spread", "zscore", "rolling_correlation")
-    return _csv(request, f"{asked.y}_{asked.x}_{asked.tf}", [header, *rows], _footer(figures.adf(analysis)))
+    return _csv(request, f"{_pair_name(asked.y, asked.x)}_{asked.tf}", [header, *rows], _footer(figures.adf(analysis)))
 
 
 def _row(point: PairPoint) -> tuple[str | float | None, ...]:
@@ -43,8 +49,9 @@ def _footer(test: figures.Adf) -> list[Row]:
 async def ohlcv(request: web.Request) -> web.Response:
     """The bars of a symbol, a row each."""
     asked = query(request, requests.OhlcvQuery)
-    symbol, tf = checks.symbol(desk(request), asked.symbol), checks.every(asked.tf)
-    bars = desk(request).bars(symbol, tf, limit=min(asked.limit or MOST_BARS, MOST_BARS))
+    symbol, tf, who = checks.symbol(desk(request), asked.symbol), checks.every(asked.tf), asker(request)
+    await desk(request).warm_up([symbol])
+    bars = await desk(request).bars(symbol, tf, limit=min(asked.limit or MOST_BARS, MOST_BARS), asker=who)
     rows = [(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in wire.candles(bars)]
     return _csv(request, f"{symbol}_{tf}_ohlcv", [("timestamp", "open", "high", "low", "close", "volume"), *rows])
 
@@ -56,8 +63,23 @@ def _csv(request: web.Request, name: str, rows: Sequence[Row], footer: Iterable[
     text = io.StringIO()
     csv.writer(text).writerows(chain(rows, footer))
     date, time = re.sub(r"[-:]", "", wire.iso(desk(request).now())[:19]).split("T")
-    headers = {"Content-Disposition": f"attachment; filename={name}_{date}_{time}.csv"}
+    headers = {"Content-Disposition": disposition(f"{name}_{date}_{time}.csv")}
     return web.Response(text=text.getvalue(), content_type="text/csv", charset="utf-8", headers=headers)
+
+
+def _pair_name(y: str, x: str) -> str:
+    """`Y_X` as the contract has it; `Y-X` where a `_` is part of a symbol, as of a quarterly future: no symbol has a `-`."""
+    return f"{y}-{x}" if "_" in y + x else f"{y}_{x}"
+
+
+def disposition(name: str) -> str:
+    """The header of a download (RFC 6266): the name for clients that know ASCII alone, then the name itself.
+
+    >>> disposition("BTCUSDT_1m.csv")
+    "attachment; filename=BTCUSDT_1m.csv; filename*=UTF-8''BTCUSDT_1m.csv"
+    """
+    plain = re.sub(r"(?a)[^\w.-]", lambda match: f"u{ord(match[0]):06x}", name)
+    return f"attachment; filename={plain}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 ROUTES = [web.get("/export", analytics), web.get("/export/ohlcv", ohlcv)]

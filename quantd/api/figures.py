@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from quantd.api.wire import iso
-from quantd.flow.desk import Analysis, is_whole
+from quantd.flow.desk import Analysis, Standing, is_whole
 from quantd.model import Metric, PairPoint
 
 
@@ -81,11 +81,11 @@ class PairAnalytics(Struct, frozen=True):
 
 
 class Nowcast(Struct, frozen=True):
-    """The state of a pair at the last prices; `reason` says why a value is missing."""
+    """The state of a pair at the last prices; `reason` says why a value is missing, `bars` how many there are of those `needed`."""
 
     pair: str
     every: str
-    ts: str
+    ts: str | None
     beta: float | None
     spread: float | None
     zscore: float | None
@@ -93,9 +93,11 @@ class Nowcast(Struct, frozen=True):
     spread_mean: float | None
     spread_std: float | None
     corr_returns: float | None
-    coverage: float
+    coverage: float | None
     reason: str | None
     metrics: Mapping[str, Metric]
+    bars: int
+    needed: int
 
 
 Column = Literal["hedge_ratio", "spread", "zscore", "correlation"]
@@ -142,20 +144,23 @@ def adf(analysis: Analysis) -> Adf:
     return Adf(0.0, 1.0, test.n, test.reason) if stat is None or pvalue is None else Adf(stat, pvalue, test.n, None)
 
 
-def nowcast(point: PairPoint) -> Nowcast:
+def nowcast(standing: Standing) -> Nowcast:
     """A pair's state, as the page shows it."""
+    point = standing.point
     return Nowcast(
-        pair=point.pair,
-        every=point.every,
-        ts=iso(point.ts),
-        beta=_finite(point.hedge.beta),
-        spread=_finite(point.spread),
-        zscore=_finite(point.zscore),
-        corr=_finite(point.corr),
-        spread_mean=_finite(point.spread_mean),
-        spread_std=_finite(point.spread_std),
-        corr_returns=_finite(point.corr_returns),
-        coverage=point.coverage,
-        reason=point.reason,
-        metrics=point.metrics,
+        pair=standing.pair,
+        every=standing.every,
+        ts=None if standing.ts is None else iso(standing.ts),
+        beta=_finite(point.hedge.beta) if point else None,
+        spread=_finite(point.spread) if point else None,
+        zscore=_finite(point.zscore) if point else None,
+        corr=_finite(point.corr) if point else None,
+        spread_mean=_finite(point.spread_mean) if point else None,
+        spread_std=_finite(point.spread_std) if point else None,
+        corr_returns=_finite(point.corr_returns) if point else None,
+        coverage=point.coverage if point else None,
+        reason=standing.reason,
+        metrics=point.metrics if point else {},
+        bars=standing.bars,
+        needed=standing.needed,
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quantd.api.wire import Fired, Trade, book, encode, fired_fields, iso
+from quantd.api.wire import Firing, Trade, book, encode, firing_fields, iso
 from quantd.model import Alert, BookBar, Gap, Metric, Tick, Ticker, Transition
 
 
@@ -29,7 +29,7 @@ class TickerFrame(Struct, frozen=True, gc=False, tag_field="type", tag="ticker")
     ts: str
 
 
-class AlertFrame(Fired, frozen=True, tag_field="type", tag="alert"):
+class AlertFrame(Firing, frozen=True, tag_field="type", tag="alert"):
     """A firing, as it happens."""
 
 
@@ -90,7 +90,7 @@ def ticker_frame(ticker: Ticker) -> bytes | None:
 
 def alert_frame(alert: Alert) -> bytes:
     """JSON of a firing."""
-    return encode(AlertFrame(*fired_fields(alert)))
+    return encode(AlertFrame(*firing_fields(alert)))
 
 
 def book_frame(bar: BookBar) -> bytes:

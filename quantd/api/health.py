@@ -29,7 +29,16 @@ async def health(request: web.Request) -> web.Response:
     flow = desk(request)
     feeds = [wire.feed(each) for each in flow.feeds()]
     fired = wire.firings(flow.fired())
-    return answer(wire.Health(flow.active(), buffer_stats(flow), len(flow.rules()), len(fired), feeds))
+    reasons = [wire.Reason(each.what, each.name, each.text, wire.iso(each.since)) for each in flow.troubles()]
+    return answer(wire.Health(flow.flowing(), buffer_stats(flow), len(flow.rules()), len(fired), feeds, status(flow), reasons))
+
+
+def status(flow: Desk) -> wire.Status:
+    """In one word, how the daemon fares."""
+    feeds = flow.feeds()
+    if feeds and all(feed.state in ("starting", "down") for feed in feeds):
+        return "down"
+    return "degraded" if flow.troubles() else "healthy"
 
 
 async def quality(request: web.Request) -> web.Response:

@@ -1,6 +1,5 @@
 """Which leg of a pair leads, from the ticks themselves."""
 
-import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +7,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from quantd.api import checks, requests
-from quantd.api.context import desk
+from quantd.api.context import asker, desk
 from quantd.api.errors import Failure, answer
 from quantd.api.params import query
 from quantd.model import Tick
@@ -16,6 +15,8 @@ from quantd.stats.asynchronous import LeadLag, lead_lag
 
 _MOST_TICKS = 10_000
 _MOST_LAGS = 401
+_COST_S = 5e-8
+"""Estimate: of a tick at a lag."""
 
 
 class Lagged(Struct, frozen=True):
@@ -46,9 +47,13 @@ async def handler(request: web.Request) -> web.Response:
     half = int(asked.max_lag / asked.step + 1e-9)  # 0.3 / 0.1 is a little less than 3
     if 2 * half + 1 > _MOST_LAGS:
         raise Failure(400, f"At most {_MOST_LAGS} lags: raise step or lower max_lag")
-    now = desk(request).now()
-    legs = [desk(request).ticks(leg, start=now - int(asked.seconds * 1000), limit=_MOST_TICKS) for leg in (y, x)]
-    found = await asyncio.to_thread(_computed, legs[0], legs[1], asked.step * np.arange(-half, half + 1))
+    who = asker(request)
+    await desk(request).warm_up([y, x])
+    newest = [last.ts for leg in (y, x) if (last := desk(request).last_tick(leg))]
+    start = min(newest, default=0) - int(asked.seconds * 1000)
+    legs = [desk(request).ticks(leg, start=start, limit=_MOST_TICKS) for leg in (y, x)]
+    lags = asked.step * np.arange(-half, half + 1)
+    found = await desk(request).pool.aside(who, _COST_S * len(lags) * max(map(len, legs)), _computed, legs[0], legs[1], lags)
     leader = (x if found.lag > 0 else y) if found.lag else None
     curve = [Lagged(*point) for point in zip(found.lags.tolist(), found.curve.tolist(), strict=True)]
     counts = len(legs[0]), len(legs[1])

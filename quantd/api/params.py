@@ -1,5 +1,6 @@
 """Reads queries and bodies: what is missing or of the wrong type is Invalid (422), a number without end a Failure (400)."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 from aiohttp import web
 
+from quantd.api.context import PATIENCE
 from quantd.api.errors import Failure, Invalid
 
 T = TypeVar("T")
@@ -25,7 +27,7 @@ def query(request: web.Request, cls: type[T]) -> T:
 
 async def body(request: web.Request, cls: type[T]) -> T:
     """The JSON body as a struct. A number that is infinite, or none, is no mistake of the form: Failure (400)."""
-    raw = await request.read()
+    raw = await _read(request)
     try:
         given = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -33,6 +35,16 @@ async def body(request: web.Request, cls: type[T]) -> T:
             raise Failure(400, f"Invalid value. {endless} is no finite number") from None
         raise Invalid("json_invalid", ["body"], f"JSON decode error: {error}", None) from None
     return _convert("body", given, cls)
+
+
+async def _read(request: web.Request) -> bytes:
+    """The body. Failure (408) if it does not come to its end in time."""
+    patience = request.app[PATIENCE].body
+    try:
+        async with asyncio.timeout(patience):
+            return await request.read()
+    except TimeoutError:
+        raise Failure(408, f"The body did not come within {patience:g} s") from None
 
 
 def _not_finite(raw: bytes) -> str | None:

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from quantd.model import Against, Prices, Spread, ZMethod
+from quantd.stats.positions import Sizing
 
 Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
 OfHedge = Annotated[float, Meta(ge=-1e100, le=1e100)]
@@ -55,7 +56,10 @@ class BacktestQuery(PairQuery, frozen=True):
     fee_bps: Finite = 5.0
     slippage_bps: Finite = 0.0
     notional: Finite = 1000.0
+    sizing: Sizing = "beta"
     hold: bool = False
+    split: Finite | None = None
+    """Share of the bars' time that is in-sample."""
     limit: Count = 1440
     format: str = "json"
 

@@ -7,17 +7,19 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 
 from quantd.flow.desk import FeedState, RestRule
 from quantd.model import Alert, Bar, BookBar, Tick
-from quantd.plugin.base import ConnectionHealth
+from quantd.plugin.feed_health import ConnectionHealth
+from quantd.troubles import What
 
 encode = Encoder().encode
+Status = Literal["healthy", "degraded", "down"]
 
 
 def iso(ts: int) -> str:
@@ -77,6 +79,8 @@ class Feed(Struct, frozen=True):
     warm: int
     """How many of its `symbols` have their past."""
     symbols: int
+    clock_offset: int | None
+    """How far the venue's clock is ahead of this host's, ms; null where it is not known."""
     banned_until: str | None
     """The venue wants nothing from us before."""
     unrecorded: int
@@ -86,15 +90,25 @@ class Feed(Struct, frozen=True):
     connections: tuple[ConnectionHealth, ...]
 
 
+class Reason(Struct, frozen=True):
+    """Why the daemon is not healthy: see `quantd.troubles.Trouble`."""
+
+    what: What
+    name: str
+    text: str
+    since: str
+
+
 class Health(Struct, frozen=True):
-    """How the daemon fares."""
+    """How the daemon fares. It is `down` where no feed is live, `degraded` where anything else is wrong."""
 
     binance_ws_active: list[str]
     data_buffer_stats: BufferStats
     active_alerts: int
     triggered_alerts: int
     feeds: list[Feed]
-    status: str = "healthy"
+    status: Status
+    reasons: list[Reason]
 
 
 class State(Struct, frozen=True):
@@ -176,7 +190,7 @@ def feed(health: FeedState) -> Feed:
     banned = health.health.banned_until
     until = None if banned is None else iso(banned)
     told = until, health.health.unrecorded, health.health.resyncs, health.health.connections
-    return Feed(health.name, health.state, last, health.ticks, health.refused, health.warm, health.symbols, *told)
+    return Feed(health.name, health.state, last, health.ticks, health.refused, health.warm, health.symbols, health.clock_offset, *told)
 
 
 def candles(bars: Iterable[Bar]) -> list[Candle]:
@@ -224,8 +238,8 @@ class PipelineRule(Struct, frozen=True):
     holds: bool
 
 
-class Fired(Struct, frozen=True):
-    """One firing: `id` is its own, `alert_id` that of its rule."""
+class Firing(Struct, frozen=True):
+    """One firing, with the keys of the contract: `id` is its own, `alert_id` that of its rule."""
 
     id: str
     alert_id: str
@@ -235,6 +249,12 @@ class Fired(Struct, frozen=True):
     actual_value: float | str
     threshold_value: float | str
     ts: str
+
+
+class Fired(Firing, frozen=True, kw_only=True):
+    """A firing, and the open time of the bar that was judged: a rule that is made by request is judged between closes, and has none."""
+
+    bar: str | UnsetType = UNSET
 
 
 def rule(made: RestRule) -> Rule:
@@ -259,9 +279,9 @@ def _sendable(value: float | str) -> bool:
 
 def fired(alert: Alert) -> Fired:
     """A firing as the frontend lists it."""
-    return Fired(*fired_fields(alert))
+    return Fired(*firing_fields(alert), bar=UNSET if alert.bar is None else iso(alert.bar))
 
 
-def fired_fields(alert: Alert) -> tuple[Any, ...]:
-    """The fields of Fired, which the alert frame has too."""
+def firing_fields(alert: Alert) -> tuple[Any, ...]:
+    """The fields of Firing, which the alert frame has too."""
     return alert.id, alert.alert_id, alert.text, metric(alert), alert.pair, alert.value, alert.threshold, iso(alert.ts)

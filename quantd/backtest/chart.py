@@ -45,15 +45,26 @@ class Chart:
         self._levels = levels
         self._height = height
         self._marks: list[Mark] = []
+        self._cut: int | None = None
         self._low, self._high = _range([*(line.values for line in lines), np.array([value for _, value in levels])])
 
     def mark(self, marks: Iterable[Mark]) -> None:
         """Draw these on top."""
         self._marks += marks
 
+    def cut(self, ts: int | None) -> None:
+        """Draw an upright line there, if anywhere."""
+        self._cut = ts
+
     def svg(self) -> str:
         """The drawing, as wide as its place."""
-        parts = [*self._grid(), *map(self._level, self._levels), *map(self._line, self._lines), *map(self._symbol, self._marks)]
+        parts = [
+            *self._grid(),
+            *self._split(),
+            *map(self._level, self._levels),
+            *map(self._line, self._lines),
+            *map(self._symbol, self._marks),
+        ]
         title = escape(self._title)
         size = f'viewBox="0 0 {WIDTH} {self._height}"'
         return f'<svg {size} role="img" aria-label="{title}"><title>{title}</title>{"".join(parts)}</svg>'
@@ -78,6 +89,13 @@ class Chart:
             yield f'<path class="tick" d="M{x:.1f} {bottom}v5"/>'
             yield f'<text class="label" x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{text}</text>'
         yield f'<path class="axis" d="M{LEFT} {bottom}H{WIDTH - RIGHT}"/>'
+
+    def _split(self) -> Iterable[str]:
+        if self._cut is not None:
+            x = self._x(self._cut)
+            yield f'<path class="split" d="M{x:.1f} {TOP}V{self._height - BOTTOM}"/>'
+            yield f'<text class="label" x="{x - 6:.1f}" y="{TOP - 2}" text-anchor="end">in-sample</text>'
+            yield f'<text class="label" x="{x + 6:.1f}" y="{TOP - 2}">out-of-sample</text>'
 
     def _level(self, level: tuple[str, float]) -> str:
         name, value = level

@@ -28,6 +28,27 @@ class Settings(Struct, frozen=True, kw_only=True):
     beta: float | None = None
     """Of a hedge that is fixed, as is `alpha`; None where it is not, or they are left out."""
     alpha: float | None = None
+    split: float | None = None
+    """Share of the tested time that is in-sample; None where all is one sample."""
+
+    def __post_init__(self) -> None:
+        demand_split(self.split)
+
+
+def demand_split(split: float | None) -> None:
+    """Raises ValueError, beginning with `split`, for a share that leaves nothing on one side."""
+    if split is not None and not 0 < split < 1:
+        raise ValueError(f"split: expected a number between 0 and 1, found {split:g}")
+
+
+class Halves(Struct, frozen=True):
+    """The two parts of a tested time, each traded for itself: a position that is open at the end of the first is closed there, with costs,
+    and the second begins without one."""
+
+    at: int
+    """Open time of the first bar of the second."""
+    in_sample: Summary
+    out_of_sample: Summary
 
 
 class Trade(Deal, frozen=True, kw_only=True, gc=False):
@@ -51,12 +72,14 @@ class DataQuality(Struct, frozen=True):
     """Bars that were not watched from beginning to end."""
     holes: int
     """Times that one or more bars are missing altogether: no entry is filled on the bar behind."""
+    missing: int
+    """Bars that are missing in these holes."""
     unusable: int
     """Bars left out for a price that is none."""
     without_zscore: dict[str, int]
     """Bars that gave no signal, by reason."""
     lapsed: int
-    """Entries that were decided on and not filled, for one of these reasons or because the data ended."""
+    """Entries that were decided on and not filled: for one of these reasons, because a leg did not trade, or because the data ended."""
 
 
 class Backtest(Struct, frozen=True):
@@ -78,3 +101,5 @@ class Backtest(Struct, frozen=True):
     """What the z-score measures the spread from."""
     deviation: FloatArray
     """The unit that it measures in."""
+    halves: Halves | None = None
+    """With a `split`; all else is of the whole time."""

@@ -8,6 +8,7 @@ from importlib.resources import files
 import numpy as np
 
 from quantd.backtest.chart import Chart, Line, Mark
+from quantd.backtest.figures import carried, ends, figures, funding, money, or_none, probability, sharpe, won
 from quantd.backtest.model import Backtest, Settings, Trade
 from quantd.stats.backtest import Rules
 from quantd.stats.performance import drawdown
@@ -16,7 +17,7 @@ MOST_ROWS = 1000
 """Trades in the table; the CSV has all."""
 _MOST_MARKS = 400
 _HEADS = (
-    *("#", "side", "entered", "left", "bars", "why", "z", "z held", "net", "gross", "costs", "beta"),
+    *("#", "side", "entered", "left", "bars", "why", "z", "z held", "net", "gross", "costs", "funding", "beta"),
     *("y in", "y out", "x in", "x out"),
 )
 _LEGEND = (
@@ -33,6 +34,7 @@ def html(result: Backtest) -> str:
         "span": _span(result),
         "verdict": _verdict(result),
         "tiles": "".join(_tiles(result)),
+        "halves": _halves(result),
         "charts": "".join(_charts(result)) if result.ts else _nothing(result),
         "trades": _trades(result),
         "settings": _facts(_settings(result)),
@@ -52,62 +54,77 @@ def when(ts: int, every: str = "1m") -> str:
     return datetime.fromtimestamp(ts / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S" if every.endswith("s") else "%Y-%m-%d %H:%M")
 
 
-def money(value: float) -> str:
-    """With a sign and thousands.
-
-    >>> money(1234.5), money(-0.001), money(0.0)
-    ('+1,234.50', '-0.0010', '0.00')
-    """
-    if value == 0:
-        return "0.00"
-    return f"{value:+,.2f}" if abs(value) >= 0.1 else f"{value:+.4f}" if abs(value) >= 1e-4 else f"{value:+.1e}"
-
-
 def _span(result: Backtest) -> str:
     quality, every = result.quality, result.settings.every
     if quality.start is None or quality.end is None:
         return "no bars"
-    return f"{when(quality.start, every)} to {when(quality.end, every)} UTC · {result.summary.bars:,} bars of {escape(every)}"
+    bars = f"{result.summary.bars:,} bars of {escape(every)} in {result.summary.days:,.1f} days"
+    return f"{when(quality.start, every)} to {when(quality.end, every)} UTC · {bars}"
 
 
 def _verdict(result: Backtest) -> str:
     summary = result.summary
     tone = "up" if summary.net > 0 else "down" if summary.net < 0 else "faint"
+    carried = " and funding" if summary.funding is not None else ", without funding"
     percent = f"{summary.net_percent:+.2f} % of {result.settings.rules.notional:,.6g}"
-    return f'<strong class="{tone}">{money(summary.net)}</strong> <span>net of costs, {percent}</span>'
+    return f'<strong class="{tone}">{money(summary.net)}</strong> <span>net of costs{carried}, {percent}</span>'
 
 
 def _tiles(result: Backtest) -> Iterable[str]:
     summary, reasons = result.summary, result.summary.reasons
-    ends = [(summary.targets, "at target"), (summary.stops, "stopped"), (summary.open_at_end, "open at the end")]
-    yield _tile("Trades", f"{summary.trades}", ", ".join(f"{count} {name}" for count, name in ends if count))
-    yield _tile("Hit rate", _or_none(summary.hit_rate, "{:.0%}"), reasons.get("hit_rate", "of trades made money"))
-    yield _tile("Profit factor", _or_none(summary.profit_factor, "{:.2f}"), reasons.get("profit_factor", "won per lost"))
-    yield _tile("Sharpe ratio", _or_none(summary.sharpe, "{:.2f}"), reasons.get("sharpe", "a year, round the clock"))
+    yield _tile("Trades", f"{summary.trades:,}", ends(summary))
+    yield _tile("Hit rate", or_none(summary.hit_rate, "{:.0%}"), reasons.get("hit_rate", f"{won(summary)} trades made money"))
+    yield _tile("Profit factor", or_none(summary.profit_factor, "{:.2f}"), reasons.get("profit_factor", "won per lost"))
+    yield _tile("Sharpe ratio", sharpe(summary), reasons.get("sharpe", "a year, by days, ± its standard error"))
+    yield _tile("Probabilistic Sharpe", probability(summary), reasons.get("probabilistic_sharpe", "that the true ratio is above 0"))
     yield _tile("Max drawdown", f"{summary.max_drawdown:,.2f}", f"{summary.max_drawdown_percent:.2f} % of notional")
     yield _tile("Before costs", money(summary.gross), f"{summary.fees:,.2f} fees, {summary.slippage:,.2f} slippage")
+    yield _tile("Funding", or_none(summary.funding, "{:+,.2f}"), reasons.get("funding", _funded(result)))
+    even = f"of what a leg is worth, each way; {_costs(result.settings.rules):g} were paid"
+    yield _tile("Break-even costs", or_none(summary.break_even_bps, "{:.2f} bps"), reasons.get("break_even_bps", even))
     yield _tile("Turnover", f"{summary.turnover:,.1f}×", "notional, bought and sold")
     yield _tile(
-        "Average holding", _or_none(summary.average_bars, "{:,.1f}"), reasons.get("average_bars", f"bars of {result.settings.every}")
+        "Average holding", or_none(summary.average_bars, "{:,.1f}"), reasons.get("average_bars", f"bars of {result.settings.every}")
     )
-    yield _tile("Exposure", _or_none(summary.exposure, "{:.0%}"), reasons.get("exposure", "of closes in a position"))
+    yield _tile("Exposure", or_none(summary.exposure, "{:.0%}"), reasons.get("exposure", "of the time in a position"))
+
+
+def _costs(rules: Rules) -> float:
+    return rules.fee_bps + rules.slippage_bps
+
+
+def _funded(result: Backtest) -> str:
+    missing = result.summary.funding_missing
+    return f"received less paid; {missing:,} times missing" if missing else "received less paid"
 
 
 def _tile(name: str, value: str, note: str) -> str:
     return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class='note'>{escape(note)}</dd></div>"
 
 
-def _or_none(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
+def _halves(result: Backtest) -> str:
+    """Both parts of a split, side by side."""
+    halves, settings = result.halves, result.settings
+    if halves is None:
+        return ""
+    rows = zip(figures(halves.in_sample, settings), figures(halves.out_of_sample, settings), strict=True)
+    body = "".join(f"<tr><th scope='row'>{escape(name)}</th>{_cells([first, second])}</tr>" for (name, first), (_, second) in rows)
+    head = "<tr><th></th><th scope='col'>in-sample</th><th scope='col'>out-of-sample</th></tr>"
+    return (
+        f"<section><h2>In-sample and out-of-sample</h2><p class='note'>Split at {when(halves.at, settings.every)} UTC. Each part is traded "
+        "for itself: a position that is open at the split is closed there, with costs, and the second part begins without one. The second "
+        "tells what the rules are worth only if nothing was chosen by it.</p>"
+        f"<div class='wide halves'><table><thead>{head}</thead><tbody>{body}</tbody></table></div></section>"
+    )
 
 
 def _charts(result: Backtest) -> Iterable[str]:
     yield from _scored(result)
     yield _figure(
-        "Equity", Chart("What has been made by each close", result.ts, [Line("equity", result.equity, 0.0)], 220, [("zero", 0)]), ""
+        result, "Equity", Chart("What has been made by each close", result.ts, [Line("equity", result.equity, 0.0)], 220, [("zero", 0)]), ""
     )
     fallen = Line("fall", -drawdown(result.equity), 0.0)
-    yield _figure("Drawdown", Chart("How far the equity is below its highest", result.ts, [fallen], 130, [("zero", 0)]), "")
+    yield _figure(result, "Drawdown", Chart("How far the equity is below its highest", result.ts, [fallen], 130, [("zero", 0)]), "")
 
 
 def _scored(result: Backtest) -> Iterable[str]:
@@ -121,8 +138,8 @@ def _scored(result: Backtest) -> Iterable[str]:
     what = "at which it is entered" if rules.hold else "at which it is entered, left and given up"
     plot = Chart(f"How far the spread is from its mean, with the levels {what}", result.ts, [*levels, Line("curve", off)], 300)
     plot.mark(_marks(result, off))
-    yield _figure("Spread from its mean, in the price of y", plot, _legend(rules))
-    yield _figure("Z-score", Chart("Z-score with the same levels", result.ts, [Line("curve", result.zscore)], 200, bands), "")
+    yield _figure(result, "Spread from its mean, in the price of y", plot, _legend(rules))
+    yield _figure(result, "Z-score", Chart("Z-score with the same levels", result.ts, [Line("curve", result.zscore)], 200, bands), "")
     if rules.hold and result.trades:
         held = Chart(
             "Z-score of what is held, with the levels at which it is left and given up",
@@ -131,7 +148,7 @@ def _scored(result: Backtest) -> Iterable[str]:
             200,
             [*leave, *stop],
         )
-        yield _figure("Z-score of the position, by the hedge that it was entered with", held, _keys(["exit", "stop"]))
+        yield _figure(result, "Z-score of the position, by the hedge that it was entered with", held, _keys(["exit", "stop"]))
 
 
 def _both(name: str, level: float | None) -> list[tuple[str, float]]:
@@ -139,7 +156,8 @@ def _both(name: str, level: float | None) -> list[tuple[str, float]]:
     return [] if level is None else [(name, each) for each in dict.fromkeys((level, -level))]
 
 
-def _figure(name: str, chart: Chart, note: str) -> str:
+def _figure(result: Backtest, name: str, chart: Chart, note: str) -> str:
+    chart.cut(result.halves.at if result.halves else None)
     return f"<section><h2>{name}</h2>{note}<figure>{chart.svg()}</figure></section>"
 
 
@@ -193,7 +211,7 @@ def _row(number: int, trade: Trade, every: str) -> str:
     prices = [f"{price:,.8g}" for price in (trade.y_entry, trade.y_exit, trade.x_entry, trade.x_exit)]
     times = when(trade.entered, every), when(trade.exited, every), str(trade.bars)
     before = _cells([str(number), trade.side, *times, trade.reason, f"{trade.zscore:+.2f}", f"{trade.zscore_held:+.2f}"])
-    after = _cells([money(trade.gross), f"{trade.fees + trade.slippage:,.2f}", f"{trade.beta:.5g}", *prices])
+    after = _cells([money(trade.gross), f"{trade.fees + trade.slippage:,.2f}", carried(trade), f"{trade.beta:.5g}", *prices])
     return f"<tr>{before}<td class='{'up' if trade.net > 0 else 'down'}'>{money(trade.net)}</td>{after}</tr>"
 
 
@@ -212,8 +230,24 @@ def _settings(result: Backtest) -> Iterable[tuple[str, str]]:
     again = f"then nothing before z is within {rules.entry:g} again"
     yield "stop", "none" if rules.stop is None else f"once z is {rules.stop:g} or more against the position; {again}"
     yield "costs", f"{rules.fee_bps:g} bps fee and {rules.slippage_bps:g} bps slippage of what each leg is worth, at entry and at exit"
-    yield "size", f"{rules.notional:,.6g} gross over both legs at entry; beta stays that of the signal"
+    yield "sizing", f"{rules.notional:,.6g} gross over both legs at entry: {_sizing(settings)}"
+    yield (
+        "both legs on one side",
+        f"{result.summary.same_side:,} of {result.summary.trades:,} trades, at a beta below 0: the market moves them",
+    )
+    yield "funding", _funding(result)
     yield "at the end", "an open position is closed at the last close, with costs"
+
+
+def _sizing(settings: Settings) -> str:
+    if settings.rules.sizing == "dollar":
+        return "the same value in both (dollar); x is sold where y is bought, but for a beta below 0"
+    return f"beta {'of value' if settings.prices == 'log' else 'units'} of x to one of y (beta), that of the signal for the whole trade"
+
+
+def _funding(result: Backtest) -> str:
+    why = result.summary.reasons.get("funding")
+    return f"not in the net: {why}" if why else f"of both legs is in the net: {funding(result.summary)}"
 
 
 def _judge(rules: Rules) -> str:
@@ -234,7 +268,10 @@ def _quality(result: Backtest) -> Iterable[tuple[str, str]]:
     quality = result.quality
     yield "bars with missing trades", f"{quality.gap:,}: no entry on them"
     yield "bars not watched throughout", f"{quality.partial:,}"
-    yield "holes between bars", f"{quality.holes:,}: no entry behind them"
+    yield (
+        "holes between bars",
+        f"{quality.holes:,}, in which {quality.missing:,} bars are missing: they count as time, and no entry behind them",
+    )
     if quality.unusable:
         yield "bars left out", f"{quality.unusable:,}, for a price that is none"
     silent = ", ".join(f"{count:,} {reason}" for reason, count in quality.without_zscore.items())

@@ -2,22 +2,24 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 from msgspec import Struct
 
-from quantd.backtest.model import Backtest, DataQuality, Settings, Side, Trade
+from quantd.backtest.model import Backtest, DataQuality, Halves, Settings, Side, Trade
 from quantd.model import Bar, PairPoint
 from quantd.stats import FloatArray
 from quantd.stats.backtest import Market, Outcome, simulate
-from quantd.stats.performance import summarise
+from quantd.stats.funding import Funding, Rates, due
+from quantd.stats.performance import Span, Summary, summarise
 from quantd.stats.positions import Deal, Trip
-from quantd.timeframes import DAY, Timeframe, timeframe
+from quantd.timeframes import Timeframe, timeframe
 
 _SIDES: dict[int, Side] = {1: "long", -1: "short"}
 _LEAST_PRICE, _GREATEST_PRICE = 1e-12, 1e12
-_YEAR_DAYS = 365
 
 
 class _Row(Struct, frozen=True, gc=False):
@@ -56,6 +58,11 @@ class _Row(Struct, frozen=True, gc=False):
         return "gap" in (self.y.quality, self.x.quality)
 
     @property
+    def traded(self) -> bool:
+        """Whether both legs did: a bar without trades stands at the close before, where nothing can be had any more."""
+        return not any(bar.volume == 0 and bar.low == bar.high for bar in (self.y, self.x))
+
+    @property
     def usable(self) -> bool:
         return all(_LEAST_PRICE <= price <= _GREATEST_PRICE for bar in (self.y, self.x) for price in (bar.open, bar.close))
 
@@ -67,18 +74,19 @@ def backtest(
     settings: Settings,
     start: int | None = None,
     end: int | None = None,
+    funding: Mapping[str, Rates] = MappingProxyType({}),
 ) -> Backtest:
-    """Trade the points of start <= ts < end, which are the pair's over these bars, oldest first."""
+    """Trade the points of start <= ts < end, which are the pair's over these bars, oldest first; `funding` by symbol."""
     frame = timeframe(settings.every)
     found = _rows(y_bars, x_bars, points, start, end)
     rows = [row for row in found if row.usable]
-    follows = [number > 0 and frame.end(rows[number - 1].y.ts) == row.y.ts for number, row in enumerate(rows)]
-    run = simulate(_market(rows, follows, settings), settings.rules)
+    test = _Test(frame, settings, funding)
+    run, summary = test.of(rows)
     ts = [row.y.ts for row in rows]
     return Backtest(
         settings=settings,
-        summary=summarise(run, settings.rules, bars_per_year(frame)),
-        quality=_quality(rows, follows, len(found) - len(rows), frame, run),
+        summary=summary,
+        quality=_quality(rows, len(found) - len(rows), frame, run),
         trades=[_trade(trip, ts, frame) for trip in run.trips],
         ts=ts,
         equity=run.equity,
@@ -87,16 +95,65 @@ def backtest(
         spread=_column(row.spread for row in rows),
         middle=_column(row.mean for row in rows),
         deviation=_column(row.std for row in rows),
+        halves=test.halves(rows),
     )
 
 
-def bars_per_year(frame: Timeframe) -> float:
-    """Round the clock, all days of a year of 365.
+class _Test(Struct, frozen=True):
+    """How rows are traded."""
 
-    >>> bars_per_year(timeframe("1h")), bars_per_year(timeframe("14h"))
-    (8760.0, 730.0)
-    """
-    return frame.index(DAY) * float(_YEAR_DAYS)
+    frame: Timeframe
+    settings: Settings
+    funding: Mapping[str, Rates]
+
+    def of(self, rows: Sequence[_Row]) -> tuple[Outcome, Summary]:
+        """What trading them alone makes."""
+        market = self._market(rows)
+        run = simulate(market, self.settings.rules)
+        closed = np.array([self.frame.end(row.y.ts) for row in rows], dtype=np.int64)
+        unfunded = " and ".join(leg for leg in self._legs() if leg not in self.funding)
+        return run, summarise(run, self.settings.rules, Span(rows[0].y.ts if rows else 0, closed), unfunded)
+
+    def halves(self, rows: Sequence[_Row]) -> Halves | None:
+        """What each part makes for itself. The first sees nothing of the second; the windows of the second reach back into the first, as
+        they would live."""
+        if self.settings.split is None or not rows:
+            return None
+        start, end = rows[0].y.ts, self.frame.end(rows[-1].y.ts)
+        at = self.frame.floor(start + round(self.settings.split * (end - start)))
+        parts = [row for row in rows if row.y.ts < at], [row for row in rows if row.y.ts >= at]
+        return Halves(at, *(self.of(part)[1] for part in parts))
+
+    def _market(self, rows: Sequence[_Row]) -> Market:
+        index = np.array([self.frame.index(row.y.ts) for row in rows], dtype=np.int64)
+        sound = np.array([not row.gap for row in rows], dtype=bool)
+        residual = self.settings.spread == "residual"
+        y_close, x_close = _column(row.y.close for row in rows), _column(row.x.close for row in rows)
+        return Market(
+            y_open=_column(row.y.open for row in rows),
+            x_open=_column(row.x.open for row in rows),
+            y_close=y_close,
+            x_close=x_close,
+            zscore=_column(row.zscore for row in rows),
+            beta=_column(row.beta for row in rows),
+            alpha=_column(row.alpha if residual else 0.0 for row in rows),
+            std=_column(row.std for row in rows),
+            signals=sound,
+            fills=sound & (np.diff(index, prepend=index[:1]) == 1),
+            index=index,
+            elastic=self.settings.prices == "log",
+            funding=self._due(rows, y_close, x_close),
+            traded=np.array([row.traded for row in rows], dtype=bool),
+        )
+
+    def _due(self, rows: Sequence[_Row], y_close: FloatArray, x_close: FloatArray) -> Funding | None:
+        y, x = (self.funding.get(leg) for leg in self._legs())
+        opened = np.array([row.y.ts for row in rows], dtype=np.int64)
+        return due((y, x), opened, (y_close, x_close)) if y and x else None
+
+    def _legs(self) -> tuple[str, str]:
+        y, _, x = self.settings.pair.partition("-")
+        return y, x
 
 
 def _rows(y_bars: Iterable[Bar], x_bars: Iterable[Bar], points: Sequence[PairPoint], start: int | None, end: int | None) -> list[_Row]:
@@ -108,36 +165,19 @@ def _rows(y_bars: Iterable[Bar], x_bars: Iterable[Bar], points: Sequence[PairPoi
     return [_Row(y[ts], x[ts], known.get(ts)) for ts in both]
 
 
-def _market(rows: Sequence[_Row], follows: Sequence[bool], settings: Settings) -> Market:
-    sound = np.array([not row.gap for row in rows], dtype=bool)
-    residual = settings.spread == "residual"
-    return Market(
-        y_open=_column(row.y.open for row in rows),
-        x_open=_column(row.x.open for row in rows),
-        y_close=_column(row.y.close for row in rows),
-        x_close=_column(row.x.close for row in rows),
-        zscore=_column(row.zscore for row in rows),
-        beta=_column(row.beta for row in rows),
-        alpha=_column(row.alpha if residual else 0.0 for row in rows),
-        std=_column(row.std for row in rows),
-        signals=sound,
-        fills=sound & np.array(follows, dtype=bool),
-        elastic=settings.prices == "log",
-    )
-
-
 def _column(values: Iterable[float | None]) -> FloatArray:
     return np.array([math.nan if value is None else value for value in values], dtype=float)
 
 
-def _quality(rows: Sequence[_Row], follows: Sequence[bool], unusable: int, frame: Timeframe, run: Outcome) -> DataQuality:
+def _quality(rows: Sequence[_Row], unusable: int, frame: Timeframe, run: Outcome) -> DataQuality:
     silent = Counter("no hedge" if row.point is None else row.point.reason or "none" for row in rows if row.zscore is None)
     return DataQuality(
         start=rows[0].y.ts if rows else None,
         end=frame.end(rows[-1].y.ts) if rows else None,
         gap=sum(row.gap for row in rows),
         partial=sum("partial" in (row.y.quality, row.x.quality) and not row.gap for row in rows),
-        holes=len(rows[1:]) - sum(follows),
+        holes=sum(frame.end(before.y.ts) != row.y.ts for before, row in pairwise(rows)),
+        missing=run.spanned - len(rows),
         unusable=unusable,
         without_zscore=dict(sorted(silent.items())),
         lapsed=run.lapsed,

@@ -1,12 +1,16 @@
 """The `quantd` command. Each subcommand is a module of its own and imports what it needs when it runs, so that `--help` is quick."""
 
+import logging
+import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from quantd.cli.backtest import backtest
 from quantd.cli.check import check
+from quantd.cli.config import config
 from quantd.cli.demo import demo
 from quantd.cli.export import export
 from quantd.cli.init import init
@@ -14,12 +18,14 @@ from quantd.cli.plugins import plugins
 from quantd.cli.replay import replay
 from quantd.cli.run import run
 from quantd.cli.schema import schema
+from quantd.cli.status import status
 from quantd.errors import QuantdError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-for command in (run, demo, replay, backtest, check, init, plugins, schema):
+for command in (run, demo, replay, backtest, check, status, init, plugins, schema):
     app.command()(command)
 app.add_typer(export, name="export")
+app.add_typer(config, name="config")
 
 
 def _version(wanted: bool) -> None:
@@ -38,9 +44,25 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; an error that the operator can mend is printed without a traceback, exit code 2."""
+    """Run the command line; an error that the operator can mend is printed without a traceback, and gives the exit code."""
+    _open_closed()
     try:
         app(prog_name="quantd")
     except QuantdError as error:
-        typer.echo(f"quantd: {error}", err=True)
-        sys.exit(2)
+        hint = f" (did you mean {error.suggestion!r}?)" if error.suggestion else ""
+        with suppress(OSError, ValueError):  # it may be closed
+            for handler in logging.getLogger().handlers:
+                handler.flush()
+        with suppress(OSError):  # where stderr takes nothing, the exit code still tells
+            typer.echo(f"quantd: {error}{hint}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _open_closed() -> None:
+    """Let what is written to a standard stream that was closed at the start go nowhere, not into the file that is opened next."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantd.cli.options import Config
 from quantd.cli.replay import Against, Alpha, Beta, Chosen, Prices, Scores, Spread
 
 if TYPE_CHECKING:
@@ -13,13 +14,22 @@ if TYPE_CHECKING:
     from quantd.stats.backtest import Rules
 
 _LATEST = 20
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(help="What `quantd replay` reads; without any, the history of the config's store.", metavar="[FILE...]"),
+]
+Sizing = Annotated[str, typer.Option(help="Hold beta units of x for each of y, or the same value of both.", metavar="beta|dollar")]
+Funding = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Funding rates of both legs, as data.binance.vision or GET /fapi/v1/fundingRate give them; repeat it.", metavar="FILE"
+    ),
+]
+Split = Annotated[float | None, typer.Option(help="Share of the time that is in-sample; the rest is tested for itself.", metavar="0.7")]
 
 
 def backtest(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(help="What `quantd replay` reads; without any, the history of the config's store.", metavar="[FILE...]"),
-    ] = None,
+    files: Files = None,
     pair: Annotated[str, typer.Option(help="The pair.", metavar="Y-X")] = "",
     every: Annotated[str, typer.Option(help="The timeframe.", metavar="1s|1m|…")] = "1m",
     window: Annotated[int | None, typer.Option(help="Bars in the regression and the z-score.")] = None,
@@ -37,41 +47,54 @@ def backtest(
     fee_bps: Annotated[float, typer.Option(help="Of the value of each leg, at entry and at exit.")] = 5.0,
     slippage_bps: Annotated[float, typer.Option(help="Likewise.")] = 0.0,
     notional: Annotated[float, typer.Option(help="Gross value of a position at entry, in the quote currency.")] = 1000.0,
+    sizing: Sizing = "beta",
+    funding: Funding = None,
+    split: Split = None,
     since: Annotated[str | None, typer.Option("--from", help="Trade bars from here on: ISO 8601 or ms, UTC.", metavar="TIME")] = None,
     until: Annotated[str | None, typer.Option("--to", help="Trade bars that open before this.", metavar="TIME")] = None,
     report: Annotated[Path | None, typer.Option("--html", help="Write a report that any browser shows.", metavar="FILE")] = None,
     trades: Annotated[Path | None, typer.Option(help="Write the trades.", metavar="CSV")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: summary, trades and equity.")] = False,
     pipeline: Annotated[str | None, typer.Option(help="The pipeline: `replay` for files, the pair's own for history.")] = None,
-    config: Annotated[Path | None, typer.Option(help="The config file whose store is read.", metavar="FILE")] = None,
+    config: Config = None,
     chunk: Annotated[int, typer.Option(help="Events a batch of files; makes no difference to the result.", min=1)] = 1000,
 ) -> None:
     """Trade a pair's z-score on the past: enter when it is stretched, leave when it is back, costs of both legs included.
 
     Decided at a bar's close, filled at the next bar's open. Reads the history also while the daemon runs."""
     from quantd.backtest import backtest as test
-    from quantd.cli.options import find_place
+    from quantd.cli.funding import rates_of
     from quantd.cli.past import of_files, of_store, wanted
 
     told = Chosen([every], window, regression, prices, spread, zscore, against, beta, alpha)
     asked = wanted(pair, told, pipeline, since, until)
-    rules = _rules(entry=entry, exit=leave, stop=stop, hold=hold, fee_bps=fee_bps, slippage_bps=slippage_bps, notional=notional)
-    for path in (report, trades):
-        if path:
-            find_place(path)
+    costs = {"fee_bps": fee_bps, "slippage_bps": slippage_bps}
+    rules = _rules(split, entry=entry, exit=leave, stop=stop, hold=hold, notional=notional, sizing=sizing, **costs)
+    _find_places(report, trades)
+    rates = rates_of(funding or [], (asked.y, asked.x))
     past = of_files(files, asked, rules, chunk) if files else of_store(config, asked, rules)
-    result = test(past.y_bars, past.x_bars, past.points, past.settings(asked, rules), asked.start, asked.end)
+    result = test(past.y_bars, past.x_bars, past.points, past.settings(asked, rules, split), asked.start, asked.end, rates)
     _write(result, report, trades)
     _print(result, as_json)
     past.fail_if_faulty()
     _fail_if_empty(result, asked, past)
 
 
-def _rules(**given: float | None) -> "Rules":
+def _find_places(*paths: Path | None) -> None:
+    from quantd.cli.options import find_place
+
+    for path in paths:
+        if path:
+            find_place(path)
+
+
+def _rules(split: float | None, **given: float | str | None) -> "Rules":
+    from quantd.backtest import demand_split
     from quantd.errors import QuantdError
     from quantd.stats.backtest import Rules
 
     try:
+        demand_split(split)
         return Rules(**given)  # type: ignore[arg-type]
     except ValueError as error:
         name, _, text = str(error).partition(":")
@@ -98,11 +121,17 @@ def _print(result: "Backtest", as_json: bool) -> None:
 
         typer.echo(encode(body(result)))
         return
-    from quantd.cli.session import screen
-    from quantd.cli.tested import summary, trades
+    from quantd.backtest.report import when
+    from quantd.cli.screen import screen
+    from quantd.cli.tested import halves, summary, trades
 
     console = screen()
     console.print(summary(result))
+    if result.halves:
+        console.print(halves(result))
+        console.print(
+            f"split at {when(result.halves.at, result.settings.every)} UTC: each part is traded for itself, and begins without a position"
+        )
     if result.trades:
         console.print(trades(result, _LATEST))
     if len(result.trades) > _LATEST:

@@ -1,35 +1,73 @@
 """`quantd check`: whether the config is right, without starting anything."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from quantd.cli.options import Config
+
 if TYPE_CHECKING:
     from quantd.config.load import Loaded
+    from quantd.errors import Mistake
+
+_PATIENCE_S = 10.0
+_UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits.h."""
 
 
-def check(config: Annotated[Path | None, typer.Option(help="The config file.", metavar="FILE")] = None) -> None:
+def check(
+    config: Config = None,
+    online: Annotated[bool, typer.Option("--online", help="Ask the exchanges, too, whether they list each symbol.")] = False,
+) -> None:
     """Check the config and every pipeline, start nothing.
 
-    Prints what is configured, or every mistake with its place (exit code 2)."""
+    Prints what is configured, or every mistake with its place (exit code 2). With --online, exit code 69 says that an exchange could not
+    be asked."""
     import os
 
-    from quantd.config.load import load
+    from quantd.config.load import load, nothing_to_watch
     from quantd.errors import ConfigError
 
     try:
         loaded = load(config, os.environ, all_pipelines=True)
     except ConfigError as error:
-        for mistake in error.mistakes:
-            typer.echo(mistake, err=True)
-        count = len(error.mistakes)
-        typer.echo(f"{count} mistake{'s' * (count != 1)}", err=True)
-        raise typer.Exit(2) from None
+        _fail(error.mistakes)
     for line in _summary(loaded):
         typer.echo(line)
+    if idle := nothing_to_watch(loaded):
+        typer.echo(f"warning: {idle}", err=True)
     for fault in loaded.registry.faults:
         typer.echo(f"warning: {fault.source}: {fault.message}", err=True)
+    if online:
+        _ask(loaded)
+
+
+def _fail(mistakes: "Sequence[Mistake]") -> NoReturn:
+    for mistake in mistakes:
+        typer.echo(mistake, err=True)
+    count = len(mistakes)
+    typer.echo(f"{count} mistake{'s' * (count != 1)}", err=True)
+    raise typer.Exit(2) from None
+
+
+def _ask(loaded: "Loaded") -> None:
+    """Say what the exchanges list of the config's symbols."""
+    import asyncio
+
+    from quantd.config.online import ask
+    from quantd.log import silenced
+
+    with silenced():  # the answer says it
+        found = asyncio.run(ask(loaded, _PATIENCE_S))
+    for name, count in found.listed.items():
+        typer.echo(f"{'online':8} {name} lists {f'{count} symbols' if count else 'none, so nothing is known of its symbols'}")
+    for fault in found.faults:
+        typer.echo(f"quantd: {fault}", err=True)
+    if found.mistakes:
+        _fail(found.mistakes)
+    if found.faults:
+        raise typer.Exit(_UNAVAILABLE)
 
 
 def _summary(loaded: "Loaded") -> list[str]:

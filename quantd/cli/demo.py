@@ -28,7 +28,7 @@ def demo(
     from quantd.log import setup
 
     seconds = _seconds(duration)
-    setup("warning")
+    setup("warning", beside=True)
     with tempfile.TemporaryDirectory(prefix="quantd-demo-") as folder, simulator(Path(folder, "ledger"), "--seed", str(seed)) as exchange:
         loaded = _load(exchange, Path(folder, "state"))
         run_until_signal(lambda: Daemon(loaded, listen), seconds, _narrate)
@@ -50,7 +50,7 @@ def _load(exchange: "Exchange", state: "Path") -> "Loaded":
     from quantd.config.pipelines import Folder
     from quantd.config.shipped import shipped
 
-    pipeline = Folder(shipped("pipelines/default.yaml").parent).node("default").value
+    pipeline = Folder(shipped("pipelines/default.yaml").parent, {}).node("default").value
     raw = {
         "pairs": ["BTCUSDT-ETHUSDT", "SOLUSDT-AVAXUSDT"],
         "symbols": ["BNBUSDT", "ADAUSDT"],
@@ -72,8 +72,7 @@ async def _narrate(daemon: "Daemon") -> None:
     while True:
         await asyncio.sleep(_TELL_EVERY_S)
         total = sum(feed.ticks for feed in daemon.desk.feeds())
-        scores = "  ".join(
-            f"{point.pair} {point.every} {'-' if point.zscore is None else f'{point.zscore:+.2f}'}" for point in daemon.desk.nowcasts()
-        )
+        points = [standing.point for standing in daemon.desk.standings() if standing.point]
+        scores = "  ".join(f"{point.pair} {point.every} {'-' if point.zscore is None else f'{point.zscore:+.2f}'}" for point in points)
         typer.echo(f"{(total - before) / _TELL_EVERY_S:6.1f} ticks/s   z-scores: {scores or 'windows are filling'}")
         before = total

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from quantd.cli.options import Config
+
 if TYPE_CHECKING:
     from quantd.cli.kept import Series
     from quantd.plugin.base import Columns, Kind
@@ -18,7 +20,6 @@ Every = Annotated[str, typer.Option(help="The timeframe, one that is kept.", met
 Since = Annotated[str | None, typer.Option("--from", help="From here on: ISO 8601 or ms, UTC.", metavar="TIME")]
 Until = Annotated[str | None, typer.Option("--to", help="What is before this.", metavar="TIME")]
 Out = Annotated[Path, typer.Option(help="The file to write; - is standard output.", metavar="CSV")]
-Config = Annotated[Path | None, typer.Option(help="The config file whose store is read.", metavar="FILE")]
 
 TICKS = ("id", "ts", "price", "qty", "buyer_maker")
 STDOUT = Path("-")
@@ -65,10 +66,10 @@ def points(
     config: Config = None,
 ) -> None:
     """The points of a pair by time, each at its last revision; every metric that any of them has is a column."""
-    from quantd.rows import COLUMNS
+    from quantd.rows import COLUMNS, RESERVED
 
     with _reading("points", pair, every, since, until, out, config) as series, _sheet(out) as file:
-        metrics = dict.fromkeys(name for piece in series.points() for point in piece for name in point.metrics)
+        metrics = dict.fromkeys(name for piece in series.points() for point in piece for name in point.metrics if name not in RESERVED)
         count = _write(file, (*COLUMNS["points"], *metrics), series.points())
     _tell(count, f"points of {every}", pair, out)
     if series.outdated:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-_COPIED = ("quantd.yaml", "pipelines/default.yaml", "pipelines/replay.yaml")
 _DROP_IN = "plugins/shrunk.py"
 _SHRUNK = '''\
 """An example of a drop-in plugin: name it in a pipeline with `regression: {use: shrunk, penalty: 0.5}`."""
@@ -36,9 +35,10 @@ def register_regressions(register):
 
 def init(directory: Annotated[Path, typer.Argument(help="Where to write them.", metavar="[DIR]")] = Path()) -> None:
     """Write a config, pipelines and an example plugin."""
-    from quantd.config.shipped import shipped
+    from quantd.config.shipped import shipped, shipped_pipelines
 
-    texts = {directory / name: shipped(name).read_text("utf-8") for name in _COPIED} | {directory / _DROP_IN: _SHRUNK}
+    names = ["quantd.yaml", *(f"pipelines/{name}.yaml" for name in shipped_pipelines())]
+    texts = {directory / name: shipped(name).read_text("utf-8") for name in names} | {directory / _DROP_IN: _SHRUNK}
     there = [path for path in texts if path.exists() or path.is_symlink()]
     for path in there:
         typer.echo(f"{path} is there already", err=True)

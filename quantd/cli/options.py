@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+import typer
 
 from quantd.errors import QuantdError
 
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="The config file.", metavar="FILE")]
+"""Of every command that reads one."""
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -15,7 +19,9 @@ def checked(option: str, read: Callable[[Given], Made], given: Given) -> Made:
     try:
         return read(given)
     except ValueError as error:
-        raise QuantdError(f"{option}: {error}") from None
+        wrong = QuantdError(f"{option}: {error}")
+        wrong.suggestion = getattr(error, "suggestion", None)
+        raise wrong from None
 
 
 def times(since: str | None, until: str | None) -> tuple[int | None, int | None]:

@@ -1,5 +1,6 @@
 """Where a backtest takes its bars and points from: files, through the code that runs live, or the history of a store."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from msgspec import Struct
 from quantd.backtest import Settings
 from quantd.cli.kept import opened
 from quantd.cli.options import checked, times
+from quantd.cli.progress import busy, tell_of_kernels
 from quantd.cli.replay import Chosen, chosen, plugins_at_hand, recorded, regressed, scored, settled
 from quantd.cli.session import fail_if_faulty, run_to_end
 from quantd.clock import EventClock
@@ -64,7 +66,7 @@ class Sample(Struct, frozen=True):
     fail_if_faulty: Callable[[], None]
     """Says what a plugin got wrong and exits with 1."""
 
-    def settings(self, asked: Wanted, rules: Rules) -> Settings:
+    def settings(self, asked: Wanted, rules: Rules, split: float | None) -> Settings:
         spec = self.spec
         fixed = msgspec.structs.asdict(spec.regression) if spec.regression.given else {}
         return Settings(
@@ -78,6 +80,7 @@ class Sample(Struct, frozen=True):
             zscore=spec.zscore,
             beta=fixed.get("beta"),
             alpha=fixed.get("alpha"),
+            split=split,
         )
 
 
@@ -115,7 +118,7 @@ def _demand_reachable(rules: Rules, zscore: ZScore, window: int) -> None:
 def of_files(files: list[str], asked: Wanted, rules: Rules, chunk: int) -> Sample:
     """What a replay of these files makes, each bar and point at its last revision. Raises QuantdError."""
     name = asked.pipeline or "replay"
-    node = Folder(Path("pipelines")).node(name)
+    node = Folder(Path("pipelines"), os.environ).node(name)
     keys = chosen(node.value, settled(asked.told, plugins_at_hand))
     loaded = recorded(files, [asked.pair], name, node, {key: keys[key] for key in keys.keys() - _NOT_FOR_A_BACKTEST}, chunk)
     used = loaded.config.pipelines[name]
@@ -153,7 +156,9 @@ def of_store(config: Path | None, asked: Wanted, rules: Rules) -> Sample:
         y, x = (_bars(store, leg, _pipeline(loaded.config, asked), asked, spec) for leg in (asked.y, asked.x))
     method = _method(loaded.registry, spec.regression)
     guard = Guard("regression", method, EventClock())
-    points = analyse(y, x, spec, lambda plugin, user: guard)
+    tell_of_kernels()
+    with busy(f"computing the points of {min(len(y), len(x)):,} bars"):
+        points = analyse(y, x, spec, lambda plugin, user: guard)
     return Sample(y, x, points, spec, method, lambda: _fail_if_guilty(guard))
 
 

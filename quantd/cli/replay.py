@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from quantd.config.load import Loaded
-    from quantd.config.yaml12 import Node
+    from quantd.config.node import Node
     from quantd.plugin.registry import Registry
 
 Text = list[str]
@@ -23,7 +23,7 @@ Alpha = Annotated[float | None, typer.Option(help="The intercept of a hedge rati
 
 
 def replay(
-    files: Annotated[Text, typer.Argument(help="Captures, collector NDJSON, aggTrades CSV or zip, OHLC CSV; .gz too.", metavar="FILE...")],
+    files: Annotated[Text, typer.Argument(help="Captures, NDJSON, aggTrades, klines, OHLC CSV or JSON; .gz, .zip.", metavar="FILE...")],
     pair: Annotated[Text | None, typer.Option(help="A pair, Y-X; may be given several times.", metavar="Y-X")] = None,
     every: Annotated[Text | None, typer.Option(help="A timeframe; may be given several times.", metavar="1s|1m|…")] = None,
     window: Annotated[int | None, typer.Option(help="Bars in the regression, correlation and z-score.")] = None,
@@ -40,13 +40,15 @@ def replay(
     chunk: Annotated[int, typer.Option(help="Events a batch; makes no difference to the result.", min=1)] = 1000,
 ) -> None:
     """Run recorded market data through quantd: bars, hedge ratios, spreads, z-scores, tests. Needs no config."""
+    import os
+
     from quantd.cli.session import play
     from quantd.config.pipelines import Folder
     from quantd.errors import QuantdError
 
     if not pair:
         raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
-    node = Folder(Path("pipelines")).node(pipeline)
+    node = Folder(Path("pipelines"), os.environ).node(pipeline)
     told = settled(Chosen(every, window, regression, prices, spread, zscore, against, beta, alpha), plugins_at_hand)
     keys = chosen(node.value, told) | ({"exports": [{"use": "csv", "dir": str(out)}]} if out else {})
     play(recorded(files, pair, pipeline, node, keys, chunk, store))
@@ -60,7 +62,7 @@ def recorded(
     import os
 
     from quantd.config.load import as_node, build
-    from quantd.config.yaml12 import Node
+    from quantd.config.node import Node
 
     raw: dict[str, Any] = {
         "pairs": [{each: pipeline} for each in pairs],

@@ -4,8 +4,13 @@ from typing import Annotated, Literal
 
 import typer
 
+from quantd.cli.options import Config
 
-def schema(what: Annotated[Literal["config", "pipeline"], typer.Argument(help="quantd.yaml, or a file of pipelines/.")] = "config") -> None:
+
+def schema(
+    what: Annotated[Literal["config", "pipeline"], typer.Argument(help="quantd.yaml, or a file of pipelines/.")] = "config",
+    config: Config = None,
+) -> None:
     """Print the JSON Schema of a config file.
 
     It holds the settings of every plugin. An editor that knows it completes and checks as you type."""
@@ -15,5 +20,5 @@ def schema(what: Annotated[Literal["config", "pipeline"], typer.Argument(help="q
     from quantd.config.load import find_plugins
     from quantd.config.schema import schema as schema_of
 
-    registry, _ = find_plugins(None, os.environ)
+    registry, _ = find_plugins(config, os.environ)
     typer.echo(json.dumps(schema_of(registry, what), indent=2, ensure_ascii=False))

@@ -1,26 +1,21 @@
-"""Runs a config whose feeds come to an end, with a progress bar on stderr, and prints on stdout what it made."""
+"""Runs a config whose feeds come to an end, tells on stderr how far it is, and prints on stdout what it made."""
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
+from quantd.cli.progress import tell_of_kernels, watch
+from quantd.cli.screen import screen, table
 from quantd.clock import EventClock
 from quantd.compose import build as compose
 from quantd.config.load import Loaded
 from quantd.log import setup
 from quantd.model import Metric, PairPoint
 from quantd.runtime import Runtime
-
-_REFRESH_S = 0.1
-_WIDE = 200
-_NAMES = frozenset({"every", "metrics", "why"})
 
 
 def play(loaded: Loaded) -> None:
@@ -33,6 +28,7 @@ def play(loaded: Loaded) -> None:
 def run_to_end(loaded: Loaded, prepare: Callable[[Runtime], None] = lambda runtime: None) -> Runtime:
     """What has run to the end of every feed; `prepare` is called before it begins. Raises QuantdError."""
     setup(loaded.config.log)
+    tell_of_kernels()
     clock = EventClock()
     with tempfile.TemporaryDirectory(prefix="quantd-") as directory:
         runtime = compose(loaded.config, loaded.registry, clock, Path(directory))
@@ -42,33 +38,39 @@ def run_to_end(loaded: Loaded, prepare: Callable[[Runtime], None] = lambda runti
 
 
 def fail_if_faulty(runtime: Runtime) -> None:
-    """Say which plugins failed on the way and which symbols had no data, and exit with 1 if any did."""
+    """Say which plugins failed on the way, which symbols had no data and which trades were lost, and exit with 1 if any did."""
     silent = [stage.symbol for flow in runtime.flows for stage in flow.stages if not stage.bars_made]
     if silent:
         typer.echo(f"no data of {', '.join(silent)}: look at the symbols, and at the timeframe of OHLC files", err=True)
+    lost = list(_lost(runtime))
+    for line in lost:
+        typer.echo(line, err=True)
     failed = [health for health in runtime.guards.health() if health.faults]
     for health in failed:
         typer.echo(f"{health.kind} {health.name} failed {health.faults} times, last: {health.last_error}", err=True)
-    if failed or silent:
+    if failed or silent or lost:
         raise typer.Exit(1)
 
 
+def _lost(runtime: Runtime) -> Iterable[str]:
+    """A sentence on each symbol of which trades came, and are in no bar."""
+    for flow in runtime.flows:
+        if flow.refused:
+            yield f"lost {flow.refused:,} trades: their time is a day or more from when they were received"
+        for stage in flow.stages:
+            early, late = stage.intake.early, stage.lost
+            if early or late:
+                why = f"{early:,} are from long before the first one, {late:,} came after their bars could be mended"
+                yield f"lost {early + late:,} trades of {stage.symbol}: {why}: the files are out of order, sort them by time"
+
+
 async def _run(runtime: Runtime) -> None:
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        watcher = asyncio.create_task(_watch(runtime, bar))
-        try:
-            await runtime.run()
-        finally:
-            watcher.cancel()
-
-
-async def _watch(runtime: Runtime, bar: Progress) -> None:
-    tasks = {flow.name: bar.add_task(flow.name, total=None) for flow in runtime.flows}
-    while True:
-        for flow in runtime.flows:
-            if progress := flow.feed.progress():
-                bar.update(tasks[flow.name], completed=progress.done, total=progress.total)
-        await asyncio.sleep(_REFRESH_S)
+    watcher = asyncio.create_task(watch(runtime))
+    try:
+        await runtime.run()
+    finally:
+        watcher.cancel()
+        await asyncio.gather(watcher, return_exceptions=True)
 
 
 def _print_summary(runtime: Runtime) -> None:
@@ -77,9 +79,6 @@ def _print_summary(runtime: Runtime) -> None:
     console.print(_pairs(runtime))
     for line in _metrics(runtime):
         console.print(line)
-    refused = sum(flow.refused for flow in runtime.flows)
-    if refused:
-        console.print(f"{refused} trades refused: their time is a day or more from when they were received")
 
 
 def _symbols(runtime: Runtime) -> Table:
@@ -118,16 +117,3 @@ def _number(value: Metric) -> str:
     if isinstance(value, str):
         return value
     return "-" if value is None else f"{value:.4g}"
-
-
-def screen() -> Console:
-    """Where results are printed: as wide as a terminal, or wide enough for a file."""
-    return Console(width=None if sys.stdout.isatty() else _WIDE)
-
-
-def table(*columns: str) -> Table:
-    """Without lines; the first column and names to the left, numbers to the right."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        made.add_column(column, justify="left" if number == 0 or column in _NAMES else "right", no_wrap=True)
-    return made

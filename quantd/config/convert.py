@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from quantd.config.yaml12 import scalar
 from quantd.errors import close_to
 
 _WORDS = {
@@ -20,6 +21,7 @@ _WORDS = {
     "str": "a text",
 }
 _EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `[^`]+`)?(.*)", re.DOTALL)
+_BEGINNING = re.compile(r" matching regex '\^(\w*)(?:(?<=\w)(\w)\?)?([:/]+)'")
 _DURATION = re.compile(r" matching regex '\^\\\\d\+\(([a-z|]+)\)\$'")
 
 
@@ -38,7 +40,41 @@ def convert(value: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise _invalid(value, choices(kind), str(error)) from None
+        raise _invalid(value, kind, str(error)) from None
+
+
+def fitted(value: Any, text: str, kind: Any) -> Any:
+    """What the environment gave, as a type wants it: its `text` if that will do, else what YAML makes of it, if only to be refused.
+    `value` is that already where it is no text. Raises Invalid."""
+    if fits(text, kind):
+        return text
+    if isinstance(value, (dict, list)):
+        return value
+    try:
+        other = scalar(text) if isinstance(value, str) else value
+    except ValueError as error:
+        raise Invalid(str(error)) from None
+    return text if _takes_text(kind) and not fits(other, kind) else other
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether it is of a type."""
+    try:
+        convert(value, kind)
+    except Invalid:
+        return False
+    return True
+
+
+def _takes_text(kind: Any) -> bool:
+    literals = [choice for each in _alternatives(kind) if get_origin(each) is Literal for choice in get_args(each)]
+    return str in _alternatives(kind) or any(isinstance(choice, str) for choice in literals)
+
+
+def fields(kind: Any) -> dict[str, Any]:
+    """The types of a struct's fields, by their names in a config; none of anything else."""
+    structs = [each for each in _alternatives(kind) if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+    return {field.encode_name: field.type for each in structs for field in msgspec.structs.fields(each)}
 
 
 def inner(kind: Any) -> tuple[Any, Any]:
@@ -66,13 +102,36 @@ def _alternatives(kind: Any) -> list[Any]:
     return [kind]
 
 
-def _invalid(value: Any, listed: list[str], text: str) -> Invalid:
+def _invalid(value: Any, kind: Any, text: str) -> Invalid:
+    listed = choices(kind)
     if listed:
         meant = close_to(value, listed) if isinstance(value, str) else None
         return Invalid(f"expected {' or '.join(filter(None, (', '.join(listed[:-1]), listed[-1])))}", meant)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and str in _alternatives(kind):
+        return _unquoted(value, kind)
     text = _DURATION.sub(lambda match: f" like 30s: a number and one of {match[1].replace('|', ', ')}", text)
     match = _EXPECTED.fullmatch(text)
     if not match:
         return Invalid(f"{text[:1].lower()}{text[1:]}")
     names = " or ".join(_WORDS.get(name, name) for name in match[1].split(" | "))
-    return Invalid(f"expected {names}{match[2]}")
+    keys = choices(inner(kind)[0]) if match[1] == "object" else []
+    of = f" of {', '.join(keys)}" if keys else ""
+    return Invalid(f"expected {names}{of}{_began(match[2])}")
+
+
+def _unquoted(value: Any, kind: Any) -> Invalid:
+    """A number where a text is wanted: what is wrong with it as a text, if it is that."""
+    try:
+        msgspec.convert(str(value), kind)
+    except msgspec.ValidationError as error:
+        return _invalid(str(value), kind, str(error))
+    return Invalid("expected a text")
+
+
+def _began(rest: str) -> str:
+    """A pattern of how a text begins, in words."""
+    match = _BEGINNING.fullmatch(rest)
+    if not match:
+        return rest
+    begin, maybe, more = match.groups()
+    return f" that begins with {begin}{more} or {begin}{maybe}{more}" if maybe else f" that begins with {begin}{more}"

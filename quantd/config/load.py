@@ -1,5 +1,6 @@
 """Reads the config, loads the plugins it names, and checks everything in one pass."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from os.path import exists, expanduser
@@ -8,11 +9,15 @@ from typing import Any
 
 from msgspec import Struct
 
+from quantd.config.convert import Invalid
+from quantd.config.lookalikes import oddities, plain
 from quantd.config.model import ApiSettings, Config, DaemonJobStage, PairEntry, Pipeline
+from quantd.config.named import Named
+from quantd.config.node import Node, shown
 from quantd.config.pipelines import Folder, NoPipeline, Text, read_file, read_pipeline
-from quantd.config.reader import Reader, shown
+from quantd.config.reader import Reader
 from quantd.config.tree import PREFIX, override, substitute
-from quantd.config.yaml12 import Node
+from quantd.config.writers import Writer, one_writer_a_place
 from quantd.errors import ConfigError, Mistake, QuantdError
 from quantd.log import Level
 from quantd.plugin.base import DaemonJob, Feed
@@ -23,6 +28,7 @@ from quantd.timeframes import DAY, SECOND, duration
 KEYS = ("pairs", "symbols", "feeds", "store", "sinks", "jobs", "api", "state", "plugins", "log")
 DEFAULT_PIPELINE = "default"
 STATE_DIR = "~/.local/state/quantd"
+_APART = re.compile(r"[\s/:|,~-]+")
 ETC = Path("/etc/quantd/quantd.yaml")
 
 
@@ -32,6 +38,10 @@ class Loaded(Struct, frozen=True):
     config: Config
     registry: Registry
     path: Path | None
+    nodes: Mapping[str, Node] = {}
+    """Where it stands: the top under "", each pipeline that is used under its name."""
+    named: tuple[Named, ...] = ()
+    """The symbols of its pairs and of `symbols:`, each as often as it stands there."""
 
 
 def find(given: Path | None, environ: Mapping[str, str]) -> Path:
@@ -52,6 +62,16 @@ def load(given: Path | None, environ: Mapping[str, str], *, all_pipelines: bool 
     path = find(given, environ)
     mistakes: list[Mistake] = []
     return _Load(read_file(path, mistakes), path.parent, environ, mistakes).run(path, all_pipelines=all_pipelines)
+
+
+def nothing_to_watch(loaded: Loaded) -> str | None:
+    """What to write where there are neither pairs nor symbols; None where there are."""
+    config = loaded.config
+    if config.pairs or config.symbols:
+        return None
+    missing = {"feeds: {binance-futures: {}}": config.feeds, "sinks: {log: {}}": config.sinks}
+    lines = ["pairs: [BTCUSDT-ETHUSDT]", *(line for line, there in missing.items() if not there)]
+    return f"nothing to watch: there are no pairs and no symbols in {loaded.path}; write {', '.join(f'`{line}`' for line in lines)}"
 
 
 def build(raw: Mapping[str, Any], pipelines: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
@@ -125,12 +145,18 @@ class _Load:
         self._folder = folder
         self._environ = environ
         self._mistakes = mistakes
-        self._pipelines = Folder(folder / "pipelines", pipelines, mistakes)
+        self._pipelines = Folder(folder / "pipelines", environ, pipelines, mistakes)
+        self._writers: list[Writer] = []
+        self._read: dict[str, Node] = {}
+        self._mentions: list[tuple[str, str, Node, str]] = []
+        """Of a symbol, with its pipeline."""
 
     def run(self, path: Path | None, *, all_pipelines: bool) -> Loaded:
         root, mistakes = self._root, self._mistakes
         if not isinstance(root.value, dict):
             raise ConfigError([root.mistake("", f"expected a mapping, found {shown(root)}")])
+        if root.value and not set(KEYS) - {"jobs"} & set(root.value) and {"extends", "feed", "bars", "regression"} & set(root.value):
+            raise ConfigError([root.mistake("", "is a pipeline: give the quantd.yaml that names it")])
         override(root, self._environ, KEYS, mistakes)
         substitute(root, self._environ, mistakes)
         plugins = plugins_of(root.value.get("plugins"), self._folder, mistakes)
@@ -140,7 +166,8 @@ class _Load:
         mistakes += [mistake for mistake in reader.mistakes if not mistake.line or _place(mistake) not in known]
         if mistakes:
             raise ConfigError(sorted(dict.fromkeys(mistakes), key=_place))
-        return Loaded(config, reader.registry, path)
+        named = [Named(symbol, config.pipelines[pipeline].feed, node, path) for symbol, pipeline, node, path in self._mentions]
+        return Loaded(config, reader.registry, path, {"": root} | self._read, tuple(named))
 
     def _config(self, all_pipelines: bool) -> Config:
         reader = self._reader
@@ -148,11 +175,15 @@ class _Load:
         feeds = {name: reader.plugin("feed", child, path, use=name) for name, child, path in reader.mapping(top.get("feeds"), "feeds")}
         sinks = {name: reader.plugin("sink", child, path, use=name) for name, child, path in reader.mapping(top.get("sinks"), "sinks")}
         pairs = self._pairs(top.get("pairs"))
-        symbols = [symbol for child, path in reader.items(top.get("symbols"), "symbols") if (symbol := reader.text(child, path, as_symbol))]
+        symbols = self._symbols(top.get("symbols"))
         used = {entry.pipeline: (node, path) for entry, node, path in pairs}
         if symbols:
             used.setdefault(DEFAULT_PIPELINE, (top["symbols"], "symbols"))
         pipelines = {name: each for name, (node, path) in used.items() if (each := self._pipeline(name, node, path, feeds, sinks))}
+        self._writers += [
+            Writer(feed, child, path) for name, child, path in reader.mapping(top.get("feeds"), "feeds") if (feed := feeds[name])
+        ]
+        one_writer_a_place(reader, self._writers)
         for name in self._pipelines.names() if all_pipelines else ():
             if name not in used:
                 any_feed = dict.fromkeys(reader.registry.names("feed")) | feeds
@@ -161,7 +192,7 @@ class _Load:
             pairs=tuple(entry for entry, *_ in pairs),
             symbols=tuple(dict.fromkeys(symbols)),
             feeds=feeds,
-            store=reader.plugin("store", top["store"], "store") if "store" in top and top["store"].value is not None else None,
+            store=reader.plugin("store", top["store"], "store") if "store" in top and not top["store"].is_nothing else None,
             sinks=sinks,
             jobs=tuple(stage for child, path in reader.items(top.get("jobs"), "jobs") if (stage := self._job(child, path))),
             pipelines=pipelines,
@@ -176,14 +207,30 @@ class _Load:
         for child, path in self._reader.items(node, "pairs"):
             name, pipeline = self._pair(child, path)
             legs = self._reader.text(name, path, as_legs)
-            chosen = self._reader.value(pipeline, path, Text) if name else None
+            chosen = self._chosen(pipeline, path) if name else None
             twice = next((entry for entry, *_ in pairs if legs == (entry.y, entry.x)), None)
             if twice and chosen:
                 both = "" if twice.pipeline == chosen else f", through {twice.pipeline!r} and {chosen!r}: a pair goes through one pipeline"
                 self._reader.wrong(child, path, f"{twice.name} stands here twice{both}")
             elif legs and chosen:
                 pairs.append((PairEntry(legs[0], legs[1], chosen), pipeline, path))
+                self._mentions += [(leg, chosen, name or child, path) for leg in legs]
         return pairs
+
+    def _chosen(self, node: Node, path: str) -> str | None:
+        """A pipeline's name."""
+        if isinstance(node.value, str):
+            return self._reader.value(node, path, Text)  # type: ignore[no-any-return]
+        self._reader.wrong(node, path, f"expected the name of a pipeline, found {shown(node)}")
+        return None
+
+    def _symbols(self, node: Node | None) -> list[str]:
+        found: list[str] = []
+        for child, path in self._reader.items(node, "symbols"):
+            if symbol := self._reader.text(child, path, as_symbol):
+                found.append(symbol)
+                self._mentions.append((symbol, DEFAULT_PIPELINE, child, path))
+        return found
 
     def _pair(self, node: Node, path: str) -> tuple[Node | None, Node]:
         """The nodes of a pair and of its pipeline's name."""
@@ -193,7 +240,7 @@ class _Load:
             self._reader.wrong(node, path, "expected Y-X, or Y-X: pipeline")
             return None, node
         ((name, pipeline),) = node.value.items()
-        return Node(name, node.file, node.line, node.column), pipeline
+        return node.at(name), pipeline
 
     def _job(self, node: Node, path: str) -> DaemonJobStage | None:
         reader = self._reader
@@ -220,8 +267,8 @@ class _Load:
         except NoPipeline as error:
             reader.wrong(node, path, str(error), error.suggestion)
             return None
-        substitute(keys, self._environ, reader.mistakes)
-        return read_pipeline(reader, name, keys, feeds, sinks)
+        self._read[name] = keys
+        return read_pipeline(reader, name, keys, feeds, sinks, self._writers)
 
     def _state_dir(self, node: Node | None) -> Path:
         keys = self._reader.keys(node, "state", ["dir"])
@@ -246,6 +293,7 @@ def as_symbol(text: str) -> str:
     >>> as_symbol("btcusdt")
     'BTCUSDT'
     """
+    _demand_no_oddities(text, "symbol")
     if not text or any(letter in "-/:" or letter.isspace() or unicodedata.category(letter)[0] == "C" for letter in text):
         raise ValueError(f"{text!r} is not a symbol: write it like BTCUSDT")
     return text.upper()
@@ -257,10 +305,19 @@ def as_legs(text: str) -> tuple[str, str]:
     >>> as_legs("BTCUSDT-ethusdt")
     ('BTCUSDT', 'ETHUSDT')
     """
+    _demand_no_oddities(text, "pair")
     y, dash, x = text.partition("-")
+    apart = [part for part in _APART.split(text) if part]
+    if len(apart) == 2 and text != "-".join(apart):
+        raise Invalid(f"{text!r} is not a pair: write it like BTCUSDT-ETHUSDT", "-".join(apart))
     if not dash:
         raise ValueError(f"{text!r} is not a pair: write it like BTCUSDT-ETHUSDT")
     legs = as_symbol(y), as_symbol(x)
     if legs[0] == legs[1]:
         raise ValueError(f"{text!r} pairs a symbol with itself: its spread is always 0")
     return legs
+
+
+def _demand_no_oddities(text: str, what: str) -> None:
+    if odd := oddities(text):
+        raise Invalid(f"{text!r} is not a {what}: {'; '.join(odd)}", plain(text).upper())

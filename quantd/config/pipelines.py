@@ -1,7 +1,7 @@
 """Reads `pipelines/*.yaml`: how a pair is processed, top to bottom."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,27 +10,39 @@ from msgspec import Meta
 from quantd.config.bounds import Range, between, close_ranges, judged_coverage, mistake, z_range
 from quantd.config.convert import Invalid
 from quantd.config.model import PairJobStage, Pipeline
+from quantd.config.node import Node
 from quantd.config.reader import Reader
 from quantd.config.rules import COVERAGE, METRICS, Condition, Coverage, Rule, parse_condition
-from quantd.config.shipped import shipped
-from quantd.config.yaml12 import Node, parse
+from quantd.config.shipped import shipped, shipped_pipelines
+from quantd.config.tree import substitute
+from quantd.config.writers import Writer
+from quantd.config.yaml12 import parse
 from quantd.errors import ConfigError, Mistake, QuantdError, close_to
 from quantd.model import Spread
 from quantd.plugin.base import Extra, Feed, PairJob, Resampler
 from quantd.plugin.regression import Regression
+from quantd.rows import RESERVED
 from quantd.stats.zscore import ZScore
 from quantd.timeframes import timeframe
 
 KEYS = ("extends", "feed", "streams", "bars", "event_bars", "regression", "spread", "zscore", "jobs", "alerts", "exports")
+FEED, SINK = "feed of quantd.yaml", "sink of quantd.yaml"
 _REQUIRED = ("feed", "bars", "regression")
 Text = Annotated[str, Meta(min_length=1)]
 
 
 class Folder:
-    """The pipelines beside a quantd.yaml; a name that is not there is looked up among the shipped ones."""
+    """The pipelines beside a quantd.yaml, with `${NAME}` filled in; a name that is not there is looked up among the shipped ones."""
 
-    def __init__(self, path: Path, given: Mapping[str, Node] | None = None, mistakes: list[Mistake] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        environ: Mapping[str, str],
+        given: Mapping[str, Node] | None = None,
+        mistakes: list[Mistake] | None = None,
+    ) -> None:
         self._path = path
+        self._environ = environ
         self._given = given or {}
         self._mistakes = mistakes
 
@@ -65,8 +77,15 @@ class Folder:
             try:
                 path = shipped(f"pipelines/{name}.yaml")
             except QuantdError:
-                raise NoPipeline(name, path, self.names()) from None
-        return read_file(path, self._mistakes)
+                raise NoPipeline(name, path, sorted({*self.names(), *shipped_pipelines()})) from None
+        wrong: list[Mistake] = []
+        node = read_file(path, wrong)
+        substitute(node, self._environ, wrong)
+        if self._mistakes is None and wrong:
+            raise ConfigError(wrong)
+        if self._mistakes is not None:
+            self._mistakes += wrong
+        return node
 
 
 class NoPipeline(QuantdError):
@@ -89,15 +108,17 @@ def read_file(path: Path, mistakes: list[Mistake] | None = None) -> Node:
         raise ConfigError([Mistake(str(path), line, column, "", "is not UTF-8 text: save it as UTF-8")]) from None
 
 
-def read_pipeline(reader: Reader, name: str, node: Node, feeds: Mapping[str, Feed | None], sinks: Collection[str]) -> Pipeline | None:
-    """A pipeline of checked parts; None, with the reader's mistakes, if one is not right."""
+def read_pipeline(
+    reader: Reader, name: str, node: Node, feeds: Mapping[str, Feed | None], sinks: Collection[str], writers: list[Writer]
+) -> Pipeline | None:
+    """A pipeline of checked parts; None, with the reader's mistakes, if one is not right. Its exporters join the `writers`."""
     before = len(reader.mistakes)
     keys = reader.keys(node, "", KEYS)
     for key in _REQUIRED:
         if key not in keys:
             reader.wrong(node, "", f"{key!r} is missing")
     parts = _Parts(reader, keys, sinks)
-    feed = parts.one_of(keys.get("feed"), "feed", feeds, "feed of quantd.yaml")
+    feed = parts.one_of(keys.get("feed"), "feed", feeds, FEED)
     streams = parts.streams(feeds.get(feed) if feed else None)
     bars = parts.bars()
     regression: Regression | None = reader.plugin("regression", keys["regression"], "regression") if "regression" in keys else None
@@ -107,11 +128,24 @@ def read_pipeline(reader: Reader, name: str, node: Node, feeds: Mapping[str, Fee
     spread = reader.value(keys.get("spread"), "spread", Spread, "hedge")
     jobs = parts.jobs()
     alerts = parts.alerts(jobs, ranges)
-    exports = [reader.plugin("exporter", child, path) for child, path in reader.items(keys.get("exports"), "exports")]
+    exports = [(reader.plugin("exporter", child, path), child, path) for child, path in reader.items(keys.get("exports"), "exports")]
+    writers += [Writer(*export) for export in exports if export[0]]
     events = [reader.plugin("event_bar", child, path) for child, path in reader.items(keys.get("event_bars"), "event_bars")]
     if len(reader.mistakes) > before or not (feed and bars and regression):
         return None
-    return Pipeline(name, feed, bars, regression, zscore, spread, tuple(jobs), tuple(alerts), tuple(exports), tuple(events), streams)
+    return Pipeline(
+        name,
+        feed,
+        bars,
+        regression,
+        zscore,
+        spread,
+        tuple(jobs),
+        tuple(alerts),
+        tuple(each for each, *_ in exports),
+        tuple(events),
+        streams,
+    )
 
 
 def _zscore(reader: Reader, node: Node | None, regression: Regression | None) -> ZScore:
@@ -158,7 +192,7 @@ class _Parts:
         listed = node.value.get("every") if isinstance(node.value, dict) else None
         for number, every in enumerate(bars.every):
             child = listed.value[number] if listed else node
-            at = Node(every, child.file, child.line, child.column)
+            at = child.at(every)
             reader.text(at, f"bars.every[{number}]", lambda text: _reachable(text, bars))
             if every in bars.every[:number]:
                 reader.wrong(at, f"bars.every[{number}]", f"{every!r} stands here twice")
@@ -169,13 +203,14 @@ class _Parts:
 
     def jobs(self) -> list[PairJobStage]:
         stages: list[PairJobStage] = []
+        given: dict[tuple[str, str], Node] = {}
         for child, path in self._reader.items(self._keys.get("jobs"), "jobs"):
             stage = self._job(child, path)
-            metrics = {metric for other in stages if stage and other.every == stage.every for metric in other.job.metrics}
-            if stage and (twice := metrics.intersection(stage.job.metrics)):
-                self._reader.wrong(child, path, f"another job gives {', '.join(sorted(twice))} at {stage.every}: take one of them out")
+            if stage and (text := _names_taken(stage, given)):
+                self._reader.wrong(child, path, text)
             elif stage:
                 stages.append(stage)
+                given |= {(stage.every, metric): child for metric in stage.job.metrics}
         return stages
 
     def _job(self, node: Node, path: str) -> PairJobStage | None:
@@ -208,15 +243,20 @@ class _Parts:
                 reader.wrong(node, path, f"{key!r} is missing")
         name = reader.value(keys.get("name"), f"{path}.name", Text)
         every = self._timeframe(node, path)
-        when = reader.text(keys.get("when"), f"{path}.when", lambda text: _known_metric(text, every, jobs))
+        when = reader.text(keys.get("when"), f"{path}.when", lambda text: _known_metric(text, every, jobs, self._offered))
         sinks = reader.items(keys.get("send"), f"{path}.send")
-        send = [self.one_of(child, where, self._sinks, "sink of quantd.yaml") for child, where in sinks]
+        send = [self.one_of(child, where, self._sinks, SINK) for child, where in sinks]
         coverage = reader.value(keys.get("coverage"), f"{path}.coverage", Coverage, COVERAGE)
         if when and coverage is not None:
             self._decidable(keys["when"], f"{path}.when", when, {**ranges, "coverage": judged_coverage(coverage), **_of_jobs(jobs, every)})
         if name is None or when is None or not every or None in send or coverage is None:
             return None
         return Rule(name, when, every, tuple(sink for sink in send if sink), coverage)
+
+    def _offered(self, metric: str) -> str:
+        """Which job computes a metric, if one does that the pipeline does not name."""
+        jobs = {entry.name for entry in self._reader.registry.entries() if metric in getattr(entry.plugin, "metrics", ())}
+        return f": the job {' or '.join(sorted(jobs))} computes it, name it under `jobs:`" if jobs else ""
 
     def _decidable(self, node: Node, path: str, when: Condition, ranges: Mapping[str, Range]) -> None:
         if text := mistake(when, ranges):
@@ -234,8 +274,28 @@ class _Parts:
         text: str | None = self._reader.value(node, path, Text)
         if node is None or text is None or names is None or text in names:
             return text
-        self._reader.wrong(node, path, f"no {what} is named {text!r}; there is {', '.join(names) or 'none'}", close_to(text, names))
+        section = {FEED: "feeds", SINK: "sinks"}.get(what)
+        plugged = section and text in self._reader.registry.names(section.removesuffix("s"))
+        hint = f": write `{section}: {{{text}: {{}}}}` there" if plugged else ""
+        self._reader.wrong(node, path, f"no {what} is named {text!r}; there is {', '.join(names) or 'none'}{hint}", close_to(text, names))
         return None
+
+
+def _names_taken(stage: PairJobStage, given: Mapping[tuple[str, str], Node]) -> str | None:
+    """A text on the names of a job's metrics that are not its own; `given` holds those of other jobs, by timeframe and name."""
+    metrics = stage.job.metrics
+    if unnamed := sorted(metric for metric in metrics if not metric.isidentifier()):
+        return f"its metrics {', '.join(map(repr, unnamed))} are no names: take letters, digits and _, in the plugin"
+    if columns := sorted(RESERVED.intersection(metrics)):
+        return f"its {', '.join(columns)} would stand for what a pair's points have under that name: rename it in the plugin"
+    if repeated := sorted({metric for metric in metrics if metrics.count(metric) > 1}):
+        return f"it names {', '.join(repeated)} twice among its metrics: rename one in the plugin"
+    twice = sorted(metric for metric in metrics if (stage.every, metric) in given)
+    if not twice:
+        return None
+    other = given[stage.every, twice[0]]
+    there = f"{other.file}:{other.line}:{other.column}" if other.line else other.file
+    return f"another job gives {', '.join(twice)} at {stage.every}: take one of them out, this or the one at {there}"
 
 
 def _reachable(every: str, bars: Resampler) -> str:
@@ -258,7 +318,7 @@ def _comparable(condition: Condition, words: Sequence[str] | None) -> None:
         raise Invalid(f"{condition.metric!r} is never {condition.value!r}; it is {', '.join(words)}", close_to(str(condition.value), words))
 
 
-def _known_metric(text: str, every: str | None, jobs: Collection[PairJobStage] | None) -> Condition:
+def _known_metric(text: str, every: str | None, jobs: Collection[PairJobStage] | None, offered: Callable[[str], str]) -> Condition:
     """A condition on what the points of a timeframe hold. Without `jobs`, their metrics are not known, and any name will do."""
     condition = parse_condition(text)
     if condition.metric in METRICS and isinstance(condition.value, str):
@@ -268,9 +328,11 @@ def _known_metric(text: str, every: str | None, jobs: Collection[PairJobStage] |
     computed = [stage.every for stage in jobs if condition.metric in stage.job.metrics]
     if not computed:
         known = [*METRICS, *dict.fromkeys(metric for stage in jobs for metric in stage.job.metrics)]
-        raise Invalid(f"no metric {condition.metric!r}; there is {', '.join(known)}", close_to(condition.metric, known))
-    words = next((stage.job.texts.get(condition.metric) for stage in jobs if condition.metric in stage.job.metrics), None)
-    _comparable(condition, words)
+        hint = offered(condition.metric)
+        meant = None if hint else close_to(condition.metric, known)
+        raise Invalid(f"no metric {condition.metric!r}; there is {', '.join(known)}{hint}", meant)
     if every and every not in computed:
         raise Invalid(f"{condition.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
+    giving = (stage.job for stage in jobs if condition.metric in stage.job.metrics and every in (None, stage.every))
+    _comparable(condition, next(giving).texts.get(condition.metric))
     return condition

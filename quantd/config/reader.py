@@ -5,10 +5,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from quantd.config.convert import Invalid, convert, inner
-from quantd.config.yaml12 import Node
+from quantd.config.convert import Invalid, convert, fields, fitted, inner
+from quantd.config.lookalikes import oddities, plain
+from quantd.config.node import ENVIRONMENT, Node, shown
 from quantd.errors import Mistake, close_to
 from quantd.plugin.blame import blame
+from quantd.plugin.contract import demand_answers
 from quantd.plugin.registry import Registry
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -27,7 +29,7 @@ class Reader:
 
     def keys(self, node: Node | None, path: str, known: Collection[str]) -> Mapping[str, Node]:
         """The children of a mapping whose keys are known; nothing at all is an empty one."""
-        children = {key: child for key, child, _ in self.mapping(node, path)}
+        children = {key: child for key, child, _ in self.mapping(node, path, f" of {', '.join(known)}")}
         if node is not None:
             self.unknown_keys(node, path, children, known)
         return {key: child for key, child in children.items() if key in known}
@@ -35,26 +37,25 @@ class Reader:
     def unknown_keys(self, node: Node, path: str, given: Collection[str], known: Collection[str]) -> None:
         for key in given:
             if key not in known:
-                message = f"unknown key; there {_are(known)}"
-                self.wrong(node.keys.get(key, node), join(path, key), message, close_to(key, known))
+                message = "; ".join([*oddities(key), f"unknown key; there {_are(known)}"])
+                self.wrong(node.keys.get(key, node), join(path, key), message, close_to(plain(key), known))
 
-    def mapping(self, node: Node | None, path: str) -> Iterator[tuple[str, Node, str]]:
-        """(key, node, path) of a mapping; nothing at all is an empty one."""
-        if node is None or node.value is None:
+    def mapping(self, node: Node | None, path: str, of: str = "") -> Iterator[tuple[str, Node, str]]:
+        """(key, node, path) of a mapping; nothing at all is an empty one. `of` says what of."""
+        if node is None or node.is_nothing:
             return
         if not isinstance(node.value, dict):
-            self.wrong(node, path, f"expected a mapping, found {shown(node)}")
+            self.wrong(node, path, f"expected a mapping{of}, found {shown(node)}")
             return
         for key, child in node.value.items():
             yield key, child, join(path, key)
 
     def items(self, node: Node | None, path: str) -> Iterator[tuple[Node, str]]:
         """(node, path) of a list; nothing at all is an empty one."""
-        if node is None or node.value is None:
+        if node is None or node.is_nothing:
             return
         if not isinstance(node.value, list):
-            hint = f": write [{node.value}], or a line `- {node.value}` below" if _is_word(node.value) else ""
-            self.wrong(node, path, f"expected a list, found {shown(node)}{hint}")
+            self.wrong(node, path, f"expected a list, found {shown(node)}{_as_list(node)}")
             return
         for number, child in enumerate(node.value):
             yield child, f"{path}[{number}]"
@@ -64,13 +65,16 @@ class Reader:
         if node is None:
             return default
         before = len(self.mistakes)
-        self._check_children(node, path, *inner(kind))
-        if len(self.mistakes) > before:
-            return default
         try:
-            return convert(node.plain, kind)
+            if node.filled and node.filled.text is not None:
+                node.value = fitted(node.value, node.filled.text, kind)
+            self._check_children(node, path, *inner(kind))
+            self._check_fields(node, path, fields(kind))
+            return convert(node.plain, kind) if len(self.mistakes) == before else default
         except Invalid as error:
-            self.wrong(node, path, f"{error}, found {shown(node)}", error.suggestion)
+            hints = {"expected a list": _as_list, "expected a text": _as_text}
+            hint = hints[str(error)](node) if str(error) in hints else ""
+            self.mistakes.append(node.place(path, f"{error}, found {shown(node)}{hint}", error.suggestion))
             return default
 
     def _check_children(self, node: Node, path: str, key_kind: Any, kind: Any) -> None:
@@ -78,22 +82,26 @@ class Reader:
         if key_kind is not None and isinstance(node.value, dict):
             for key, child in node.value.items():
                 at = node.keys.get(key) or child
-                self.value(Node(key, at.file, at.line, at.column), join(path, key), key_kind)
+                self.value(at.at(key), join(path, key), key_kind)
                 self.value(child, join(path, key), kind)
         elif key_kind is None and kind is not None and isinstance(node.value, list):
             for number, child in enumerate(node.value):
                 self.value(child, f"{path}[{number}]", kind)
 
+    def _check_fields(self, node: Node, path: str, kinds: Mapping[str, Any]) -> None:
+        for key, kind in kinds.items() if isinstance(node.value, dict) else ():
+            self.value(node.value.get(key), join(path, key), kind)
+
     def text(self, node: Node | None, path: str, parse: Callable[[str], Any], default: Any = None) -> Any:
         """A text that `parse` understands; it raises ValueError for one that it does not."""
         if node is None:
             return default
-        if not isinstance(node.value, str):
-            hint = ": put it into quotes" if isinstance(node.value, (int, float)) else ""
-            self.wrong(node, path, f"expected a text, found {shown(node)}{hint}")
+        text = node.filled.text if node.filled and node.filled.text is not None else node.value
+        if not isinstance(text, str):
+            self.wrong(node, path, f"expected a text, found {shown(node)}{_as_text(node)}")
             return default
         try:
-            return parse(node.value)
+            return parse(text)
         except ValueError as error:
             self.wrong(node, path, str(error), error.suggestion if isinstance(error, Invalid) else None)
             return default
@@ -109,19 +117,22 @@ class Reader:
             self._no_plugin(kind, named, path if named is node else join(path, "use"))
             return None
         try:
-            return self._made(entry.plugin, node, settings, path, besides)
+            made = self._made(entry.plugin, node, settings, path, besides)
+            if made is not None:
+                demand_answers(made)
+            return made
         except Exception as error:  # whatever the code of a plugin may raise
             self.wrong(node, path, f"{kind} {entry.name!r} of {entry.source} failed: {blame(error)}")
             return None
 
     def _settings(self, node: Node, path: str) -> dict[str, Node] | None:
+        if node.is_nothing:
+            return {}
         if isinstance(node.value, dict):
             return dict(node.value)
         if isinstance(node.value, str):
             return {"use": node}
-        if node.value is None:
-            return {}
-        self.wrong(node, path, f"expected a plugin's name or a mapping with `use:`, found {shown(node)}")
+        self.wrong(node, path, f"expected a plugin's name or a mapping like {{use: its-name}}, found {shown(node)}")
         return None
 
     def _no_plugin(self, kind: str, named: Node, path: str) -> None:
@@ -133,20 +144,23 @@ class Reader:
         if not self._disabled.isdisjoint({named.value, f"{kind}:{named.value}"}):
             self.wrong(named, path, f"{kind} {named.value!r} is disabled by `plugins.disable`")
             return
-        broken = "".join(f"; {fault.source} could not be loaded: {fault.message}" for fault in self.registry.faults)
-        self.wrong(named, path, f"no {kind} {shown(named)}; there {_are(names)}{broken}", close_to(named.value, names))
+        refused = [fault for fault in self.registry.faults if fault.message.startswith(f"{kind} {named.value!r}: ")]
+        broken = "".join(f"; {fault.source} could not be loaded: {fault.message}" for fault in refused or self.registry.faults)
+        odd = "".join(f"; {each}" for each in oddities(named.value))
+        self.wrong(named, path, f"no {kind} {shown(named)}{odd}; there {_are(names)}{broken}", close_to(plain(named.value), names))
 
     def struct(self, node: Node | None, path: str, cls: type[S]) -> S | None:
         """A mapping as the fields of a struct that has a default for each; nothing at all is that."""
-        given = {key: child for key, child, _ in self.mapping(node, path)}
+        known = ", ".join(field.encode_name for field in msgspec.structs.fields(cls))
+        given = {key: child for key, child, _ in self.mapping(node, path, f" of {known}")}
         return self._made(cls, node, given, path, ()) if node and given else cls()
 
     def _made(self, cls: type[S], node: Node, given: Mapping[str, Node], path: str, besides: Collection[str]) -> S | None:
-        fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
+        known = {field.encode_name: field for field in msgspec.structs.fields(cls)}
         before = len(self.mistakes)
-        self.unknown_keys(node, path, given, [*fields, *besides])
-        values = {field.name: self.value(given[key], join(path, key), field.type) for key, field in fields.items() if key in given}
-        for key, field in fields.items():
+        self.unknown_keys(node, path, given, [*known, *besides])
+        values = {field.name: self.value(given[key], join(path, key), field.type) for key, field in known.items() if key in given}
+        for key, field in known.items():
             if field.required and key not in given:
                 self.wrong(node, path, f"{key!r} is missing")
         if len(self.mistakes) > before:
@@ -158,25 +172,12 @@ class Reader:
             return None
 
     def _wrong_field(self, node: Node, given: Mapping[str, Node], path: str, message: str) -> None:
-        """A message that begins with the name of a field is about that one."""
+        """A message that begins with the name of a field is about that one, one that quotes a text about where that stands."""
         name, colon, text = message.partition(": ")
         if colon and name in given:
             self.wrong(given[name], join(path, name), text)
         else:
-            self.wrong(node, path, message)
-
-
-def shown(node: Node) -> str:
-    """A node's value, short enough for a message."""
-    value = node.value
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list" if value else "an empty list"
-    if value is None:
-        return "nothing"
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+            self.wrong(*(_quoted(given, path, message) or (node, path)), message)
 
 
 def join(path: str, key: str) -> str:
@@ -185,8 +186,30 @@ def join(path: str, key: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _is_word(value: object) -> bool:
-    return isinstance(value, str) and value.isprintable() and 0 < len(value) <= 60
+def _as_list(node: Node) -> str:
+    """How to write as a list what is none."""
+    if node.file.startswith(ENVIRONMENT):
+        return ": write [it], in brackets"
+    if isinstance(node.value, dict) and node.value:
+        return f": begin each line with a dash, as in `- {next(iter(node.value))}: ...`"
+    word = node.filled.written if node.filled else node.value
+    is_word = isinstance(word, str) and word.isprintable() and 0 < len(word) <= 60
+    return f": write [{word}], or a line `- {word}` below" if is_word else ""
+
+
+def _as_text(node: Node) -> str:
+    is_number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+    return ": put it into quotes" if is_number and not node.filled else ""
+
+
+def _quoted(given: Mapping[str, Node], path: str, message: str) -> tuple[Node, str] | None:
+    """The node of a text that a message quotes, and its path."""
+    for key, child in given.items():
+        if isinstance(child.value, dict) and (found := _quoted(child.value, join(path, key), message)):
+            return found
+        if isinstance(child.value, str) and repr(child.value) in message:
+            return child, join(path, key)
+    return None
 
 
 def _are(names: Collection[str]) -> str:

@@ -17,3 +17,9 @@ def shipped(name: str) -> Path:
         if file.as_posix().endswith(f"share/quantd/{name}"):
             return Path(str(file.locate())).resolve()
     raise QuantdError(f"{name} is missing from the installation: install quantd again")
+
+
+def shipped_pipelines() -> list[str]:
+    """The names of the shipped pipelines."""
+    folder = shipped("pipelines/default.yaml").parent
+    return sorted(path.stem for path in folder.glob("*.yaml"))

@@ -3,65 +3,107 @@
 import re
 from collections.abc import Collection, Mapping
 
-from quantd.config.yaml12 import Node, parse, scalar
+from quantd.config.node import ENVIRONMENT, Filled, Node
+from quantd.config.yaml12 import parse
 from quantd.errors import ConfigError, Mistake, close_to
 
 PREFIX = "QUANTD__"
-_SOURCE = "environment variable "
+_LONGEST_PLACE = 9
 _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::-([^}]*))?\})")
+_MEANT = re.compile(r"\$(?:\{[^}]*\}?|[A-Za-z_]\w*)")
 
 
 def substitute(node: Node, environ: Mapping[str, str], mistakes: list[Mistake], path: str = "") -> None:
     """Fill in `${NAME}` and `${NAME:-default}` in every text that stands in a file, in place; `$$` is a dollar.
 
-    A text that is one variable is read as YAML: `window: ${W}` can be a number. What the environment or an option sets stays as it is."""
-    if node.file.startswith(_SOURCE) or not node.line:
+    What is filled in is a text where a text is wanted, and what YAML makes of it elsewhere: `window: ${W}` can be a number. What the
+    environment or an option sets stays as it is."""
+    if node.file.startswith(ENVIRONMENT) or not node.line:
         return
     if isinstance(node.value, dict):
         for key, child in node.value.items():
-            substitute(child, environ, mistakes, f"{path}.{key}" if path else key)
+            where = f"{path}.{key}" if path else key
+            if key in node.keys and _VARIABLE.search(key):
+                mistakes.append(node.keys[key].mistake(where, f"a key is not filled in from the environment: write what {key} stands for"))
+            substitute(child, environ, mistakes, where)
     elif isinstance(node.value, list):
         for number, child in enumerate(node.value):
             substitute(child, environ, mistakes, f"{path}[{number}]")
     elif isinstance(node.value, str) and "$" in node.value:
-        node.value = _filled(node, environ, mistakes, path)
+        _fill(node, environ, mistakes, path)
 
 
-def _filled(node: Node, environ: Mapping[str, str], mistakes: list[Mistake], path: str) -> object:
+def _fill(node: Node, environ: Mapping[str, str], mistakes: list[Mistake], path: str) -> None:
+    written, secrets, found = node.value, dict[str, str](), []
+
     def value(match: re.Match[str]) -> str:
         name, default = match.groups()
         if name is None:
             return "$"
-        if name not in environ and default is None:
+        found.append(name)
+        if name in environ:
+            secrets[name] = environ[name]
+        elif default is None:
             mistakes.append(node.mistake(path, f"the environment has no {name}: set it, or write ${{{name}:-default}}"))
         return environ.get(name, default or "")
 
-    text = _VARIABLE.sub(value, node.value)
-    whole = _VARIABLE.fullmatch(node.value)
-    try:
-        return scalar(text) if whole and whole[1] else text
-    except ValueError as error:
-        mistakes.append(node.mistake(path, str(error)))
-        return text
+    for meant in _MEANT.findall(_VARIABLE.sub("", written)):
+        mistakes.append(node.mistake(path, _corrected(meant)))
+    node.value = _VARIABLE.sub(value, written)
+    if found:
+        node.filled = Filled(written, node.value, secrets, "" if node.value else "which is empty")
+
+
+def _corrected(meant: str) -> str:
+    """What to write instead of what looks like a variable."""
+    name = meant.lstrip("${").partition("}")[0]
+    if name.isidentifier():
+        return f"{meant} is no variable: write ${{{name}}}, or ${meant} if a dollar is meant"
+    return f"{meant} is no variable: write ${{NAME}} or ${{NAME:-default}}, or ${meant} if a dollar is meant"
 
 
 def override(root: Node, environ: Mapping[str, str], known: Collection[str], mistakes: list[Mistake]) -> None:
     """Let `QUANTD__STATE__DIR=/x` set `state.dir` and `QUANTD__JOBS__0__EVERY=2h` the first job's period, in place.
 
     The first part must be one of the `known` top-level keys."""
-    for name in sorted(environ):
+    for name in sorted(environ, key=_in_order):
         if not name.startswith(PREFIX):
             continue
         parts = [part.lower() for part in name.removeprefix(PREFIX).split("__")]
         if parts[0] not in known:
             close = close_to(parts[0], known)
             suggestion = PREFIX + "__".join([close, *parts[1:]]).upper() if close else None
-            mistakes.append(Mistake(_SOURCE + name, 1, 1, "", f"no setting {parts[0]!r}", suggestion))
+            mistakes.append(Mistake(ENVIRONMENT + name, 1, 1, "", f"no setting {parts[0]!r}", suggestion))
             continue
         try:
-            _set(root, parts, parse(environ[name], _SOURCE + name) if environ[name] else Node("", _SOURCE + name))
-        except ConfigError as error:
-            mistakes += error.mistakes
+            _set(root, parts, _setting(name, environ[name].strip()))
+        except IndexError as error:
+            mistakes.append(Mistake(ENVIRONMENT + name, 1, 1, "", str(error)))
+
+
+def _in_order(name: str) -> list[str]:
+    """So that of a list's places 2 comes before 10."""
+    return [part.zfill(_LONGEST_PLACE) if part.isdecimal() else part for part in name.split("__")]
+
+
+def _setting(name: str, text: str) -> Node:
+    """What a variable sets: the text itself where a text is wanted, unless it stands in quotes; elsewhere what it is as YAML."""
+    written = f"${{{name}}}"
+    try:
+        node = parse(text, ENVIRONMENT + name) if text else Node("", ENVIRONMENT + name)
+    except ConfigError:
+        return Node(text, ENVIRONMENT + name, filled=Filled(written, text, {name: text}, "which is not YAML" if text[0] in "[{" else ""))
+    _hide(node, name)
+    quoted = isinstance(node.value, str) and text[:1] in ("'", '"')
+    node.filled = Filled(written, node.value if quoted else text, {name: text}, "" if text else "which is empty")
+    return node
+
+
+def _hide(node: Node, name: str) -> None:
+    """Let no message show the parts of what a variable sets."""
+    for child in node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ():
+        child.filled = Filled(f"a part of ${{{name}}}", None, {name: str(child.plain)})
+        _hide(child, name)
 
 
 def _set(node: Node, parts: list[str], value: Node) -> None:
@@ -74,7 +116,7 @@ def _descend(node: Node, part: str, file: str) -> Node:
     """The mapping or list below a node: what else stands there gives way, but a text is short for `use:`."""
     key = _spelt(node, part)
     children = node.value
-    there = isinstance(key, int) or (isinstance(children, dict) and key in children)
+    there = key < len(children) if isinstance(key, int) else isinstance(children, dict) and key in children
     child: Node = children[key] if there else Node(None, file)
     if isinstance(child.value, (dict, list)):
         return child
@@ -87,13 +129,20 @@ def _put(node: Node, part: str, value: Node) -> None:
     key = _spelt(node, part)
     if isinstance(key, str) and isinstance(node.value, list):
         node.value, node.keys = {}, {}
-    node.value[key] = value
+        node.file, node.line, node.column = value.file, value.line, value.column
+    if isinstance(node.value, list) and key == len(node.value):
+        node.value.append(value)
+    else:
+        node.value[key] = value
     if isinstance(key, str):
         node.keys[key] = Node(key, value.file, value.line, value.column)
 
 
 def _spelt(node: Node, part: str) -> str | int:
-    """The key as the file spells it, for an environment variable can hold neither a dash nor lower case; or a place in a list."""
+    """The key as the file spells it, for an environment variable can hold neither a dash nor lower case; or a place in a list, or the one
+    behind its end. Raises IndexError."""
     if isinstance(node.value, list):
-        return int(part) if part.isdecimal() and int(part) < len(node.value) else part
+        if part.isdecimal() and int(part) > len(node.value):
+            raise IndexError(f"there is no place {part}: the list has {len(node.value)}, counted from 0, and takes one more behind them")
+        return int(part) if part.isdecimal() else part
     return next((key for key in node.value if key.lower().replace("-", "_") == part), part)

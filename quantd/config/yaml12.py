@@ -5,36 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
-from msgspec import Struct
 
+from quantd.config.node import Node
 from quantd.errors import ConfigError, Mistake
 
 _TAG = "tag:yaml.org,2002:"
 _DEEPEST = 40
 _MOST_NODES = 20_000
 _LONGEST_NUMBER = 20
-
-
-class Node(Struct):
-    """A value and where it stands: a scalar, a list of nodes, or a dict of nodes with the nodes of its keys."""
-
-    value: Any
-    file: str
-    line: int = 1
-    column: int = 1
-    keys: dict[str, "Node"] = {}
-
-    @property
-    def plain(self) -> Any:
-        """The value as builtins."""
-        if isinstance(self.value, dict):
-            return {key: node.plain for key, node in self.value.items()}
-        if isinstance(self.value, list):
-            return [node.plain for node in self.value]
-        return self.value
-
-    def mistake(self, path: str, message: str, suggestion: str | None = None) -> Mistake:
-        return Mistake(self.file, self.line, self.column, path, message, suggestion)
+_BRACES = "\uf8f0\uf8f1"
+_VARIABLE = re.compile(r"\$\{(\w+(?::-[^}\n]*)?)\}")
+_KEPT = re.compile(rf"\$[{_BRACES[0]}]([^{_BRACES}]*)[{_BRACES[1]}]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -54,10 +35,11 @@ for _tag, _pattern, _first in (
 
 
 def parse(text: str, file: str, mistakes: list[Mistake] | None = None) -> Node:
-    """The document's nodes; an empty document is an empty mapping. Raises ConfigError.
+    """The document's nodes; an empty document is an empty mapping. Raises ConfigError. The braces of `${NAME}` are part of a text, though
+    in `{dir: ${HOME}/x}` they would be YAML's: characters of private use stand for them while YAML is at work.
 
     What does not keep the rest from being read, like a key that stands twice, is added to `mistakes` where they are given."""
-    root = _composed(text, file)
+    root = _composed(_VARIABLE.sub(rf"${_BRACES[0]}\1{_BRACES[1]}", text), file)
     if root is None:
         return Node({}, file)
     reader = _Reader(file)
@@ -75,7 +57,8 @@ def _composed(text: str, file: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ConfigError([Mistake(file, *where, "", f"not YAML: {_plainly(error.problem or error.context or '')}")]) from None
+        hint = _hint(text.splitlines()[mark.line]) if mark and mark.line < len(text.splitlines()) else ""
+        raise ConfigError([Mistake(file, *where, "", f"not YAML: {_plainly(error.problem or error.context or '')}{hint}")]) from None
     except yaml.reader.ReaderError as error:
         where = _position(text, error.position)
         raise ConfigError([Mistake(file, *where, "", f"not YAML: the character {text[error.position]!a} may not stand here")]) from None
@@ -85,7 +68,13 @@ def _composed(text: str, file: str) -> yaml.Node | None:
         raise ConfigError([Mistake(file, 1, 1, "", "too deep or too large for a config")]) from None
 
 
+def _hint(line: str) -> str:
+    return "; put a text with ${ into quotes, or write ${NAME}" if "${" in line else ""
+
+
 def _plainly(problem: str) -> str:
+    if "another document" in problem:
+        return "a second document begins here, and a file holds one"
     return "indent with spaces: a tab may not stand here" if r"'\t'" in problem else problem
 
 
@@ -131,7 +120,7 @@ class _Reader:
         merged = Node({}, self._file)
         for key_source, value_source in source.value:
             key, value = self.node(key_source, depth + 1), self.node(value_source, depth + 1)
-            name = str(key_source.value).encode("utf-8", "backslashreplace").decode()
+            name = _braced(str(key_source.value)).encode("utf-8", "backslashreplace").decode()
             if key_source.tag == f"{_TAG}merge":
                 self._merge(merged, value)
             elif not isinstance(key_source, yaml.ScalarNode):
@@ -152,10 +141,14 @@ class _Reader:
 
     def _scalar(self, made: Node, source: yaml.ScalarNode) -> Any:
         try:
-            return _convert(source.tag, source.value)
+            return _convert(source.tag, _braced(source.value))
         except ValueError as error:
             self.mistakes.append(made.mistake("", str(error)))
-            return source.value
+            return _braced(source.value)
+
+
+def _braced(text: str) -> str:
+    return _KEPT.sub(r"${\1}", text)
 
 
 def _convert(tag: str, text: str) -> Any:

@@ -1,7 +1,8 @@
 """Stage 2: the bars of one symbol. A resampler makes the shortest; all longer timeframes are merged from those, so their sums agree."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Literal
 
@@ -13,6 +14,9 @@ from quantd.stats import FloatArray
 from quantd.stats.decimals import decimal_sum, mean_price
 from quantd.timeframes import Timeframe, timeframe
 
+MOST_BRIDGED = 100_000
+"""Flat bars between two that came: 69 days of 1m."""
+_log = logging.getLogger("quantd.flow")
 _LADDER = ("1m", "1h")
 
 
@@ -63,15 +67,19 @@ class Merger:
             made[level.frame.name] = level.forming(made[level.source.name])
         return made.get(every, [])
 
-    def seed(self, bars: list[Bar]) -> list[Bar]:
-        """Put the past before the first bar: closed bars of one of the timeframes on the way, up to where `base` will begin."""
-        made = {bars[0].every: bars}
+    def parts(self, ts: int) -> dict[str, int]:
+        """Where `base` begins at `ts`: of which timeframes bars are parts of the buckets that are open then, and from when on."""
+        since: dict[str, int] = {}
         for level in self._levels:
-            if level.frame.name in made:
-                level.skip_to(level.frame.end(bars[-1].ts))
-            elif level.source.name in made:
-                made[level.frame.name] = level.add(made[level.source.name])
-        return self._chosen(made)
+            opened = level.frame.floor(ts)
+            if opened < level.source.floor(ts):
+                since[level.source.name] = min(opened, since.get(level.source.name, opened))
+        return since
+
+    def begin(self, ts: int, past: Mapping[str, Iterable[Bar]]) -> None:
+        """Before the first bar: `base` begins at `ts`, and these closed bars, by timeframe, are the parts of what is open then."""
+        for level in self._levels:
+            level.begin(ts, past.get(level.source.name, ()))
 
     def flush(self) -> list[Bar]:
         """Close what is open: the stream has ended."""
@@ -120,12 +128,15 @@ class _Level:
             self._parts[start][bar.ts] = bar
             if self.source.end(bar.ts) >= self.frame.end(start):
                 closed += self._enter(self.frame.end(start))
-        return [self._merge(start) for start in mended] + closed
+        made = [self._merge(start) for start in mended] + closed
+        if self._open is not None:
+            self._forget(self._open - self._reopen - self.frame.step)
+        return made
 
-    def skip_to(self, start: int) -> None:
-        """The buckets before `start` are known from elsewhere."""
-        self._open = start
-        self._parts[start] = {}
+    def begin(self, ts: int, bars: Iterable[Bar]) -> None:
+        """Open the bucket that holds `ts`, with those of these bars that are of it and end by then."""
+        self._open = start = self.frame.floor(ts)
+        self._parts[start] = {bar.ts: bar for bar in bars if start <= bar.ts and self.source.end(bar.ts) <= ts}
 
     def forming(self, bars: list[Bar]) -> list[Bar]:
         groups = {} if self._open is None else {self._open: list(self._parts[self._open].values())}
@@ -144,7 +155,6 @@ class _Level:
         closed = [self._merge(self._open)] if self._open is not None and self._parts[self._open] else []
         self._open = start
         self._parts[start] = {}
-        self._forget(start - self._reopen - self.frame.step)
         return closed
 
     def _forget(self, limit: int) -> None:
@@ -248,9 +258,15 @@ def _sum(values: Iterable[float | None]) -> float | None:
 
 
 def bridge(last: Bar, bar: Bar) -> list[Bar]:
-    """Flat bars of quality `gap` for the buckets that are missing between two bars of one series."""
+    """Flat bars of quality `gap` for the buckets that are missing between two bars of one series; none, and a warning, where these are too
+    many to stand for anything: a time is wrong, or the source was away for months."""
     frame = timeframe(bar.every)
-    missing = []
+    missing: list[Bar] = []
+    count = frame.index(bar.ts) - frame.index(last.ts) - 1
+    if count > MOST_BRIDGED:
+        text = "%s: %d bars of %s are missing between those of %d and %d (ms): they are left out, and windows go on across the gap"
+        _log.warning(text, bar.symbol, count, bar.every, last.ts, bar.ts)
+        return missing
     start = frame.end(last.ts)
     while start < bar.ts:
         missing.append(

@@ -1,16 +1,19 @@
 """What the API may ask of the running flow, in one place."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, BookBar, Gap, PairPoint, Prices, Spread, Tick, Ticker
-from quantd.plugin.base import FeedHealth
+from quantd.plugin.feed_health import FeedHealth
+from quantd.pool import ANYBODY, Asker, Pool
 from quantd.stats.cointegration import EngleGranger
+from quantd.stats.funding import Rates
 from quantd.stats.spreads import SpreadTest
 from quantd.stats.zscore import ZScore
+from quantd.troubles import Trouble
 
 
 class Style(Struct, frozen=True):
@@ -48,6 +51,24 @@ class PairPast(Struct, frozen=True):
     y_bars: list[Bar]
     x_bars: list[Bar]
     points: list[PairPoint]
+    funding: Mapping[str, Rates] = {}
+    """What was paid meanwhile, by symbol; of a leg that is not told nothing is known."""
+
+
+class Standing(Struct, frozen=True):
+    """Where a pair stands on one timeframe at the last prices."""
+
+    pair: str
+    every: str
+    ts: int | None
+    """Of the last trade of either leg, ms."""
+    bars: int
+    """Of both legs, of the `needed` ones that stand behind a z-score."""
+    needed: int
+    point: PairPoint | None
+    """The now-cast; None where the last bar has none."""
+    reason: str | None
+    """Why there is none, or what the point says."""
 
 
 class RestRule(Struct):
@@ -76,6 +97,8 @@ class FeedState(Struct, frozen=True):
     warm: int
     """How many of its `symbols` have their past."""
     symbols: int
+    clock_offset: int | None = None
+    """How far the venue's clock is ahead of this host's, ms; None where it is not known."""
     health: FeedHealth = FeedHealth()
 
 
@@ -84,7 +107,8 @@ class SymbolQuality(Struct, frozen=True):
 
     symbol: str
     state: str
-    """warming, live, quiet (no trade for a minute) or down."""
+    """starting, warming, live, quiet (no trade for a minute), closed (nor will there be one: its market is closed) or down; unlisted where
+    the exchange does not list it, delisted where it no longer does."""
     last_id: int | None
     last_tick: int | None
     """Its time, ms."""
@@ -103,12 +127,16 @@ class SymbolQuality(Struct, frozen=True):
     latency_p99: float | None
     gaps: list[Gap]
     """Those that are open, by id."""
+    notes: list[str] = []
+    """What else is to be known of its record: what of it was found broken in this run."""
 
 
 class Desk(ABC):
     """The flow as the API sees it. Symbols are upper case; times are ms."""
 
     hub: Hub
+    pool: Pool
+    """Where answers are computed."""
 
     @abstractmethod
     def now(self) -> int:
@@ -124,7 +152,11 @@ class Desk(ABC):
 
     @abstractmethod
     def active(self) -> list[str]:
-        """The symbols that are streamed now."""
+        """The symbols that are streamed since somebody holds them."""
+
+    @abstractmethod
+    def flowing(self) -> list[str]:
+        """Those of them whose trades come."""
 
     @abstractmethod
     def hold(self, holder: str, symbols: Sequence[str]) -> None:
@@ -132,12 +164,19 @@ class Desk(ABC):
 
     @abstractmethod
     def release(self, holder: str, symbols: Sequence[str] | None = None) -> None:
-        """Let go of the holder's claim on these symbols, or on all; a symbol that nobody holds is no longer streamed."""
+        """Let go of the holder's claim on these symbols, or on all; a symbol that nobody holds is streamed for some minutes more."""
 
     @abstractmethod
-    def bars(self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> list[Bar]:
+    async def warm_up(self, symbols: Sequence[str]) -> None:
+        """Have these symbols streamed for some minutes, at least, and return when their past is there, 5 s after the first question for
+        them at the latest."""
+
+    @abstractmethod
+    async def bars(
+        self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None, asker: Asker = ANYBODY
+    ) -> list[Bar]:
         """Bars of start <= ts < end, ascending, the newest `limit` of them; the last one may be forming. Timeframes that are not
-        recorded are merged on reading. Empty without data. ValueError for what is no timeframe."""
+        recorded are merged on reading. Empty without data. ValueError for what is no timeframe, Busy if it is not answered in time."""
 
     @abstractmethod
     def event_bars(self, symbol: str) -> list[str]:
@@ -176,13 +215,16 @@ class Desk(ABC):
         """The names of the regression plugins."""
 
     @abstractmethod
-    async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN) -> Analysis:
+    async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN, asker: Asker = ANYBODY) -> Analysis:
         """Points over the last bars, computed off the loop or answered from a live pair; `method` is a plugin's name.
-        Empty without enough bars. The same symbol twice gives beta 1, spread 0, zscore 0, corr 1."""
+        Empty without enough bars. The same symbol twice gives beta 1, spread 0, zscore 0, corr 1. Raises Busy."""
 
     @abstractmethod
-    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> PairPast:
-        """The bars up to now, and before the last `limit` those that a z-score over `window` needs; read and computed off the loop."""
+    async def past(
+        self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN, asker: Asker = ANYBODY
+    ) -> PairPast:
+        """The bars up to now, and before the last `limit` those that a z-score over `window` needs; read and computed off the loop.
+        Raises Busy."""
 
     @abstractmethod
     def predicts(self, method: str) -> bool:
@@ -194,11 +236,11 @@ class Desk(ABC):
 
     @abstractmethod
     def refits(self, method: str) -> bool:
-        """Whether that regression fits its window anew at each bar, which takes long over many."""
+        """Whether a bar takes that regression longer the longer its window is, so that many take long."""
 
     @abstractmethod
-    def nowcasts(self) -> list[PairPoint]:
-        """The state of every configured pair and timeframe at the last prices."""
+    def standings(self) -> list[Standing]:
+        """Where every pair that is processed stands on each of its timeframes, whether or not there are numbers yet."""
 
     @abstractmethod
     def add_rule(self, metric: str, pair: str, op: str, value: float) -> RestRule:
@@ -218,7 +260,7 @@ class Desk(ABC):
 
     @abstractmethod
     def fired(self) -> list[Alert]:
-        """The latest firings, oldest first."""
+        """The latest firings, by their time; a restart keeps them."""
 
     @abstractmethod
     def clear_fired(self) -> None:
@@ -231,3 +273,7 @@ class Desk(ABC):
     @abstractmethod
     def feeds(self) -> list[FeedState]:
         """How each feed fares."""
+
+    @abstractmethod
+    def troubles(self) -> list[Trouble]:
+        """What is wrong at present, oldest first."""

@@ -1,13 +1,20 @@
 """Stage 2, beside the bars of time: bars that end with an event, when so much has traded."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Container, Sequence
+from itertools import pairwise
 
 import msgspec
 
 from quantd.model import Bar, Quality, Tick
+from quantd.plugin import answers
 from quantd.plugin.base import EventBars
 from quantd.plugin.guard import Guard
 from quantd.stats.decimals import TradeSums
+
+_RECENT = 100
+"""Closed bars that can still be told to lack a trade. Of ids that count up by one a bar knows that when it closes."""
 
 
 class _Open:
@@ -24,14 +31,14 @@ class _Open:
     def add(self, tick: Tick) -> None:
         self.high, self.low, self.close = max(self.high, tick.price), min(self.low, tick.price), tick.price
         self.trades += 1
-        self.last_id = tick.id
+        self.first_id, self.last_id = min(self.first_id, tick.id), max(self.last_id, tick.id)
         self.sums.add(tick)
 
-    def bar(self, symbol: str, label: str, quality: Quality) -> Bar:
+    def bar(self, symbol: str, label: str, quality: Quality, state: bytes | None = None) -> Bar:
         prices = (self.open, self.high, self.low, self.close)
         volume, vwap, taker_buy = self.sums.totals(self.low, self.high)
         ids = {"first_id": self.first_id, "last_id": self.last_id}
-        return Bar(symbol, label, self.ts, *prices, volume, self.trades, vwap, taker_buy, quality, **ids)
+        return Bar(symbol, label, self.ts, *prices, volume, self.trades, vwap, taker_buy, quality, **ids, state=state)
 
 
 class EventStage:
@@ -45,62 +52,118 @@ class EventStage:
     def __init__(self, symbol: str, rule: EventBars, guard: Guard) -> None:
         self.label = rule.label
         self.lost = 0
-        """Trades that came after one with a greater id, and are in no bar."""
+        """Trades that came after the bar that they belong to had closed, and are in none."""
         self._symbol = symbol
         self._rule = msgspec.structs.replace(rule)
         self._guard = guard
         self._open: _Open | None = None
         self._last_ts = -1
         self._last_id: int | None = None
+        self._begins: int | None = None
+        """From which id on its trades are in bars of its own; None for all that come."""
+        self.cut = -1
+        """The last id of the bars that have closed."""
         self._closed: list[Bar] = []
+        self._recent: deque[Bar] = deque(maxlen=_RECENT)
 
-    def take(self, ticks: Sequence[Tick]) -> None:
-        """Good and new trades, in the order of receipt."""
-        rising = self._rising(ticks)
-        self.lost += len(ticks) - len(rising)
-        ends = self._guard.call(self._ends, rising, default=[False] * len(rising))
-        for tick, last in zip(rising, ends, strict=True):
+    @property
+    def reached(self) -> int | None:
+        """The greatest id that is in its bars, or of before they begin; None where they begin with whatever comes first."""
+        return self._last_id
+
+    def resume(self, bar: Bar) -> None:
+        """Go on behind the last bar that an earlier run has recorded."""
+        if bar.last_id is not None:
+            self.begin(bar.last_id + 1)
+        self._last_ts = bar.ts
+        if bar.state is not None:
+            self._guard.call(self._rule.resume, bar.state)
+
+    def begin(self, first_id: int) -> None:
+        """The first bar begins with the trade of this id."""
+        self._begins = first_id
+        self._last_id = self.cut = first_id - 1
+
+    def take(self, ticks: Sequence[Tick], broken: Container[int] | None = None) -> None:
+        """Good and new trades by rising ids; what is in its bars already is passed over.
+
+        Where ids do not count up by one, `broken` are those before which a trade may be missing.
+        """
+        if self._last_id is not None and ticks and ticks[0].id <= self._last_id:
+            ticks = [tick for tick in ticks if tick.id > self._last_id]
+        self._add(ticks, broken)
+
+    def take_as_they_come(self, ticks: Sequence[Tick], broken: Container[int]) -> None:
+        """Good and new trades of a venue without ids, by which nothing is missing: only a trade from before the open bar is too late."""
+        top = -1 if self._last_id is None else self._last_id
+        if ticks and ticks[0].id > top and all(one.id < other.id for one, other in pairwise(ticks)):
+            self._add(ticks, broken)
+            return
+        for tick in ticks:
+            if tick.id > self.cut:
+                self._add([tick], broken)
+            else:
+                self.miss(tick)
+
+    def miss(self, tick: Tick) -> None:
+        """A trade has come too late: the bar that lacks it says so."""
+        if self._begins is not None and tick.id < self._begins:
+            return
+        self.lost += 1
+        at = bisect_left(self._recent, tick.id, key=_last_id)
+        if at == len(self._recent):
+            if self._open:
+                self._open.whole = False
+        elif self._recent[at].quality == "complete" and (at or len(self._recent) < _RECENT):
+            bar = self._recent[at]
+            self._recent[at] = msgspec.structs.replace(bar, quality="gap", revision=bar.revision + 1)
+            self._closed.append(self._recent[at])
+
+    def _add(self, ticks: Sequence[Tick], broken: Container[int] | None) -> None:
+        if not ticks:
+            return
+        ends = self._guard.call(self._ends, ticks, default=[(False, None)] * len(ticks))
+        for tick, (last, state) in zip(ticks, ends, strict=True):
             if self._open is None:
                 self._last_ts = max(tick.ts, self._last_ts + 1)
                 self._open = _Open(self._last_ts, tick)
-            self._open.whole &= self._last_id is None or tick.id == self._last_id + 1
-            self._last_id = tick.id
+            self._open.whole &= self._follows(tick) if broken is None else tick.id not in broken or tick.id == self._begins
+            self._last_id = tick.id if self._last_id is None else max(self._last_id, tick.id)
             self._open.add(tick)
             if last:
-                self._close("complete" if self._open.whole else "gap")
+                self._close("complete" if self._open.whole else "gap", state)
 
-    def _rising(self, ticks: Sequence[Tick]) -> list[Tick]:
-        """Those whose id is above all before them."""
-        top, rising = -1 if self._last_id is None else self._last_id, []
-        for tick in ticks:
-            if tick.id > top:
-                rising.append(tick)
-                top = tick.id
-        return rising
+    def _follows(self, tick: Tick) -> bool:
+        return self._last_id is None or tick.id == self._last_id + 1
 
-    def _ends(self, ticks: Sequence[Tick]) -> list[bool]:
-        return [bool(self._rule.ends(tick)) for tick in ticks]
-
-    def skip(self, ticks: Sequence[Tick]) -> None:
-        """Good and new trades of which no bar is to be made."""
-        self._last_id = max(tick.id for tick in ticks)
+    def _ends(self, ticks: Sequence[Tick]) -> list[tuple[bool, bytes | None]]:
+        """Of each trade, whether it is the last of its bar, and what the rule then carries over to the next bar."""
+        rule = self._rule
+        return [(True, answers.packed(rule.state)) if rule.ends(tick) else (False, None) for tick in ticks]
 
     def closed(self) -> list[Bar]:
-        """The bars that ended since the last call."""
+        """The bars that ended since the last call, and closed ones that turned out to lack a trade, with `revision` + 1."""
         closed, self._closed = self._closed, []
         return closed
 
     def flush(self) -> list[Bar]:
         """The stream has ended: what is open is closed, `partial`."""
         if self._open:
-            self._close("partial" if self._open.whole else "gap")
+            self._close("partial" if self._open.whole else "gap", None)
         return self.closed()
 
     def forming(self) -> list[Bar]:
         """The open bar, if there is one."""
         return [self._open.bar(self._symbol, self.label, "forming")] if self._open else []
 
-    def _close(self, quality: Quality) -> None:
+    def _close(self, quality: Quality, state: bytes | None) -> None:
         assert self._open
-        self._closed.append(self._open.bar(self._symbol, self.label, quality))
+        bar = self._open.bar(self._symbol, self.label, quality, state)
+        self.cut = max(self.cut, self._open.last_id)
         self._open = None
+        self._closed.append(bar)
+        self._recent.append(bar)
+
+
+def _last_id(bar: Bar) -> int:
+    return bar.last_id or 0

@@ -1,24 +1,112 @@
 """Stage 6: rows go to the exporters that take their kind, directly and in order: an exported file must not miss a row."""
 
-from collections.abc import Sequence
+import logging
+from collections import deque
+from collections.abc import Iterable, Sequence
 
+from quantd.clock import Clock
+from quantd.errors import QuantdError
 from quantd.model import Bar, PairPoint, Tick
 from quantd.plugin.base import Exporter, Kind
+from quantd.plugin.blame import blame
 from quantd.plugin.guard import Guard
+from quantd.troubles import Troubles
 
 Rows = Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]
+_PAUSE_S = 1.0
+_MOST_WAITING = 200_000
+_log = logging.getLogger("quantd.flow")
+
+
+class Export:
+    """One exporter, for all symbols and pairs that use it.
+
+    Rows that it cannot write for now, as on a full disk, wait in memory and are written in order once it can, at the last when it is
+    closed; of too many the oldest are dropped. What else it raises is a fault of the plugin, and costs the rows of that call.
+    """
+
+    def __init__(self, exporter: Exporter, guard: Guard, clock: Clock, troubles: Troubles) -> None:
+        self.exporter = exporter
+        self.dropped = 0
+        self.name = guard.name
+        self._guard = guard
+        self._clock = clock
+        self._troubles = troubles
+        self._waiting: deque[tuple[Kind, Rows]] = deque()
+        self._rows = 0
+        """How many wait."""
+        self._retry_at = 0.0
+
+    def open(self, metrics: Sequence[str]) -> None:
+        """Raises OSError where it cannot be written, QuantdError where the exporter fails otherwise."""
+        try:
+            self.exporter.open(metrics)
+        except (OSError, QuantdError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise QuantdError(f"exporter {self.name} cannot begin: {blame(error)}") from None
+
+    def write(self, kind: Kind, rows: Rows) -> None:
+        """Rows of one kind, behind those that wait."""
+        if self._waiting:
+            self._keep(kind, rows)
+            if self._clock.monotonic() >= self._retry_at:
+                self._work_off()
+        elif error := self._guard.call(self._try, kind, rows):
+            self._keep(kind, rows)
+            self._failed(error)
+
+    def close(self) -> None:
+        """Write what waits, and close."""
+        self._work_off()
+        if self._waiting:
+            _log.error("exporter %s cannot write the last %d rows: they are not exported", self.name, self._rows)
+        self._guard.call(self.exporter.close)
+
+    def _try(self, kind: Kind, rows: Rows) -> OSError | None:
+        try:
+            self.exporter.write(kind, rows)
+        except OSError as error:
+            return error
+        return None
+
+    def _work_off(self) -> None:
+        while self._waiting:
+            kind, rows = self._waiting[0]
+            if error := self._guard.call(self._try, kind, rows):
+                self._failed(error)
+                return
+            self._waiting.popleft()
+            self._rows -= len(rows)
+        if self._troubles.end("disk", f"exporter {self.name}"):
+            _log.info("exporter %s writes again", self.name)
+
+    def _keep(self, kind: Kind, rows: Rows) -> None:
+        self._waiting.append((kind, list(rows)))  # type: ignore[arg-type]
+        self._rows += len(rows)
+        while self._rows > _MOST_WAITING:
+            many = len(self._waiting.popleft()[1])
+            self._rows -= many
+            self.dropped += many
+
+    def _failed(self, error: OSError) -> None:
+        self._retry_at = self._clock.monotonic() + _PAUSE_S
+        text = f"cannot write: {error}; {self._rows} rows wait in memory, {self.dropped} were dropped: see to its disk"
+        if self._troubles.begin("disk", f"exporter {self.name}", text):
+            _log.error("exporter %s %s", self.name, text)
 
 
 class Exports:
     """The exporters of one symbol or pair."""
 
-    def __init__(self, exporters: Sequence[tuple[Exporter, Guard]]) -> None:
-        self._by_kind: dict[Kind, list[tuple[Exporter, Guard]]] = {
-            kind: [each for each in exporters if kind in each[0].kinds] for kind in ("ticks", "bars", "points")
+    def __init__(self, exports: Iterable[Export]) -> None:
+        exports = list(exports)
+        self._by_kind: dict[Kind, list[Export]] = {
+            kind: [each for each in exports if kind in each.exporter.kinds] for kind in ("ticks", "bars", "points")
         }
 
     def write(self, kind: Kind, rows: Rows) -> None:
         """Hand on rows of one kind."""
         if rows:
-            for exporter, guard in self._by_kind[kind]:
-                guard.call(exporter.write, kind, rows)
+            for export in self._by_kind[kind]:
+                export.write(kind, rows)

@@ -1,35 +1,58 @@
-"""Stage 5: ticks, bars and points go to the store in batches of at most a second, written by a thread of its own."""
+"""Stage 5: ticks, bars and points go to the store in batches of at most a second, written by a thread of its own.
+
+What the store does not take waits in memory, within bounds, and is tried again. Of trades beyond these bounds the oldest are dropped and
+named, as gaps that the next run finds and fetches again.
+"""
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import TypeVar
 
 from quantd.clock import Clock
-from quantd.model import Bar, PairPoint, Tick
+from quantd.flow.ahead import Ahead
+from quantd.model import Bar, Gap, Loss, PairPoint, Tick
 from quantd.plugin.base import Store
 from quantd.plugin.guard import Guard
+from quantd.troubles import Troubles
 
 _LONGEST_S = 1.0
 _LARGEST = 50_000
-_MOST_KEPT = 1_000_000
+_MOST_TICKS = 1_000_000
+_MOST_OTHERS = 200_000
+"""Bars, and points, that wait: those that are dropped are made anew of the trades, after a restart."""
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
+_HANGS_S = 60.0
+"""A write that takes so long is told of: who brings rows may wait for it."""
+DROPPED = "not recorded"
 _log = logging.getLogger("quantd.flow")
+Row = TypeVar("Row", Tick, Bar, PairPoint)
 
 
 class Recorder:
-    """Collects rows and writes them when a batch is due. Meanwhile the next one gathers; once that is full too, who brings rows waits."""
+    """Collects rows and writes them when a batch is due. Meanwhile the next one gathers; once that is full too, who brings rows waits, but
+    not for a store that fails."""
 
-    def __init__(self, store: Store, guard: Guard, clock: Clock) -> None:
+    def __init__(self, store: Store, guard: Guard, clock: Clock, troubles: Troubles, ahead: Ahead | None = None) -> None:
         self.dropped = 0
         self.store = store
         self._guard = guard
         self._clock = clock
+        self._troubles = troubles
+        self._ahead = ahead or Ahead()
         self._thread = ThreadPoolExecutor(1, "record")
-        self._since = clock.monotonic()
+        self._due = clock.monotonic() + _LONGEST_S
+        self._began = 0.0
+        """The last write, by the monotonic clock, s."""
+        self._pause = 0.0
+        """How long it is left alone since it failed, s; 0 where it works."""
         self._writing: asyncio.Task[bool] | None = None
         self._ticks: list[Tick] = []
         self._bars: list[Bar] = []
         self._points: list[PairPoint] = []
+        self._gaps: list[Gap] = []
 
     def ticks(self, ticks: Sequence[Tick]) -> None:
         self._ticks += ticks
@@ -41,51 +64,129 @@ class Recorder:
         self._points += points
 
     async def write_if_due(self) -> None:
-        """Begin to write once a second, or sooner when much has come."""
-        while self._writing and len(self._ticks) >= _LARGEST:
+        """The same as `begin_if_due`, once there is room for more rows."""
+        while self._writing and self._is_full:
             await asyncio.shield(self._writing)
-        if not self._writing and (self._clock.monotonic() - self._since >= _LONGEST_S or len(self._ticks) >= _LARGEST):
+        self.begin_if_due()
+
+    def begin_if_due(self) -> None:
+        """Begin to write once a second, or sooner when much has come; tell of a write that does not end."""
+        now = self._clock.monotonic()
+        if self._writing:
+            if now - self._began >= _HANGS_S:
+                self._troubles.begin("store", self._guard.name, f"a write has not ended within {_HANGS_S:.0f} s: see to its disk")
+        elif now >= self._due or self._is_full:
             self._begin()
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether a whole batch waits; a store that fails has no batches."""
+        return len(self._ticks) >= _LARGEST and not self._pause
+
     async def write(self) -> bool:
-        """Write what there is; whether it is durable. What the store does not take is kept and tried again, up to a limit."""
+        """Write what there is; whether it is durable. What the store does not take is kept and tried again."""
         while self._writing:
             await asyncio.shield(self._writing)
         return await asyncio.shield(self._begin())
 
+    def losses(self) -> Sequence[Loss]:
+        """What the store found broken."""
+        return self._guard.call(self.store.losses, default=())
+
+    def take_dropped(self) -> list[Gap]:
+        """The trades that were dropped since the last call."""
+        gaps, self._gaps = self._gaps, []
+        return gaps
+
     def _begin(self) -> asyncio.Task[bool]:
         batch = self._ticks, self._bars, self._points
         self._ticks, self._bars, self._points = [], [], []
-        self._since = self._clock.monotonic()
+        self._ahead.cut()
+        self._began = self._clock.monotonic()
         self._writing = asyncio.create_task(self._write(*batch), name="record")
         return self._writing
 
     async def _write(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> bool:
-        rows = ticks, bars, points
+        loop = asyncio.get_running_loop()
         try:
-            if any(rows) and not await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self._append, *rows):
-                self._keep(*rows)
-                return False
-            return True
+            written = await loop.run_in_executor(self._thread, self._append_all, ticks, bars, points)
+            done = written == len(ticks) + len(bars) + len(points)
+            if done:
+                self._ahead.drop()
+                self._works()
+            else:
+                self._ticks, self._bars, self._points = ticks[written:] + self._ticks, bars + self._bars, points + self._points
+                self._fails()
+            self._due = self._clock.monotonic() + max(_LONGEST_S, self._pause)
+            return done
         finally:
             self._writing = None
+
+    def _append_all(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> int:
+        """Write slice by slice where much waits, the last with all bars and points; how many rows were taken. For the thread."""
+        written = 0
+        while len(ticks) - written > 2 * _LARGEST:
+            if not self._guard.call(self._append, ticks[written : written + _LARGEST], [], []):
+                return written
+            written += _LARGEST
+        rows = ticks[written:], bars, points
+        if any(rows) and not self._guard.call(self._append, *rows):
+            return written
+        return len(ticks) + len(bars) + len(points)
 
     def _append(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> bool:
         self.store.append(ticks, bars, points)
         return True
 
-    def _keep(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> None:
-        rows = len(ticks) + len(bars) + len(points)
-        if rows > _MOST_KEPT:
-            self.dropped += rows
-            _log.error("the store has failed for too long: %d rows are not recorded", rows)
-            return
-        self._ticks, self._bars, self._points = ticks + self._ticks, bars + self._bars, points + self._points
+    def _works(self) -> None:
+        if self._pause:
+            _log.info("the store takes rows again")
+        self._pause = 0.0
+        self._troubles.end("store", self._guard.name)
+
+    def _fails(self) -> None:
+        self._pause = min(max(_SHORTEST_PAUSE_S, 2 * self._pause), _LONGEST_PAUSE_S)
+        self._bound()
+        rows = len(self._ticks) + len(self._bars) + len(self._points)
+        text = f"does not take rows: {self._guard.health().last_error}; {rows} wait in memory, {self.dropped} were dropped: see to its disk"
+        self._troubles.begin("store", self._guard.name, text)
+
+    def _bound(self) -> None:
+        """Drop the oldest of what is too much, in large pieces."""
+        if (many := len(self._ticks) - _MOST_TICKS) > 0:
+            many += _MOST_TICKS // 10
+            self._drop_ticks(self._ticks[:many])
+            del self._ticks[:many]
+        self.dropped += _cut(self._bars) + _cut(self._points)
+
+    def _drop_ticks(self, ticks: Sequence[Tick]) -> None:
+        self.dropped += len(ticks)
+        self._gaps += _gaps(ticks, self._clock.now())
+        _log.error("the store has failed for too long: %d trades are not recorded, and are fetched again after a restart", len(ticks))
 
     async def close(self) -> None:
         """Write the rest and close the store."""
         if not await self.write():
             rows = len(self._ticks) + len(self._bars) + len(self._points)
             _log.error("the store does not take the last %d rows: they are not recorded", rows)
+            self._gaps += _gaps(self._ticks, self._clock.now())
         await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self.store.close)
         self._thread.shutdown()
+
+
+def _cut(rows: list[Row]) -> int:
+    """Drop the oldest rows of a list that is too long; how many."""
+    many = len(rows) - _MOST_OTHERS
+    if many <= 0:
+        return 0
+    del rows[: many + _MOST_OTHERS // 10]
+    return many + _MOST_OTHERS // 10
+
+
+def _gaps(ticks: Sequence[Tick], now: int) -> Iterator[Gap]:
+    """Trades that are not recorded, as gaps by symbol and run of ids."""
+    by_id = sorted(ticks, key=lambda tick: (tick.symbol, tick.id))
+    for _, group in groupby(enumerate(by_id), lambda each: (each[1].symbol, each[1].id - each[0])):
+        run = [tick for _, tick in group]
+        times = [tick.ts for tick in run]
+        yield Gap(run[0].symbol, run[0].id, run[-1].id, min(times), max(times), now, None, DROPPED)

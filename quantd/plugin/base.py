@@ -4,6 +4,7 @@ A plugin is a struct: its fields are its YAML keys, its docstring is its documen
 no setting is set in `__post_init__`; `msgspec.structs.replace(plugin)` makes a fresh instance with the same settings.
 """
 
+import os
 from abc import ABCMeta, abstractmethod
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from quantd.clock import Clock, SystemClock
-from quantd.model import Alert, Bar, Event, Metric, PairPoint, Prices, Tick
+from quantd.model import Alert, Bar, Event, FundingRate, Loss, Metric, PairPoint, Prices, Tick
+from quantd.plugin.feed_health import FeedHealth, Progress
 
 Columns = Mapping[str, Any]
 """Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
@@ -35,6 +37,11 @@ class PluginMeta(msgspec.StructMeta, ABCMeta):
 class Plugin(msgspec.Struct, metaclass=PluginMeta):
     """Anything that `use:` can name."""
 
+    def places(self) -> frozenset[str]:
+        """What it writes to and no other may: files, by their real paths. Two parts of a config that have one in common are a mistake, but
+        for exporters with equal settings, which are one. A pattern may stand for the files of a kind."""
+        return frozenset()
+
 
 class Wants(msgspec.Struct, frozen=True):
     """What a feed is asked for, and what it has for that: the clock that it lives by, a few values that outlive the daemon, and a
@@ -47,38 +54,6 @@ class Wants(msgspec.Struct, frozen=True):
     directory: Path | None = None
 
 
-class Progress(msgspec.Struct, frozen=True):
-    """How far a feed that ends has come, in units of its own."""
-
-    done: int
-    total: int
-
-
-class ConnectionHealth(msgspec.Struct, frozen=True):
-    """One line to a venue. `age` is in seconds, of the connection that is up; `silent` names the symbols that were found to bring nothing
-    though there is trade; `reconnects` counts losses, not planned changes; `skipped` counts frames that could not be read."""
-
-    name: str
-    route: str
-    streams: int
-    state: Literal["connecting", "subscribing", "up", "handing over"]
-    age: float | None = None
-    reconnects: int = 0
-    handovers: int = 0
-    silent: tuple[str, ...] = ()
-    skipped: int = 0
-
-
-class FeedHealth(msgspec.Struct, frozen=True):
-    """How a feed is. `banned_until` (ms UTC) is until when the venue wants nothing from us; None where it has not said so. `unrecorded`
-    counts frames that were to be recorded and could not be, `resyncs` how often an order book had to be begun anew."""
-
-    connections: tuple[ConnectionHealth, ...] = ()
-    banned_until: int | None = None
-    unrecorded: int = 0
-    resyncs: int = 0
-
-
 class Feed(Plugin):
     """Brings trades. `lateness` is how far behind the newest trade an older one may still come before its bar closes."""
 
@@ -87,6 +62,8 @@ class Feed(Plugin):
     ] = "500ms"
     reach: ClassVar[int] = 2**62
     """How old (ms) a trade may be that `fetch_ids` still tells."""
+    past_timeframes: ClassVar[tuple[str, ...]] = ("1m",)
+    """The timeframes of the bars that `fetch_bars` tells."""
     brings: ClassVar[frozenset[Extra]] = frozenset()
     """What it can bring besides trades."""
 
@@ -118,8 +95,12 @@ class Feed(Plugin):
         raise NotImplementedError
 
     async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
-        """The past bars that open in start <= ts < end and are closed, oldest first; empty where the feed has none of that timeframe. Asked
-        only of a feed that has `fetch_ticks`."""
+        """The past bars of one of `past_timeframes` that open in start <= ts < end and are closed, oldest first. Asked only of a feed
+        that has `fetch_ticks`."""
+        return []
+
+    async def fetch_funding(self, symbol: str, start: int, end: int) -> list[FundingRate]:
+        """The funding that was paid in start <= ts < end, oldest first; empty where there is none, or the feed cannot tell."""
         return []
 
     async def close(self) -> None:
@@ -129,9 +110,18 @@ class Feed(Plugin):
         """How far the stream has come; None for a feed without an end."""
         return None
 
+    def time(self) -> int | None:
+        """The venue's clock (ms) as well as it is known now, by the monotonic clock since it was last told; None where it is not. Quick.
+        Whatever asks what is the present is answered by it, so that a host whose clock is wrong refuses no trades."""
+        return None
+
     def health(self) -> FeedHealth:
         """How the connections are now; empty where there are none. Quick: asked whenever somebody looks."""
         return FeedHealth()
+
+    def is_closed(self, symbol: str) -> bool:
+        """Whether the symbol's market is closed now, so that it trades nothing. False where that is not known. Quick, like `health`."""
+        return False
 
 
 class Resampler(Plugin):
@@ -184,6 +174,14 @@ class EventBars(Plugin):
     @abstractmethod
     def ends(self, tick: Tick) -> bool:
         """Whether this trade is the last of its bar. Asked once of each trade, in the order of ids."""
+
+    def state(self) -> bytes | None:
+        """What the rule carries over to the next bar, asked after the last trade of each bar and kept with the bar; None where every bar
+        begins afresh. A restart goes on behind the last recorded bar with a fresh instance, and is given the same trades again."""
+        return None
+
+    def resume(self, state: bytes) -> None:
+        """Go on from the `state` of an instance with the same settings. Called before any trade; raise where the state is none of yours."""
 
 
 class PairView(msgspec.Struct, frozen=True):
@@ -266,13 +264,21 @@ class Exporter(Plugin):
 
     kinds: Annotated[tuple[Kind, ...], Meta(min_length=1, description="The kinds of rows to write.")] = ("bars", "points")
 
+    def places(self) -> frozenset[str]:
+        """Unless told otherwise: of one with a field `dir` each of its kinds in that folder, whatever other plugins write there."""
+        folder = getattr(self, "dir", None)
+        if not isinstance(folder, str):
+            return frozenset()
+        return frozenset(f"{os.path.realpath(folder)} ({type(self).__qualname__}, {kind})" for kind in self.kinds)
+
     @abstractmethod
     def open(self, metrics: Sequence[str]) -> None:
         """Called once before the first write; `metrics` names what the pipeline's jobs add to its points."""
 
     @abstractmethod
     def write(self, kind: Kind, rows: Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]) -> None:
-        """Write rows of one of its `kinds`. A `revision` above 0 replaces the earlier row of the same series and ts."""
+        """Write rows of one of its `kinds`. A row replaces the earlier one of the same series and ts: it has a `revision` above 0, or comes
+        again after a kill."""
 
     @abstractmethod
     def close(self) -> None:
@@ -303,6 +309,11 @@ class Store(Plugin):
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
         """Bars of start <= ts < end, ascending, each at its last revision."""
 
+    def last_bars(self, symbol: str, every: str, start: int, end: int, count: int) -> list[Bar]:
+        """The newest `count` of those bars, ascending. Implement it where they are found without a look at the others: unless told, all
+        are read."""
+        return self.bars(symbol, every, start, end)[-count:]
+
     @abstractmethod
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """Points of start <= ts < end, ascending, each at its last revision, of whatever definition: who asks tells them apart."""
@@ -311,6 +322,11 @@ class Store(Plugin):
     def newest_tick(self, symbol: str) -> tuple[int, int] | None:
         """The greatest trade id that is kept of a symbol, and that trade's ts; None where there is none. Quick, however many."""
 
+    def first_tick(self, symbol: str) -> int | None:
+        """The ts of the first tick that is kept of a symbol; None where there is none. Found in `kept` unless told."""
+        span = self.kept("ticks").get((symbol, ""))
+        return span[0] if span else None
+
     @abstractmethod
     def kept(self, kind: Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
         """The series of a kind: (symbol or pair, every, which is "" for ticks) -> ts of its first and last row. Quick, however many."""
@@ -318,6 +334,11 @@ class Store(Plugin):
     @abstractmethod
     def prune(self, now: int) -> Mapping[str, int]:
         """Forget what is older than the store's settings keep; rows dropped by kind."""
+
+    def losses(self) -> Sequence[Loss]:
+        """What it found broken since it was opened, one of each file, as it stands now; for the log, `/health` and `/quality`. Quick: asked
+        four times a second. A store that finds damage goes on with what is left; `quantd.salvage` helps where that is a file."""
+        return ()
 
     @abstractmethod
     def close(self) -> None:

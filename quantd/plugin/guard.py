@@ -3,20 +3,25 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from threading import get_ident
 from typing import Literal, TypeVar, TypeVarTuple, overload
 
 from msgspec import Struct
 
 from quantd.clock import Clock
 from quantd.plugin.blame import blame, fault_kind
+from quantd.plugin.pace import SLOW_S, Pace
+from quantd.plugin.watch import Stepped, Watch
+from quantd.supervisor import is_cancelled
 
 T = TypeVar("T")
 D = TypeVar("D")
 Args = TypeVarTuple("Args")
 
 _log = logging.getLogger("quantd.plugin")
-_PASSING = (KeyboardInterrupt, asyncio.CancelledError)
 _MOST_KINDS_TOLD = 20
+LIMIT = 3
+"""So many faults in a row, and a plugin is left alone."""
 
 
 class Health(Struct, frozen=True):
@@ -29,14 +34,18 @@ class Health(Struct, frozen=True):
     skipped: int
     seconds: float
     """Time spent in the calls that succeeded, awaiting included, by the guard's clock: 0 in a replay."""
-    state: Literal["ok", "quarantined"]
+    state: Literal["ok", "failing", "slow", "quarantined"]
+    """Failing: the last call did. It is left alone where it is `slow`, for its calls hold up everything else, or `quarantined`."""
     last_error: str | None
+    busy: float = 0.0
+    """How long the call that is being made has taken so far, s."""
 
 
 class Guard:
     """Makes the calls to one plugin. After `limit` faults in a row it is left alone for `pause` seconds, then tried with one call.
 
-    Whatever a plugin raises is a fault, SystemExit too; KeyboardInterrupt and CancelledError are not the plugin's and pass.
+    Whatever a plugin raises is a fault, SystemExit too. The cancellation of who waits for it passes, as does KeyboardInterrupt where there
+    is no watch: a daemon takes its signals in another thread, so there it is the plugin's own.
 
     >>> from quantd.clock import EventClock
     >>> guard = Guard("regression", "upside_down", EventClock())
@@ -46,10 +55,24 @@ class Guard:
     1
     """
 
-    def __init__(self, kind: str, name: str, clock: Clock, *, limit: int = 3, pause: float = 60.0) -> None:
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        clock: Clock,
+        *,
+        limit: int = LIMIT,
+        pause: float = 60.0,
+        pace: Pace | None = None,
+        watch: Watch | None = None,
+    ) -> None:
         self.kind = kind
         self.name = name
         self._clock = clock
+        self._who = f"{kind} {name}"
+        self._pace = pace
+        self._watch = watch
+        self._busy_since: float | None = None
         self._limit = limit
         self._pause = pause
         self._calls = self._faults = self._skipped = 0
@@ -67,16 +90,33 @@ class Guard:
         """What the function returns; `default` if it fails or is quarantined."""
         if self._streak and not self._admits():
             return default
+        if self._pace and self._pace.slow and not self._pace.admits():
+            self._skipped += 1
+            return default
+        if self._watch is None or get_ident() != self._watch.thread:
+            return self._made(function, args, default)
+        self._watch.calls.append(self._who)
+        try:
+            return self._made(function, args, default)
+        finally:
+            self._watch.calls.pop()
+
+    def _made(self, function: Callable[..., object], args: tuple[object, ...], default: object) -> object:
         self._calls += 1
-        began = self._clock.monotonic()
+        self._busy_since = began = self._clock.monotonic()
         try:
             result = function(*args)
-        except _PASSING:
-            raise
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and self._watch is None:
+                raise
             self._failed(error)
             return default
-        self._seconds += self._clock.monotonic() - began
+        finally:
+            self._busy_since = None
+            took = self._clock.monotonic() - began
+            if self._pace and (took >= SLOW_S or self._pace.slow):
+                self._pace.took(took)
+        self._seconds += took
         if self._streak:
             self._recovered()
         return result
@@ -90,14 +130,20 @@ class Guard:
         if self._streak and not self._admits():
             return default
         self._calls += 1
-        began = self._clock.monotonic()
+        self._busy_since = began = self._clock.monotonic()
         try:
-            result = await function(*args)
-        except (*_PASSING, GeneratorExit):
+            result = await (Stepped(function(*args), self._watch, self._who) if self._watch else function(*args))
+        except GeneratorExit:
             raise
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and self._watch is None:
+                raise
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
             self._failed(error)
             return default
+        finally:
+            self._busy_since = None
         self._seconds += self._clock.monotonic() - began
         if self._streak:
             self._recovered()
@@ -111,9 +157,18 @@ class Guard:
             self._faults,
             self._skipped,
             self._seconds,
-            "quarantined" if self._quarantined else "ok",
+            self._state,
             self._last_error,
+            0.0 if self._busy_since is None else self._clock.monotonic() - self._busy_since,
         )
+
+    @property
+    def _state(self) -> Literal["ok", "failing", "slow", "quarantined"]:
+        if self._quarantined:
+            return "quarantined"
+        if self._pace and self._pace.rests:
+            return "slow"
+        return "failing" if self._streak else "ok"
 
     @property
     def _quarantined(self) -> bool:

@@ -29,7 +29,7 @@ def load(dirs: Sequence[Path] = (), disable: Collection[str] = ()) -> Registry:
     leaves out a default that does not exist. `disable` holds names of plugins (`ols`, or `regression:ols`), of entry points and of
     drop-in files (without `.py`); a module disabled by name is not imported. Never raises: what went wrong is in `faults`.
     """
-    loader = _Loader(disable)
+    loader = _Loader(dirs, disable)
     loader.load_entry_points()
     for folder in dirs:
         loader.load_folder(folder)
@@ -38,8 +38,8 @@ def load(dirs: Sequence[Path] = (), disable: Collection[str] = ()) -> Registry:
 
 
 class _Loader:
-    def __init__(self, disable: Collection[str]) -> None:
-        self.registry = Registry()
+    def __init__(self, dirs: Sequence[Path], disable: Collection[str]) -> None:
+        self.registry = Registry(dirs, disable)
         self._disable = frozenset(disable)
         self._idle = set(disable)
         self._sources: dict[str, str] = {}

@@ -1,11 +1,13 @@
 """Which plugin stands behind each name: filled once at start-up, then only read."""
 
-import inspect
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from quantd.plugin.base import AlertSink, EventBars, Exporter, Feed, Job, Plugin, Resampler, Store
+from quantd.plugin.contract import flaws
 from quantd.plugin.regression import Regression
 
 KINDS: dict[str, type[Plugin]] = {
@@ -39,18 +41,20 @@ class Fault(Struct, frozen=True):
 class Registry:
     """(kind, name) -> plugin class, and the faults met on the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, dirs: Sequence[Path] = (), disable: Collection[str] = ()) -> None:
         self.faults: list[Fault] = []
+        self.dirs = tuple(dirs)
+        """The drop-in directories that it was loaded from; with `disable`, another process loads the same."""
+        self.disable = tuple(disable)
         self._entries: dict[tuple[str, str], Entry] = {}
 
     def add(self, kind: str, name: str, plugin: Any, source: str) -> None:
-        """Raises ValueError for what is no concrete plugin of that kind, or for a name that is taken."""
+        """Raises ValueError for what is no plugin of that kind, or lacks what its kind needs, or for a name that is taken."""
         base = KINDS[kind]
         if not (isinstance(plugin, type) and issubclass(plugin, base)):
             raise ValueError(f"{kind} {name!r}: {plugin!r} is not a subclass of quantd.{base.__name__}")
-        if inspect.isabstract(plugin):
-            missing = ", ".join(sorted(plugin.__abstractmethods__))
-            raise ValueError(f"{kind} {name!r}: {plugin.__name__} lacks {missing}")
+        if found := flaws(plugin, base):
+            raise ValueError(f"{kind} {name!r}: {'; '.join(found)}")
         if taken := self._entries.get((kind, name)):
             raise ValueError(f"{kind} {name!r} is already offered by {taken.source}")
         self._entries[kind, name] = Entry(kind, name, plugin, source)

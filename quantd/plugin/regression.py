@@ -1,6 +1,7 @@
 """Estimators of the hedge ratio, and how one is led along the bars."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -24,6 +25,8 @@ class Regression(Plugin):
     """True where `update` gives `innovation` and `innovation_std`."""
     given: ClassVar[bool] = False
     """True where the hedge is not estimated but given, by the settings `beta` and `alpha`."""
+    refits: ClassVar[bool] = False
+    """True where `update` takes a time that grows with `window`, as a fit does: a request is then refused what would take minutes."""
     state_version: ClassVar[int] = 1
     """Of what `state` packs: counted up with each change of it, it keeps `resume` from states of before."""
 
@@ -74,6 +77,11 @@ def is_stepwise(cls: type[Regression]) -> bool:
     return offers(cls, "of_sums") or offers(cls, "update")
 
 
+def takes_long(cls: type[Regression]) -> bool:
+    """Whether a bar of a long window takes long: it is fitted, or as good as fitted, anew."""
+    return cls.refits or not is_stepwise(cls)
+
+
 class Steps:
     """A fresh instance of a regression along the bars, by the cheapest way that it offers: `of_sums`, `update`, or else `fit`.
 
@@ -92,6 +100,12 @@ class Steps:
         else:
             self._legs = Ring(2, regression.window)
             self.hedge = self._fit
+
+    @property
+    def asked(self) -> Callable[..., Hedge | None]:
+        """The regression's method that `hedge` asks."""
+        cls, one = type(self.regression), self.regression
+        return one.of_sums if offers(cls, "of_sums") else one.update if offers(cls, "update") else one.fit
 
     def push(self, index: int, y: float, x: float) -> None:
         """Take the bar whose absolute number is `index`; then ask once for the `hedge` as of it, None while there is none."""

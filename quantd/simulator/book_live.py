@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from quantd.simulator.coin import with_coin_margined
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.listing import Listing
 from quantd.simulator.ws import Gateway
@@ -69,9 +70,8 @@ def _quotes(listing: Listing, since: int, now: int) -> Iterable[bytes]:
 
 def _all_quotes(listings: list[Listing], since: int, now: int) -> Iterable[bytes]:
     for time in _due(since, now, ALL_QUOTES_MS):
-        for listing in listings:
-            [row] = listing.book.top(np.array([time])).tolist()
-            yield listing.book_wire.book_ticker(row, time, now)
+        tops = [(listing, listing.book.top(np.array([time])).tolist()[0]) for listing in listings]
+        yield from with_coin_margined(listing.book_wire.book_ticker(row, time, now) for listing, row in tops)
 
 
 def _depth(listing: Listing, period: int, levels: int | None) -> Payloads:
@@ -93,7 +93,11 @@ def _marks(listing: Listing, period: int) -> Payloads:
 def _all_marks(listings: list[Listing], period: int) -> Payloads:
     def payloads(since: int, now: int) -> Iterable[bytes]:
         for time in _due(since, now, period):
-            yield b"[" + b",".join([each.book_wire.mark(each.marks.at(time), time) for each in listings]) + b"]"
+            rows = with_coin_margined(each.book_wire.mark(each.marks.at(time), time) for each in listings)
+            half = -(-len(rows) // 2)
+            for part in (rows[:half], rows[half:]):  # one is longer than the exchange sends at once
+                if part:
+                    yield b"[" + b",".join(part) + b"]"
 
     return payloads
 

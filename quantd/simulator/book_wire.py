@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from quantd.simulator.book import Book, Sides
+from quantd.simulator.contract import contract_of
 from quantd.simulator.marks import INTEREST, UNITS, Mark
 from quantd.simulator.quotes import Ints
 from quantd.simulator.wire import UM, Scale, Wire
@@ -15,6 +16,7 @@ class BookWire:
 
     def __init__(self, symbol: str, wire: Wire, book: Book) -> None:
         self._symbol = symbol
+        self._contract = contract_of(symbol)
         self._book = book
         self._price = wire.price.text
         self._quantity = wire.quantity.text
@@ -24,7 +26,7 @@ class BookWire:
         """The payload of the bookTicker stream, of one row of `Book.top`."""
         bid, bid_quantity, ask, ask_quantity = self._texts(row)
         return (
-            f'{{"e":"bookTicker","u":{self._book.id_at(time)},"s":"{self._symbol}","ps":"{self._symbol}","b":"{bid}","B":"{bid_quantity}",'
+            f'{{"e":"bookTicker","u":{self._book.id_at(time)},"s":"{self._symbol}","ps":"{self._contract.pair}","b":"{bid}","B":"{bid_quantity}",'
             f'"a":"{ask}","A":"{ask_quantity}","T":{time},"E":{now},"st":{UM}}}'
         ).encode()
 
@@ -32,7 +34,7 @@ class BookWire:
         """The payload of the depth streams, whole or in changes; `since` is the time of the event before."""
         before, first, last = self._book.link(since, time)
         return (
-            f'{{"e":"depthUpdate","E":{now},"T":{time},"s":"{self._symbol}","ps":"{self._symbol}","U":{first},"u":{last},"pu":{before},'
+            f'{{"e":"depthUpdate","E":{now},"T":{time},"s":"{self._symbol}","ps":"{self._contract.pair}","U":{first},"u":{last},"pu":{before},'
             f'"b":{self._levels(sides.bids)},"a":{self._levels(sides.asks)},"st":{UM}}}'
         ).encode()
 
@@ -41,7 +43,7 @@ class BookWire:
         price, average, index, rate = map(self._fine, mark[:4])
         return (
             f'{{"e":"markPriceUpdate","E":{time},"s":"{self._symbol}","p":"{price}","ap":"{average}","P":"{index}","i":"{index}",'
-            f'"r":"{rate}","T":{mark.funding},"st":{UM}}}'
+            f'"r":"{self._funded(rate)}","T":{self._funding(mark)},"st":{UM}}}'
         ).encode()
 
     def depth_row(self, sides: Sides, time: int, now: int) -> str:
@@ -62,13 +64,20 @@ class BookWire:
         price, _, index, rate = map(self._fine, mark[:4])
         return (
             f'{{"symbol":"{self._symbol}","markPrice":"{price}","indexPrice":"{index}","estimatedSettlePrice":"{index}",'
-            f'"lastFundingRate":"{rate}","interestRate":"{self._fine(INTEREST_UNITS)}","nextFundingTime":{mark.funding},"time":{time}}}'
+            f'"lastFundingRate":"{self._funded(rate)}","interestRate":"{self._funded(self._fine(INTEREST_UNITS))}",'
+            f'"nextFundingTime":{self._funding(mark)},"time":{time}}}'
         )
 
     def funding_row(self, mark: Mark, time: int) -> str:
         """A row of GET /fapi/v1/fundingRate, of what was paid at `time`."""
         price, rate = self._fine(mark.mark_price), self._fine(mark.rate)
         return f'{{"symbol":"{self._symbol}","fundingTime":{time},"fundingRate":"{rate}","markPrice":"{price}","rateType":"Regular"}}'
+
+    def _funded(self, text: str) -> str:
+        return "" if self._contract.ends else text
+
+    def _funding(self, mark: Mark) -> int:
+        return 0 if self._contract.ends else mark.funding
 
     def _texts(self, row: list[int]) -> tuple[str, str, str, str]:
         return self._price(row[0]), self._quantity(row[1]), self._price(row[2]), self._quantity(row[3])

@@ -7,7 +7,6 @@ from quantd.simulator.exchange import Exchange
 from quantd.simulator.listing import Listing
 from quantd.simulator.wire import UM
 
-NEVER = 4_133_404_800_000  # the delivery date of a perpetual
 QUOTE = "USDT"
 CONTRACT_INFO = "!contractInfo"
 
@@ -21,7 +20,7 @@ def exchange_info(exchange: Exchange) -> str:
             "rateLimits": [_weight_limit(exchange.scenario.limits.weight_per_minute)],
             "exchangeFilters": [],
             "assets": [{"asset": QUOTE, "marginAvailable": True, "autoAssetExchange": "-10000"}],
-            "symbols": [_symbol(listing) for listing in exchange.listings.values()],
+            "symbols": [_symbol(listing) for listing in exchange.listings.values() if listing.status],
         },
         separators=(",", ":"),
         ensure_ascii=False,
@@ -34,8 +33,8 @@ def contract_info(listing: Listing, now: int) -> bytes:
         "e": "contractInfo",
         "E": now,
         "s": listing.symbol,
-        "ct": "PERPETUAL",
-        "dt": NEVER,
+        "ct": listing.contract.kind,
+        "dt": listing.contract.delivery,
         "ot": listing.onboarded,
         "cs": listing.status,
         "st": UM,
@@ -51,21 +50,21 @@ def _symbol(listing: Listing) -> dict[str, Any]:
     price, quantity = listing.wire.price, listing.wire.quantity
     return {
         "symbol": listing.symbol,
-        "pair": listing.symbol,
-        "contractType": "PERPETUAL",
-        "deliveryDate": NEVER,
+        "pair": listing.contract.pair,
+        "contractType": listing.contract.kind,
+        "deliveryDate": listing.contract.delivery,
         "onboardDate": listing.onboarded,
         "status": listing.status,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
-        "baseAsset": listing.symbol.removesuffix(QUOTE),
+        "baseAsset": listing.contract.pair.removesuffix(QUOTE),
         "quoteAsset": QUOTE,
         "marginAsset": QUOTE,
         "pricePrecision": price.decimals,
         "quantityPrecision": quantity.decimals,
         "baseAssetPrecision": 8,
         "quotePrecision": 8,
-        "underlyingType": "COIN",
+        "underlyingType": listing.sessions.market if listing.sessions else "COIN",
         "underlyingSubType": [],
         "settlePlan": 0,
         "triggerProtect": "0.0500",

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from quantd.simulator.klines import INTERVALS, MINUTE_MS
 from quantd.simulator.listing import Listing
 from quantd.simulator.query import Query, RestError
+from quantd.simulator.sessions import KIND
 
 LIMIT, MOST = 500, 1500
-CONTRACTS = ("PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL")
+CONTRACTS = ("PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", KIND)
 
 Endpoint = tuple[Callable[[Query], Awaitable[str]], Callable[[Query], int]]
 
@@ -29,7 +30,7 @@ class KlineRest:
         listing, contract = self._listing(query, "pair"), query.text("contractType")
         if contract not in CONTRACTS:
             raise RestError(-4088, "Invalid contract type.")
-        return await _rows(listing, query) if contract == CONTRACTS[0] else "[]"
+        return await _rows(listing, query) if contract == (KIND if listing.sessions else CONTRACTS[0]) else "[]"
 
 
 async def _rows(listing: Listing, query: Query) -> str:

@@ -14,7 +14,7 @@ MINUTE_MS = 60_000
 INTERVALS = {
     "1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "8h": 480, "12h": 720, "1d": 1440,
 }  # fmt: skip
-KEPT_MINUTES = 4_500  # a day and the history before it
+KEPT_MINUTES = 24_000  # two weeks and more, each made once; no more are told than `history_h`
 
 
 class Candle(NamedTuple):

@@ -8,11 +8,13 @@ import numpy as np
 from quantd.simulator.book import Book
 from quantd.simulator.book_wire import BookWire
 from quantd.simulator.clock import Clock
+from quantd.simulator.contract import PERPETUAL, contract_of
 from quantd.simulator.klines import MINUTE_MS, Bar, Candles
 from quantd.simulator.market import DAY_MS
 from quantd.simulator.marks import Marks
 from quantd.simulator.paced import PacedTape
 from quantd.simulator.scenario import Scenario
+from quantd.simulator.sessions import KIND
 from quantd.simulator.trades import Trade
 from quantd.simulator.wire import Wire
 
@@ -29,11 +31,14 @@ class Listing:
     def __init__(self, tape: PacedTape, scenario: Scenario, clock: Clock) -> None:
         self.symbol = tape.symbol
         spec = scenario.symbols[tape.symbol]
+        self.sessions = spec.sessions
+        self.contract = contract_of(tape.symbol, KIND if spec.sessions else PERPETUAL)
         self.wire = Wire(tape.symbol, spec, scenario.quirks.extra_field_every)
         self.book = Book(tape.symbol, spec, tape.seed, tape.quotes)
         self.marks = Marks(tape.symbol, tape.seed, tape.quotes)
         self.book_wire = BookWire(tape.symbol, self.wire, self.book)
         self.status = "TRADING"
+        """Empty where it is not listed."""
         self._tape = tape
         self._clock = clock
         self._candles = Candles(tape)

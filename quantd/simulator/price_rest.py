@@ -53,7 +53,7 @@ class PriceRest:
         limit = query.limit(FUNDING_LIMIT, FUNDING_MOST)
         listings = [self._listing(query)] if query.has("symbol") else list(self._exchange.listings.values())
         times = _funding_times(start, end, limit, min(each.onboarded for each in listings), self._exchange.clock.now_ms())
-        rows = [each.book_wire.funding_row(each.marks.at(time), time) for time in times for each in listings]
+        rows = [each.book_wire.funding_row(each.marks.at(time), time) for time in times for each in listings if not each.contract.ends]
         return _array(rows[-limit:] if start is None else rows[:limit])
 
 

@@ -19,11 +19,13 @@ from quantd.simulator.listing import HOUR_MS, Listing
 from quantd.simulator.police import Police
 from quantd.simulator.price_rest import PriceRest
 from quantd.simulator.query import JSON, Query, RestError
+from quantd.simulator.sessions import trading_schedule
 from quantd.simulator.trades import Trade
 
 Endpoint = Callable[[Query], Awaitable[str]]
 BEGAN = "began"
 AGG_TRADES_WEIGHT, AGG_TRADES_LIMIT, AGG_TRADES_MOST = 20, 500, 1000
+SCHEDULE_WEIGHT = 5
 ONE_TICKER_WEIGHT, ALL_TICKERS_WEIGHT = 1, 40
 VERSIONS = {"ticker/price": ("v1", "v2")}
 
@@ -44,6 +46,7 @@ class Rest:
             "ping": (self._ping, _one),
             "time": (self._time, _one),
             "exchangeInfo": (self._info, _one),
+            "tradingSchedule": (self._schedule, lambda _: SCHEDULE_WEIGHT),
             "aggTrades": (self._agg_trades, lambda _: AGG_TRADES_WEIGHT),
             "ticker/24hr": (self._ticker, _ticker_weight),
         }
@@ -87,6 +90,9 @@ class Rest:
     async def _info(self, _: Query) -> str:
         return exchange_info(self._exchange)
 
+    async def _schedule(self, _: Query) -> str:
+        return trading_schedule((each.sessions for each in self._exchange.listings.values()), self._exchange.clock.now_ms())
+
     async def _agg_trades(self, query: Query) -> str:
         listing = self._listing(query)
         first_id, limit = query.integer("fromId"), query.limit(AGG_TRADES_LIMIT, AGG_TRADES_MOST)
@@ -110,7 +116,7 @@ class Rest:
 
     def _listing(self, query: Query, name: str = "symbol") -> Listing:
         listing = self._exchange.listings.get(query.text(name))
-        if listing is None:
+        if listing is None or not listing.status:
             raise RestError(-1121, "Invalid symbol.")
         return listing
 

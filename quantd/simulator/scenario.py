@@ -8,6 +8,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from quantd.simulator.sessions import Sessions
 from quantd.simulator.steps import Span, Step, read_span
 
 BUILT_IN = Path(__file__).parent / "scenarios"
@@ -32,7 +33,8 @@ class Follow(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 class Symbol(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """One perpetual: mean price, tick and step size, mean aggregate trades per second, median notional in quote currency."""
+    """One perpetual: mean price, tick and step size, mean aggregate trades per second, median notional in quote currency.
+    One with `sessions` stands for a share or the like, and is traded in them only."""
 
     level: Positive
     tick: Decimal
@@ -41,6 +43,7 @@ class Symbol(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     volatility: Annotated[float, Meta(gt=0, le=0.2)] = 0.03  # standard deviation of a day's log return; a follower has its leader's
     notional: Positive = 500.0
     follow: Follow | None = None
+    sessions: Sessions | None = None
 
     def __post_init__(self) -> None:
         if self.tick <= 0 or self.step <= 0:
@@ -132,9 +135,20 @@ def parse(text: str) -> Scenario:
         raise ScenarioError(str(error)) from error
     for name, spec in scenario.symbols.items():
         _check_follow(scenario, name, spec.follow)
+        _check_sessions(scenario, name, spec.sessions)
         if name != name.upper():
             raise ScenarioError(f"symbols.{name}: symbols are written in upper case")
     return scenario
+
+
+def _check_sessions(scenario: Scenario, name: str, sessions: Sessions | None) -> None:
+    for other, spec in scenario.symbols.items():
+        if sessions and spec.sessions and sessions.market == spec.sessions.market and _pattern(sessions) != _pattern(spec.sessions):
+            raise ScenarioError(f"symbols.{name}.sessions: '{other}' has other ones of the same market")
+
+
+def _pattern(sessions: Sessions) -> tuple[int, int]:
+    return sessions.open.ms, sessions.closed.ms
 
 
 def _check_follow(scenario: Scenario, name: str, follow: Follow | None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from quantd.simulator.coin import with_coin_margined
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.klines import Bar
 from quantd.simulator.listing import Listing
@@ -44,4 +45,4 @@ class Tickers:
             if alone:
                 self._gateway.publish(stream, rows[-1:])
         if len(rows) == len(self._exchange.listings) and self._gateway.wanted(everything):
-            self._gateway.publish(everything, [b"[" + b",".join(rows) + b"]"])
+            self._gateway.publish(everything, [b"[" + b",".join(with_coin_margined(rows)) + b"]"])

@@ -80,6 +80,7 @@ class Tape:
         self._base = 1 + crc32(symbol.encode()) % 1_000_000_000
         self.block_ms = next((ms for ms in BLOCK_MS if self._spec.rate * ms / 1000 <= BLOCK_TRADES), BLOCK_MS[-1])
         self._per_block = self._spec.rate * self.block_ms / 1000
+        self._sessions = self._spec.sessions
         kept = KEPT_TRADES // len(scenario.symbols) / self._per_block
         self.first_id = lru_cache(maxsize=KEPT_COUNTS)(self._first_id)
         self.block = lru_cache(maxsize=int(min(64, max(2, kept))))(self._block)
@@ -93,7 +94,7 @@ class Tape:
 
     def block_of(self, trade_id: int) -> int:
         """The number of the block that holds an id."""
-        number = floor((trade_id - self._base) / self._per_block)
+        number = self._number(floor((trade_id - self._base) / self._per_block))
         while self.first_id(number) > trade_id:
             number -= 1
         while self.first_id(number + 1) <= trade_id:
@@ -113,8 +114,21 @@ class Tape:
 
     def _first_id(self, number: int) -> int:
         """The id of the first trade of block `number`; of a later block if that one is empty."""
+        number = self._open_blocks(number)
         swing = RATE_SWING * self._per_block * uniform(self.seed, self.symbol, "count", number)
         return self._base + floor(self._per_block * number + swing)
+
+    def _open_blocks(self, number: int) -> int:
+        """How many blocks before this one are traded in: the others are empty."""
+        if self._sessions is None:
+            return number
+        return (self._sessions.opened(self.block_start(number)) - self._sessions.opened(ORIGIN)) // self.block_ms
+
+    def _number(self, open_blocks: int) -> int:
+        """The number of the block before which so many are traded in."""
+        if self._sessions is None:
+            return open_blocks
+        return self.block_at(self._sessions.after(self._sessions.opened(ORIGIN) + open_blocks * self.block_ms))
 
     def _block(self, number: int) -> Block:
         first_id = self.first_id(number)

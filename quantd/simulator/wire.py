@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from quantd.simulator.contract import contract_of
 from quantd.simulator.klines import Bar
 from quantd.simulator.raw import Raw
 from quantd.simulator.scenario import Symbol
@@ -35,6 +36,7 @@ class Wire:
 
     def __init__(self, symbol: str, spec: Symbol, extra_field_every: int) -> None:
         self._symbol = symbol
+        self._pair = contract_of(symbol).pair
         self._extra_every = extra_field_every
         self.price = Scale(spec.tick)
         self.quantity = Scale(spec.step)
@@ -89,7 +91,7 @@ class Wire:
         c, price = day.candle, self.price.text
         return (
             f'{{"e":"24hrMiniTicker","E":{now},"s":"{self._symbol}","c":"{price(c.close)}","o":"{price(c.open)}","h":"{price(c.high)}",'
-            f'"l":"{price(c.low)}","v":"{self.quantity.text(c.volume)}","q":"{self._quote.text(c.quote)}","ps":"{self._symbol}","st":{UM}}}'
+            f'"l":"{price(c.low)}","v":"{self.quantity.text(c.volume)}","q":"{self._quote.text(c.quote)}","ps":"{self._pair}","st":{UM}}}'
         ).encode()
 
     def ticker(self, day: Bar, now: int) -> bytes:
@@ -99,7 +101,7 @@ class Wire:
             f'{{"e":"24hrTicker","E":{now},"s":"{self._symbol}","p":"{price(c.close - c.open)}","P":"{_percent(day)}",'
             f'"w":"{price(_average(day))}","c":"{price(c.close)}","Q":"{quantity(c.close_quantity)}","o":"{price(c.open)}",'
             f'"h":"{price(c.high)}","l":"{price(c.low)}","v":"{quantity(c.volume)}","q":"{self._quote.text(c.quote)}",'
-            f'"O":{day.opened},"C":{now},"F":{c.first_raw},"L":{c.last_raw},"n":{c.raw_trades},"ps":"{self._symbol}","st":{UM}}}'
+            f'"O":{day.opened},"C":{now},"F":{c.first_raw},"L":{c.last_raw},"n":{c.raw_trades},"ps":"{self._pair}","st":{UM}}}'
         ).encode()
 
     def ticker_row(self, day: Bar, now: int) -> str:

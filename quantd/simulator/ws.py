@@ -1,6 +1,7 @@
 """The WebSocket gateway: routes, upgrade, and the delivery of a stream's payloads to everyone who listens."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from quantd.simulator.scenario import Limits
 from quantd.simulator.streams import CATEGORIES
 
 CLOSE_TIMEOUT_S = 2.0
+_NUMBER = re.compile(r"\d+")  # ccxt puts the number of its connection there, and subscribes by messages
 BAD_PATH = '{"code":-1,"msg":"Illegal format ws or stream"}'
 
 
@@ -82,7 +84,7 @@ class Gateway:
         session = Session(combined=as_combined, max_streams=self._limits.max_streams)
         connection = self._connection(request, ws, session)
         try:
-            session.subscribe([name for name in names.split("/") if name])
+            session.subscribe([name for name in names.split("/") if name and not _NUMBER.fullmatch(name)])
         except RefusedError:
             await connection.close(WSCloseCode.POLICY_VIOLATION, BAD_PATH)
             return ws

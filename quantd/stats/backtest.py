@@ -1,6 +1,7 @@
 """What trading the reversion of a pair's z-score would have made.
 
 A signal is known at the close of a bar and is filled at the open of the next one, in both legs; the last bar's signal is never filled.
+An exit waits for a bar in which both legs trade; an entry lapses.
 One position at a time, opened with a gross exposure of `notional`; beta is that of the signal and stays for the whole trade.
 """
 
@@ -10,8 +11,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quantd.stats import FloatArray
-from quantd.stats.positions import Costs, Position, Prices, Reason, Signal, Trip, signal, units
+from quantd.stats import FloatArray, IntArray
+from quantd.stats.funding import Funding
+from quantd.stats.positions import SIZINGS, Carried, Costs, Position, Prices, Reason, Signal, Sizing, Trip, signal, units
 
 BoolArray = NDArray[np.bool_]
 
@@ -34,6 +36,9 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Both of the traded value of each leg, at entry and at exit."""
     notional: float = 1000.0
     """Of a position as it is opened: |value of y| + |value of x|, in the quote currency."""
+    sizing: Sizing = "beta"
+    """How it is shared. beta: beta units of x to one of y, or, where beta relates logarithms, beta of value to one. dollar: the same value
+    in both legs. Either way x is sold where y is bought, but for a beta below 0; with `dollar` nothing is opened at a beta of 0."""
 
     def __post_init__(self) -> None:
         _demand(0 < self.entry < math.inf, "entry", "a number above 0", self.entry)
@@ -43,6 +48,8 @@ class Rules(Struct, frozen=True, kw_only=True):
         _demand(0 <= self.fee_bps < 10_000, "fee_bps", "a number from 0 to 9999", self.fee_bps)
         _demand(0 <= self.slippage_bps < 10_000, "slippage_bps", "a number from 0 to 9999", self.slippage_bps)
         _demand(0 < self.notional <= 1e15, "notional", "a number above 0, at most 1e15", self.notional)
+        if self.sizing not in SIZINGS:
+            raise ValueError(f"sizing: expected one of {', '.join(SIZINGS)}, found {self.sizing!r}")
 
 
 def _demand(holds: bool, name: str, wanted: str, given: float) -> None:
@@ -68,8 +75,14 @@ class Market(Struct, frozen=True):
     """Whether an entry may be decided at this close."""
     fills: BoolArray
     """Whether an entry may be filled at this open."""
+    index: IntArray
+    """The number of each bar, ascending; one more than the bar before, but behind a hole in the record."""
     elastic: bool = False
     """beta relates logarithms of prices: the value of x is beta times the value of y, where else x is beta units to one of y."""
+    funding: Funding | None = None
+    """None where the rates of a leg are not known."""
+    traded: BoolArray | None = None
+    """Whether both legs traded in the bar: at the open of another nothing can be filled. None: in all."""
 
 
 class Outcome(Struct, frozen=True):
@@ -85,10 +98,15 @@ class Outcome(Struct, frozen=True):
     traded: float
     """The value of all that was bought and sold."""
 
+    funded: bool
+    """Whether funding was told."""
+    spanned: int
+    """How many bars the tested time has room for: those of the record, and those that are missing between them."""
+
     @property
     def held(self) -> int:
-        """The closes at which a position was open."""
-        return int((~np.isnan(self.zscore_held)).sum())
+        """For how many of these bars a position was held."""
+        return sum(trip.bars for trip in self.trips)
 
 
 def simulate(market: Market, rules: Rules) -> Outcome:
@@ -105,28 +123,43 @@ def simulate(market: Market, rules: Rules) -> Outcome:
 class _Account:
     """The position, if there is one, and what all have made."""
 
-    def __init__(self, rules: Rules, *, elastic: bool) -> None:
+    def __init__(self, market: Market, rules: Rules) -> None:
         self.position: Position | None = None
         self.cash = 0.0
         self.traded = 0.0
         self.trips: list[Trip] = []
-        self._notional = rules.notional
+        self._notional, self._sizing = rules.notional, rules.sizing
         self._costs = Costs(rules.fee_bps, rules.slippage_bps)
-        self._elastic = elastic
+        self._elastic = market.elastic
+        self._due = _due(market.funding)
+        self._carried = Carried(market.funding is not None)
+        self._index: list[int] = market.index.tolist()
 
     def open(self, row: int, prices: Prices, signal: Signal) -> None:
-        amounts = units(signal.side, signal.gauge.beta, *prices, self._notional, elastic=self._elastic)
+        amounts = units(signal.side, signal.gauge.beta, *prices, self._notional, elastic=self._elastic, sizing=self._sizing)
         self.position = Position(signal, row, *amounts, *prices)
+        self._carried = Carried(self._carried.told)
         self._pay(self.position.value(*prices))
 
     def close(self, row: int, prices: Prices, closes: Prices, reason: Reason) -> None:
         """Leave the position, if there is one; `closes` decided it."""
         if self.position is None:
             return
-        self.trips.append(self.position.ended(row, prices, closes, reason, self._costs))
+        bars = self._index[row] - self._index[self.position.row] + (reason == "end")
+        self.trips.append(self.position.ended(row, bars, prices, closes, reason, self._costs, self._carried))
         self.cash += self.position.gross(*prices)
         self._pay(self.position.value(*prices))
         self.position = None
+
+    def carry(self, row: int) -> None:
+        """Pay and receive what is due of the position when this bar opens."""
+        due = self._due.get(row)
+        if self.position is None or due is None:
+            return
+        y, x, known, missing = due
+        received, carried = -(self.position.y_units * y + self.position.x_units * x), self._carried
+        self._carried = Carried(True, carried.received + received, carried.known + known, carried.missing + missing)
+        self.cash += received
 
     def equity(self, prices: Prices) -> float:
         return self.cash + (self.position.gross(*prices) if self.position else 0.0)
@@ -139,14 +172,19 @@ class _Account:
 class _Trader:
     def __init__(self, market: Market, rules: Rules) -> None:
         self._rules = rules
-        self._account = _Account(rules, elastic=market.elastic)
+        self._account = _Account(market, rules)
+        self._funded = market.funding is not None
+        self._spanned = int(market.index[-1] - market.index[0]) + 1 if len(market.index) else 0
         self._opens = _pairs(market.y_open, market.x_open)
         self._closes = _pairs(market.y_close, market.x_close)
         self._seen = _pairs(np.log(market.y_close), np.log(market.x_close)) if market.elastic else self._closes
         self._zscores: list[float] = market.zscore.tolist()
         self._measures = list(zip(market.beta.tolist(), market.alpha.tolist(), market.std.tolist(), strict=True))
-        self._signals, self._fills = market.signals.tolist(), market.fills.tolist()
+        traded = np.ones(len(market.fills), dtype=bool) if market.traded is None else market.traded
+        self._signals, self._fills = market.signals.tolist(), (market.fills & traded).tolist()
+        self._traded: list[bool] = traded.tolist()
         self._leaving: Reason | None = None
+        self._decided = 0
         self._entering: Signal | None = None
         self._barred = False
         self._equity: list[float] = []
@@ -154,14 +192,16 @@ class _Trader:
         self._lapsed = 0
 
     def fill(self, row: int) -> None:
-        """Do at the open what was decided at the close before."""
-        if self._leaving:
-            self._account.close(row, self._opens[row], self._seen[row - 1], self._leaving)
+        """Do at the open what was decided at the close before, or earlier; funding falls on what was held until then."""
+        self._account.carry(row)
+        if self._leaving and self._traded[row]:
+            self._account.close(row, self._opens[row], self._seen[self._decided], self._leaving)
+            self._leaving = None
         if self._entering and self._fills[row]:
             self._account.open(row, self._opens[row], self._entering)
         elif self._entering:
             self._lapsed += 1
-        self._leaving = self._entering = None
+        self._entering = None
 
     def mark(self, row: int) -> None:
         """Note what the close makes of the position."""
@@ -172,7 +212,8 @@ class _Trader:
     def decide(self, row: int) -> None:
         """What to do at the next open. Without a z-score to judge by all stays as it is."""
         zscore, position = self._zscores[row], self._account.position
-        if position:
+        if position and not self._leaving:
+            self._decided = row
             self._leaving = self._why_leave(position.signal.side, self._held[row] if self._rules.hold else zscore)
         self._barred = (self._barred or self._leaving == "stop") and not abs(zscore) < self._rules.entry
         if position is None or self._leaving:
@@ -188,7 +229,7 @@ class _Trader:
 
     def outcome(self) -> Outcome:
         account, equity, held = self._account, np.array(self._equity, dtype=float), np.array(self._held, dtype=float)
-        return Outcome(account.trips, equity, held, self._lapsed, account.traded)
+        return Outcome(account.trips, equity, held, self._lapsed, account.traded, self._funded, self._spanned)
 
     def _why_leave(self, side: int, zscore: float) -> Reason | None:
         against = -side * zscore
@@ -202,9 +243,18 @@ class _Trader:
         beyond = stop is not None and abs(zscore) >= stop
         if self._barred or beyond or not abs(zscore) >= self._rules.entry or not self._signals[row]:
             return None
-        if not (math.isfinite(beta) and std > 0.0):
+        if not (math.isfinite(beta) and std > 0.0) or (beta == 0.0 and self._rules.sizing == "dollar"):
             return None
         return signal(-1 if zscore > 0 else 1, zscore, beta, alpha, std, self._seen[row])
+
+
+def _due(funding: Funding | None) -> dict[int, tuple[float, float, int, int]]:
+    """By the row at whose open it falls due."""
+    if funding is None:
+        return {}
+    rows = np.flatnonzero(funding.known + funding.missing)
+    columns = (column[rows].tolist() for column in (funding.y, funding.x, funding.known, funding.missing))
+    return dict(zip(rows.tolist(), zip(*columns, strict=True), strict=True))
 
 
 def _pairs(y: FloatArray, x: FloatArray) -> list[Prices]:

@@ -57,25 +57,68 @@ def barriers(zscore: FloatArray, held: Held, entry: float, target: float, stop: 
     return labels, known
 
 
-class Calibration(Struct, frozen=True, gc=False):
-    """How good probabilities were: mean squared error (G. W. Brier, 1950), that of always saying the share of ones, 1 - their ratio, and
-    the mean distance of what was said from what came, over five equally filled bins."""
+def stretches(known: Labels) -> Labels:
+    """The number of the stretch that each bar of (n,) belongs to, from the bars at which its outcomes became known; -1 where one did not.
 
-    n: int
+    Events one after another wait for the same outcome: what is known of one is known of its neighbours. A stretch therefore begins with an
+    event at whose bar all outcomes before it are known.
+
+    >>> stretches(np.array([9, 4, 4, 9, 6, 8, 9, 8, 9]))
+    array([-1,  0,  0, -1,  1,  1, -1,  1, -1])
+    """
+    numbers, number, end = np.full(len(known), -1), -1, 0
+    for at in np.flatnonzero(known < len(known)).tolist():
+        number += at >= end
+        end = max(end, int(known[at]))
+        numbers[at] = number
+    return numbers
+
+
+def evenly(numbers: Labels) -> FloatArray:
+    """Weights of the events (n,) of stretches with these numbers, none of them negative: those of a stretch sum to 1.
+
+    >>> evenly(np.array([0, 0, 3])).tolist()
+    [0.5, 0.5, 1.0]
+    """
+    weights: FloatArray = 1.0 / np.bincount(numbers)[numbers]
+    return weights
+
+
+class Calibration(Struct, frozen=True, gc=False):
+    """How good probabilities were, each stretch counted once.
+
+    `brier` is their mean squared error (G. W. Brier, 1950), `base` that of what they are held against, `skill` 1 - their ratio, `stderr`
+    the standard error of the skill over `stretches`, as many as `rarer` of which ended in the rarer way, and `error` the mean distance of
+    what was said from what came, over five equally filled bins.
+    """
+
+    stretches: int
+    rarer: float
     brier: float
     base: float
     skill: float
+    stderr: float
     error: float
 
+    @property
+    def skilled(self) -> bool:
+        """Whether the skill is beyond two of its standard errors."""
+        return self.skill > 2.0 * self.stderr
 
-def calibration(said: FloatArray, came: Labels) -> Calibration | None:
-    """Of probabilities and outcomes 0 or 1, both (n,). None below ten, or where all outcomes are the same."""
-    n, share = len(said), float(came.mean()) if len(came) else 0.0
-    if n < 2 * _BINS or share in (0.0, 1.0):
+
+def calibration(said: FloatArray, base: FloatArray, came: Labels, numbers: Labels) -> Calibration | None:
+    """Of probabilities, of the plain share that was known beforehand, and outcomes 0 or 1 of events in the stretches with these numbers;
+    all (n,). None below two stretches, and where all outcomes are the same."""
+    weights = evenly(numbers) if len(numbers) else np.zeros(0)
+    total = float(weights.sum())
+    ones = float(weights @ came)
+    if total < 1.5 or not 0.0 < ones < total:
         return None
-    brier = float(((said - came) ** 2).mean())
-    base = share * (1.0 - share)
+    squares, of_base = (said - came) ** 2, (base - came) ** 2
+    gains = np.bincount(numbers, weights * (of_base - squares))[np.unique(numbers)]
+    brier, plain = float(weights @ squares) / total, float(weights @ of_base) / total
+    stderr = float(gains.std(ddof=1)) / math.sqrt(len(gains)) / plain
     order = np.argsort(said, kind="stable")
-    bins = np.array_split(order, _BINS)
-    error = sum(len(each) / n * abs(float(said[each].mean()) - float(came[each].mean())) for each in bins)
-    return Calibration(n, brier, base, 1.0 - brier / base, float(error))
+    bins = [each for each in np.array_split(order, _BINS) if len(each)]
+    error = sum(len(each) / len(said) * abs(float(said[each].mean()) - float(came[each].mean())) for each in bins)
+    return Calibration(len(gains), min(ones, total - ones), brier, plain, 1.0 - brier / plain, stderr, float(error))

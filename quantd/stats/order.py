@@ -13,4 +13,4 @@ def median(values: FloatArray) -> float:
     ranked = values.copy()
     left, right = (len(ranked) - 1) // 2, len(ranked) // 2
     ranked.partition((left, right))
-    return float(ranked[left] + ranked[right]) / 2
+    return (float(ranked[left]) + float(ranked[right])) / 2

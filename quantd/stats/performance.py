@@ -6,13 +6,28 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from quantd.stats import FloatArray
+from quantd.stats import FloatArray, IntArray
 from quantd.stats.backtest import Outcome, Rules
 from quantd.stats.positions import Reason, Trip
+from quantd.stats.sharpe import sharpe_of_run
+from quantd.timeframes import DAY
 
-LEAST_RETURNS = 30
-"""Bars below which a Sharpe ratio says nothing."""
-_FLAT = 1e-12
+MayLack = tuple[float | None, str]
+"""A number, and why there is none."""
+
+
+class Span(Struct, frozen=True):
+    """The time of a run's bars, ms. Holes in the record are part of it."""
+
+    start: int
+    """When the first bar opened; 0 without bars."""
+    closed: IntArray
+    """When each bar closed, ascending; shape (n,)."""
+
+    @property
+    def days(self) -> float:
+        """From the start to the last close."""
+        return (int(self.closed[-1]) - self.start) / DAY if len(self.closed) else 0.0
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -20,15 +35,24 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     bars: int
     """From the first z-score on."""
+    days: float
+    """Of tested time; what is missing between bars is part of it."""
     trades: int
     targets: int
     stops: int
     open_at_end: int
     """1 if the last trade was still open after the last bar."""
+    same_side: int
+    """Trades with both legs bought, or both sold, since beta was below 0: the market moves them, not the spread alone."""
     gross: float
     fees: float
     slippage: float
+    funding: float | None
+    """What was received for holding positions, less what was paid, as far as it is known."""
+    funding_missing: int | None
+    """Funding times at which a position was held and a leg's rate is not known; None where no time is known."""
     net: float
+    """gross - fees - slippage, and `funding` as far as it is known."""
     net_percent: float
     hit_rate: float | None
     """Share of the trades that made money after costs."""
@@ -36,49 +60,92 @@ class Summary(Struct, frozen=True, kw_only=True):
     profit_factor: float | None
     """What the winners made over what the losers lost."""
     average_bars: float | None
-    """How long a trade lasted."""
+    """How long a trade lasted, with bars that the record lacks."""
     max_drawdown: float
-    """The deepest fall of the equity below its highest before, which is at least 0."""
+    """The deepest fall of the equity below its highest before, which is at least 0; at closes of the record."""
     max_drawdown_percent: float
+    break_even_bps: float | None
+    """Costs of each leg, in bps of its value at entry and at exit, that would have left nothing."""
     sharpe: float | None
+    """Of the changes of equity by UTC day, for a year of 365 days."""
+    sharpe_stderr: float | None
+    probabilistic_sharpe: float | None
+    """Probability that the true Sharpe ratio is above 0."""
     turnover: float
     """All that was bought and sold, in multiples of `notional`."""
     exposure: float | None
-    """Share of the closes at which a position was open."""
+    """Share of the tested time in which a position was held."""
     reasons: dict[str, str]
 
 
-def summarise(run: Outcome, rules: Rules, bars_per_year: float) -> Summary:
-    """The numbers of a run whose bars follow one another round the clock."""
-    trips, nets = run.trips, [trip.net for trip in run.trips]
-    count, net = len(trips), math.fsum(nets)
-    ratio, no_ratio = sharpe(run.equity, rules.notional, bars_per_year) if trips else (None, "no trades")
-    factor, no_factor = profit_factor(nets)
-    fallen = max_drawdown(run.equity)
-    of_trades = "" if trips else "no trades"
-    missing = {"hit_rate": of_trades, "average_net": of_trades, "average_bars": of_trades, "profit_factor": no_factor, "sharpe": no_ratio}
+def summarise(run: Outcome, rules: Rules, span: Span, unfunded: str = "both legs") -> Summary:
+    """The numbers of a run over this time; of `unfunded` no funding rates are known, if of any leg."""
+    trips, net, fallen = run.trips, math.fsum(trip.net for trip in run.trips), max_drawdown(run.equity)
+    may_lack = _of_trades(run) | _of_time(run, span) | {"funding": funding(run, unfunded)}
     return Summary(
         bars=len(run.equity),
-        trades=count,
+        days=span.days,
+        trades=len(trips),
         targets=_ended(trips, "target"),
         stops=_ended(trips, "stop"),
         open_at_end=_ended(trips, "end"),
-        gross=math.fsum(trip.gross for trip in trips),
+        same_side=sum(trip.y_units * trip.x_units > 0 for trip in trips),
+        gross=_gross(trips),
         fees=math.fsum(trip.fees for trip in trips),
         slippage=math.fsum(trip.slippage for trip in trips),
+        funding_missing=_funding_missing(run),
         net=net,
         net_percent=100 * net / rules.notional,
-        hit_rate=sum(each > 0 for each in nets) / count if trips else None,
-        average_net=net / count if trips else None,
-        profit_factor=factor,
-        average_bars=sum(trip.bars for trip in trips) / count if trips else None,
         max_drawdown=fallen,
         max_drawdown_percent=100 * fallen / rules.notional,
-        sharpe=ratio,
         turnover=run.traded / rules.notional,
-        exposure=run.held / len(run.equity) if len(run.equity) else None,
-        reasons={name: why for name, why in missing.items() if why} | ({} if len(run.equity) else {"exposure": "no bars"}),
+        **{name: value for name, (value, _) in may_lack.items()},
+        reasons={name: why for name, (_, why) in may_lack.items() if why} | _uncounted(run, unfunded),
     )
+
+
+def _of_trades(run: Outcome) -> dict[str, MayLack]:
+    trips, nets, count = run.trips, [trip.net for trip in run.trips], len(run.trips)
+    if not trips:
+        names = ("hit_rate", "average_net", "profit_factor", "average_bars", "break_even_bps")
+        return dict.fromkeys(names, (None, "no trades"))
+    return {
+        "hit_rate": (sum(each > 0 for each in nets) / count, ""),
+        "average_net": (math.fsum(nets) / count, ""),
+        "profit_factor": profit_factor(nets),
+        "average_bars": (sum(trip.bars for trip in trips) / count, ""),
+        "break_even_bps": (1e4 * (_gross(trips) + (funding(run, "")[0] or 0.0)) / run.traded, ""),
+    }
+
+
+def _of_time(run: Outcome, span: Span) -> dict[str, MayLack]:
+    ratio = sharpe_of_run(run.equity, span.start, span.closed, len(run.trips))
+    return {
+        "sharpe": (ratio.ratio, ratio.reason),
+        "sharpe_stderr": (ratio.stderr, ratio.reason),
+        "probabilistic_sharpe": (ratio.probability, ratio.reason),
+        "exposure": (run.held / run.spanned, "") if run.spanned else (None, "no bars"),
+    }
+
+
+def funding(run: Outcome, unfunded: str) -> MayLack:
+    """What all trades received, as far as it is known, and why nothing is."""
+    if not run.funded:
+        return None, f"no rates of {unfunded}"
+    known = [trip.funding for trip in run.trips if trip.funding is not None]
+    return (math.fsum(known), "") if known or not run.trips else (None, "no rates of the times that were due")
+
+
+def _funding_missing(run: Outcome) -> int | None:
+    return sum(trip.funding_missing or 0 for trip in run.trips) if run.funded else None
+
+
+def _uncounted(run: Outcome, unfunded: str) -> dict[str, str]:
+    return {} if run.funded else {"funding_missing": f"no rates of {unfunded}"}
+
+
+def _gross(trips: Sequence[Trip]) -> float:
+    return math.fsum(trip.gross for trip in trips)
 
 
 def drawdown(equity: FloatArray) -> FloatArray:
@@ -95,22 +162,7 @@ def max_drawdown(equity: FloatArray) -> float:
     return float(drawdown(equity).max(initial=0.0))
 
 
-def sharpe(equity: FloatArray, notional: float, bars_per_year: float) -> tuple[float | None, str]:
-    """mean / standard deviation (ddof 1) of the bars' returns on `notional`, times sqrt(bars_per_year), and why there is none.
-
-    The riskless rate is taken as 0. Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 21 (1994); the square root assumes
-    returns without autocorrelation: Lo, "The Statistics of Sharpe Ratios", Financial Analysts Journal 58 (2002).
-    """
-    returns = np.diff(equity) / notional
-    if len(returns) < LEAST_RETURNS:
-        return None, f"fewer than {LEAST_RETURNS} returns"
-    deviation = float(returns.std(ddof=1))
-    if deviation <= _FLAT * float(np.abs(returns).max()):
-        return None, "no variance"
-    return float(returns.mean()) / deviation * math.sqrt(bars_per_year), ""
-
-
-def profit_factor(nets: Sequence[float]) -> tuple[float | None, str]:
+def profit_factor(nets: Sequence[float]) -> MayLack:
     """What the winners made over what the losers lost, and why there is none.
 
     >>> profit_factor([3.0, -1.0, -0.5])

@@ -1,14 +1,17 @@
 """A position in both legs of a pair: what it is worth, and how far the legs stand apart by the hedge that it was entered with."""
 
-from typing import Literal
+import math
+from typing import Literal, get_args
 
 from msgspec import Struct
 
 from quantd.stats.zscore import Gauge
 
 Reason = Literal["target", "stop", "end"]
+Sizing = Literal["beta", "dollar"]
 Prices = tuple[float, float]
 """Of y and of x."""
+SIZINGS: tuple[Sizing, ...] = get_args(Sizing)
 _BPS = 1e-4
 
 
@@ -33,8 +36,14 @@ class Deal(Struct, frozen=True, kw_only=True):
     gross: float
     fees: float
     slippage: float
+    funding: float | None
+    """What was received for holding it, less what was paid; None where nothing is known of it."""
+    funding_missing: int | None
+    """Funding times of the trade of which a leg's rate is not known: they are not in `funding`. None where no time is known."""
     net: float
+    """gross - fees - slippage, and `funding` as far as it is known."""
     bars: int
+    """How long it was held, in bars; those that the record lacks count."""
     reason: Reason
 
 
@@ -58,6 +67,22 @@ class Costs(Struct, frozen=True, gc=False):
     def of(self, value: float) -> Prices:
         """Fee and slippage."""
         return self.fee * _BPS * value, self.slippage * _BPS * value
+
+
+class Carried(Struct, frozen=True, gc=False):
+    """What holding a position has brought so far."""
+
+    told: bool
+    """Whether rates of both legs are known at all."""
+    received: float = 0.0
+    known: int = 0
+    """Funding times."""
+    missing: int = 0
+
+    @property
+    def funding(self) -> float | None:
+        """0 where no time was due, None where none of those that were is known."""
+        return self.received if self.told and (self.known or not self.missing) else None
 
 
 class Signal(Struct, frozen=True, gc=False):
@@ -90,14 +115,19 @@ def signal(side: int, zscore: float, beta: float, alpha: float, std: float, clos
     return Signal(side, zscore, alpha, Gauge(beta, y - zscore * std, x, std))
 
 
-def units(side: int, beta: float, y: float, x: float, notional: float, *, elastic: bool) -> tuple[float, float]:
-    """How much of y and x to hold at these prices, negative where sold: gross exposure is `notional`.
+def units(side: int, beta: float, y: float, x: float, notional: float, *, elastic: bool, sizing: Sizing = "beta") -> tuple[float, float]:
+    """How much of y and x to hold at these prices, negative where sold: gross exposure is `notional`. The leg x is opposite to y where
+    beta is above 0, else on its side; with the sizing `dollar` both legs are worth the same.
 
     >>> units(1, 2.0, 100.0, 50.0, 1000.0, elastic=False)    # 5 y against twice as many x
     (5.0, -10.0)
     >>> units(-1, 1.5, 100.0, 50.0, 1000.0, elastic=True)    # 400 of y against 600 of x
     (-4.0, 12.0)
+    >>> units(1, 1.5, 100.0, 50.0, 1000.0, elastic=False, sizing="dollar")
+    (5.0, -10.0)
     """
+    if sizing == "dollar":
+        return side * notional / 2 / y, -math.copysign(notional / 2 / x, side * beta)
     if elastic:
         value = side * notional / (1 + abs(beta))
         return value / y, -beta * value / x
@@ -123,10 +153,11 @@ class Position(Struct, frozen=True, gc=False):
         """The gain at these prices before costs."""
         return self.y_units * (y - self.y) + self.x_units * (x - self.x)
 
-    def ended(self, row: int, prices: Prices, closes: Prices, reason: Reason, costs: Costs) -> Trip:
-        """Left at these prices; `closes`, as the regression sees them, decided it."""
+    def ended(self, row: int, bars: int, prices: Prices, closes: Prices, reason: Reason, costs: Costs, carried: Carried) -> Trip:
+        """Left at these prices after so many bars; `closes`, as the regression sees them, decided it."""
         gross = self.gross(*prices)
         fees, slippage = costs.of(self.value(self.y, self.x) + self.value(*prices))
+        funding = carried.funding
         return Trip(
             side=self.signal.side,
             opened=self.row,
@@ -144,7 +175,9 @@ class Position(Struct, frozen=True, gc=False):
             gross=gross,
             fees=fees,
             slippage=slippage,
-            net=gross - fees - slippage,
-            bars=row - self.row + (reason == "end"),
+            funding=funding,
+            funding_missing=carried.missing if carried.told else None,
+            net=gross - fees - slippage + (funding or 0.0),
+            bars=bars,
             reason=reason,
         )

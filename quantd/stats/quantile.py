@@ -38,11 +38,11 @@ def quantile(y: FloatArray, x: FloatArray, tau: float = 0.5) -> Hedge | None:
 
 
 def _turns(y: FloatArray, x: FloatArray, pivot: int, beta: float, tau: float) -> list[tuple[int, float]]:
-    """The points that are on the line, one for each x, with the best slope about each."""
+    """The other points that are on the line, one for each x, with the best slope about each. About the pivot it is the line's own."""
     sizes = np.abs(_residuals(y, x, pivot, beta))
     on_it = np.flatnonzero(sizes <= ON_THE_LINE * sizes.max())
     _, first = np.unique(x[on_it], return_index=True)
-    return [(at, _turned(y, x, at, tau)) for at in on_it[first].tolist()]
+    return [(at, _turned(y, x, at, tau)) for at in on_it[first].tolist() if at != pivot]
 
 
 def _turned(y: FloatArray, x: FloatArray, pivot: int, tau: float) -> float:

@@ -7,19 +7,24 @@ import numpy as np
 from msgspec import Struct
 
 from quantd.stats import FloatArray
+from quantd.stats.reasons import unfit
 from quantd.stats.regression import ols_fit
 from quantd.stats.rolling import FLAT
+from quantd.stats.scaling import scaled
+from quantd.stats.unit_root import phi_between
 
-Reason = Literal["short", "flat", "none", "oscillates"]
-Z95 = 1.959963984540054
-"""The 97.5 % point of a standard normal."""
+Reason = Literal["short", "not finite", "flat", "collinear", "undetermined", "none", "oscillates"]
 SHORTEST = 20
 _SCALES = 20
 
 
 class HalfLife(Struct, frozen=True):
-    """Bars after which half of a departure is left, with a 95 % interval; `high` is None where the interval has no end. `reason` says why
-    there is none: short, flat (or not finite), none (no reversion), oscillates (beyond the mean within a bar)."""
+    """Bars after which half of a departure is left, with a 95 % interval; `high` is None where the interval has no end.
+
+    `reason` says why `bars` is None. With an interval: undetermined (a random walk fits no worse than any return: the data say only "at
+    least `low`"), oscillates (beyond the mean within a bar: `low` is 0). Without one: none (the series moves away, every return is
+    rejected), short, flat, not finite.
+    """
 
     bars: float | None = None
     low: float | None = None
@@ -31,25 +36,26 @@ def half_life(series: FloatArray) -> HalfLife:
     """The half-life of a series of shape (n,) as an Ornstein-Uhlenbeck process seen at equal steps: s(t) = c + phi * s(t - 1) + noise, and
     -ln 2 / ln phi bars (G. E. Uhlenbeck and L. S. Ornstein, 1930, Physical Review 36, 823-841).
 
-    phi is that of least squares, corrected for its bias towards zero, (n phi + 1) / (n - 3) (G. H. Orcutt and H. S. Winokur, 1969,
-    Econometrica 37, 1-14); the interval's ends are those of phi ± 1.96 standard errors, carried through the same formula.
+    phi is the one of which least squares' estimate is the median, its interval that of all phi which a test at 5 % does not reject: see
+    `quantd.stats.unit_root`.
     """
-    if len(series) < SHORTEST:
-        return HalfLife(reason="short")
-    if _still(series):
-        return HalfLife(reason="flat")
+    if reason := unfit(series, SHORTEST):
+        return HalfLife(reason=reason)
+    series, _ = scaled(series)
     fit = ols_fit(series[1:], series[:-1])
-    if fit is None or fit.stderr is None:
+    if fit is None or not fit.stderr:
         return HalfLife(reason="flat")
-    phi = (fit.n * fit.beta + 1.0) / (fit.n - 3)
-    if phi >= 1.0 or phi <= 0.0:
-        return HalfLife(reason="none" if phi >= 1.0 else "oscillates")
-    low, high = phi - Z95 * fit.stderr, phi + Z95 * fit.stderr
-    return HalfLife(_bars(phi), _bars(low) if low > 0.0 else 0.0, _bars(high) if high < 1.0 else None)
+    least, middle, greatest = phi_between(fit.beta, fit.stderr, fit.n)
+    if least >= 1.0:
+        return HalfLife(reason="none")
+    low, high = _bars(least), None if greatest >= 1.0 else _bars(greatest)
+    if 0.0 < middle < 1.0:
+        return HalfLife(_bars(middle), low, high)
+    return HalfLife(None, low, high, "undetermined" if middle >= 1.0 else "oscillates")
 
 
 def _bars(phi: float) -> float:
-    return -math.log(2.0) / math.log(phi)
+    return -math.log(2.0) / math.log(phi) if phi > 0.0 else 0.0
 
 
 class VarianceRatio(Struct, frozen=True, gc=False):
@@ -68,9 +74,9 @@ def variance_ratio(series: FloatArray, period: int = 5) -> VarianceRatio | None:
     None for fewer than 20 values, or fewer than 2 * `period`, and for a flat or non-finite series.
     """
     n = len(series) - 1
-    if len(series) < max(SHORTEST, 2 * period) or _still(series):
+    if unfit(series, max(SHORTEST, 2 * period)):
         return None
-    series = series / float(np.abs(series).max())
+    series, _ = scaled(series)
     drift = float(series[-1] - series[0]) / n
     steps = np.diff(series) - drift
     squares = steps * steps
@@ -94,10 +100,10 @@ def hurst(series: FloatArray) -> float | None:
 
     None for fewer than 100 values, and for a flat or non-finite series. At 250 values its standard error is about 0.06.
     """
-    if len(series) < 5 * _SCALES or _still(series):
+    if unfit(series, 5 * _SCALES):
         return None
     scales = np.arange(1, _SCALES)
-    series = series / float(np.abs(series).max())
+    series, _ = scaled(series)
     sizes = np.array([np.abs(series[k:] - series[:-k]).mean() for k in scales])
     if sizes.min() <= FLAT:
         return None
@@ -115,17 +121,11 @@ class Crossings(Struct, frozen=True, gc=False):
 def zero_crossings(series: FloatArray) -> Crossings | None:
     """Crossings of the mean by a series of shape (n,) (S. O. Rice, 1944; B. Kedem, Time Series Analysis by Higher Order Crossings, 1994,
     4.1). None for fewer than 20 values, and for a flat or non-finite series. A value on the mean belongs to the side before it."""
-    if len(series) < SHORTEST or _still(series):
+    if unfit(series, SHORTEST):
         return None
-    series = series / float(np.abs(series).max())
+    series, _ = scaled(series)
     off = series - series.mean()
     sides = np.sign(off)
     sides = sides[sides != 0.0]
     rho = float(off[1:] @ off[:-1]) / float(off @ off)
     return Crossings(float((sides[1:] != sides[:-1]).sum()) / (len(series) - 1), math.acos(max(-1.0, min(1.0, rho))) / math.pi)
-
-
-def _still(series: FloatArray) -> bool:
-    low, high = float(series.min()), float(series.max())
-    peak = max(abs(low), abs(high))
-    return not math.isfinite(peak) or high - low <= FLAT * peak

@@ -25,7 +25,7 @@ def spread_test(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> Spre
     if n < SHORTEST:
         return SpreadTest(n, reason="short")
     spread = priced(y, x, beta, log=log).spread
-    if reason := unfit_spread(spread, y, SHORTEST):
+    if reason := unfit_spread(spread, y, x, beta, SHORTEST, log=log):
         return SpreadTest(n, reason=reason)
     found = adf(spread)
     return SpreadTest(n, reason="undetermined") if found is None else SpreadTest(n, found.stat, found.pvalue)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from quantd.stats import FloatArray
 from quantd.stats.kernels.adf import ILL, NO_TEST, dickey_fuller
 from quantd.stats.mackinnon import Trend, mackinnon_pvalue
+from quantd.stats.reasons import unfit
 from quantd.stats.rolling import FLAT
+from quantd.stats.scaling import scaled
 
 Criterion = Literal["aic", "bic"]
 
@@ -55,9 +57,9 @@ def adf(
 
 def _carefully(series: FloatArray, trend: Trend, most: int, criterion: Criterion | None) -> Adf | None:
     """The test where columns are nearly, or wholly, dependent: by QR, without those that add nothing. No criterion: with `most` lags."""
-    level = _scaled(series)
-    if level is None:
+    if unfit(series, 0):
         return None
+    level, _ = scaled(series)
     steps = np.diff(level)
     if trend != "n":
         level = level - level.mean()  # the constant takes the shift up; left in, it would make the columns nearly parallel
@@ -73,15 +75,6 @@ def _lag_cap(n: int, trend: Trend) -> int:
 
 def _trends(trend: Trend) -> int:
     return {"n": 0, "c": 1, "ct": 2}[trend]
-
-
-def _scaled(series: FloatArray) -> FloatArray | None:
-    """The series over a power of two, which rounds nothing, so that no square overflows; None where it is flat or not finite."""
-    low, high = float(series.min()), float(series.max())
-    peak = max(abs(low), abs(high))
-    if not math.isfinite(peak) or high - low <= FLAT * peak:
-        return None
-    return np.ldexp(series, -math.frexp(peak)[1])
 
 
 def _least(level: FloatArray, steps: FloatArray, trend: Trend, most: int, criterion: Criterion) -> int | None:

@@ -1,5 +1,6 @@
 """The line of Theil and Sen: the median of the slopes of all pairs of points."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -8,12 +9,11 @@ from numpy.typing import NDArray
 from quantd.model import Hedge
 from quantd.stats import FloatArray
 from quantd.stats.order import median
+from quantd.stats.ring import Ring
+from quantd.stats.slopes import Slopes
 
-ALL_PAIRS = 400
-"""Up to this many points every slope is held in memory (80,000 of them); above, only those near the median."""
-SAMPLE = 20_000
-MARGIN = 0.02
-"""Half the share of the slopes that are kept around the sample's median: six of its standard errors of 0.0035."""
+ALL_PAIRS = 120
+"""Up to this many points every slope is held in memory (7,140 of them); above, only those near the median."""
 
 
 def theil_sen(y: FloatArray, x: FloatArray) -> Hedge | None:
@@ -28,10 +28,55 @@ def theil_sen(y: FloatArray, x: FloatArray) -> Hedge | None:
     """
     if not (np.isfinite(y).all() and np.isfinite(x).all()):
         return None
-    beta = _median_of_all(y, x) if len(y) <= ALL_PAIRS else _median_of_many(y, x)
+    return _line(_median_of_all(y, x) if len(y) <= ALL_PAIRS else Slopes(y, x).median(), y, x)
+
+
+class RollingTheilSen:
+    """The same line, to the last bit, through the last `window` points of two series, which must be finite.
+
+    >>> rolling = RollingTheilSen(3)
+    >>> for y, x in [(9.0, 0.0), (1.0, 1.0), (2.0, 2.0), (4.0, 3.0)]:
+    ...     rolling.push(y, x)
+    >>> rolling.hedge() == theil_sen(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
+    True
+    """
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._legs = Ring(2, window)
+        self._slopes: Slopes | None = None
+
+    def push(self, y: float, x: float) -> None:
+        """Take a point; the oldest leaves a full window."""
+        if self._slopes is not None:
+            self._slopes.leave(*self._legs.last(self._window))
+        self._legs.append((y, x))
+        if self._slopes is not None:
+            self._slopes.enter(*self._legs.last(self._window))
+
+    def hedge(self) -> Hedge | None:
+        """None before the window is full, and where `theil_sen` has none."""
+        if len(self._legs) < self._window:
+            return None
+        y, x = self._legs.last(self._window)
+        if self._window <= ALL_PAIRS:
+            return theil_sen(y, x)
+        beta = None if self._slopes is None else self._slopes.median()
+        return _line(self._anew(y, x) if beta is None else beta, y, x)
+
+    def _anew(self, y: FloatArray, x: FloatArray) -> float | None:
+        if self._slopes is None:
+            self._slopes = Slopes(y, x)
+        else:
+            self._slopes.recount(y, x)
+        return self._slopes.median()
+
+
+def _line(beta: float | None, y: FloatArray, x: FloatArray) -> Hedge | None:
     if beta is None:
         return None
-    return Hedge(alpha=median(y) - beta * median(x), beta=beta, n=len(y))
+    alpha = median(y) - beta * median(x)
+    return Hedge(alpha=alpha, beta=beta, n=len(y)) if math.isfinite(alpha) else None
 
 
 @lru_cache(maxsize=8)
@@ -40,45 +85,10 @@ def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return first, second
 
 
-def _slopes(dy: FloatArray, dx: FloatArray) -> FloatArray:
-    if dx.all():
-        return dy / dx
-    moved = dx != 0.0
-    slopes: FloatArray = dy[moved] / dx[moved]
-    return slopes
-
-
+@np.errstate(all="ignore")
 def _median_of_all(y: FloatArray, x: FloatArray) -> float | None:
     first, second = _pairs(len(y))
-    slopes = _slopes(y[second] - y[first], x[second] - x[first])
-    return median(slopes) if len(slopes) else None
-
-
-def _median_of_many(y: FloatArray, x: FloatArray) -> float | None:
-    """The same number in memory for a few per cent of the slopes: a sample of pairs says where the median is to be looked for."""
-    random = np.random.default_rng(0)
-    first, second = random.integers(0, len(y), (2, SAMPLE))
-    sample = _slopes(y[second] - y[first], x[second] - x[first])
-    if len(sample):
-        low, high = np.quantile(sample, [0.5 - MARGIN, 0.5 + MARGIN])
-        median = _median_between(y, x, float(low), float(high))
-        if median is not None:
-            return median
-    return _median_between(y, x, -np.inf, np.inf)
-
-
-def _median_between(y: FloatArray, x: FloatArray, low: float, high: float) -> float | None:
-    """The median slope, if it lies in [low, high]."""
-    total = below = 0
-    kept = []
-    for lag in range(1, len(y)):
-        slopes = _slopes(y[lag:] - y[:-lag], x[lag:] - x[:-lag])
-        total += len(slopes)
-        below += int((slopes < low).sum())
-        kept.append(slopes[(slopes >= low) & (slopes <= high)])
-    near = np.concatenate(kept)
-    left, right = (total - 1) // 2 - below, total // 2 - below
-    if total == 0 or left < 0 or right >= len(near):
-        return None
-    near.partition((left, right))
-    return float(near[left] + near[right]) / 2
+    dy, dx = y[second] - y[first], x[second] - x[first]
+    moved = dx != 0.0
+    found = dy / dx if moved.all() else dy[moved] / dx[moved]
+    return median(found) + 0.0 if len(found) else None

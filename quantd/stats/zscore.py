@@ -16,16 +16,21 @@ from quantd.model import Against, Hedge, ZMethod
 from quantd.stats import FloatArray
 from quantd.stats.order import median
 from quantd.stats.rolling import FLAT, Moments, Window
+from quantd.stats.ticks import bound_tick
 
 NORMAL_MAD = 0.6744897501960817
 """The median absolute deviation of a standard normal: the 75 % point of its distribution."""
 CANCELS = 1e-6
 """Below this share of what Syy + beta² Sxx was lately, the difference of the sums has too few digits: the window is priced close by
 close."""
+VANISHES = 1e-280
+"""Sums of squares below this lose digits to underflow: the same is done."""
 BETA_ERROR = 1e-9
 """What rounding may leave in beta, as a share of it."""
-LEAST_MAD = 1e-6
-"""A median absolute deviation below this share of the standard deviation is that of values which tie, and no unit."""
+TIE = 1e-6
+"""Spreads tie if they differ by no more than this share of what the legs move by: the rest is what rounding leaves in beta."""
+TICK_TIE = 0.1
+"""Spreads tie also if they differ by no more than this share of what one tick of a leg that is bound to its ticks moves them by."""
 
 
 class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,8 +118,8 @@ def priced(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> Priced:
     off = (y - mean_y) - beta * of_x
     shift = float(off.mean())
     off -= shift
-    size = math.sqrt(float(off @ off) / max(1, len(off) - 1))
-    by_x = BETA_ERROR * abs(beta) * math.sqrt(float(of_x @ of_x) / max(1, len(off) - 1))
+    size = deviation(off)
+    by_x = BETA_ERROR * abs(beta) * deviation(of_x)
     moves = max(rounding(mean_y, mean_x, beta, log=log), by_x) < size < math.inf
     return Priced(mean_y + shift, mean_x, off if moves else np.zeros_like(off), moves, beta)
 
@@ -128,14 +133,16 @@ def of_closes(method: ZMethod, window: int, halflife: float | None = None, *, lo
     """A function that makes the gauge of `window` closes for a beta, by the method window, ew or robust. The std of two closes is 0."""
     if method == "window":
         return lambda closes, beta: _of_sums(closes, beta, log=log)
-    measure: Measure = robust if method == "robust" else weighted(window, halflife or window / 4)
+    if method == "robust":
+        return lambda closes, beta: _of_each(closes, beta, lambda off: robust(off, tied(*closes.legs(), beta, log=log)), log=log)
+    measure = weighted(window, halflife or window / 4)
     return lambda closes, beta: _of_each(closes, beta, measure, log=log)
 
 
 def _of_sums(closes: Moments, beta: float, *, log: bool) -> Gauge:
     """Mean and sample standard deviation (ddof 1): Var(y - beta x) = (Syy - 2 beta Sxy + beta² Sxx) / (n - 1)."""
     square = closes.syy - 2.0 * beta * closes.sxy + beta * beta * closes.sxx
-    if not square >= CANCELS * (closes.peak_y + beta * beta * closes.peak_x):  # true also of NaN
+    if not square > CANCELS * (closes.peak_y + beta * beta * closes.peak_x) + VANISHES:  # true also of NaN
         return _of_each(closes, beta, plain, log=log)
     std = math.sqrt(square / (closes.n - 1)) if closes.n > 2 else 0.0
     if not rounding(closes.mean_y, closes.mean_x, beta, log=log) < std < math.inf:
@@ -152,22 +159,49 @@ def _of_each(closes: Moments, beta: float, measure: Measure, *, log: bool) -> Ga
     return Gauge(beta, found.y + middle, found.x, std if math.isfinite(std) else 0.0)
 
 
+def deviation(off: FloatArray) -> float:
+    """The sample standard deviation (ddof 1) of offsets whose mean is 0, of any size: no square overflows or vanishes. 0 below two.
+
+    >>> deviation(np.array([-3e-200, 3e-200])) / 3e-200
+    1.414213562373095
+    """
+    peak = float(np.abs(off).max()) if len(off) > 1 else 0.0
+    if not 0.0 < peak < math.inf:
+        return peak
+    unit = math.frexp(peak)[1]
+    of_unit = np.ldexp(off, -unit)
+    return math.ldexp(math.sqrt(float(of_unit @ of_unit) / (len(off) - 1)), unit)
+
+
 def plain(off: FloatArray) -> Level:
     """Mean and sample standard deviation (ddof 1)."""
-    return 0.0, math.sqrt(float(off @ off) / (len(off) - 1))
+    return 0.0, deviation(off)
 
 
-def robust(off: FloatArray) -> Level:
+def robust(off: FloatArray, tie: float = 0.0) -> Level:
     """Median, and the median absolute deviation over that of a standard normal (F. R. Hampel, 1974, JASA 69, 383-393): up to half of the
-    values may be wild. Where half of them tie, the unit is 0: it would be rounding, or a tick.
+    values may be wild. Where half of them are within `tie` of one another the unit is 0: it would be rounding, or a share of a tick.
 
     >>> robust(np.array([-1.0, 0.0, 2.0, 90.0, -91.0]))
     (0.0, 2.965204437011204)
+    >>> robust(np.array([0.0, 1e-9, 2e-9, 1.0, 2.0]), tie=1e-6)
+    (2e-09, 0.0)
     """
-    middle = median(off)
-    away = np.abs(off - middle)
-    mad = median(away)
-    return middle, mad / NORMAL_MAD if mad > LEAST_MAD * plain(off)[1] else 0.0
+    ranked = np.sort(off)
+    n, half = len(off), (len(off) + 1) // 2
+    middle = float(ranked[half - 1] + ranked[n // 2]) / 2
+    if float((ranked[half - 1 :] - ranked[: n - half + 1]).min()) <= tie:
+        return middle, 0.0
+    return middle, median(np.abs(off - middle)) / NORMAL_MAD
+
+
+def tied(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> float:
+    """The distance up to which spreads y - beta * x of closes (n,) tie. A few wild closes do not move it."""
+    y, x, size, n = np.sort(y), np.sort(x), abs(beta), len(y)
+    low, high = n // 4, n - 1 - n // 4
+    moved = float(y[high] - y[low]) + size * float(x[high] - x[low])
+    by_ticks = TICK_TIE * max(bound_tick(y), size * bound_tick(x))
+    return max(TIE * moved, rounding(float(y[n // 2]), float(x[n // 2]), beta, log=log), by_ticks)
 
 
 def weighted(window: int, halflife: float) -> Measure:
@@ -182,7 +216,11 @@ def weighted(window: int, halflife: float) -> Measure:
     def measure(off: FloatArray) -> Level:
         mean = float(weights @ off)
         away = off - mean
-        return mean, math.sqrt(float(weights @ (away * away)) / freedom) if freedom > 0.0 else 0.0
+        if freedom <= 0.0:
+            return mean, 0.0
+        peak = float(np.abs(away).max())
+        away /= peak or 1.0  # the squares of prices of any size neither overflow nor vanish
+        return mean, peak * math.sqrt(float(weights @ (away * away)) / freedom)
 
     return measure
 

@@ -4,11 +4,14 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 
 from quantd.clock import Clock, EventClock
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Style, SymbolQuality
+from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Standing, Style, SymbolQuality
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, BookBar, Hedge, PairPoint, Tick, Ticker
+from quantd.pool import ANYBODY, Asker, Pool, Workers
+from quantd.stats.funding import Rates
 from quantd.testing.fakes import START
 from quantd.timeframes import timeframe
+from quantd.troubles import Trouble, Troubles
 
 LISTED = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "ADAUSDT")
 
@@ -19,14 +22,18 @@ class FakeDesk(Desk):
     def __init__(self, listed: Sequence[str] = LISTED, others: Sequence[str] = ("DOGEUSDT",), clock: Clock | None = None) -> None:
         self.hub = Hub()
         self.clock = clock or EventClock(START)
+        self.pool = Pool(Workers("", b"", Troubles(self.clock)))
         self.kept: dict[tuple[str, str], list[Bar]] = {}
         self.analysis = Analysis([])
+        self.funding: dict[str, Rates] = {}
         self.asked: list[tuple[str, str, str, int, str]] = []
         self.style = PLAIN
-        self.points: list[PairPoint] = []
+        self.stands: list[Standing] = []
+        self.warmed: list[str] = []
         self.regressions = ["ols", "huber"]
         self.kept_books: dict[tuple[str, str], list[BookBar]] = {}
         self.health: list[FeedState] = []
+        self.wrong: list[Trouble] = []
         self.qualities: list[SymbolQuality] = []
         self.held: dict[str, set[str]] = {}
         self.pipelines: list[tuple[str, str, str, bool]] = []
@@ -71,6 +78,9 @@ class FakeDesk(Desk):
     def active(self) -> list[str]:
         return [symbol for symbol in self.supported() if any(symbol in held for held in self.held.values())]
 
+    def flowing(self) -> list[str]:
+        return [symbol for symbol in self.active() if self.last_tick(symbol)]
+
     def hold(self, holder: str, symbols: Sequence[str]) -> None:
         self.held.setdefault(holder, set()).update(symbols)
 
@@ -78,7 +88,12 @@ class FakeDesk(Desk):
         left = set() if symbols is None else self.held.get(holder, set()).difference(symbols)
         self.held = {name: held for name, held in self.held.items() if name != holder} | ({holder: left} if left else {})
 
-    def bars(self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> list[Bar]:
+    async def warm_up(self, symbols: Sequence[str]) -> None:
+        self.warmed += symbols
+
+    async def bars(
+        self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None, asker: Asker = ANYBODY
+    ) -> list[Bar]:
         bars = self.kept.get((symbol, every if "-" in every else timeframe(every).name), [])
         found = [bar for bar in bars if (start is None or start <= bar.ts) and (end is None or bar.ts < end)]
         return found if limit is None else found[-limit:]
@@ -112,17 +127,19 @@ class FakeDesk(Desk):
     def methods(self) -> list[str]:
         return self.regressions
 
-    async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN) -> Analysis:
+    async def analyse(self, y: str, x: str, every: str, window: int, method: str, style: Style = PLAIN, asker: Asker = ANYBODY) -> Analysis:
         self.asked.append((y, x, every, window, method))
         self.style = style
         if y != x:
             return self.analysis
-        return Analysis([_same(bar, window) for bar in self.bars(y, every)])
+        return Analysis([_same(bar, window) for bar in await self.bars(y, every)])
 
-    async def past(self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN) -> PairPast:
+    async def past(
+        self, y: str, x: str, every: str, window: int, method: str, limit: int, style: Style = PLAIN, asker: Asker = ANYBODY
+    ) -> PairPast:
         self.style = style
         self.asked.append((y, x, every, window, method))
-        return PairPast(self.bars(y, every), self.bars(x, every), self.analysis.points)
+        return PairPast(await self.bars(y, every), await self.bars(x, every), self.analysis.points, self.funding)
 
     def predicts(self, method: str) -> bool:
         return method == "kalman"
@@ -133,8 +150,8 @@ class FakeDesk(Desk):
     def refits(self, method: str) -> bool:
         return method == "theil-sen"
 
-    def nowcasts(self) -> list[PairPoint]:
-        return self.points
+    def standings(self) -> list[Standing]:
+        return self.stands
 
     def add_rule(self, metric: str, pair: str, op: str, value: float) -> RestRule:
         rule = RestRule(f"rule-{len(self._rules) + 1}", metric, pair, op, value, self.now())
@@ -151,13 +168,16 @@ class FakeDesk(Desk):
         return self.pipelines
 
     def fired(self) -> list[Alert]:
-        return list(self._fired)
+        return sorted(self._fired, key=lambda alert: alert.ts)
 
     def clear_fired(self) -> None:
         self._fired.clear()
 
     def quality(self) -> list[SymbolQuality]:
         return self.qualities
+
+    def troubles(self) -> list[Trouble]:
+        return self.wrong
 
     def feeds(self) -> list[FeedState]:
         return self.health

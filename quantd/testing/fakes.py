@@ -84,6 +84,7 @@ def points(n: int, *, pair: str = "BTCUSDT-ETHUSDT", every: str = "1m", seed: in
     return made
 
 
-def alert(number: int = 1, *, pair: str = "BTCUSDT-ETHUSDT", ts: int = START) -> Alert:
-    """A firing of the rule `abs(zscore) > 2`."""
-    return Alert(str(number), "stretched", "abs(zscore) > 2", pair, "firing", 2.5, 2.0, ts, ts, f"{pair}: zscore 2.5 above 2", "zscore")
+def alert(number: int = 1, *, pair: str = "BTCUSDT-ETHUSDT", ts: int = START, bar: int | None = None) -> Alert:
+    """A firing of the rule `abs(zscore) > 2`, of a bar if there is one."""
+    text = f"{pair}: zscore 2.5 above 2"
+    return Alert(str(number), "stretched", "abs(zscore) > 2", pair, "firing", 2.5, 2.0, ts, ts, text, "zscore", bar)

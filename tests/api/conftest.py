@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
-from aiohttp.test_utils import BaseTestServer, TestServer
+from aiohttp.test_utils import BaseTestServer
 
 from quantd.api.app import make_app
 from quantd.config.model import ApiSettings
 from quantd.testing.desk import FakeDesk
+
+from .serving import ApiServer
 
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
@@ -22,7 +24,7 @@ def desk() -> FakeDesk:
 @pytest.fixture
 async def server(desk: FakeDesk) -> AsyncIterator[BaseTestServer]:
     app = make_app(desk, ApiSettings(), lambda: (b"ticks_total 1\n", "text/plain; version=0.0.4"))
-    async with TestServer(app) as running:
+    async with ApiServer(app) as running:
         yield running
 
 

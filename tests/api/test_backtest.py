@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from aiohttp import ClientSession
 
@@ -10,6 +11,7 @@ from quantd.api.wire import iso
 from quantd.backtest import backtest
 from quantd.flow.desk import Analysis, Style
 from quantd.stats.backtest import Rules
+from quantd.stats.funding import Rates
 from quantd.stats.zscore import ZScore
 from quantd.testing.desk import FakeDesk
 from tests.api.conftest import Ask
@@ -32,10 +34,12 @@ async def test_json(ask: Ask, trading: FakeDesk) -> None:
     seen = past()
     wanted = backtest(seen.y_bars, seen.x_bars, seen.points, SETTINGS)
     assert status == 200
-    assert set(found) == {"pair", "settings", "summary", "quality", "trades", "equity"}
+    assert set(found) == {"pair", "settings", "summary", "split_at", "in_sample", "out_of_sample", "quality", "trades", "equity"}
+    assert [found[name] for name in ("split_at", "in_sample", "out_of_sample")] == [None, None, None]
     assert (found["pair"], found["settings"]["regression"], found["settings"]["window"]) == (PAIR, "ols", 20)
     assert found["settings"]["rules"] == {
         "entry": 2.0, "exit": 0.0, "stop": None, "hold": False, "fee_bps": 5.0, "slippage_bps": 0.0, "notional": 1000.0,
+        "sizing": "beta",
     }  # fmt: skip
     assert found["summary"]["net"] == wanted.summary.net
     assert [trade["net"] for trade in found["trades"]] == [trade.net for trade in wanted.trades] != []
@@ -82,6 +86,46 @@ async def test_exits_by_what_is_held(ask: Ask, trading: FakeDesk) -> None:
     assert (status, found["detail"].split(":")[0]) == (400, "Rule not supported. stop")
 
 
+async def test_a_split_tells_both_parts(ask: Ask, trading: FakeDesk) -> None:
+    seen = past()
+    wanted = backtest(seen.y_bars, seen.x_bars, seen.points, msgspec.structs.replace(SETTINGS, split=0.7)).halves
+    assert wanted is not None
+    status, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "split": "0.7"})
+    assert (status, found["split_at"], found["settings"]["split"]) == (200, iso(wanted.at), 0.7)
+    for name, half in (("in_sample", wanted.in_sample), ("out_of_sample", wanted.out_of_sample)):
+        assert found[name].keys() == found["summary"].keys()
+        assert (found[name]["net"], found[name]["trades"]) == (half.net, half.trades)
+
+
+async def test_dollar_sizing(ask: Ask, trading: FakeDesk) -> None:
+    status, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "sizing": "dollar"})
+    assert (status, found["settings"]["rules"]["sizing"]) == (200, "dollar")
+    for trade in found["trades"]:
+        assert trade["y_units"] * trade["y_entry"] == pytest.approx(-trade["x_units"] * trade["x_entry"])
+
+
+async def test_what_is_not_known_says_why(ask: Ask, trading: FakeDesk) -> None:
+    _, found = await ask("/backtest", params={"pair": PAIR, "window": "20"})
+    names = ("sharpe", "sharpe_stderr", "probabilistic_sharpe", "funding", "funding_missing")
+    assert [found["summary"][name] for name in names] == [None] * 5
+    assert {found["summary"]["reasons"][name] for name in names[:3]} == {"fewer than 30 days"}
+    assert found["summary"]["reasons"]["funding"] == "no rates of BTCUSDT and ETHUSDT"
+    assert {trade["funding"] for trade in found["trades"]} == {None}
+
+
+async def test_funding_that_the_desk_knows_is_paid(ask: Ask, trading: FakeDesk) -> None:
+    seen = past()
+    ts = np.array([bar.ts for bar in seen.y_bars[::10]], dtype=np.int64)
+    rates = [Rates(ts, np.full(len(ts), 0.001), np.full(len(ts), mark)) for mark in (200.0, 100.0)]
+    trading.funding = dict(zip(("BTCUSDT", "ETHUSDT"), rates, strict=True))
+    _, found = await ask("/backtest", params={"pair": PAIR, "window": "20"})
+    by_name = dict(zip(("AAA", "BBB"), rates, strict=True))
+    wanted = backtest(seen.y_bars, seen.x_bars, seen.points, SETTINGS, funding=by_name).summary
+    assert (found["summary"]["funding"], found["summary"]["funding_missing"]) == (wanted.funding, 0)
+    assert wanted.funding
+    assert "funding" not in found["summary"]["reasons"]
+
+
 async def test_only_the_last_bars_count(ask: Ask, trading: FakeDesk) -> None:
     _, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "limit": "100"})
     assert found["summary"]["bars"] == len(found["equity"]) == 100
@@ -120,6 +164,8 @@ async def test_without_data_there_are_reasons(ask: Ask, desk: FakeDesk) -> None:
         (f"pair={PAIR}&entry=0", 400, "Rule not supported. entry: expected a number above 0, found 0"),
         (f"pair={PAIR}&stop=1", 400, "Rule not supported. stop: expected a number above 2 (entry), found 1"),
         (f"pair={PAIR}&fee_bps=-1", 400, "Rule not supported. fee_bps: "),
+        (f"pair={PAIR}&split=1", 400, "Rule not supported. split: expected a number between 0 and 1, found 1"),
+        (f"pair={PAIR}&split=nan", 400, "Invalid value. nan is no finite number"),
         (f"pair={PAIR}&exit=nan", 400, "Invalid value. nan is no finite number"),
         (f"pair={PAIR}&entry=inf", 400, "Invalid value. inf is no finite number"),
         (f"pair={PAIR}&entry=1e999", 400, "Invalid value. 1e999 is no finite number"),
@@ -148,6 +194,7 @@ async def test_what_is_not_supported_is_told(ask: Ask, query: str, status: int, 
     ("query", "field"),
     [
         *(("", "pair"), (f"pair={PAIR}&limit=0", "limit"), (f"pair={PAIR}&hold=long", "hold"), (f"pair={PAIR}&entry=much", "entry")),
+        *((f"pair={PAIR}&split=most", "split"), (f"pair={PAIR}&sizing=wild", "sizing")),
         *((f"pair={PAIR}&{name}=1e305", name) for name in ("entry", "exit", "stop", "fee_bps")),
     ],
 )  # fmt: skip

@@ -49,3 +49,29 @@ async def test_a_page_of_another_origin_gets_no_socket(session: ClientSession) -
         await session.ws_connect("/ws", headers={"Origin": OTHER})
     async with session.ws_connect("/ws", headers={"Origin": OURS}) as socket:
         assert not socket.closed
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+@pytest.mark.parametrize("port", [8080, 8081, 8082, 3000, 5173])
+async def test_development_servers_are_known(session: ClientSession, host: str, port: int) -> None:
+    origin = f"http://{host}:{port}"
+    async with session.options("/alerts", headers={"Origin": origin, **ASKS}) as response:
+        assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (200, origin)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("origin", ["http://[", "http://]", "//[::1"])
+async def test_what_is_no_origin_is_a_bad_request(session: ClientSession, method: str, origin: str) -> None:
+    async with session.request(method, "/data/clear", headers={"Origin": origin}) as response:
+        assert (response.status, list(await response.json())) == (400, ["detail"])
+
+
+async def test_the_own_page_changes_what_it_may(session: ClientSession) -> None:
+    async with session.post("/data/clear", headers={"Origin": str(session._base_url).rstrip("/")}) as response:
+        assert response.status == 200
+
+
+async def test_a_preflight_for_what_is_no_header(session: ClientSession) -> None:
+    asks = ASKS | {"Access-Control-Request-Headers": "a:b"}
+    async with session.options("/alerts", headers={"Origin": OURS, **asks}) as response:
+        assert (response.status, list(await response.json())) == (400, ["detail"])

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from quantd.clock import EventClock
 from quantd.model import Tick
 from quantd.testing.desk import FakeDesk
 from quantd.testing.fakes import START
+from quantd.timeframes import DAY
 from tests.api.conftest import Ask
 
 
@@ -23,6 +25,15 @@ async def test_the_leader_is_named(ask: Ask, desk: FakeDesk) -> None:
     assert status == 200
     assert (found["lag"], found["leader"], found["reason"]) == (3.0, "ETHUSDT", None)
     assert (found["y_ticks"], found["x_ticks"], len(found["curve"])) == (600, 600, 11)
+
+
+async def test_the_last_seconds_are_those_of_the_ticks(ask: Ask, desk: FakeDesk) -> None:
+    """Whatever the host's clock says, and however long one of the legs has been silent."""
+    desk.clock = EventClock(START + 365 * DAY)
+    put(desk, "BTCUSDT", 0)
+    put(desk, "ETHUSDT", -500_000)
+    _, found = await ask("/analytics/lead-lag?pair=BTCUSDT-ETHUSDT&seconds=60")
+    assert (found["y_ticks"], found["x_ticks"]) == (561, 61)
 
 
 async def test_without_ticks_there_is_a_reason(ask: Ask) -> None:

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import ClientSession
 
 from quantd.api.checks import TIMEFRAMES
-from quantd.flow.desk import Analysis, FeedState, Style, SymbolQuality
+from quantd.flow.desk import Analysis, FeedState, Standing, Style, SymbolQuality
 from quantd.model import Bar, BookBar, Gap, PairPoint
-from quantd.plugin.base import ConnectionHealth, FeedHealth
+from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
 from quantd.stats.cointegration import EngleGranger
 from quantd.stats.spreads import SpreadTest
 from quantd.stats.zscore import ZScore
@@ -19,9 +19,11 @@ from quantd.testing import fakes
 from quantd.testing.desk import LISTED, FakeDesk
 from quantd.testing.fakes import START
 from quantd.timeframes import timeframe
+from quantd.troubles import Trouble
 from tests.api.conftest import Ask
 
 PAIR = "BTCUSDT-ETHUSDT"
+OF_SPREAD = ("beta", "spread", "spread_mean", "spread_std", "zscore", "corr", "corr_returns")
 SERIES = ("hedge_ratio", "spread", "zscore", "rolling_corr", "spread_mean", "spread_std", "rolling_corr_returns")
 SUPPORTED = [*LISTED, "DOGEUSDT"]
 EMPTY_STATS = {"symbols": [], "total_ticks": 0, "active_symbols": 0, "tick_counts": {}}
@@ -67,11 +69,15 @@ async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
     desk.hold("pipeline", ["BTCUSDT"])
     desk.add_rule("price", "BTCUSDT", ">", 1.0)
     desk.fire([fakes.alert()])
-    desk.health = [FeedState("binance", "live", START, 3, 0, 2, 2, FeedHealth((ConnectionHealth("one", "market", 4, "up"),), START))]
+    desk.health = [
+        FeedState("binance", "live", START, 3, 0, 2, 2, -20_000, FeedHealth((ConnectionHealth("one", "market", 4, "up"),), START))
+    ]
+    desk.wrong = [Trouble("clock", "binance", "20 s ahead", START)]
     assert await ask("/health") == (
         200,
         {
-            "status": "healthy",
+            "status": "degraded",
+            "reasons": [{"what": "clock", "name": "binance", "text": "20 s ahead", "since": "2026-01-01T00:00:00.000Z"}],
             "binance_ws_active": ["BTCUSDT"],
             "data_buffer_stats": {"symbols": ["BTCUSDT"], "total_ticks": 3, "active_symbols": 1, "tick_counts": {"BTCUSDT": 3}},
             "active_alerts": 1,
@@ -85,11 +91,18 @@ async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
                     "refused": 0,
                     "warm": 2,
                     "symbols": 2,
+                    "clock_offset": -20_000,
                 }
                 | CONNECTED
             ],
         },
     )
+
+
+async def test_health_in_a_word(ask: Ask, desk: FakeDesk) -> None:
+    for state, word in (("live", "healthy"), ("warming", "healthy"), ("starting", "down"), ("down", "down")):
+        desk.health = [FeedState("binance", state, None, 0, 0, 0, 2)]
+        assert (await ask("/health"))[1]["status"] == word
 
 
 async def test_probes_and_metrics(ask: Ask, desk: FakeDesk, session: ClientSession) -> None:
@@ -116,7 +129,7 @@ async def test_every_timeframe_of_the_frontend(ask: Ask, desk: FakeDesk, tf: str
     assert [set(bar) for bar in found] == [{"ts", "open", "high", "low", "close", "volume"}] * 3
     second = timeframe(tf).end(START)
     assert found[1]["ts"] == {"14h": "2026-01-01T14:00:00.000Z"}.get(tf, found[1]["ts"])
-    assert desk.bars("BTCUSDT", tf)[1].ts == second
+    assert (await desk.bars("BTCUSDT", tf))[1].ts == second
 
 
 async def test_bars_of_the_book(ask: Ask, desk: FakeDesk) -> None:
@@ -311,11 +324,47 @@ async def test_the_adf_verdict(ask: Ask, desk: FakeDesk, stat: float, pvalue: fl
 
 
 async def test_nowcasts(ask: Ask, desk: FakeDesk) -> None:
-    desk.points = fakes.points(1)
+    (point,) = fakes.points(1)
+    desk.stands = [Standing(PAIR, "1m", point.ts, 12, 60, point, point.reason)]
     status, found = await ask("/pairs")
     assert (status, found[0]["pair"], found[0]["zscore"], found[0]["reason"]) == (200, PAIR, None, "warming")
-    of_spread = {"beta", "spread", "spread_mean", "spread_std", "zscore", "corr", "corr_returns"}
-    assert set(found[0]) == {"pair", "every", "ts", *of_spread, "coverage", "reason", "metrics"}
+    assert (found[0]["bars"], found[0]["needed"], found[0]["beta"]) == (12, 60, point.hedge.beta)
+    assert set(found[0]) == {"pair", "every", "ts", *OF_SPREAD, "coverage", "reason", "metrics", "bars", "needed"}
+
+
+@pytest.mark.parametrize(("ts", "text"), [(None, None), (fakes.START, "2026-01-01T00:00:00.000Z")])
+async def test_a_pair_without_numbers_has_a_row_with_the_reason(ask: Ask, desk: FakeDesk, ts: int | None, text: str | None) -> None:
+    desk.stands = [Standing(PAIR, "5m", ts, 0, 60, None, "no bars")]
+    rest = {"ts": text, "coverage": None, "reason": "no bars", "metrics": {}, "bars": 0, "needed": 60}
+    assert await ask("/pairs") == (200, [{"pair": PAIR, "every": "5m"} | dict.fromkeys(OF_SPREAD) | rest])
+
+
+@pytest.mark.parametrize(
+    ("path", "symbols"),
+    [
+        *((f"/data/dogeusdt{more}", ["DOGEUSDT"]) for more in ("", "/book", "/ticks")),
+        ("/export/ohlcv?symbol=DOGEUSDT", ["DOGEUSDT"]),
+        *(
+            (f"/{route}?pair=DOGEUSDT-BTCUSDT", ["DOGEUSDT", "BTCUSDT"])
+            for route in ("analytics/pair", "analytics/adf", "analytics/zscore", "analytics/lead-lag", "export", "backtest")
+        ),
+    ],
+)
+async def test_what_is_asked_about_is_warmed_up(session: ClientSession, desk: FakeDesk, path: str, symbols: list[str]) -> None:
+    async with session.get(path) as response:
+        assert response.status in (200, 404), "CSV of nothing is 404"
+    assert desk.warmed == symbols
+
+
+async def test_nothing_is_warmed_up_for_a_question_that_is_refused(ask: Ask, desk: FakeDesk) -> None:
+    for path in (
+        "/data/NOPE",
+        "/data/NOPE/ticks",
+        "/analytics/pair?pair=DOGEUSDT-NOPE",
+        "/analytics/pair?pair=DOGEUSDT-BTCUSDT&tf=7x",
+    ):
+        assert (await ask(path))[0] == 400
+    assert desk.warmed == []
 
 
 async def test_the_life_of_a_rule(ask: Ask) -> None:
@@ -330,15 +379,29 @@ async def test_the_life_of_a_rule(ask: Ask) -> None:
         assert await ask(f"/alerts/{made['id']}", method) == (404, {"detail": f"Alert {made['id']} not found"})
 
 
-@pytest.mark.parametrize(("pair", "watched"), [("btcusdt", "BTCUSDT"), (PAIR, "BTCUSDT")])
-async def test_a_price_rule_watches_one_symbol(ask: Ask, pair: str, watched: str) -> None:
+@pytest.mark.parametrize("pair", ["btcusdt", "btcusdt-BTCUSDT"])
+async def test_a_price_rule_watches_one_symbol(ask: Ask, pair: str) -> None:
     _, made = await ask("/alerts", "POST", json=RULE | {"metric": "price", "pair": pair})
-    assert made["pair"] == watched
+    assert made["pair"] == "BTCUSDT"
+
+
+async def test_a_price_rule_on_a_pair_is_no_rule_on_its_first_leg(ask: Ask) -> None:
+    detail = f"Invalid pair {PAIR}. A price is that of one symbol: name BTCUSDT or ETHUSDT"
+    assert await ask("/alerts", "POST", json=RULE | {"metric": "price", "pair": PAIR}) == (400, {"detail": detail})
+    assert await ask("/alerts") == (200, [])
+
+
+async def test_the_bar_of_a_firing_stands_beside_its_time(ask: Ask, desk: FakeDesk) -> None:
+    desk.fire([fakes.alert(1, ts=START + 60_500, bar=START)])
+    _, (found,) = await ask("/alerts/active")
+    assert (found["ts"], found["bar"]) == ("2026-01-01T00:01:00.500Z", "2026-01-01T00:00:00.000Z")
 
 
 async def test_firings_newest_last(ask: Ask, desk: FakeDesk) -> None:
     resolved = msgspec.structs.replace(fakes.alert(9), state="resolved")
-    desk.fire([fakes.alert(1), fakes.alert(2), resolved])
+    desk.fire([fakes.alert(1), fakes.alert(2), resolved, fakes.alert(3, ts=START - 1)])
+    _, found = await ask("/alerts/active")
+    assert [each["id"] for each in found] == ["3", "1", "2"]
     _, found = await ask("/alerts/active?limit=1")
     assert found == [
         {
@@ -494,7 +557,7 @@ async def test_a_wrong_method_keeps_allow(session: ClientSession) -> None:
 
 class BrokenDesk(FakeDesk):
     def listed(self) -> list[str]:
-        raise RuntimeError("no such table")
+        raise RuntimeError("no such table in /var/lib/quantd/state.db")
 
 
 class TestFault:
@@ -504,8 +567,10 @@ class TestFault:
 
     async def test_an_unforeseen_error_is_told_and_logged(self, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.ERROR, "quantd.api"):
-            assert await ask("/symbols") == (500, {"detail": "Internal server error", "error": "no such table"})
-        assert "GET /symbols failed" in caplog.text
+            assert await ask("/symbols") == (500, {"detail": "Internal server error", "error": "RuntimeError"})
+        (line,) = caplog.records
+        assert (line.getMessage(), line.exc_info is not None) == ("GET /symbols failed", True)
+        assert "no such table in" in caplog.text
 
 
 async def test_no_number_that_json_does_not_know(ask: Ask, desk: FakeDesk) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp.test_utils import BaseTestServer, TestServer
+from aiohttp.test_utils import BaseTestServer
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
@@ -23,6 +23,9 @@ from quantd.model import BookBar, Ticker
 from quantd.testing import fakes
 from quantd.testing.desk import FakeDesk
 from quantd.testing.fakes import START
+from tests.waiting import PATIENCE_S
+
+from .serving import ApiServer
 
 TICKER = Ticker("BTCUSDT", START, 101.0, 100.0, 102.0, 99.0, 1.0, 1.41, 5.0, 505.0)
 TOO_SLOW = b"\x88\x0a" + (1013).to_bytes(2, "big") + b"too slow"
@@ -40,7 +43,7 @@ async def say(socket: ClientConnection, **words: Any) -> None:
 async def hear(socket: ClientConnection, kind: str) -> dict[str, Any]:
     """The next frame of a kind."""
     while True:
-        frame: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        frame: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
         if frame["type"] == kind:
             return frame
 
@@ -49,7 +52,7 @@ async def settled(socket: ClientConnection) -> list[dict[str, Any]]:
     """What comes before the answer to a ping."""
     await say(socket, action="ping")
     found = []
-    while (frame := json.loads(await asyncio.wait_for(socket.recv(), 10)))["type"] != "pong":
+    while (frame := json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S)))["type"] != "pong":
         found.append(frame)
     return found
 
@@ -176,7 +179,7 @@ async def test_too_long_a_command_closes(socket: ClientConnection) -> None:
 
 
 async def test_a_shutdown_says_goodbye(desk: FakeDesk) -> None:
-    async with TestServer(make_app(desk, ApiSettings())) as server:
+    async with ApiServer(make_app(desk, ApiSettings())) as server:
         client = await connect(url(server))
         await settled(client)
     await client.wait_closed()
@@ -186,7 +189,7 @@ async def test_a_shutdown_says_goodbye(desk: FakeDesk) -> None:
 async def test_a_reader_that_stops_is_closed_and_the_others_get_everything(desk: FakeDesk) -> None:
     app = make_app(desk, ApiSettings(), limits=Limits(flush=0.001, buffer=64 * 1024, patience=0.05))
     batch = fakes.ticks(500)
-    async with TestServer(app) as server, connect(url(server), max_queue=None) as healthy:
+    async with ApiServer(app) as server, connect(url(server), max_queue=None) as healthy:
         reader, writer = await deaf(server)
         rounds = 0
         while len(app[FANOUT]) < 2:
@@ -206,7 +209,7 @@ async def test_a_reader_that_stops_is_closed_and_the_others_get_everything(desk:
 async def deaf(server: BaseTestServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A client that says hello and then reads only a little."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-    hello = ("GET /ws HTTP/1.1", "Host: here", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
+    hello = ("GET /ws HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
     writer.write("\r\n".join([*hello, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""]).encode())
     await writer.drain()
     return reader, writer
@@ -229,7 +232,7 @@ def test_symbols_are_read_as_sent(action: str, symbols: list[str]) -> None:
     assert understood.symbols == symbols
 
 
-async def test_bars_of_the_book_go_to_who_wants_the_symbol(server: TestServer, desk: FakeDesk) -> None:
+async def test_bars_of_the_book_go_to_who_wants_the_symbol(server: BaseTestServer, desk: FakeDesk) -> None:
     bar = BookBar("BTCUSDT", "1s", START, 0.1, 0.01, -0.25, 90_000.02, None, 7, 0, None, None, None, 1.0, "complete")
     async with connect(url(server)) as socket, connect(url(server)) as other:
         await subscribe(socket, "BTCUSDT")

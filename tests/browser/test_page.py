@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.live.conftest import free_port
+from tests.waiting import PATIENCE_S
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = "headless no-sandbox disable-gpu disable-quic no-first-run disable-sync disable-background-networking disable-component-update"
@@ -67,7 +68,7 @@ def visit(demo: str, tmp_path_factory: pytest.TempPathFactory) -> Visit:
     }
     flags = [f"--{flag}" for flag in FLAGS.split()] + [f"--{name}={value}" for name, value in options.items()]
     command = [str(CHROMIUM), *flags, "--v=0", "--dump-dom", demo]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     return Visit(demo, done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line], requests_of(demo, net_log))
 
 

@@ -13,8 +13,8 @@ import pytest
 import quantd
 from quantd.cli.exchange import Exchange, simulator
 from quantd_plugins.feeds.binance_futures import BinanceFutures
+from tests.waiting import PATIENCE_S
 
-PATIENCE_S = 90
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 pytestmark = pytest.mark.chaos
 

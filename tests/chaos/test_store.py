@@ -1,4 +1,5 @@
-"""What a daemon keeps through broken connections and kills is what the exchange sent: each trade once, or named as missing.
+"""What a daemon keeps through broken connections and kills is what the exchange sent: each trade once, or named as missing. Its bars and
+points, in the store and in the exports, are those of a daemon that nothing ever happened to.
 
 `QUANTD_CHAOS_SEED` chooses what breaks when; a failure prints it.
 """
@@ -21,7 +22,12 @@ from quantd.cli.exchange import Exchange, simulator
 from quantd.model import Bar
 from quantd.plugin.base import Store
 from quantd.plugin.loader import load
+from quantd.simulator.scenario import load as scenario
+from tests.chaos.judge import Judge
+from tests.chaos.record import Book, floor
 from tests.live.conftest import Running, Start, daemons, write_config
+from tests.scenarios.oracle import HOUR
+from tests.waiting import PATIENCE_S
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "AVAXUSDT")
 HALF_OPEN = ({"kind": "stall", "params": {"mode": mode}, "for_ms": 8_000} for mode in ("tcp", "data"))
@@ -38,7 +44,12 @@ REOPEN = "5s"
 """Short, so that what comes after a kill is too old for the open bars, and these are made anew."""
 SILENT = "6s"
 """Short, so that the watchdogs of silent streams have something to do in two minutes."""
-WHOLE_S = 60
+PAIRS = ("BTCUSDT-ETHUSDT", "SOLUSDT-AVAXUSDT")
+EVERY = ("1s", "5s", "1m", "5m")
+WINDOW = 20
+"""Short, so that a replay need not reach back far: what a point is, to the last bit, depends on two windows."""
+BEHIND_MS = 3_000
+"""Of what ended so long before a stop, all is kept."""
 
 
 class Chaos:
@@ -78,19 +89,23 @@ class Chaos:
         found: list[dict[str, Any]] = self._ask(self.exchange.ctl + "/violations")
         return found
 
+    def until_live(self) -> None:
+        """Wait until every symbol has its past."""
+        self.until(lambda: [row["state"] for row in self.quality()] == ["live"] * len(SYMBOLS), "not live")
+
     def until_whole(self) -> None:
         """Wait until nothing is missing that is to be had."""
         self.until(lambda: all(map(_is_whole, self.quality())), "still missing")
 
     def until(self, true: Callable[[], Any], otherwise: str) -> None:
-        end = time.monotonic() + WHOLE_S
+        end = time.monotonic() + PATIENCE_S
         while not _holds(true):
-            assert time.monotonic() < end, f"{otherwise} after {WHOLE_S} s: {self.quality()}"
+            assert time.monotonic() < end, f"{otherwise} after {PATIENCE_S} s: {self.quality()}"
             time.sleep(0.25)
 
     def _ask(self, url: str, body: object = None, method: str | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=PATIENCE_S) as answer:
             return json.loads(answer.read())
 
 
@@ -119,7 +134,9 @@ def chaos(tmp_path: Path, seed: int) -> Iterator[Chaos]:
         config["feeds"]["binance-futures"] |= {"silent": SILENT}
         (tmp_path / "quantd.yaml").write_text(yaml.safe_dump(config))
         pipeline = tmp_path / "pipelines/default.yaml"
-        pipeline.write_text(pipeline.read_text().replace("use: time", f"reopen: {REOPEN}\n  use: time"))
+        bars = {"use": "time", "every": list(EVERY), "reopen": REOPEN}
+        settings = yaml.safe_load(pipeline.read_text()) | {"bars": bars, "regression": {"use": "ols", "window": WINDOW}}
+        pipeline.write_text(yaml.safe_dump(settings))
         yield Chaos(tmp_path, exchange, start, seed)
 
 
@@ -128,6 +145,8 @@ def chaos(tmp_path: Path, seed: int) -> Iterator[Chaos]:
 def test_the_store_is_the_exchanges_ledger(chaos: Chaos, tmp_path: Path, seed: int, length: str) -> None:
     disconnects, kills = DISCONNECTS[length], KILLS[length]
     every = disconnects // kills
+    chaos.until_live()
+    began = now()
     for number in range(disconnects):
         chaos.pause(0.1, 1.2)
         chaos.disconnect()
@@ -139,6 +158,7 @@ def test_the_store_is_the_exchanges_ledger(chaos: Chaos, tmp_path: Path, seed: i
     chaos.until_whole()
     assert chaos.violations() == [], f"QUANTD_CHAOS_SEED={seed}: the exchange's limits were broken"
     gaps = {each["symbol"]: each["gaps"] for each in chaos.quality()}
+    ended = now() - BEHIND_MS
     assert chaos.daemon.stop() == 0
     store = load().get("store", "local").plugin()
     store.open_to_read(tmp_path / "state")
@@ -147,6 +167,15 @@ def test_the_store_is_the_exchanges_ledger(chaos: Chaos, tmp_path: Path, seed: i
             compare(symbol, chaos.exchange.ledger, store, gaps[symbol], f"QUANTD_CHAOS_SEED={seed}")
     finally:
         store.close()
+    book = Book(scenario("chaos"), seed, chaos.exchange.ledger)
+    judge = Judge(tmp_path, book, dict.fromkeys(PAIRS, WINDOW), EVERY, floor(began - 4 * HOUR, "1h"), ended)
+    lost = {symbol: [(gap["first_id"], gap["last_id"]) for gap in rows] for symbol, rows in gaps.items()}
+    wrong = judge.verdict(dict.fromkeys(EVERY, began), lost)
+    assert not wrong, f"QUANTD_CHAOS_SEED={seed}: bars and points are not those of a daemon that nothing happened to:\n{wrong}"
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def compare(symbol: str, ledger: Path, store: Store, gaps: list[dict[str, Any]], told: str) -> None:

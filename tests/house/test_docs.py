@@ -9,17 +9,18 @@ import msgspec
 import pytest
 import yaml
 
-from quantd.api import frames, requests
+from quantd.api import door, frames, requests
 from quantd.api.app import make_app
 from quantd.cli import app
 from quantd.clock import EventClock
 from quantd.compose import build
 from quantd.config import load, pipelines
 from quantd.config.model import ApiSettings
-from quantd.measures import measure
+from quantd.measures import measure, measure_pool
 from quantd.metrics import Metrics
 from quantd.rows import COLUMNS
 from quantd.testing.desk import FakeDesk
+from tests.api.serving import ApiServer
 from tests.conftest import ROOT
 
 WIDEST = 140
@@ -124,10 +125,13 @@ def test_every_column_is_told(kind: str) -> None:
     assert [column for column in COLUMNS[kind] if column not in told] == []
 
 
-def test_the_metrics_are_those_that_are_served(tmp_path: Path) -> None:
+async def test_the_metrics_are_those_that_are_served(tmp_path: Path) -> None:
     loaded = load.build(MINIMAL, {}, {})
     metrics, clock = Metrics(), EventClock()
     measure(build(loaded.config, loaded.registry, clock, tmp_path), metrics, clock)
+    measure_pool(FakeDesk().pool, metrics)
+    async with ApiServer(make_app(FakeDesk(), ApiSettings())) as server:
+        door.measure(server.door, metrics)
     served = set(re.findall(r"^# TYPE (\w+)", metrics.render()[0].decode(), re.MULTILINE))
     told = {span for span in spans(section(doc("operations.md"), "Watch it")) if span.startswith("quantd_")}
     assert told == {name for name in served if not name.endswith("_created")}

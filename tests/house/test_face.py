@@ -6,9 +6,10 @@ import sys
 import quantd
 
 FACE = """
-Alert AlertSink Bar BookBar COLUMNS Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Extra Extras
-Feed FeedHealth Gap Hedge Job Kind Level Mark Metric PairJob PairPoint PairView Progress QuantdError Quality Quote Register Regression
-Resampler Status Store Tick Ticker Timeframe Transition Wants cells duration hookimpl timeframe
+Alert AlertSink Bar BookBar COLUMNS Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Extra Extras Feed
+FeedHealth FundingRate Gap Hedge Job Kind Level Listing Loss Mark MarketClock Metric PairJob PairPoint PairView Progress QuantdError
+Quality Quote Register Regression Resampler StateNewer StateUnusable Status Store SystemClock Tick Ticker Timeframe Transition Wants cells
+duration hookimpl timeframe
 """
 HEAVY = {"aiohttp", "asyncio", "duckdb", "msgspec", "numba", "numpy", "pandas", "pluggy", "pykalman", "scipy", "sklearn", "statsmodels"}
 IMPORT = "import quantd"

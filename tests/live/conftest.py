@@ -13,7 +13,10 @@ import pytest
 import yaml
 
 from quantd.cli.exchange import Exchange, simulator
+from quantd.simulator.scenario import BUILT_IN
+from tests.waiting import PATIENCE_S
 
+HISTORY_H = 6
 Start = Callable[..., "Running"]
 
 
@@ -35,7 +38,7 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE_S)
 
 
 def free_port() -> int:
@@ -47,8 +50,17 @@ def free_port() -> int:
 @pytest.fixture
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """One for each test: daemons that begin one after the other would use up the weight of one."""
-    with simulator(tmp_path_factory.mktemp("exchange") / "ledger") as running:
+    folder = tmp_path_factory.mktemp("exchange")
+    with simulator(folder / "ledger", "--scenario", str(recent(folder))) as running:
         yield running
+
+
+def recent(folder: Path) -> Path:
+    """The scenario of the demo, of which the exchange tells the last hours: to make two days of trades takes seconds."""
+    scenario = yaml.safe_load((BUILT_IN / "demo.yaml").read_text())
+    path = folder / "recent.yaml"
+    path.write_text(yaml.safe_dump(scenario | {"limits": scenario.get("limits", {}) | {"history_h": HISTORY_H}}))
+    return path
 
 
 @pytest.fixture
@@ -90,6 +102,15 @@ def wait_until_ready(told: socket.socket, process: subprocess.Popen[str]) -> Non
         pytest.fail(f"not ready in time: {process.communicate()[1]}")
 
 
+def share_kernels(folder: Path) -> None:
+    """Have the daemon keep its compiled kernels beside the folder, so that only the first of many compiles them."""
+    kernels = folder / "state/kernels"
+    if not kernels.exists():
+        (folder.parent / "kernels").mkdir(exist_ok=True)
+        kernels.parent.mkdir(exist_ok=True)
+        kernels.symlink_to(folder.parent / "kernels")
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start a daemon in a folder and wait until it says that it is ready."""
@@ -102,13 +123,15 @@ def daemons() -> Iterator[Start]:
     """What starts daemons, which end with the block."""
     running: list[subprocess.Popen[str]] = []
 
-    def begin(folder: Path, *, ready: bool = True) -> Running:
+    def begin(folder: Path, *, ready: bool = True, descriptors: int | None = None) -> Running:
+        share_kernels(folder)
         listen = f"127.0.0.1:{free_port()}"
         address = str(folder / f"notify-{len(running)}")
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as told:
             told.bind(address)
-            told.settimeout(20)
-            command = [sys.executable, "-m", "quantd", "run", "--listen", listen]
+            told.settimeout(PATIENCE_S)
+            limited = ["prlimit", f"--nofile={descriptors}"] if descriptors else []
+            command = [*limited, sys.executable, "-m", "quantd", "run", "--listen", listen]
             env = os.environ | {"NOTIFY_SOCKET": address}
             process = subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, text=True)
             running.append(process)

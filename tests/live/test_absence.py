@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import yaml
 
 from quantd.cli.exchange import simulator
@@ -14,6 +15,7 @@ from quantd_plugins.feeds.binance import days
 from quantd_plugins.stores.local import Local
 from tests.live.conftest import Start, write_config
 from tests.live.test_daemon import FOR_EVER, get
+from tests.waiting import PATIENCE_S
 
 AWAY = 4 * DAY
 SCENARIO = {"symbols": {"BTCUSDT": {"level": 90_000, "tick": 0.1, "step": 0.001, "rate": 0.02}}}
@@ -32,6 +34,7 @@ def whole(row: dict[str, Any]) -> bool:
     return row["repaired"] and not row["missing"] and not row["gaps"]
 
 
+@pytest.mark.chaos
 async def test_what_was_missed_in_four_days_is_found(tmp_path: Path, start: Start) -> None:
     scenario = tmp_path / "quiet.yaml"
     scenario.write_text(yaml.safe_dump(SCENARIO))
@@ -43,7 +46,7 @@ async def test_what_was_missed_in_four_days_is_found(tmp_path: Path, start: Star
         since = (SystemClock().now() - AWAY) // DAY * DAY
         await record_of_then(exchange.rest, tmp_path, since)
         daemon = start(tmp_path)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             row: dict[str, Any] = {}
             while not whole(row := (await get(daemon, "/quality"))[0]):  # noqa: ASYNC110 -- see what anyone sees
                 await asyncio.sleep(0.25)

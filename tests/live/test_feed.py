@@ -41,7 +41,7 @@ async def test_a_killed_daemon_that_was_banned_asks_for_nothing_when_it_is_back(
             daemon,
             "before the restart the exchange said that it wants nothing (rest)",
             "the exchange wants no connection for",
-            "cannot learn what the exchange lists",
+            "what binance-futures lists is not known",
         )
         await asyncio.to_thread(daemon.stop, 9)
         assert (len(exchange.asked), exchange.dialled) == before

@@ -13,11 +13,12 @@ from aiohttp import ClientSession, ClientTimeout
 from websockets.asyncio.client import ClientConnection, connect
 
 from quantd.cli.exchange import simulator
+from tests.waiting import PATIENCE_S
 
 from .conftest import Running, daemons, write_config
 
 ORIGIN = "http://localhost:8080"
-PATIENCE = ClientTimeout(total=10)
+PATIENCE = ClientTimeout(total=60)
 """That of the frontend's HTTP client."""
 TIMEFRAMES = ["1s", "1m", "5m", "15m", "30m", "1h", "14h"]
 REGRESSIONS = ["OLS", "Huber", "Theil-Sen", "Kalman"]
@@ -159,7 +160,7 @@ def numbers(frame: dict[str, Any], but: Iterable[str]) -> bool:
 
 @pytest.mark.parametrize("path", ["/ws", "/stream/ws"])
 async def test_a_socket_gets_what_the_frontend_shows(ui: Frontend, path: str) -> None:
-    async with asyncio.timeout(60), ui.watching("BTCUSDT", "ETHUSDT", path=path) as socket:
+    async with asyncio.timeout(PATIENCE_S), ui.watching("BTCUSDT", "ETHUSDT", path=path) as socket:
         assert (await socket.next("subscription")) == {"type": "subscription", "status": "subscribed", "symbols": ["BTCUSDT", "ETHUSDT"]}
         for kind in ("trade", "ticker"):
             frame = await socket.next(kind)
@@ -168,7 +169,7 @@ async def test_a_socket_gets_what_the_frontend_shows(ui: Frontend, path: str) ->
 
 
 async def test_live_candles_go_on_where_the_history_ends(ui: Frontend) -> None:
-    async with asyncio.timeout(60), ui.watching("BTCUSDT") as socket:
+    async with asyncio.timeout(PATIENCE_S), ui.watching("BTCUSDT") as socket:
         while len(await ui.candles("BTCUSDT", "1m")) < 200:
             await socket.next("trade")
         for tf in TIMEFRAMES:
@@ -182,7 +183,7 @@ async def test_the_pair_is_polled_until_its_numbers_stand(ui: Frontend) -> None:
     refused = await ui.ask("/analytics/pair", status=400, params={"pair": "BTCUSDT-ETHUSDT", "regression": "none"})
     there = [name for name in REGRESSIONS if f"'{name.upper()}'" in refused["detail"]]
     assert "OLS" in there
-    async with asyncio.timeout(60), ui.watching("BTCUSDT", "ETHUSDT") as socket:
+    async with asyncio.timeout(PATIENCE_S), ui.watching("BTCUSDT", "ETHUSDT") as socket:
         for regression in there:
             while not (found := await ui.analytics("BTCUSDT-ETHUSDT", regression=regression))["zscore"]:
                 await socket.next("trade")
@@ -192,7 +193,7 @@ async def test_the_pair_is_polled_until_its_numbers_stand(ui: Frontend) -> None:
 
 @pytest.mark.parametrize("tf", TIMEFRAMES)
 async def test_a_window_that_is_not_full_yet_leaves_no_holes(ui: Frontend, tf: str) -> None:
-    async with asyncio.timeout(60), ui.watching("BTCUSDT") as socket:
+    async with asyncio.timeout(PATIENCE_S), ui.watching("BTCUSDT") as socket:
         while len(await ui.candles("BTCUSDT", "1m")) < 200:
             await socket.next("trade")
         for window in (2, 20, 60, 150):
@@ -200,26 +201,34 @@ async def test_a_window_that_is_not_full_yet_leaves_no_holes(ui: Frontend, tf: s
 
 
 async def test_one_selected_symbol_is_a_pair_of_itself(ui: Frontend) -> None:
-    async with asyncio.timeout(60), ui.watching("BTCUSDT") as socket:
+    async with asyncio.timeout(PATIENCE_S), ui.watching("BTCUSDT") as socket:
         while not (found := await ui.analytics("BTCUSDT-BTCUSDT"))["spread"]:
             await socket.next("trade")
     assert [{point["value"] for point in found[name]} for name in SERIES] == [{1}, {0}, {0}, {1}]
     assert (found["adf"]["stat"], found["adf"]["pvalue"], found["adf"]["reason"]) == (0.0, 1.0, "collinear")
 
 
-async def test_nothing_to_show_is_no_error(ui: Frontend) -> None:
-    async with asyncio.timeout(60), ui.watching("BTCUSDT") as socket:
+async def test_what_nobody_has_asked_for_yet_is_answered_with_its_past(ui: Frontend) -> None:
+    async with asyncio.timeout(PATIENCE_S), ui.watching("BTCUSDT") as socket:
         await socket.next("trade")
         while "ADAUSDT" not in (await ui.ask("/data/X", status=400))["detail"]:
             await socket.next("trade")
-        assert await ui.candles("ADAUSDT", "1s") == []
-        nothing = await ui.analytics("ADAUSDT-BNBUSDT")
+        while len(await ui.candles("ADAUSDT", "1m")) < 200:
+            await socket.next("trade")
+        assert len((await ui.analytics("BTCUSDT-ADAUSDT"))["zscore"]) == 41
+        assert "ADAUSDT" not in (await ui.ask("/stream/status"))["symbols"], "nobody holds it"
+        assert "ADAUSDT" in [row["symbol"] for row in await ui.ask("/quality")], "it streams all the same"
+
+
+async def test_nothing_to_show_is_no_error(ui: Frontend) -> None:
+    assert await ui.ask("/data/BTCUSDT", params={"tf": "1s", "from": "2100-01-01"}) == []
+    nothing = await ui.analytics("BTCUSDT-ETHUSDT", "1d", 2000)
     assert [nothing[name] for name in SERIES] == [[], [], [], []]
     assert nothing["adf"] == {"stat": 0.0, "pvalue": 1.0, "n": 0, "reason": "short"}
 
 
 async def test_start_and_stop_steer_the_callers_symbols_only(ui: Frontend) -> None:
-    async with asyncio.timeout(60), ui.watching("BTCUSDT") as socket:
+    async with asyncio.timeout(PATIENCE_S), ui.watching("BTCUSDT") as socket:
         while "ADAUSDT" not in (await ui.ask("/data/X", status=400))["detail"]:
             await socket.next("trade")
         wanted = {"symbols": ["adausdt", "btcusdt"], "tick_mode": True}
@@ -238,7 +247,7 @@ async def test_start_and_stop_steer_the_callers_symbols_only(ui: Frontend) -> No
 
 
 async def test_an_alert_is_one_toast_on_every_socket(ui: Frontend) -> None:
-    async with asyncio.timeout(60), ui.watching("BTCUSDT") as socket, ui.watching("ETHUSDT") as other:
+    async with asyncio.timeout(PATIENCE_S), ui.watching("BTCUSDT") as socket, ui.watching("ETHUSDT") as other:
         await socket.next("trade")
         await other.next("trade")
         rule = await ui.ask("/alerts", "POST", json={"metric": "price", "pair": "BTCUSDT", "op": ">", "value": 1})

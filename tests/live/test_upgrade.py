@@ -27,6 +27,7 @@ from quantd.state import State
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.stores.local import Local
+from tests.waiting import PATIENCE_S
 
 from .conftest import Running, Start
 
@@ -141,7 +142,7 @@ async def test_the_first_start_makes_them_anew(upgraded: Path, exchange: Exchang
     }
 
     daemon = start(upgraded)
-    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as session:
         log = await told(daemon, "points made anew in", len(SERIES))
         assert await metric(session, daemon.http, "quantd_points_made_anew_total") == sum(map(len, replaced.values()))
         async with session.get(f"{daemon.http}/alerts") as answer:

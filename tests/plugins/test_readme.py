@@ -16,6 +16,7 @@ from quantd.plugin import hookspecs
 from quantd.plugin.loader import load
 from quantd.plugin.registry import Registry
 from quantd.testing import fakes
+from tests.waiting import PATIENCE_S
 
 README = Path(__file__).parents[2] / "plugins" / "README.md"
 BLOCKS = {match[1]: match[0] for match in re.finditer(r"(?<=\n)# (\S+)\n.*?(?=^```$)", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)}
@@ -46,7 +47,7 @@ def in_project(project: Path, *arguments: str) -> subprocess.CompletedProcess[st
         env={"PYTHONPATH": ":".join(path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

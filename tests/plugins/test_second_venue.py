@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -23,11 +23,11 @@ from quantd.runtime import Runtime
 from quantd.testing.checks import checks_for
 from quantd.timeframes import MINUTE, SECOND
 from tests.conftest import ROOT
+from tests.waiting import until
 
 DOC = (ROOT / "docs/plugins.md").read_text("utf-8")
 CODE, CONFIG = re.findall(r"^```(?:python|yaml)\n(.*?)^```", DOC, re.DOTALL | re.MULTILINE)
 PIPELINE = re.search(r"# (pipelines/\S+): (\{.*\})", CONFIG)
-PATIENCE_S = 30
 BEAT_S = 0.02
 MISSED = 80
 """In more than a second and a half: one bar at least closes without them."""
@@ -118,12 +118,6 @@ class Venue:
         prices, sizes = [float(row["price"]) for row in rows], [float(row["qty"]) for row in rows]
         bought = sum(size for size, row in zip(sizes, rows, strict=True) if row["side"] == "buy")
         return (prices[0], max(prices), min(prices), prices[-1], pytest.approx(sum(sizes)), len(rows), pytest.approx(bought))
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110 -- nobody is told
-            await asyncio.sleep(BEAT_S)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ FRAMES = {
     "5s": (5 * SECOND, MINUTE),
     "1m": (MINUTE, HOUR),
     "5m": (5 * MINUTE, HOUR),
+    "15m": (15 * MINUTE, HOUR),
     "1h": (HOUR, DAY),
     "14h": (14 * HOUR, DAY),
     "1d": (DAY, DAY),
@@ -239,19 +240,21 @@ def _corr_of_returns(y: np.ndarray, x: np.ndarray, window: int) -> np.ndarray:
 
 
 def _with_adf(table: Table, y: np.ndarray, x: np.ndarray, window: int, step: int) -> Table:
-    """Augmented Dickey-Fuller on the last max(2 * window, 20) closes, at least 20, priced with the beta of the last of them.
+    """Augmented Dickey-Fuller on the last max(2 * window, 20) closes, at least 20, priced with the beta of the last of them; none where the
+    last has no z-score, for it does not move.
 
     Where statsmodels warns that its regression is singular or its fit perfect, the answer is nobody's to know: not `tested`."""
     from statsmodels.tsa.stattools import adfuller
 
     answers = np.full((len(table), 3), np.nan)
     tested = np.arange(len(table)) % step == step - 1
+    moves = np.isfinite(table.zscore.to_numpy(float))
     for at, beta in enumerate(table.beta.astype(float)):
         last = slice(max(0, at + window - max(2 * window, SHORTEST_ADF)), at + window)
         of_y, of_x = y[last], x[last]
         spread = of_y - beta * of_x
         level = max(abs(of_y).max(), abs(beta * of_x).max())
-        if tested[at] and np.isfinite(beta) and len(spread) >= SHORTEST_ADF and np.ptp(spread) > 4 * FLAT * level:
+        if tested[at] and moves[at] and len(spread) >= SHORTEST_ADF and np.ptp(spread) > 4 * FLAT * level:
             with warnings.catch_warnings(action="error"):
                 try:
                     done = adfuller(spread, result_object=True)

@@ -18,7 +18,8 @@ def test_the_command_writes_what_is_expected(folder: Path, replay: Replay, tmp_p
     file, *options = shlex.split((folder / "command.txt").read_text())
     replay([folder / file], *options, "--out", tmp_path)
     for name in ("bars.csv", "points.csv"):
-        assert table(tmp_path / name) == table(folder / name), name
+        found, wanted = tmp_path / name, folder / name
+        assert found.read_bytes() == wanted.read_bytes() or table(found) == table(wanted), name
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

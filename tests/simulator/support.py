@@ -15,6 +15,7 @@ import websockets
 from quantd.simulator.clock import Clock
 from quantd.simulator.exchange import Exchange
 from quantd.simulator.scenario import load
+from tests.waiting import PATIENCE_S
 
 EPOCH = 1_795_000_000_000
 HOUR_MS = 3_600_000
@@ -55,7 +56,7 @@ class Simulator:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE_S)
 
     def rows(self, symbol: str) -> dict[int, list[int]]:
         """The ledger of a symbol by id."""
@@ -67,7 +68,7 @@ class Simulator:
         host, port = self.ws.removeprefix("ws://").split(":")
         raw = socket.socket()
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        raw.settimeout(10)
+        raw.settimeout(PATIENCE_S)
         raw.connect((host, int(port)))
         raw.sendall(UPGRADE.format(path).replace("\n", "\r\n").encode())
         return raw

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 from .support import Simulator, Start, command
 
 MODULES_AT_EXIT = """
@@ -33,7 +35,7 @@ async def test_it_stops_with_clients_on_the_line(start: Start, tmp_path: Path) -
         simulator.process.terminate()
         await ws.wait_closed()
         assert ws.close_code == 1001
-    assert simulator.process.wait(10) == 0
+    assert simulator.process.wait(PATIENCE_S) == 0
 
 
 def test_its_process_holds_no_other_part_of_quantd(tmp_path: Path) -> None:
@@ -42,7 +44,7 @@ def test_its_process_holds_no_other_part_of_quantd(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert "ready" in process.stdout.readline()
     process.terminate()
-    held = process.communicate(timeout=10)[0].split()
+    held = process.communicate(timeout=PATIENCE_S)[0].split()
     assert "quantd.simulator.server" in held
     assert [name for name in held if name != "quantd" and not name.startswith("quantd.simulator")] == []
 
@@ -55,14 +57,14 @@ def test_it_leaves_with_its_parent(tmp_path: Path) -> None:
     child = int(parent.stdout.readline())
     assert "ready" in parent.stdout.readline()
     handle = os.pidfd_open(child)
-    parent.communicate("\n", timeout=10)
+    parent.communicate("\n", timeout=PATIENCE_S)
     assert asyncio.run(_ended(handle))
 
 
 async def _ended(handle: int) -> bool:
     gone = asyncio.Event()
     asyncio.get_running_loop().add_reader(handle, gone.set)
-    return await asyncio.wait_for(gone.wait(), 10)
+    return await asyncio.wait_for(gone.wait(), PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ async def _ended(handle: int) -> bool:
     ],
 )
 def test_a_bad_command_line_ends_with_2(tmp_path: Path, arguments: list[str], complaint: str) -> None:
-    ended = subprocess.run(command("--ledger", tmp_path, *arguments), capture_output=True, text=True, timeout=10, check=False)
+    ended = subprocess.run(command("--ledger", tmp_path, *arguments), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert ended.returncode == 2
     assert complaint in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -83,7 +85,7 @@ def test_a_bad_command_line_ends_with_2(tmp_path: Path, arguments: list[str], co
 
 def test_an_address_in_use_ends_with_1(demo: Simulator, tmp_path: Path) -> None:
     taken = demo.rest.removeprefix("http://")
-    ended = subprocess.run(command("--ledger", tmp_path, "--rest", taken), capture_output=True, text=True, timeout=10, check=False)
+    ended = subprocess.run(command("--ledger", tmp_path, "--rest", taken), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert ended.returncode == 1
     assert taken.split(":")[1] in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -91,7 +93,7 @@ def test_an_address_in_use_ends_with_1(demo: Simulator, tmp_path: Path) -> None:
 
 def test_a_ledger_that_cannot_be_written_ends_it_with_1(tmp_path: Path) -> None:
     limited = "ulimit -f 8; exec " + shlex.join(command("--ledger", tmp_path, "--rate", 100))
-    ended = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=20, check=False)
+    ended = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert ended.returncode == 1
     assert "File too large" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -87,6 +87,7 @@ async def test_time_and_ping(client: Client, now: int) -> None:
         ("ping", {}, 1),
         ("time", {}, 1),
         ("exchangeInfo", {}, 1),
+        ("tradingSchedule", {}, 5),
         ("aggTrades", BTC | {"limit": 1}, 20),
         ("klines", BTC | {"interval": "1m", "limit": 99}, 1),
         ("klines", BTC | {"interval": "1m", "limit": 100}, 2),

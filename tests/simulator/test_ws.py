@@ -123,6 +123,12 @@ async def test_a_path_with_an_illegal_stream_is_closed(demo: Simulator) -> None:
     assert (ws.close_code, ws.close_reason) == (1008, '{"code":-1,"msg":"Illegal format ws or stream"}')
 
 
+async def test_a_connection_may_have_a_number_in_its_path_as_ccxt_gives_it(demo: Simulator) -> None:
+    async with demo.connect("/market/ws/7") as ws:
+        assert (await call(ws, "SUBSCRIBE", ["btcusdt@aggTrade"], request_id=1)) == {"result": None, "id": 1}
+        assert [trade["s"] for trade in await trades(ws, 2)] == ["BTCUSDT"] * 2
+
+
 async def test_the_day_ticker(demo: Simulator) -> None:
     async with demo.connect("/market/ws/adausdt@ticker") as ws:
         [ticker] = await trades(ws, 1)

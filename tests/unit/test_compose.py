@@ -1,16 +1,22 @@
 """What a config becomes: shared stages, one exporter for equal settings, and plugins that fail alone."""
 
 import asyncio
+import csv
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+import quantd
 from quantd.clock import EventClock
 from quantd.compose import build
 from quantd.config.load import build as load
 from quantd.errors import QuantdError
+from quantd.model import Alert, Event
 from quantd.runtime import Runtime
+from quantd.timeframes import DAY
 
 BROKEN = '''
 """A regression that fails from the hundredth bar on."""
@@ -71,6 +77,70 @@ def test_equal_exporters_are_one_and_each_row_is_written_once(tmp_path: Path) ->
         assert len(keys) > 300
     assert rows[0].startswith("symbol,id,ts"), "the ticks come last"
     assert "adf_stat" in (tmp_path / "out" / "points.csv").read_text().partition("\n")[0]
+
+
+def test_a_file_that_pipelines_share_has_the_metrics_of_all(tmp_path: Path) -> None:
+    exports = [{"use": "csv", "dir": str(tmp_path / "out"), "kinds": ["points"]}]
+    pairs = {"A-B": {"exports": exports, "jobs": ["adf"]}, "C-B": {"exports": exports, "jobs": ["kpss"]}, "C-A": {"exports": exports}}
+    asyncio.run(runtime(tmp_path, pairs).run())
+    with (tmp_path / "out" / "points.csv").open(newline="") as file:
+        last = {row["pair"]: row for row in csv.DictReader(file)}
+    told = {pair: [name for name in ("adf_stat", "kpss_stat") if row[name]] for pair, row in last.items()}
+    assert told == {"A-B": ["adf_stat"], "C-B": ["kpss_stat"], "C-A": []}
+
+
+def test_an_alert_of_a_replay_fires_at_the_end_of_its_bar(tmp_path: Path) -> None:
+    """However the tape is cut, and whatever the machine's clock says."""
+    run = runtime(tmp_path, {"A-B": {"alerts": [{"name": "any", "when": "abs(zscore) > 0.1"}]}})
+    told: list[Alert] = []
+    run.outlets.hub.listen("alerts", told.extend)
+    asyncio.run(run.run())
+    assert len(told) > 10
+    assert all(alert.bar is not None and alert.ts == alert.bar + 1_000 for alert in told)
+
+
+class Told(quantd.Feed):
+    """Streams nothing; its venue's clock is told."""
+
+    now: int | None = None
+
+    def time(self) -> int | None:
+        return self.now
+
+    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[Event]]:
+        for batch in ():
+            yield batch
+
+
+class Host:
+    """A host whose clock says `now` (ms)."""
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+
+    def now(self) -> int:
+        return self._now
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def test_an_alert_fires_by_the_venue_s_clock(tmp_path: Path) -> None:
+    """A host's clock that is ahead would date it in the future."""
+    pipeline = {"feed": "synthetic", "bars": {"use": "time", "every": ["1s"]}, "regression": {"use": "ols", "window": 10}}
+    alerts = [{"name": "any", "when": "zscore > 1"}]
+    loaded = load({"pairs": [{"A-B": "p"}], "feeds": {"synthetic": {}}}, {"p": pipeline | {"alerts": alerts}}, {})
+    feed = Told()
+    engine = build(
+        msgspec.structs.replace(loaded.config, feeds={"synthetic": feed}), loaded.registry, Host(9 * DAY), tmp_path
+    ).outlets.alerts
+    hedge = quantd.Hedge(alpha=0.0, beta=1.0, n=10)
+    for told, wanted in ((None, 9 * DAY), (2 * DAY, 2 * DAY)):
+        feed.now = told
+        for zscore in (2.0, 0.0):
+            point = quantd.PairPoint("A-B", "1s", DAY, 1.0, 1.0, hedge, 0.0, zscore, None, 1.0, "complete")
+            ((alert, _),) = engine.judge([point])
+            assert alert.ts == wanted
 
 
 def test_an_exporter_that_cannot_write_is_the_operator_s_to_mend(tmp_path: Path) -> None:

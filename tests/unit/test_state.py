@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from quantd.errors import QuantdError
+from quantd.errors import QuantdError, StateLocked, StateNewer, StateUnusable
 from quantd.model import Alert, Gap
-from quantd.state import SCHEMA_VERSION, AlertRecord, Shelf, State, StateLocked
+from quantd.state import FIRINGS_KEPT, SCHEMA_VERSION, AlertRecord, Shelf, State
 
 GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")
 ALERT = Alert("BTCUSDT-ETHUSDT/wide@5", "BTCUSDT-ETHUSDT/wide", "wide", "BTCUSDT-ETHUSDT", "firing", 2.5, 2.0, 5, 5, "text", "zscore")
@@ -38,7 +38,7 @@ def state(directory: Path) -> Iterator[State]:
 def plant(state: State, **columns: object) -> None:
     """Write a row into `kept` as an intruder would: past diskcache."""
     row = {"key": "planted", "raw": 1, "store_time": 0.0, "access_time": 0.0, "mode": 1, "value": b"x"} | columns
-    with sqlite3.connect(Path(state.kept.directory, "cache.db")) as db:
+    with sqlite3.connect(Path(state.kept.cache.directory, "cache.db")) as db:
         db.execute(f"insert into Cache ({', '.join(row)}) values ({', '.join('?' * len(row))})", tuple(row.values()))
     db.close()
 
@@ -61,7 +61,7 @@ def test_only_the_owner_can_look_inside(directory: Path) -> None:
 
 def test_a_place_that_cannot_be_a_directory_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(QuantdError, match=r"state directory .*file.*name another state\.dir"):
+    with pytest.raises(StateUnusable, match=r"state directory .*file.*name another state\.dir"):
         State.open(tmp_path / "file" / "state")
 
 
@@ -85,15 +85,18 @@ def test_the_lock_of_a_killed_process_is_free(directory: Path) -> None:
 
 def test_a_failed_opening_gives_the_lock_back(directory: Path) -> None:
     State.open(directory).close()
-    database = directory / "quantd.db"
-    good = database.read_bytes()
-    database.write_bytes(b"not a database" * 100)
+    set_version(directory, SCHEMA_VERSION + 1)
     for _ in range(2):
-        with pytest.raises(QuantdError, match="file is not a database") as caught:
+        with pytest.raises(StateNewer):
             State.open(directory)
-        assert not isinstance(caught.value, StateLocked)
-    database.write_bytes(good)
+    set_version(directory, SCHEMA_VERSION)
     State.open(directory).close()
+
+
+def set_version(directory: Path, version: int) -> None:
+    with sqlite3.connect(directory / "quantd.db") as db:
+        db.execute(f"pragma user_version = {version}")
+    db.close()
 
 
 def test_closing_twice_is_fine(directory: Path) -> None:
@@ -104,22 +107,21 @@ def test_closing_twice_is_fine(directory: Path) -> None:
 
 def test_a_later_schema_is_refused(directory: Path) -> None:
     State.open(directory).close()
-    with sqlite3.connect(directory / "quantd.db") as db:
-        db.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
-    db.close()
-    with pytest.raises(QuantdError, match=rf"quantd\.db was written by a later quantd \(schema {SCHEMA_VERSION + 1}"):
+    set_version(directory, SCHEMA_VERSION + 1)
+    with pytest.raises(StateNewer, match=rf"quantd\.db was written by a later quantd \(schema {SCHEMA_VERSION + 1}"):
         State.open(directory)
 
 
 def test_everything_is_there_after_reopening(directory: Path) -> None:
     with State.open(directory) as state:
         state.records.save_gaps([GAP])
-        state.records.save_alert(ALERT)
-        state.kept.set("k", b"\x00kept")
-        state.cache.set("c", b"cached" * 100_000)
+        state.records.save_alerts([ALERT], [ALERT, replace(ALERT, threshold="word", bar=7)])
+        state.kept["k"] = b"\x00kept"
+        state.cache["c"] = b"cached" * 100_000
     with State.open(directory) as state:
         assert state.records.open_gaps() == [GAP]
         assert [record.id for record in state.records.firing()] == [ALERT.id]
+        assert state.records.firings() == [ALERT, replace(ALERT, threshold="word", bar=7)]
         assert state.kept.get("k") == b"\x00kept"
         assert state.cache.get("c") == b"cached" * 100_000
 
@@ -167,31 +169,62 @@ def test_gaps_are_saved_all_or_none(state: State) -> None:
     with pytest.raises(OverflowError):
         state.records.save_gaps(unsaved)
     assert state.records.open_gaps() == [GAP]
-    state.records.save_alert(ALERT)
+    state.records.save_alerts([ALERT])
     assert len(state.records.firing()) == 1
 
 
 def test_an_alert_rule_has_one_state(state: State) -> None:
-    state.records.save_alert(ALERT)
+    state.records.save_alerts([ALERT])
     again = replace(ALERT, id="BTCUSDT-ETHUSDT/wide@9", since=9)
-    state.records.save_alert(again)
+    state.records.save_alerts([again])
     assert state.records.firing() == [AlertRecord(ALERT.alert_id, ALERT.pair, "firing", 9, again.id)]
-    state.records.save_alert(replace(again, state="resolved"))
+    state.records.save_alerts([replace(again, state="resolved")])
     assert state.records.firing() == []
+
+
+def test_a_rule_that_is_no_more_leaves_no_state_but_its_firings(state: State) -> None:
+    state.records.save_alerts([ALERT], [ALERT])
+    state.records.save_alerts([], forgotten=[ALERT.alert_id, "other"])
+    assert (state.records.firing(), state.records.firings()) == ([], [ALERT])
+    state.records.save_alerts([], cleared=True)
+    assert state.records.firings() == []
+
+
+def test_the_latest_firings_are_kept(state: State) -> None:
+    made = [replace(ALERT, id=f"wide@{number}", ts=number) for number in range(FIRINGS_KEPT + 30)]
+    for begin in range(0, len(made), 103):
+        state.records.save_alerts([], made[begin : begin + 103])
+    assert state.records.firings() == made[30:]
+    state.records.save_alerts([], [replace(ALERT, value=float("nan"))])
+    assert state.records.firings() == made[31:]
+
+
+def test_a_directory_of_schema_2_keeps_its_gaps_and_states(directory: Path) -> None:
+    with State.open(directory) as state:
+        state.records.save_gaps([GAP])
+        state.records.save_alerts([ALERT])
+    with sqlite3.connect(directory / "quantd.db") as db:
+        db.executescript("drop table firings; pragma user_version = 2;")
+    db.close()
+    with State.open(directory) as state:
+        assert (state.records.open_gaps(), state.records.firings()) == ([GAP], [])
+        assert [record.id for record in state.records.firing()] == [ALERT.id]
+        state.records.save_alerts([ALERT], [ALERT])
+        assert state.records.firings() == [ALERT]
 
 
 def test_records_take_turns_between_threads(state: State) -> None:
     def write(symbol: str) -> None:
         for number in range(5):
             state.records.save_gaps([replace(GAP, symbol=symbol, first_id=number + part, last_id=number) for part in (0, 100)])
-            state.records.save_alert(ALERT)
+            state.records.save_alerts([ALERT], [ALERT])
 
     threads = [threading.Thread(target=write, args=(symbol,)) for symbol in ("A", "B", "C")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(state.records.open_gaps()) == 30
+    assert (len(state.records.open_gaps()), len(state.records.firings())) == (30, 15)
 
 
 @pytest.mark.parametrize(
@@ -199,14 +232,14 @@ def test_records_take_turns_between_threads(state: State) -> None:
 )
 def test_values_are_bytes(state: State, value: object) -> None:
     with pytest.raises(TypeError, match="must be bytes"):
-        state.kept.set("k", value)
+        state.kept["k"] = value
     assert "k" not in state.kept
 
 
 @pytest.mark.parametrize("key", [b"k", 1, 1.5, None, ("k",)], ids=repr)
 def test_keys_are_text(state: State, key: object) -> None:
     with pytest.raises(TypeError, match="must be a str"):
-        state.kept.set(key, b"x")
+        state.kept[key] = b"x"
 
 
 def test_a_planted_pickle_is_refused_unread(state: State, tmp_path: Path) -> None:
@@ -226,12 +259,12 @@ def test_a_planted_file_name_is_neither_read_nor_deleted(state: State, tmp_path:
     secret = tmp_path / "secret"
     secret.write_text("secret")
     plant(state, mode=mode, value=None, filename=f"../../../{secret.name}")
-    assert Path(state.kept.directory, "../../../secret").read_text() == "secret"
+    assert Path(state.kept.cache.directory, "../../../secret").read_text() == "secret"
     with pytest.raises(QuantdError, match="did not write"):
         state.kept.get("planted")
     with pytest.raises(QuantdError, match="did not write"):
         state.kept.pop("planted")
-    state.kept.set("planted", b"mine")
+    state.kept["planted"] = b"mine"
     assert secret.exists()
     assert state.kept.get("planted") == b"mine"
 
@@ -251,21 +284,21 @@ def test_planted_keys_are_refused(state: State, row: dict[str, object]) -> None:
 
 
 def test_the_cache_forgets_what_was_used_least_recently(state: State) -> None:
-    state.cache.reset("size_limit", 2_000_000)
+    state.cache.cache.reset("size_limit", 2_000_000)
     for number in range(40):
-        state.cache.set(f"{number}", bytes(100_000))
+        state.cache[f"{number}"] = bytes(100_000)
         state.cache.get("0")
     assert "0" in state.cache
     assert "1" not in state.cache
-    assert state.cache.volume() < 2_500_000
+    assert state.cache.cache.volume() < 2_500_000
 
 
 def test_what_is_kept_is_never_evicted(state: State) -> None:
-    assert state.kept.eviction_policy == "none"
-    assert state.kept.size_limit > 2**60
+    assert state.kept.cache.eviction_policy == "none"
+    assert state.kept.cache.size_limit > 2**60
     for number in range(40):
-        state.kept.set(f"{number}", bytes(100_000))
-    state.kept.cull()
+        state.kept[f"{number}"] = bytes(100_000)
+    state.kept.cache.cull()
     assert len(state.kept) == 40
 
 

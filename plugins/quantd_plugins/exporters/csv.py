@@ -1,12 +1,15 @@
 """Bars, points and ticks as CSV files."""
 
 import csv
+import io
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import count, groupby
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -16,7 +19,11 @@ import quantd
 _log = logging.getLogger("quantd.csv")
 DAY = 86_400_000
 OPEN_DAYS = 2
+TAIL_BYTES = 1 << 16
+_LARGEST = 1 << 18
+"""Characters that are written at once, where nobody waits for the rows."""
 Row = quantd.Tick | quantd.Bar | quantd.PairPoint
+Key = tuple[str, ...]
 
 
 class CsvExporter(quantd.Exporter):
@@ -24,7 +31,7 @@ class CsvExporter(quantd.Exporter):
 
     Times are milliseconds UTC; a cell is empty where there is no value. A re-issued row is appended at once and takes the place of the
     earlier one when its file is closed: a finished file has each row once, at its last revision. An unrolled file is written anew by
-    each run, a rolled one is continued, unless it has other columns: it is then renamed.
+    each run, a rolled one is continued, also after a kill, unless it has other columns: it is then renamed.
     """
 
     dir: Annotated[str, Meta(min_length=1, description="Folder of the files; made if it is missing.")] = "exports"
@@ -33,6 +40,10 @@ class CsvExporter(quantd.Exporter):
     def __post_init__(self) -> None:
         self._metrics: tuple[str, ...] = ()
         self._sheets: dict[tuple[quantd.Kind, int], Sheet] = {}
+        self._closing: dict[tuple[quantd.Kind, int], Thread] = {}
+
+    def places(self) -> frozenset[str]:
+        return frozenset(f"{Path(self.dir).resolve() / kind}{'' if self.roll == 'never' else '-*'}.csv" for kind in self.kinds)
 
     def open(self, metrics: Sequence[str]) -> None:
         self._metrics = tuple(metrics)
@@ -42,19 +53,32 @@ class CsvExporter(quantd.Exporter):
                 self._sheet(kind, 0)
 
     def write(self, kind: quantd.Kind, rows: Sequence[Row]) -> None:
-        for day, group in groupby(rows, lambda row: row.ts // DAY if self.roll == "1d" else 0):
-            self._sheet(kind, day).append(list(group))
+        try:
+            for day, group in groupby(rows, lambda row: row.ts // DAY if self.roll == "1d" else 0):
+                self._sheet(kind, day).append(list(group))
+        except OSError:
+            for sheet in self._sheets.values():
+                sheet.unsettled = True  # rows that it has taken may come again with those that the other has not
+            raise
 
     def close(self) -> None:
-        while self._sheets:
-            self._sheets.popitem()[1].close()
+        while self._closing:
+            self._closing.popitem()[1].join()
+        with ExitStack() as each:  # closes the others, too, where one cannot be closed
+            for sheet in self._sheets.values():
+                each.callback(sheet.close)
+            self._sheets = {}
 
     def _sheet(self, kind: quantd.Kind, day: int) -> "Sheet":
-        """The open file of a kind and day; the oldest of its kind is closed when a third day begins."""
+        """The open file of a kind and day; the oldest of its kind is closed when a third day begins, in a thread: a million rows that are
+        to be settled take seconds. Who wants to write to it again waits for that."""
         if (kind, day) not in self._sheets:
+            if closing := self._closing.pop((kind, day), None):
+                closing.join()
             days = sorted(of for which, of in self._sheets if which == kind)
             for old in days[: len(days) - OPEN_DAYS + 1]:
-                self._sheets.pop((kind, old)).close()
+                thread = self._closing[kind, old] = Thread(target=_closed, args=(self._sheets.pop((kind, old)),), name="csv", daemon=True)
+                thread.start()
             date = "" if self.roll == "never" else f"-{datetime.fromtimestamp(day * DAY // 1000, UTC):%Y-%m-%d}"
             columns = (*quantd.COLUMNS[kind], *(self._metrics if kind == "points" else ()))
             self._sheets[kind, day] = Sheet(Path(self.dir, f"{kind}{date}.csv"), columns, goes_on=self.roll != "never")
@@ -65,51 +89,110 @@ class Sheet:
     """One CSV file, open for rows of one kind."""
 
     def __init__(self, path: Path, columns: Sequence[str], *, goes_on: bool) -> None:
-        self._path = path
+        self.path = path
         self._columns = columns
-        self._revised = goes_on
         self._live = goes_on
         if goes_on:
             _set_aside(path, columns)
         fresh = not (goes_on and path.exists() and path.stat().st_size)
-        self._file = path.open("w" if fresh else "a", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self.unsettled = not fresh
+        """Rows may stand in it twice: those of another run do, or re-issued ones. Else it is not read again: a day of trades is long."""
+        if not fresh:
+            _cut_torn_row(path)
+        self._file = path.open("wb" if fresh else "ab", buffering=0)
+        self._size = self._file.seek(0, os.SEEK_END)
+        self._text = io.StringIO(newline="")
+        """What is not in the file yet."""
+        self._writer = csv.writer(self._text, lineterminator="\n")
         if fresh:
             self._writer.writerow(columns)
 
     def append(self, rows: Sequence[Row]) -> None:
+        """All of these rows, or none: OSError where the disk takes no more."""
+        before = self._text.tell()
         self._writer.writerows([quantd.cells(row, self._columns) for row in rows])
-        self._revised = self._revised or any(getattr(row, "revision", 0) for row in rows)
-        if self._live:
-            self._file.flush()
+        try:
+            if self._live or self._text.tell() >= _LARGEST:
+                self._flush()
+        except OSError:
+            self._text.truncate(self._text.seek(before))
+            raise
+        self.unsettled = self.unsettled or any(getattr(row, "revision", 0) for row in rows)
 
     def close(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        if self._revised and "revision" in self._columns:
+        with self._file:
+            self._flush()
+            os.fsync(self._file.fileno())
+        if self.unsettled:
             self._settle()
 
+    def _flush(self) -> None:
+        """Leave no part of a row where the disk takes no more."""
+        data = memoryview(self._text.getvalue().encode())
+        try:
+            done = 0
+            while done < len(data):
+                done += self._file.write(data[done:]) or 0
+        except OSError:
+            self._file.truncate(self._file.seek(self._size))  # what comes next is written there, and leaves no hole
+            raise
+        self._size += len(data)
+        self._text.truncate(self._text.seek(0))
+
     def _settle(self) -> None:
-        """Leave each row once, at its last revision, where it first stood."""
-        revision = self._columns.index("revision")
-        with self._path.open(newline="", encoding="utf-8") as file:
-            last = {tuple(row[:3]): row for row in csv.reader(file) if len(row) > revision and row[revision] not in ("0", "revision")}
-        if not last:
+        """Leave each row once, as it was written last, where it first stood. Files get rows at once and the record a second later, so that
+        who was killed writes the last ones again."""
+        again = self._written_again()
+        if not again:
             return
-        draft = self._path.with_suffix(".tmp")
+        with self.path.open(newline="", encoding="utf-8") as file:
+            last = {key: row for row in csv.reader(file) if (key := _key(row)) in again}
+        draft = self.path.with_suffix(".tmp")
         written = set()
-        with self._path.open(newline="", encoding="utf-8") as old, draft.open("w", newline="", encoding="utf-8") as new:
+        with self.path.open(newline="", encoding="utf-8") as old, draft.open("w", newline="", encoding="utf-8") as new:
             writer = csv.writer(new, lineterminator="\n")
             for row in csv.reader(old):
-                key = tuple(row[:3])
+                key = _key(row)
                 if key not in written:
                     writer.writerow(last.get(key, row))
                 if key in last:
                     written.add(key)
             new.flush()
             os.fsync(new.fileno())
-        draft.replace(self._path)
+        draft.replace(self.path)
+
+    def _written_again(self) -> set[Key]:
+        """The keys of more than one row, found by their hashes: a day has very many keys."""
+        seen: set[int] = set()
+        again: set[Key] = set()
+        with self.path.open(newline="", encoding="utf-8") as file:
+            for row in csv.reader(file):
+                key = _key(row)
+                if hash(key) in seen:
+                    again.add(key)
+                seen.add(hash(key))
+        return again
+
+
+def _closed(sheet: Sheet) -> None:
+    try:
+        sheet.close()
+    except OSError as error:
+        _log.error("%s is not settled, rows may stand in it twice: %s", sheet.path, error)
+
+
+def _key(row: Sequence[str]) -> Key:
+    """What names a row: its first columns."""
+    return tuple(row[:3])
+
+
+def _cut_torn_row(path: Path) -> None:
+    """Cut off the row that a killed process has left unfinished."""
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL_BYTES))
+        end = file.read()
+        file.truncate(size - len(end) + end.rfind(b"\n") + 1)
 
 
 def _set_aside(path: Path, columns: Sequence[str]) -> None:

@@ -13,7 +13,9 @@ from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.books import MOST_LEVELS, Books
 from quantd_plugins.feeds.binance.recorder import MIB, Recorder, Shape
 from quantd_plugins.feeds.binance.rest import Gateway
-from quantd_plugins.feeds.binance.routes import Routes, extra_streams, streams
+from quantd_plugins.feeds.binance.routes import LISTING, Routes, extra_streams, streams
+from quantd_plugins.feeds.binance.sessions import Sessions, schedule
+from quantd_plugins.feeds.binance.timing import ExchangeClock
 
 if TYPE_CHECKING:
     from quantd_plugins.feeds.binance.pool import Pool
@@ -36,6 +38,7 @@ class BinanceFutures(quantd.Feed):
     files: Annotated[str, Meta(pattern="^https?://", description="Where the files of past days are.")] = "https://data.binance.vision"
     routes: Annotated[Routes, Meta(description="Paths below `ws`.")] = Routes()
     tickers: Annotated[bool, Meta(description="Bring the 24-hour ticker of each symbol too.")] = True
+    listings: Annotated[bool, Meta(description="Hear at once when a symbol is listed or delisted, not within the hour.")] = True
     depth_levels: Annotated[int, Meta(ge=1, le=MOST_LEVELS, description="Levels of each side of the order book that are told.")] = 20
     streams_per_connection: Annotated[int, Meta(ge=1, le=1024, description="Streams on one connection; with more, several are used.")] = 200
     reconnect_min: Annotated[str, Meta(pattern=DURATION, description="At most how long to wait before the first reconnect.")] = "500ms"
@@ -56,15 +59,17 @@ class BinanceFutures(quantd.Feed):
     seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
 
     reach: ClassVar[int] = history.REACH
+    past_timeframes: ClassVar[tuple[str, ...]] = history.INTERVALS
     brings: ClassVar[frozenset[quantd.Extra]] = frozenset({"quotes", "depth", "marks"})
 
     def __post_init__(self) -> None:
         if not 0 < quantd.duration(self.rotate) <= DAY:
             raise ValueError("rotate: expected up to 24h, for then the exchange cuts, and more than nothing")
         self._rng = random.Random(self.seed)
-        self._clock = quantd.Wants(()).clock
-        self._bans = Bans(self._clock, {})
+        self._live_by(quantd.Wants(()).clock)
+        self._bans = Bans(self._clock, {}, market=self._market)
         self._gateway: Gateway | None = None
+        self._sessions = Sessions(lambda: schedule(self._rest()), self.time)
         self._pool: Pool | None = None
         self._wanted: tuple[Sequence[str], quantd.Extras] | None = None
 
@@ -72,14 +77,15 @@ class BinanceFutures(quantd.Feed):
         from quantd_plugins.feeds.binance.lane import Limits  # only who streams needs a WebSocket
         from quantd_plugins.feeds.binance.pool import Pool
 
-        self._clock = wants.clock
-        self._bans = self._rest().bans = Bans(wants.clock, wants.kept)
+        if wants.clock is not self._clock:
+            self._live_by(wants.clock)
+        self._bans = self._rest().bans = Bans(wants.clock, wants.kept, market=self._market)
         durations = (self.reconnect_min, self.reconnect_max, self.rotate, self.silent)
         limits = Limits(self.streams_per_connection, *(quantd.duration(text) / 1000 for text in durations))
         kept = Books(lambda symbol: books.snapshot(self._rest(), symbol), self.depth_levels, wants.clock, self._rng)
         urls = self.routes.urls(self.ws)
-        pool = self._pool = Pool(urls, limits, wants.clock, self._rng, self._bans, kept, self._recorder(wants))
-        pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol))
+        pool = self._pool = Pool(urls, limits, wants.clock, self._exchange, self._rng, self._bans, kept, self._recorder(wants))
+        pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol), self._sessions)
         self.want(*self._wanted or (wants.symbols, wants.extras))
         try:
             while True:
@@ -89,29 +95,46 @@ class BinanceFutures(quantd.Feed):
 
     def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None:
         self._wanted = symbols, extras
+        self._sessions.want(symbols)
         if self._pool:
             kinds = ("aggTrade", "ticker") if self.tickers else ("aggTrade",)
             self._pool.books.want(symbol for symbol in symbols if "depth" in extras.get(symbol, ()))
-            self._pool.want(streams(symbols, kinds) + extra_streams(symbols, extras))
+            listing = [LISTING] if self.listings and symbols else []
+            self._pool.want(listing + streams(symbols, kinds) + extra_streams(symbols, extras))
+
+    def time(self) -> int | None:
+        return self._exchange.now()
 
     def health(self) -> quantd.FeedHealth:
         return self._pool.health() if self._pool else quantd.FeedHealth(banned_until=self._bans.until())
 
+    def is_closed(self, symbol: str) -> bool:
+        return self._sessions.is_closed(symbol)
+
     async def fetch_symbols(self) -> list[str]:
-        return await history.symbols(self._rest())
+        listed = await history.listings(self._rest())
+        self._sessions.learn(history.markets(listed))
+        return [each.symbol for each in listed]
 
     async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[quantd.Tick]:
-        return await history.ticks(self._rest(), self._clock, symbol, start, end)
+        return await history.ticks(self._rest(), self._market, symbol, start, end)
 
     async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[quantd.Tick]:
-        return await history.of_ids(self._rest(), self._clock, symbol, first_id, last_id)
+        return await history.of_ids(self._rest(), self._market, symbol, first_id, last_id)
 
     async def fetch_day(self, symbol: str, day: int, first_id: int, last_id: int) -> AsyncIterator[Sequence[quantd.Tick]]:
-        async for ticks in days.ticks(self.files, self._clock, symbol, day, first_id, last_id):
+        async for ticks in days.ticks(self.files, self._market, symbol, day, first_id, last_id):
             yield ticks
 
     async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
         return await history.bars(self._rest(), symbol, every, start, end)
+
+    async def fetch_funding(self, symbol: str, start: int, end: int) -> list[quantd.FundingRate]:
+        return await history.funding(self._rest(), symbol, start, end)
+
+    def places(self) -> frozenset[str]:
+        """The folder of the record: whoever keeps to `record_keep` deletes the oldest files, whose ever they are."""
+        return frozenset({str(Path(self.record_dir).expanduser().resolve())} if self.record and self.record_dir else ())
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None
@@ -120,17 +143,22 @@ class BinanceFutures(quantd.Feed):
         if self._gateway:
             await self._gateway.close()
 
+    def _live_by(self, clock: quantd.Clock) -> None:
+        self._clock = clock
+        self._exchange = ExchangeClock(clock)
+        self._market = quantd.MarketClock(clock, self.time)
+
     def _recorder(self, wants: quantd.Wants) -> Recorder | None:
         if self.record is None:
             return None
         directory = Path(self.record_dir).expanduser() if self.record_dir else wants.directory
         if directory is None:
             raise quantd.QuantdError("binance-futures: `record` needs a directory here: name one in `record_dir`")
-        return Recorder(Shape(directory, self.record_rotate * MIB, self.record_keep * MIB), wants.clock)
+        return Recorder(Shape(directory, self.record_rotate * MIB, self.record_keep * MIB), self._market)
 
     def _rest(self) -> Gateway:
         if self._gateway is None:
-            self._gateway = Gateway(self.rest, self._clock, self._rng, bans=self._bans)
+            self._gateway = Gateway(self.rest, self._market, self._rng, bans=self._bans)
         return self._gateway
 
 

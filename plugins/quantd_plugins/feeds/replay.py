@@ -11,9 +11,12 @@ from msgspec import Meta
 
 import quantd
 from quantd_plugins.feeds.offload import offload
+from quantd_plugins.feeds.readers.formats import AHEAD, read
 from quantd_plugins.feeds.readers.row import Row
-from quantd_plugins.feeds.readers.rows import read
-from quantd_plugins.feeds.readers.source import Source
+from quantd_plugins.feeds.readers.source import Source, sources
+
+LEAST_AHEAD = 500
+"""Trades of each file that are sorted at a time, at least: the memory for them is shared by the files."""
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +24,10 @@ log = logging.getLogger(__name__)
 class Replay(quantd.Feed):
     """Plays files back, all at once, merged by time of receipt (of an exchange's time where that is all there is).
 
-    Reads captured Binance frames (`<receive time in ns> <json>` a line), NDJSON (`symbol`, `ts`, `price`, `size`), aggTrades files of
-    data.binance.vision, and OHLC CSV (`ts,open,high,low,close,volume`); plain, gzip or zip. A bar is played at its end. Bad lines are
-    skipped and counted in the log.
+    Reads captured Binance frames (`<receive time in ns> <json>` a line), NDJSON (`symbol`, `ts`, `price`, `size`), aggTrades and klines
+    files of data.binance.vision, OHLC CSV (`ts,open,high,low,close,volume`, also of other tools), and JSON arrays of such rows; plain, gzip
+    or zip. A bar is played at its end. Rows out of order are sorted, or refused where that takes too much memory. Bad lines are skipped and
+    counted in the log.
     """
 
     files: Annotated[tuple[str, ...], Meta(description="Files to play; of equal times, those of the earlier file come first.")] = ()
@@ -36,7 +40,7 @@ class Replay(quantd.Feed):
         if not self.files:
             raise quantd.QuantdError("replay: there is nothing to play: name the files in `files`")
         with ExitStack() as opened:
-            self._sources = [opened.enter_context(closing(Source(path))) for path in self.files]
+            self._sources = [opened.enter_context(closing(source)) for path in self.files for source in sources(path)]
             async for batch in offload(self._events(Admission(wants.symbols)), self.chunk):
                 yield batch
 
@@ -48,7 +52,8 @@ class Replay(quantd.Feed):
 
     def _events(self, admission: "Admission") -> Iterator[quantd.Event]:
         alone = len(self._sources) == 1
-        rows = merge(*(admission.filter(read(source, alone=alone)) for source in self._sources), key=itemgetter(0))
+        ahead = max(LEAST_AHEAD, AHEAD // len(self._sources))
+        rows = merge(*(admission.filter(read(source, alone=alone, ahead=ahead)) for source in self._sources), key=itemgetter(0))
         return map(itemgetter(2), rows)
 
 
@@ -75,7 +80,8 @@ class Admission(dict[tuple[str, str], bool]):
         return admitted
 
     def filter(self, rows: Iterable[Row]) -> Iterator[Row]:
-        return (row for row in rows if self[row[2].symbol, row[1]])
+        """Those to play; a doubt (of kind None) is for whom it may concern."""
+        return (row for row in rows if row[1] is None or self[row[2].symbol, row[1]])  # type: ignore[union-attr]
 
 
 @quantd.hookimpl

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from msgspec import Meta
 
 import quantd
-from quantd.stats.reasons import Reason, unfit_spread
+from quantd.stats.reasons import Reason, unfit_view
 from quantd.stats.stationarity import adf
 
 SHORTEST = 20
@@ -38,7 +38,7 @@ class AdfJob(quantd.PairJob):
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
         spread = view.columns["spread"]
-        reason = unfit_spread(spread, view.columns["y"], max(SHORTEST, 2 * (self.lags or 0) + 10))
+        reason = unfit_view(view.columns, max(SHORTEST, 2 * (self.lags or 0) + 10), log=view.prices == "log")
         done = None if reason else adf(spread, trend=self.trend, lags=self.lags, criterion=self.criterion)
         if done is None:
             return dict.fromkeys(self.metrics) | {"adf_reason": reason or "undetermined"}

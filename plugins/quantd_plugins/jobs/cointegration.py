@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from msgspec import Meta
 
@@ -29,6 +29,7 @@ class Cointegration(quantd.PairJob):
     background: ClassVar[bool] = True
 
     window: Annotated[int, Meta(ge=20, description="Bars to test; four regression windows, and at least 250, when left out.")] | None = None
+    trend: Annotated[Literal["c", "ct"], Meta(description="A constant in the line between the legs, or a constant and a trend.")] = "c"
     lags: Annotated[int, Meta(ge=0, description="Lagged differences; chosen by AIC when left out.")] | None = None
 
     def __post_init__(self) -> None:
@@ -36,12 +37,13 @@ class Cointegration(quantd.PairJob):
             raise ValueError(f"lags: {self.lags} lags take a window of at least {2 * self.lags + 10}")
 
     def needs(self, window: int) -> int:
-        return self.window or max(4 * window, LEAST)
+        return self.window or max(4 * window, LEAST, 2 * (self.lags or 0) + 10)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
         y, x = (view.columns[leg][-self.needs(view.window) :].copy() for leg in ("y", "x"))
-        way, back = engle_granger(y, x, lags=self.lags), engle_granger(x, y, lags=self.lags)
-        answer = (way.stat, way.pvalue, way.lags, way.n, back.stat, back.pvalue, way.power, way.reason)
+        log = view.prices == "log"
+        way, back = (engle_granger(*legs, trend=self.trend, lags=self.lags, log=log) for legs in ((y, x), (x, y)))
+        answer = (way.stat, way.pvalue, way.lags, way.n, back.stat, back.pvalue, way.power, way.reason or back.reason)
         return dict(zip(self.metrics, answer, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Whether a pair still holds."""
+"""Whether a pair is tied, and still holds."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -7,58 +7,99 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 import quantd
-from quantd.stats.health import Vitals, vitals
+from quantd.stats import FloatArray
+from quantd.stats.health import Vitals, tie, vitals
 
 Limits = tuple[float, float]
+LEAST_EVIDENCE = 250
+LEVEL = 0.05
+"""Below this both p-values are evidence."""
 
 
 class Health(quantd.PairJob):
-    """warming, healthy, degraded or broken, and why: `health_reasons` names beta_drift, cusum, half_life, corr and data.
+    """warming, broken, degraded, unproven or healthy, and why: `health_reasons` names beta_drift, cusum, jump, half_life, corr_returns,
+    data and evidence.
 
     The last regression window is held against the one before it. Of each pair of limits the first makes the pair degraded, the second
-    broken.
+    broken. Where nothing is wrong the pair is healthy if Engle and Granger's test ties its legs over the last `evidence` bars, with p below
+    0.05 both ways without prints that stand apart, and unproven if it does not. All of it is a function of these bars.
     """
 
-    metrics: ClassVar[tuple[str, ...]] = ("health", "health_reasons", "health_beta_drift", "health_cusum", "health_half_life")
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"health": ("warming", "healthy", "degraded", "broken"), "health_reasons": ()}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = dict.fromkeys(
-        ("health_beta_drift", "health_cusum", "health_half_life"), (0.0, math.inf)
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("health", "health_reasons", "health_beta_drift", "health_cusum", "health_jump", "health_half_life", "health_pvalue"),
     )
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "health": ("warming", "healthy", "unproven", "degraded", "broken"),
+        "health_reasons": (),
+    }
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        **dict.fromkeys(("health_beta_drift", "health_cusum", "health_jump", "health_half_life"), (0.0, math.inf)),
+        "health_pvalue": (0.0, 1.0),
+    }
     states: ClassVar[tuple[str, ...]] = ("health",)
 
-    beta_drift: Annotated[Limits, Meta(description="Change of beta, in its standard errors.")] = (3.5, 7.0)
-    cusum: Annotated[Limits, Meta(description="Sum of residuals from the older line, in standard deviations of such a sum.")] = (9.0, 14.0)
+    beta_drift: Annotated[Limits, Meta(description="Change of beta, in its standard errors.")] = (4.5, 9.0)
+    cusum: Annotated[Limits, Meta(description="Sum of residuals from the older line, in standard deviations of such a sum.")] = (12.0, 18.0)
+    jump: Annotated[
+        float, Meta(gt=0, description="Newest steps of the residuals above which a pair is degraded, in standard deviations.")
+    ] = 8.0
     half_life: Annotated[Limits, Meta(description="Half-life of the residuals, in regression windows.")] = (0.5, 1.0)
-    corr: Annotated[Limits, Meta(description="Correlation of the legs, from below.")] = (0.3, 0.0)
-    data: Annotated[Limits, Meta(description="Share of bars that are complete, from below.")] = (0.9, 0.5)
+    corr_returns: Annotated[
+        Limits, Meta(description="Correlation of the legs' returns, in the direction of the hedge ratio, from below.")
+    ] = (0.3, 0.0)
+    data: Annotated[
+        Limits, Meta(description="Share of bars that are complete, from below; of the older window only the first limit counts.")
+    ] = (0.9, 0.5)
+    evidence: (
+        Annotated[int, Meta(ge=20, le=20_000, description="Bars to be tied over; four windows, and at least 250, when left out.")] | None
+    ) = None
 
     def __post_init__(self) -> None:
         for name in ("beta_drift", "cusum", "half_life"):
             _demand_order(name, *getattr(self, name))
-        for name in ("corr", "data"):
+        for name in ("corr_returns", "data"):
             _demand_order(name, *reversed(getattr(self, name)))
 
     def needs(self, window: int) -> int:
-        return 2 * window
+        return max(2 * window, self._bars_of_evidence(window))
+
+    def _bars_of_evidence(self, window: int) -> int:
+        return self.evidence or max(4 * window, LEAST_EVIDENCE)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
         columns = view.columns
-        y, x = (columns[leg][-2 * view.window :] for leg in ("y", "x"))
+        y, x = columns["y"], columns["x"]
         if len(y) < 2 * view.window:
             return dict.fromkeys(self.metrics) | {"health": "warming"}
-        found = vitals(y, x)
-        grades = dict(self._grades(found, float(columns["corr"][-1]), float(columns["coverage"][-1])))
-        reasons = " ".join(name for name, grade in grades.items() if grade)
-        state = ("healthy", "degraded", "broken")[max(grades.values(), default=0)]
-        return dict(zip(self.metrics, (state, reasons or None, found.beta_drift, found.cusum, found.half_life), strict=True))
+        found = vitals(y[-2 * view.window :], x[-2 * view.window :])
+        corr = float(columns["corr_returns"][-1]) * math.copysign(1.0, columns["beta"][-1])
+        newer, older = (float(columns["coverage"][at]) for at in (-1, -1 - view.window))
+        pvalue = self._pvalue(y, x, view)
+        proven = pvalue is not None and pvalue < LEVEL
+        grades = dict(self._grades(found, corr, (newer, older), proven=proven))
+        reasons = [name for name, grade in grades.items() if grade] + ([] if proven else ["evidence"])
+        state = ("healthy" if proven else "unproven", "degraded", "broken")[max(grades.values())]
+        numbers = (found.beta_drift, found.cusum, found.jump, found.half_life, pvalue)
+        return dict(zip(self.metrics, (state, " ".join(reasons) or None, *numbers), strict=True))
 
-    def _grades(self, found: Vitals, corr: float, coverage: float) -> Iterator[tuple[str, int]]:
-        """How bad each sign is: 0, 1 or 2. A sign that cannot be read, of two flat legs say, is as bad as a bad one: nothing is known."""
+    def _pvalue(self, y: FloatArray, x: FloatArray, view: quantd.PairView) -> float | None:
+        """That of the evidence; None while there are too few bars, or no test of them."""
+        bars = self._bars_of_evidence(view.window)
+        return None if len(y) < bars else tie(y[-bars:], x[-bars:], log=view.prices == "log")
+
+    def _grades(self, found: Vitals, corr: float, coverage: tuple[float, float], *, proven: bool) -> Iterator[tuple[str, int]]:
+        """How bad each sign is: 0, 1 or 2. A sign that cannot be read, of two flat legs say, is as bad as a bad one: nothing is known.
+
+        Closes of legs that trade at other moments do not move together, however the legs are tied: a low correlation of theirs breaks
+        nothing that is `proven`. Nor does what the older window lacks: it is a poor reference."""
+        newer, older = coverage
         yield "beta_drift", _above(found.beta_drift, self.beta_drift)
         yield "cusum", _above(found.cusum, self.cusum)
+        yield "jump", int(found.jump is None or found.jump > self.jump)
         yield "half_life", _above(found.half_life, self.half_life) if found.reverts else 2
-        yield "corr", 1 if math.isnan(corr) else 2 - sum(corr >= limit for limit in self.corr)
-        yield "data", 2 - sum(coverage >= limit for limit in self.data)
+        low = 1 if math.isnan(corr) else 2 - sum(corr >= limit for limit in self.corr_returns)
+        yield "corr_returns", min(low, 1) if proven else low
+        yield "data", max(2 - sum(newer >= limit for limit in self.data), int(older < self.data[0]))
 
 
 def _demand_order(name: str, lesser: float, greater: float) -> None:

@@ -7,45 +7,49 @@ from typing import Annotated, ClassVar, Literal, get_args
 from msgspec import Meta
 
 import quantd
-from quantd.stats.cointegration import engle_granger, johansen
-from quantd.stats.reasons import Reason, unfit
+from quantd.stats.johansen import johansen, shortest, whiteness
+from quantd.stats.reasons import Reason
 
 LEAST = 250
 
 
 class JohansenJob(quantd.PairJob):
-    """Johansen's trace and maximum-eigenvalue tests, by statsmodels, beside the flow: how many relations tie the legs at 5 % (one: they are
-    cointegrated; two: both are stationary by themselves), and the hedge ratio of the strongest. `johansen_reason` says why there is no
-    test."""
+    """Johansen's trace and maximum-eigenvalue tests, beside the flow: how many relations tie the legs at 5 % (one: they are cointegrated;
+    two: each comes back by itself, and there is no need of the other), and the hedge ratio of the strongest. `johansen_white_pvalue`, by
+    statsmodels, is small where there are too few lags: then do not believe the rank. `johansen_reason` says why there is no number."""
 
-    metrics: ClassVar[tuple[str, ...]] = ("johansen_trace", "johansen_max_eigen", "johansen_rank", "johansen_beta", "johansen_reason")
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("johansen_trace", "johansen_max_eigen", "johansen_rank", "johansen_beta", "johansen_white_pvalue", "johansen_reason"),
+    )
     texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"johansen_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         **dict.fromkeys(("johansen_trace", "johansen_max_eigen"), (0.0, math.inf)),
         "johansen_rank": (0.0, 2.0),
+        "johansen_white_pvalue": (0.0, 1.0),
     }
     background: ClassVar[bool] = True
 
     window: Annotated[int, Meta(ge=20, description="Bars to test; four regression windows, and at least 250, when left out.")] | None = None
-    trend: Annotated[Literal["n", "c", "ct"], Meta(description="No constant, a constant, or a constant and a trend.")] = "c"
-    lags: Annotated[int, Meta(ge=0, description="Lagged differences.")] = 1
+    trend: Annotated[
+        Literal["n", "rc", "c", "ct"],
+        Meta(description="No constant; one in the relation; one in the changes, where both legs drift; that, and a trend in the relation."),
+    ] = "rc"
+    lags: Annotated[int, Meta(ge=0, description="Lagged differences; two allow for trades at bid and ask.")] = 2
 
     def __post_init__(self) -> None:
-        if self.window and self.window < 6 * (self.lags + 1):
-            raise ValueError(f"lags: {self.lags} lags take a window of at least {6 * (self.lags + 1)}")
+        if self.window and self.window < shortest(self.lags):
+            raise ValueError(f"lags: {self.lags} lags take a window of at least {shortest(self.lags)}")
 
     def needs(self, window: int) -> int:
-        return self.window or max(4 * window, LEAST)
+        return self.window or max(4 * window, LEAST, shortest(self.lags))
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
         y, x = (view.columns[leg][-self.needs(view.window) :].copy() for leg in ("y", "x"))
-        found = johansen(y, x, trend=self.trend, lags=self.lags)
-        if found is None:
-            least = 6 * (self.lags + 1)
-            reason = unfit(y, least) or unfit(x, least) or engle_granger(y, x, lags=0).reason or "undetermined"
-            return dict.fromkeys(self.metrics) | {"johansen_reason": reason}
-        answer = (found.trace[0], found.max_eigen[0], found.rank, found.beta, None)
-        return dict(zip(self.metrics, answer, strict=True))
+        log = view.prices == "log"
+        found = johansen(y, x, trend=self.trend, lags=self.lags, log=log)
+        trace, max_eigen = found.trace and found.trace[0], found.max_eigen and found.max_eigen[0]
+        white = None if trace is None else whiteness(y, x, trend=self.trend, lags=self.lags, log=log)
+        return dict(zip(self.metrics, (trace, max_eigen, found.rank, found.beta, white, found.reason), strict=True))
 
 
 @quantd.hookimpl

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats.kpss import kpss
-from quantd.stats.reasons import Reason, unfit_spread
+from quantd.stats.reasons import Reason, unfit_view
 
 SHORTEST = 20
 
@@ -39,7 +39,7 @@ class KpssJob(quantd.PairJob):
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
         spread = view.columns["spread"].copy()
-        reason = unfit_spread(spread, view.columns["y"], max(SHORTEST, (self.lags or 0) + 1))
+        reason = unfit_view(view.columns, max(SHORTEST, (self.lags or 0) + 1), log=view.prices == "log")
         found = None if reason else kpss(spread, trend=self.trend, lags=self.lags)
         if found is None:
             return dict.fromkeys(self.metrics) | {"kpss_reason": reason or "undetermined"}

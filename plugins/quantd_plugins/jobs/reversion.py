@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, get_args
 from msgspec import Meta
 
 import quantd
-from quantd.stats.reasons import Reason, unfit_spread
+from quantd.stats.reasons import Reason, unfit_view
 from quantd.stats.reversion import SHORTEST, half_life, hurst, variance_ratio, zero_crossings
 from quantd.stats.reversion import Reason as NoHalfLife
 
@@ -40,16 +40,20 @@ class Reversion(quantd.PairJob):
         return self.window or max(2 * window, LEAST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
+        unfit = unfit_view(view.columns, 0, log=view.prices == "log")
+        if unfit:
+            return dict.fromkeys(self.metrics) | {"half_life_reason": unfit, "reversion_reason": unfit}
         spread = view.columns["spread"].copy()
-        reason = unfit_spread(spread, view.columns["y"], max(LEAST, 2 * self.period))
         life, ratio, crossings = half_life(spread), variance_ratio(spread, self.period), zero_crossings(spread)
         answer = (
             *(life.bars, life.low, life.high, life.reason),
             *((ratio.ratio, ratio.pvalue) if ratio else (None, None)),
             hurst(spread),
             *((crossings.rate, crossings.expected) if crossings else (None, None)),
-            reason,
+            None,
         )
+        if None in answer[4:-1]:
+            answer = (*answer[:-1], "short" if len(spread) < max(LEAST, 2 * self.period) else "undetermined")
         return dict(zip(self.metrics, answer, strict=True))
 
 

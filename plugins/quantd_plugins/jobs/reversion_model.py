@@ -1,7 +1,7 @@
 """How likely a stretched spread is to come back before it breaks away: a model that learns as it goes, and tells how good it was.
 
 An example of a job that learns. It is a pure function of the columns, it runs beside the flow, and it never sees tomorrow: a fold learns
-from the events whose outcome was known before the fold begins, and is judged on what it said of later ones.
+from the events whose outcome was known before the fold begins, and is judged on what it said of later ones, beside the share known then.
 """
 
 import math
@@ -15,29 +15,39 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 import quantd
 from quantd.stats import FloatArray
-from quantd.stats.calibration import REVERTED, Held, Labels, barriers, calibration
+from quantd.stats.calibration import REVERTED, Held, Labels, barriers, calibration, evenly, stretches
 
 CHANGES = (1, 5)
 MOVES = (10, 60)
-LEAST_EVENTS = 40
-"""Known outcomes, ten of the rarer kind among them, from which a model is made."""
+LEAST_STRETCHES = 20
+"""Stretches with known outcomes, a quarter of which end in the rarer way, from which a model is made."""
+LEAST_JUDGED = 5
+"""Stretches of the rarer kind that what was said is judged on."""
+FEW = {0: "few reverted", 1: "few stopped"}
+"""Named by whether most have reverted."""
 
 
 class ReversionModel(quantd.PairJob):
     """The probability that |z|, now beyond `entry`, comes back to `target` before it reaches `stop`, within `horizon` bars.
 
-    A logistic regression on a few features, made anew for each of `folds` stretches of the last `window` points from what was known before.
-    `model_verdict`: few_events, no_skill (then `model_probability` is the plain share of past events that came back), or skilled.
+    A logistic regression on a few features, made anew for each of `folds` parts of the last `window` points from what was known before.
+    Events that wait for the same outcome are one stretch, and count once. `model_verdict`: few_events (`model_reason` names the rarer
+    kind), no_skill (then `model_probability` is the plain share of past stretches that came back), or skilled: the gain over the share
+    that was known beforehand is beyond two standard errors.
     """
 
     metrics: ClassVar[tuple[str, ...]] = (
-        *("model_probability", "model_verdict", "model_events", "model_share", "model_brier", "model_skill", "model_error"),
+        *("model_probability", "model_verdict", "model_reason", "model_events", "model_stretches", "model_share"),
+        *("model_brier", "model_skill", "model_skill_stderr", "model_error"),
     )
     background: ClassVar[bool] = True
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"model_verdict": ("few_events", "no_skill", "skilled")}
+    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "model_verdict": ("few_events", "no_skill", "skilled"),
+        "model_reason": ("no events", *FEW.values()),
+    }
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         **dict.fromkeys(("model_probability", "model_share", "model_brier", "model_error"), (0.0, 1.0)),
-        "model_events": (0.0, math.inf),
+        **dict.fromkeys(("model_events", "model_stretches", "model_skill_stderr"), (0.0, math.inf)),
         "model_skill": (-math.inf, 1.0),
     }
     states: ClassVar[tuple[str, ...]] = ("model_verdict",)
@@ -61,34 +71,33 @@ class ReversionModel(quantd.PairJob):
         zscore = columns["zscore"]
         held = _held(columns)
         labels, known = barriers(zscore, held, self.entry, self.target, self.stop, self.horizon)
-        features = _features(columns, held)
-        said = self._walk_forward(features, labels, known)
-        judged = np.isfinite(said) & (known < len(zscore))
-        verdict = calibration(said[judged], labels[judged])
-        done = known < len(zscore)
+        features, done = _features(columns, held), known < len(zscore)
+        said, base = self._walk_forward(features, labels, known)
+        judged = np.isfinite(said) & done
+        found = calibration(said[judged], base[judged], labels[judged], stretches(known)[judged])
+        share = _share(labels, known, len(zscore))
         answer: dict[str, quantd.Metric] = dict.fromkeys(self.metrics)
-        answer |= {"model_events": int(done.sum()), "model_verdict": "few_events"}
-        if verdict is None:
-            return answer
-        share = float(labels[done].mean())
-        skilled = verdict.skill > 0.0
-        answer |= {"model_verdict": "skilled" if skilled else "no_skill", "model_share": share}
-        answer |= {"model_brier": verdict.brier, "model_skill": verdict.skill, "model_error": verdict.error}
+        answer |= {"model_events": int(done.sum()), "model_stretches": int(stretches(known).max(initial=-1)) + 1, "model_share": share}
+        if share is None or found is None or found.rarer < LEAST_JUDGED:
+            return answer | {"model_verdict": "few_events", "model_reason": "no events" if share is None else FEW[share >= 0.5]}
+        answer |= {"model_verdict": "skilled" if found.skilled else "no_skill", "model_error": found.error}
+        answer |= {"model_brier": found.brier, "model_skill": found.skill, "model_skill_stderr": found.stderr}
         if self.entry <= abs(zscore[-1]) < self.stop:
-            model = _fitted(features, labels, done) if skilled else None
+            model = _fitted(features, labels, known, len(zscore)) if found.skilled else None
             answer["model_probability"] = float(_said(model, features[-1:])[0]) if model is not None else share
         return answer
 
-    def _walk_forward(self, features: FloatArray, labels: Labels, known: Labels) -> FloatArray:
-        """What each fold's model says of its events, NaN elsewhere; each learns from what was known before its first bar."""
-        said = np.full(len(labels), np.nan)
+    def _walk_forward(self, features: FloatArray, labels: Labels, known: Labels) -> tuple[FloatArray, FloatArray]:
+        """What each fold's model says of its events, and the plain share that came back; each learns from what was known before its first
+        bar. NaN where there is nothing."""
+        said, base = np.full((2, len(labels)), np.nan)
         edges = np.linspace(0, len(labels), self.folds + 2).astype(int)[1:]
         for begin, end in pairwise(edges.tolist()):
-            model = _fitted(features, labels, known < begin)
+            model = _fitted(features, labels, known, begin)
             events = begin + np.flatnonzero(known[begin:end] < len(labels))
             if model is not None and len(events):
-                said[events] = _said(model, features[events])
-        return said
+                said[events], base[events] = _said(model, features[events]), _share(labels, known, begin)
+        return said, base
 
 
 def _held(columns: Mapping[str, FloatArray]) -> Held:
@@ -115,17 +124,30 @@ def _liveliness(columns: Mapping[str, FloatArray]) -> FloatArray:
     return found
 
 
-def _fitted(features: FloatArray, labels: Labels, usable: Any) -> Any:
-    """A model of the usable events; None where they are too few, or too much alike."""
+def _past(known: Labels, before: int) -> tuple[Labels, FloatArray]:
+    """The events whose outcome was known before that bar, and their weights."""
+    past = np.flatnonzero(known < before)
+    return past, evenly(stretches(known)[past]) if len(past) else np.zeros(0)
+
+
+def _share(labels: Labels, known: Labels, before: int) -> float | None:
+    """The share of stretches that came back, of what was known before that bar."""
+    past, weights = _past(known, before)
+    return float(np.average(labels[past] == REVERTED, weights=weights)) if len(past) else None
+
+
+def _fitted(features: FloatArray, labels: Labels, known: Labels, before: int) -> Any:
+    """A model of what was known before that bar; None where that is too little, or too much alike."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    outcomes = labels[usable]
-    rarer = min(int((outcomes == REVERTED).sum()), int((outcomes != REVERTED).sum()))
-    if len(outcomes) < LEAST_EVENTS or rarer < LEAST_EVENTS // 4:
+    past, weights = _past(known, before)
+    total, ones = float(weights.sum()), float(weights @ (labels[past] == REVERTED))
+    if total < LEAST_STRETCHES or min(ones, total - ones) < LEAST_STRETCHES / 4:
         return None
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(features[usable], outcomes)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
+    return model.fit(features[past], labels[past], logisticregression__sample_weight=weights)
 
 
 def _said(model: Any, features: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 import quantd
 from quantd.stats.decimals import TradeSums
@@ -203,8 +204,8 @@ class TimeBars(quantd.Resampler):
         self._buckets = dict(sorted(self._buckets.items()))
 
     def _forget(self, limit: int) -> None:
-        while (oldest := next(iter(self._buckets))) < limit:
-            del self._buckets[oldest]
+        for start in list(takewhile(limit.__gt__, self._buckets)):  # once over the dict: what is deleted leaves a gap in it
+            del self._buckets[start]
 
     def _bar(self, bucket: Bucket) -> quantd.Bar:
         bucket.revision += 1

@@ -1,6 +1,7 @@
 """Alerts to the log."""
 
 import logging
+from datetime import UTC, datetime
 
 import quantd
 
@@ -8,11 +9,16 @@ _log = logging.getLogger("quantd.alerts")
 
 
 class LogSink(quantd.AlertSink):
-    """Writes each alert to the daemon's log as a warning."""
+    """Writes each alert to the daemon's log as a warning: its time, and the bar that it is of, if it is of one."""
 
     async def send(self, alert: quantd.Alert) -> None:
         value = alert.value if isinstance(alert.value, str) else f"{alert.value:.6g}"
-        _log.warning("%s: %s (%s)", alert.state, alert.text, value)
+        bar = "" if alert.bar is None else f", bar {_iso(alert.bar)}"
+        _log.warning("%s: %s (%s) at %s%s", alert.state, alert.text, value, _iso(alert.ts), bar)
+
+
+def _iso(ts: int) -> str:
+    return datetime.fromtimestamp(ts / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @quantd.hookimpl

@@ -38,17 +38,34 @@ def pack(ticks: Iterable[quantd.Tick]) -> Iterator[ChunkRow]:
         yield symbol, chunk[0].id, chunk[-1].id, len(chunk), min(times), max(times), packed
 
 
-def unpack(chunks: Sequence[bytes], start: int, end: int) -> dict[str, NDArray[Any]]:
-    """The columns of the ticks of start <= ts < end, by id, each id once: as it stands in the earliest chunk."""
-    ticks = np.frombuffer(b"".join(chunks), TICK)
+def unpack(chunks: Sequence[bytes], start: int, end: int) -> tuple[dict[str, NDArray[Any]], bool]:
+    """The columns of the ticks of start <= ts < end, by id, each id once: as it stands in the earliest chunk; and whether all chunks are
+    sound. What cannot be a trade is left out."""
+    whole = [chunk for chunk in chunks if not len(chunk) % TICK.itemsize]
+    ticks = np.frombuffer(b"".join(whole), TICK)
+    possible = (ticks["price"] > 0) & (ticks["ts"] > start - SECOND) & (ticks["ts"] < end + SECOND)
+    sound = len(whole) == len(chunks) and bool(np.all(possible))
+    if not sound:
+        ticks = ticks[possible]
     ids = ticks["id"]
     if not np.all(ids[1:] > ids[:-1]):
         ticks = ticks[np.unique(ids, return_index=True)[1]]
     ticks = ticks[(ticks["ts"] >= start) & (ticks["ts"] < end)]
-    return {name: np.ascontiguousarray(ticks[name]) for name in COLUMNS}
+    return {name: np.ascontiguousarray(ticks[name]) for name in COLUMNS}, sound
 
 
-def newest(chunk: bytes) -> tuple[int, int]:
-    """Id and ts of its last tick: the one with the greatest id."""
-    last = np.frombuffer(chunk, TICK)[-1]
-    return int(last["id"]), int(last["ts"])
+def is_sound(row: Sequence[Any]) -> bool:
+    """Whether the ticks of a row are those that it says it holds, and can be trades."""
+    symbol, first_id, last_id, count, ts0, ts1, packed = row
+    if type(symbol) is not str or type(packed) is not bytes or not count or len(packed) != count * TICK.itemsize:
+        return False
+    ticks = np.frombuffer(packed, TICK)
+    ids, times = ticks["id"], ticks["ts"]
+    inside = (ids[0], ids[-1], times.min(), times.max()) == (first_id, last_id, ts0, ts1)
+    return bool(inside and np.all(ids[1:] >= ids[:-1]) and np.all(ticks["price"] > 0))
+
+
+def newest(chunk: bytes, last_id: int, ts1: int) -> tuple[int, int]:
+    """Id and ts of its last tick: the one with the greatest id. Where the chunk is damaged, what its row says."""
+    last = np.frombuffer(chunk[-TICK.itemsize :], TICK)[-1] if len(chunk) >= TICK.itemsize else None
+    return last_id, ts1 if last is None or last["id"] != last_id else int(last["ts"])

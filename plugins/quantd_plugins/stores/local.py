@@ -1,23 +1,25 @@
 """History on the local disk."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from threading import Lock
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 import quantd
+from quantd_plugins.stores import rescue
 from quantd_plugins.stores.chunks import SECOND, newest, pack, unpack
+from quantd_plugins.stores.hot_file import HotFile
+
+Row = TypeVar("Row")
 
 KEEP: dict[quantd.Kind, str] = {"ticks": "7d", "bars": "365d", "points": "365d"}
 SLICE = 1000
 """Rows that `prune` deletes in one transaction."""
 
-SCHEMA = """
+SCHEMA = f"""
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=FULL;
 PRAGMA journal_size_limit=67108864;
@@ -29,6 +31,7 @@ CREATE TABLE IF NOT EXISTS bars(symbol TEXT, every TEXT, ts INT, revision INT, b
 CREATE INDEX IF NOT EXISTS bars_by_age ON bars(ts);
 CREATE TABLE IF NOT EXISTS points(pair TEXT, every TEXT, ts INT, revision INT, point BLOB, UNIQUE(pair, every, ts));
 CREATE INDEX IF NOT EXISTS points_by_age ON points(ts);
+{rescue.SCHEMA}
 """
 ADD_TICKS = "INSERT INTO ticks VALUES(?, ?, ?, ?, ?, ?, ?)"
 ADD_BAR = """INSERT INTO bars VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
@@ -37,9 +40,12 @@ ADD_POINT = """INSERT INTO points VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
 SET revision = excluded.revision, point = excluded.point WHERE excluded.revision >= points.revision"""
 TICKS = "SELECT ticks FROM ticks WHERE symbol = ? AND ts0 > ? AND ts0 < ? AND ts1 >= ? ORDER BY rowid"
 BARS = "SELECT bar FROM bars WHERE symbol = ? AND every = ? AND ts >= ? AND ts < ? ORDER BY ts"
+LAST_BARS = "SELECT bar FROM bars WHERE symbol = ? AND every = ? AND ts >= ? AND ts < ? ORDER BY ts DESC LIMIT ?"
 POINTS = "SELECT point FROM points WHERE pair = ? AND every = ? AND ts >= ? AND ts < ? ORDER BY ts"
-NEWEST_TICK = """SELECT ticks FROM ticks WHERE symbol = :symbol AND last_id = (SELECT MAX(last_id) FROM ticks WHERE symbol = :symbol)
+NEWEST_TICK = """SELECT ticks, last_id, ts1 FROM ticks
+WHERE symbol = :symbol AND last_id = (SELECT MAX(last_id) FROM ticks WHERE symbol = :symbol)
 ORDER BY rowid LIMIT 1"""
+FIRST_TICK = "SELECT MIN(ts0) FROM ticks WHERE symbol = ?"
 NEXT_SERIES: dict[quantd.Kind, str] = {
     "ticks": "SELECT symbol, '' FROM ticks WHERE symbol > :name ORDER BY symbol LIMIT 1",
     "bars": "SELECT symbol, every FROM bars WHERE (symbol, every) > (:name, :every) ORDER BY symbol, every LIMIT 1",
@@ -73,7 +79,8 @@ class Local(quantd.Store):
     """Keeps history in one SQLite file, `hot.db`: ticks packed by symbol and second, bars and points a row each.
 
     A tick that comes twice is stored twice and read once, as it came first. Reads may run in any thread beside the writer. What is too
-    old goes when the `retention` job runs; the file does not shrink, its space is used again.
+    old goes when the `retention` job runs; the file does not shrink, its space is used again. A file that breaks is set aside; what can
+    be read of it is taken over into a new one.
     """
 
     keep: Annotated[dict[quantd.Kind, str], Meta(description="How long to keep ticks (7d unless told), bars and points (365d).")] = (
@@ -83,56 +90,59 @@ class Local(quantd.Store):
 
     def __post_init__(self) -> None:
         self._keep = {kind: quantd.duration(text) for kind, text in (KEEP | self.keep).items()}
-        self._writing = Lock()
 
     def open(self, directory: Path) -> None:
-        self._path = self._file(directory)
-        folder = self._path.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            self._db.executescript(SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise quantd.QuantdError(f"store local: cannot open {self._path}: {error}; check `dir`, its owner and the disk") from error
+        self._file = HotFile(self._path(directory), SCHEMA)
+        self._file.open()
 
     def open_to_read(self, directory: Path) -> None:
-        self._path = self._file(directory)
-        if not self._path.is_file():
-            raise quantd.QuantdError(f"store local: nothing is kept yet: there is no {self._path}")
-        try:
-            self._db = sqlite3.connect(self._read_only, uri=True, check_same_thread=False)
-            self._db.execute("SELECT 1 FROM bars LIMIT 1")
-        except sqlite3.Error as error:
-            raise quantd.QuantdError(f"store local: cannot read {self._path}: {error}") from error
+        path = self._path(directory)
+        if not path.is_file():
+            raise quantd.QuantdError(f"store local: nothing is kept yet: there is no {path}")
+        self._file = HotFile(path, SCHEMA)
+        self._file.open_to_read()
 
     def append(self, ticks: Sequence[quantd.Tick], bars: Sequence[quantd.Bar], points: Sequence[quantd.PairPoint]) -> None:
-        with self._transaction() as db:
+        def add(db: sqlite3.Connection) -> None:
             db.executemany(ADD_TICKS, pack(ticks))
             db.executemany(ADD_BAR, ((bar.symbol, bar.every, bar.ts, bar.revision, _encode(bar)) for bar in bars))
             db.executemany(ADD_POINT, ((point.pair, point.every, point.ts, _rank(point), _encode(point)) for point in points))
 
+        self._file.write(add)
+
     def ticks(self, symbol: str, start: int, end: int) -> quantd.Columns:
-        return unpack(self._read(TICKS, symbol, start - SECOND, end, start), start, end)
+        columns, sound = unpack(self._read(TICKS, symbol, start - SECOND, end, start), start, end)
+        if not sound:
+            self._file.tell_damage("ticks")
+        return columns
 
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
-        return list(map(_decode_bar, self._read(BARS, symbol, every, start, end)))
+        return self._decoded("bars", _decode_bar, self._read(BARS, symbol, every, start, end))
+
+    def last_bars(self, symbol: str, every: str, start: int, end: int, count: int) -> list[quantd.Bar]:
+        return self._decoded("bars", _decode_bar, self._read(LAST_BARS, symbol, every, start, end, count)[::-1])
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[quantd.PairPoint]:
-        return list(map(_decode_point, self._read(POINTS, pair, every, start, end)))
+        return self._decoded("points", _decode_point, self._read(POINTS, pair, every, start, end))
 
     def newest_tick(self, symbol: str) -> tuple[int, int] | None:
-        with self._reading() as db:
-            found = db.execute(NEWEST_TICK, {"symbol": symbol}).fetchone()
-        return newest(found[0]) if found else None
+        found = self._file.read(lambda db: db.execute(NEWEST_TICK, {"symbol": symbol}).fetchone())
+        return newest(*found) if found else None
+
+    def first_tick(self, symbol: str) -> int | None:
+        (first,) = self._file.read(lambda db: db.execute(FIRST_TICK, (symbol,)).fetchone())
+        return None if first is None else int(first)
 
     def kept(self, kind: quantd.Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
-        found: dict[tuple[str, str], tuple[int, int]] = {}
-        with self._reading() as db:
+        def spans(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[int, int]]:
+            found: dict[tuple[str, str], tuple[int, int]] = {}
             db.execute("BEGIN")
             series = ("", "")
             while series := db.execute(NEXT_SERIES[kind], _named(series)).fetchone():
                 found[series] = db.execute(SPAN[kind], _named(series)).fetchone()
-        return found
+            return found
+
+        return self._file.read(spans)
 
     def prune(self, now: int) -> Mapping[str, int]:
         return {kind: self._drop(PRUNE[kind], now - keep) for kind, keep in self._keep.items()}
@@ -141,41 +151,37 @@ class Local(quantd.Store):
         """Delete slice by slice, so that appends get in between."""
         dropped = 0
         while True:
-            with self._transaction() as db:
-                rows = db.execute(delete, (before, SLICE)).fetchall()
+            rows = self._file.write(lambda db: db.execute(delete, (before, SLICE)).fetchall())
             dropped += sum(int(count) for (count,) in rows)
             if len(rows) < SLICE:
                 return dropped
 
+    def losses(self) -> Sequence[quantd.Loss]:
+        return self._file.losses()
+
     def close(self) -> None:
-        self._db.close()
+        self._file.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writing:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _file(self, directory: Path) -> Path:
+    def _path(self, directory: Path) -> Path:
         return directory / self.dir / "hot.db"
 
-    @property
-    def _read_only(self) -> str:
-        return f"{self._path.absolute().as_uri()}?mode=ro"
-
-    def _reading(self) -> closing[sqlite3.Connection]:
-        """A connection of its own: no reader ever waits for the writer."""
-        return closing(sqlite3.connect(self._read_only, uri=True))
-
     def _read(self, query: str, *values: Any) -> list[bytes]:
-        with self._reading() as db:
-            return [blob for (blob,) in db.execute(query, values)]
+        return self._file.read(lambda db: [blob for (blob,) in db.execute(query, values)])
+
+    def _decoded(self, kind: quantd.Kind, decode: Callable[[bytes], Row], blobs: Sequence[bytes]) -> list[Row]:
+        """The rows of these, but for those that are damaged where SQLite does not notice."""
+        try:
+            return list(map(decode, blobs))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._file.tell_damage(kind)
+        return [row for blob in blobs for row in _decoded_one(decode, blob)]
+
+
+def _decoded_one(decode: Callable[[bytes], Row], blob: bytes) -> Sequence[Row]:
+    try:
+        return (decode(blob),)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ()
 
 
 def _rank(point: quantd.PairPoint) -> int:

@@ -1,14 +1,15 @@
 """Judges rules and tells each change of a rule's state once."""
 
 import operator
-from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from quantd.config.rules import Condition, Rule
-from quantd.model import Alert, AlertState, Metric, PairPoint, Tick
+from quantd.clock import Clock
+from quantd.config.rules import METRICS, Condition, Rule
+from quantd.model import Alert, Metric, PairPoint, Tick
+from quantd.timeframes import timeframe
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
@@ -18,9 +19,16 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_FIRED_KEPT = 1_000
 Change = tuple[Alert, tuple[str, ...]]
 """An alert and the sinks that it goes to."""
+
+
+class Moment(NamedTuple):
+    """When a value was so, when it is judged, and the bar that it is of; see `Alert`."""
+
+    since: int
+    ts: int
+    bar: int | None = None
 
 
 class Watch(Struct):
@@ -33,13 +41,27 @@ class Watch(Struct):
     live: bool = False
     """Judged on every tick and now-cast; otherwise on closed bars only."""
     since: int | None = None
+    firing: str = ""
+    """The id of its last firing."""
+    began: int | None = None
+    """When that began."""
+    times: int = 0
+    """How many began at that moment: trades of one millisecond may make a rule true more than once."""
+
+    def begin(self, since: int) -> None:
+        """It holds from now on. Each firing has an id of its own."""
+        self.times = self.times + 1 if since == self.began else 1
+        self.began = self.since = since
+        self.firing = f"{self.id}@{since}" + (f".{self.times}" if self.times > 1 else "")
 
 
 class AlertEngine:
-    """All rules. A rule fires when its condition becomes true and resolves when it becomes false; no value changes nothing."""
+    """All rules. A rule fires when its condition becomes true and resolves when it becomes false; no value changes nothing.
 
-    def __init__(self) -> None:
-        self.fired: deque[Alert] = deque(maxlen=_FIRED_KEPT)
+    Without a `clock`, as in a replay, a rule on closed bars fires at the end of its bar: the same data give the same alerts."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock
         self._watches: dict[str, Watch] = {}
         self._on: dict[tuple[str, str, bool], list[Watch]] = {}
 
@@ -69,10 +91,13 @@ class AlertEngine:
             self._on[_place(watch)].remove(watch)
         return watch is not None
 
-    def resume(self, watch_id: str, since: int) -> None:
-        """A rule was firing since then when the daemon stopped: it must not fire again for the same reason."""
-        if watch_id in self._watches:
-            self._watches[watch_id].since = since
+    def resume(self, watch_id: str, since: int, firing: str) -> bool:
+        """A rule was firing since then when the daemon stopped: it must not fire again for the same reason. Whether there is that rule."""
+        watch = self._watches.get(watch_id)
+        if watch:
+            watch.since = watch.began = since
+            watch.firing, watch.times = firing, 1
+        return watch is not None
 
     def judge(self, points: Iterable[PairPoint]) -> list[Change]:
         """What changed with these closed bars, oldest first. Re-issued points are not judged again."""
@@ -91,31 +116,37 @@ class AlertEngine:
         watches = self._on.get((symbol, "", True))
         if not watches:
             return []
-        return self._told(self._judged(watch, tick.price, tick.ts) for tick in ticks for watch in watches)
+        judged = (self._judged(watch, tick.price, Moment(tick.ts, tick.ts)) for tick in ticks for watch in watches)
+        return [change for change in judged if change]
 
     def _judge_points(self, points: Iterable[PairPoint], *, live: bool, only: Collection[str] | None = None) -> list[Change]:
-        return self._told(
-            self._judged(watch, measured(watch.rule.when, point), point.ts)
+        judged = (
+            self._judged(watch, measured(watch.rule.when, point), self._moment(point))
             for point in points
             for watch in self._on.get((point.pair, point.every, live), ())
             if (only is None or watch.rule.when.metric in only) and _sound(watch.rule, point)
         )
+        return [change for change in judged if change]
 
-    def _told(self, alerts: Iterable[Change | None]) -> list[Change]:
-        changes = [change for change in alerts if change]
-        self.fired.extend(alert for alert, _ in changes if alert.state == "firing")
-        return changes
+    def _moment(self, point: PairPoint) -> Moment:
+        """A now-cast is of its last trade; a closed bar is known at its end, and may be judged long after: behind an outage, say."""
+        if point.provisional:
+            return Moment(point.ts, point.ts)
+        end = timeframe(point.every).end(point.ts)
+        return Moment(end, max(end, self._clock.now()) if self._clock else end, point.ts)
 
-    def _judged(self, watch: Watch, value: Metric, ts: int) -> Change | None:
+    def _judged(self, watch: Watch, value: Metric, moment: Moment) -> Change | None:
         condition = watch.rule.when
         if value is None or isinstance(value, str) != isinstance(condition.value, str):
             return None
         holds = _COMPARE[condition.op](value, condition.value)
         if holds == (watch.since is not None):
             return None
-        since = ts if watch.since is None else watch.since
-        watch.since = ts if holds else None
-        return _alert(watch, "firing" if holds else "resolved", value, since, ts), watch.rule.send
+        if holds:
+            watch.begin(moment.since)
+        since = moment.since if watch.since is None else watch.since
+        watch.since = since if holds else None
+        return _alert(watch, holds, since, value, moment), watch.rule.send
 
 
 def _sound(rule: Rule, point: PairPoint) -> bool:
@@ -128,11 +159,10 @@ def _sound(rule: Rule, point: PairPoint) -> bool:
 def measured(condition: Condition, point: PairPoint) -> Metric:
     """The value that a condition speaks of; None where the point has none."""
     value: Metric
-    if condition.metric in point.metrics:
-        value = point.metrics[condition.metric]
+    if condition.metric in METRICS:
+        value = getattr(point.hedge if condition.metric in ("alpha", "beta") else point, condition.metric)
     else:
-        source = point.hedge if condition.metric in ("alpha", "beta") else point
-        value = getattr(source, condition.metric, None)
+        value = point.metrics.get(condition.metric)
     return abs(value) if condition.absolute and isinstance(value, int | float) else value
 
 
@@ -140,17 +170,18 @@ def _place(watch: Watch) -> tuple[str, str, bool]:
     return watch.on, "" if watch.rule.when.metric == "price" else watch.rule.every, watch.live
 
 
-def _alert(watch: Watch, state: AlertState, value: float | str, since: int, ts: int) -> Alert:
+def _alert(watch: Watch, holds: bool, since: int, value: float | str, moment: Moment) -> Alert:
     return Alert(
-        id=f"{watch.id}@{since}",
+        id=watch.firing,
         alert_id=watch.id,
         rule=watch.rule.name,
         pair=watch.on,
-        state=state,
+        state="firing" if holds else "resolved",
         value=value,
         threshold=watch.rule.when.value,
         since=since,
-        ts=ts,
+        ts=moment.ts,
         text=watch.text,
         metric=watch.rule.when.metric,
+        bar=moment.bar,
     )

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from quantd.model import Alert
 from quantd.plugin.base import AlertSink
@@ -10,7 +11,10 @@ from quantd.plugin.guard import Guard
 
 _log = logging.getLogger("quantd.alerts")
 _CAPACITY = 10_000
-_DRAIN_S = 5.0
+_START_S = 2.0
+_DRAIN_S = 4.0
+_STOP_S = 0.5
+"""Less in all than the daemon takes to drain, so that one that hangs is named."""
 
 
 class Outbox:
@@ -23,9 +27,11 @@ class Outbox:
         self.dropped = 0
 
     async def start(self) -> None:
-        for name, (sink, guard) in self._sinks.items():
-            await guard.acall(sink.start)
-            self._workers.append(asyncio.create_task(self._work(name), name=f"sink {name}"))
+        """Start all sinks, and wait for them, for at most two seconds: of one that hangs only its own alerts wait."""
+        started = {name: asyncio.Event() for name in self._sinks}
+        self._workers = [asyncio.create_task(self._work(name, event), name=f"sink {name}") for name, event in started.items()]
+        for name in await _late({name: event.wait() for name, event in started.items()}, _START_S):
+            _log.error("sink %s has not started within %g s: its alerts wait", name, _START_S)
 
     def put(self, alert: Alert, names: tuple[str, ...]) -> None:
         """Send to these sinks; where a queue is full the alert is dropped, counted and logged."""
@@ -37,19 +43,29 @@ class Outbox:
                 _log.error("sink %s is %d alerts behind; dropped: %s", name, _CAPACITY, alert.text)
 
     async def stop(self) -> None:
-        """Deliver what is queued, for at most five seconds, then stop the sinks."""
-        waiting = [asyncio.create_task(queue.join()) for queue in self._queues.values()]
-        if waiting:
-            await asyncio.wait(waiting, timeout=_DRAIN_S)
-        for task in [*waiting, *self._workers]:
+        """Deliver what is queued, for at most four seconds, then stop the sinks, for at most half of one."""
+        for name in await _late({name: queue.join() for name, queue in self._queues.items()}, _DRAIN_S):
+            _log.error("sink %s has not taken its last alerts within %g s: they are not delivered", name, _DRAIN_S)
+        for task in self._workers:
             task.cancel()
-        for sink, guard in self._sinks.values():
-            await guard.acall(sink.stop)
+        for name in await _late({name: guard.acall(sink.stop) for name, (sink, guard) in self._sinks.items()}, _STOP_S):
+            _log.error("sink %s has not stopped within %g s: it is left", name, _STOP_S)
 
-    async def _work(self, name: str) -> None:
+    async def _work(self, name: str, started: asyncio.Event) -> None:
         sink, guard = self._sinks[name]
         queue = self._queues[name]
+        await guard.acall(sink.start)
+        started.set()
         while True:
             alert = await queue.get()
             await guard.acall(sink.send, alert)
             queue.task_done()
+
+
+async def _late(work: Mapping[str, Coroutine[Any, Any, object]], seconds: float) -> list[str]:
+    """The names of what does not come to its end within so many seconds; it is cancelled."""
+    tasks = {asyncio.create_task(each): name for name, each in work.items()}
+    late = (await asyncio.wait(tasks, timeout=seconds))[1] if tasks else ()
+    for task in late:
+        task.cancel()
+    return [tasks[task] for task in late]

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from msgspec import Struct
 
 from quantd.clock import Clock
+from quantd.errors import unforeseen
 from quantd.flow.ingest.ledger import Hole, Span, overlapping
-from quantd.flow.ingest.repair import Ward, unforeseen
+from quantd.flow.ingest.repair import Ward
 from quantd.model import Tick
-from quantd.timeframes import DAY, HOUR, MINUTE
+from quantd.timeframes import DAY, HOUR
 
 LOOK_S = 1.0
-AGAIN_MS = 30 * MINUTE
+AGAIN_S = 1_800.0
 """A file that is not there yet, or is damaged, is asked for again."""
 PUBLISHED_MS = 2 * HOUR
 """How long after its end a day's file is asked for first; they come in the course of the next day."""
@@ -42,8 +43,8 @@ class DayRepairer:
         self._fetch = fetch
         self._wards = wards
         self._clock = clock
-        self._failed: dict[tuple[str, int], int] = {}
-        """When (ms) a symbol's file of a day was last asked for in vain."""
+        self._failed: dict[tuple[str, int], float] = {}
+        """When (s) a symbol's file of a day was last asked for in vain."""
         self._read: dict[tuple[str, int], list[Span]] = {}
         """The ids for which it has been looked through. Both know only of days in which trades are looked for."""
 
@@ -96,8 +97,8 @@ class DayRepairer:
                     await ward.take(missing)
                     count += len(missing)
         except Exception as error:  # whatever a feed or a store raises: repair goes on
-            self._failed[key] = self._clock.now()
-            again = f"asking again in {AGAIN_MS // MINUTE} min"
+            self._failed[key] = self._clock.monotonic()
+            again = f"asking again in {AGAIN_S / 60:.0f} min"
             _log.warning("%s: a day's file is not to be had, %s: %s", ward.symbol, again, error, exc_info=unforeseen(error))
             return
         self._failed.pop(key, None)
@@ -110,8 +111,9 @@ class DayRepairer:
 
     def _due(self, ward: Ward, day: int) -> bool:
         failed = self._failed.get((ward.symbol, day))
-        now = self._clock.now()
-        return now >= (day + DAY + PUBLISHED_MS if failed is None else failed + AGAIN_MS)
+        if failed is not None:
+            return self._clock.monotonic() >= failed + AGAIN_S
+        return self._clock.now() >= day + DAY + PUBLISHED_MS
 
 
 def _days(hole: Hole) -> range:

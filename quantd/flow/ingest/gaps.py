@@ -12,6 +12,11 @@ GRACE_MS = 1_000
 """Ids that are missing for less are merely late: another connection, or the next frame, may bring them."""
 
 
+def is_fresh(hole: Hole, now: int) -> bool:
+    """Whether it is to be given time still. One that opened later than now (ms) did so by another clock: nobody knows when, so not."""
+    return abs(hole.opened - now) < GRACE_MS
+
+
 class Gaps:
     """The gaps of one symbol as they were told last."""
 
@@ -19,8 +24,9 @@ class Gaps:
         self._symbol = symbol
         self._open = _by_id(told)
         self._seen: list[Hole] | None = None
+        self._looked = FOR_EVER
         self._due = FOR_EVER
-        """When (ms) the next of the seen holes has lasted."""
+        """When (ms) it was last looked, and the next of the seen holes has lasted."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -32,9 +38,9 @@ class Gaps:
 
     def changes(self, holes: list[Hole], now: int) -> list[Gap]:
         """The gaps that closed, then those that are new, given what is missing at `now` (ms): sorted, and apart."""
-        if now < self._due and holes == self._seen:  # the same objects, as a rule, which costs next to nothing
+        if self._looked <= now < self._due and holes == self._seen:  # the same objects, as a rule, which costs next to nothing
             return []
-        self._seen = holes.copy()
+        self._seen, self._looked = holes.copy(), now
         closed = self._close(holes)
         fresh = list(self._fresh(holes, now))
         if fresh:
@@ -52,9 +58,8 @@ class Gaps:
     def _fresh(self, holes: list[Hole], now: int) -> Iterator[Gap]:
         self._due = FOR_EVER
         for hole in _outside(holes, self._open):
-            lasted = hole.opened + GRACE_MS
-            if hole.rung == "feed" and now < lasted:
-                self._due = min(self._due, lasted)
+            if hole.rung == "feed" and is_fresh(hole, now):
+                self._due = min(self._due, hole.opened + GRACE_MS)
             else:
                 yield Gap(self._symbol, hole.first, hole.last, hole.start, hole.end, hole.opened, None, hole.cause)
 

@@ -16,12 +16,19 @@ def is_price(value: float) -> bool:
     return 0.0 < value < _TOO_MUCH  # NaN is not
 
 
+def is_trade(tick: Tick) -> bool:
+    """Whether price and quantity can be those of a trade."""
+    return 0.0 < tick.price < _TOO_MUCH and 0.0 <= tick.qty < _TOO_MUCH
+
+
 class Intake:
     """Ticks of one symbol in, good and new ones out, in the same order."""
 
     def __init__(self, symbol: str) -> None:
         self.accepted = 0
         self.refused = 0
+        self.early = 0
+        """Of the refused ones those that are from long before the first trade."""
         self.repaired = 0
         """Trades that were missing and came after all."""
         self.ledger = Ledger()
@@ -32,23 +39,31 @@ class Intake:
     def take(self, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
         """What of these may go on. Only those that are asked for as the past may be from long before the first one: a feed that sends such
         again of its own accord would open a hole that nobody wants filled."""
-        good = [tick for tick in ticks if 0.0 < tick.price < _TOO_MUCH and 0.0 <= tick.qty < _TOO_MUCH]
-        self.refused += len(ticks) - len(good)
-        if not self.ledger.admit_run(good):
-            good = list(self._admitted(good, past))
+        good = [tick for tick in ticks if is_trade(tick)]
+        if len(good) < len(ticks) or not self.ledger.admit_run(good):
+            good = list(self._admitted(ticks, past))
         self.accepted += len(good)
         return good
 
     def _admitted(self, ticks: Sequence[Tick], past: bool) -> Iterator[Tick]:
         for tick in ticks:
-            if not past and self.ledger.precedes(tick):
+            if not is_trade(tick):
+                self._refuse(tick)
+            elif not past and self.ledger.precedes(tick):
                 self.refused += 1
-                continue
-            if not tick.id:
-                self.ledger.pass_by(tick.ts)
-                yield msgspec.structs.replace(tick, id=self._numbering.number(tick.ts))
+                self.early += 1
+            elif not tick.id:
+                number = self._numbering.number(tick.ts)
+                self.ledger.pass_by(tick.ts, number)
+                yield msgspec.structs.replace(tick, id=number)
             elif self.ledger.admit(tick):
                 yield tick
+
+    def _refuse(self, tick: Tick) -> None:
+        """Count what is no trade. Where it has an id, the next one shows a hole; where it has none, its time is noted."""
+        self.refused += 1
+        if not tick.id:
+            self.ledger.miss(tick.ts)
 
     def news_of_holes(self) -> tuple[Span, ...] | None:
         """The spans of time in which trades are missing, if they changed since the last call."""

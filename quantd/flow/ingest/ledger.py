@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from quantd.model import Tick
+from quantd.timeframes import SECOND
 
 Span = tuple[int, int]
 FOR_EVER = 2**62
@@ -53,6 +54,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.duplicates = 0
+        self.breaks: deque[int] = deque(maxlen=MOST_UNTOLD)
+        """The trades before which something went missing of which no id will ever tell, by the ids that they were given."""
         self.holes: list[Hole] = []
         """By id."""
         self._first = 0
@@ -61,8 +64,11 @@ class Ledger:
         self._ts = 0
         self._doubt: str | None = None
         self._known: Known | None = None
+        self._causes: dict[tuple[int, int], str] = {}
+        """Why ids are missing in the recorded trades that come again at a start."""
         self._spans: tuple[Span, ...] | None = None
-        self._untold: deque[Span] = deque(maxlen=MOST_UNTOLD)
+        self._broke = False
+        self._untold: list[Span] = []
         """Times of which no id will ever tell what is missing."""
 
     def admit_run(self, ticks: Sequence[Tick]) -> bool:
@@ -96,17 +102,24 @@ class Ledger:
         """Whether this trade is from long before the first that is known."""
         return 0 < tick.id < self._first and tick.ts < self._first_ts - LONG_BEFORE_MS
 
-    def pass_by(self, ts: int) -> None:
-        """A trade without an id has come. What was in doubt before it stays so: no id will tell."""
+    def pass_by(self, ts: int, identity: int) -> None:
+        """A trade without an id has come, and was given one. What was in doubt before it stays so: no id will tell."""
         if self._doubt is not None:
-            self._untold.append((self._ts, max(self._ts, ts)))
-            self._doubt = self._spans = None
+            self._untell(self._ts, max(self._ts, ts))
+            self._doubt = None
+        if self._broke:
+            self.breaks.append(identity)
+            self._broke = False
         self._ts = max(self._ts, ts)
 
+    def miss(self, ts: int) -> None:
+        """A trade without an id was refused: no id will tell that it is missing at `ts` (ms)."""
+        self._untell(ts, ts)
+
     def doubt(self, cause: str) -> None:
-        """The connection was lost, or time has leapt: until the next id tells, trades may be missing since the last one. Where there are no
-        ids, a leap is taken for a quiet time."""
-        if self._next or (self._ts and cause == DISCONNECTED):
+        """The connection was lost, nobody was here, or time has leapt: until the next id tells, trades may be missing since the last one.
+        Where there are no ids, a leap is taken for a quiet time."""
+        if self._next or (self._ts and cause in (DISCONNECTED, STOPPED)):
             self._doubt = cause
             self._spans = None
 
@@ -143,11 +156,24 @@ class Ledger:
         """How many of them nobody has."""
         return sum(hole.last - hole.first + 1 for hole in self.holes if hole.lost)
 
+    def _untell(self, first: int, last: int) -> None:
+        """Note a span of time. One less than a second from the newest is joined to it, which touches no further second; where there are too
+        many, the two oldest are joined: a false doubt is better than a hole that looks whole."""
+        self._spans = None
+        self._broke = True
+        if self._untold and first < self._untold[-1][1] + SECOND and last > self._untold[-1][0] - SECOND:
+            begin, end = self._untold.pop()
+            first, last = min(first, begin), max(last, end)
+        self._untold.append((first, last))
+        if len(self._untold) > MOST_UNTOLD:
+            (begin, _), (_, end) = sorted(self._untold[:2])
+            self._untold[:2] = [(begin, max(end, self._untold[0][1]))]
+
     def _admit_out_of_turn(self, tick: Tick) -> bool:
         self._spans = None
         cause = self._doubt or SKIPPED
         if not self._next and self._doubt is not None:
-            self._untold.append((self._ts, max(self._ts, tick.ts)))
+            self._untell(self._ts, max(self._ts, tick.ts))
         if tick.id >= self._next:
             self._doubt = None
         if not self._next:
@@ -156,6 +182,7 @@ class Ledger:
             self._join()
             return True
         if tick.id > self._next:
+            cause = self._causes.get((self._next, tick.id - 1), cause)
             self.holes.append(Hole(self._next, tick.id - 1, self._ts, tick.ts, tick.recv, cause))
         elif tick.id < self._first:
             return self._admit_before_first(tick)
@@ -187,6 +214,7 @@ class Ledger:
         if known is None:
             return
         self._spans = None
+        self._causes = {(hole.first, hole.last): hole.cause for hole in known.holes if hole.rung == "feed"}
         older = [replace(hole, last=min(hole.last, self._first - 1)) for hole in known.holes if hole.first < self._first]
         if known.last_id + 1 < self._first:
             since = Hole(known.last_id + 1, self._first - 1, known.ts, self._first_ts, self._first_ts, STOPPED)
@@ -213,6 +241,28 @@ def overlapping(holes: list[Hole], first: int, last: int) -> list[Hole]:
     return holes[begin:end]
 
 
+def cleared(before: Sequence[Span], after: Sequence[Span]) -> list[Span]:
+    """What of the spans before is in none of those after, ends included.
+
+    >>> cleared([(0, 9), (20, FOR_EVER)], [(0, 9), (30, 40)])
+    [(20, 30), (40, 4611686018427387904)]
+    """
+    fresh = sorted(set(after) - set(before))
+    parts: list[Span] = []
+    for start, end in sorted(set(before) - set(after)):
+        rest, touching = start, [span for span in fresh if span[0] <= end and span[1] >= start]
+        for first, last in touching:
+            if first > rest:
+                parts.append((rest, first))
+            rest = max(rest, last)
+        if rest < end or not touching:
+            parts.append((rest, end))
+    return parts
+
+
+_A_MILLISECOND = 1_000
+
+
 class Numbering:
     """Ids for trades of a venue that gives none: ordered by time of trade, then of arrival, up to 1,000 a millisecond."""
 
@@ -225,4 +275,13 @@ class Numbering:
         self._taken[ts] = count + 1
         if len(self._taken) > 10_000:
             del self._taken[next(iter(self._taken))]
-        return ts * 1_000 + count
+        return ts * _A_MILLISECOND + count
+
+
+def as_told(tick: Tick) -> Tick:
+    """A recorded trade as its venue told it: without the id that `Numbering` gave it.
+
+    >>> as_told(Tick("A", 5_000_002, 5_000, 5_001, 1.0, 1.0, False)).id, as_told(Tick("A", 77, 5_000, 5_001, 1.0, 1.0, False)).id
+    (0, 77)
+    """
+    return replace(tick, id=0) if tick.id // _A_MILLISECOND == tick.ts else tick

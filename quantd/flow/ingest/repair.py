@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from msgspec import Struct
 
 from quantd.clock import Clock
-from quantd.errors import QuantdError
-from quantd.flow.ingest.gaps import GRACE_MS
+from quantd.errors import unforeseen
+from quantd.flow.ingest.gaps import is_fresh
 from quantd.flow.ingest.ledger import FOR_EVER, Hole, Ledger, Rung, overlapping
 from quantd.model import Tick
 
@@ -87,7 +87,7 @@ class Repairer:
         return Order(ward, max(first, lowest), hole.last)
 
     def _concerns(self, hole: Hole) -> bool:
-        return hole.rung == "feed" and hole.opened <= self._clock.now() - GRACE_MS
+        return hole.rung == "feed" and not is_fresh(hole, self._clock.now())
 
     def _is_due(self, ward: Ward, hole: Hole) -> bool:
         return self._concerns(hole) and self._vain.get((ward.symbol, hole.last), (0, 0.0))[1] <= self._clock.monotonic()
@@ -130,8 +130,3 @@ class Repairer:
         ward.ledger.pass_on(first, last, self._then)
         fate = "are lost" if self._then == "none" else "are awaited in the exchange's daily file"
         _log.warning("%s: ids %d to %d %s: the exchange does not tell them", ward.symbol, first, last, fate)
-
-
-def unforeseen(error: Exception) -> bool:
-    """Whether it is no error that a feed or store is expected to raise, so that a traceback helps."""
-    return not isinstance(error, QuantdError)

@@ -1,5 +1,6 @@
 """Runs jobs that take long in a thread beside the flow; what they find waits until the flow asks for it."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from quantd.model import Metric
 Metrics = Mapping[str, Metric]
 Work = Callable[[], Metrics]
 Take = Callable[[Metrics], None]
+_log = logging.getLogger("quantd.flow")
 
 
 class Background:
@@ -38,7 +40,12 @@ class Background:
     def _work(self) -> None:
         while True:
             work, take = self._waiting.get()
-            self._done.append((take, work()))
+            try:
+                found = work()
+            except Exception:  # of a plugin it is caught before: this is ours
+                _log.exception("a job failed: its point goes without what it finds")
+                found = {}
+            self._done.append((take, found))
 
 
 class Inline(Background):

@@ -6,7 +6,6 @@ before; corr is Pearson's over the last W closes, corr_returns that of the retur
 """
 
 import hashlib
-import math
 from collections import deque
 
 import msgspec
@@ -14,15 +13,15 @@ import msgspec
 from quantd.flow.pairs.gauges import Gauges
 from quantd.flow.pairs.jobs import Guards, Measures
 from quantd.flow.pairs.returns import Returns
-from quantd.flow.pairs.spec import PairSpec, Row
-from quantd.model import DEFINITION, Hedge, PairPoint, Quality
+from quantd.flow.pairs.spec import PairSpec, Row, worse
+from quantd.model import DEFINITION, Hedge, PairPoint
+from quantd.plugin import answers
 from quantd.plugin.regression import Regression, Steps
 from quantd.stats.regression import pearson
 from quantd.stats.zscore import Gauge
 
 Scored = tuple[float, float | None, str | None, float | None, float | None]
 """spread, zscore, reason, spread_mean and spread_std."""
-_FROM_GOOD_TO_BAD: tuple[Quality, ...] = ("complete", "imported", "partial", "forming", "gap")
 
 
 class Chain:
@@ -43,7 +42,7 @@ class Chain:
 
     def state(self) -> bytes | None:
         """What the regression carries over from the last row, for `resume`; None where it carries nothing."""
-        carried = self._guard.call(self._steps.regression.state)
+        carried = self._guard.call(answers.packed, self._steps.regression.state)
         return None if carried is None else self._mark + carried
 
     def resume(self, state: bytes) -> None:
@@ -107,7 +106,7 @@ class Chain:
             zscore=zscore,
             corr=pearson(self._steps.sums),
             coverage=self._covered / (2 * len(self._rows)),
-            quality=row.y_quality if row.y_quality == row.x_quality else max(row.y_quality, row.x_quality, key=_FROM_GOOD_TO_BAD.index),
+            quality=worse(row.y_quality, row.x_quality),
             reason=reason,
             spread_mean=mean,
             spread_std=std,
@@ -128,14 +127,8 @@ class Chain:
         return True
 
     def _hedge(self) -> Hedge | None:
-        """What the regression answers of the last row, if every number is finite. Raises ValueError."""
-        hedge = self._steps.hedge()
-        if hedge is None:
-            return None
-        numbers = (hedge.alpha, hedge.beta, hedge.stderr or 0.0, hedge.r2 or 0.0, hedge.innovation or 0.0, hedge.innovation_std or 0.0)
-        if not all(map(math.isfinite, numbers)):
-            raise ValueError(f"answered {hedge}, which is not finite: return None where there is no answer")
-        return hedge
+        """What the regression answers of the last row. Raises WrongAnswer."""
+        return answers.hedge(self._steps.asked, self._steps.hedge())
 
 
 def _mark(regression: Regression) -> bytes:

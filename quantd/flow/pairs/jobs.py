@@ -1,7 +1,7 @@
 """What a pair's jobs compute of its points."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import msgspec
@@ -11,6 +11,7 @@ from quantd.flow.pairs.background import Metrics, SlowRuns
 from quantd.flow.pairs.spec import PairSpec, Row
 from quantd.model import Hedge, Metric, PairPoint
 from quantd.plugin.base import PairJob, PairView, Plugin
+from quantd.plugin.blame import WrongAnswer
 from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
 from quantd.stats.ring import Ring
@@ -78,17 +79,21 @@ def _found(job: PairJob, guard: Guard, view: PairView) -> Metrics:
 
 
 def _answer(job: PairJob, view: PairView) -> Metrics:
-    """What a job answers, as plain numbers and texts. Raises ValueError where it is not what it declares, or not finite."""
-    metrics = {name: value.item() if isinstance(value, np.generic) else value for name, value in job.run(view).items()}
+    """What a job answers, as plain numbers and texts. Raises WrongAnswer where it is not what it declares, or not finite."""
+    answer = job.run(view)
+    if not isinstance(answer, Mapping):
+        raise WrongAnswer(job.run, answer, "a mapping, with a value for each of its `metrics`")
+    metrics = {name: value.item() if isinstance(value, np.generic) else value for name, value in answer.items()}
     if not all(name in job.metrics and _fits(value, job.texts.get(name)) for name, value in metrics.items()):
-        raise ValueError(
-            f"answered {metrics!r}, but declares {job.metrics}, of which {list(job.texts)} are texts, the others finite numbers"
-        )
+        texts = f", of which {', '.join(job.texts)} are texts" if job.texts else ""
+        raise WrongAnswer(job.run, metrics, f"finite numbers, or None, of {', '.join(job.metrics)}{texts}")
     return metrics
 
 
-def _fits(value: Metric, words: tuple[str, ...] | None) -> bool:
+def _fits(value: object, words: tuple[str, ...] | None) -> bool:
     """Whether it is nothing, one of the words of a text, or a finite number where there are no words."""
     if value is None:
         return True
-    return math.isfinite(value) if words is None and not isinstance(value, str) else words is not None and (not words or value in words)
+    if words is None:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, str) and (not words or value in words)

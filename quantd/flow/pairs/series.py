@@ -1,6 +1,5 @@
 """One pair on one timeframe, fed with the bars of its legs."""
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,6 +16,8 @@ from quantd.timeframes import timeframe
 Recall = Callable[[int, int], list[PairPoint]]
 """The recorded points of start <= ts < end."""
 _RECALLED = 1_500
+_MOST_WAITING = 5_000
+"""Bars of a leg that wait for those of the other, which may still fetch its past."""
 
 
 class PairSeries:
@@ -36,7 +37,7 @@ class PairSeries:
         self._slow_metrics = frozenset(name for job in spec.jobs if job.background for name in job.metrics)
         self._recall = recall if spec.regression.recursive else None
         self._frame = timeframe(spec.every)
-        self._price: Callable[[float], float] = math.log if spec.regression.prices == "log" else float
+        self._price = spec.price
         self._keep = spec.memory + self._frame.index(self._frame.floor(reopen)) + 2
         self._waiting: tuple[dict[int, Bar], dict[int, Bar]] = ({}, {})
         self._rows: dict[int, Row] = {}
@@ -61,6 +62,8 @@ class PairSeries:
                 fresh.append(ts)
             else:
                 changed.add(ts)
+        if changed:
+            self._rows = dict(sorted(self._rows.items()))
         points = self._again(changed) if changed else []
         if fresh and self._head < 0:
             self._look_back(fresh)
@@ -77,6 +80,11 @@ class PairSeries:
     def oldest(self) -> int:
         """The time of the oldest bar that may still change; bars before it change nothing here."""
         return next(iter(self._rows), 0)
+
+    @property
+    def bars(self) -> int | None:
+        """How many bars it has of both legs, of the last ones that it keeps; None where a leg has none at all."""
+        return len(self._rows) if self._rows or all(self._waiting) else None
 
     def nowcast(self, ts: int, y: float, x: float) -> PairPoint | None:
         """The point at the legs' last prices; None where the last bar has no point: there is no hedge."""
@@ -192,8 +200,10 @@ class PairSeries:
 
     def _forget(self) -> None:
         """Drop rows that no later bar can touch, and bars that the other leg will never match."""
-        for table in (self._rows, self._revision, self._unfinished, *self._waiting):
+        for table in (self._rows, self._revision, self._unfinished):
             _shorten(table, self._keep)
+        for waiting in self._waiting:
+            _shorten(waiting, _MOST_WAITING)
         _shorten(self._states, self._keep + 1)
 
 

@@ -1,13 +1,20 @@
 """What a pair's series is told, and what goes into it."""
 
+import math
+
 from msgspec import Struct
 
-from quantd.model import Quality, Spread
+from quantd.model import WHOLE, Quality, Spread
 from quantd.plugin.base import PairJob
 from quantd.plugin.regression import Regression
 from quantd.stats.zscore import ZScore
 
-_COVERED = frozenset({"complete", "imported"})
+_FROM_GOOD_TO_BAD: tuple[Quality, ...] = ("complete", "imported", "partial", "forming", "gap")
+
+
+def worse(first: Quality, second: Quality) -> Quality:
+    """The worse of two qualities."""
+    return first if first == second else max(first, second, key=_FROM_GOOD_TO_BAD.index)
 
 
 class PairSpec(Struct, frozen=True):
@@ -24,6 +31,10 @@ class PairSpec(Struct, frozen=True):
     def log(self) -> bool:
         """Whether the prices are logarithms."""
         return self.regression.prices == "log"
+
+    def price(self, close: float) -> float:
+        """A close as the regression sees it."""
+        return math.log(close) if self.log else float(close)
 
     @property
     def zscore_window(self) -> int:
@@ -60,4 +71,4 @@ class Row(Struct, frozen=True, gc=False):
     @property
     def covered(self) -> int:
         """How many of the two bars hold every trade of their bucket."""
-        return (self.y_quality in _COVERED) + (self.x_quality in _COVERED)
+        return (self.y_quality in WHOLE) + (self.x_quality in WHOLE)

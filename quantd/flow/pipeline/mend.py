@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -12,16 +12,17 @@ from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.ledger import Hole, overlapping
 from quantd.flow.ingest.recall import LOOKED_AT_MS, recall
 from quantd.flow.ingest.repair import Repairer, Ward
+from quantd.flow.ingest.tears import REACH_MS, Tears, tears
 from quantd.flow.pipeline.delivery import Delivery
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.remake import Remaker
 from quantd.flow.pipeline.symbol import SymbolStage
 from quantd.model import Gap, Tick
-from quantd.plugin.base import Feed
+from quantd.plugin import answers
+from quantd.plugin.base import Feed, Store
 from quantd.timeframes import timeframe
 
 _LAST_S = 1.5
-_AGAIN_S = 10.0
 _MOST_LOGGED = 5
 """Gaps of one batch: a lost connection opens one in each of its symbols."""
 _log = logging.getLogger("quantd.flow")
@@ -47,8 +48,9 @@ class Mender:
     """Of one flow, whose stages stand in `of` by symbol; the ledger that counts is that of a symbol's first."""
 
     def __init__(
-        self, feed: Feed, outlets: Outlets, clock: Clock, of: Mapping[str, list[SymbolStage]], hand: Hand, delivery: Delivery
+        self, name: str, feed: Feed, outlets: Outlets, clock: Clock, of: Mapping[str, list[SymbolStage]], hand: Hand, delivery: Delivery
     ) -> None:
+        self._name = name
         self.closed = 0
         """Up to where (ms) bars are closed."""
         self._outlets = outlets
@@ -57,25 +59,32 @@ class Mender:
         self._hand = hand
         self._delivery = delivery
         self._remaker = Remaker(outlets, delivery, self._own)
-        self._runs = [Repairer(feed.fetch_ids, self._wards, clock, reach=feed.reach, then="file" if has_days(feed) else "none").run]
-        if has_days(feed):
-            self._runs.append(DayRepairer(feed.fetch_day, self._wards, clock).run)
+        self._days = DayRepairer(feed.fetch_day, self._wards, clock) if has_days(feed) else None
+        self._feed = feed
+        self._repairer = Repairer(self._fetched, self._wards, clock, reach=feed.reach, then="file" if self._days else "none")
         self._tasks: list[asyncio.Task[None]] = []
         self._recorded: dict[SymbolStage, int] = {}
         """Up to when (ms) an earlier run recorded what a stage has not yet taken up."""
+        self._killed = False
         self._taking = asyncio.Lock()
         self._mending: SymbolStage | None = None
 
-    def start(self) -> None:
-        """Fetch what is missing from now on."""
+    async def _fetched(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
+        return await answers.rows(Tick, self._feed.fetch_ids, symbol, first_id, last_id)
+
+    def start(self, *, killed: bool) -> None:
+        """Fetch what is missing from now on. `killed`: the run before did not come to its end."""
+        self._killed = killed
         if not self._tasks:
-            self._tasks = [asyncio.create_task(_keep_up(run), name="repair") for run in (*self._runs, self._remaker.run)]
+            works = {"repair": self._repairer.run, "remake": self._remaker.run} | ({"repair by day": self._days.run} if self._days else {})
+            self._tasks = [self._outlets.supervisor.start(f"{name} {self._name}", work) for name, work in works.items()]
 
     def begin(self, stage: SymbolStage) -> None:
         """The stage knows what it lacks, so the end of its record can be looked through: who was killed may have left trades there that are
         in no bar."""
         if end := self._recorded.pop(stage, None):
             self._remaker.ask(stage, end - LOOKED_AT_MS, end)
+        self._remaker.begin(stage)
 
     def forget(self, stage: SymbolStage) -> None:
         """There is no such stage any more."""
@@ -97,17 +106,33 @@ class Mender:
         except Exception as error:  # whatever a store raises: the flow ends all the same
             _log.warning("not all bars are made anew: %s", error)
 
-    async def recall(self, stage: SymbolStage) -> None:
-        """Have the ledger of a symbol go on from what is recorded, so that what was missed since counts as missing."""
+    async def recall(self, stage: SymbolStage) -> int | None:
+        """Have the ledger of a symbol go on from what is recorded, so that what was missed since counts as missing; the time (ms) of the
+        newest recorded trade, None where there is none."""
         recorder, records = self._outlets.recorder, self._outlets.records
         if recorder is None:
-            return
+            return None
         saved = records.open_gaps(stage.symbol) if records else []
         stage.intake.gaps = Gaps(stage.symbol, saved)
-        known = await asyncio.to_thread(recall, recorder.store, stage.symbol, saved)
+        torn = await self._torn(stage, recorder.store)
+        known = await asyncio.to_thread(recall, recorder.store, stage.symbol, saved, torn.holes)
         if known:
-            stage.intake.ledger.recall(known)
+            stage.recall(known)
             self._recorded[stage] = known.ts
+            if self._killed and not stage.joined:
+                stage.retold_from = known.ts - stage.reopen
+        return known.ts if known else None
+
+    async def _torn(self, stage: SymbolStage, store: Store) -> Tears:
+        """What is missing in the midst of the record, if a file of it was found broken; bars of trades that are there are made anew."""
+        read_from, now = self._outlets.losses.torn_from(), self._clock.now()
+        if read_from is None:
+            return Tears()
+        frames = [timeframe(name) for name in dict.fromkeys((stage.base, *stage.every))]
+        torn = await asyncio.to_thread(tears, store, stage.symbol, frames, max(read_from, now - REACH_MS), now)
+        for start, end in torn.bars:
+            self._remaker.ask(stage, start, end)
+        return torn
 
     def remake(self, stage: SymbolStage, start: int, end: int) -> None:
         """Have the bars of start <= ts <= end (ms) made anew of what is recorded, soon."""
@@ -117,6 +142,9 @@ class Mender:
         """Tell of the gaps that opened or closed. One closes when its bars are mended: who dies before that finds it open again."""
         now = self._clock.now()
         told: list[Gap] = []
+        for stages in self._of.values():
+            for stage in stages:
+                self._trust(stage)
         for stage in self._stages():
             if stage is self._mending or self._remaker.waits(stage):
                 continue
@@ -127,14 +155,18 @@ class Mender:
         _log_gaps(told)
 
     def _doubt(self, stage: SymbolStage, gaps: Iterable[Gap]) -> None:
-        """Bars that closed before anyone knew that trades are missing say so now, and no longer once a late trade has come by itself."""
-        began = self._delivery.began
+        """Bars that closed before anyone knew that trades are missing say so now."""
+        began = self._delivery.news.began
         for gap in gaps:
-            opened = gap.closed is None and began <= gap.end
-            came = gap.closed is not None and gap.end - gap.start <= LOOKED_AT_MS  # who repaired a longer one has mended its bars
-            if (opened or came) and gap.start < self._own(stage):
+            if gap.closed is None and began <= gap.end and gap.start < self._own(stage):
                 for each in self._of[stage.symbol]:
-                    self._remaker.ask(each, max(gap.start, began) if opened else gap.start, gap.end)
+                    self._remaker.ask(each, max(gap.start, began), gap.end)
+
+    def _trust(self, stage: SymbolStage) -> None:
+        """Bars that closed in doubt no longer say so once the missing trades have come by themselves, or nothing was missing."""
+        for start, end in stage.news_of_trust():
+            if start < self._own(stage):
+                self._remaker.ask(stage, start, min(end, self._own(stage)))
 
     def _stages(self) -> list[SymbolStage]:
         return [stages[0] for stages in self._of.values() if stages]
@@ -169,6 +201,7 @@ class Mender:
             if each is not stage:
                 each.take(good, mendable=own)
             self._delivery.bars([(each, each.close(self.closed))])
+            each.news_of_trust()  # what follows says when
             if times and min(times) < own:
                 self._remaker.ask(each, min(times), max(times))
 
@@ -182,16 +215,6 @@ def _log_gaps(gaps: Sequence[Gap]) -> None:
             _log.info("%s are no longer missing", ids)
     if len(gaps) > _MOST_LOGGED:
         _log.info("and %d gaps more have opened or closed", len(gaps) - _MOST_LOGGED)
-
-
-async def _keep_up(run: Callable[[], Awaitable[None]]) -> None:
-    """Run it for ever: an error of ours must not end repair unseen."""
-    while True:
-        try:
-            await run()
-        except Exception:
-            _log.exception("repair failed, and goes on in %.0f s", _AGAIN_S)
-        await asyncio.sleep(_AGAIN_S)
 
 
 def _mended(hole: Hole, holes: list[Hole]) -> tuple[int, int]:

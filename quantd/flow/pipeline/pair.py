@@ -1,6 +1,6 @@
 """What happens to one pair: a series for each timeframe."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -22,13 +22,13 @@ class PairStage(Struct):
     def name(self) -> str:
         return f"{self.y.symbol}-{self.x.symbol}"
 
-    def add(self, bars: Mapping[tuple[SymbolStage, str], list[Bar]], measure_from: int) -> list[PairPoint]:
-        """The points that these bars make, by timeframe; of those before `measure_from` the jobs see the last one only."""
+    def add(self, bars: Mapping[tuple[SymbolStage, str], Sequence[Bar]], measure_from: Callable[[str, str], int]) -> list[PairPoint]:
+        """The points that these bars make, by timeframe. `measure_from` tells of pair and timeframe from when on (ms) the jobs see each."""
         points = []
         for series in self.series:
-            y, x = (bars.get((leg, series.spec.every), []) for leg in (self.y, self.x))
+            y, x = (bars.get((leg, series.spec.every), ()) for leg in (self.y, self.x))
             if y or x:
-                points += series.add(y, x, measure_from)
+                points += series.add(y, x, measure_from(series.spec.pair, series.spec.every))
         return points
 
     def arrived(self) -> list[PairPoint]:
@@ -47,9 +47,9 @@ class PairStage(Struct):
         ]
 
     def nowcasts(self) -> list[PairPoint]:
-        """The points at the legs' last trades."""
+        """The points at the legs' last trades; none while a leg is not traded."""
         y, x = self.y.last, self.x.last
-        if y is None or x is None:
+        if y is None or x is None or self.y.absent or self.x.absent:
             return []
         ts = max(y.ts, x.ts)
         return [point for series in self.series if (point := series.nowcast(ts, y.price, x.price))]

@@ -4,9 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from quantd.errors import QuantdError
+from quantd.errors import QuantdError, unforeseen
 from quantd.flow.ingest.ledger import Span
-from quantd.flow.ingest.repair import unforeseen
 from quantd.flow.pipeline.delivery import Delivery
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.rebuild import bars_again
@@ -21,8 +20,8 @@ _log = logging.getLogger("quantd.flow")
 
 
 class Remaker:
-    """Of one flow. What it is asked for waits until it is done, whatever fails meanwhile. `own` tells from when on (ms) a stage mends its
-    bars itself."""
+    """Of one flow. What it is asked for waits until it is done, whatever fails meanwhile, and until its stage has begun: before that some
+    trades are neither recorded nor known to be missing. `own` tells from when on (ms) a stage mends its bars itself."""
 
     def __init__(self, outlets: Outlets, delivery: Delivery, own: Callable[[SymbolStage], int]) -> None:
         self._outlets = outlets
@@ -37,6 +36,11 @@ class Remaker:
         """Have the bars of start <= ts <= end (ms) made anew, soon."""
         if self._outlets.recorder:
             self._stale[stage] = _joined([*self._stale.get(stage, []), (start, end)])
+            self._woken.set()
+
+    def begin(self, stage: SymbolStage) -> None:
+        """The stage has begun: what waits for that can be done."""
+        if stage in self._stale:
             self._woken.set()
 
     def waits(self, stage: SymbolStage) -> bool:
@@ -63,10 +67,10 @@ class Remaker:
                 self._woken.set()
 
     async def work_off(self) -> None:
-        """All that has been asked for. What cannot be done now goes on waiting, and the error to the caller."""
+        """All that has been asked for of stages that have begun. What cannot be done now goes on waiting, and the error to the caller."""
         async with self._busy:
-            while self._stale:
-                stage, stretches = next(iter(self._stale.items()))
+            while stage := next((each for each in self._stale if each.ready), None):
+                stretches = self._stale[stage]
                 start, end = stretches.pop(0)  # the oldest: a quiet bar goes on from the one before
                 if not stretches:
                     del self._stale[stage]

@@ -5,8 +5,9 @@ import logging
 from collections.abc import MutableMapping, Sequence
 from datetime import UTC, datetime
 
+from quantd.blobs import recalled
 from quantd.clock import Clock
-from quantd.errors import QuantdError
+from quantd.errors import QuantdError, unforeseen
 from quantd.flow.pipeline.outdated import Outdated, RegressionError
 from quantd.flow.pipeline.outlets import Outlets
 from quantd.flow.pipeline.pair import PairStage
@@ -57,8 +58,9 @@ class Upgrade:
             await self._work_off(work, recorder)
         except RegressionError as error:
             return self._given_up(work, error)
-        except Exception:  # whatever a store raises
-            _log.exception("%s: points of an older definition are not made anew; it is tried again", work.name)
+        except Exception as error:  # whatever a store raises
+            text = "%s: points of an older definition are not made anew; it is tried again: %s"
+            _log.warning(text, work.name, error, exc_info=unforeseen(error))
             return False
         return True
 
@@ -71,7 +73,7 @@ class Upgrade:
         return True
 
     def _mark(self, work: Outdated) -> int:
-        return int(self._kept.get(_key(work), b"0"))
+        return recalled(self._kept, _key(work), int) or 0
 
     async def _work_off(self, work: Outdated, recorder: Recorder) -> None:
         began = told = self._clock.monotonic()

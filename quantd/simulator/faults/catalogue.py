@@ -6,7 +6,7 @@ from quantd.simulator.faults.answers import Ack
 from quantd.simulator.faults.delivery import Delay, Drop, Duplicate, Reorder, ReplayOld
 from quantd.simulator.faults.fault import Fault
 from quantd.simulator.faults.lines import Cut24h, Disconnect, NoPing, PingStorm, Stall, Swizzle
-from quantd.simulator.faults.market import ClockFault, Delist, EngineRestart, Flood, Halt, Maintenance, Prelisting
+from quantd.simulator.faults.market import ClockFault, Delist, EngineRestart, Flood, Halt, Maintenance, Prelisting, Unlisted
 from quantd.simulator.faults.order import Order, OrderError
 from quantd.simulator.faults.requests import RestLie, RestStall, RestStatus
 from quantd.simulator.faults.spoiled import Corrupt, Garbage
@@ -35,6 +35,7 @@ KINDS: dict[str, type[Fault]] = {
     "halt": Halt,
     "delist": Delist,
     "list": Prelisting,
+    "unlisted": Unlisted,
     "engine_restart": EngineRestart,
     "flood": Flood,
     "clock": ClockFault,

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from msgspec import Meta
 
+from quantd.simulator.coin import with_coin_margined
 from quantd.simulator.faults.fault import Case, Frame, FrameFault, HttpFault, Line, World
 from quantd.simulator.faults.lines import Mode, cut
 from quantd.simulator.faults.order import Natural
@@ -91,7 +92,8 @@ class Halt(MarketFault, frozen=True, kw_only=True):
         for listing in world.exchange.listings.values():
             if case.order.match.symbol in (None, listing.symbol):
                 listing.status = status
-                world.publish(CONTRACT_INFO, [contract_info(listing, world.now)])
+                if status:
+                    world.publish(CONTRACT_INFO, with_coin_margined([contract_info(listing, world.now)]))
 
 
 class Delist(Halt, frozen=True, kw_only=True):
@@ -104,6 +106,12 @@ class Prelisting(Halt, frozen=True, kw_only=True):
     """A symbol is announced, and trades from the end of the fault on."""
 
     status: str = "PENDING_TRADING"
+
+
+class Unlisted(Halt, frozen=True, kw_only=True):
+    """A symbol is not there: nothing tells of it before the end of the fault, when it is listed."""
+
+    status: str = ""
 
 
 class EngineRestart(MarketFault, frozen=True, kw_only=True):

@@ -1,29 +1,28 @@
-"""Huber's line by Newton's steps between the closed forms of its pieces, and by reweighting where they do not settle."""
+"""Huber's line by Newton's steps between the closed forms of its pieces, and by reweighting where they do not settle.
+
+The loops are for the compiler; the interpreter takes those of `huber_arrays`."""
 
 import math
 
 import numpy as np
 
-from quantd.stats import FloatArray
-from quantd.stats.kernels import kernel
+from quantd.stats import FloatArray, order
+from quantd.stats.kernels import huber_arrays, kernel
+from quantd.stats.kernels.huber_arrays import CENTRE, LAST, LEVEL, NEXT, NONE, SETTLED, SIGMA, SLOPE
 
-LEVEL, SLOPE, CENTRE, SIGMA = 0, 1, 2, 3
-"""Of a line: v = level + slope * (u - centre), with residuals of scale sigma."""
-WEIGHTED_STEPS = 1_000
-SETTLED = 1e-13
-"""Changes and scales up to this fraction of y's median deviation are rounding."""
+WEIGHTED_STEPS, WEIGHTED_AT_ONCE = 1_000, 10
 NORMAL_MAD = 0.6745
 """The median absolute deviation of a standard normal."""
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", interpreted=order.median)
 def _median(values: FloatArray) -> float:
     ranked: FloatArray = np.sort(values)
     middle: float = (ranked[(len(ranked) - 1) // 2] + ranked[len(ranked) // 2]) / 2.0
     return middle
 
 
-@kernel("UniTuple(float64, 2)(float64[::1], float64[::1])")
+@kernel("UniTuple(float64, 2)(float64[::1], float64[::1])", interpreted=huber_arrays.standardise)
 def _standardise(values: FloatArray, into: FloatArray) -> tuple[float, float]:
     """The values less their median, in units of the median deviation, and these two: one wild value leaves the others their digits."""
     middle = _median(values)
@@ -48,51 +47,74 @@ def _same(one: FloatArray, other: FloatArray) -> bool:
     return settled
 
 
-@kernel("boolean(float64[::1], float64[::1], float64[::1], float64, float64[::1])")
-def _newton(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, after: FloatArray) -> bool:
-    """The optimum if the residuals that are large now stay so, with their signs, and the others stay small; False if there is none.
+@kernel("float64(float64[::1])", interpreted=huber_arrays.mean)
+def _mean(values: FloatArray) -> float:
+    mean = 0.0
+    for i in range(len(values)):
+        mean += values[i] / len(values)
+    return mean
 
-    Then level, slope and sigma have a closed form: least squares over the small ones, shifted by sigma times the pull of the large.
+
+@kernel("float64(float64[::1], float64[::1], float64[::1])", interpreted=huber_arrays.median_size)
+def _median_size(v: FloatArray, u: FloatArray, line: FloatArray) -> float:
+    """That of the residuals."""
+    sizes = np.empty(len(v))
+    for i in range(len(v)):
+        sizes[i] = abs(v[i] - line[LEVEL] - line[SLOPE] * (u[i] - line[CENTRE]))
+    middle: float = _median(sizes)
+    return middle
+
+
+@kernel("int64(float64[::1], float64[::1], float64[::1], float64, float64[::1], float64[::1])", interpreted=huber_arrays.newton)
+def _newton(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, sides: FloatArray, after: FloatArray) -> int:
+    """NEXT: `after` is the optimum if the residuals that are large now stay so, with their signs, and the others stay small. LAST: the
+    line came of just these `sides`, so it is the optimum. NONE: there is none.
+
+    Level, slope and sigma have a closed form: least squares over the small ones, shifted by sigma times the pull of the large. It knows
+    nothing but the sides, so an optimum has the same bits whatever line led to it.
     """
-    limit, near = epsilon * line[SIGMA], 0
+    limit, near, moved = epsilon * line[SIGMA], 0, 0
     sum_u, sum_v, signs = 0.0, 0.0, 0.0
-    side = np.empty(len(v))
     for i in range(len(v)):
         residual = v[i] - line[LEVEL] - line[SLOPE] * (u[i] - line[CENTRE])
-        side[i] = 0.0 if abs(residual) <= limit else math.copysign(1.0, residual)
-        signs += side[i]
-        if side[i] == 0.0:
+        side = 0.0 if abs(residual) <= limit else math.copysign(1.0, residual)
+        moved += side != sides[i]
+        sides[i] = side
+        signs += side
+        if side == 0.0:
             near += 1
             sum_u += u[i]
             sum_v += v[i]
+    if moved == 0:
+        return LAST
     if near < 2:
-        return False
+        return NONE
     centre, level = sum_u / near, sum_v / near
     square, product, pull = 0.0, 0.0, 0.0
     for i in range(len(v)):
         du = u[i] - centre
-        if side[i] == 0.0:
+        if sides[i] == 0.0:
             square += du * du
             product += du * v[i]
         else:
-            pull += side[i] * du
+            pull += sides[i] * du
     if square <= 0.0:
-        return False
+        return NONE
     slope, rest = product / square, 0.0
     for i in range(len(v)):
-        if side[i] == 0.0:
+        if sides[i] == 0.0:
             residual = v[i] - level - slope * (u[i] - centre)
             rest += residual * residual
     by_level, by_slope = epsilon * signs / near, epsilon * pull / square
     freedom = len(v) - epsilon * epsilon * (len(v) - near) - near * by_level * by_level - square * by_slope * by_slope
     if freedom <= 0.0:
-        return False
+        return NONE
     sigma = max(math.sqrt(rest / freedom), SETTLED)
     after[LEVEL], after[SLOPE], after[CENTRE], after[SIGMA] = level + sigma * by_level, slope + sigma * by_slope, centre, sigma
-    return True
+    return NEXT
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64, float64[::1])")
+@kernel("void(float64[::1], float64[::1], float64[::1], float64, float64[::1])", interpreted=huber_arrays.reweight)
 def _reweight(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, after: FloatArray) -> None:
     """One step of reweighted least squares, with the scale that is right for the line's residuals in the limit."""
     limit = epsilon * line[SIGMA]
@@ -115,36 +137,43 @@ def _reweight(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, af
     after[SIGMA] = max(math.sqrt(small / len(v)), SETTLED)
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64, int64, float64[::1])")
-def _settle(v: FloatArray, u: FloatArray, start: FloatArray, epsilon: float, newton_steps: int, line: FloatArray) -> None:
-    """From the starting line on: Newton's steps, which mostly end at the optimum in a few, else reweighting, which descends."""
-    after = np.empty(4)
+@kernel("boolean(float64[::1], float64[::1], float64[::1], float64, int64, float64[::1])")
+def _jump(v: FloatArray, u: FloatArray, start: FloatArray, epsilon: float, newton_steps: int, line: FloatArray) -> bool:
+    """From the starting line by Newton's steps to the optimum; False where they do not settle."""
+    after, sides = np.empty(4), np.full(len(v), 2.0)
     line[:] = start
     for _ in range(newton_steps):
-        if not _newton(v, u, line, epsilon, after):
+        step = _newton(v, u, line, epsilon, sides, after)
+        if step != NEXT:
+            return step == LAST
+        line[:] = after
+    return False
+
+
+@kernel("void(float64[::1], float64[::1], float64[::1], float64, int64, float64[::1])")
+def _settle(v: FloatArray, u: FloatArray, start: FloatArray, epsilon: float, newton_steps: int, line: FloatArray) -> None:
+    """From the starting line on: Newton's steps, which mostly end at the optimum in a few. Where they run in circles some steps of
+    reweighting, which descends, lead to where they do not."""
+    after, below = np.empty(4), start.copy()
+    for step in range(WEIGHTED_STEPS):
+        if step % WEIGHTED_AT_ONCE == 0 and _jump(v, u, below, epsilon, newton_steps, line):
+            return
+        _reweight(v, u, below, epsilon, after)
+        settled = _same(after, below)
+        below[:] = after
+        if settled:
             break
-        settled = _same(after, line)
-        line[:] = after
-        if settled:
-            return
-    line[:] = start
-    for _ in range(WEIGHTED_STEPS):
-        _reweight(v, u, line, epsilon, after)
-        settled = _same(after, line)
-        line[:] = after
-        if settled:
-            return
+    line[:] = below
 
 
-@kernel("float64(float64[::1], float64[::1], float64[::1], float64)")
+@kernel("float64(float64[::1], float64[::1], float64[::1], float64)", interpreted=huber_arrays.stderr)
 def _stderr(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float) -> float:
     """Huber's asymptotic standard error of the slope (1981, 7.6.11)."""
-    n, limit, inside, pulls, mean, square = len(v), epsilon * line[SIGMA], 0, 0.0, 0.0, 0.0
+    n, limit, inside, pulls, mean, square = len(v), epsilon * line[SIGMA], 0, 0.0, _mean(u), 0.0
     for i in range(n):
         residual = v[i] - line[LEVEL] - line[SLOPE] * (u[i] - line[CENTRE])
         inside += abs(residual) <= limit
         pulls += min(abs(residual), limit) * min(abs(residual), limit)
-        mean += u[i] / n
     for i in range(n):
         square += (u[i] - mean) * (u[i] - mean)
     share = inside / n
@@ -158,15 +187,10 @@ def huber_line(y: FloatArray, x: FloatArray, beta: float, epsilon: float, newton
     v, u = np.empty(len(y)), np.empty(len(x))
     middle_y, scale_y = _standardise(y, v)
     middle_x, scale_x = _standardise(x, u)
-    start, line, sizes = np.empty(4), np.empty(4), np.empty(len(y))
+    start, line = np.empty(4), np.empty(4)
     start[SLOPE] = beta * scale_x / scale_y
-    start[LEVEL], start[CENTRE] = 0.0, 0.0
-    for i in range(len(y)):
-        start[LEVEL] += v[i] / len(y)
-        start[CENTRE] += u[i] / len(x)
-    for i in range(len(y)):
-        sizes[i] = abs(v[i] - start[LEVEL] - start[SLOPE] * (u[i] - start[CENTRE]))
-    start[SIGMA] = max(_median(sizes) / NORMAL_MAD, SETTLED)
+    start[LEVEL], start[CENTRE] = _mean(v), _mean(u)
+    start[SIGMA] = max(_median_size(v, u, start) / NORMAL_MAD, SETTLED)
     _settle(v, u, start, epsilon, newton_steps, line)
     unit = scale_y / scale_x
     slope = line[SLOPE] * unit

@@ -34,7 +34,6 @@ _LOOKS: tuple[tuple[_Test, _Checks], ...] = (
     (_is_a(Plugin), looks.CHECKS),
     (_is_a(Feed), feeds.LOOKS),
     (_is_a(PairJob), jobs.LOOKS),
-    (_is_a(AlertSink), sinks.LOOKS),
 )
 _BEHAVIOUR: tuple[tuple[_Test, _Checks], ...] = (
     (_is_a(Plugin), looks.INSTANCE_CHECKS),

@@ -24,4 +24,23 @@ def the_same_trades_end_the_same_bars(rule: EventBars) -> None:
     assert set(one) <= {True, False}, "`ends` must answer True or False"
 
 
-CHECKS = (label_is_no_timeframe, the_same_trades_end_the_same_bars)
+def it_goes_on_behind_any_bar(rule: EventBars) -> None:
+    """As a restart does: a fresh instance is given the state kept with a bar, if there is one, and the trades behind that bar."""
+    ticks = fakes.ticks(2_000)
+    whole = msgspec.structs.replace(rule)
+    ends: list[bool] = []
+    states: dict[int, bytes | None] = {}
+    for number, tick in enumerate(ticks, 1):
+        ends.append(whole.ends(tick))
+        if ends[-1]:
+            states[number] = whole.state()
+    for number, state in [*states.items()][:: len(states) // 20 + 1]:
+        fresh = msgspec.structs.replace(rule)
+        if state is not None:
+            assert isinstance(state, bytes), f"`state` is {state!r}: a rule tells as bytes what it carries over from bar to bar"
+            fresh.resume(state)
+        same = [fresh.ends(tick) for tick in ticks[number:]] == ends[number:]
+        assert same, "a fresh instance ends later bars elsewhere: give `state` and `resume` for what goes over the end of a bar"
+
+
+CHECKS = (label_is_no_timeframe, the_same_trades_end_the_same_bars, it_goes_on_behind_any_bar)

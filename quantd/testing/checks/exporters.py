@@ -41,6 +41,19 @@ def goes_on_in_a_used_directory(exporter: Exporter) -> None:
             _life(exporter, directory, _rows())
 
 
+def tells_its_places(exporter: Exporter) -> None:
+    """A folder has many names: the path of one that was given must not hide that two exporters write to it."""
+    with _own_directory(exporter) as directory, _own_directory(exporter) as other:
+        (link := other / "link").symlink_to(directory)
+        places = msgspec.structs.replace(exporter, dir=str(directory)).places()
+        for name in (directory / ".." / directory.name, link):
+            found = msgspec.structs.replace(exporter, dir=str(name)).places()
+            assert found == places, f"`places` tells {sorted(found)} of the folder that it calls {sorted(places)}: take `os.path.realpath`"
+        assert places, "`places` is empty, so two such exporters could write to the same files"
+        elsewhere = places & msgspec.structs.replace(exporter, dir=str(other)).places()
+        assert not elsewhere, f"`places` tells {sorted(elsewhere)} whatever `dir` is"
+
+
 def _life(exporter: Exporter, directory: Path, rows: Mapping[Kind, list[Rows]]) -> None:
     """One run of a fresh instance."""
     fresh = msgspec.structs.replace(exporter, dir=str(directory))
@@ -68,4 +81,4 @@ def _own_directory(exporter: Exporter) -> Iterator[Path]:
 
 
 CHECKS = (kinds_exist,)
-FILE_CHECKS = (writes_all_its_kinds, opens_and_closes_without_a_row, goes_on_in_a_used_directory)
+FILE_CHECKS = (writes_all_its_kinds, opens_and_closes_without_a_row, goes_on_in_a_used_directory, tells_its_places)

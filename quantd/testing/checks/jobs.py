@@ -7,6 +7,7 @@ import numpy as np
 
 from quantd.model import Metric
 from quantd.plugin.base import Columns, DaemonJob, DaemonView, PairJob, PairView
+from quantd.rows import RESERVED
 from quantd.testing import fakes
 
 WINDOW = 60
@@ -16,20 +17,14 @@ _FLOATS = ("y", "x", "spread", *_OF_POINTS)
 
 
 def declares_metrics(cls: type[PairJob]) -> None:
-    metrics = getattr(cls, "metrics", None)
-    assert isinstance(metrics, tuple), "`metrics` must name what `run` returns: metrics: ClassVar[tuple[str, ...]] = (...)"
-    assert metrics, "`metrics` is empty"
+    metrics = cls.metrics
+    assert all(map(str.isidentifier, metrics)), f"{metrics} are to be names of letters, digits and _"
     assert len(set(metrics)) == len(metrics), f"a name comes twice in {metrics}"
-
-
-def declares_texts_and_states(cls: type[PairJob]) -> None:
-    assert set(cls.texts) <= set(cls.metrics), f"`texts` names {sorted(set(cls.texts) - set(cls.metrics))}, which are no metrics"
-    assert set(cls.states) <= set(cls.texts), f"`states` names {sorted(set(cls.states) - set(cls.texts))}, which are not among `texts`"
+    taken = RESERVED.intersection(metrics)
+    assert not taken, f"`metrics` has {sorted(taken)}, which a pair's points have already: give yours names of their own"
 
 
 def declares_ranges(cls: type[PairJob]) -> None:
-    numbers = set(cls.metrics) - set(cls.texts)
-    assert set(cls.ranges) <= numbers, f"`ranges` names {sorted(set(cls.ranges) - numbers)}, which are no metrics that are numbers"
     for name, (low, high) in cls.ranges.items():
         assert low < high, f"`ranges` has {name} from {low} to {high}: name the least first, then the greatest"
 
@@ -110,6 +105,6 @@ def _columns(n: int) -> dict[str, np.ndarray]:
     return columns
 
 
-LOOKS = (declares_metrics, declares_texts_and_states, declares_ranges)
+LOOKS = (declares_metrics, declares_ranges)
 PAIR_CHECKS = (needs_at_least_one_point, answers_each_metric, answers_the_same_twice, survives_few_points, survives_degenerate_points)
 DAEMON_CHECKS = (answers_without_a_store,)

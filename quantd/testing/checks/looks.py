@@ -5,10 +5,17 @@ from typing import Any
 import msgspec
 
 from quantd.plugin.base import Plugin
+from quantd.plugin.contract import flaws
+from quantd.plugin.registry import KINDS
 
 
 def has_a_docstring(cls: type[Plugin]) -> None:
     assert vars(cls).get("__doc__"), f"{cls.__name__} has no docstring: say in a sentence what it does, `quantd plugins` shows it"
+
+
+def has_what_its_kind_needs(cls: type[Plugin]) -> None:
+    found = [text for base in KINDS.values() if issubclass(cls, base) for text in flaws(cls, base)]
+    assert not found, "; ".join(found)
 
 
 def has_a_schema(cls: type[Plugin]) -> None:
@@ -37,5 +44,5 @@ def _definition(cls: type[Plugin]) -> dict[str, Any]:
     return next(each for each in components.values() if each["title"] == cls.__name__)
 
 
-CHECKS = (has_a_docstring, has_a_schema, explains_required_fields)
+CHECKS = (has_a_docstring, has_what_its_kind_needs, has_a_schema, explains_required_fields)
 INSTANCE_CHECKS = (settings_survive_a_round_trip, a_copy_is_equal)

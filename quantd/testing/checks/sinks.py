@@ -1,15 +1,9 @@
 """What an alert sink must do."""
 
 import asyncio
-import inspect
 
 from quantd.plugin.base import AlertSink
 from quantd.testing import fakes
-
-
-def methods_are_coroutines(cls: type[AlertSink]) -> None:
-    plain = [each.__name__ for each in (cls.start, cls.send, cls.stop) if not inspect.iscoroutinefunction(each)]
-    assert not plain, f"{', '.join(plain)}: must be `async def`"
 
 
 def starts_sends_and_stops(sink: AlertSink) -> None:
@@ -27,5 +21,4 @@ async def _life(sink: AlertSink, count: int) -> None:
     await sink.stop()
 
 
-LOOKS = (methods_are_coroutines,)
 CHECKS = (starts_sends_and_stops, starts_and_stops_without_an_alert)

@@ -65,6 +65,9 @@ def tells_the_newest_tick(store: Store) -> None:
             store.append(some, [], [])
         found, wanted = store.newest_tick("BTCUSDT"), (ticks[-1].id, ticks[-1].ts)
         assert found == wanted, f"`newest_tick` answers {found} instead of {wanted}: the greatest id, as it came first"
+        first, earliest = store.first_tick("BTCUSDT"), min(tick.ts for tick in ticks)
+        assert first == earliest, f"`first_tick` answers {first} instead of {earliest}: the ts of the earliest one that is kept"
+        assert store.first_tick("ADAUSDT") is None, "`first_tick` of a symbol without any is not None"
 
 
 def tells_what_is_kept(store: Store) -> None:
@@ -81,11 +84,22 @@ def tells_what_is_kept(store: Store) -> None:
 
 def returns_bars_of_a_range(store: Store) -> None:
     bars = fakes.bars(50)
+    bars[7] = msgspec.structs.replace(bars[7], first_id=1, last_id=2**53 + 1, state=b"\x00\xff")
     imported = msgspec.structs.replace(bars[0], every="1h", trades=None, taker_buy_volume=None, quality="imported")
     with _opened(store):
         store.append([], [*bars, imported, *fakes.bars(50, symbol="ETHUSDT", seed=9)], [])
         _assert_rows(store.bars("BTCUSDT", "1m", bars[5].ts, bars[40].ts), bars[5:40])
         _assert_rows(store.bars("BTCUSDT", "1h", fakes.START, END), [imported])
+
+
+def returns_the_newest_bars_of_a_range(store: Store) -> None:
+    bars = fakes.bars(50)
+    with _opened(store):
+        store.append([], [*bars, *fakes.bars(50, symbol="ETHUSDT", seed=9), *fakes.bars(50, every="5m")], [])
+        store.append([], [better := msgspec.structs.replace(bars[37], revision=1)], [])
+        _assert_rows(store.last_bars("BTCUSDT", "1m", bars[5].ts, bars[40].ts, 3), [better, *bars[38:40]])
+        _assert_rows(store.last_bars("BTCUSDT", "1m", bars[38].ts, END, 500), bars[38:])
+        _assert_rows(store.last_bars("BTCUSDT", "1h", fakes.START, END, 3), [])
 
 
 def returns_points_of_a_range(store: Store) -> None:
@@ -216,6 +230,7 @@ CHECKS: tuple[Callable[[Store], None], ...] = (
     tells_the_newest_tick,
     tells_what_is_kept,
     returns_bars_of_a_range,
+    returns_the_newest_bars_of_a_range,
     returns_points_of_a_range,
     keeps_the_last_revision,
     keeps_the_last_definition,

@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestServer
 
 import quantd
 from quantd_plugins.feeds.binance_futures import BinanceFutures
+from tests.waiting import PATIENCE_S
 
-PATIENCE_S = 20
 NOW = 1_795_489_443_996
 MOST_TOGETHER = 1000 + (256 << 10) // 150
 """Events that a feed brings together at most: what one read of a socket may bring comes on top of the inbox's limit."""
@@ -77,7 +77,7 @@ async def talk(peer: Peer) -> None:
 
 class Exchange:
     """WebSocket connections arrive in `peers`; `upgrades` holds the answers to the next upgrades, `replies` those to REST, which otherwise
-    tells the time, that the newest trade of each symbol is `newest`, and that each book is `book`.
+    tells the time, that the newest trade of each symbol is `newest`, that each book is `book`, and of other paths what is in `told`.
 
     Pings are answered unless `deaf`.
     """
@@ -92,6 +92,7 @@ class Exchange:
         self.dialled = 0
         self.newest = 0
         self.book: dict[str, Any] = {}
+        self.told: dict[str, Any] = {}
         app = web.Application()
         app.router.add_get("/fapi/{path:.*}", self._rest)
         app.router.add_get("/{path:.*}", self._upgrade)
@@ -104,8 +105,9 @@ class Exchange:
     def feed(self, **settings: Any) -> BinanceFutures:
         """A feed of this exchange."""
         ws = self.url.replace("http", "ws", 1)
+        only_trades = {"tickers": False, "listings": False}
         return BinanceFutures(
-            **({"ws": ws, "rest": self.url, "files": self.url, "tickers": False, "reconnect_min": "1ms", "seed": 1} | settings)
+            **({"ws": ws, "rest": self.url, "files": self.url, "reconnect_min": "1ms", "seed": 1} | only_trades | settings)
         )
 
     async def peer(self) -> Peer:
@@ -133,7 +135,7 @@ class Exchange:
             return web.json_response([trade(self.newest)] if self.newest else [])
         if request.path == "/fapi/v1/depth":
             return web.json_response(self.book)
-        return web.json_response({"serverTime": NOW})
+        return web.json_response(self.told.get(request.path, {"serverTime": NOW}))
 
 
 @asynccontextmanager

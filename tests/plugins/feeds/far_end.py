@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-PATIENCE_S = 20
+from tests.waiting import PATIENCE_S
 
 
 def wire(opcode: Opcode, data: bytes, fin: bool = True) -> bytes:

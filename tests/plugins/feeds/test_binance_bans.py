@@ -75,13 +75,24 @@ def test_a_request_too_many_shuts_one_door_and_a_ban_both() -> None:
     assert bans.wait("rest") == 20.0
 
 
-@pytest.mark.parametrize("kept", [b"", b"x", b"-1", b"9" * 100, b"\xff", b"1795489443000"])
+@pytest.mark.parametrize("kept", [b"", b"x", b"-1", b"9" * 100, b"\xff", b"1795489443000 60000", b"1795489443000 x", b"1995489443000"])
 def test_damaged_or_past_ends_shut_nothing(kept: bytes) -> None:
     assert Bans(EventClock(NOW), {"banned-rest": kept, "banned-ws": kept}).until() is None
 
 
 def test_a_clock_that_was_wrong_does_not_shut_for_ever() -> None:
-    assert Bans(EventClock(NOW), {"banned-ws": b"%d" % (NOW + 10**12)}).wait("ws") == LONGEST_S
+    kept: dict[str, bytes] = {}
+    Bans(EventClock(NOW), kept).take("ws", 429, {"Retry-After": "600"}, "/x")
+    assert Bans(EventClock(NOW - 7 * 86_400_000), kept).wait("ws") == 600.0
+    assert Bans(EventClock(NOW), {"banned-ws": b"%d %d" % (NOW + 10**12, 10**12)}).wait("ws") == LONGEST_S
+
+
+def test_dates_are_by_the_exchange_s_clock() -> None:
+    """Not by the host's, which is two days ahead."""
+    bans = Bans(EventClock(NOW + 2 * 86_400_000), {}, market=EventClock(NOW))
+    bans.take("rest", 429, {"Retry-After": "Tue, 24 Nov 2026 03:05:00 GMT"}, "/x")
+    assert bans.wait("rest") == pytest.approx(56.004)
+    assert bans.until() == NOW + 56_004
 
 
 class Full(dict[str, bytes]):

@@ -21,8 +21,8 @@ from quantd.simulator.exchange import Exchange
 from quantd.simulator.scenario import load
 from quantd_plugins.feeds.binance import books
 from quantd_plugins.feeds.binance_futures import BinanceFutures
+from tests.waiting import PATIENCE_S
 
-PATIENCE_S = 30
 DEPTH = "btcusdt@depth@100ms"
 LEVELS = 12
 SEED = 1

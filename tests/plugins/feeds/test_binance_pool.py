@@ -15,6 +15,8 @@ from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.lane import Limits
 from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.routes import Routes, streams
+from quantd_plugins.feeds.binance.sessions import Schedule, Sessions
+from quantd_plugins.feeds.binance.timing import ExchangeClock
 from quantd_plugins.feeds.binance_futures import BinanceFutures
 from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Peer, running
 
@@ -35,13 +37,18 @@ async def pooling(exchange: Exchange, streams_each: int = 200) -> AsyncIterator[
     async def newest(symbol: str) -> None:
         return None
 
+    async def never() -> Schedule:
+        raise quantd.QuantdError("there is none")
+
     async def snapshot(symbol: str) -> DepthSnapshot:
         raise quantd.QuantdError("there is none")
 
     clock, rng = quantd.Wants(()).clock, random.Random(1)
     urls = Routes().urls(exchange.url.replace("http", "ws", 1))
-    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), clock, rng, Bans(clock, {}), Books(snapshot, 20, clock, rng))
-    pool.open(ask, newest)
+    bans, books = Bans(clock, {}), Books(snapshot, 20, clock, rng)
+    exchange_clock = ExchangeClock(clock)
+    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), clock, exchange_clock, rng, bans, books)
+    pool.open(ask, newest, Sessions(never, exchange_clock.now))
     try:
         yield pool
     finally:

@@ -15,8 +15,8 @@ import pytest
 
 import quantd
 from quantd_plugins.feeds.binance_futures import BinanceFutures
+from tests.waiting import PATIENCE_S
 
-PATIENCE_S = 60
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
 

@@ -19,6 +19,7 @@ from quantd_plugins.feeds.binance import history
 from quantd_plugins.feeds.binance.rest import WEIGHT_PER_MINUTE, Gateway
 from tests.plugins.feeds.binance_exchange import NOW, Answer, Exchange, running
 from tests.plugins.feeds.test_binance_timing import Sleeper
+from tests.waiting import PATIENCE_S
 
 HOUR = 3_600_000
 
@@ -146,7 +147,7 @@ async def test_a_body_without_an_end_is_left(exchange: Exchange, sleeper: Sleepe
 @pytest.mark.parametrize("status", [500, 502, 503])
 async def test_in_the_end_it_says_what_and_where(exchange: Exchange, gateway: Gateway, status: int) -> None:
     exchange.replies = [say(status=status, text="<html>" + "x" * 500)] * 10
-    with pytest.raises(quantd.QuantdError, match=rf"/fapi/v1/time: HTTP {status}: .*<html>x+'$") as caught:
+    with pytest.raises(quantd.QuantdError, match=f"/fapi/v1/time: HTTP {status}: the exchange failed: a page of HTML$") as caught:
         await history.server_time(gateway)
     assert len(str(caught.value)) < 200
     assert len(exchange.asked) == 4
@@ -221,7 +222,7 @@ async def test_at_most_four_ask_at_once(exchange: Exchange, gateway: Gateway) ->
     exchange.replies = [hold] * 9
     asking = [asyncio.create_task(history.server_time(gateway)) for _ in range(9)]
     for _ in range(4):
-        await asyncio.wait_for(arrived.acquire(), 10)
+        await asyncio.wait_for(arrived.acquire(), PATIENCE_S)
     assert arrived.locked()
     go.set()
     assert await asyncio.gather(*asking) == [NOW] * 9
@@ -231,7 +232,7 @@ async def test_at_most_four_ask_at_once(exchange: Exchange, gateway: Gateway) ->
 async def test_symbols_are_those_that_trade(exchange: Exchange, gateway: Gateway) -> None:
     states = {"BTCUSDT": "TRADING", "OLDUSDT": "SETTLING", "币安人生USDT": "TRADING"}
     exchange.replies = [say({"symbols": [{"symbol": name, "status": status, "pair": name} for name, status in states.items()]})]
-    assert await history.symbols(gateway) == ["BTCUSDT", "币安人生USDT"]
+    assert [each.symbol for each in await history.listings(gateway)] == ["BTCUSDT", "币安人生USDT"]
 
 
 class Tape:
@@ -310,6 +311,36 @@ async def test_a_bar_without_volume_has_no_vwap(exchange: Exchange, gateway: Gat
     exchange.replies = [say(), say([kline(NOW - 120_000, 60_000, "0.000")]), say([])]
     [bar] = await history.bars(gateway, "BTCUSDT", "1m", NOW - 120_000, NOW)
     assert (bar.vwap, bar.volume) == (None, 0.0)
+
+
+def payments(request: web.Request) -> web.StreamResponse:
+    """Every eight hours, 7 ms late; of the first years no mark price is told."""
+    query, step = request.query, 8 * HOUR
+    first = -(-(int(query["startTime"]) - 7) // step) * step + 7
+    row = {"symbol": "BTCUSDT", "fundingRate": "-0.00010000"}
+    rows = [row | {"fundingTime": ts, "markPrice": "90.5" if ts > NOW // 2 else ""} for ts in range(first, int(query["endTime"]) + 1, step)]
+    return web.json_response(rows[: int(query["limit"])])
+
+
+async def test_past_funding_is_paged(exchange: Exchange, gateway: Gateway) -> None:
+    step = 8 * HOUR
+    start = NOW // step * step - 2100 * step
+    exchange.replies = [payments] * 9
+    found = await history.funding(gateway, "BTCUSDT", start + 7, NOW)
+    assert [row.ts for row in found] == list(range(start + 7, NOW // step * step + 8, step))
+    assert found[0] == quantd.FundingRate("BTCUSDT", start + 7, -0.0001, 90.5)
+    assert len(exchange.asked) == 3
+    [first] = await history.funding(gateway, "BTCUSDT", step, 2 * step)
+    assert first == quantd.FundingRate("BTCUSDT", step + 7, -0.0001, None)
+    assert await history.funding(gateway, "BTCUSDT", start + 8, start + step) == []
+
+
+@pytest.mark.parametrize("wrong", [{"fundingRate": "nan"}, {"fundingRate": "1.5"}, {"markPrice": "-1"}, {"fundingTime": -1}])
+async def test_funding_that_cannot_be_true_is_refused(exchange: Exchange, gateway: Gateway, wrong: dict[str, Any]) -> None:
+    row = {"symbol": "BTCUSDT", "fundingTime": NOW, "fundingRate": "0.0001", "markPrice": "90.5"}
+    exchange.replies = [say([row | wrong])] * 9
+    with pytest.raises(quantd.QuantdError, match="/fapi/v1/fundingRate"):
+        await history.funding(gateway, "BTCUSDT", NOW - HOUR, NOW + HOUR)
 
 
 async def test_other_timeframes_have_no_past(exchange: Exchange, gateway: Gateway) -> None:

@@ -28,13 +28,15 @@ class Line:
         self.brought: dict[str, int] = {}
         self.dead: set[str] = set()
         """Symbols whose streams bring nothing more."""
+        self.closed: set[str] = set()
+        """Symbols whose markets are closed."""
         self.broken = False
         """Whether nothing at all comes."""
         self.rest = True
         self.reasons: list[str] = []
         self.probed: list[float] = []
         self.missed: list[float] = []
-        self.watch = Watch(30.0, lambda: [self], self.newest, self.clock.now, lambda: False, self.miss, self.clock)
+        self.watch = Watch(30.0, lambda: [self], self.newest, self.clock.now, lambda: False, self.miss, self.clock, self.is_closed)
 
     @property
     def trades_of(self) -> list[str]:
@@ -46,6 +48,9 @@ class Line:
 
     def retire(self, reason: str) -> None:
         self.reasons.append(reason)
+
+    def is_closed(self, symbol: str) -> bool:
+        return symbol in self.closed
 
     def miss(self) -> None:
         self.missed.append(self.seconds)
@@ -133,6 +138,33 @@ async def test_a_quiet_symbol_that_falls_silent_is_found_by_its_missed_trade(gap
     await line.run(600)
     line.dead = {"QUIETUSDT"}
     assert await line.run(600) <= gap + 40
+
+
+async def test_nobody_asks_about_a_closed_market_and_all_is_watched_again_when_it_opens() -> None:
+    line = Line({"BTCUSDT": 0.1, "SHAREUSDT": 1.0})
+    await line.run(60)
+    line.closed, line.dead = {"SHAREUSDT"}, {"SHAREUSDT"}
+    await line.run(6 * HOUR)
+    assert (line.reasons, line.probed, line.missed) == ([], [], [])
+    line.closed = set()
+    assert 5 < await line.run(120) <= 28
+    assert line.reasons == ["SHAREUSDT is silent"]
+    assert line.watch.silent_symbols(line) == ["SHAREUSDT"]
+    line.reasons.clear()
+    line.closed = {"SHAREUSDT"}
+    await line.run(2)
+    assert line.watch.silent_symbols(line) == []
+
+
+async def test_a_market_that_closes_while_rest_is_asked_is_no_fault() -> None:
+    line = Line({"BTCUSDT": 0.1, "SHAREUSDT": 1.0})
+    await line.run(60)
+    line.dead = {"SHAREUSDT"}
+    while not line.probed:
+        await line.run(1)
+    line.closed = {"SHAREUSDT"}
+    await line.run(HOUR)
+    assert (line.reasons, len(line.probed)) == ([], 1)
 
 
 async def test_what_is_silent_again_and_again_is_replaced_ever_less_often() -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 import quantd
 from quantd.clock import EventClock
 from quantd_plugins.feeds.binance_futures import BinanceFutures
-from tests.plugins.feeds.binance_exchange import MOST_TOGETHER, NOW, PATIENCE_S, Exchange, Peer, Watch, running, streaming, trade
+from tests.plugins.feeds.binance_exchange import MOST_TOGETHER, NOW, PATIENCE_S, Exchange, Peer, Watch, running, streaming, talk, trade
 
 
 @pytest.fixture
@@ -284,13 +284,27 @@ async def test_pings_are_answered(exchange: Exchange) -> None:
 
 
 async def test_without_rest_the_time_comes_from_trades(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:
-    now = quantd.Wants(()).clock.now()
     async with streaming(exchange.feed(rest="http://127.0.0.1:1"), "BTCUSDT") as events:
         peer = await exchange.peer()
         await peer.confirm()
-        await peer.send(trade(1, E=now, T=now))
+        talking = asyncio.create_task(talk(peer))
         status = await events.next(quantd.Status)
-        assert now - 1000 < status.ts < now + PATIENCE_S * 1000
+        assert NOW - 1000 < status.ts < NOW + PATIENCE_S * 1000
+        talking.cancel()
+
+
+async def test_receipt_is_told_by_the_exchange_s_clock(exchange: Exchange) -> None:
+    """Which is days or years from the host's."""
+    feed = exchange.feed()
+    async with streaming(feed, "BTCUSDT") as events:
+        peer = await exchange.peer()
+        await peer.confirm()
+        await peer.send(trade(1))
+        tick = await events.next(quantd.Tick)
+        assert NOW <= tick.recv < NOW + PATIENCE_S * 1000
+        told = feed.time()
+        assert told is not None
+        assert tick.recv <= told < NOW + PATIENCE_S * 1000
 
 
 async def test_a_reader_that_is_not_drunk_from_stops_reading(exchange: Exchange) -> None:

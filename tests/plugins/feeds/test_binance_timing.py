@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from quantd.clock import EventClock
 from quantd_plugins.feeds.binance.backoff import Backoff, Budget
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
+from tests.clocks import HostClock
 
 
 class Sleeper:
@@ -83,13 +84,43 @@ async def test_the_quickest_answer_tells_the_time() -> None:
 
 
 def test_without_rest_frames_tell_the_time_and_bad_ones_do_not() -> None:
-    clock = EventClock(100_000_000)
+    """The host's clock has no say: it may be years off."""
+    exchange = ExchangeClock(HostClock(0))
+    for sent in (10**13, 99_999_900, 99_999_960):
+        assert exchange.now() is None
+        exchange.observe(sent)
+    assert exchange.now() == 99_999_900
+    for sent in (10**13, 10**13, 99_999_000, 10**13):
+        exchange.observe(sent)
+    assert exchange.now() == 99_999_900
+
+
+async def test_frames_prove_that_the_machine_was_stopped() -> None:
+    """Its monotonic clock stood still for an hour since REST told the time."""
+    clock = HostClock()
     exchange = ExchangeClock(clock)
-    exchange.observe(10**13, clock.now())
-    assert exchange.now() is None
-    for sent in (99_999_900, 99_999_960, 99_999_000):
-        exchange.observe(sent, clock.now())
-    assert exchange.now() == 99_999_960
+
+    async def ask() -> int:
+        return 5_000_000
+
+    await exchange.measure(ask)
+    for late in (80, 20, 50):
+        assert exchange.now() == 5_000_000
+        exchange.observe(8_600_000 - late)
+    assert exchange.now() == 8_599_920
+
+
+async def test_a_host_s_clock_that_is_set_moves_nothing() -> None:
+    clock = HostClock()
+    exchange = ExchangeClock(clock)
+
+    async def ask() -> int:
+        return 5_000_000
+
+    await exchange.measure(ask)
+    clock.wall -= 86_400_000
+    clock.go_on(1.0)
+    assert exchange.now() == 5_001_000
 
 
 async def test_the_wall_clock_is_read_once_a_turn() -> None:

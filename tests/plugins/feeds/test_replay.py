@@ -6,8 +6,6 @@ import io
 import json
 import logging
 import time
-import zipfile
-from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -17,39 +15,9 @@ from hypothesis import strategies as st
 
 import quantd
 from quantd_plugins.feeds.replay import Replay
+from tests.plugins.feeds.files import T, captured, collected, frame, replay, write, zipped
 
 CAPTURES = Path(__file__).parents[4] / "shared" / "data"
-T = 1_723_161_256_322
-"""Some moment on 2024-08-08, ms."""
-
-
-def replay(*files: Path, symbols: Iterable[str] = (), chunk: int = 1000) -> list:
-    """Everything that comes out of the files."""
-
-    async def drain() -> list:
-        feed = Replay(files=tuple(map(str, files)), chunk=chunk)
-        return [event async for batch in feed.stream(quantd.Wants(tuple(symbols))) for event in batch]
-
-    return asyncio.run(drain())
-
-
-def write(path: Path, *lines: str) -> Path:
-    path.write_text("".join(f"{line}\n" for line in lines))
-    return path
-
-
-def frame(number: int, event: str = "aggTrade", symbol: str = "BTCUSDT", ts: int = T, price: str = "61800.30", qty: str = "0.1") -> dict:
-    of = "a" if event == "aggTrade" else "t"
-    return {"e": event, "E": ts + 1, "T": ts, "s": symbol, of: number, "p": price, "q": qty, "m": True, "st": 2}
-
-
-def captured(recv: int, payload: dict, *, stream: str | None = "btcusdt@aggTrade") -> str:
-    """A capture's line; `recv` in ms."""
-    return f"{recv * 1_000_000 + 999_999} {json.dumps({'stream': stream, 'data': payload} if stream else payload, separators=(',', ':'))}"
-
-
-def collected(ts: object, *, symbol: str = "btcusdt", price: object = 61800.3, **size: object) -> str:
-    return json.dumps({"symbol": symbol, "ts": ts, "price": price} | (size or {"size": 0.5}))
 
 
 # --- captures ---
@@ -109,7 +77,19 @@ def test_recorded_market(symbol: str, count: int, first: int, last: int) -> None
 
 @pytest.mark.parametrize(
     "ts",
-    [T, float(T), str(T), f"{T}.4", "2024-08-08T23:54:16.322Z", "2024-08-08T23:54:16.322999", "2024-08-09T01:54:16.322+02:00", T * 1000],
+    [
+        T,
+        float(T),
+        str(T),
+        T / 1000,
+        f"{T / 1000}",
+        T * 1_000_000,
+        f"{T}.4",
+        "2024-08-08T23:54:16.322Z",
+        "2024-08-08T23:54:16.322999",
+        "2024-08-09T01:54:16.322+02:00",
+        T * 1000,
+    ],
 )
 def test_collected_time(tmp_path: Path, ts: object) -> None:
     assert replay(write(tmp_path / "ticks.ndjson", collected(ts))) == [quantd.Tick("BTCUSDT", 0, T, T, 61800.3, 0.5, False)]
@@ -128,6 +108,35 @@ def test_collected_time_without_a_zone_is_utc(tmp_path: Path, monkeypatch: pytes
 def test_collected_numbers_may_be_text_and_size_may_be_qty(tmp_path: Path) -> None:
     ticks = replay(write(tmp_path / "t", collected(T, price="2", size="3"), "", collected(T, price=2, qty=3)))
     assert [(tick.price, tick.qty) for tick in ticks] == [(2.0, 3.0), (2.0, 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("told", "maker"),
+    [
+        ({"side": "buy"}, False),
+        ({"side": "SELL"}, True),
+        ({"m": True}, True),
+        ({"m": "false"}, False),
+        ({"buyer_maker": 1}, True),
+        ({"is_buyer_maker": True}, True),
+        ({"isBuyerMaker": True}, True),
+        ({"m": "trade", "side": "sell"}, True),
+    ],
+)
+def test_collected_side(tmp_path: Path, caplog: pytest.LogCaptureFixture, told: dict[str, object], maker: bool) -> None:
+    row = {"symbol": "X", "ts": T, "price": 1, "size": 1} | told
+    assert [tick.buyer_maker for tick in replay(write(tmp_path / "t", json.dumps(row)))] == [maker]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("told", [{}, {"side": None}, {"side": "unknown"}, {"m": "spot", "side": 7}])
+def test_collected_without_a_side_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture, told: dict[str, object]) -> None:
+    row = json.dumps({"symbol": "X", "ts": T, "price": 1, "size": 1} | told)
+    path = write(tmp_path / "t", collected(T), row, row)
+    assert [tick.buyer_maker for tick in replay(path)] == [False] * 3
+    (record,) = caplog.records
+    assert record.message.startswith(f"{path}: 2 trades do not tell who took")
+    assert record.message.endswith("do not use their taker_buy_volume")
 
 
 def test_bare_payload_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -170,28 +179,35 @@ def test_bad_dump_line_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixtu
 # --- packing ---
 
 
-def zipped(path: Path, *members: bytes) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, member in enumerate(members):
-            archive.writestr(f"{number}.csv", member)
-    return path
-
-
 def test_packed_files(tmp_path: Path) -> None:
     text = "\n".join(DUMP).encode()
     gz = tmp_path / "BTCUSDT-aggTrades-2024-08-08.csv.gz"
     gz.write_bytes(gzip.compress(text))
     assert replay(gz) == DUMP_TICKS
-    assert replay(zipped(tmp_path / "BTCUSDT-aggTrades-2024-08-08.zip", text)) == DUMP_TICKS
+    assert replay(zipped(tmp_path / "BTCUSDT-aggTrades-2024-08-08.zip", any=text)) == DUMP_TICKS
 
 
-def test_zip_must_hold_one_file(tmp_path: Path) -> None:
-    with pytest.raises(quantd.QuantdError, match="it holds 2 files instead of one"):
-        replay(zipped(tmp_path / "a.zip", b"1", b"2"))
+def test_files_of_a_zip_are_played_like_files(tmp_path: Path) -> None:
+    """What systems put beside them is passed over."""
+    members = {
+        "BTCUSDT-aggTrades-2024-08-09": DUMP[1].encode(),
+        "BTCUSDT-aggTrades-2024-08-08": DUMP[0].encode(),
+        "deep/ETHUSDT-aggTrades-2024-08": DUMP[1].encode(),
+        "__MACOSX/._a": b"\0\1\2",
+    }
+    months = zipped(tmp_path / "months.zip", **members)
+    assert [(tick.symbol, tick.id) for tick in replay(months)] == [("BTCUSDT", 100), ("BTCUSDT", 101), ("ETHUSDT", 101)]
+    with pytest.raises(quantd.QuantdError, match=r"two.zip/b.csv is of no known format"):
+        replay(zipped(tmp_path / "two.zip", **{"BTCUSDT-aggTrades-1": DUMP[0].encode(), "b": b"hello"}))
+
+
+def test_a_zip_without_a_file(tmp_path: Path) -> None:
+    with pytest.raises(quantd.QuantdError, match=r"a.zip: it holds no file"):
+        replay(zipped(tmp_path / "a.zip", **{"__MACOSX/x": b"1"}))
 
 
 def test_zip_cut_short(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "BTCUSDT-aggTrades-x.zip", "\n".join(DUMP).encode())
+    path = zipped(tmp_path / "BTCUSDT-aggTrades-x.zip", any="\n".join(DUMP).encode())
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(quantd.QuantdError, match=r"cannot unpack .*; fetch or pack it again"):
         replay(path)
@@ -207,9 +223,11 @@ def test_gzip_cut_short_is_read_as_far_as_it_goes(tmp_path: Path, caplog: pytest
                 whole = packed.tell()
     path = tmp_path / "capture.gz"
     path.write_bytes(packed.getvalue()[: whole + 50])
-    ids = [tick.id for tick in replay(path)]
+    *ticks, doubt = replay(path)
+    ids = [tick.id for tick in ticks]
     assert ids == list(range(1, len(ids) + 1))
     assert len(ids) >= 2000
+    assert doubt == quantd.Status(ticks[-1].ts, healthy=False, symbols=("BTCUSDT",)), "what follows is not known"
     assert f"{path} is damaged and was read as far as it goes" in caplog.text
 
 
@@ -260,7 +278,7 @@ def test_quantds_own_files_are_read(tmp_path: Path) -> None:
     assert [(bar.every, bar.ts - 1_767_225_600_000) for bar in replay(mixed)] == [("1s", 60_000), ("1s", 61_000)]
 
 
-@pytest.mark.parametrize(("step", "seen"), [(90_000, "90000 ms"), (0, "no row comes after"), (-60_000, "no row comes after")])
+@pytest.mark.parametrize(("step", "seen"), [(90_000, "90,000 ms"), (0, "no two rows"), (7 * 86_400_000, "604,800,000 ms")])
 def test_unknown_timeframe(tmp_path: Path, step: int, seen: str) -> None:
     rows = [f"{1_723_161_600_000 + n * step},1,1,1,1,1" for n in range(3)]
     with pytest.raises(quantd.QuantdError, match=rf"X.csv is of no known timeframe: .*{seen}"):
@@ -325,7 +343,7 @@ def test_batches_and_progress(tmp_path: Path) -> None:
 
 
 def test_progress_grows_with_the_bytes_read(tmp_path: Path) -> None:
-    path = write(tmp_path / "t", *(collected(T + n) for n in range(20_000)))
+    path = write(tmp_path / "t", *(collected(T + n) for n in range(300_000)))
     feed = Replay(files=(str(path),))
 
     async def seen() -> list[int]:
@@ -389,28 +407,37 @@ def test_cancelling_while_nothing_wanted_comes(tmp_path: Path) -> None:
 def test_bad_captured_lines_are_skipped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: str) -> None:
     path = write(tmp_path / "c", captured(T, frame(1)), bad, captured(T, frame(3)), bad)
     assert [tick.id for tick in replay(path)] == [1, 3]
-    assert [(record.levelno, record.message) for record in caplog.records] == [
-        (logging.WARNING, f"{path}: skipped 2 bad lines, the first at {path}:2")
-    ]
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.message.startswith(f"{path}: skipped 2 bad lines, the first at {path}:2: ")
 
 
 @pytest.mark.parametrize(
     "bad",
     [
         '{"symbol":"X","ts":1723161256322,"pri',
-        collected(T, price="NaN"),
-        collected(T, price=-1),
         collected("yesterday"),
         collected(-T),
         collected("1e999"),
-        collected(T, size=None),
         collected(T, symbol=""),
         "[1]",
     ],
 )
-def test_bad_collected_lines_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: str) -> None:
-    assert len(replay(write(tmp_path / "t", collected(T), bad, collected(T)))) == 2
-    assert ":2" in caplog.text
+def test_bad_collected_lines_are_skipped_and_doubted(tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: str) -> None:
+    """Nothing else tells that a trade is missing: such trades have no ids."""
+    one, doubt, two = replay(write(tmp_path / "t", collected(T), bad, bad, collected(T + 5)))
+    assert (one.ts, two.ts) == (T, T + 5)
+    assert doubt == quantd.Status(T, healthy=False, symbols=("BTCUSDT",))
+    assert "skipped 2 bad lines" in caplog.text
+    assert ":2: " in caplog.text
+
+
+@pytest.mark.parametrize("bad", [{"price": "NaN"}, {"price": -1}, {"price": 0}, {"size": None}, {"size": 0}])
+def test_a_collected_trade_of_no_price_tells_its_time(tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: dict[str, object]) -> None:
+    _, refused, _ = replay(write(tmp_path / "t", collected(T), collected(T + 3, **bad), collected(T + 5)))
+    assert (refused.ts, refused.id) == (T + 3, 0)
+    assert not refused.price > 0
+    assert ":2: no price or no quantity" in caplog.text
 
 
 def test_bad_first_line_does_not_hide_the_format(tmp_path: Path) -> None:
@@ -418,8 +445,28 @@ def test_bad_first_line_does_not_hide_the_format(tmp_path: Path) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(quantd.QuantdError, match=r"cannot open .*gone.csv: No such file or directory; check `files`"):
+    with pytest.raises(quantd.QuantdError, match=r"cannot open .*gone.csv: No such file or directory: check its name"):
         replay(tmp_path / "gone.csv")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(quantd.QuantdError, match=rf"cannot open {tmp_path}: is a folder: name the files in it"):
+        replay(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"\x1b[31m,\x01b,c\x00,d\n", b"PAR1\x15\x04,\xff,\x00,\x1b\n"])
+def test_bytes_that_are_no_text_are_shown_as_numbers(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "b").write_bytes(content)
+    with pytest.raises(quantd.QuantdError, match=f"it is no text: a line begins with the bytes {content[:4].hex(' ')}") as refused:
+        replay(tmp_path / "b")
+    assert str(refused.value).isprintable()
+
+
+def test_a_long_cell_is_cut_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lines = [f"{60_000 * n},{'9' * 5000 + 'x' if n == 2 else 1},1,1,1,1" for n in range(4)]
+    replay(write(tmp_path / "X.csv", "ts,open,high,low,close,volume", *lines))
+    assert "csv:4: could not convert string to float: '999" in caplog.text
+    assert len(caplog.records[0].message) < 700
 
 
 def test_no_files() -> None:
@@ -431,7 +478,9 @@ def test_no_files() -> None:
 def test_unknown_format_names_the_known_ones(tmp_path: Path, text: str) -> None:
     path = tmp_path / "what"
     path.write_text(text)
-    with pytest.raises(quantd.QuantdError, match=r"what is of no known format: .* Binance frames .* NDJSON .* aggTrades CSV, or OHLC CSV"):
+    with pytest.raises(
+        quantd.QuantdError, match=r"what is of no known format: .*frames .* NDJSON .* aggTrades or klines CSV, OHLC .* JSON"
+    ):
         replay(path)
 
 
@@ -456,13 +505,13 @@ def test_any_bytes_give_events_or_a_clear_error(
         events = replay(path)
     except quantd.QuantdError:
         return
-    assert all(0 < getattr(event, "price", 1) < float("inf") for event in events)
+    assert all(0 < getattr(event, "price", 1) < float("inf") for event in events if getattr(event, "qty", 1))
 
 
-@pytest.mark.parametrize("ts", [0, 1_700_000_000, 99_999_999_999_999])
+@pytest.mark.parametrize("ts", [0, 900_000_000, 99_999_999_999_999])
 def test_a_time_out_of_this_century_is_a_bad_line(tmp_path: Path, ts: int) -> None:
-    ticks = write(tmp_path / "t", collected(1_700_000_000_000), collected(ts), collected(1_700_000_000_500))
-    assert [event.ts for event in replay(ticks)] == [1_700_000_000_000, 1_700_000_000_500]
+    ticks = write(tmp_path / "t", captured(T, frame(1)), captured(T, frame(2, ts=ts)), captured(T, frame(3)))
+    assert [event.id for event in replay(ticks)] == [1, 3]
 
 
 def test_an_exchange_s_name_of_a_file_of_bars_tells_the_symbol(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
 from quantd.stats.calibration import barriers
-from quantd_plugins.jobs.reversion_model import LEAST_EVENTS, ReversionModel, _features, _held
+from quantd_plugins.jobs.reversion_model import ReversionModel, _features, _held
 from quantd_plugins.regressions.ols import Ols
 
 N = 2000
@@ -35,19 +35,19 @@ def answer(zscore: FloatArray, **settings: object) -> dict[str, quantd.Metric]:
 
 
 def test_a_fold_knows_nothing_of_what_comes_after_it_begins() -> None:
-    job, z = ReversionModel(), ou(1)
+    job, z = ReversionModel(entry=1.0, stop=2.0), ou(1)
     other = z.copy()
     other[1_400:] = ou(2)[1_400:]
     said = []
     for each in (z, other):
         held = _held(columns(each))
         labels, known = barriers(each, held, job.entry, job.target, job.stop, job.horizon)
-        said.append((job._walk_forward(_features(columns(each), held), labels, known), known))
+        said.append((np.array(job._walk_forward(_features(columns(each), held), labels, known)), known))
     edge = int(np.linspace(0, N, job.folds + 2)[4])
     before = (np.arange(N) < edge) & (said[0][1] < 1_400) & (said[1][1] < 1_400)
     assert edge < 1_400
-    assert np.isfinite(said[0][0][before]).any()
-    assert np.array_equal(said[0][0][before], said[1][0][before], equal_nan=True)
+    assert np.isfinite(said[0][0][:, before]).all(axis=0).any()
+    assert np.array_equal(said[0][0][:, before], said[1][0][:, before], equal_nan=True)
 
 
 def test_on_a_spread_that_reverts_it_is_calibrated() -> None:
@@ -62,10 +62,8 @@ def test_without_skill_it_says_the_plain_share() -> None:
     z = np.where(chance.random(N) < 0.5, 0.0, chance.choice([1.6, -1.6, 4.0, -4.0], N))
     z[-1] = 1.6
     found = answer(z, horizon=3)
-    if found["model_verdict"] == "no_skill":
-        assert found["model_probability"] == found["model_share"]
-    else:
-        assert abs(float(found["model_probability"] or 0) - float(found["model_share"] or 0)) < 0.1
+    assert found["model_verdict"] == "no_skill"
+    assert found["model_probability"] == found["model_share"] == pytest.approx(0.88, abs=0.01)
     assert float(found["model_skill"] or 0) < 0.1
 
 
@@ -75,11 +73,58 @@ def test_there_is_no_probability_of_what_is_not_stretched() -> None:
     assert answer(z)["model_probability"] is None
 
 
-def test_few_events_make_no_model() -> None:
+@pytest.mark.parametrize(("ends_at", "reason", "share"), [(0.0, "few stopped", 1.0), (4.0, "few reverted", 0.0)])
+def test_few_events_name_what_is_rare_and_tell_the_share(ends_at: float, reason: str, share: float) -> None:
     z = np.zeros(N)
-    z[:: N // (LEAST_EVENTS // 2)] = 2.0
-    assert answer(z)["model_verdict"] == "few_events"
-    assert answer(z)["model_probability"] is None
+    z[::20], z[1::20] = 2.0, ends_at
+    z[-1] = 2.0
+    found = answer(z)
+    assert (found["model_verdict"], found["model_reason"], found["model_share"]) == ("few_events", reason, share)
+    assert (found["model_events"], found["model_stretches"]) == (100, 100)
+    assert found["model_probability"] is found["model_skill"] is None
+
+
+def test_without_an_event_there_is_no_share() -> None:
+    found = answer(np.zeros(N))
+    assert (found["model_verdict"], found["model_reason"], found["model_share"]) == ("few_events", "no events", None)
+    assert (found["model_events"], found["model_stretches"]) == (0, 0)
+
+
+def tossed(seed: int, low: float, high: float, bars: int) -> FloatArray:
+    """Stretches of some bars, which come back with a chance that goes from `high` just above the entry to `low` just below the stop."""
+    chance, z = np.random.default_rng(seed), np.zeros(N)
+    for at in range(0, N - bars - 1, bars + 4):
+        level = chance.uniform(1.7, 3.3)
+        z[at : at + bars] = level + chance.uniform(-0.1, 0.1, bars)
+        z[at + bars] = 0.0 if chance.random() < high + (low - high) * (level - 1.7) / 1.6 else 4.0
+    return z
+
+
+def test_neighbours_that_wait_for_the_same_end_are_no_skill() -> None:
+    verdicts = [answer(tossed(seed, 0.6, 0.6, 8))["model_verdict"] for seed in range(30)]
+    assert set(verdicts) == {"no_skill"}
+
+
+def test_what_the_level_foretells_is_found() -> None:
+    found = [answer(tossed(seed, 0.1, 0.95, 3)) for seed in range(8)]
+    assert [each["model_verdict"] for each in found] == ["skilled"] * 8
+    assert all(float(each["model_skill"] or 0) > 2 * float(each["model_skill_stderr"] or 1) for each in found)
+
+
+def test_skill_is_the_gain_over_the_share_that_was_known_beforehand() -> None:
+    job = ReversionModel()
+    shown = columns(tossed(4, 0.6, 0.6, 3))
+    held = _held(shown)
+    labels, known = barriers(shown["zscore"], held, job.entry, job.target, job.stop, job.horizon)
+    said, base = job._walk_forward(_features(shown, held), labels, known)
+    events = np.flatnonzero(np.isfinite(said) & (known < N))
+    for at in events:
+        edge = max(int(edge) for edge in np.linspace(0, N, job.folds + 2).astype(int) if edge <= at)
+        assert base[at] == pytest.approx(labels[np.flatnonzero(known < edge)].mean()), "stretches of three bars weigh alike"
+    judged = labels[events]
+    gain = ((base[events] - judged) ** 2 - (said[events] - judged) ** 2).mean()
+    found = job.run(quantd.PairView("Y-X", "1m", 0, 60, shown))
+    assert found["model_skill"] == pytest.approx(gain / ((base[events] - judged) ** 2).mean(), rel=1e-9)
 
 
 def test_settings_must_rise() -> None:

@@ -11,7 +11,7 @@ from quantd.model import Bar, PairPoint
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
-from quantd.plugin.regression import Regression
+from quantd.plugin.regression import Regression, takes_long
 from quantd.stats import FloatArray
 from quantd.testing.checks.regressions import Legs, assert_finite
 from quantd.testing.desk import FakeDesk
@@ -62,6 +62,11 @@ def test_odd_prices_give_none_or_finite_numbers(name: str, odd: Legs) -> None:
 @pytest.mark.parametrize("prices", [[], [1.0, np.nan, 3.0]])
 def test_without_a_finite_pair_there_is_no_fit(name: str, prices: list[float]) -> None:
     assert made(name).fit(np.array(prices), np.array(prices)) is None
+
+
+@every_method
+def test_requests_are_bounded_where_a_bar_of_a_long_window_takes_long(name: str) -> None:
+    assert takes_long(type(made(name))) == (name in ("huber", "quantile", "theil-sen"))
 
 
 @every_method

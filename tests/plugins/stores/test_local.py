@@ -132,7 +132,7 @@ def test_the_newest_tick_and_the_span_of_what_is_kept(
 def test_what_is_asked_of_the_ends_is_answered_from_an_index(store: Local) -> None:
     names = {"symbol": "X", "name": "X", "every": "1s"}
     for query in (local.NEWEST_TICK, *local.NEXT_SERIES.values(), *local.SPAN.values()):
-        plan = [row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {query}", names)]
+        plan = [row[3] for row in store._file._db.execute(f"EXPLAIN QUERY PLAN {query}", names)]
         assert [step for step in plan if step.startswith("SCAN ") and step != "SCAN CONSTANT ROW"] == []
         assert any(" USING " in step for step in plan)
 
@@ -181,13 +181,9 @@ def test_bad_keep_is_refused(keep: dict[str, str]) -> None:
         msgspec.convert({"keep": keep}, Local)
 
 
-def test_unusable_directory(tmp_path: Path) -> None:
-    (tmp_path / "history").mkdir()
-    (tmp_path / "history" / "hot.db").write_text("no database, but long enough to be looked at as if it were one" * 20)
-    with pytest.raises(quantd.QuantdError, match=r"hot\.db: file is not a database; check `dir`"):
-        Local().open(tmp_path)
-    with pytest.raises(quantd.QuantdError, match="cannot open"):
-        Local(dir="history/hot.db").open(tmp_path)
+def test_a_place_that_cannot_be_written_is_explained() -> None:
+    with pytest.raises(quantd.StateUnusable, match=r"cannot open /proc/.*hot\.db: .*check `dir`"):
+        Local().open(Path("/proc/quantd"))
 
 
 def test_reading_beside_the_writer(store: Local) -> None:

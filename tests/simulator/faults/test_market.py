@@ -69,12 +69,26 @@ async def test_a_symbol_that_is_not_traded(faulty: Simulator, kind: str, status:
             event = json.loads(await news.recv())
             assert (event["e"], event["s"], event["cs"]) == ("contractInfo", "ETHUSDT", status)
             assert list(event) == ["e", "E", "s", "ct", "dt", "ot", "cs", "st"]
+            of_coin_m = json.loads(await news.recv())
+            assert (event["st"], of_coin_m["st"], of_coin_m["s"]) == (1, 2, "ETHUSD_PERP")
             info = (await get(faulty, "exchangeInfo"))[2]
             assert {row["symbol"]: row["status"] for row in info["symbols"]} == {"BTCUSDT": "TRADING", "ETHUSDT": status}
             seen: list[str] = []
             while seen[-40:] != ["BTCUSDT"] * 40:
                 seen.append((await trades(ws, 1))[0]["s"])
         assert json.loads(await news.recv())["cs"] == "TRADING"
+        while (await trades(ws, 1))[0]["s"] == "BTCUSDT":
+            pass
+
+
+async def test_a_symbol_that_is_listed_later(faulty: Simulator) -> None:
+    async with faulty.connect("/market/ws/!contractInfo") as news, faulty.connect(f"{PATH}/{ETH}") as ws:
+        async with fault(faulty, "unlisted", {"symbol": "ETHUSDT"}):
+            assert [row["symbol"] for row in (await get(faulty, "exchangeInfo"))[2]["symbols"]] == ["BTCUSDT"]
+            status, _, answer = await get(faulty, "aggTrades", symbol="ETHUSDT")
+            assert (status, answer["code"]) == (400, -1121)
+        event = json.loads(await news.recv())
+        assert (event["s"], event["cs"]) == ("ETHUSDT", "TRADING")
         while (await trades(ws, 1))[0]["s"] == "BTCUSDT":
             pass
 

@@ -17,6 +17,7 @@ from quantd.simulator.faults.script import Script, check
 from quantd.simulator.scenario import BUILT_IN, ScenarioError, load, parse
 from quantd.simulator.steps import Span, Step
 from tests.simulator.support import EPOCH, Simulator, command, exchange
+from tests.waiting import PATIENCE_S
 
 from .support import BTC, ask, ids, tailed, until_behind
 
@@ -92,7 +93,7 @@ def test_a_step_that_orders_nonsense_is_named() -> None:
 def test_the_command_line_says_so(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(MARKET.replace("halt", "hold"))
     arguments = command("--ledger", tmp_path, "--scenario", tmp_path / "bad.yaml")
-    ended = subprocess.run(arguments, capture_output=True, text=True, timeout=10, check=False)
+    ended = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert ended.returncode == 2
     assert "steps[0]: no kind of fault is named 'hold'" in ended.stderr
 
@@ -104,7 +105,7 @@ def test_the_built_in_ones_order_what_there_is(name: str) -> None:
 
 def test_chaos_is_hostile() -> None:
     kinds = {step.fault.kind for step in load("chaos").steps}
-    assert set(KINDS) - kinds == {"no_ping", "halt", "delist", "list", "clock"}
+    assert set(KINDS) - kinds == {"no_ping", "halt", "delist", "list", "unlisted", "clock"}
     assert len(load("chaos").symbols) == 4
 
 
@@ -143,7 +144,7 @@ def test_a_seed_and_a_script_make_a_ledger_whatever_befalls_the_clients(tmp_path
         (tmp_path / f"{name}.yaml").write_text(text)
         options = ("--scenario", tmp_path / f"{name}.yaml", "--ledger", tmp_path / name, "--seed", 7, "--epoch", EPOCH)
         running[name] = subprocess.Popen(command(*options), stdout=subprocess.DEVNULL)
-    assert {name: process.wait(20) for name, process in running.items()} == dict.fromkeys(texts, 0)
+    assert {name: process.wait(PATIENCE_S) for name, process in running.items()} == dict.fromkeys(texts, 0)
     hashes = {name: digest(tmp_path / name) for name in texts}
     assert hashes["calm"] == hashes["hostile"]
     rows = [[int(cell) for cell in row.split(",")] for row in (tmp_path / "calm/ETHUSDT.csv").read_text().splitlines()[1:]]

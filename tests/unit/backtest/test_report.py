@@ -14,10 +14,13 @@ import pytest
 
 from quantd.backtest import Backtest, backtest
 from quantd.backtest.chart import WIDTH, Chart, Line, thin, time_ticks
+from quantd.backtest.figures import money
 from quantd.backtest.report import html
 from quantd.backtest.table import as_csv
 from quantd.flow.desk import PairPast
 from quantd.stats.backtest import Rules
+from quantd.stats.funding import Rates
+from quantd.testing.fakes import START
 from quantd.timeframes import DAY, MINUTE
 from tests.unit.backtest.conftest import SETTINGS
 
@@ -109,6 +112,51 @@ def levels(svg: str) -> dict[str, int]:
     """How many lines a drawing has of each kind of level."""
     kinds = Counter(path.get("class", "") for path in ElementTree.fromstring(svg).iter("path"))
     return {name: kinds[name] for name in ("entry", "exit", "stop") if kinds[name]}
+
+
+def test_both_parts_of_a_split_are_shown_side_by_side_and_marked(reverting: PairPast, result: Backtest) -> None:
+    settings = msgspec.structs.replace(result.settings, split=0.7)
+    split = backtest(reverting.y_bars, reverting.x_bars, reverting.points, settings)
+    assert split.halves is not None
+    text = html(split)
+    parsed(text)
+    halves = split.halves.in_sample, split.halves.out_of_sample
+    rows = dict(re.findall(r"<tr><th scope='row'>(.*?)</th>(<td>.*?</td><td>.*?</td>)</tr>", text))
+    assert rows["net"] == "".join(f"<td>{money(each.net)} ({each.net_percent:+.2f} %)</td>" for each in halves)
+    assert rows["sharpe"] == 2 * "<td>– (fewer than 30 days)</td>"
+    drawings = re.findall(r"<figure>(<svg.*?</svg>)", text)
+    assert [svg.count('class="split"') for svg in drawings] == [1] * len(drawings)
+    assert 'class="split"' not in html(result)
+    assert "out-of-sample" not in html(result)
+
+
+def test_funding_is_told_or_said_to_be_unknown(reverting: PairPast, result: Backtest) -> None:
+    ts = START + 10 * MINUTE * np.arange(40)
+    longest = max(result.trades, key=lambda trade: trade.bars)
+    ts = ts[(ts <= longest.entered) | (ts > longest.exited)]
+    rates = {leg: Rates(ts, np.full(len(ts), 0.001), np.full(len(ts), 100.0)) for leg in ("AAA", "BBB")}
+    funded = backtest(reverting.y_bars, reverting.x_bars, reverting.points, result.settings, funding=rates)
+    assert funded.summary.funding_missing
+    text = html(funded)
+    assert f"of both legs is in the net: {money(funded.summary.funding or 0.0)}, {funded.summary.funding_missing} times missing" in text
+    assert "net of costs and funding" in text
+    assert "net of costs, without funding" in html(result)
+    assert "<dd>not in the net: no rates of AAA and BBB</dd>" in html(result)
+
+
+def test_a_ratio_is_never_shown_without_its_error(reverting: PairPast, result: Backtest) -> None:
+    known = msgspec.structs.replace(result.summary, sharpe=2.5, sharpe_stderr=1.25, probabilistic_sharpe=0.99999, reasons={})
+    text = html(msgspec.structs.replace(result, summary=known))
+    assert "<dd>2.50 ± 1.25</dd>" in text
+    assert "<dd>&gt; 99.9%</dd>" in text
+    assert "<dt>Sharpe ratio</dt><dd>–</dd><dd class='note'>fewer than 30 days</dd>" in html(result)
+
+
+@pytest.mark.parametrize(("sizing", "told"), [("beta", "beta units of x to one of y"), ("dollar", "the same value in both (dollar)")])
+def test_the_sizing_is_told(result: Backtest, sizing: str, told: str) -> None:
+    rules = Rules(sizing=sizing)  # type: ignore[arg-type]
+    text = html(msgspec.structs.replace(result, settings=msgspec.structs.replace(result.settings, rules=rules)))
+    assert f"1,000 gross over both legs at entry: {told}" in text
 
 
 def test_what_it_is_told_is_escaped(result: Backtest) -> None:

@@ -57,3 +57,25 @@ def test_the_version_is_told(quantd: Run) -> None:
 def test_the_schema_is_printed(quantd: Run) -> None:
     assert set(json.loads(quantd("schema").stdout)["properties"]) == set(KEYS)
     assert "regression" in json.loads(quantd("schema", "pipeline").stdout)["properties"]
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "check", "plugins", "schema", "backtest --pair A-B", "export ticks --symbol A", "export bars --symbol A"]
+)
+@pytest.mark.parametrize("option", ["-c", "--config"])
+def test_every_command_that_reads_a_config_takes_its_name(quantd: Run, command: str, option: str) -> None:
+    done = quantd(*command.split(), option, "gone.yaml")
+    assert (done.returncode, done.stderr) == (2, "quantd: gone.yaml: no such file\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "meant"),
+    [
+        (["chekc"], "check"),
+        (["stauts"], "status"),
+        (["export", "tick"], "ticks"),
+        (["replay", "x", "--pair", "A-B", "--pipeline", "robsut"], "robust"),
+    ],
+)
+def test_what_was_probably_meant_is_told(quantd: Run, args: list[str], meant: str) -> None:
+    assert f"did you mean '{meant}'?" in quantd(*args).stderr.lower()

@@ -6,6 +6,8 @@ import random
 import re
 import shlex
 import sqlite3
+import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,121 @@ def test_exits_by_what_is_held(process: Run, files: list[str]) -> None:
     assert "exits by       the beta, mean and std of the entry (hold)" in done.stdout
 
 
+def test_a_split_tells_both_parts(process: Run, files: list[str]) -> None:
+    whole, found = told(process, *files, *CHOICE), told(process, *files, *CHOICE, "--split", "0.7")
+    assert [whole[name] for name in ("split_at", "in_sample", "out_of_sample")] == [None, None, None]
+    assert found["split_at"] == "2026-01-01T04:44:00.000Z"
+    assert found["summary"] == whole["summary"]
+    for name, option in (("in_sample", "--to"), ("out_of_sample", "--from")):
+        assert found[name] == told(process, *files, *CHOICE, option, "2026-01-01T04:44Z")["summary"]
+    done = process("backtest", *files, *CHOICE, "--split", "0.7")
+    assert re.search(r"^ +in-sample +out-of-sample *$", done.stdout, re.MULTILINE)
+    assert "split at 2026-01-01 04:44 UTC: each part is traded for itself" in done.stdout
+
+
+def test_dollar_sizing(process: Run, files: list[str]) -> None:
+    found = told(process, *files, *CHOICE, "--sizing", "dollar")
+    assert isinstance(found["trades"], list)
+    assert isinstance(found["settings"], dict)
+    assert found["settings"]["rules"]["sizing"] == "dollar"
+    for trade in found["trades"]:
+        other = -1.0 if trade["beta"] > 0 else 1.0
+        assert trade["x_units"] * trade["x_entry"] == pytest.approx(other * trade["y_units"] * trade["y_entry"])
+    assert isinstance(found["summary"], dict)
+    assert found["summary"]["same_side"] == sum(trade["beta"] < 0 for trade in found["trades"]) > 0
+    assert "sizing         the same value in both legs (dollar)" in process("backtest", *files, *CHOICE, "--sizing", "dollar").stdout
+
+
+def funding(folder: Path) -> list[str]:
+    """Rates of every ten minutes: of AAA as the venue publishes them, zipped in two files, of BBB as it answers; some ms late."""
+    times = [START + 10 * MINUTE * each + 4 for each in range(40)]
+    head = "calc_time,funding_interval_hours,last_funding_rate\n"
+    with zipfile.ZipFile(folder / "AAA-fundingRate-2026-01.zip", "w") as archive:
+        for number, part in enumerate((times[:20], times[20:])):
+            archive.writestr(f"{number}.csv", head + "".join(f"{ts},8,0.00100000\n" for ts in part))
+    rows = [
+        {"symbol": "BBB", "fundingTime": ts, "fundingRate": "-0.00200000", "markPrice": "120.0" if ts > times[0] else ""} for ts in times
+    ]
+    (folder / "funding.json").write_text(json.dumps([*rows, rows[-1] | {"symbol": "CCC"}]))
+    return ["--funding", "AAA-fundingRate-2026-01.zip", "--funding", "funding.json"]
+
+
+def test_funding_is_read_and_paid(process: Run, files: list[str], tmp_path: Path) -> None:
+    options = funding(tmp_path)
+    free, found = told(process, *files, *CHOICE), told(process, *files, *CHOICE, *options)
+    assert isinstance(free["summary"], dict)
+    assert isinstance(found["summary"], dict)
+    assert isinstance(found["trades"], list)
+    closes = dict(zip(range(400), market()[0], strict=True))
+    for trade in found["trades"]:
+        entered, left = ((milliseconds(trade[name]) - START) // MINUTE for name in ("entered", "exited"))
+        due = [minute for minute in range(0, 400, 10) if entered < minute <= left]
+        paid = sum(0.001 * trade["y_units"] * closes[minute - 1] - 0.002 * trade["x_units"] * 120.0 for minute in due)
+        assert trade["funding"] == pytest.approx(-paid, abs=1e-12)
+    assert found["summary"]["net"] == pytest.approx(free["summary"]["net"] + found["summary"]["funding"])
+    assert (found["summary"]["funding_missing"], free["summary"]["funding"]) == (0, None)
+    assert free["summary"]["reasons"]["funding"] == "no rates of AAA and BBB"
+    half = told(process, *files, *CHOICE, *options[:2])["summary"]
+    assert isinstance(half, dict)
+    assert (half["funding"], half["reasons"]["funding"]) == (None, "no rates of BBB")
+
+
+HEAD = "calc_time,funding_interval_hours,last_funding_rate"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wrong"),
+    [
+        ("gone.csv", None, "cannot read gone.csv: No such file or directory"),
+        ("rates.csv", f"{HEAD}\n", "rates.csv: the name does not tell the symbol: name it as it was published, like BTCUSDT-fundingRate-"),
+        ("CCC-fundingRate-1.csv", f"{HEAD}\n{START},8,0.1\n", "CCC-fundingRate-1.csv has rates of CCC, and of none of AAA, BBB"),
+        ("AAA-fundingRate-1.csv", f"{HEAD}\n", "AAA-fundingRate-1.csv has rates of nothing, and of none of AAA, BBB"),
+        (
+            "AAA-fundingRate-1.csv",
+            "time,rate\n1,2\n",
+            "expected the columns calc_time,funding_interval_hours,last_funding_rate: calc_time and",
+        ),
+        ("AAA-fundingRate-1.csv", f"{HEAD}\n{START},8,much\n", "row 2: no time, rate or mark price: 1767225600000, much, nan"),
+        ("AAA-fundingRate-1.csv", f"{HEAD}\n{START},8,nan\n", "row 2: cannot be true: a rate of nan"),
+        ("AAA-fundingRate-1.csv", f"{HEAD}\n{START},8,1.5\n", "row 2: cannot be true: a rate of 1.5"),
+        ("AAA-fundingRate-1.csv", f"{HEAD}\n17672256,8,0.1\n", "row 2: 17672256 is no time in ms"),
+        ("AAA-fundingRate-1.zip", "no zip", "AAA-fundingRate-1.zip is neither text nor a zip file of it"),
+        ("AAA-fundingRate-1.csv", f"{HEAD}\n{'1' * 200_000},8,0.1\n", "AAA-fundingRate-1.csv: field larger than field limit"),
+        ("a.json", '{"code": -1121, "msg": "Invalid symbol."}', "a.json: expected a list of rates, found {"),
+        ("a.json", '[{"symbol": "AAA"}]', "a.json: row 1: expected an object with symbol, fundingTime, fundingRate"),
+        ("a.json", "[1", "a.json: "),
+        ("a.json", json.dumps([{"symbol": "AAA", "fundingTime": START, "fundingRate": 0.1, "markPrice": -1}]), "a mark price of -1"),
+    ],
+)
+def test_funding_that_cannot_be_read_is_a_line(
+    quantd: Run, files: list[str], tmp_path: Path, name: str, text: str | None, wrong: str
+) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    done = quantd("backtest", *files, *PAIR, "--funding", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("quantd: --funding: ")
+    assert wrong in line
+
+
+@pytest.mark.parametrize(("at", "value"), [(60, 0xFF), (6, 1), (8, 99)], ids=["damaged", "encrypted", "packed otherwise"])
+def test_an_archive_that_cannot_be_unpacked_is_a_line(quantd: Run, files: list[str], tmp_path: Path, at: int, value: int) -> None:
+    path = tmp_path / "AAA-fundingRate-1.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", HEAD + "".join(f"\n{START + n},8,0.1" for n in range(100)))
+    data = bytearray(path.read_bytes())
+    for place in (at,) if at > 30 else (at, data.index(b"PK\x01\x02") + at + 2):  # beside the data, both heads tell it
+        data[place] = value
+    path.write_bytes(data)
+    done = quantd("backtest", *files, *PAIR, "--funding", path.name)
+    assert (done.returncode, done.stderr) == (2, "quantd: --funding: AAA-fundingRate-1.zip is neither text nor a zip file of it\n")
+
+
+def milliseconds(time: str) -> int:
+    return round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
 def test_batches_of_any_size_give_the_same_bytes(process: Run, files: list[str], tmp_path: Path) -> None:
     made = []
     for chunk in ("1", "1000"):
@@ -180,7 +297,7 @@ def test_history_is_merged_and_cut(process: Run, history: Local) -> None:
     )
     assert found["quality"] == {
         "start": "2026-01-01T02:00:00.000Z", "end": "2026-01-01T04:00:00.000Z",
-        "gap": 0, "partial": 0, "holes": 0, "unusable": 0, "without_zscore": {}, "lapsed": 0,
+        "gap": 0, "partial": 0, "holes": 0, "missing": 0, "unusable": 0, "without_zscore": {}, "lapsed": 0,
     }  # fmt: skip
 
 
@@ -208,7 +325,7 @@ def test_a_store_of_something_else_is_a_line(process: Run, history: Local, tmp_p
     sqlite3.connect(file).close()
     file.touch()
     done = process("backtest", *PAIR)
-    assert done.returncode == 2
+    assert done.returncode == 74
     assert "store local: cannot read" in done.stderr
 
 
@@ -228,6 +345,10 @@ def test_a_store_of_something_else_is_a_line(process: Run, history: Local, tmp_p
         ([*PAIR, "--fee-bps", "-1"], "--fee-bps: expected a number from 0 to 9999, found -1"),
         ([*PAIR, "--slippage-bps", "nan"], "--slippage-bps: expected"),
         ([*PAIR, "--notional", "0"], "--notional: expected"),
+        ([*PAIR, "--sizing", "wild"], "--sizing: expected one of beta, dollar, found 'wild'"),
+        ([*PAIR, "--split", "1"], "--split: expected a number between 0 and 1, found 1"),
+        ([*PAIR, "--split", "70"], "--split: expected a number between 0 and 1, found 70"),
+        ([*PAIR, "--split", "nan"], "--split: expected a number between 0 and 1, found nan"),
         ([*PAIR, "--from", "then"], "--from: 'then' is no time"),
         ([*PAIR, "--from", "2026-01-02", "--to", "2026-01-01"], "--to: 2026-01-01 is not after --from 2026-01-02"),
         ([*PAIR, "--pipeline", "replya"], "no pipeline 'replya'"),

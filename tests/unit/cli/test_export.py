@@ -285,8 +285,8 @@ def test_a_file_is_whole_or_what_it_was(process: Run, store: Local, tmp_path: Pa
     (tmp_path / "F.csv").write_text("before")
     there = sorted(path.name for path in tmp_path.iterdir())
     done = process("export", "ticks", *SYMBOL, "--out", "F.csv")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("quantd: the store cannot be read: ")
+    assert (done.returncode, done.stdout) == (74, "")
+    assert "hot.db holds ticks that are damaged" in done.stderr
     assert (tmp_path / "F.csv").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == there
 

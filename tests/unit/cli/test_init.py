@@ -5,7 +5,7 @@ import pytest
 from quantd.plugin.loader import load
 from tests.unit.cli.conftest import Run
 
-FILES = ["pipelines/default.yaml", "pipelines/replay.yaml", "plugins/shrunk.py", "quantd.yaml"]
+FILES = [*(f"pipelines/{name}.yaml" for name in ("default", "kalman", "replay", "robust")), "plugins/shrunk.py", "quantd.yaml"]
 
 
 def files(folder: Path) -> list[str]:
@@ -51,3 +51,12 @@ def test_nothing_is_half_written(quantd: Run, tmp_path: Path) -> None:
     done = quantd("init")
     assert (done.returncode, done.stderr) == (1, "cannot write plugins: File exists; nothing was written\n")
     assert files(tmp_path) == ["plugins"]
+
+
+@pytest.mark.parametrize("name", ["kalman", "robust"])
+def test_the_pipelines_that_it_writes_can_be_named(quantd: Run, tmp_path: Path, name: str) -> None:
+    quantd("init")
+    config = tmp_path / "quantd.yaml"
+    config.write_text(config.read_text().replace("- BTCUSDT-ETHUSDT ", f"- BTCUSDT-ETHUSDT: {name} "))
+    done = quantd("check")
+    assert (done.returncode, f"BTCUSDT-ETHUSDT ({name})" in done.stdout) == (0, True)

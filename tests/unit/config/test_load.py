@@ -21,6 +21,37 @@ EXPECT = re.compile(r"^# expect (?:(\S+\.yaml):)?(\d+):(\d+): (.*)$", re.MULTILI
 PIPELINE = "feed: synthetic\nbars: {use: time, every: [1s, 1m]}\nregression: ols\n"
 WHOLE = "feeds: {synthetic: {}}\nsinks: {log: {}}\npairs: [A-B]\n"
 
+TAPE = """
+import quantd
+
+class Tape(quantd.Exporter):
+    def places(self): raise ValueError("no idea")
+    def open(self, metrics): pass
+    def write(self, kind, rows): pass
+    def close(self): pass
+
+@quantd.hookimpl
+def register_exporters(register):
+    register("tape", Tape)
+"""
+BOTH = """
+import quantd
+
+class Word(quantd.PairJob):
+    metrics = ("mood",)
+    texts = {"mood": ("calm", "wild")}
+    def run(self, view): return {"mood": "calm"}
+
+class Number(quantd.PairJob):
+    metrics = ("mood",)
+    def run(self, view): return {"mood": 1.0}
+
+@quantd.hookimpl
+def register_jobs(register):
+    register("word", Word)
+    register("number", Number)
+"""
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -63,6 +94,34 @@ def test_every_mistake_is_named_at_its_place(case: Path, home: Path) -> None:
     assert [each[:3] for each in found] == [each[:3] for each in expected]
     for mistake, (*_, text) in zip(found, expected, strict=True):
         assert f": {text}" in mistake[3]
+
+
+def test_of_two_writers_of_a_path_both_places_are_named(home: Path) -> None:
+    (home / "link").symlink_to("exports")
+    one, two = ("exports:\n  - csv\n", "exports:\n  - {use: csv, kinds: [points]}\n  - {use: csv, dir: link, kinds: [ticks, bars]}\n")
+    assert mistakes("feeds: {synthetic: {}}\npairs: [A-B, {C-D: two}]\n", default=PIPELINE + one, two=PIPELINE + two) == [
+        f"pipelines/two.yaml:5:5: exports[0]: writes {home}/exports/points.csv, and so does pipelines/default.yaml:5:5: exports[0]: "
+        "give one of them another folder, or the same settings",
+        f"pipelines/two.yaml:6:21: exports[1].dir: writes {home}/exports/bars.csv, and so does pipelines/default.yaml:5:5: exports[0]: "
+        "give one of them another folder, or the same settings",
+    ]
+
+
+def test_a_plugin_that_cannot_tell_where_it_writes_is_named(home: Path) -> None:
+    (home / "plugins").mkdir()
+    (home / "plugins" / "tape.py").write_text(TAPE)
+    (found,) = mistakes("feeds: {synthetic: {}}\npairs: [A-B]\n", default=PIPELINE + "exports: [tape]\n")
+    assert found.startswith("pipelines/default.yaml:4:11: exports[0]: cannot tell where it writes: ")
+    assert "no idea" in found
+
+
+def test_a_rule_reads_the_metric_of_its_own_timeframe(home: Path) -> None:
+    """Jobs at other timeframes may have one of that name, of another type."""
+    (home / "plugins").mkdir()
+    (home / "plugins" / "both.py").write_text(BOTH)
+    jobs = "jobs: [{use: word, every: 1s}, {use: number, every: 1m}]\n"
+    rules = "alerts: [{name: a, when: mood == calm, every: 1s}, {name: b, when: mood > 1, every: 1m}]\n"
+    assert len(loaded("feeds: {synthetic: {}}\npairs: [A-B]\n", default=PIPELINE + jobs + rules).config.pipelines["default"].alerts) == 2
 
 
 def test_there_are_broken_configs_of_many_kinds() -> None:
@@ -184,12 +243,12 @@ def test_the_environment_overrides(home: Path) -> None:
     [
         ("QUANTD__STAET__DIR", "/x", "no setting 'staet' (did you mean 'QUANTD__STATE__DIR'?)"),
         ("QUANTD__STATE__DRI", "/x", "state.dri: unknown key; there is dir (did you mean 'dir'?)"),
-        ("QUANTD__LOG", "loud", "log: expected debug, info, warning or error, found 'loud'"),
-        ("QUANTD__LOG", "", "log: expected debug, info, warning or error, found ''"),
-        ("QUANTD__PAIRS", "[A-B", "not YAML"),
+        ("QUANTD__LOG", "loud", "log: expected debug, info, warning or error, found ${QUANTD__LOG}"),
+        ("QUANTD__LOG", "", "log: expected debug, info, warning or error, found ${QUANTD__LOG}, which is empty"),
+        ("QUANTD__PAIRS", "[A-B", "pairs: expected a list, found ${QUANTD__PAIRS}, which is not YAML"),
         ("QUANTD__", "x", "no setting ''"),
-        ("QUANTD__FEEDS__SYNTHETIC__SEED", "x", "feeds.synthetic.seed: expected a whole number, found 'x'"),
-        ("QUANTD__PLUGINS__DISABLE", "ols", "plugins.disable: expected a list, found 'ols'"),
+        ("QUANTD__FEEDS__SYNTHETIC__SEED", "x", "feeds.synthetic.seed: expected a whole number, found ${QUANTD__FEEDS__SYNTHETIC__SEED}"),
+        ("QUANTD__PLUGINS__DISABLE", "ols", "plugins.disable: expected a list, found ${QUANTD__PLUGINS__DISABLE}"),
     ],
 )
 def test_a_wrong_override_names_its_variable(name: str, value: str, text: str, home: Path) -> None:

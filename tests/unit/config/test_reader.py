@@ -66,7 +66,7 @@ def read(reader: Reader, text: str) -> list[str]:
         ("mode: fats", "mode: expected fast or slow, found 'fats' (did you mean 'fast'?)"),
         ("mode: 1", "mode: expected fast or slow, found 1"),
         ("span: 5h", "span: expected a text like 30s: a number and one of s, m, found '5h'"),
-        ("span: 5", "span: expected a text, found 5"),
+        ("span: 5", "span: expected a text like 30s: a number and one of s, m, found 5"),
         ("names: one", "names: expected a list, found 'one'"),
         ("limits: {}\nlimit: 3", "limit: unknown key; there is"),
         (f"span: {'x' * 99}", f"found '{'x' * 56}..."),
@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_said(reader: Reader, setting: str, message: str) -
 def test_each_mistake_inside_a_value_is_at_its_own_place(reader: Reader) -> None:
     found = read(reader, "use: everything\nneeded: 1\nlimits:\n  low: -1\n  hihg: 2\n  high: .inf\nnames: [a, 1,\n  [b]]\n")
     assert found == [
-        "f:7:12: regression.names[1]: expected a text, found 1",
+        "f:7:12: regression.names[1]: expected a text, found 1: put it into quotes",
         "f:8:3: regression.names[2]: expected a text, found a list",
         "f:4:8: regression.limits.low: expected a number > 0.0, found -1",
         "f:5:3: regression.limits.hihg: expected low or high, found 'hihg' (did you mean 'high'?)",
@@ -118,7 +118,7 @@ def test_a_plugin_may_refuse(reader: Reader) -> None:
         ("{use: }", "f:1:6: regression.use: `use:` must name a regression; there is everything, picky"),
         ("gone", "f:1:1: regression: regression 'gone' is disabled by `plugins.disable`"),
         ("lost", "f:1:1: regression: regression 'lost' is disabled by `plugins.disable`"),
-        ("[x]", "f:1:1: regression: expected a plugin's name or a mapping with `use:`, found a list"),
+        ("[x]", "f:1:1: regression: expected a plugin's name or a mapping like {use: its-name}, found a list"),
     ],
 )
 def test_an_unknown_plugin_is_named(reader: Reader, text: str, message: str) -> None:

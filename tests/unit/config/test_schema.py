@@ -59,6 +59,12 @@ def test_a_job_says_how_often() -> None:
     assert [each.get("required") for each in retention] == [["use", "every"]]
 
 
+def test_the_settings_of_the_api_are_told() -> None:
+    api = schema(REGISTRY, "config")["properties"]["api"]["properties"]
+    assert set(api) == {"listen", "hosts", "cors", "max_symbols"}
+    assert (api["hosts"]["type"], api["hosts"]["items"], api["hosts"]["default"]) == ("array", {"type": "string"}, ())
+
+
 def test_under_its_own_name_a_plugin_needs_no_use() -> None:
     feeds = schema(REGISTRY, "config")["properties"]["feeds"]
     assert feeds["properties"]["synthetic"]["anyOf"][0]["required"] == []

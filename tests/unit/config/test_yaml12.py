@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from quantd.config.yaml12 import Node, parse, scalar
+from quantd.config.node import Node
+from quantd.config.yaml12 import parse, scalar
 from quantd.errors import ConfigError, Mistake
 
 

@@ -47,6 +47,14 @@ def test_a_mended_part_mends_every_closed_bucket_above_it() -> None:
     assert [(bar.every, bar.revision, bar.close) for bar in mended] == [("1s", 1, 777.0), ("1m", 1, 777.0), ("5m", 1, 100.0)]
 
 
+def test_what_closes_in_the_same_batch_does_not_forget_the_bucket_that_a_part_mends() -> None:
+    merger = Merger("1s", ["1m"], reopen=SECOND)
+    merger.add([second(n) for n in range(60)])
+    mended, *closed = merger.add([second(59, close=777.0, revision=1), *(second(n) for n in range(60, 240))])
+    assert ((mended.ts - DAWN) // MINUTE, mended.revision, mended.close) == (0, 1, 777.0)
+    assert [(bar.ts - DAWN) // MINUTE for bar in closed] == [1, 2, 3]
+
+
 def test_a_mended_part_of_an_open_bucket_only_counts() -> None:
     merger = Merger("1s", ["1m"], reopen=HOUR)
     merger.add([second(n) for n in range(59)])
@@ -147,6 +155,13 @@ def test_open_and_close_of_a_longer_bar_go_by_id_where_times_do_not() -> None:
 def test_sums_of_parts_are_decimal() -> None:
     (bar,) = Merger("1s", ["1m"], HOUR).add([priced(n, 0.3, 0.1, taker_buy_volume=0.1) for n in range(60)])
     assert (bar.volume, bar.taker_buy_volume, bar.vwap) == (6.0, 6.0, 0.3)
+
+
+def test_more_missing_rows_than_can_be_meant_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    assert len(bridge(second(0), second(100_001))) == 100_000
+    assert not caplog.records
+    assert bridge(second(0), second(100_002)) == []
+    assert "100001 bars of 1s are missing" in caplog.text
 
 
 def test_missing_rows_between_two_bars_are_bridged_as_gaps() -> None:

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Sequence
 
 from quantd.clock import EventClock
 from quantd.errors import QuantdError
-from quantd.flow.ingest.days import AGAIN_MS, PATIENCE_MS, PUBLISHED_MS, DayRepairer
+from quantd.flow.ingest.days import AGAIN_S, PATIENCE_MS, PUBLISHED_MS, DayRepairer
 from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.ledger import FILED, LOST, Ledger
 from quantd.flow.ingest.repair import Repairer, Ward
 from quantd.model import Tick
 from quantd.timeframes import DAY, HOUR
+from tests.clocks import HostClock
 from tests.unit.flow.test_ledger import repaired
 
 FIRST = 1_767_225_600_000
@@ -91,7 +92,7 @@ async def test_a_file_that_is_not_there_is_asked_for_again_until_nobody_expects_
         await days.step(errand)
     assert files.asked == [2, 1, 0]
     assert [gap.cause for gap in gaps.changes(ledger.holes, clock.now())] == [FILED]
-    clock.advance_to(clock.now() + AGAIN_MS)
+    clock.advance_to(clock.now() + round(AGAIN_S * 1000))
     files.days.add(FIRST + DAY)
     while errand := days.next():
         await days.step(errand)
@@ -162,3 +163,21 @@ async def test_a_file_is_read_again_for_what_is_looked_for_in_it_later() -> None
             await days.step(errand)
     assert files.asked == [0, 0]
     assert [(hole.first, hole.rung) for hole in ledger.holes] == [(3, "none"), (11, "feed")]
+
+
+async def test_a_clock_that_is_set_back_holds_up_no_file() -> None:
+    files, clock, ledger = Files(), HostClock(FIRST + 3 * DAY), with_holes_in(0, 3)
+
+    async def take(ticks: Sequence[Tick]) -> None:
+        assert all(ledger.admit(each) for each in ticks)
+
+    days = DayRepairer(files.fetch, lambda: [Ward("S", ledger, take)], clock)
+    while errand := days.next():
+        await days.step(errand)
+    files.days.add(FIRST)
+    clock.wall -= 5 * DAY
+    clock.go_on(AGAIN_S)
+    errand = days.next()
+    assert errand
+    await days.step(errand)
+    assert ledger.missing == 0

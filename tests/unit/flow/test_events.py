@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import quantd
 from quantd.clock import EventClock
@@ -122,14 +123,6 @@ def test_a_missing_id_makes_a_gap() -> None:
     assert [bar.quality for bar in bars] == ["complete", "gap", "gap", "complete", "complete", "partial"]
 
 
-def test_what_comes_too_late_is_counted() -> None:
-    ticks = fakes.ticks(10)
-    made = stage(TickBars(count=3))
-    made.take([*ticks[:5], ticks[7], ticks[6], *ticks[8:]])
-    assert made.lost == 1
-    assert sum(bar.trades for bar in made.closed() + made.flush()) == 8
-
-
 def test_trades_of_one_moment_make_bars_of_different_times() -> None:
     ticks = [Tick("BTCUSDT", number, fakes.START, fakes.START, 100.0, 1.0, False) for number in range(1, 10)]
     assert [bar.ts - fakes.START for bar in played(TickBars(count=2), ticks)] == [0, 1, 2, 3, 4]
@@ -143,12 +136,55 @@ def test_the_forming_bar_is_shown() -> None:
     assert (bar.every, bar.trades, bar.quality) == ("tick-4", 2, "forming")
 
 
-def test_the_past_is_in_no_bar_and_leaves_no_gap() -> None:
-    """After a restart trades come again, from the exchange's past: in bars that were cut before they must not be a second time."""
-    ticks = fakes.ticks(20)
-    made = stage(TickBars(count=5))
-    made.skip(ticks[:7])
-    made.take(ticks[4:])
-    bars = made.closed()
-    assert [(bar.trades, bar.quality, bar.ts >= ticks[7].ts) for bar in bars] == [(5, "complete", True)] * 2
+class Growing(quantd.EventBars):
+    """Each bar has one trade more than the one before."""
+
+    def __post_init__(self) -> None:
+        self._wanted, self._trades = 1, 0
+
+    @property
+    def label(self) -> str:
+        return "growing"
+
+    def ends(self, tick: Tick) -> bool:
+        self._trades += 1
+        if self._trades < self._wanted:
+            return False
+        self._wanted, self._trades = self._wanted + 1, 0
+        return True
+
+    def state(self) -> bytes:
+        return str(self._wanted).encode()
+
+    def resume(self, state: bytes) -> None:
+        self._wanted = int(state)
+
+
+@pytest.mark.parametrize("rule", [*RULES, Growing()], ids=lambda rule: rule.label)
+def test_it_goes_on_behind_any_of_its_bars_to_the_same_bits(rule: quantd.EventBars) -> None:
+    ticks = fakes.ticks(300, spacing=1)
+    whole = played(rule, ticks)
+    for number, bar in enumerate(whole[:-1], 1):
+        made = stage(rule)
+        made.resume(bar)
+        made.take(ticks)
+        assert made.closed() + made.flush() == whole[number:]
+
+
+def test_a_rule_that_cannot_go_on_begins_afresh() -> None:
+    *_, bar, _ = played(Growing(), fakes.ticks(12))
+    made = stage(Growing())
+    made.resume(replace(bar, state=b"nonsense"))
+    made.take(fakes.ticks(12))
+    assert [(each.first_id, each.trades) for each in made.closed()] == [(11, 1)]
+
+
+def test_what_comes_too_late_is_counted_and_the_bar_says_so() -> None:
+    ticks = [replace(tick, id=tick.id * 10) for tick in fakes.ticks(250)]
+    made = stage(TickBars(count=2))
+    made.take_as_they_come(ticks, ())
+    assert {bar.quality for bar in made.closed()} == {"complete"}
+    for late in (replace(ticks[240], id=2_405), replace(ticks[241], id=2_415), replace(ticks[1], id=15)):
+        made.miss(late)
+    assert [(bar.first_id, bar.quality, bar.revision) for bar in made.closed()] == [(2410, "gap", 1)], "the oldest is forgotten"
     assert made.lost == 3

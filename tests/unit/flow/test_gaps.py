@@ -29,7 +29,7 @@ class Definition:
             Gap("S", hole.first, hole.last, hole.start, hole.end, hole.opened, None, hole.cause)
             for hole in holes
             if not any(gap.first_id <= hole.first and hole.last <= gap.last_id for gap in self.told.values())
-            and (hole.rung != "feed" or hole.opened <= now - GRACE_MS)
+            and (hole.rung != "feed" or abs(now - hole.opened) >= GRACE_MS)
         ]
         self.told |= {(gap.first_id, gap.last_id): gap for gap in fresh}
         return [replace(gap, closed=now) for gap in closed] + fresh
@@ -89,3 +89,11 @@ def test_many_holes_cost_little_when_one_changes_and_nothing_when_none_does() ->
     assert steps_of(lambda: gaps.changes(ledger.holes, 2 * GRACE_MS)) < 10
     ledger.admit(Tick("S", 3, 0, 0, 1.0, 1.0, False))
     assert steps_of(lambda: gaps.changes(ledger.holes, 3 * GRACE_MS)) < 20 * MANY
+
+
+def test_a_clock_that_is_set_back_holds_up_no_gap() -> None:
+    ledger, gaps = Ledger(), Gaps("S")
+    ledger.admit(Tick("S", 1, 0, 100_000, 1.0, 1.0, False))
+    ledger.admit(Tick("S", 3, 0, 100_000, 1.0, 1.0, False))
+    assert gaps.changes(ledger.holes, 100_000) == []
+    assert [gap.first_id for gap in gaps.changes(ledger.holes, 40_000)] == [2]

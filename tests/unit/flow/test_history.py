@@ -41,3 +41,15 @@ def test_points_are_kept_at_their_last_revision() -> None:
     history.put_points(rows)
     history.put_points([msgspec.structs.replace(rows[1], revision=1)])
     assert [point.revision for point in history.points("BTCUSDT-ETHUSDT", "1m", rows[1].ts, rows[3].ts)] == [1, 0]
+
+
+def test_older_rows_that_come_later_take_no_room_from_newer_ones() -> None:
+    history = History(None)
+    rows = fakes.bars(RECENT + 50)
+    history.put_bars(rows[500:])
+    history.put_bars(rows[:500])
+    assert history.bars("BTCUSDT", "1m", 0, LAST) == rows[50:]
+    history.restore_bars(rows[:50])
+    assert history.bars("BTCUSDT", "1m", 0, LAST) == rows, "what is recorded has room of its own"
+    history.amend([msgspec.structs.replace(rows[3], revision=1)])
+    assert history.bars("BTCUSDT", "1m", 0, rows[5].ts)[3].revision == 1

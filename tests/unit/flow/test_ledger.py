@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quantd.clock import EventClock
 from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.intake import Intake
-from quantd.flow.ingest.ledger import LOST, STOPPED, Hole, Known, Ledger, Numbering
+from quantd.flow.ingest.ledger import LOST, MOST_UNTOLD, STOPPED, Hole, Known, Ledger, Numbering
 from quantd.flow.ingest.repair import Repairer, Ward
 from quantd.model import Tick
+from tests.clocks import HostClock
 
 
 def tick(identity: int, ts: int = 0, price: float = 1.0, qty: float = 1.0) -> Tick:
@@ -75,6 +77,34 @@ def test_what_is_no_trade_is_refused_and_counted() -> None:
     ]
     assert [each.id for each in intake.take([*bad, tick(7), tick(7), tick(0, 9), tick(0, 9)])] == [7, 9_000, 9_001]
     assert (intake.refused, intake.ledger.duplicates, intake.accepted) == (6, 1, 3)
+
+
+def test_a_refused_trade_without_an_id_leaves_its_time_in_doubt() -> None:
+    """With one, its id is missing: no more need be said."""
+    intake = Intake("S")
+    intake.take([tick(0, 100), tick(0, 5_000, price=0.0), tick(0, 5_900, qty=-1.0), tick(0, 6_500, price=1e12), tick(0, 9_000)])
+    assert (intake.refused, intake.accepted) == (3, 2)
+    assert intake.ledger.spans() == ((5_000, 6_500),), "one span, which touches no second but theirs"
+    intake = Intake("S")
+    intake.take([tick(1, 100), tick(2, 5_000, price=0.0), tick(3, 9_000)])
+    assert intake.ledger.spans() == ((100, 9_000),)
+
+
+def test_of_too_many_doubts_the_oldest_are_joined() -> None:
+    """None is forgotten: a bar that was in doubt would look whole."""
+    ledger = Ledger()
+    for number in range(3 * MOST_UNTOLD):
+        ledger.miss(number * 10_000)
+    spans = ledger.spans()
+    assert len(spans) == MOST_UNTOLD
+    assert spans[0] == (0, (2 * MOST_UNTOLD) * 10_000)
+    assert spans[-1] == ((3 * MOST_UNTOLD - 1) * 10_000,) * 2
+
+
+def test_trades_from_long_before_the_first_are_counted() -> None:
+    intake = Intake("S")
+    assert [each.id for each in intake.take([tick(50, 500_000), tick(1, 100), tick(49, 499_999), tick(51, 500_001, price=0.0)])] == [50, 49]
+    assert (intake.refused, intake.early) == (2, 1)
 
 
 def test_news_of_holes_are_told_once() -> None:
@@ -223,3 +253,20 @@ async def test_holes_within_a_page_are_asked_for_at_once() -> None:
         await repairer.step(order)
     assert asked == [(1_600, 2_599), (600, 1_599), (2, 599)]
     assert taken == [1_000, 999, 596]
+
+
+@pytest.mark.parametrize("set_by", [-3_600_000, 2 * 86_400_000])
+async def test_a_clock_that_is_set_holds_up_no_repair(set_by: int) -> None:
+    """The hole was opened by the clock as it was before, perhaps that of another run."""
+    clock, ledger = HostClock(10_000_000), Ledger()
+    ledger.admit(Tick("S", 1, 9_990_000, clock.now(), 1.0, 1.0, False))
+    ledger.admit(Tick("S", 3, 9_990_000, clock.now(), 1.0, 1.0, False))
+
+    async def nothing(*_: object) -> list[Tick]:
+        return []
+
+    repairer = Repairer(nothing, lambda: [Ward("S", ledger, nothing)], clock)
+    assert repairer.newest() is None
+    clock.wall += set_by
+    clock.go_on(1.0)
+    assert repairer.newest()

@@ -13,6 +13,7 @@ from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.history import History
 from quantd.flow.hub import Hub
 from quantd.flow.pipeline import Outlets
+from quantd.losses import Losses
 from quantd.model import Gap
 from quantd.state import Records
 
@@ -27,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outlets(path: Path) -> Iterator[Outlets]:
-    with closing(Records(path)) as records:
+    with closing(Records(path, Losses())) as records:
         yield Outlets(History(None), AlertEngine(), Outbox({}), Hub(), records=records)
 
 

@@ -14,6 +14,7 @@ import quantd
 from quantd.clock import EventClock
 from quantd.flow.pairs import Background, PairSeries, PairSpec
 from quantd.flow.pairs.background import Take, Work
+from quantd.flow.pairs.series import _MOST_WAITING
 from quantd.model import Bar, Hedge, PairPoint, Spread, ZMethod
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
@@ -193,10 +194,10 @@ def test_a_regression_that_answers_nan_gives_no_point() -> None:
 
 
 def test_the_leg_that_waits_is_bounded() -> None:
-    y, x = legs(2_000)
+    y, x = legs(_MOST_WAITING + 1_000)
     pair = series(reopen=0)
     assert pair.add(y, []) == []
-    assert len(pair.add([], x)) == pair.spec.memory + 2 - WINDOW + 1
+    assert len(pair.add([], x)) == _MOST_WAITING - WINDOW + 1
 
 
 def test_bars_mended_far_apart_at_once_re_issue_the_points_of_both() -> None:

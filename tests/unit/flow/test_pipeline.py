@@ -1,17 +1,20 @@
 """One feed's flow: when bars close, what is refused, and that the batches make no difference."""
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import quantd
 from quantd.clock import EventClock
 from quantd.errors import QuantdError
+from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
-from quantd.flow.exports import Exports
+from quantd.flow.events import EventStage
+from quantd.flow.exports import Export, Exports
 from quantd.flow.history import History
 from quantd.flow.hub import Hub
 from quantd.flow.pairs import Inline, PairSeries, PairSpec
@@ -20,6 +23,9 @@ from quantd.model import Bar, BookBar, PairPoint, Quote, Status, Tick
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.timeframes import DAY, HOUR, MINUTE
+from quantd.troubles import Troubles
+from quantd_plugins.event_bars.tick import TickBars
+from quantd_plugins.event_bars.volume import VolumeBars
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.resamplers.time import TimeBars
 
@@ -53,19 +59,27 @@ def guard(plugin: Plugin, user: str = "") -> Guard:
     return Guard("any", user, EventClock())
 
 
+def export(exporter: quantd.Exporter) -> Export:
+    return Export(exporter, guard(exporter), EventClock(), Troubles(EventClock()))
+
+
+def made(symbol: str, rules: Sequence[quantd.EventBars]) -> list[EventStage]:
+    return [EventStage(symbol, rule, guard(rule)) for rule in rules]
+
+
 class Bench:
     """The flow of the pair Y-X, and all that comes out of it."""
 
-    def __init__(self, *every: str, lateness: str = "500ms", book: bool = False) -> None:
+    def __init__(self, *every: str, lateness: str = "500ms", book: bool = False, events: Sequence[quantd.EventBars] = ()) -> None:
         self.kept = Keep(kinds=("ticks", "bars", "points"))
         self.hub = Hub()
         clock = EventClock()
         outlets = Outlets(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=self.hub)
         self.flow = FeedFlow("test", Silent(lateness=lateness), outlets, clock, Inline(), tell_time=clock.advance_to)
         every = every or ("1s",)
-        exports = Exports([(self.kept, guard(self.kept))])
+        exports = Exports([export(self.kept)])
         extras = frozenset({"quotes"}) if book else frozenset()
-        y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports, (), extras) for symbol in "YX")
+        y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports, made(symbol, events), extras) for symbol in "YX")
         series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW)), guard, 5 * MINUTE) for name in every)
         self.flow.add(y)
         self.flow.add(x)
@@ -136,6 +150,26 @@ def test_no_trade_of_a_strange_symbol_and_no_nonsense_price_goes_on() -> None:
     assert bench.flow.stages[0].intake.refused == 2
 
 
+def test_the_second_of_a_refused_trade_without_an_id_is_not_whole() -> None:
+    bench = Bench()
+    bench.flow.take([tick("Y", 0, 0), tick("Y", 0, 1_500), tick("Y", 0, 3_500, float("nan")), tick("Y", 0, 5_500), tick("Y", 0, 7_500)])
+    bench.flow.finish()
+    assert [(ts, quality) for ts, _, quality in bench.bars("Y")] == [
+        (0, "partial"), (1_000, "complete"), (2_000, "complete"), (3_000, "gap"),
+        (4_000, "complete"), (5_000, "complete"), (6_000, "complete"), (7_000, "partial"),
+    ]  # fmt: skip
+
+
+def test_a_doubt_of_one_symbol_is_not_of_the_other() -> None:
+    bench = Bench()
+    bench.flow.take([tick("Y", 0, 0), tick("X", 0, 0), tick("Y", 0, 1_100), tick("X", 0, 1_100)])
+    bench.flow.take([Status(DAWN + 1_100, healthy=False, symbols=("Y", "Z"))])
+    assert bench.flow.state == "live"
+    bench.flow.take([tick("Y", 0, 3_100), tick("X", 0, 3_100), tick("Y", 0, 9_000), tick("X", 0, 9_000)])
+    qualities = {symbol: [quality for ts, _, quality in bench.bars(symbol) if 0 < ts < 6_000] for symbol in "YX"}
+    assert qualities == {"Y": ["gap"] * 3 + ["complete"] * 2, "X": ["complete"] * 5}
+
+
 def test_a_long_silence_is_closed_in_order() -> None:
     bench = Bench("1s", "1m")
     bench.flow.take([tick("Y", 1, 0), tick("Y", 2, 3 * MINUTE)])
@@ -201,7 +235,7 @@ def test_quotes_make_bars_of_the_book_which_an_outage_marks() -> None:
 def test_two_ways_of_making_bars_take_each_trade_once() -> None:
     bench = Bench()
     other = Keep(kinds=("bars",))
-    bench.flow.add(SymbolStage("Y", TimeBars(every=("1s",), reopen="1h"), guard(other), Exports([(other, guard(other))])))
+    bench.flow.add(SymbolStage("Y", TimeBars(every=("1s",), reopen="1h"), guard(other), Exports([export(other)])))
     bench.flow.take([tick("Y", 1, 0), tick("Y", 1, 0), tick("Y", 2, 5_000)])
     bench.flow.finish()
     assert other.rows["bars"] == [bar for bar in bench.kept.rows["bars"] if bar.symbol == "Y"]
@@ -211,10 +245,12 @@ def test_two_ways_of_making_bars_take_each_trade_once() -> None:
 trades = st.lists(st.tuples(st.sampled_from("YX"), st.integers(1, 40), st.integers(0, 9_000), st.integers(1, 50)), min_size=1, max_size=60)
 
 
+@example([("X", 4, 0, 1), ("Y", 1, 1_501, 1), ("X", 5, 0, 1), ("X", 1, 0, 1)], 1)
 @given(trades, st.integers(1, 9))
 def test_the_batches_make_no_difference(rows: list[tuple[str, int, int, int]], size: int) -> None:
     events = [tick(symbol, identity, ts, float(price)) for symbol, identity, ts, price in rows]
-    whole, pieces = Bench("1s", "5s"), Bench("1s", "5s")
+    rules = TickBars(count=2), VolumeBars(size=3)
+    whole, pieces = Bench("1s", "5s", events=rules), Bench("1s", "5s", events=rules)
     whole.flow.take(events)
     for start in range(0, len(events), size):
         pieces.flow.take(events[start : start + size])
@@ -225,6 +261,46 @@ def test_the_batches_make_no_difference(rows: list[tuple[str, int, int, int]], s
     assert sorted(map(str, pieces.kept.rows["ticks"])) == sorted(map(str, whole.kept.rows["ticks"]))
 
 
+def test_event_bars_without_ids_are_whole_but_over_a_lost_connection() -> None:
+    bench = Bench(events=[TickBars(count=2)])
+    bench.flow.take([tick("Y", 0, ts) for ts in (0, 700, 700, 1_100, 1_200)])
+    bench.flow.take([Status(DAWN + 1_300, healthy=False), Status(DAWN + 2_700, healthy=True)])
+    bench.flow.take([*(tick("Y", 0, ts) for ts in (3_200, 90_000, 90_001)), Status(DAWN + 95_600, healthy=True)])
+    bars = [(bar.ts - DAWN, bar.quality) for bar in bench.kept.rows["bars"] if bar.every == "tick-2"]
+    assert bars == [(0, "complete"), (700, "complete"), (1_200, "gap"), (90_000, "complete")]
+
+
+def test_an_event_bar_lacks_a_trade_without_an_id_that_comes_after_it_closed() -> None:
+    bench = Bench(events=[TickBars(count=2)])
+    bench.flow.take([tick("Y", 0, ts) for ts in (0, 200, 400, 300, 100, 500)])
+    bench.flow.finish()
+    bars = [(bar.ts - DAWN, bar.revision, bar.trades, bar.quality, _span(bar)) for bar in bench.kept.rows["bars"] if bar.every == "tick-2"]
+    assert bars == [
+        (0, 0, 2, "complete", (0, 200)),
+        (400, 0, 2, "complete", (300, 400)),
+        (0, 1, 2, "gap", (0, 200)),
+        (500, 0, 1, "partial", (500, 500)),
+    ]
+    assert bench.flow.stages[0].events[0].lost == 1
+
+
+def _span(bar: Bar) -> tuple[int, int]:
+    """From which to which trade (ms since the beginning)."""
+    assert bar.first_id is not None
+    assert bar.last_id is not None
+    return bar.first_id // 1_000 - DAWN, bar.last_id // 1_000 - DAWN
+
+
+def test_trades_that_come_in_another_order_are_in_event_bars_by_id() -> None:
+    bench = Bench(events=[TickBars(count=3)])
+    bench.flow.take([tick("Y", identity, identity * 100) for identity in (3, 1, 2, 6, 5, 4, 7, 9)])
+    bench.flow.take([tick("Y", identity, identity * 100) for identity in (10, 11, 8, 30, 31, 60)])
+    bench.flow.finish()
+    bars = [(bar.first_id, bar.last_id, bar.trades, bar.quality) for bar in bench.kept.rows["bars"] if bar.every == "tick-3"]
+    assert bars == [(1, 3, 3, "complete"), (4, 6, 3, "complete"), (7, 9, 3, "complete"), (10, 30, 3, "gap"), (31, 60, 2, "gap")]
+    assert bench.flow.stages[0].events[0].lost == 0
+
+
 def test_without_ids_a_lost_connection_stays_a_gap() -> None:
     bench = Bench()
     bench.flow.take([tick("Y", 0, 0), tick("Y", 0, 1_100), tick("Y", 0, 1_100), Status(DAWN + 1_200, healthy=False)])
@@ -232,3 +308,20 @@ def test_without_ids_a_lost_connection_stays_a_gap() -> None:
     told = {ts: quality for ts, _, quality in bench.bars("Y")}
     assert told == {0: "partial", 1_000: "gap", 2_000: "gap", 3_000: "gap", 4_000: "complete"}
     assert [row.id - DAWN * 1_000 for row in bench.kept.rows["ticks"]] == [0, 1_100_000, 1_100_001, 3_200_000]
+
+
+async def test_a_feed_that_ends_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "quantd.flow")
+    bench = Bench()
+    await bench.flow.run()
+    assert (bench.flow.state, caplog.messages) == ("down", ["feed test has come to its end"])
+
+
+def test_rows_that_are_told_again_are_noted_before_they_are_recorded(tmp_path: Path) -> None:
+    bench = Bench()
+    bench.flow._outlets.ahead = Ahead(tmp_path / "told")
+    bench.flow.take([tick(symbol, second, 1_000 * second, price=100 + second**2 % 7) for second in range(8) for symbol in "YX"])
+    assert Ahead(tmp_path / "told").left == []
+    bench.flow.take([tick("Y", 8, 5_500, price=99.0), tick("Y", 9, 9_000)])
+    noted = {(note.kind, note.name, note.first - DAWN) for note in Ahead(tmp_path / "told").left}
+    assert noted == {("bars", "Y", 5_000), ("points", "Y-X", 5_000)}

@@ -3,13 +3,20 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
 
 from quantd.clock import EventClock
-from quantd.flow.record import Recorder
+from quantd.flow.ahead import Ahead
+from quantd.flow.record import DROPPED, Recorder
 from quantd.model import Bar, PairPoint, Tick
 from quantd.plugin.guard import Guard
 from quantd.testing import fakes
+from quantd.troubles import Troubles
 from quantd_plugins.stores.local import Local
+from tests.waiting import PATIENCE_S
 
 
 class Memory(Local):
@@ -40,12 +47,12 @@ class Slow(Memory):
         self.works = threading.Event()
 
     def append(self, ticks: Sequence[Tick], bars: Sequence[Bar], points: Sequence[PairPoint]) -> None:
-        assert self.works.wait(10)
+        assert self.works.wait(PATIENCE_S)
         super().append(ticks, bars, points)
 
 
 def recorder(store: Memory, clock: EventClock) -> Recorder:
-    return Recorder(store, Guard("store", "memory", clock), clock)
+    return Recorder(store, Guard("store", "memory", clock), clock, Troubles(clock))
 
 
 async def test_a_batch_is_written_once_a_second() -> None:
@@ -101,4 +108,95 @@ async def test_what_the_store_refuses_is_kept_in_order_and_tried_again() -> None
         await record.write()
     assert store.batches == [(6, 0, 0)]
     assert store.ids == [tick.id for tick in ticks]
+    await record.close()
+
+
+async def test_what_a_store_refuses_is_told_and_written_at_the_stop_however_often_it_has_failed() -> None:
+    store, clock = Memory(sick=9), EventClock(1_000)
+    troubles = Troubles(clock)
+    record = Recorder(store, Guard("store", "memory", clock, limit=100), clock, troubles)
+    ticks = fakes.ticks(20)
+    for number in range(9):
+        record.ticks(ticks[2 * number : 2 * number + 2])
+        clock.advance_to(clock.now() + 20_000)
+        await record.write_if_due()
+        await asyncio.sleep(0)
+    while len(troubles.present()) < 1 or store.refused < 9:
+        await record.write()
+    (trouble,) = troubles.present()
+    assert (trouble.what, "OSError: disk full" in trouble.text, "18 wait" in trouble.text) == ("store", True, True)
+    record.ticks(ticks[18:])
+    await record.close()
+    assert store.ids == [tick.id for tick in ticks]
+    assert troubles.present() == []
+
+
+async def test_a_store_that_fails_is_left_alone_for_a_while() -> None:
+    store, clock = Memory(sick=2), EventClock(1_000)
+    record = recorder(store, clock)
+    record.ticks(fakes.ticks(160_000))
+    await record.write()
+    assert store.refused == 1
+    await record.write_if_due()
+    assert store.refused == 1
+    clock.advance_to(2_000)
+    await record.write_if_due()
+    await record.close()
+    assert (store.refused, len(store.ids)) == (2, 160_000)
+
+
+async def test_trades_that_are_dropped_are_gaps_by_run_of_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantd.flow.record._MOST_TICKS", 20)
+    store, clock = Memory(sick=1), EventClock(1_000)
+    record = recorder(store, clock)
+    ticks = fakes.ticks(21)
+    other = [msgspec.structs.replace(tick, symbol="ETHUSDT") for tick in ticks[:1]]
+    record.ticks([*other, ticks[0], *ticks[2:]])
+    await record.write()
+    gaps = [(gap.symbol, gap.first_id, gap.last_id, gap.cause) for gap in record.take_dropped()]
+    runs = [("BTCUSDT", ticks[0].id), ("BTCUSDT", ticks[2].id), ("ETHUSDT", ticks[0].id)]
+    assert gaps == [(symbol, each, each, DROPPED) for symbol, each in runs]
+    assert (record.dropped, record.take_dropped()) == (3, [])
+    await record.close()
+    assert store.ids == [tick.id for tick in ticks[3:]]
+
+
+async def test_so_much_waits_at_most_however_much_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantd.flow.record._MOST_TICKS", 20)
+    store, clock = Memory(sick=3), EventClock(1_000)
+    record = Recorder(store, Guard("store", "memory", clock, limit=100), clock, Troubles(clock))
+    ticks = fakes.ticks(300)
+    for start in (0, 100, 200):
+        record.ticks(ticks[start : start + 100])
+        await record.write()
+    await record.close()
+    assert record.dropped == 282
+    assert store.ids == [tick.id for tick in ticks[282:]]
+
+
+async def test_a_write_that_does_not_end_is_told_until_it_does() -> None:
+    store, clock = Slow(), EventClock(1_000)
+    troubles = Troubles(clock)
+    record = Recorder(store, Guard("store", "memory", clock), clock, troubles)
+    record.ticks(fakes.ticks(1))
+    for seconds, told in [(1, False), (60, False), (61, True), (90, True)]:
+        clock.advance_to(1_000 + 1_000 * seconds)
+        record.begin_if_due()
+        await asyncio.sleep(0)
+        assert bool(troubles.present()) is told
+    assert "a write has not ended" in troubles.present()[0].text
+    store.works.set()
+    await record.close()
+    assert troubles.present() == []
+
+
+async def test_what_is_told_before_is_noted_until_its_rows_are_durable(tmp_path: Path) -> None:
+    store, clock, ahead = Memory(sick=1), EventClock(1_000), Ahead(tmp_path / "told")
+    record = Recorder(store, Guard("store", "memory", clock), clock, Troubles(clock), ahead)
+    again = [msgspec.structs.replace(bar, revision=1) for bar in fakes.bars(1)]
+    for durable in (False, True):
+        ahead.note("bars", again)
+        record.bars(again)
+        assert await record.write() is durable
+        assert bool(Ahead(tmp_path / "told").left) is not durable
     await record.close()

@@ -20,9 +20,11 @@ from quantd.flow.hub import Hub
 from quantd.flow.pairs import Inline
 from quantd.flow.pipeline import FeedFlow, Outlets, SymbolStage
 from quantd.flow.record import Recorder
+from quantd.losses import Losses
 from quantd.model import Bar, Status, Tick
 from quantd.plugin.guard import Guard
 from quantd.state import Records
+from quantd.troubles import Troubles
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
 
@@ -69,16 +71,16 @@ class Run:
     def __init__(self, venue: Venue, folder: Path, clock: EventClock) -> None:
         self.store = Local()
         self.store.open(folder)
-        self.records = Records(folder / "records.db")
+        self.records = Records(folder / "records.db", Losses())
         guard = Guard("any", "", clock)
-        self.recorder = Recorder(self.store, guard, clock)
+        self.recorder = Recorder(self.store, guard, clock, Troubles(clock))
         self.issued: dict[Key, list[Bar]] = defaultdict(list)
         hub = Hub()
         hub.listen("bars", self._hear)
         outlets = Outlets(History(self.store), AlertEngine(), Outbox({}), hub, self.recorder, self.records)
         self.flow = FeedFlow("venue", venue, outlets, clock, Inline(), warm=True)
         stage = SymbolStage("X", TimeBars(every=EVERY, reopen="5s"), guard, Exports([]))
-        stage.seconds_needed = 30
+
         self.flow.add(stage)
         self.task = asyncio.create_task(self.flow.run())
 
@@ -145,6 +147,63 @@ async def test_what_says_complete_is(seed: int, tmp_path: Path) -> None:
     run.store.close()
 
 
+async def test_a_doubt_of_which_no_gap_tells_ends_with_the_late_trade(tmp_path: Path) -> None:
+    venue, clock = Venue(), EventClock(DAWN + 9_000)
+    first, quiet, late, after, newest = (
+        Tick("X", 1_000 + n, DAWN + ts, DAWN + ts, 100.0 + n, 1.0, False) for n, ts in enumerate((1_500, 2_500, 3_050, 3_100, 8_700))
+    )
+    run = Run(venue, tmp_path, clock)
+    for batch in ([first, quiet, after, newest], [Status(DAWN + 8_750, healthy=True)], [late], [Status(DAWN + 9_500, healthy=True)]):
+        venue.inbox.put_nowait(batch)
+        await turn()
+    await run.kill(gently=True)
+    doubted, mended = run.issued["1s", DAWN + 2_000]
+    assert (doubted.quality, doubted.trades) == ("gap", 1), "too old to be mended by its resampler by the time the trade comes"
+    assert (mended.quality, mended.trades) == ("complete", 1)
+
+
+class Slow(Venue):
+    """Gives its past when it is told to."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.gives = asyncio.Event()
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        await self.gives.wait()
+        return await super().fetch_ticks(symbol, start, end)
+
+
+async def test_no_bar_is_made_anew_before_its_symbol_has_begun(tmp_path: Path) -> None:
+    second, trades = ("1s", DAWN + 2_000), [Tick("X", 1_000 + n, DAWN + n * 500, DAWN + n * 500, 100.0 + n, 1.0, False) for n in range(30)]
+    venue, clock = Venue(), EventClock(DAWN + 15_000)
+    run = Run(venue, tmp_path, clock)
+    venue.inbox.put_nowait(trades)
+    venue.inbox.put_nowait([Status(DAWN + 14_900, healthy=True)])
+    await turn()
+    right = run.issued[second][-1]
+    await run.kill(gently=True)
+    store = Local()
+    store.open(tmp_path)
+    store.append([], [msgspec.structs.replace(right, trades=0, quality="gap", revision=right.revision + 1)], [])
+    store.close()
+    slow = Slow()
+    slow.tape, slow.upto = trades, DAWN + 20_000
+    clock.advance_to(DAWN + 20_000)
+    run = Run(slow, tmp_path, clock)
+    slow.inbox.put_nowait([Status(DAWN + 19_900, healthy=True)])
+    await turn()
+    mender = run.flow._mender
+    assert mender
+    mender.remake(run.flow.stages[0], second[1], second[1] + 999)
+    await turn()
+    assert not run.issued[second]
+    slow.gives.set()
+    await turn()
+    assert [(bar.trades, bar.quality) for bar in run.issued[second]] == [(right.trades, "complete")]
+    await run.kill(gently=True)
+
+
 async def finish(venue: Venue, clock: EventClock, run: Run) -> None:
     """All is well for a while, then the end; a last trade tells what is missing before it."""
     venue.down = False
@@ -157,13 +216,19 @@ async def finish(venue: Venue, clock: EventClock, run: Run) -> None:
         await turn()
     ledger = run.flow.stages[0].intake.ledger
     for _ in range(200):
-        if not ledger.missing and not run.flow.stages[0].intake.gaps:
+        await run.recorder.write()
+        if not ledger.missing and not run.flow.stages[0].intake.gaps and not doubted(run.store):
             break
         clock.advance_to(clock.now() + 1_000)
         venue.inbox.put_nowait([Status(clock.now() - 250, healthy=True)])
         await turn()
     assert ledger.missing == 0
-    await run.recorder.write()
+    assert not doubted(run.store)
+
+
+def doubted(store: Local) -> list[int]:
+    """The bars in which trades may be missing. What is in doubt before the first trade stays so."""
+    return [bar.ts - DAWN for every in EVERY for bar in store.bars("X", every, DAWN + 1, 2**60) if bar.quality == "gap"]
 
 
 def check_revisions(run: Run) -> None:
@@ -181,5 +246,3 @@ def check_store(store: Local, truth: list[Tick]) -> None:
             inside = [tick for tick in truth if bar.ts <= tick.ts < bar.ts + step]
             if bar.quality == "complete":
                 assert bar.trades == len(inside), (every, bar.ts - DAWN, bar)
-        doubted = [bar.ts - DAWN for bar in bars if bar.quality == "gap"]
-        assert set(doubted) <= {0}, "what is in doubt before the first trade stays so"

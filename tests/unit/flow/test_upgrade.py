@@ -27,6 +27,7 @@ from quantd.plugin.guard import Guard
 from quantd.plugin.regression import Regression
 from quantd.stats.sums import Sums
 from quantd.testing import fakes
+from quantd.troubles import Troubles
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.resamplers.time import TimeBars
@@ -139,7 +140,7 @@ async def test_a_repair_reads_the_store_once_and_beside_the_loop(tmp_path: Path)
     y, x = legs()
     series = PairSeries(PairSpec(PAIR, "1m", Ols(window=20)), guards, reopen=0)
     series.add(y[1_000:], x[1_000:])
-    assert await points_again(series, History(store), LEGS, [y[200]])
+    assert (await points_again(series, History(store), LEGS, [y[200]])).points
     assert sorted(store.asked) == [("bars", False), ("bars", False), ("points", False)]
     store.close()
 
@@ -151,7 +152,7 @@ async def test_a_repair_replaces_old_points_too(store: Local) -> None:
     store.append([], [bar for leg in bars for bar in leg], aged(wanted))
     series = PairSeries(spec, guards, reopen=0)
     series.add(bars[0][1_000:], bars[1][1_000:])
-    again = await points_again(series, History(store), LEGS, [bars[0][200]])
+    again = (await points_again(series, History(store), LEGS, [bars[0][200]])).points
     assert again[0] == msgspec.structs.replace(wanted[200 - 19], revision=3)
 
 
@@ -233,7 +234,7 @@ def left_by_an_older_version(store: Local) -> list[PairPoint]:
 async def upgraded(store: Local, regression: Regression, kept: dict[str, bytes]) -> int:
     """How many points were made anew."""
     clock = EventClock()
-    recorder = Recorder(store, Guard("store", "test", clock), clock)
+    recorder = Recorder(store, Guard("store", "test", clock), clock, Troubles(clock))
     outlets = Outlets(History(store), AlertEngine(), Outbox({}), Hub(), recorder)
     y, x = (SymbolStage(leg, TimeBars(every=("1m",)), GUARD, Exports([])) for leg in LEGS)
     series = PairSeries(PairSpec(PAIR, "1m", regression), guards, reopen=0)

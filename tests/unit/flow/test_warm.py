@@ -1,7 +1,7 @@
 """Before a symbol's bars begin: its past, also where that is not to be had."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,10 @@ from quantd.flow.pipeline import FeedFlow, Outlets, SymbolStage
 from quantd.flow.record import Recorder
 from quantd.model import Bar, Status, Tick
 from quantd.plugin.guard import Guard
+from quantd.troubles import Troubles
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
+from tests.waiting import until
 
 DAWN = 1_700_006_400_000
 
@@ -67,18 +69,13 @@ def flow_of(feed: quantd.Feed, store: quantd.Store | None = None, *symbols: str,
     guard = Guard("any", "", clock)
     outlets = Outlets(history=History(store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub())
     if store:
-        outlets.recorder = Recorder(store, guard, clock)
+        outlets.recorder = Recorder(store, guard, clock, Troubles(clock))
     flow = FeedFlow("test", feed, outlets, clock, Inline(), warm=True)
     for symbol in symbols or ("X",):
         stage = SymbolStage(symbol, TimeBars(every=("1s",), reopen=reopen), guard, Exports([]))
-        stage.seconds_needed = 60
+
         flow.add(stage)
     return flow
-
-
-async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110 -- the flow tells nobody
-        await asyncio.sleep(0)
 
 
 async def test_it_tells_how_far_the_past_has_come() -> None:

@@ -17,9 +17,14 @@ from quantd.plugin.regression import Regression
 from quantd.stats import FloatArray
 from quantd.stats.zscore import ZScore
 from quantd_plugins.regressions.fixed import GivenHedge
+from quantd_plugins.regressions.huber import Huber
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
+from quantd_plugins.regressions.quantile import Quantile
+from quantd_plugins.regressions.ridge import Ridge
+from quantd_plugins.regressions.rls import Rls
 from quantd_plugins.regressions.theil_sen import TheilSen
+from quantd_plugins.regressions.tls import Tls
 
 DAWN = 1_700_000_000_000
 N = 160
@@ -98,6 +103,40 @@ def test_every_gauge_equals_its_definition(
         assert point.spread_std == pytest.approx(std, rel=1e-9)
         assert (point.spread - point.spread_mean) / point.spread_std == pytest.approx(point.zscore, rel=1e-9, abs=1e-9)
         assert point.spread == y[at] - point.hedge.beta * x[at] - (point.hedge.alpha if spread == "residual" else 0.0)
+
+
+def bound(seed: int, lively: float) -> tuple[FloatArray, FloatArray]:
+    """Legs that move by one or two ticks of 0.01 now and then, y mostly along with x."""
+    rng = np.random.default_rng(seed)
+    up_y, up_x = rng.choice([-2, -1, 1, 2], (2, N)) * (rng.random((2, N)) < lively)
+    x = np.round(50.0 + 0.01 * up_x.cumsum(), 2)
+    return np.round(100.0 + 2.0 * (x - 50.0) + 0.01 * up_y, 2), x
+
+
+METHODS = [Ols, Huber, TheilSen, Quantile, Tls, Ridge, Kalman, Rls]
+
+
+@pytest.mark.parametrize("lively", [0.03, 0.1, 0.4])
+@pytest.mark.parametrize("prices", ["raw", "log"])
+@pytest.mark.parametrize("method", METHODS, ids=lambda each: each.__name__)
+def test_the_robust_z_of_prices_bound_to_ticks_is_none_or_of_the_size_of_the_plain_one(
+    method: type[Regression], prices: Prices, lively: float
+) -> None:
+    spread: Spread = "residual" if lively == 0.1 else "hedge"
+    y, x = bound(int(100 * lively), lively)
+    regression = method(window=20, prices=prices)
+    plain, robust, before = (
+        points(regression, ZScore(method=kind, against=against), y, x, spread)
+        for kind, against in (("window", "now"), ("robust", "now"), ("robust", "before"))
+    )
+    for at, point in robust.items():
+        if point.zscore is None:
+            assert point.reason == "flat"
+            continue
+        assert plain[at].spread_std
+        assert plain[at].spread_std / 20.0 < point.spread_std < 3.0 * plain[at].spread_std
+        assert abs(point.zscore) < 60.0
+        assert at == N - 1 or before[at + 1].spread_std == point.spread_std, "with what the now-cast after it is scored with"
 
 
 def test_before_is_the_nowcast_at_the_close() -> None:

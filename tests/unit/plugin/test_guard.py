@@ -9,6 +9,7 @@ import pytest
 
 from quantd.clock import EventClock
 from quantd.plugin.guard import Guard
+from quantd.plugin.watch import Watch
 
 PAUSE = 60_000
 
@@ -66,18 +67,46 @@ def test_a_call_answers_what_the_plugin_does(guard: Guard, call: Caller) -> None
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("no"), RecursionError(), MemoryError(), SystemExit(1), BaseExceptionGroup("both", [SystemExit(1)])]
+    "error",
+    [
+        ValueError("no"),
+        RecursionError(),
+        MemoryError(),
+        SystemExit(1),
+        asyncio.CancelledError(),
+        BaseExceptionGroup("both", [SystemExit(1)]),
+    ],
 )
 def test_whatever_a_plugin_raises_is_a_fault(guard: Guard, call: Caller, error: BaseException) -> None:
     assert call(guard, Switch(error), 7) == -1
     assert guard.health().faults == 1
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, asyncio.CancelledError])
-def test_what_is_not_the_plugins_passes(guard: Guard, call: Caller, error: type[BaseException]) -> None:
-    with pytest.raises(error):
-        call(guard, Switch(error()), 7)
+def test_what_is_not_the_plugins_passes(guard: Guard, call: Caller) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        call(guard, Switch(KeyboardInterrupt()), 7)
     assert guard.health().faults == 0
+
+
+def test_a_keyboard_interrupt_in_a_daemon_is_the_plugins(call: Caller) -> None:
+    guard = Guard("regression", "odd", EventClock(), watch=Watch(EventClock()))
+    assert call(guard, Switch(KeyboardInterrupt()), 7) == -1
+    assert guard.health().faults == 1
+
+
+async def test_who_is_cancelled_ends_and_a_plugin_that_says_so_has_failed(guard: Guard) -> None:
+    task = asyncio.create_task(guard.acall(asyncio.Event().wait))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert guard.health().faults == 0
+
+    async def cancelled() -> int:
+        raise asyncio.CancelledError
+
+    assert await guard.acall(cancelled, default=-1) == -1
+    assert guard.health().faults == 1
 
 
 def test_a_generator_exit_is_a_fault_in_a_plain_call_and_closes_a_coroutine(guard: Guard) -> None:
@@ -158,14 +187,16 @@ def test_there_is_one_trial_at_a_time(guard: Guard, clock: EventClock) -> None:
     assert asyncio.run(two_at_once()) == [1, -1]
 
 
-def test_a_cancelled_trial_is_tried_again(guard: Guard, clock: EventClock) -> None:
+async def test_a_cancelled_trial_is_tried_again(guard: Guard, clock: EventClock) -> None:
     switch = Switch(ValueError("no"))
     for _ in range(3):
         guard.call(switch, 7)
     clock.advance_to(PAUSE)
-    switch.error = asyncio.CancelledError()
+    trial = asyncio.create_task(guard.acall(asyncio.Event().wait))
+    await asyncio.sleep(0)
+    trial.cancel()
     with pytest.raises(asyncio.CancelledError):
-        guard.call(switch, 7)
+        await trial
     switch.error = None
     clock.advance_to(2 * PAUSE)
     assert guard.call(switch, 7) == 7

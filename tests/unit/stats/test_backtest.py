@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantd.stats.backtest import Market, Outcome, Rules, simulate
-from quantd.stats.performance import summarise
+from quantd.stats.funding import Funding
+from quantd.stats.performance import Span, summarise
 from quantd.stats.positions import units
+from quantd.timeframes import DAY
 
 NAN = math.nan
 FREE = Rules(fee_bps=0.0)
@@ -30,7 +32,10 @@ def market(
     x_close: Sequence[float] | None = None,
     signals: Sequence[bool] | None = None,
     fills: Sequence[bool] | None = None,
+    index: Sequence[int] | None = None,
     elastic: bool = False,
+    funding: Funding | None = None,
+    traded: Sequence[bool] | None = None,
 ) -> Market:
     """`y` and `x` are the opens, and the closes too unless told."""
     n = len(zscore)
@@ -44,7 +49,10 @@ def market(
         *(np.broadcast_to(np.array(each, dtype=float), n) for each in (beta, alpha, std)),
         np.ones(n, bool) if signals is None else np.array(signals),
         np.ones(n, bool) if fills is None else np.array(fills),
+        np.arange(n) if index is None else np.array(index),
         elastic,
+        funding,
+        None if traded is None else np.array(traded),
     )
 
 
@@ -85,7 +93,7 @@ def test_every_number_of_two_trades_by_hand() -> None:
     by_hand = [0.0, 0.0, -2 + 10 - 5, -2 + 15 - 10, 5.94, 5.94 - 2 - 5, 5.94 + 5 - 2 * 1.985]
     assert run.equity.tolist() == pytest.approx(by_hand)
     assert (run.held, run.lapsed) == (4, 0)
-    made = summarise(run, Rules(fee_bps=10.0, slippage_bps=10.0), 365.0)
+    made = summarise(run, Rules(fee_bps=10.0, slippage_bps=10.0), Span(0, 60_000 * np.arange(1, 8)))
     assert (made.trades, made.targets, made.stops, made.open_at_end) == (2, 1, 0, 1)
     assert made.net == pytest.approx(6.97)
     assert made.net_percent == pytest.approx(0.697)
@@ -96,7 +104,10 @@ def test_every_number_of_two_trades_by_hand() -> None:
     assert made.turnover == pytest.approx((1000 + 1030 + 1000 + 985) / 1000)
     assert made.exposure == pytest.approx(4 / 7)
     assert made.sharpe is None
-    assert made.reasons == {"profit_factor": "no losing trade", "sharpe": "fewer than 30 returns"}
+    assert made.break_even_bps == pytest.approx(1e4 * 15 / 4015)
+    short = dict.fromkeys(("sharpe", "sharpe_stderr", "probabilistic_sharpe"), "fewer than 30 days")
+    unknown = dict.fromkeys(("funding", "funding_missing"), "no rates of both legs")
+    assert made.reasons == {"profit_factor": "no losing trade"} | short | unknown
 
 
 @pytest.mark.parametrize(
@@ -164,6 +175,58 @@ def test_when_it_trades_by_what_it_holds(
     assert entries(simulate(market(zscores, y), msgspec.structs.replace(rules, hold=True))) == wanted
 
 
+def test_what_the_record_lacks_is_time() -> None:
+    """Bars 0, 1, 2, 13, 14: a trade over the hole was held for 13 bars of 15, though the record has three of them."""
+    run = simulate(market([2.5, 1.0, 1.0, 0.0, 0.0], index=[100, 101, 102, 113, 114]), FREE)
+    assert entries(run) == [(-1, 1, 4, "target")]
+    assert (run.trips[0].bars, run.held, run.spanned) == (13, 13, 15)
+    made = summarise(run, FREE, Span(0, DAY * np.array([1, 2, 3, 14, 15])))
+    assert (made.bars, made.days, made.average_bars, made.exposure) == (5, 15.0, 13.0, pytest.approx(13 / 15))
+
+
+def funding(y: Sequence[float], x: Sequence[float], known: Sequence[int], missing: Sequence[int]) -> Funding:
+    return Funding(np.array(y, float), np.array(x, float), np.array(known), np.array(missing))
+
+
+def test_funding_falls_on_what_is_held_until_the_open() -> None:
+    """Sold at row 1: -5 y and 10 x, left at row 4. Due at its own open: not yet. At row 3: 5 * 0.2 received and 10 * 0.03 paid. At row 4,
+    where it is left: 5 * 0.1 received. After that nothing is held."""
+    carried = funding([0, 9, 0, 0.2, 0.1, 9], [0, 9, 0, 0.03, 0, 9], [0, 1, 0, 1, 1, 1], [0, 1, 0, 0, 2, 1])
+    run = simulate(market([2.5, 1.0, 1.0, 0.0, 0.0, 0.0], funding=carried), FREE)
+    (trip,) = run.trips
+    assert (trip.opened, trip.closed, trip.funding_missing) == (1, 4, 2)
+    assert trip.funding == pytest.approx(5 * 0.2 - 10 * 0.03 + 5 * 0.1)
+    assert trip.net == pytest.approx(trip.funding)
+    assert run.equity.tolist() == pytest.approx([0.0, 0.0, 0.0, 0.7, 1.2, 1.2])
+    made = summarise(run, FREE, Span(0, 60_000 * np.arange(1, 7)))
+    assert (made.funding, made.funding_missing, made.gross) == (pytest.approx(1.2), 2, 0.0)
+    assert made.break_even_bps == pytest.approx(1e4 * 1.2 / 2000)
+    assert "funding" not in made.reasons
+
+
+@pytest.mark.parametrize(
+    ("known", "missing", "wanted"),
+    [
+        ([0, 0, 0, 0], [0, 0, 0, 0], (0.0, 0)),
+        ([0, 0, 1, 0], [0, 0, 0, 1], (-5.0, 1)),
+        ([0, 0, 0, 0], [0, 0, 1, 0], (None, 1)),
+        (None, None, (None, None)),
+    ],
+)
+def test_funding_that_is_not_known_is_never_nothing(
+    known: list[int] | None, missing: list[int] | None, wanted: tuple[float | None, int | None]
+) -> None:
+    """Bought: 5 y, -10 x."""
+    carried = None if known is None or missing is None else funding([0, 0, known[2], 0], [0] * 4, known, missing)
+    run = simulate(market([-2.5, -1.0, -1.0, 0.0], funding=carried), FREE)
+    (trip,) = run.trips
+    made = summarise(run, FREE, Span(0, 60_000 * np.arange(1, 5)), "BBB")
+    assert (trip.funding, trip.funding_missing) == (made.funding, made.funding_missing) == wanted
+    assert trip.net == made.net == run.equity[-1] == (wanted[0] or 0.0)
+    why = None if wanted[0] is not None else "no rates of BBB" if known is None else "no rates of the times that were due"
+    assert made.reasons.get("funding") == why
+
+
 def test_without_a_unit_there_is_no_entry() -> None:
     assert entries(simulate(market([2.5, 2.5, 2.5, 2.5], std=[NAN, 0.0, 0.4, 0.4]), FREE)) == [(-1, 3, 3, "end")]
 
@@ -185,6 +248,17 @@ def test_nothing_is_decided_or_filled_on_bars_that_are_not_sound() -> None:
     assert entries(left) == [(-1, 1, 2, "target")], "an exit is not kept from being filled"
 
 
+def test_what_is_decided_waits_for_a_bar_in_which_both_legs_trade() -> None:
+    """An exit is kept, also where the z-score is stretched again by then; an entry is not."""
+    zscores, y = [2.5, 2.5, 0.0, 1.0, 1.0, 1.0], [100.0, 100.0, 101.0, 102.0, 103.0, 104.0]
+    late = simulate(market(zscores, y, traded=[True, False, True, False, False, True]), FREE)
+    assert (entries(late), late.lapsed) == ([(-1, 2, 5, "target")], 1)
+    assert (late.trips[0].y_exit, late.trips[0].bars) == (104.0, 3)
+    assert late.trips[0].spread_held == y[2] - 2.0 * 50.0, "of the close that decided it"
+    never = simulate(market(zscores, traded=[True, True, True, False, False, False]), FREE)
+    assert entries(never) == [(-1, 1, 5, "end")]
+
+
 def test_without_a_beta_there_is_no_entry() -> None:
     assert entries(simulate(market([2.5, 2.5, 2.5], beta=[NAN, 2.0, 2.0]), FREE)) == [(-1, 2, 2, "end")]
 
@@ -194,6 +268,31 @@ def test_a_beta_of_logarithms_is_one_of_values() -> None:
     (trip,) = simulate(seen, FREE).trips
     assert (trip.y_units * trip.y_entry, trip.x_units * trip.x_entry) == (400.0, -600.0)
     assert trip.gross == pytest.approx(0.1 * 400 - 0.1 * 600)
+
+
+def test_dollar_sizing_by_hand() -> None:
+    """500 of each leg: 5 y at 100 against 10 x at 50, whatever beta is; on one side where beta is below 0, and none where it is 0."""
+    rules = Rules(fee_bps=0.0, sizing="dollar")
+    for beta, wanted in ((3.0, (5.0, -10.0)), (0.2, (5.0, -10.0)), (-3.0, (5.0, 10.0)), (1e-9, (5.0, -10.0))):
+        for elastic in (False, True):
+            (trip,) = simulate(market([-2.5, -1.0, 0.0, 0.0], beta=beta, elastic=elastic), rules).trips
+            assert (trip.y_units, trip.x_units) == wanted
+    assert simulate(market([-2.5, -1.0, 0.0, 0.0], beta=0.0), rules).trips == []
+    (alone,) = simulate(market([-2.5, -1.0, 0.0, 0.0], beta=0.0), FREE).trips
+    assert (alone.y_units, alone.x_units) == (10.0, 0.0)
+
+
+@given(
+    beta=st.floats(-1e6, 1e6).filter(bool),
+    y=st.floats(1e-6, 1e6),
+    x=st.floats(1e-6, 1e6),
+    side=st.sampled_from([1, -1]),
+    elastic=st.booleans(),
+)
+def test_dollar_sizing_is_the_same_value_in_both_legs(beta: float, y: float, x: float, side: int, elastic: bool) -> None:
+    y_units, x_units = units(side, beta, y, x, 1000.0, elastic=elastic, sizing="dollar")
+    assert y_units * y == pytest.approx(side * 500.0)
+    assert x_units * x == pytest.approx(-side * math.copysign(500.0, beta))
 
 
 @pytest.mark.parametrize("elastic", [False, True])
@@ -249,6 +348,8 @@ def slowly(seen: Market, rules: Rules) -> tuple[list[dict[str, Any]], list[float
                 break
         y0, x0 = seen.y_open[opened], seen.x_open[opened]
         wy, wx = (1, abs(seen.beta[row])) if seen.elastic else (y0, abs(seen.beta[row]) * x0)
+        if rules.sizing == "dollar":
+            wy = wx = 1
         uy = side * rules.notional * wy / (wy + wx) / y0
         ux = -side * math.copysign(1, seen.beta[row]) * rules.notional * wx / (wy + wx) / x0
         closed = min(decided + 1, n - 1)
@@ -283,12 +384,15 @@ def random_market(seed: int, n: int, *, elastic: bool = False) -> Market:
     beta[rng.random(n) < 0.05] = NAN
     sound = rng.random(n) < 0.9, rng.random(n) < 0.9
     alpha, std = rng.normal(0, 5.0, n), rng.uniform(0.005, 0.03, n) * (1.0 if elastic else 100.0)
-    return Market(y[::2], x[::2], y[1::2], x[1::2], zscore, beta, alpha, std, *sound, elastic)
+    return Market(y[::2], x[::2], y[1::2], x[1::2], zscore, beta, alpha, std, *sound, np.arange(n), elastic)
 
 
 RULES = st.builds(
-    lambda entry, share, stop, fee, slip, hold: Rules(
-        entry=entry, exit=share * entry, stop=stop and entry + stop, fee_bps=fee, slippage_bps=slip, notional=500.0, hold=hold
+    lambda entry, share, stop, fee, slip, hold, sizing: Rules(
+        **{"entry": entry, "exit": share * entry, "stop": stop and entry + stop, "hold": hold, "sizing": sizing},
+        fee_bps=fee,
+        slippage_bps=slip,
+        notional=500.0,
     ),
     entry=st.floats(0.5, 4.0),
     share=st.floats(-0.9, 0.9),
@@ -296,6 +400,7 @@ RULES = st.builds(
     fee=st.sampled_from([0.0, 5.0, 100.0]),
     slip=st.sampled_from([0.0, 3.0]),
     hold=st.booleans(),
+    sizing=st.sampled_from(["beta", "dollar"]),
 )
 SEEDS, SIZES = st.integers(0, 10_000), st.integers(0, 80)
 
@@ -322,7 +427,7 @@ def test_the_future_changes_no_trade_before_it(seed: int, n: int, rules: Rules, 
     """From the close of bar `cut` on, all is another market: trades, fills and equity before stay to the last bit."""
     cut = data.draw(st.integers(0, n - 1))
     one, other = random_market(seed, n), random_market(seed + 1, n)
-    spliced = {name: np.concatenate((getattr(one, name)[:cut], getattr(other, name)[cut:])) for name in Market.__struct_fields__[:-1]}
+    spliced = {name: np.concatenate((getattr(one, name)[:cut], getattr(other, name)[cut:])) for name in Market.__struct_fields__[:-3]}
     for opens in ("y_open", "x_open", "fills"):
         spliced[opens][cut] = getattr(one, opens)[cut]
     before, after = simulate(one, rules), simulate(Market(**spliced), rules)
@@ -375,6 +480,7 @@ def test_an_entry_out_of_reach_never_trades(seed: int, n: int) -> None:
         ({"slippage_bps": math.inf}, "slippage_bps: expected"),
         ({"notional": 0.0}, "notional: expected"),
         ({"notional": math.inf}, "notional: expected"),
+        ({"sizing": "wild"}, "sizing: expected one of beta, dollar, found 'wild'"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(wrong: dict[str, float], text: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from quantd.stats import FloatArray
-from quantd.stats.calibration import PENDING, REVERTED, STOPPED, Held, barriers, calibration
+from quantd.stats.calibration import PENDING, REVERTED, STOPPED, Held, barriers, calibration, stretches
 
 
 def kept(zscore: FloatArray) -> Held:
@@ -53,16 +53,66 @@ def test_brier_is_scikit_learns_and_truth_is_calibrated() -> None:
     chance = np.random.default_rng(1)
     truth = chance.uniform(0.2, 0.9, 4_000)
     came = (chance.random(4_000) < truth).astype(np.int64)
-    found, liar = calibration(truth, came), calibration(np.clip(truth * 1.4, 0, 1), came)
+    plain, alone = np.full(4_000, came.mean()), np.arange(4_000)
+    found, liar = (calibration(said, plain, came, alone) for said in (truth, np.clip(truth * 1.4, 0, 1)))
     assert found
     assert liar
     assert found.brier == pytest.approx(brier_score_loss(came, truth), rel=1e-12)
     assert found.error < 0.03 < 0.1 < liar.error
-    assert found.skill > 0.0
+    assert found.skilled
+    assert found.skill == pytest.approx(1.0 - found.brier / came.var())
     assert liar.skill < found.skill
+    assert (found.stretches, found.rarer) == (4_000, min(came.sum(), 4_000 - came.sum()))
+
+
+def test_what_is_said_twice_is_counted_once() -> None:
+    chance = np.random.default_rng(2)
+    said, base = chance.random(60), chance.uniform(0.4, 0.6, 60)
+    came = (chance.random(60) < said).astype(np.int64)
+    once = calibration(said, base, came, np.arange(60))
+    again = np.repeat(np.arange(60), chance.integers(1, 30, 60))
+    often = calibration(said[again], base[again], came[again], 7 + 2 * again)
+    assert once
+    assert often
+    assert (often.stretches, often.rarer) == (60, pytest.approx(once.rarer))
+    for name in ("brier", "base", "skill", "stderr"):
+        assert getattr(often, name) == pytest.approx(getattr(once, name), rel=1e-9)
+
+
+def test_the_standard_error_of_the_skill_is_that_over_stretches() -> None:
+    """What the same forecaster gains on other stretches spreads so."""
+    skills, errors = [], []
+    for seed in range(400):
+        chance = np.random.default_rng([3, seed])
+        truth = chance.uniform(0.1, 0.9, 80)
+        ended = (chance.random(80) < truth).astype(np.int64)
+        numbers = np.repeat(np.arange(80), chance.integers(1, 20, 80))
+        found = calibration(truth[numbers], np.full(len(numbers), 0.5), ended[numbers], numbers)
+        assert found
+        skills.append(found.skill)
+        errors.append(found.stderr)
+    assert np.mean(errors) == pytest.approx(np.std(skills), rel=0.1)
+
+
+def test_stretches_wait_for_one_outcome() -> None:
+    z = np.array([0.0, 2.0, 1.0, 1.8, 0.4, 1.6, 0.2, -2.0, 0.0, 2.0])
+    _, known = barriers(z, kept(z), entry=1.5, target=0.5, stop=3.5, horizon=5)
+    # bars 1 and 3 are both back at bar 4; bar 5 is at 6, bar 7 at 8; of bar 9 nothing is known
+    assert stretches(known).tolist() == [-1, 0, -1, 0, -1, 1, -1, 2, -1, -1]
+
+
+def test_a_stretch_of_the_past_is_one_whatever_comes() -> None:
+    z = np.random.default_rng(0).normal(size=300).cumsum() / 3
+    numbers, known = (of(barriers(z, kept(z), 1.5, 0.5, 3.5, 20)[1]) for of in (stretches, lambda known: known))
+    for before in (60, 120, 250):
+        past = np.flatnonzero(known < before)
+        seen = stretches(np.where(known < before, known, 300))[past]
+        together = numbers[past][:, None] == numbers[past]
+        assert not ((seen[:, None] == seen) & ~together).any(), "what was one stretch then is none of two now"
 
 
 def test_there_is_none_of_too_little() -> None:
-    assert calibration(np.zeros(0), np.zeros(0, np.int64)) is None
-    assert calibration(np.full(9, 0.5), np.tile([0, 1], 5)[:9]) is None
-    assert calibration(np.full(20, 0.5), np.ones(20, np.int64)) is None
+    half, ones = np.full(20, 0.5), np.ones(20, np.int64)
+    assert calibration(np.zeros(0), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64)) is None
+    assert calibration(half, half, np.arange(20) % 2, 0 * ones) is None, "one stretch"
+    assert calibration(half, half, ones, np.arange(20)) is None, "one outcome"

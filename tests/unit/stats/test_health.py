@@ -4,9 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
+from statsmodels.tsa.stattools import coint
 
 from quantd.stats import FloatArray
-from quantd.stats.health import Vitals, vitals
+from quantd.stats.health import Vitals, tie, vitals
 from quantd.testing import fakes
 
 WINDOW = 60
@@ -35,6 +36,42 @@ def test_drift_is_in_joint_errors() -> None:
     assert found.beta_drift
     sxx = [float(((half - half.mean()) ** 2).sum()) for half in (x[:WINDOW], x[WINDOW:])]
     assert found.beta_drift == pytest.approx(1.0 / np.sqrt(1.0 / sxx[0] + 1.0 / sxx[1]), rel=0.1)
+
+
+def test_a_jump_is_in_older_steps_and_only_the_newest_count() -> None:
+    y, x = pair(1)
+    still = vitals(y, x).jump
+    assert still
+    assert still < 4.0
+    line = np.polyfit(x[:WINDOW], y[:WINDOW], 1)
+    residuals = y - np.polyval(line, x)
+    older = residuals[:WINDOW]
+    phi = float(older[1:] @ older[:-1]) / float(older @ older)
+    size = np.sqrt(((older[1:] - phi * older[:-1]) ** 2).sum() / (WINDOW - 3))
+    assert still == pytest.approx(np.abs(residuals[-10:] - phi * residuals[-11:-1]).max() / size, rel=1e-9)
+    leapt = y.copy()
+    leapt[-1] += 50.0
+    assert vitals(leapt, x).jump == pytest.approx(50.0 / size, rel=0.1)
+    earlier = y.copy()
+    earlier[-12] += 50.0
+    assert vitals(earlier, x).jump == still
+
+
+def test_the_tie_is_the_larger_p_value_of_both_ways() -> None:
+    y, x = (np.array(leg) for leg in pair(1))
+    both = [coint(*legs, trend="c", autolag="aic")[1] for legs in ((y, x), (x, y))]
+    assert tie(y, x) == pytest.approx(max(both), rel=1e-6)
+    assert tie(x, y) == tie(y, x)
+    assert tie(y, np.full(len(y), 5.0)) is None
+
+
+def test_prints_that_stand_apart_tie_nothing_and_untie_nothing() -> None:
+    y, x = pair(1)
+    spoilt, kept = y.copy(), np.arange(len(y)) != 40
+    spoilt[40] += 50.0
+    assert tie(spoilt, x) == tie(y[kept], x[kept])
+    assert tie(x, spoilt) == tie(y[kept], x[kept])
+    assert tie(np.where(kept, y, np.nan), x) is None
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,40 @@
 """Interpreted and compiled, a kernel gives the same bits; and what cannot be compiled still works."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from quantd.clock import EventClock
+from quantd.stats import FloatArray
 from quantd.stats.kernels import PATIENCE_S, Workshop, workshop
 from quantd.stats.kernels.adf import dickey_fuller
 from quantd.stats.kernels.huber import huber_line
+from quantd.stats.kernels.seal import SUMS, delete_damaged, seal
 from quantd.stats.regression import ols_fit
 from quantd.stats.robust import huber
 from quantd.testing import fakes
 
+TELLING = """
+from quantd.stats.kernels import Workshop
+shop = Workshop()
+shop.tell = lambda: print("told")
+
+@shop.kernel("float64(float64)")
+def twice(value):
+    return 2.0 * value
+
+@shop.kernel("float64(float64)")
+def thrice(value):
+    return 3.0 * value
+
+shop.compile()
+assert (twice(2.0), thrice(2.0), shop.failure) == (4.0, 6.0, None)
+"""
 QUICK = """
 from quantd.stats.stationarity import adf
 from quantd.testing import fakes
@@ -46,19 +66,34 @@ def huber_answers() -> list[object]:
     return found
 
 
+def wild_windows(count: int) -> Iterator[tuple[FloatArray, FloatArray, float]]:
+    """y, x and an epsilon; deviations with heavy tails."""
+    chance = np.random.default_rng(1)
+    for _ in range(count):
+        n = int(chance.integers(20, 120))
+        x = 100.0 + chance.normal(size=n).cumsum()
+        y = 2.0 * x + chance.standard_t(chance.choice([1.0, 1.5, 3.0, 30.0]), size=n) * chance.choice([0.01, 1.0, 50.0])
+        yield y, x, 1.0 + chance.random()
+
+
 def test_compiled_kernels_give_the_same_bits() -> None:
     workshop.compile()  # first: interpreted work would have it begin in the middle
     forms = [each.compiled for each in workshop.kernels]
+    on_arrays = [each.interpreted for each in workshop.kernels]
     for each in workshop.kernels:
         each.compiled = None
     try:
         interpreted = (adf_answers(), huber_answers())
+        for each in workshop.kernels:
+            each.interpreted = each.function
+        loops = huber_answers()
     finally:
-        for each, form in zip(workshop.kernels, forms, strict=True):
-            each.compiled = form
+        for each, form, other in zip(workshop.kernels, forms, on_arrays, strict=True):
+            each.compiled, each.interpreted = form, other
     assert workshop.failure is None
     assert all(each.compiled for each in workshop.kernels)
     assert (adf_answers(), huber_answers()) == interpreted
+    assert loops == interpreted[1]
 
 
 def test_numba_is_not_imported_for_a_few_calls() -> None:
@@ -68,7 +103,7 @@ def test_numba_is_not_imported_for_a_few_calls() -> None:
 
 def test_what_does_not_compile_stays_interpreted(tmp_path: Path) -> None:
     shop = Workshop()
-    shop.keep_in(tmp_path)
+    shop.stay(tmp_path)
 
     @shop.kernel("float64(text)")
     def twice(value: float) -> float:
@@ -114,3 +149,66 @@ def test_reweighting_ends_where_newton_does() -> None:
         hedge = huber(y, x)
         assert hedge
         assert (hedge.alpha, hedge.beta, hedge.stderr) == newton
+
+
+def test_the_line_does_not_depend_on_where_it_starts() -> None:
+    for y, x, epsilon in wild_windows(2_000):
+        line = ols_fit(y, x)
+        assert line
+        answers = {huber_line(y, x, line.beta * factor, epsilon, 40) for factor in (1.0, 0.99, -1.0, 3.0)}
+        assert len(answers) == 1, (y, x, epsilon)
+
+
+ALONE = """
+import sys; from pathlib import Path; from quantd.stats.kernels import Workshop
+shop = Workshop()
+shop.stay(Path(sys.argv[1]))
+@shop.kernel("float64(float64)")
+def twice(value):
+    return 2.0 * value
+shop.compile()
+assert shop.failure is None, shop.failure
+assert twice.compiled(2.0) == 4.0
+"""
+
+
+def test_compiled_code_that_is_damaged_is_not_run(tmp_path: Path) -> None:
+    script, cache = tmp_path / "alone.py", tmp_path / "kernels"
+    script.write_text(ALONE)
+
+    def run() -> dict[Path, bytes]:
+        done = subprocess.run([sys.executable, script, cache], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        return {path: path.read_bytes() for path in cache.rglob("*") if path.is_file()}
+
+    made = run()
+    (code,) = [path for path in made if path.suffix == ".nbc"]
+    assert run() == made  # it is used again
+    for size in (4_096, len(made[code])):
+        code.write_bytes(made[code][: len(made[code]) - size] + bytes(size))
+        run()
+        assert not code.read_bytes().endswith(bytes(size))
+    (cache / SUMS).write_bytes(b"\xff\x00")
+    run()
+    assert b".nbc" in (cache / SUMS).read_bytes()
+
+
+def test_only_what_is_damaged_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "of a module").mkdir()
+    one, other, late = (tmp_path / "of a module" / name for name in ("one", "other", "late"))
+    one.write_bytes(b"code")
+    other.write_bytes(b"more code")
+    seal(tmp_path)
+    assert delete_damaged(tmp_path) == 0
+    other.write_bytes(b"more c0de")
+    late.write_bytes(b"written by a process that was killed")
+    assert delete_damaged(tmp_path) == 2
+    assert [path.name for path in one.parent.iterdir()] == ["one"]
+
+
+def test_compiling_is_told_where_there_is_no_cache_yet(tmp_path: Path) -> None:
+    script = tmp_path / "compile.py"
+    script.write_text(TELLING)
+    environ = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    told = [subprocess.run([sys.executable, script], env=environ, check=True, capture_output=True, text=True).stdout for _ in range(2)]
+    assert told == ["told\n", ""]

@@ -91,12 +91,13 @@ def test_robust_is_median_and_mad() -> None:
     )
 
 
-def test_wild_values_move_all_but_the_robust() -> None:
+@pytest.mark.parametrize("size", [1e4, 1e9, 1e14])
+def test_wild_values_move_all_but_the_robust(size: float) -> None:
     y, x = legs(1)
     wild = y.copy()
-    wild[-5:-1] = 1e9
+    wild[-5:-1] = size
     for method in METHODS:
-        assert (gauge(method, wild, x, 1.5).std < 3 * gauge(method, y, x, 1.5).std) == (method == "robust")
+        assert (0.0 < gauge(method, wild, x, 1.5).std < 3 * gauge(method, y, x, 1.5).std) == (method == "robust")
 
 
 def test_robust_has_no_unit_where_half_of_the_values_tie() -> None:
@@ -106,6 +107,72 @@ def test_robust_has_no_unit_where_half_of_the_values_tie() -> None:
     y[3] += 0.01
     assert gauge("robust", y, x, 0.5).std == 0.0
     assert gauge("window", y, x, 0.5).std == pytest.approx(0.01 / np.sqrt(WINDOW), rel=0.05)
+
+
+@pytest.mark.parametrize("ones", [4, 9, 10, 11, 16])
+def test_of_two_clusters_one_holds_half(ones: int) -> None:
+    y = np.where(np.arange(WINDOW) < ones, 100.01, 100.0)
+    assert gauge("robust", y, np.full(WINDOW, 50.0), 0.5).std == 0.0
+
+
+def test_of_three_clusters_none_of_which_holds_half_the_unit_is_a_tick() -> None:
+    y = 100.0 + 0.01 * np.repeat([-1.0, 0.0, 1.0], [6, 8, 6])
+    assert gauge("robust", y, np.full(WINDOW, 50.0), 0.5).std == pytest.approx(0.01 / 0.6744897501960817, rel=1e-9)
+
+
+def test_ticks_that_cancel_in_logarithms_but_for_a_rest_tie() -> None:
+    """A tick of x is half a tick of y, and in logarithms a hundred-thousandth more or less, by the level."""
+    up = np.arange(WINDOW) % 2
+    y, x = np.log(100.0 + 0.01 * up), np.log(50.0 + 0.01 * up)
+    y[7] += 1e-4
+    off = priced(y, x, 0.5, log=True).off
+    assert 0.0 < np.sort(off)[WINDOW // 2] - np.sort(off)[0] < 1e-8
+    assert of_closes("robust", WINDOW, log=True)(moments(y, x), 0.5).std == 0.0
+
+
+def test_a_quiet_leg_of_wide_ticks_hides_what_the_other_moves() -> None:
+    rng = np.random.default_rng(3)
+    x = np.round(50.0 + rng.normal(0.0, 0.02, WINDOW).cumsum(), 2)
+    y = np.full(WINDOW, 1000.0)
+    y[[2, 9]] += 5.0
+    assert gauge("robust", y, x, 0.01).std == 0.0
+
+
+ticks = st.sampled_from([0.01, 0.05, 0.5])
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    tick_y=ticks,
+    tick_x=ticks,
+    lively=st.sampled_from([0.02, 0.1, 0.5, 1.0]),
+    tied=st.booleans(),
+    log=st.booleans(),
+)
+def test_the_robust_unit_of_prices_bound_to_ticks_is_none_or_of_the_size_of_the_std(
+    seed: int, tick_y: float, tick_x: float, lively: float, tied: bool, log: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    steps = rng.choice([-2, -1, 1, 2], (2, WINDOW)) * (rng.random((2, WINDOW)) < lively)
+    ups = steps.cumsum(axis=1) if seed % 2 else steps
+    x = np.round(200.0 + tick_x * ups[1], 2)
+    y = np.round(np.round((500.0 + 1.5 * (x - 200.0)) / tick_y) * tick_y if tied else 500.0 + tick_y * ups[0], 2)
+    if log:
+        y, x = np.log(y), np.log(x)
+    sums = moments(y, x)
+    line = ols(sums)
+    for beta in (line.beta if line else 0.0, 0.5, 1.5 + 1e-7, -1e-4):
+        plain, robust = (of_closes(method, WINDOW, log=log)(sums, beta).std for method in ("window", "robust"))
+        assert robust == 0.0 or plain / 20.0 < robust < 3.0 * plain
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [1e-198, 1e-160, 1e150])
+def test_prices_of_any_size_have_a_z(method: ZMethod, size: float) -> None:
+    y, x = legs(7)
+    plain = gauge(method, y, x, 1.5).score(float(y[-1]), float(x[-1]))
+    y, x = size * y, size * x
+    assert gauge(method, y, x, 1.5).score(float(y[-1]), float(x[-1])) == pytest.approx(plain, rel=1e-9)
 
 
 @pytest.mark.parametrize(

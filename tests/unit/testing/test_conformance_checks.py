@@ -6,7 +6,7 @@ import random
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import msgspec
 import numpy as np
@@ -97,7 +97,7 @@ def test_a_default_against_its_own_bounds_is_caught() -> None:
 
         factor: Annotated[float, Meta(gt=0)] = 0.0
 
-    assert list(failed(Unbounded)) == ["settings_survive_a_round_trip"]
+    assert list(failed(Unbounded)) == ["has_what_its_kind_needs", "settings_survive_a_round_trip"]
 
 
 def test_a_field_that_post_init_changes_is_caught() -> None:
@@ -384,10 +384,20 @@ def test_a_job_that_declares_nothing_is_caught() -> None:
         def run(self, view: quantd.PairView) -> Mapping[str, float | None]:
             return {}
 
-    assert "declares_metrics" in failed(Vague)
+    assert "it names no metrics" in failed(Vague)["has_what_its_kind_needs"]
 
 
-@pytest.mark.parametrize("ranges", [{"spread": (0.0, 1.0)}, {"last_spread": (1.0, -1.0)}, {"last_spread": (0.0, math.nan)}])
+@pytest.mark.parametrize("names", [("mine", "zscore"), ("beta",), ("price",), ("mine", "mine")])
+def test_metrics_whose_names_are_taken_are_caught(names: tuple[str, ...]) -> None:
+    class Usurper(Spreads):
+        """Computes what there is already."""
+
+        metrics: ClassVar[tuple[str, ...]] = names
+
+    assert "declares_metrics" in failed(Usurper)
+
+
+@pytest.mark.parametrize("ranges", [{"last_spread": (1.0, -1.0)}, {"last_spread": (0.0, math.nan)}])
 def test_ranges_that_make_no_sense_are_caught(ranges: Mapping[str, tuple[float, float]]) -> None:
     wrong = ranges
 
@@ -435,7 +445,7 @@ def test_a_feed_that_forgets_to_yield_is_caught() -> None:
         async def stream(self, wants: quantd.Wants) -> list[Sequence[quantd.Event]]:
             return []
 
-    assert list(failed(Returning)) == ["streams_by_yielding"]
+    assert list(failed(Returning)) == ["has_what_its_kind_needs"]
     assert failed(Yielding) == {}
 
 
@@ -525,13 +535,13 @@ class Unopened(Yielding):
 @pytest.mark.parametrize(
     ("feed", "caught", "says"),
     [
-        (Plain, "waits_only_where_it_is_awaited", "`fetch_ids` is no coroutine"),
-        (Waiting, "waits_only_where_it_is_awaited", "`want` is a coroutine: a plain `def`"),
-        (Gathering, "waits_only_where_it_is_awaited", "`fetch_day` is a coroutine: an `async def` that yields"),
-        (Narrow, "takes_what_it_is_given", "`fetch_bars(self, symbol: str, start: int, end: int)"),
+        (Plain, "has_what_its_kind_needs", "fetch_ids is awaited: write `async def`"),
+        (Waiting, "has_what_its_kind_needs", "want is called without `await`: write `def`"),
+        (Gathering, "has_what_its_kind_needs", "fetch_day is iterated: write `async def`, and `yield` in it"),
+        (Narrow, "has_what_its_kind_needs", "fetch_bars is called with (symbol, every, start, end), but takes (symbol, start, end)"),
         (Filing, "tells_what_the_rest_of_its_past_needs", "`fetch_day` is never asked without `fetch_ids`"),
-        (Boasting, "declares_what_it_has", "`brings` names ['rumours']: there are quotes, depth, marks"),
-        (Fractional, "declares_what_it_has", "`reach` is 0.5"),
+        (Boasting, "has_what_its_kind_needs", "rumours"),
+        (Fractional, "has_what_its_kind_needs", "reach is 0.5, and must be int"),
         (Silent, "tells_its_health_before_it_starts", "no attribute '_connections'"),
         (Absent, "tells_its_health_before_it_starts", "`health` answers None"),
         (Unready, "is_told_what_is_wanted_before_it_starts", "no attribute '_queue'"),
@@ -560,7 +570,7 @@ def test_a_sink_that_is_no_coroutine_or_never_starts_is_caught() -> None:
         async def stop(self) -> None:
             self._queue = asyncio.Queue[quantd.Alert]()
 
-    assert "methods_are_coroutines" in failed(Plain)
+    assert "send is awaited" in failed(Plain)["has_what_its_kind_needs"]
     assert list(failed(Late)) == ["starts_sends_and_stops"]
 
 
@@ -571,7 +581,11 @@ class Lines(quantd.Exporter):
     """Writes a line a row, but for one lie."""
 
     dir: str = "exports"
-    lie: Literal["", "nothing", "never opened", "exclusive"] = ""
+    lie: Literal["", "nothing", "never opened", "exclusive", "as given", "anywhere", "nowhere"] = ""
+
+    def places(self) -> frozenset[str]:
+        lies = {"as given": frozenset({f"{self.dir}/rows.txt"}), "anywhere": frozenset({"rows.txt"}), "nowhere": frozenset[str]()}
+        return lies[self.lie] if self.lie in lies else super().places()
 
     def open(self, metrics: Sequence[str]) -> None:
         mode = "x" if self.lie == "exclusive" else "a"
@@ -592,6 +606,9 @@ class Lines(quantd.Exporter):
         ("nothing", "writes_all_its_kinds"),
         ("never opened", "opens_and_closes_without_a_row"),
         ("exclusive", "goes_on_in_a_used_directory"),
+        ("as given", "tells_its_places"),
+        ("anywhere", "tells_its_places"),
+        ("nowhere", "tells_its_places"),
     ],
 )
 def test_a_lying_exporter_is_caught(lie: str, caught: str) -> None:
@@ -634,6 +651,8 @@ class Notebook(quantd.Store):
         "span",
         "thread",
         "definition",
+        "oldest",
+        "state",
     ] = ""
 
     def open(self, directory: Path) -> None:
@@ -648,7 +667,7 @@ class Notebook(quantd.Store):
         page = self._written
         known = {(tick.symbol, tick.id) for tick in page.ticks} if self.lie != "doubles" else set()
         page.ticks += [tick for tick in ticks if (tick.symbol, tick.id) not in known]
-        page.bars += bars
+        page.bars += [msgspec.structs.replace(bar, state=None) for bar in bars] if self.lie == "state" else bars
         page.points += points
         if self.lie != "forgets":
             draft = self._path.with_suffix(".new")
@@ -664,6 +683,11 @@ class Notebook(quantd.Store):
 
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
         return self._last(bar for bar in self._look().bars if (bar.symbol, bar.every) == (symbol, every) and start <= bar.ts < end)
+
+    def last_bars(self, symbol: str, every: str, start: int, end: int, count: int) -> list[quantd.Bar]:
+        if self.lie == "oldest":
+            return self.bars(symbol, every, start, end)[:count]
+        return super().last_bars(symbol, every, start, end, count)
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[quantd.PairPoint]:
         return self._last(each for each in self._look().points if (each.pair, each.every) == (pair, every) and start <= each.ts < end)
@@ -707,11 +731,13 @@ class Page(msgspec.Struct):
     [
         ("doubles", "ignores_known_ticks"),
         ("end", "returns_ticks_of_a_range"),
+        ("state", "returns_bars_of_a_range"),
         ("mixes", "returns_ticks_of_a_range"),
         ("unsorted", "takes_ticks_in_any_order"),
         ("type", "is_empty_at_first"),
         ("revision", "keeps_the_last_revision"),
         ("definition", "keeps_the_last_definition"),
+        ("oldest", "returns_the_newest_bars_of_a_range"),
         ("forgets", "remembers_after_a_restart"),
         ("prunes", "prunes_nothing_that_is_new"),
         ("stale", "is_read_beside_its_writer"),
@@ -726,3 +752,44 @@ def test_a_lying_store_is_caught(lie: str, caught: str) -> None:
 
 def test_an_honest_store_passes() -> None:
     assert failed(Notebook) == {}
+
+
+# ---- event bars
+
+
+class Runs(quantd.EventBars):
+    """Bars of as many trades as the bar before had buys, and two more; `lie` says what is wrong with how they go on."""
+
+    lie: Literal["", "forgets", "text"] = ""
+
+    def __post_init__(self) -> None:
+        self._wanted, self._trades, self._buys = 2, 0, 0
+
+    @property
+    def label(self) -> str:
+        return "runs"
+
+    def ends(self, tick: Tick) -> bool:
+        self._trades += 1
+        self._buys += not tick.buyer_maker
+        if self._trades < self._wanted:
+            return False
+        self._wanted, self._trades, self._buys = 2 + self._buys, 0, 0
+        return True
+
+    def state(self) -> bytes | None:
+        if self.lie == "text":
+            return cast(bytes, str(self._wanted))
+        return str(self._wanted).encode() if self.lie != "forgets" else None
+
+    def resume(self, state: bytes) -> None:
+        self._wanted = int(state)
+
+
+def test_a_rule_that_goes_on_passes() -> None:
+    assert failed(Runs) == {}
+
+
+@pytest.mark.parametrize(("lie", "said"), [("forgets", "give `state` and `resume`"), ("text", "as bytes")])
+def test_a_rule_that_does_not_go_on_behind_a_bar_is_caught(lie: str, said: str) -> None:
+    assert said in failed(Runs, lie=lie)["it_goes_on_behind_any_bar"]

@@ -25,11 +25,15 @@ SLICE_S = 1.0
 class Bans:
     """Until when each door is shut. Being told to slow down (429) shuts the door that was asked at, a ban of the address (418) both.
 
-    Ends are kept as ms of the wall clock, since the monotonic one begins anew after a restart.
+    Ends are kept as ms of the host's clock, since the monotonic one begins anew after a restart, and with them how long they were away: who
+    sets that clock back shuts no door for longer. `market` tells the exchange's time.
     """
 
-    def __init__(self, clock: quantd.Clock, kept: MutableMapping[str, bytes], sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, clock: quantd.Clock, kept: MutableMapping[str, bytes], sleep: Sleep = asyncio.sleep, market: quantd.Clock | None = None
+    ) -> None:
         self._clock = clock
+        self._market = market or clock
         self._kept = kept
         self._sleep = sleep
         self._until: dict[Door, float] = {"rest": self._recall("rest"), "ws": self._recall("ws")}
@@ -41,7 +45,7 @@ class Bans:
     def until(self) -> int | None:
         """When all doors are open again, ms UTC; None if they are."""
         wait = max(self.wait("rest"), self.wait("ws"))
-        return self._clock.now() + round(wait * 1000) if wait else None
+        return self._market.now() + round(wait * 1000) if wait else None
 
     async def pass_through(self, door: Door, who: str) -> None:
         """Wait until it opens."""
@@ -54,30 +58,33 @@ class Bans:
         """An answer came: shut what it says."""
         if status not in SLOW_DOWN:
             return
+        known = self.wait(door) > 0
         pause = self._pause(headers.get("Retry-After", ""), where)
         doors: tuple[Door, ...] = ("rest", "ws") if status == BANNED else (door,)
         for each in doors:
             self._until[each] = max(self._until[each], self._clock.monotonic() + pause)
             self._remember(each)
         what = "nothing is asked" if door == "rest" else "no connection is made"
-        log.warning("binance-futures: %s: HTTP %d: too many requests from this address; %s for %.0f s", where, status, what, pause)
+        text = "binance-futures: %s: HTTP %d: too many requests from this address; %s for %.0f s"
+        log.log(logging.DEBUG if known else logging.WARNING, text, where, status, what, pause)
 
     def _remember(self, door: Door) -> None:
         try:
-            self._kept[_key(door)] = b"%d" % (self._clock.now() + round(self.wait(door) * 1000))
+            pause = round(self.wait(door) * 1000)
+            self._kept[_key(door)] = b"%d %d" % (self._clock.now() + pause, pause)
         except Exception:  # whatever keeps it may fail in its own ways; it holds for this process all the same
             log.exception("binance-futures: cannot keep until when nothing may be asked: a restart will not know of it")
 
     def _recall(self, door: Door) -> float:
-        text = self._kept.get(_key(door), b"")
-        left = (int(text) - self._clock.now()) / 1000 if text.isdigit() and len(text) < 20 else 0.0
+        end, pause = _end_and_pause(self._kept.get(_key(door), b""))
+        left = min(end - self._clock.now(), pause) / 1000
         if left > 0:
             log.warning("binance-futures: before the restart the exchange said that it wants nothing (%s) for %.0f s more", door, left)
         return self._clock.monotonic() + min(left, LONGEST_S)
 
     def _pause(self, text: str, where: str) -> float:
         """Seconds of a Retry-After, which is a number of them or a date."""
-        told = _seconds(text, self._clock.now())
+        told = _seconds(text, self._market.now())
         if told is not None and 0 <= told <= LONGEST_S:
             return told
         pause = LONGEST_S if told is not None and told > LONGEST_S else UNTOLD_S
@@ -87,6 +94,12 @@ class Bans:
 
 def _key(door: Door) -> str:
     return f"banned-{door}"
+
+
+def _end_and_pause(kept: bytes) -> tuple[int, int]:
+    """Zeros where it is damaged."""
+    end, _, pause = kept.partition(b" ")
+    return (int(end), int(pause)) if end.isdigit() and pause.isdigit() and len(kept) < 40 else (0, 0)
 
 
 def _seconds(text: str, now: int) -> float | None:

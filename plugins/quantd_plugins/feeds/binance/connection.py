@@ -15,10 +15,11 @@ from quantd_plugins.feeds.binance.backoff import Attempts
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.books import Books
+from quantd_plugins.feeds.binance.cause import cause, shown
 from quantd_plugins.feeds.binance.channel import Channel
 from quantd_plugins.feeds.binance.cutter import Message
 from quantd_plugins.feeds.binance.dial import Refused, dial
-from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, DayTicker, Faults, Frame, decode
+from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, ContractInfo, DayTicker, Faults, Frame, decode
 from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.routes import Route
 from quantd_plugins.feeds.binance.subscriptions import ANSWER_S, Subscriptions
@@ -34,7 +35,8 @@ SILENT_MS = 500
 TRADES = "@aggTrade"
 MOST_EARLY = 10_000
 
-DATA = AggTrade, DayTicker, BookTicker, DepthUpdate, MarkPriceUpdate
+DATA = AggTrade, DayTicker, BookTicker, DepthUpdate, MarkPriceUpdate, ContractInfo
+EXTRAS = BookTicker, DepthUpdate, MarkPriceUpdate
 UNREAD = Frame()
 Early = Callable[[], quantd.Event | None]
 """What is made, when its turn comes, of something that came too early."""
@@ -127,7 +129,7 @@ class Connection:
             return await self._live()
         except Exception as error:
             log.exception("binance-futures: %s: failed", self.name)
-            return f"failed: {error!r}"
+            return f"failed: {cause(error)}"
         finally:
             self._up = False
 
@@ -142,7 +144,7 @@ class Connection:
             channel.close()
 
     async def _serve(self, channel: Channel) -> str:
-        log.info("binance-futures: %s: connected to %s", self.name, self.url)
+        log.info("binance-futures: %s: connected to %s", self.name, shown(self.url))
         self._up = True
         self.up_since = self._shared.clock.monotonic()
         talk = asyncio.create_task(self._talk(channel), name=f"{self.name}-talk")
@@ -198,7 +200,7 @@ class Connection:
         ]
         sent = next((frame.data.sent for frame in reversed(frames) if isinstance(frame.data, DATA)), None)
         if sent is not None:
-            self._note(sent, recv)
+            self._note(sent)
         return self._placed([event for event in made if event is not None])
 
     def _decoded(self, texts: list[bytes]) -> list[Frame]:
@@ -219,7 +221,7 @@ class Connection:
         """What is to be handed on of a frame without a trade."""
         data = frame.data
         if isinstance(data, DATA):
-            self.extras += not isinstance(data, DayTicker)
+            self.extras += isinstance(data, EXTRAS)
             return self._take_changes(data, recv) if isinstance(data, DepthUpdate) else data.event(recv)
         if frame is not UNREAD:
             self._take_answer(frame, text)
@@ -238,14 +240,13 @@ class Connection:
             return events
         return [event for event in events if not (isinstance(event, quantd.Tick) and self._waits(event, elder))]
 
-    def _note(self, sent: int, recv: int) -> None:
+    def _note(self, sent: int) -> None:
         """Data came that were sent at `sent` by the exchange's clock (ms), and all before."""
         self.upto = sent
         if self.data_since is None:
             self.data_since = self._shared.clock.monotonic()
             self._shared.attempts.succeed()
-        if self._shared.exchange.by_rest is None:
-            self._shared.exchange.observe(sent, recv)
+        self._shared.exchange.observe(sent)
 
     def _take_changes(self, changes: DepthUpdate, recv: int) -> quantd.Depth | None:
         """The book that they make; None if that is not whole, or if others come before them."""
@@ -302,4 +303,4 @@ def _itself(event: quantd.Event) -> quantd.Event:
 
 def _because(channel: Channel) -> str:
     reason = f", {channel.reason!r}" if channel.reason else ""
-    return f"{reason}: {channel.error!r}" if channel.error else reason
+    return f"{reason}: {cause(channel.error)}" if channel.error else reason

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import quantd
+from quantd_plugins.feeds.binance.cause import cause, shown
 from quantd_plugins.feeds.readers.dumps import dump_parser
 from quantd_plugins.feeds.readers.row import BAD_LINE, Parse
 from quantd_plugins.feeds.readers.source import Source
@@ -41,9 +42,9 @@ async def ticks(base: str, clock: quantd.Clock, symbol: str, day: int, first: in
             async with aiohttp.ClientSession(timeout=timeout) as session:
                 await _download(session, url, path)
         except TimeoutError:
-            raise quantd.QuantdError(f"binance-futures: {url}: nothing came for {SILENT_S:.0f} s") from None
+            raise quantd.QuantdError(f"binance-futures: {shown(url)}: nothing came for {SILENT_S:.0f} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise quantd.QuantdError(f"binance-futures: {url}: cannot fetch it: {error!r}") from error
+            raise quantd.QuantdError(f"binance-futures: {shown(url)}: cannot fetch it: {cause(error)}") from error
         source = Source(str(path))
         try:
             wanted = _wanted(source, dump_parser(name), first, last, clock.now())
@@ -52,7 +53,7 @@ async def ticks(base: str, clock: quantd.Clock, symbol: str, day: int, first: in
         finally:
             source.close()
         if source.damage:
-            raise quantd.QuantdError(f"binance-futures: {url}: damaged though its checksum is right: {source.damage}")
+            raise quantd.QuantdError(f"binance-futures: {shown(url)}: damaged though its checksum is right: {source.damage}")
 
 
 async def _download(session: "ClientSession", url: str, path: Path) -> None:
@@ -65,11 +66,11 @@ async def _download(session: "ClientSession", url: str, path: Path) -> None:
             async for chunk in response.content.iter_chunked(CHUNK):
                 size += len(chunk)
                 if size > LARGEST:
-                    raise quantd.QuantdError(f"binance-futures: {url}: larger than {LARGEST >> 30} GiB: it cannot be a day's trades")
+                    raise quantd.QuantdError(f"binance-futures: {shown(url)}: larger than {LARGEST >> 30} GiB: it cannot be a day's trades")
                 digest.update(chunk)
                 await asyncio.to_thread(file.write, chunk)
     if not told or told[0].lower() != digest.hexdigest():
-        raise quantd.QuantdError(f"binance-futures: {url}: its checksum is not the published one: it is damaged or being replaced")
+        raise quantd.QuantdError(f"binance-futures: {shown(url)}: its checksum is not the published one: it is damaged or being replaced")
 
 
 async def _small(session: "ClientSession", url: str) -> str:
@@ -80,9 +81,9 @@ async def _small(session: "ClientSession", url: str) -> str:
 
 def _check(url: str, status: int) -> None:
     if status == 404:
-        raise quantd.QuantdError(f"binance-futures: {url}: not published (yet)")
+        raise quantd.QuantdError(f"binance-futures: {shown(url)}: not published (yet)")
     if status != 200:
-        raise quantd.QuantdError(f"binance-futures: {url}: HTTP {status}")
+        raise quantd.QuantdError(f"binance-futures: {shown(url)}: HTTP {status}")
 
 
 def _wanted(source: Source, parse: Parse, first: int, last: int, recv: int) -> Iterator[quantd.Tick]:

@@ -13,6 +13,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 import quantd
 from quantd_plugins.feeds.binance.bans import Bans
+from quantd_plugins.feeds.binance.cause import ADVICE, cause, shown
 from quantd_plugins.feeds.binance.channel import Channel
 from quantd_plugins.feeds.binance.cutter import LARGEST
 from quantd_plugins.feeds.binance.handshake import Handshake, NotUpgraded
@@ -21,13 +22,9 @@ CONNECT_S = 10.0
 ADDRESS_S = 3.0
 """For one of several addresses of a host, of which some may lead nowhere from here."""
 SAMPLE = 80
-ADVICE = {
+PLACES = {
     200: "no streams are served there: check the address",
-    403: "the exchange's firewall refuses us: wait, or connect from another address",
     404: "nothing is served there: check the address and `routes`",
-    418: "the exchange has banned this address for asking too much: stop what else asks from here",
-    429: "too many requests from this address: stop what else asks from here",
-    451: "the exchange does not serve this location: connect from another one",
 }
 NO_ADVICE = "the exchange is not well, or the address is wrong"
 CHECK = "check the network and the address"
@@ -48,7 +45,7 @@ async def dial(url: str, bans: Bans) -> Channel:
     except TimeoutError:
         raise Refused(f"no answer within {CONNECT_S:.0f} s: {CHECK}") from None
     except (WebSocketException, OSError, ValueError) as error:
-        raise Refused(f"cannot connect: {error}: {CHECK}") from None
+        raise Refused(f"cannot connect: {cause(error)}: {CHECK}") from None
 
 
 def _refused(answer: NotUpgraded, url: str, bans: Bans) -> Refused:
@@ -56,8 +53,8 @@ def _refused(answer: NotUpgraded, url: str, bans: Bans) -> Refused:
     if 300 <= status < 400:
         target = answer.headers.get("location", "")[:SAMPLE]
         return Refused(f"refused with HTTP {status}, which leads to {target!r}: nobody is followed: check the address")
-    bans.take("ws", status, {"Retry-After": answer.headers.get("retry-after", "")}, url)
-    return Refused(f"refused with HTTP {status}: {ADVICE.get(status, NO_ADVICE)}")
+    bans.take("ws", status, {"Retry-After": answer.headers.get("retry-after", "")}, shown(url))
+    return Refused(f"refused with HTTP {status}: {(ADVICE | PLACES).get(status, NO_ADVICE)}")
 
 
 async def _open(uri: WebSocketURI) -> Channel:

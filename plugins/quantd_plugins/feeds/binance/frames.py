@@ -19,6 +19,8 @@ UNREADABLE = (ValueError, RecursionError)
 """What decoding raises."""
 QUIET_S = 60.0
 SAMPLE = 120
+USD_M = 1
+"""The `st` of what is traded on USDⓈ-M; 2 is COIN-M, which came to the same streams of all markets in 2026."""
 
 
 class AggTrade(Struct, gc=False, tag="aggTrade", tag_field="e"):
@@ -62,6 +64,19 @@ class Shutdown(Struct, gc=False, tag="serverShutdown", tag_field="e"):
     """The exchange will close this connection soon."""
 
 
+class ContractInfo(Struct, gc=False, tag="contractInfo", tag_field="e"):
+    """A symbol is listed, is delisted, or changes otherwise."""
+
+    sent: Milliseconds = msgspec.field(name="E")
+    symbol: str = msgspec.field(name="s")
+    status: str = msgspec.field(name="cs")
+    service: int = msgspec.field(name="st", default=USD_M)
+
+    def event(self, recv: int) -> quantd.Listing | None:
+        """As quantd's noun; None of a contract that is traded on COIN-M, of which the exchange tells here, too."""
+        return quantd.Listing(self.symbol, self.sent, self.status) if self.service == USD_M else None
+
+
 class Refusal(Struct):
     """Why a request failed."""
 
@@ -73,7 +88,7 @@ class Frame(Struct, gc=False):
     """A combined frame, an event about the connection itself, which comes wrapped or bare, or the answer to a request: its `id`, with an
     `error` wrapped or (older) bare."""
 
-    data: AggTrade | DayTicker | BookTicker | DepthUpdate | MarkPriceUpdate | Shutdown | None = None
+    data: AggTrade | DayTicker | BookTicker | DepthUpdate | MarkPriceUpdate | ContractInfo | Shutdown | None = None
     event: Shutdown | None = None
     e: str = ""
     id: int | str | None = None

@@ -1,15 +1,15 @@
 """The past, page by page over REST: symbols, trades and bars."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 import quantd
-from quantd.stats.decimals import mean_price
 from quantd_plugins.feeds.binance.bounds import Milliseconds, Price, Size
-from quantd_plugins.feeds.binance.rest import Gateway, Params
+from quantd_plugins.feeds.binance.rest import SAMPLE, Gateway, Params
+from quantd_plugins.feeds.imported import imported
 
 HOUR = 3_600_000
 HORIZON = 49 * HOUR
@@ -19,8 +19,13 @@ REACH = 48 * HOUR - HOUR // 6
 TRADES_A_PAGE = 1000
 TRADES_WEIGHT = 20
 BARS_A_PAGE = 1500
+FUNDING_A_PAGE = 1000
+FUNDING_WEIGHT = 12
+"""The exchange counts 500 of these in five minutes instead; so they never are more than 100 a minute."""
 UNORDERED = 1000
 """ms by which a trade may be earlier than one with a smaller id."""
+IN_SESSIONS = "TRADIFI_PERPETUAL"
+"""The type of contracts on what has a market elsewhere: shares, commodities, currencies."""
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
 
 
@@ -35,6 +40,8 @@ class Listing(Struct):
 
     symbol: str
     status: str = ""
+    contract: str | None = msgspec.field(name="contractType", default=None)
+    market: str | None = msgspec.field(name="underlyingType", default=None)
 
 
 class ExchangeInfo(Struct):
@@ -54,7 +61,7 @@ class PastTrade(Struct, gc=False):
 
 
 class Kline(Struct, array_like=True, gc=False):
-    """A row of /fapi/v1/klines. `trades` counts single trades, of which a tick may gather several."""
+    """A row of /fapi/v1/klines."""
 
     ts: Milliseconds
     open: Price
@@ -69,9 +76,32 @@ class Kline(Struct, array_like=True, gc=False):
 
     def bar(self, symbol: str, every: str) -> quantd.Bar:
         """As quantd's noun."""
-        vwap = mean_price(self.quote_volume, self.volume, self.low, self.high)
-        prices = (self.open, self.high, self.low, self.close)
-        return quantd.Bar(symbol, every, self.ts, *prices, self.volume, self.trades, vwap, self.taker_buy_volume, "imported")
+        return imported(
+            symbol,
+            every,
+            self.ts,
+            (self.open, self.high, self.low, self.close),
+            self.volume,
+            quote_volume=self.quote_volume,
+            trades=self.trades,
+            taker_buy_volume=self.taker_buy_volume,
+        )
+
+
+class PastFunding(Struct, gc=False):
+    """A row of /fapi/v1/fundingRate; of long ago the mark price is empty."""
+
+    ts: Milliseconds = msgspec.field(name="fundingTime")
+    rate: Annotated[float, Meta(gt=-1, lt=1)] = msgspec.field(name="fundingRate")
+    mark: str = msgspec.field(name="markPrice", default="")
+
+    def noun(self, symbol: str) -> quantd.FundingRate:
+        """As quantd's noun. Raises QuantdError."""
+        try:
+            mark = msgspec.convert(self.mark, Price, strict=False) if self.mark else None
+        except msgspec.ValidationError as error:
+            raise quantd.QuantdError(f"binance-futures: /fapi/v1/fundingRate: a mark price of {self.mark[:SAMPLE]!r}: {error}") from None
+        return quantd.FundingRate(symbol, self.ts, self.rate, mark)
 
 
 async def server_time(gateway: Gateway) -> int:
@@ -85,10 +115,15 @@ async def newest(gateway: Gateway, symbol: str) -> tuple[int, int] | None:
     return max(((trade.id, trade.ts) for trade in page), default=None)
 
 
-async def symbols(gateway: Gateway) -> list[str]:
-    """Of all contracts that trade now."""
+async def listings(gateway: Gateway) -> list[Listing]:
+    """Of all contracts that trade now, those of closed markets included."""
     info = await gateway.get("/fapi/v1/exchangeInfo", {}, 1, ExchangeInfo)
-    return [listing.symbol for listing in info.symbols if listing.status == "TRADING"]
+    return [listing for listing in info.symbols if listing.status == "TRADING"]
+
+
+def markets(listed: Iterable[Listing]) -> dict[str, str]:
+    """By symbol, of the contracts that trade in sessions."""
+    return {each.symbol: each.market for each in listed if each.contract == IN_SESSIONS and each.market}
 
 
 async def ticks(gateway: Gateway, clock: quantd.Clock, symbol: str, start: int, end: int) -> list[quantd.Tick]:
@@ -130,6 +165,22 @@ async def bars(gateway: Gateway, symbol: str, every: str, start: int, end: int) 
             break
         found += [row.bar(symbol, every) for row in rows if row.last_ms < now]
         start = rows[-1].ts + step
+    return found
+
+
+async def funding(gateway: Gateway, symbol: str, start: int, end: int) -> list[quantd.FundingRate]:
+    """The funding that was paid in start <= ts < end."""
+    found: list[quantd.FundingRate] = []
+    while start < end:
+        params: Params = {"symbol": symbol, "startTime": start, "endTime": end - 1, "limit": FUNDING_A_PAGE}
+        page = await gateway.get("/fapi/v1/fundingRate", params, FUNDING_WEIGHT, list[PastFunding])
+        rows = [row.noun(symbol) for row in page if start <= row.ts < end]
+        if not rows:
+            break
+        found += rows
+        start = max(row.ts for row in rows) + 1
+        if len(page) < FUNDING_A_PAGE:
+            break
     return found
 
 

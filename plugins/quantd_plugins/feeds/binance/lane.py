@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 import quantd
 from quantd_plugins.feeds.binance.backoff import Backoff
+from quantd_plugins.feeds.binance.cause import shown
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.handover import Progress
 from quantd_plugins.feeds.binance.routes import Route
@@ -62,6 +63,8 @@ class Lane:
         self._known: dict[str, int] = {}
         self._skipped = 0
         self._fed = False
+        self._told = ""
+        """Why the last tries failed, told once."""
 
     @property
     def ready(self) -> bool:
@@ -88,12 +91,15 @@ class Lane:
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
         try:
+            await self._shared.exchange.first()
             while True:
                 await self._turn()
                 upto, cause = await self._carry()
                 self._lost(upto)
                 delay = self._backoff.delay()
-                log.warning("binance-futures: %s: %s: %s; next try in %.1f s", self.name, self.url, cause, delay)
+                level = logging.DEBUG if cause == self._told else logging.WARNING
+                log.log(level, "binance-futures: %s: %s: %s; next try in %.1f s", self.name, shown(self.url), cause, delay)
+                self._told = cause
                 await self._shared.attempts.pause(delay)
                 self.reconnects += 1
         except Exception:
@@ -142,6 +148,8 @@ class Lane:
         self._known = {symbol: known[symbol] for symbol in connection.trades_of if symbol in known}
         self._skipped += connection.skipped
         self._fed |= connection.subscriptions.confirmed or connection.data_since is not None
+        if self._fed:
+            self._told = ""
         if connection.steady:
             self._backoff.reset()
 

@@ -15,6 +15,7 @@ from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.lane import Lane, Limits
 from quantd_plugins.feeds.binance.recorder import Recorder
 from quantd_plugins.feeds.binance.routes import Route, Stream
+from quantd_plugins.feeds.binance.sessions import Sessions
 from quantd_plugins.feeds.binance.subscriptions import symbols
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
 from quantd_plugins.feeds.binance.upkeep import keep_up
@@ -34,6 +35,7 @@ class Pool:
         urls: Mapping[Route, str],
         limits: Limits,
         clock: quantd.Clock,
+        exchange: ExchangeClock,
         rng: random.Random,
         bans: Bans,
         books: Books,
@@ -42,7 +44,7 @@ class Pool:
         self._recorder = recorder
         self._bans = bans
         self.books = books
-        self._exchange = ExchangeClock(clock)
+        self._exchange = exchange
         self._urls = urls
         self._limits = limits
         self._clock = clock
@@ -53,12 +55,12 @@ class Pool:
         self._told = 0
         self._opened = 0
 
-    def open(self, ask: Ask, newest: Newest) -> None:
-        """Begin; needs a running loop. `ask` and `newest` ask REST for the time and for a symbol's newest trade."""
+    def open(self, ask: Ask, newest: Newest, sessions: Sessions) -> None:
+        """Begin; needs a running loop. `ask` and `newest` ask REST for the time and for a symbol's newest trade, `sessions` are kept."""
         self._shared = Shared(
             events=self._events,
             clock=self._clock,
-            turn=TurnClock(self._clock),
+            turn=TurnClock(quantd.MarketClock(self._clock, self._exchange.now)),
             exchange=self._exchange,
             faults=Faults(self._clock),
             bans=self._bans,
@@ -70,11 +72,14 @@ class Pool:
         if self._recorder:
             self._recorder.start()
         exchange, seconds = self._exchange, self._limits.silent
-        watch = self._watch = Watch(seconds, self._current, newest, exchange.now, self._events.full, self._missed, self._clock)
+        watch = self._watch = Watch(
+            seconds, self._current, newest, exchange.now, self._events.full, self._missed, self._clock, sessions.is_closed
+        )
         self._helpers = [
             keep_up("watch", watch.run),
             keep_up("status", self._beat),
             keep_up("time", lambda: self._exchange.keep(ask)),
+            keep_up("sessions", sessions.keep),
         ]
 
     def want(self, streams: Iterable[Stream]) -> None:

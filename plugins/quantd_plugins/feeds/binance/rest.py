@@ -14,6 +14,7 @@ import quantd
 from quantd_plugins.feeds.binance.backoff import Backoff, Sleep
 from quantd_plugins.feeds.binance.bans import SLOW_DOWN, Bans
 from quantd_plugins.feeds.binance.body import ACCEPT, BadBody, read_body
+from quantd_plugins.feeds.binance.cause import ADVICE, cause, shown
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -36,6 +37,13 @@ TRANSIENT = (408, 500, 502, 503, 504)
 USED = "X-MBX-USED-WEIGHT-1M"
 
 
+class Words(Struct):
+    """What the exchange says of an error."""
+
+    code: int
+    msg: str
+
+
 class Reply(Struct):
     """What came back, whatever it is."""
 
@@ -45,9 +53,16 @@ class Reply(Struct):
     body: bytes
 
     def problem(self, what: str) -> quantd.QuantdError:
-        """As an error that shows where it came from and how it begins."""
-        beginning = self.body[:SAMPLE].decode(errors="replace")
-        return quantd.QuantdError(f"binance-futures: {self.path}: HTTP {self.status}: {what}: {beginning!r}")
+        """As an error that shows where it came from, and what it says or how it begins."""
+        return quantd.QuantdError(f"binance-futures: {self.path}: HTTP {self.status}: {what}: {self._said()}")
+
+    def _said(self) -> str:
+        try:
+            words = msgspec.json.decode(self.body, type=Words)
+        except (ValueError, RecursionError):
+            beginning = self.body[:SAMPLE].decode(errors="replace")
+            return "a page of HTML" if beginning.lstrip().startswith("<") else repr(beginning)
+        return f"{words.msg[:SAMPLE]!r} (code {words.code})"
 
 
 class TransientError(quantd.QuantdError):
@@ -86,7 +101,7 @@ class Gateway:
             except TransientError as error:
                 if not left:
                     raise
-                log.info("%s; trying again", error)
+                log.debug("%s; trying again", error)  # who asked tells of the last one
             await self._sleep(backoff.delay())
         raise AssertionError("unreachable")
 
@@ -107,7 +122,7 @@ class Gateway:
         """Wait until nobody has forbidden to ask, and this minute has room for the weight."""
         while (wait := self._wait(weight, most)) > 0:
             if wait > PATIENCE_S:
-                raise quantd.QuantdError(f"binance-futures: {path}: the exchange wants no requests for {wait:.0f} s: {self._base}")
+                raise quantd.QuantdError(f"binance-futures: {path}: the exchange wants no requests for {wait:.0f} s: {shown(self._base)}")
             await self._sleep(wait)
         self._used += weight
 
@@ -128,11 +143,11 @@ class Gateway:
             async with self._session.get(self._base + path, params=params, allow_redirects=False) as response:
                 return Reply(path, response.status, response.headers, await read_body(response))
         except TimeoutError:
-            raise TransientError(f"binance-futures: {path}: no whole answer from {self._base} within {self._timeout:g} s") from None
+            raise TransientError(f"binance-futures: {path}: no whole answer from {shown(self._base)} within {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise TransientError(f"binance-futures: {path}: cannot ask {self._base}: {error!r}") from error
+            raise TransientError(f"binance-futures: {path}: cannot ask {shown(self._base)}: {cause(error)}") from error
         except BadBody as error:
-            raise TransientError(f"binance-futures: {path}: the answer of {self._base} is unreadable: {error}") from error
+            raise TransientError(f"binance-futures: {path}: the answer of {shown(self._base)} is unreadable: {error}") from error
 
     def _account(self, reply: Reply) -> None:
         used = reply.headers.get(USED, "")
@@ -143,11 +158,11 @@ class Gateway:
 
 def _read(reply: Reply, kind: type[T]) -> T:
     if reply.status in SLOW_DOWN:
-        raise TransientError(str(reply.problem("too many requests")))
+        raise TransientError(str(reply.problem(ADVICE[reply.status])))
     if reply.status in TRANSIENT:
         raise TransientError(str(reply.problem("the exchange failed")))
     if reply.status != 200:
-        raise reply.problem("refused")
+        raise reply.problem(ADVICE.get(reply.status, "refused"))
     try:
         return msgspec.json.decode(reply.body, type=kind, strict=False)
     except (ValueError, RecursionError) as error:

@@ -34,6 +34,10 @@ class Stream(NamedTuple):
     route: Route
 
 
+LISTING = Stream("!contractInfo", "market")
+"""Tells when any symbol is listed, delisted or changed."""
+
+
 def streams(symbols: Iterable[str], kinds: Iterable[str]) -> list[Stream]:
     """Those of some kinds for each symbol."""
     kinds = tuple(kinds)

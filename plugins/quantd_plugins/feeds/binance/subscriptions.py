@@ -137,4 +137,4 @@ class Subscriptions:
 
 def symbols(streams: Iterable[str]) -> list[str]:
     """Those that streams are of, each once."""
-    return list(dict.fromkeys(stream.partition("@")[0].upper() for stream in streams))
+    return list(dict.fromkeys(stream.partition("@")[0].upper() for stream in streams if not stream.startswith("!")))

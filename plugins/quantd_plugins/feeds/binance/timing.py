@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import quantd
 
@@ -10,31 +11,39 @@ log = logging.getLogger(__name__)
 Ask = Callable[[], Awaitable[int]]
 """Asks REST for the exchange's time, ms. Raises QuantdError."""
 
-FARTHEST = 3_600_000
-"""ms by which a frame's clock may differ from ours before it is not believed."""
-
+PROOFS = 3
+"""Frames in a row that must have been sent later than it can be by the estimate: one or two may be damaged."""
 SAMPLES = 3
 KNOWN_S = 600.0
 UNKNOWN_S = 30.0
+FIRST_S = 2.0
+"""How long connections wait for the first answer of REST."""
 
 
 class ExchangeClock:
     """Estimates the exchange's time from messages that carry it, never ahead of it: a message is at least as old as its journey.
 
-    The estimate hangs on the monotonic clock, so that a step of the local wall clock does not move it. What REST tells wins
-    over what frames tell, of which any may be damaged.
+    The estimate hangs on the monotonic clock, so that a step of the local wall clock does not move it. REST tells it anew every ten
+    minutes. Frames prove that it is behind, as after the machine was stopped and its monotonic clock with it; then they move it forward, by
+    what all of the last few prove.
     """
 
     def __init__(self, clock: quantd.Clock) -> None:
         self._clock = clock
-        self.by_rest: float | None = None
-        """Offset to the monotonic clock, ms."""
-        self._by_frames: float | None = None
+        self._offset: float | None = None
+        """To the monotonic clock, ms."""
+        self._proofs: list[float] = []
+        self._answered = asyncio.Event()
 
     def now(self) -> int | None:
         """ms UTC; None before anything told the time."""
-        offset = self._by_frames if self.by_rest is None else self.by_rest
-        return None if offset is None else int(self._clock.monotonic() * 1000 + offset)
+        return None if self._offset is None else int(self._clock.monotonic() * 1000 + self._offset)
+
+    async def first(self) -> None:
+        """Wait until REST has told the time, or that it cannot, but not for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_S):
+                await self._answered.wait()
 
     async def keep(self, ask: Ask) -> None:
         """Measure again and again; without REST the time is told from frames."""
@@ -47,21 +56,30 @@ class ExchangeClock:
                 if not told:
                     log.warning("binance-futures: the exchange's clock is not known from REST: %s", error)
                 told = True
+            finally:
+                self._answered.set()
             await asyncio.sleep(UNKNOWN_S if told else KNOWN_S)
 
     async def measure(self, ask: Ask) -> None:
         """Ask REST for the time; the quickest answer of a few counts."""
-        self.by_rest = max([await ask() - self._clock.monotonic() * 1000 for _ in range(SAMPLES)])
+        offset = max([await ask() - self._clock.monotonic() * 1000 for _ in range(SAMPLES)])
+        self._offset = offset
+        self._proofs.clear()
 
-    def observe(self, sent: int, recv: int) -> None:
-        """A frame was sent at `sent` by the exchange's clock and read at `recv` by ours."""
-        if abs(sent - recv) < FARTHEST:
-            offset = sent - self._clock.monotonic() * 1000
-            self._by_frames = offset if self._by_frames is None else max(self._by_frames, offset)
+    def observe(self, sent: int) -> None:
+        """A frame has just been read that was sent at `sent` by the exchange's clock."""
+        offset = sent - self._clock.monotonic() * 1000
+        if self._offset is not None and offset <= self._offset:
+            self._proofs.clear()
+            return
+        self._proofs.append(offset)
+        if len(self._proofs) == PROOFS:
+            self._offset = min(self._proofs)
+            self._proofs.clear()
 
 
 class TurnClock:
-    """The wall clock, read once in each turn of the event loop: all that is read in one turn was there at its beginning."""
+    """A clock that is read once in each turn of the event loop: all that is read in one turn was there at its beginning."""
 
     def __init__(self, clock: quantd.Clock) -> None:
         self._clock = clock

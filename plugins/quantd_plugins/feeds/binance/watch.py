@@ -1,7 +1,7 @@
 """Finds streams that have gone silent though there is trade, and connections that nothing comes over any more.
 
 Silence proves nothing: a market may be quiet. A stream that is silent for longer than is usual of it is held against REST, and is silent
-for a reason unless REST tells of a newer trade, which does not come over the stream either.
+for a reason unless REST tells of a newer trade, which does not come over the stream either. While its market is closed it is not asked.
 """
 
 import asyncio
@@ -70,7 +70,8 @@ class Ear(Struct, eq=False):
 
 class Watch:
     """Looks at the carriers every so often. `silent` (s) is within what time a silence is to be found where there is trade; `busy` tells
-    whether it is us who read too slowly; `missed` is called when a stream was found not to have brought a trade."""
+    whether it is us who read too slowly; `missed` is called when a stream was found not to have brought a trade; `is_closed` tells of a
+    symbol that nothing is traded now."""
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class Watch:
         busy: Callable[[], bool],
         missed: Callable[[], None],
         clock: quantd.Clock,
+        is_closed: Callable[[str], bool],
     ) -> None:
         self._silent = silent
         self._carriers = carriers
@@ -89,6 +91,7 @@ class Watch:
         self._busy = busy
         self._missed = missed
         self._clock = clock
+        self._is_closed = is_closed
         self._budget = Budget(PROBES_PER_S, PROBES_AT_ONCE, clock)
         self._ears: dict[str, Ear] = {}
         self._gaps: dict[str, float] = {}
@@ -140,6 +143,7 @@ class Watch:
         for symbol in self._ears.keys() - wanted:
             del self._ears[symbol]
         self._upto = {carrier: self._upto[carrier] for carrier in carriers if carrier in self._upto}
+        self._excuse_closed(now)
         self._judge(now)
         self._ask(now)
 
@@ -151,6 +155,13 @@ class Watch:
         for ear in self._ears.values():
             ear.heard = ear.checked = ear.told = now
         self._upto.clear()
+
+    def _excuse_closed(self, now: float) -> None:
+        """Who is silent in a closed market is so for a reason; listening begins anew when it opens."""
+        for symbol, ear in self._ears.items():
+            if self._is_closed(symbol):
+                ear.heard = ear.checked = now
+                ear.newer, ear.silent = 0, False
 
     def _listen_to_all(self, carrier: Carrier, now: float) -> None:
         """Whether anything comes, pongs included: we ask for those into every silence."""

@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 
 import quantd
-from quantd_plugins.feeds.readers.row import Parse, Row, milliseconds, tick
+from quantd_plugins.feeds.readers.row import Parse, Row, tick
+from quantd_plugins.feeds.readers.stamps import milliseconds
 
 HEADER = b"agg_trade_id"
 ROW = re.compile(rb"\d+,[\d.]+,[\d.]+,\d+,\d+,\d+,(true|false)\b", re.IGNORECASE)

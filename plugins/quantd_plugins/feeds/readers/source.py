@@ -1,8 +1,10 @@
 """The lines of one file, whatever it is packed in."""
 
+import codecs
 import gzip
 import io
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
 
 BUFFER = 1 << 16
 LONGEST_LINE = 1 << 20
+BOM = codecs.BOM_UTF8
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+_ZIP = b"PK\x03\x04"
+_wide = re.compile(rb"\xff\xfe|\xfe\xff|[^\0]\0[^\0]\0|\0[^\0]\0[^\0]").match
+"""A byte order mark of UTF-16, or two letters without one."""
 
 
 class Unpacked(io.RawIOBase):
@@ -33,40 +39,53 @@ class Unpacked(io.RawIOBase):
 
 
 class Source:
-    """A plain, gzip or zip file, told apart by its first bytes."""
+    """A plain or gzip file, or one of those in a zip file, told apart by its first bytes. `member` names the one of several."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, member: str | None = None) -> None:
+        self.path = f"{path}/{member}" if member else path
         self.damage: str | None = None
         """Why the rest of the file cannot be unpacked, once its last readable line is out."""
+        self._of = path, member
+        self._raw = _opened(path)
+        self._begin, self.size = 0, os.fstat(self._raw.fileno()).st_size
         try:
-            self._raw = io.FileIO(path)
-        except OSError as error:
-            raise quantd.QuantdError(f"replay: cannot open {path}: {error.strerror}; check `files`") from error
-        self.size = os.fstat(self._raw.fileno()).st_size
-        try:
-            self._unpacked = self._unpack()
-        except (zipfile.BadZipFile, RuntimeError) as error:
+            self._unpacked = self._unpack(member)
+        except (zipfile.BadZipFile, RuntimeError, KeyError) as error:
             self._raw.close()
-            raise quantd.QuantdError(f"replay: cannot unpack {path}: {error}; fetch or pack it again") from error
+            raise quantd.QuantdError(f"replay: cannot unpack {self.path}: {error}; fetch or pack it again") from error
 
-    def _unpack(self) -> io.BufferedIOBase:
+    def again(self) -> "Source":
+        """The same, from its beginning."""
+        return Source(*self._of)
+
+    def _unpack(self, member: str | None) -> io.BufferedReader:
         magic = self._raw.read(4)
         self._raw.seek(0)
         if magic.startswith(b"\x1f\x8b"):
             return io.BufferedReader(Unpacked(gzip.GzipFile(fileobj=self._raw)), BUFFER)
-        if magic == b"PK\x03\x04":
-            return io.BufferedReader(Unpacked(_only_member(zipfile.ZipFile(self._raw))), BUFFER)
+        if magic == _ZIP:
+            return io.BufferedReader(Unpacked(self._member(zipfile.ZipFile(self._raw), member)), BUFFER)
         return io.BufferedReader(self._raw, BUFFER)
+
+    def _member(self, archive: zipfile.ZipFile, name: str | None) -> io.BufferedIOBase:
+        chosen = archive.getinfo(name) if name else _members(archive)[0]
+        if name:
+            self._begin, self.size = chosen.header_offset, chosen.compress_size
+        return cast(io.BufferedIOBase, archive.open(chosen))
 
     @property
     def position(self) -> int:
         """Bytes read so far, as packed."""
-        return self.size if self._raw.closed else self._raw.tell()
+        return self.size if self._raw.closed else min(self.size, max(0, self._raw.tell() - self._begin))
 
     def lines(self) -> Iterator[bytes]:
-        """Every line that can be unpacked; overlong ones come in pieces, so that memory stays bounded."""
+        """Every line that can be unpacked, without a byte order mark; overlong ones come in pieces, so that memory stays bounded. Raises
+        QuantdError for text in another encoding."""
         try:
+            if _wide(self._unpacked.peek(4)):
+                raise quantd.QuantdError(f"replay: {self.path} is text in UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 does that)")
+            if first := self._unpacked.readline(LONGEST_LINE).removeprefix(BOM):
+                yield first
             yield from iter(partial(self._unpacked.readline, LONGEST_LINE), b"")
         except DAMAGE as error:
             self.damage = str(error)
@@ -77,8 +96,32 @@ class Source:
         self._raw.close()
 
 
-def _only_member(archive: zipfile.ZipFile) -> io.BufferedIOBase:
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    if len(members) != 1:
-        raise zipfile.BadZipFile(f"it holds {len(members)} files instead of one")
-    return cast(io.BufferedIOBase, archive.open(members[0]))
+def sources(path: str) -> Iterator[Source]:
+    """The file, or each of those that a zip file holds. Raises QuantdError."""
+    with _opened(path) as raw:
+        if raw.read(4) != _ZIP:
+            names: list[str | None] = [None]
+        else:
+            try:
+                members = _members(zipfile.ZipFile(raw))
+            except zipfile.BadZipFile as error:
+                raise quantd.QuantdError(f"replay: cannot unpack {path}: {error}; fetch or pack it again") from error
+            names = [member.filename for member in members] if len(members) > 1 else [None]
+    return (Source(path, name) for name in names)
+
+
+def _opened(path: str) -> io.FileIO:
+    try:
+        return io.FileIO(path)
+    except OSError as error:
+        what = "is a folder: name the files in it" if os.path.isdir(path) else f"{error.strerror}: check its name, folder and permissions"
+        raise quantd.QuantdError(f"replay: cannot open {path}: {what}") from error
+
+
+def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files of an archive, by name, without what systems and publishers put beside them."""
+    beside = re.compile(r"(^|/)(__MACOSX/|\.)|\.CHECKSUM$")
+    members = [member for member in archive.infolist() if not (member.is_dir() or beside.search(member.filename))]
+    if not members:
+        raise zipfile.BadZipFile("it holds no file")
+    return sorted(members, key=lambda member: member.filename)

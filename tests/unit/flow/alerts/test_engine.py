@@ -3,16 +3,19 @@
 import msgspec
 import pytest
 
+from quantd.clock import Clock, EventClock
 from quantd.config.rules import Rule, parse_condition
-from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.engine import AlertEngine, Watch
 from quantd.model import PairPoint
 from quantd.testing import fakes
+from quantd.testing.fakes import START
+from quantd.timeframes import DAY, HOUR, MINUTE
 
 PAIR = "Y-X"
 
 
-def engine(when: str, every: str = "1m") -> AlertEngine:
-    made = AlertEngine()
+def engine(when: str, every: str = "1m", clock: Clock | None = None) -> AlertEngine:
+    made = AlertEngine(clock)
     made.add(Rule("stretched", parse_condition(when), every, ("log", "mail")), PAIR)
     return made
 
@@ -46,13 +49,72 @@ def test_both_ends_of_a_firing_bear_its_id_and_go_to_the_rule_s_sinks() -> None:
     rows = points(3.0, 1.0)
     (fired, sinks), (resolved, _) = engine("zscore > 2").judge(rows)
     assert sinks == ("log", "mail")
-    assert (fired.id, fired.since, fired.ts, fired.threshold) == (resolved.id, rows[0].ts, rows[0].ts, 2.0)
-    assert (resolved.since, resolved.ts) == (rows[0].ts, rows[1].ts)
+    first, second = (row.ts + MINUTE for row in rows)
+    assert (fired.id, fired.since, fired.ts, fired.threshold) == (resolved.id, first, first, 2.0)
+    assert (resolved.since, resolved.ts) == (first, second)
+
+
+@pytest.mark.parametrize(("every", "opens", "ends"), [("1m", START, START + MINUTE), ("14h", START + 14 * HOUR, START + DAY)])
+def test_an_alert_of_a_bar_fires_at_its_end_and_names_its_opening(every: str, opens: int, ends: int) -> None:
+    (row,) = points(3.0)
+    ((fired, _),) = engine("zscore > 2", every).judge([msgspec.structs.replace(row, every=every, ts=opens)])
+    assert (fired.bar, fired.since, fired.ts, fired.id) == (opens, ends, ends, f"Y-X/stretched@{ends}")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_is_judged_long_after_its_bar_fires_then(late: bool) -> None:
+    clock = EventClock(START + HOUR)
+    rule = engine("adf_stat < -2", clock=clock)
+    rows = fakes.points(8, pair=PAIR)[6:]
+    ((fired, _),) = rule.judge_late(rows, {"adf_stat"}) if late else rule.judge(rows)
+    assert (fired.bar, fired.since, fired.ts) == (rows[0].ts, rows[0].ts + MINUTE, START + HOUR)
+
+
+def test_no_alert_fires_before_its_bar_has_ended() -> None:
+    """The exchange's clock may be ahead of the daemon's."""
+    ((fired, _),) = engine("zscore > 2", clock=EventClock(START)).judge(points(3.0))
+    assert fired.ts == START + MINUTE
+
+
+def between_closes(when: str) -> AlertEngine:
+    made = AlertEngine(EventClock(START + HOUR))
+    made.put(Watch("rule", Rule("rule", parse_condition(when), "1m"), PAIR, "text", live=True))
+    return made
+
+
+def test_what_is_judged_between_closes_is_of_a_trade_and_of_no_bar() -> None:
+    (row,) = points(3.0)
+    ((fired, _),) = between_closes("zscore > 2").judge_now([msgspec.structs.replace(row, ts=START + 7, provisional=True)])
+    assert (fired.bar, fired.since, fired.ts) == (None, START + 7, START + 7)
+
+
+def test_firings_of_one_millisecond_have_ids_of_their_own() -> None:
+    rule = between_closes("price > 2")
+    ticks = [
+        msgspec.structs.replace(tick, ts=START, price=price) for tick, price in zip(fakes.ticks(5), (3.0, 1.0, 3.0, 1.0, 3.0), strict=True)
+    ]
+    ticks += [msgspec.structs.replace(tick, ts=START + 1) for tick in ticks[1:3]]
+    told = [alert.id for alert, _ in rule.judge_prices(PAIR, ticks)]
+    first, again, third, later = f"rule@{START}", f"rule@{START}.2", f"rule@{START}.3", f"rule@{START + 1}"
+    assert told == [first, first, again, again, third, third, later]
+
+
+def test_a_rule_that_is_resumed_keeps_the_id_of_its_firing() -> None:
+    rule = engine("zscore > 2")
+    assert rule.resume("Y-X/stretched", 5, "Y-X/stretched@5.2")
+    assert not rule.resume("Y-X/gone", 5, "Y-X/gone@5")
+    ((resolved, _),) = rule.judge(points(3.0, 1.0))
+    assert (resolved.state, resolved.id, resolved.since) == ("resolved", "Y-X/stretched@5.2", 5)
 
 
 def test_other_pairs_and_timeframes_are_left_alone() -> None:
     assert states(engine("zscore > 2", every="5m"), points(9.0)) == []
     assert states(engine("zscore > 2"), [msgspec.structs.replace(row, pair="A-B") for row in points(9.0)]) == []
+
+
+def test_a_metric_of_a_job_is_never_taken_for_the_pair_s_own() -> None:
+    rows = [msgspec.structs.replace(row, metrics={"zscore": 0.0}) for row in points(3.0)]
+    assert states(engine("zscore > 2"), rows) == [("firing", 3.0)]
 
 
 @pytest.mark.parametrize("when", ["beta == 2", "adf_stat < -2.5", "spread > 0", "coverage >= 1"])

@@ -85,3 +85,53 @@ async def test_a_full_queue_drops_the_newest_counts_it_and_says_so(
     await out.start()
     await out.stop()
     assert (sink.got, out.dropped, len(caplog.records)) == (["0", "1"], 3, 3)
+
+
+class Hanging(quantd.AlertSink):
+    """Never comes back from one of its methods."""
+
+    at: str = "start"
+
+    async def start(self) -> None:
+        await self._hang("start")
+
+    async def send(self, alert: quantd.Alert) -> None:
+        await self._hang("send")
+
+    async def stop(self) -> None:
+        await self._hang("stop")
+
+    async def _hang(self, at: str) -> None:
+        if self.at == at:
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("at", ["start", "send", "stop"])
+async def test_a_sink_that_hangs_holds_up_no_other_and_is_named(
+    at: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for limit in ("_START_S", "_DRAIN_S", "_STOP_S"):
+        monkeypatch.setattr(outbox, limit, 0.1)
+    quick = Box()
+    out = box(hangs=Hanging(at=at), quick=quick)
+    await out.start()
+    out.put(fakes.alert(1), ("hangs", "quick"))
+    await out.stop()
+    assert quick.got == ["1"]
+    assert caplog.records
+    assert {record.args[0] for record in caplog.records if record.args} == {"hangs"}
+
+
+async def test_a_guard_tells_how_long_a_sink_has_not_come_back() -> None:
+    clock, sink = EventClock(0), Box()
+    sink.gate.clear()
+    guard = Guard("sink", "one", clock)
+    out = Outbox({"one": (sink, guard)})
+    await out.start()
+    out.put(fakes.alert(1), ("one",))
+    await asyncio.sleep(0)
+    clock.advance_to(61_000)
+    assert guard.health().busy == 61
+    sink.gate.set()
+    await out.stop()
+    assert guard.health().busy == 0

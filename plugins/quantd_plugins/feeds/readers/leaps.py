@@ -1,0 +1,33 @@
+"""Bars that open so long after the one before that a time must be wrong: each missing one would be played as a flat bar."""
+
+from collections.abc import Iterable, Iterator
+
+import quantd
+from quantd_plugins.feeds.readers.stamps import written
+
+Numbered = tuple[int, quantd.Bar]
+"""The number of a line, and its bar."""
+
+MOST_MISSING = 100_000
+"""Bars between two rows: 69 days of 1m."""
+
+
+def near(path: str, rows: Iterable[Numbered], frame: quantd.Timeframe) -> Iterator[Numbered]:
+    """The rows, which are in order of time. Raises QuantdError for one of whose symbol too many bars are missing before it."""
+    last: dict[str, tuple[int, Numbered]] = {}
+    for number, bar in rows:
+        index = frame.index(bar.ts)
+        before = last.get(bar.symbol)
+        if before and index - before[0] - 1 > MOST_MISSING:
+            raise _leap(path, before[1], (number, bar), index - before[0] - 1)
+        last[bar.symbol] = index, (number, bar)
+        yield number, bar
+
+
+def _leap(path: str, before: Numbered, after: Numbered, missing: int) -> quantd.QuantdError:
+    (first, early), (second, late) = before, after
+    return quantd.QuantdError(
+        f"replay: {path}:{second}: between this bar of {late.symbol} at {written(late.ts)} and the one before, at {written(early.ts)} "
+        f"({path}:{first}), {missing:,} bars of {late.every} are missing, more than {MOST_MISSING:,}: mend or cut the row whose time is "
+        "wrong; if both are right, give the rows up to the gap and those after it as files of their own"
+    )

@@ -1,0 +1,53 @@
+"""Trades of one id that are not the same."""
+
+from collections.abc import Sequence
+
+import quantd
+from quantd_plugins.feeds.readers.row import Row
+
+NEAR = 1_000
+"""Rows that are kept to find another of the same id: what stands further apart is sorted by then, or the file is refused."""
+
+
+class Repeats:
+    """Looks at the trades as they are played: of those of one id the first counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Trades that contradict another of their id."""
+        self.first: tuple[quantd.Tick, quantd.Tick] | None = None
+        """The first of them, behind the one that it contradicts."""
+        self._last: Sequence[Row] = ()
+        self._top: dict[str, int] = {}
+
+    def look(self, rows: Sequence[Row]) -> None:
+        """The next rows; those without ids tell nothing."""
+        if not self._rise(rows):
+            self._compare([*self._last, *rows], len(self._last))
+        self._last = rows[-NEAR:] if len(rows) >= NEAR else [*self._last, *rows][-NEAR:]
+
+    def _rise(self, rows: Sequence[Row]) -> bool:
+        """Whether each id is above all before: most often so, and then there is nothing to compare."""
+        top = self._top
+        rise = True
+        for _, _, event in rows:
+            if isinstance(event, quantd.Tick):
+                if event.id > top.get(event.symbol, 0):
+                    top[event.symbol] = event.id
+                elif event.id:
+                    rise = False
+        return rise
+
+    def _compare(self, rows: Sequence[Row], known: int) -> None:
+        """The first `known` rows were looked at before."""
+        seen: dict[tuple[str | None, str, int], quantd.Tick] = {}
+        for index, (_, kind, event) in enumerate(rows):
+            if isinstance(event, quantd.Tick) and event.id:
+                earlier = seen.setdefault((kind, event.symbol, event.id), event)
+                if index >= known and _facts(earlier) != _facts(event):
+                    self.count += 1
+                    self.first = self.first or (earlier, event)
+
+
+def _facts(tick: quantd.Tick) -> tuple[int, float, float, bool]:
+    return tick.ts, tick.price, tick.qty, tick.buyer_maker

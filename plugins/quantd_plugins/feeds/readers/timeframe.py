@@ -1,0 +1,56 @@
+"""The timeframe of bars, told by their times."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import quantd
+
+TIMEFRAMES = [
+    quantd.timeframe(f"{count}{unit}") for unit, most in (("s", 59), ("m", 59), ("h", 23), ("d", 1)) for count in range(1, most + 1)
+]
+STRAY = 100
+"""One in so many rows may stand elsewhere."""
+
+
+class OffGrid(ValueError):
+    """The bars have the length of a timeframe, and do not open where its buckets do."""
+
+    def __init__(self, frame: quantd.Timeframe) -> None:
+        super().__init__(frame.name)
+        self.frame = frame
+
+
+def find(times: Sequence[Iterable[int]], named: quantd.Timeframe | None) -> quantd.Timeframe:
+    """The one whose buckets open at these times (ms; a sequence for each symbol) but for stray ones, and whose whole or shortest bucket is
+    their usual smallest step; `named` where there is no step. Raises OffGrid or ValueError."""
+    each = [sorted(set(of)) for of in times]
+    step = _step(each)
+    if not step and named:
+        return named
+    for frame in TIMEFRAMES:
+        if step in (frame.step, frame.field % frame.step or frame.step) and _fits(frame, each):
+            return frame
+    for frame in TIMEFRAMES:
+        if step == frame.step:
+            raise OffGrid(frame)
+    seen = f"the smallest step of its times is {step:,} ms" if step else "no two rows of a symbol differ in time"
+    raise ValueError(seen)
+
+
+def check(times: Sequence[Iterable[int]], frame: quantd.Timeframe) -> quantd.Timeframe:
+    """The frame, if its buckets open at these times but for stray ones. Raises OffGrid."""
+    if not _fits(frame, [sorted(set(of)) for of in times]):
+        raise OffGrid(frame)
+    return frame
+
+
+def _step(times: Sequence[Sequence[int]]) -> int:
+    """The smallest that is no stray one; 0 if there is none."""
+    counts = Counter(after - before for of in times for before, after in pairwise(of))
+    return min((step for step, count in counts.items() if count * STRAY >= counts.total()), default=0)
+
+
+def _fits(frame: quantd.Timeframe, times: Sequence[Sequence[int]]) -> bool:
+    off = sum(frame.floor(ts) != ts for of in times for ts in of)
+    return off * STRAY <= sum(map(len, times))

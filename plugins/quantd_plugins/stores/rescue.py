@@ -1,0 +1,147 @@
+"""What can be read of a `hot.db` that broke goes into the one that took its place: the newest first, a slice at a time, so that writers get
+in between. How far it has come is kept beside the rows, so that a restart goes on from there."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import quantd
+from quantd import salvage
+from quantd_plugins.stores.chunks import is_sound
+
+SLICE = 2_000
+"""Rows of one transaction."""
+SCHEMA = "CREATE TABLE IF NOT EXISTS rescue(file TEXT, told TEXT, since INT, kind TEXT, below INT, taken INT, PRIMARY KEY(file, kind));"
+"""Of each file that was set aside and each kind of rows: all with rowids from `below` on have been read; `told` is what was wrong."""
+KINDS: tuple[quantd.Kind, ...] = ("bars", "points", "ticks")
+ADD: dict[quantd.Kind, str] = {
+    "ticks": "INSERT INTO ticks VALUES(?, ?, ?, ?, ?, ?, ?)",
+    "bars": """INSERT INTO bars VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+SET revision = excluded.revision, bar = excluded.bar WHERE excluded.revision > bars.revision""",
+    "points": """INSERT INTO points VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+SET revision = excluded.revision, point = excluded.point WHERE excluded.revision > points.revision""",
+}
+"""What was written since stands, unless the old row is of a later revision."""
+_WIDTH: dict[quantd.Kind, int] = {"ticks": 7, "bars": 5, "points": 5}
+_TOP = 2**63 - 1
+
+Row = tuple[Any, ...]
+Write = Callable[[Callable[[sqlite3.Connection], None]], None]
+"""Does work in one transaction."""
+
+
+def begin(db: sqlite3.Connection, aside: salvage.Aside, told: str) -> None:
+    """A file was set aside: its rows are to be taken over."""
+    Rescue(aside.path, told, aside.at, dict.fromkeys(KINDS, _TOP), dict.fromkeys(KINDS, 0)).keep(db)
+
+
+class Rescue:
+    """Of one file that was set aside, beside the database that `write` writes to."""
+
+    def __init__(self, path: Path, told: str, since: int, left: dict[quantd.Kind, int], taken: dict[quantd.Kind, int]) -> None:
+        self._path = path
+        self._told = told
+        self._since = since
+        self._left = left
+        self.taken = taken
+        self._reached = _TOP
+        """The time (ms) of the oldest chunk of ticks that was read."""
+
+    @property
+    def loss(self) -> quantd.Loss:
+        """What there is to tell of it."""
+        counts = ", ".join(f"{self.taken[kind]:,} rows of {kind}" for kind in KINDS)
+        if not self._left:
+            text = f"{self._told}; {counts} could be read and are kept. What is missing is fetched again as far as the exchange has it"
+            return quantd.Loss("hot.db", text, self._since)
+        reached = f", ticks down to {datetime.fromtimestamp(self._reached / 1000, UTC):%Y-%m-%d %H:%M}" if self._reached < _TOP else ""
+        return quantd.Loss("hot.db", f"{self._told}; what can be read of it is being taken over{reached}", self._since, True, self._reached)
+
+    def keep(self, db: sqlite3.Connection) -> None:
+        """Have another database know how far it has come."""
+        rows = [(self._path.name, self._told, self._since, kind, below, self.taken[kind]) for kind, below in self._left.items()]
+        db.executemany("INSERT OR REPLACE INTO rescue VALUES(?, ?, ?, ?, ?, ?)", rows)
+
+    def steps(self, write: Write, schema: str) -> Iterator[None]:
+        """A slice each, of each kind in turn, to the end; `schema` is that of both files."""
+        with _empty(schema) as like, closing(salvage.opened_aside(self._path, like)) as old:
+            found = {kind: salvage.rows(old, kind, below) for kind, below in self._left.items()}
+            while found:
+                for kind in list(found):
+                    rows = list(islice(found[kind], SLICE))
+                    if rows:
+                        self._take(kind, rows, write)
+                    else:
+                        self._end(kind, write)
+                        del found[kind]
+                    yield
+
+    def _take(self, kind: quantd.Kind, rows: list[tuple[int, Row]], write: Write) -> None:
+        sound = [row for _, row in rows if len(row) == _WIDTH[kind] and _is_sound(kind, row)]
+
+        def put(db: sqlite3.Connection) -> None:
+            db.executemany(ADD[kind], sound)
+            mark = "UPDATE rescue SET below = ?, taken = taken + ? WHERE file = ? AND kind = ?"
+            db.execute(mark, (rows[-1][0], len(sound), self._path.name, kind))
+
+        write(put)
+        self.taken[kind] += len(sound)
+        self._left[kind] = rows[-1][0]
+        if kind == "ticks" and sound:
+            self._reached = min(self._reached, *(row[4] for row in sound))
+
+    def _end(self, kind: quantd.Kind, write: Write) -> None:
+        def end(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE rescue SET below = 0 WHERE file = ? AND kind = ?", (self._path.name, kind))
+
+        write(end)
+        del self._left[kind]
+
+
+def _empty(schema: str) -> closing[sqlite3.Connection]:
+    db = sqlite3.connect(":memory:", check_same_thread=False)
+    db.executescript(schema)
+    return closing(db)
+
+
+def begun(db: sqlite3.Connection, folder: Path) -> list[Rescue]:
+    """Those that have begun, newest first, until `forget_finished`; of a file that is gone there is nothing to take over."""
+    found = []
+    for file, told, since in db.execute("SELECT DISTINCT file, told, since FROM rescue ORDER BY since DESC").fetchall():
+        rows = db.execute("SELECT kind, below, taken FROM rescue WHERE file = ?", (file,)).fetchall()
+        if (folder / file).exists():
+            left = {kind: below for kind, below, _ in rows if below}
+            taken = dict.fromkeys(KINDS, 0) | {kind: count for kind, _, count in rows}
+            found.append(Rescue(folder / file, told, since, left, taken))
+        else:
+            db.execute("DELETE FROM rescue WHERE file = ?", (file,))
+    return found
+
+
+def forget_finished(db: sqlite3.Connection) -> None:
+    """At a start: what was taken over by then is told once more in this run, whose daemon looks for what is missing."""
+    db.execute("DELETE FROM rescue WHERE file NOT IN (SELECT file FROM rescue WHERE below > 0)")
+
+
+_decode_bar = msgspec.msgpack.Decoder(quantd.Bar).decode
+_decode_point = msgspec.msgpack.Decoder(quantd.PairPoint).decode
+
+
+def _is_sound(kind: quantd.Kind, row: Row) -> bool:
+    """Whether a row says what its key says."""
+    if kind == "ticks":
+        return is_sound(row)
+    try:
+        if kind == "bars":
+            bar = _decode_bar(row[4])
+            return (bar.symbol, bar.every, bar.ts) == row[:3]
+        point = _decode_point(row[4])
+    except (msgspec.DecodeError, TypeError, UnicodeDecodeError):
+        return False
+    return (point.pair, point.every, point.ts) == row[:3]

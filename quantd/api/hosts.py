@@ -1,0 +1,63 @@
+"""Answers only to the names that the API is known by.
+
+A page may have its own name lead to the loopback interface once it is loaded (DNS rebinding): then the browser takes this API for its
+server, and neither CORS nor `Origin` protects what it answers. `Host` still says that name. An IP address there is no danger: a page
+has it as its origin only if it was loaded from that address.
+"""
+
+import re
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from quantd.api.errors import Failure
+from quantd.config.addresses import is_ip, is_name
+from quantd.config.model import ApiSettings
+
+_FORM = re.compile(r"(?a)(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@/]+))(?::[0-9]{0,5})?")
+
+
+def guard(settings: ApiSettings) -> Middleware:
+    """Refuses requests for other hosts (421), sockets too, and those that name none or no host at all (400)."""
+    known = _known(settings)
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        for text in _named(request):
+            host = host_of(text)
+            if host is None:
+                raise Failure(400, "Host is not host or host:port")
+            if host not in known and not is_ip(host):
+                raise Failure(421, f"Host {host} is not served here: if it is this daemon's, add it to api.hosts")
+        return await handler(request)
+
+    return middleware
+
+
+def _known(settings: ApiSettings) -> frozenset[str]:
+    listen, _, _ = settings.listen.rpartition(":")
+    return frozenset(text.lower().strip("[]").removesuffix(".") for text in ("localhost", listen, *settings.hosts))
+
+
+def _named(request: web.Request) -> list[str]:
+    """The hosts that a request names, as sent: in `Host`, and in its target where that is a whole address."""
+    named = request.headers.getall("Host", [])
+    if len(named) > 1 or (not named and request.version >= (1, 1)):
+        raise Failure(400, "Host is missing" if not named else "Host stands there twice")
+    target = request.raw_path
+    if not target.startswith(("/", "*")):
+        named.append(target.partition("://")[2].partition("/")[0].partition("?")[0] if "://" in target else target)
+    return named
+
+
+def host_of(text: str) -> str | None:
+    """The name or address of `host` or `host:port`, in lower case; None if it is neither.
+
+    >>> host_of("LocalHost.:8000"), host_of("[::1]:8000"), host_of("127.0.0.1"), host_of("a b")
+    ('localhost', '::1', '127.0.0.1', None)
+    """
+    match = _FORM.fullmatch(text)
+    if not match:
+        return None
+    host = (match[1] or match[2]).lower().removesuffix(".")
+    return host if is_ip(host) or (is_name(host) and not match[1]) else None

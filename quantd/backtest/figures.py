@@ -1,0 +1,84 @@
+"""The numbers of a summary as a reader sees them."""
+
+from collections.abc import Iterator
+
+from quantd.backtest.model import Settings, Trade
+from quantd.stats.performance import Summary
+
+
+def money(value: float) -> str:
+    """With a sign and thousands.
+
+    >>> money(1234.5), money(-0.001), money(0.0)
+    ('+1,234.50', '-0.0010', '0.00')
+    """
+    if value == 0:
+        return "0.00"
+    return f"{value:+,.2f}" if abs(value) >= 0.1 else f"{value:+.4f}" if abs(value) >= 1e-4 else f"{value:+.1e}"
+
+
+def or_none(value: float | None, form: str) -> str:
+    """A number, or a dash."""
+    return "–" if value is None else form.format(value)
+
+
+def sharpe(summary: Summary) -> str:
+    """The ratio and its standard error, or a dash."""
+    return "–" if summary.sharpe is None else f"{summary.sharpe:.2f} ± {summary.sharpe_stderr:.2f}"
+
+
+def probability(summary: Summary) -> str:
+    """That the true ratio is above 0; never a certainty."""
+    value = summary.probabilistic_sharpe
+    if value is None:
+        return "–"
+    return "> 99.9%" if value > 0.999 else "< 0.1%" if value < 0.001 else f"{value:.1%}"
+
+
+def carried(trade: Trade) -> str:
+    """A trade's funding, with an asterisk where times of it are missing."""
+    received = "–" if trade.funding is None else money(trade.funding)
+    return f"{received}*" if trade.funding_missing else received
+
+
+def funding(summary: Summary) -> str:
+    """What came of it, and how much is missing."""
+    received = "–" if summary.funding is None else money(summary.funding)
+    return f"{received}, {summary.funding_missing:,} times missing" if summary.funding_missing else received
+
+
+def ends(summary: Summary) -> str:
+    """How the trades ended."""
+    counts = [(summary.targets, "at target"), (summary.stops, "stopped"), (summary.open_at_end, "open at the end")]
+    return ", ".join(f"{count:,} {name}" for count, name in counts if count)
+
+
+def won(summary: Summary) -> str:
+    """How many trades made money."""
+    return f"{round(summary.trades * (summary.hit_rate or 0.0)):,} of {summary.trades:,}"
+
+
+def figures(summary: Summary, settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is compared of two summaries: names and numbers, a dash and the reason where there is none."""
+    why = summary.reasons
+    yield "tested", f"{summary.days:,.1f} days, {summary.bars:,} bars"
+    yield "trades", f"{summary.trades:,}: {ends(summary)}" if summary.trades else "none"
+    yield "both legs on one side", f"{summary.same_side:,} trades"
+    yield "hit rate", _told(summary.hit_rate, "{:.0%}, " + won(summary), why.get("hit_rate"))
+    yield "net", f"{money(summary.net)} ({summary.net_percent:+.2f} %)"
+    yield "before costs", money(summary.gross)
+    yield "fees and slippage", f"{summary.fees + summary.slippage:,.2f}"
+    yield "funding", f"{funding(summary)} ({why['funding']})" if "funding" in why else funding(summary)
+    yield "net of a trade", _told(money(summary.average_net or 0.0), "{}", why.get("average_net"))
+    yield "profit factor", _told(summary.profit_factor, "{:.2f}", why.get("profit_factor"))
+    yield "break-even costs", _told(summary.break_even_bps, "{:.2f} bps of each leg, each way", why.get("break_even_bps"))
+    yield "sharpe", _told(sharpe(summary), "{} a year, by days", why.get("sharpe"))
+    yield "probabilistic sharpe", _told(probability(summary), "{}", why.get("probabilistic_sharpe"))
+    yield "max drawdown", f"{summary.max_drawdown:,.2f} ({summary.max_drawdown_percent:.2f} %)"
+    yield "turnover", f"{summary.turnover:,.1f} times the notional"
+    yield "holding", _told(summary.average_bars, "{:,.1f} bars of " + settings.every, why.get("average_bars"))
+    yield "exposure", _told(summary.exposure, "{:.1%} of the time", why.get("exposure"))
+
+
+def _told(value: float | str | None, form: str, why: str | None) -> str:
+    return f"– ({why})" if why else form.format(value)

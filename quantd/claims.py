@@ -1,0 +1,52 @@
+"""Who wants which symbols streamed. A symbol that nobody holds any more, or that was only asked for, goes on for some minutes."""
+
+from collections.abc import Iterable
+
+from quantd.clock import Clock
+
+KEPT_S = 300.0
+"""So long a symbol goes on that nobody holds."""
+MOST_GUESTS = 50
+"""So many of them at most: of more, the one that was asked for longest ago goes first."""
+
+
+class Claims:
+    """Holders by symbol, and guests: the symbols without a holder that still go on."""
+
+    def __init__(self, holder: str, symbols: Iterable[str], clock: Clock) -> None:
+        self._clock = clock
+        self._holders: dict[str, set[str]] = {symbol: {holder} for symbol in symbols}
+        self._guests: dict[str, float] = {}
+
+    def is_held(self, symbol: str) -> bool:
+        """Whether anybody holds it."""
+        return symbol in self._holders
+
+    def hold(self, holder: str, symbol: str) -> None:
+        """It goes on for as long as this holder wants it."""
+        self._guests.pop(symbol, None)
+        self._holders.setdefault(symbol, set()).add(holder)
+
+    def release(self, holder: str, symbols: Iterable[str] | None = None) -> None:
+        """The holder lets go of these, or of all; a symbol that nobody else holds becomes a guest."""
+        for symbol in list(self._holders) if symbols is None else symbols:
+            holders = self._holders.get(symbol)
+            if holders and holder in holders:
+                holders.remove(holder)
+                if not holders:
+                    del self._holders[symbol]
+                    self.ask(symbol)
+
+    def ask(self, symbol: str) -> None:
+        """It goes on for some minutes from now on, at least."""
+        self._guests.pop(symbol, None)
+        if symbol not in self._holders:
+            self._guests[symbol] = self._clock.monotonic() + KEPT_S
+
+    def expire(self) -> list[str]:
+        """The guests whose time is up, or that are too many: they are none any more."""
+        now, over = self._clock.monotonic(), len(self._guests) - MOST_GUESTS
+        gone = [symbol for number, (symbol, until) in enumerate(self._guests.items()) if number < over or until <= now]
+        for symbol in gone:
+            del self._guests[symbol]
+        return gone

@@ -1,0 +1,93 @@
+"""What a running daemon says over its API, by plain requests that wait no longer than they must."""
+
+import http.client
+import json
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+from msgspec import Struct
+
+TIME_OUT_S = 3.0
+_HINT = ": is the daemon running? --url tells where else it is"
+_MOST_BYTES = 50_000_000
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}
+
+
+class Unreachable(Exception):
+    """No daemon answers there."""
+
+
+class Said(Struct, frozen=True):
+    """The bodies of what was asked; `waiting` says why the daemon is not ready, None if it is."""
+
+    health: dict[str, Any]
+    waiting: str | None
+    quality: list[dict[str, Any]]
+    pairs: list[dict[str, Any]]
+
+
+def address(listen: str) -> str:
+    """The URL of an API that listens there, as seen from this host."""
+    host, _, port = listen.rpartition(":")
+    host = _EVERYWHERE.get(host, host).strip("[]")
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def demand_address(url: str) -> str:
+    """The URL without a slash at its end. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.username is not None:
+        raise ValueError("a user and a password are not asked for: leave them out")
+    if parts.scheme not in ("http", "https") or not parts.hostname or (parts.port is None and url.rstrip("/").endswith(":")):
+        raise ValueError(f"{url!r} is no address: write it like http://127.0.0.1:8000")
+    return url.rstrip("/")
+
+
+def ask(base: str) -> Said:
+    """What the daemon at this address says. Raises Unreachable."""
+    _, health = _get(base, "/health")
+    code, ready = _get(base, "/ready")
+    _, quality = _get(base, "/quality")
+    _, pairs = _get(base, "/pairs")
+    if not (isinstance(health, dict) and "status" in health and isinstance(quality, list) and isinstance(pairs, list)):
+        raise Unreachable(f"{base} answers, but is no quantd")
+    waiting = None if code == 200 else str(ready.get("detail", ready)) if isinstance(ready, dict) else str(ready)
+    return Said(health, waiting, quality, pairs)
+
+
+def _get(base: str, path: str) -> tuple[int, Any]:
+    """Status and body. No proxy is asked: the daemon is on this host or in its network."""
+    try:
+        with build_opener(ProxyHandler({})).open(base + path, timeout=TIME_OUT_S) as response:
+            return response.status, json.loads(response.read(_MOST_BYTES))
+    except HTTPError as error:
+        if error.code == 503 and path == "/ready":
+            return 503, json.loads(error.read(_MOST_BYTES))
+        raise Unreachable(f"{base}{path} answers with {error.code} {_detail(error)}") from None
+    except TimeoutError:
+        raise Unreachable(f"{base} does not answer within {TIME_OUT_S:g} s") from None
+    except URLError as error:
+        slow = isinstance(error.reason, TimeoutError)
+        why = f"does not answer within {TIME_OUT_S:g} s" if slow else f"cannot be reached: {_why(error.reason)}{_HINT}"
+        raise Unreachable(f"{base} {why}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(f"{base} cannot be reached: {_why(error)}{_HINT}") from None
+    except ValueError:
+        raise Unreachable(f"{base} answers, but is no quantd") from None
+
+
+def _detail(error: HTTPError) -> str:
+    """What an answer says is wrong, as quantd's do."""
+    try:
+        body = json.loads(error.read(_MOST_BYTES))
+    except (OSError, ValueError, http.client.HTTPException):
+        return error.reason
+    text = body.get("detail") if isinstance(body, dict) else None
+    return "".join(filter(str.isprintable, text)) if isinstance(text, str) else error.reason
+
+
+def _why(reason: object) -> str:
+    text = getattr(reason, "strerror", None) or str(reason)
+    return str(text) or type(reason).__name__

@@ -1,0 +1,80 @@
+"""Tells on stderr how far long work has come: a bar on a terminal, elsewhere a line, once it has taken a while."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from quantd.runtime import Runtime
+
+REFRESH_S = 0.1
+PATIENT_S = 5.0
+"""How long work goes on before a line tells of it where there is no terminal."""
+COMPILING = "compiling kernels, once: it takes some ten seconds, and later runs are spared it"
+
+
+def tell_of_kernels() -> None:
+    """From now on a line says so when numerics are compiled."""
+    from quantd.stats.kernels import workshop
+
+    workshop.tell = _compiling
+
+
+def _compiling() -> None:
+    typer.echo(COMPILING, err=True)
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Tell of work of which it is not known how long it takes."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        with Console(stderr=True).status(what):
+            yield
+        return
+    telling = threading.Timer(PATIENT_S, typer.echo, [f"at work: {what}"], {"err": True})
+    telling.daemon = True
+    telling.start()
+    try:
+        yield
+    finally:
+        telling.cancel()
+
+
+async def watch(runtime: "Runtime") -> None:
+    """Tell of a runtime's feeds until cancelled."""
+    if not sys.stderr.isatty():
+        await asyncio.sleep(PATIENT_S)
+        typer.echo(line(runtime), err=True)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        tasks = {flow.name: bar.add_task(flow.name, total=None) for flow in runtime.flows}
+        while True:
+            _move(runtime, bar, tasks)
+            await asyncio.sleep(REFRESH_S)
+
+
+def _move(runtime: "Runtime", bar: "Progress", tasks: dict[str, "TaskID"]) -> None:
+    for flow in runtime.flows:
+        if progress := flow.feed.progress():
+            bar.update(tasks[flow.name], completed=progress.done, total=progress.total)
+
+
+def line(runtime: "Runtime") -> str:
+    """How far each feed has come."""
+    shares = []
+    for flow in runtime.flows:
+        progress = flow.feed.progress()
+        shares.append(f"{flow.name} {progress.done / progress.total:.0%}" if progress and progress.total else flow.name)
+    return f"at work: {', '.join(shares)}"

@@ -1,0 +1,137 @@
+"""`quantd status`: how the running daemon fares."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quantd.cli.options import Config, checked
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from quantd.cli.asked import Said
+
+UNWELL = 1
+UNREACHABLE = 69  # EX_UNAVAILABLE
+_MOST_PAIRS = 40
+_MOST_SYMBOLS = 20
+_WELL = "live", "quiet", "closed"
+
+
+def status(
+    config: Config = None,
+    url: Annotated[str | None, typer.Option(help="Where the API is, if not where the config says.", metavar="URL")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: health, waiting, quality and pairs.")] = False,
+) -> None:
+    """Ask the running daemon how it fares, and print that on one screen.
+
+    Exit code 0 if it is healthy, 1 if it is degraded or down, 69 if it cannot be reached."""
+    import msgspec
+
+    from quantd.cli.asked import Unreachable, ask, demand_address
+
+    where = _configured(config) if url is None else checked("--url", demand_address, url)
+    try:
+        said = ask(where)
+    except Unreachable as error:
+        typer.echo(f"quantd: {error}", err=True)
+        raise typer.Exit(UNREACHABLE) from None
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(said)).decode())
+    else:
+        _print(said, where)
+    if said.health["status"] != "healthy":
+        raise typer.Exit(UNWELL)
+
+
+def _configured(config: "Config") -> str:
+    import os
+
+    from quantd.cli.asked import address
+    from quantd.config.load import load
+
+    return address(load(config, os.environ).config.api.listen)
+
+
+def _print(said: "Said", where: str) -> None:
+    from rich.text import Text
+
+    from quantd.cli.screen import screen
+
+    console = screen()
+    console.print(Text(f"{said.health['status']}   {where}", style="bold"))
+    console.print(Text(f"not ready: {said.waiting.removeprefix('Not ready: ')}" if said.waiting else "ready"))
+    for part in (_reasons(said), _feeds(said), _symbols(said), _pairs(said)):
+        if part.row_count:
+            console.print()
+            console.print(part)
+    console.print()
+    for line in _summary(said):
+        console.print(Text(line))
+
+
+def _reasons(said: "Said") -> "Table":
+    return _table(
+        ("reason", "why", "since"), ((f"{each['what']} {each['name']}", each["text"], each["since"]) for each in _of(said, "reasons"))
+    )
+
+
+def _feeds(said: "Said") -> "Table":
+    names = ("feed", "state", "symbols", "warm", "trades", "refused", "last trade")
+    keys = ("name", "state", "symbols", "warm", "ticks", "refused", "last_tick")
+    return _table(names, ([each.get(key) for key in keys] for each in _of(said, "feeds")))
+
+
+def _symbols(said: "Said") -> "Table":
+    """Those that are not well, or lack trades."""
+    names = ("symbol", "state", "missing", "lost", "last trade")
+    unwell = [each for each in said.quality if each.get("missing") or each.get("lost") or each.get("state") not in _WELL]
+    keys = ("symbol", "state", "missing", "lost", "last_tick")
+    return _table(names, ([each.get(key) for key in keys] for each in unwell[:_MOST_SYMBOLS]))
+
+
+def _pairs(said: "Said") -> "Table":
+    names = ("pair", "every", "beta", "spread", "zscore", "corr", "coverage", "why")
+    rows = ([each.get(key) for key in names[:-1]] + [_warming(each)] for each in said.pairs[:_MOST_PAIRS])
+    return _table(names, rows)
+
+
+def _warming(pair: dict[str, Any]) -> str:
+    """Why a value is missing."""
+    reason = pair.get("reason") or ""
+    return f"{reason} {pair['bars']}/{pair['needed']}" if reason == "warming" and "bars" in pair else reason
+
+
+def _summary(said: "Said") -> Iterator[str]:
+    missing = sum(each.get("missing") or 0 for each in said.quality)
+    yield f"{len(said.quality)} symbols, {missing:,} trades missing, {said.health.get('active_alerts', 0)} alert rules"
+    for what, count, most in (("pairs and timeframes", len(said.pairs), _MOST_PAIRS),):
+        if count > most:
+            yield f"the first {most} of {count} {what}: --json has all"
+
+
+def _of(said: "Said", key: str) -> list[dict[str, Any]]:
+    found = said.health.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _table(names: tuple[str, ...], rows: Any) -> "Table":
+    from rich.text import Text
+
+    from quantd.cli.screen import table
+
+    made = table(*names)
+    if names[-1] == "since":
+        made.columns[1].no_wrap = False
+    for row in rows:
+        made.add_row(*(Text(_cell(cell)) for cell in row))
+    return made
+
+
+def _cell(value: object) -> str:
+    """Letters that steer a terminal are left out: the texts are those of an exchange, too."""
+    if value is None:
+        return "-"
+    text = f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return "".join(letter for letter in text if letter.isprintable())

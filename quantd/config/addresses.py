@@ -1,0 +1,77 @@
+"""Hosts and origins of the section `api:`."""
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?a){_LABEL}(?:\.{_LABEL})*")
+_PORTS = {"http": 80, "https": 443}
+
+
+def is_ip(host: str) -> bool:
+    """Whether it is an IP address, one of version 6 without its brackets.
+
+    >>> is_ip("127.0.0.1"), is_ip("::1"), is_ip("127.1"), is_ip("localhost")
+    (True, True, False, False)
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_name(host: str) -> bool:
+    """Whether it can be the name of a host, in lower case and without a dot at its end.
+
+    >>> is_name("quantd.example"), is_name("xn--fiqs8s"), is_name("a..b"), is_name("quantd.example:80")
+    (True, True, False, False)
+    """
+    return len(host) <= 253 and bool(_NAME.fullmatch(host))
+
+
+def check_host(text: str) -> None:
+    """Raises ValueError for what is not the name or the address of one host."""
+    if text == "*" or text.startswith(("*.", ".")):
+        raise ValueError(f"{text!r} lets names of others lead here: write each name that this API is reached by, like quantd.example")
+    if not text.isascii():
+        raise ValueError(f"{text!r} is not what clients send: write the name as ASCII, like {_ascii(text)}")
+    host = text.lower().removesuffix(".")
+    if not is_name(host) and not is_ip(host.strip("[]")):
+        raise ValueError(f"{text!r} is not a host: write its name without scheme, port or path, like quantd.example")
+
+
+def _ascii(name: str) -> str:
+    try:
+        return name.encode("idna").decode()
+    except UnicodeError:
+        return "xn--fiqs8s.example"
+
+
+def check_origin(text: str) -> None:
+    """Raises ValueError for what no browser sends as `Origin`, and for what would let every page read with the user's credentials."""
+    if text == "*":
+        raise ValueError("'*' would let every page read answers with the user's credentials: name origins, like http://localhost:8080")
+    if text.lower() == "null":
+        raise ValueError("'null' is the origin of any page without one: serve yours over http, and name that, like http://localhost:8080")
+    try:
+        right = _origin(text)
+    except ValueError:
+        right = None
+    if right is None:
+        raise ValueError(f"{text!r} is not an origin: write scheme://host or scheme://host:port, like http://localhost:8080")
+    if right != text:
+        raise ValueError(f"{text!r} is not what browsers send: write {right}")
+
+
+def _origin(text: str) -> str | None:
+    """The origin of an address as browsers write it: in lower case, without path and without the scheme's own port."""
+    parts = urlsplit(text)
+    host = parts.hostname or ""
+    if not re.fullmatch(r"(?a)[a-z][a-z0-9+.-]*", parts.scheme) or not text.isascii() or "@" in parts.netloc:
+        return None
+    if not is_name(host) and not is_ip(host):
+        return None
+    port = "" if parts.port is None or parts.port == _PORTS.get(parts.scheme) else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"

@@ -1,0 +1,86 @@
+"""Holds what a plugin returns against what it must: what is wrong is a WrongAnswer that tells the plugin's line.
+
+These are called inside of a guard, so that a wrong answer is one of the plugin's faults."""
+
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar, TypeVarTuple
+
+import msgspec
+import numpy as np
+
+from quantd.model import Bar, Event, Hedge, Tick
+from quantd.plugin.base import DaemonView
+from quantd.plugin.blame import WrongAnswer
+
+Args = TypeVarTuple("Args")
+Row = TypeVar("Row", Bar, Tick)
+
+
+def hedge(method: Callable[..., Hedge | None], answer: object) -> Hedge | None:
+    """What `method` answered, if it is nothing or a Hedge of finite numbers."""
+    if answer is None:
+        return None
+    if not isinstance(answer, Hedge):
+        raise WrongAnswer(method, answer, "a quantd.Hedge, or None where there is no answer")
+    answer = _plain(answer)
+    numbers = (answer.alpha, answer.beta, answer.stderr, answer.r2, answer.innovation, answer.innovation_std, answer.weight)
+    if not all(each is None or _is_number(each) for each in numbers):
+        raise WrongAnswer(method, answer, "floats that are finite, or None where there is no answer")
+    return answer
+
+
+def _plain(answer: Hedge) -> Hedge:
+    """With numbers of Python's own where numpy's stand: JSON knows no others."""
+    numbers = {name: value.item() for name, value in msgspec.structs.asdict(answer).items() if isinstance(value, np.generic)}
+    return msgspec.structs.replace(answer, **numbers) if numbers else answer
+
+
+def bars(method: Callable[[*Args], list[Bar]], *args: *Args) -> list[Bar]:
+    """What a resampler's `method` returns."""
+    answer = method(*args)
+    if not isinstance(answer, list) or not all(isinstance(each, Bar) for each in answer):
+        raise WrongAnswer(method, answer, "a list of quantd.Bar")
+    return answer
+
+
+def packed(method: Callable[[], bytes | None]) -> bytes | None:
+    """What a `state` returns."""
+    answer = method()
+    if answer is not None and not isinstance(answer, bytes):
+        raise WrongAnswer(method, answer, "bytes, or None where nothing is carried over")
+    return answer
+
+
+def counts(method: Callable[[DaemonView], Mapping[str, float | None]], view: DaemonView) -> Mapping[str, float | None]:
+    """What a job of the daemon returns."""
+    answer = method(view)
+    if not isinstance(answer, Mapping) or not all(isinstance(key, str) and _is_count(value) for key, value in answer.items()):
+        raise WrongAnswer(method, answer, "a mapping of names to numbers, {} where there is nothing to tell")
+    return answer
+
+
+def batch(method: Callable[..., object], answer: Sequence[Event]) -> Sequence[Event]:
+    """What a feed's `stream` yielded."""
+    if not isinstance(answer, Sequence):
+        raise WrongAnswer(method, answer, "batches: yield a list of events, be it of one")
+    return answer
+
+
+async def rows(kind: type[Row], method: Callable[[*Args], Awaitable[list[Row]]], *args: *Args) -> list[Row]:
+    """What a feed's `method` tells of the past."""
+    answer = await method(*args)
+    if not isinstance(answer, list) or not all(isinstance(each, kind) for each in answer):
+        raise WrongAnswer(method, answer, f"a list of quantd.{kind.__name__}, [] where there are none")
+    return answer
+
+
+def _is_count(value: object) -> bool:
+    return value is None or _is_number(value) or (isinstance(value, np.generic) and _is_number(value.item()))
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    except OverflowError:  # of an int that no float can hold
+        return False

@@ -1,0 +1,278 @@
+"""Questions that wait for one of a few places."""
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+from itertools import count
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+T = TypeVar("T")
+Work = Callable[[], Awaitable[T]]
+"""Begins to compute an answer; what it returns is cancelled to end that."""
+
+BUDGET_S = 8.0
+"""Seconds to answer in: the frontend gives up after 10."""
+_SPARED_S = 2.0
+_LONGEST = 32
+_DEAR_S = 1.0
+_KILL_FROM_S = 0.3
+_DEAR_FOR_S = 30.0
+_MOST_PEERS = 256
+_SOONEST_S, _LATEST_S = 1, 30
+_AGAIN_IF_DEAR_S = 60
+
+
+class Busy(Exception):
+    """There is no answer in time; the text says why, and `again` after how many seconds it may be worth asking again."""
+
+    def __init__(self, why: str, again: int) -> None:
+        super().__init__(why)
+        self.again = again
+
+
+class Asker(Struct, frozen=True):
+    """Who asks (an address), and until when, by the event loop's clock, an answer is of use."""
+
+    peer: str = ""
+    until: float = math.inf
+
+    async def wait(self, fetching: Awaitable[T], otherwise: T) -> T:
+        """What is fetched from elsewhere; `otherwise` if it is not there while some seconds are left to answer without it."""
+        try:
+            async with asyncio.timeout_at(None if math.isinf(self.until) else self.until - _SPARED_S) as limit:
+                return await fetching
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return otherwise
+
+
+ANYBODY = Asker()
+
+
+class Count(Struct):
+    """What became of the questions of a line."""
+
+    refused: int = 0
+    """Those answered with Busy."""
+    dropped: int = 0
+    """Those that all askers had left before there was an answer."""
+    seconds: float = 0.0
+    """Time spent on questions, the ended ones included."""
+
+
+class _Job:
+    """One question, and those who wait for its answer."""
+
+    def __init__(self, key: Hashable, topic: Hashable, work: Work[Any], cost: float, asked: float) -> None:
+        self.key = key
+        self.topic = topic
+        self.work = work
+        self.cost = cost
+        self.asked = asked
+        self.began: float | None = None
+        self.askers: list[Asker] = []
+        self.task: asyncio.Task[None] | None = None
+        self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def end(self, answer: Any = None, error: BaseException | None = None) -> None:
+        """Tell the askers, unless they have been told."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(answer)
+        else:
+            self.done.set_exception(error)
+            self.done.exception()  # nobody may be left to look
+
+
+class Line:
+    """Answers so many questions at a time as it has `places`.
+
+    The peer goes first whose last question began longest ago; of a peer's questions the one whose cost, in estimated seconds, is least, and
+    each second of waiting makes up for a second of cost. Those that cost a second or more never take the last place of several.
+    Equal questions share one computation. One that nobody waits for any more leaves the line; if it is being computed, and costs more than
+    the start of a process, that is cancelled, as it is after `budget` seconds.
+    """
+
+    def __init__(self, name: str, places: int, *, longest: int = _LONGEST, budget: float = BUDGET_S) -> None:
+        self.name = name
+        self.count = Count()
+        self._places = places
+        self._longest = longest
+        self._budget = budget
+        self._jobs: dict[Hashable, _Job] = {}
+        self._waiting: list[_Job] = []
+        self._running: list[_Job] = []
+        self._served: dict[str, int] = {}
+        """When, in the order of beginnings, the last question of a peer began."""
+        self._turns = count(1)
+        self._dear: dict[Hashable, float] = {}
+        """Until when (s, the loop's clock) what took too long is not tried again."""
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many questions wait."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """How many are being computed."""
+        return len(self._running)
+
+    async def ask(self, work: Work[T], asker: Asker, *, cost: float = 0.0, topic: Hashable = None, state: Hashable = None) -> T:
+        """What `work` gives, or what an equal question that is under way gives: one of the same `topic` and `state`, if there is a topic.
+        Raises Busy, and whatever the work raises."""
+        try:
+            job = self._join(work, cost, topic, state, asker)
+            try:
+                return await self._answer(job, asker)  # type: ignore[no-any-return]
+            except asyncio.CancelledError:
+                self.count.dropped += len(job.askers) == 1
+                raise
+            finally:
+                job.askers.remove(asker)
+                if not job.askers:
+                    self._leave(job)
+        except Busy:
+            self.count.refused += 1
+            raise
+
+    async def close(self) -> None:
+        """End what is under way; nothing is answered from now on."""
+        self._closed = True
+        under_way = [job.task for job in self._running if job.task]
+        for job in [*self._waiting, *self._running]:
+            job.end(error=_stops())
+        self._waiting.clear()
+        for task in under_way:
+            task.cancel()
+        if under_way:
+            await asyncio.wait(under_way)
+
+    def _join(self, work: Work[T], cost: float, topic: Hashable, state: Hashable, asker: Asker) -> _Job:
+        if self._closed:
+            raise _stops()
+        now = _now()
+        if topic is not None and self._dear.get(topic, 0.0) > now:
+            raise self._too_dear()
+        key: Hashable = object() if topic is None else (topic, state)
+        job = self._jobs.get(key)
+        if job is None:
+            self._make_room(asker)
+            job = self._jobs[key] = _Job(key, topic, work, cost, now)
+            self._waiting.append(job)
+        job.askers.append(asker)
+        self._begin()
+        return job
+
+    async def _answer(self, job: _Job, asker: Asker) -> Any:
+        await asyncio.wait([job.done], timeout=None if math.isinf(asker.until) else max(0.0, asker.until - _now()))
+        if job.done.done():
+            return job.done.result()
+        if job.began is None:
+            raise self._busy(self._ahead(job))
+        if _now() - job.began > self._budget / 2:
+            raise self._note_dear(job)
+        raise Busy("not ready in time: its turn came too late; ask again", self._again())
+
+    def _make_room(self, asker: Asker) -> None:
+        """Refuse a question where too many wait, unless another peer has more of them: then that one's last is refused."""
+        if len(self._waiting) < self._longest:
+            return
+        crowd = Counter(job.askers[0].peer for job in self._waiting)
+        peer, most = crowd.most_common(1)[0]
+        if most <= crowd[asker.peer] + 1:
+            raise self._busy(len(self._waiting))
+        last = max((job for job in self._waiting if job.askers[0].peer == peer), key=self._rank)
+        self._forget(last)
+        last.end(error=self._busy(len(self._waiting)))
+
+    def _leave(self, job: _Job) -> None:
+        """Nobody waits for it any more."""
+        if job.done.done():
+            return
+        if job.task is None or job.cost >= _KILL_FROM_S:
+            self._forget(job)
+            job.done.cancel()
+            if job.task:
+                job.task.cancel()
+
+    def _forget(self, job: _Job) -> None:
+        if self._jobs.get(job.key) is job:
+            del self._jobs[job.key]
+        if job in self._waiting:
+            self._waiting.remove(job)
+
+    def _begin(self) -> None:
+        while job := self._next():
+            self._waiting.remove(job)
+            self._running.append(job)
+            for asker in job.askers:
+                self._served.pop(asker.peer, None)
+                self._served[asker.peer] = next(self._turns)
+            while len(self._served) > _MOST_PEERS:
+                del self._served[next(iter(self._served))]
+            job.began = _now()
+            job.task = asyncio.create_task(self._run(job), name=f"answer, {self.name}")
+            job.task.add_done_callback(partial(self._ended, job))  # also of one that is cancelled before its first step
+
+    def _next(self) -> _Job | None:
+        free = self._places - len(self._running)
+        if free <= 0 or self._closed:
+            return None
+        last_of_several = free == 1 < self._places
+        return min((job for job in self._waiting if not (last_of_several and job.cost >= _DEAR_S)), key=self._rank, default=None)
+
+    def _rank(self, job: _Job) -> tuple[int, float]:
+        return min((self._served.get(asker.peer, 0) for asker in job.askers), default=0), job.asked + job.cost
+
+    async def _run(self, job: _Job) -> None:
+        try:
+            async with asyncio.timeout(self._budget) as limit:
+                job.end(await job.work())
+        except Exception as error:
+            job.end(error=self._note_dear(job) if limit.expired() else error)
+
+    def _ended(self, job: _Job, _: "asyncio.Task[None]") -> None:
+        """The place of a question is free."""
+        job.end(error=_stops())  # of one that has been cancelled from below
+        self.count.seconds += _now() - (job.began or 0.0)
+        self._running.remove(job)
+        self._forget(job)
+        self._begin()
+
+    def _note_dear(self, job: _Job) -> Busy:
+        now = _now()
+        self._dear = {topic: until for topic, until in self._dear.items() if until > now}
+        if job.topic is not None:
+            self._dear[job.topic] = now + _DEAR_FOR_S
+        return self._too_dear()
+
+    def _too_dear(self) -> Busy:
+        return Busy(f"too dear: this takes more than {self._budget:g} s; ask for a shorter window or fewer bars", _AGAIN_IF_DEAR_S)
+
+    def _ahead(self, job: _Job) -> int:
+        """How many questions come before this one, which waits."""
+        return len(self._running) + sum(self._rank(other) < self._rank(job) for other in self._waiting)
+
+    def _busy(self, ahead: int) -> Busy:
+        return Busy(f"busy: {ahead} {'question' if ahead == 1 else 'questions'} ahead; ask again later", self._again())
+
+    def _again(self) -> int:
+        """After how many seconds what is under way may be done."""
+        work = sum(min(job.cost, self._budget) for job in [*self._waiting, *self._running]) / self._places
+        return min(max(math.ceil(work), _SOONEST_S), _LATEST_S)
+
+
+def _stops() -> Busy:
+    return Busy("quantd stops", 5)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

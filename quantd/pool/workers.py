@@ -1,0 +1,193 @@
+"""Processes that answer, begun when there is something to answer and ended when there has been nothing for some minutes.
+
+Not `concurrent.futures`: of its pool no single process can be ended. A fresh interpreter runs `worker.main`, with a socket as its standard
+input: nothing of this process is forked, nor is its main module run again. It has a process group of its own, so that Ctrl-C leaves it to
+the daemon to end it.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from quantd.pool.line import Busy
+from quantd.pool.worker import ANSWER, LENGTH
+from quantd.troubles import Troubles
+
+_log = logging.getLogger("quantd.pool")
+IDLE_S = 180.0
+_START_S = 30.0
+_PROGRAM = "from quantd.pool.worker import main; main()"
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_LARGEST = 2**20
+_TROUBLE = "workers of requests"
+
+
+class Failed(Exception):
+    """The computation raised; the text says what."""
+
+
+class _Worker:
+    """One process, and the socket to it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.process = process
+        self.rest: asyncio.TimerHandle | None = None
+        """Ends its rest, and it."""
+        self._reader = reader
+        self._writer = writer
+
+    async def ask(self, frame: bytes) -> bytes:
+        """Raises Failed, and EOFError or OSError if the process is gone."""
+        self._writer.write(len(frame).to_bytes(LENGTH))
+        self._writer.write(frame)
+        await self._writer.drain()
+        return await self.hear()
+
+    async def hear(self) -> bytes:
+        """The next answer."""
+        length = int.from_bytes(await self._reader.readexactly(LENGTH))
+        answer = await self._reader.readexactly(length)
+        if answer[:1] != ANSWER:
+            raise Failed(answer[1:].decode())
+        return answer[1:]
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._writer.transport.abort()
+        self.process.kill()
+
+
+class Workers:
+    """Each runs `prepare`, a function as `module:name`, with `given`, and then answers with the function that this has returned."""
+
+    def __init__(self, prepare: str, given: bytes, troubles: Troubles, *, most_idle: int = 2, idle: float = IDLE_S) -> None:
+        self.lost = 0
+        """How many have ended though nobody ended them."""
+        self._first = msgspec.msgpack.encode((prepare, given))
+        self._troubles = troubles
+        self._most_idle = most_idle
+        self._idle_s = idle
+        self._all: set[_Worker] = set()
+        self._idle: list[_Worker] = []
+        self._unwanted: list[asyncio.Task[_Worker]] = []
+        """Those that begin though nobody waits for them any more."""
+        self._hands = ThreadPoolExecutor(1, "workers")
+        """Begins and buries processes, which may take milliseconds."""
+        self._closed = False
+
+    @property
+    def processes(self) -> list[int]:
+        """The process ids."""
+        return [worker.process.pid for worker in self._all]
+
+    async def run(self, frame: bytes) -> bytes:
+        """The answer to a frame. Raises Busy if the process ends by itself or cannot begin, Failed for what is raised in it; cancelled, it
+        ends it."""
+        worker = self._rested() or await self._fresh()
+        try:
+            answer = await worker.ask(frame)
+        except (EOFError, OSError) as error:
+            self._end(worker)
+            raise self._mourn("ended by itself", error) from error
+        except Failed:
+            self._let_rest(worker)
+            raise
+        except BaseException:
+            self._end(worker)
+            raise
+        self._troubles.end("tasks", _TROUBLE)
+        self._let_rest(worker)
+        return answer
+
+    def close(self) -> None:
+        """End all of them."""
+        self._closed = True
+        for worker in list(self._all):
+            self._end(worker)
+        self._hands.shutdown(wait=False)
+
+    def _rested(self) -> _Worker | None:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.rest:
+                worker.rest.cancel()
+            if worker.process.poll() is None:
+                return worker
+            self._end(worker)
+        return None
+
+    async def _fresh(self) -> _Worker:
+        """A new one. If it is not wanted any more before it is there, the next that is wanted is that, else it rests."""
+        beginning = self._unwanted.pop() if self._unwanted else asyncio.create_task(self._start(), name="process that answers")
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            self._unwanted.append(beginning)
+            beginning.add_done_callback(self._begun_in_vain)
+            raise
+
+    def _begun_in_vain(self, beginning: asyncio.Task[_Worker]) -> None:
+        if beginning in self._unwanted:
+            self._unwanted.remove(beginning)
+            if not beginning.cancelled() and not beginning.exception():
+                self._let_rest(beginning.result())
+
+    async def _start(self) -> _Worker:
+        try:
+            process, link = await asyncio.get_running_loop().run_in_executor(self._hands, _spawn)
+        except OSError as error:  # no memory, no descriptors, or the interpreter is gone
+            raise self._mourn("cannot begin", error) from error
+        worker = _Worker(process, *await asyncio.open_unix_connection(sock=link, limit=_LARGEST))
+        self._all.add(worker)
+        try:
+            async with asyncio.timeout(_START_S):
+                await worker.ask(self._first)
+        except (EOFError, OSError) as error:  # TimeoutError is one
+            self._end(worker)
+            raise self._mourn("cannot begin", error) from error
+        except BaseException:
+            self._end(worker)
+            raise
+        return worker
+
+    def _let_rest(self, worker: _Worker) -> None:
+        if self._closed or len(self._idle) >= self._most_idle:
+            self._end(worker)
+            return
+        self._idle.append(worker)
+        worker.rest = asyncio.get_running_loop().call_later(self._idle_s, self._end, worker)
+
+    def _end(self, worker: _Worker) -> None:
+        self._all.discard(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        worker.kill()
+        if self._closed:
+            worker.process.wait()
+        else:
+            self._hands.submit(worker.process.wait)
+
+    def _mourn(self, what: str, error: Exception) -> Busy:
+        """Tell of one that is lost."""
+        self.lost += 1
+        text = f"a process that computes answers {what}"
+        _log.warning("%s: %r", text, error)
+        self._troubles.begin("tasks", _TROUBLE, f"{text}; what it writes to the log says why")
+        return Busy(f"{text}; ask again", 1)
+
+
+def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ours, theirs = socket.socketpair()
+    path = os.pathsep.join(os.path.abspath(each) for each in sys.path)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM], stdin=theirs.fileno(), env={**_ONE_THREAD, **os.environ, "PYTHONPATH": path}, process_group=0
+        )
+    ours.setblocking(False)
+    return process, ours

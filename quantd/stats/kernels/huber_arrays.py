@@ -1,0 +1,91 @@
+"""The loops of Huber's line as the interpreter has them: on numpy's arrays, some twenty times as fast.
+
+They give the same bits: sums are taken one after the other, as loops do, so by `cumsum`, for numpy's `sum` adds in another order.
+"""
+
+import math
+
+import numpy as np
+
+from quantd.stats import FloatArray
+from quantd.stats.order import median
+
+LEVEL, SLOPE, CENTRE, SIGMA = 0, 1, 2, 3
+"""Of a line: v = level + slope * (u - centre), with residuals of scale sigma."""
+NONE, NEXT, LAST = 0, 1, 2
+"""What one of Newton's steps comes to."""
+SETTLED = 1e-13
+"""Changes and scales up to this fraction of y's median deviation are rounding."""
+
+
+def standardise(values: FloatArray, into: FloatArray) -> tuple[float, float]:
+    middle = median(values)
+    sizes = np.abs(values - middle)
+    scale = median(sizes) or float(sizes.max())
+    into[:] = (values - middle) / scale
+    return middle, scale
+
+
+def mean(values: FloatArray) -> float:
+    return _sum(values / len(values))
+
+
+def median_size(v: FloatArray, u: FloatArray, line: FloatArray) -> float:
+    return median(np.abs(_residuals(v, u, line)))
+
+
+def newton(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, sides: FloatArray, after: FloatArray) -> int:
+    residuals = _residuals(v, u, line)
+    small = np.abs(residuals) <= epsilon * line[SIGMA]
+    side = np.where(small, 0.0, np.copysign(1.0, residuals))
+    if (side == sides).all():
+        return LAST
+    sides[:] = side
+    near, signs = int(small.sum()), float(side.sum())
+    if near < 2:
+        return NONE
+    small_u, small_v = u[small], v[small]
+    centre, level = _sum(small_u) / near, _sum(small_v) / near
+    du = small_u - centre
+    square = _sum(du * du)
+    if square <= 0.0:
+        return NONE
+    slope = _sum(du * small_v) / square
+    rests = small_v - level - slope * du
+    by_level, by_slope = epsilon * signs / near, epsilon * _sum(side * (u - centre)) / square
+    freedom = len(v) - epsilon * epsilon * (len(v) - near) - near * by_level * by_level - square * by_slope * by_slope
+    if freedom <= 0.0:
+        return NONE
+    sigma = max(math.sqrt(_sum(rests * rests) / freedom), SETTLED)
+    after[:] = level + sigma * by_level, slope + sigma * by_slope, centre, sigma
+    return NEXT
+
+
+def reweight(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, after: FloatArray) -> None:
+    limit = epsilon * line[SIGMA]
+    sizes = np.abs(_residuals(v, u, line))
+    small = np.minimum(sizes, limit)
+    weights = limit / np.maximum(sizes, limit)
+    total = _sum(weights)
+    centre = _sum(weights * u) / total
+    du = u - centre
+    slope = _sum(weights * du * v) / _sum(weights * du * du)
+    after[:] = _sum(weights * v) / total, slope, centre, max(math.sqrt(_sum(small * small) / len(v)), SETTLED)
+
+
+def stderr(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float) -> float:
+    n, limit = len(v), epsilon * line[SIGMA]
+    sizes = np.abs(_residuals(v, u, line))
+    small, du = np.minimum(sizes, limit), u - mean(u)
+    share = int((sizes <= limit).sum()) / n
+    return (1.0 + 2.0 / n * (1.0 - share) / share) / share * math.sqrt(_sum(small * small) / ((n - 2) * _sum(du * du)))
+
+
+def _residuals(v: FloatArray, u: FloatArray, line: FloatArray) -> FloatArray:
+    level, slope, centre, _ = line.tolist()
+    residuals: FloatArray = v - level - slope * (u - centre)
+    return residuals
+
+
+def _sum(values: FloatArray) -> float:
+    return float(values.cumsum()[-1])

@@ -1,0 +1,53 @@
+"""What is wrong with the daemon at present: reported where it is noticed, shown in `/health`."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from quantd.clock import Clock
+
+What = Literal["feed", "store", "disk", "sinks", "plugins", "jobs", "clock", "tasks"]
+
+
+class Trouble(Struct, frozen=True):
+    """One thing that is wrong: with `what`, by `name` which one, in `text` what it is and what to do, and `since` when (ms)."""
+
+    what: What
+    name: str
+    text: str
+    since: int
+
+
+class Troubles:
+    """Those that have begun and not ended, one of each `what` and `name`. Any thread may call.
+
+    >>> from quantd.clock import EventClock
+    >>> troubles = Troubles(EventClock())
+    >>> troubles.begin("disk", "/var", "1 % is free")
+    True
+    >>> [trouble.text for trouble in troubles.present()]
+    ['1 % is free']
+    >>> troubles.end("disk", "/var")
+    True
+    >>> troubles.present()
+    []
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._present: dict[tuple[What, str], Trouble] = {}
+
+    def begin(self, what: What, name: str, text: str) -> bool:
+        """It is so from now on; whether it was not before. One that goes on keeps its `since` and takes the new text."""
+        known = self._present.get((what, name))
+        if known is None or known.text != text:
+            self._present[what, name] = Trouble(what, name, text, known.since if known else self._clock.now())
+        return known is None
+
+    def end(self, what: What, name: str) -> bool:
+        """It is so no more; whether it was."""
+        return self._present.pop((what, name), None) is not None
+
+    def present(self) -> list[Trouble]:
+        """Oldest first."""
+        return sorted(self._present.values(), key=lambda trouble: trouble.since)

@@ -1,0 +1,17 @@
+"""What the log says of an alert."""
+
+import logging
+
+import pytest
+
+from quantd.testing import fakes
+from quantd.testing.fakes import START
+from quantd_plugins.sinks.log import LogSink
+
+
+@pytest.mark.parametrize(("bar", "told"), [(None, ""), (START, ", bar 2026-01-01T00:00:00.000Z")])
+async def test_an_alert_is_told_with_its_time_and_its_bar(caplog: pytest.LogCaptureFixture, bar: int | None, told: str) -> None:
+    with caplog.at_level(logging.WARNING, "quantd.alerts"):
+        await LogSink().send(fakes.alert(ts=START + 60_007, bar=bar))
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == f"firing: BTCUSDT-ETHUSDT: zscore 2.5 above 2 (2.5) at 2026-01-01T00:01:00.007Z{told}"
