@@ -27,12 +27,12 @@ import statistics
 import msgspec
 from aiohttp import ClientConnectionError, ClientSession, ClientTimeout
 
-from quantd.answers import Answerer, Question, Task, analysis_of, make_pool
 from quantd.clock import SystemClock
-from quantd.flow.desk import PLAIN
 from quantd.plugin.loader import load
+from quantd.services.answers import Answerer, Question, Task, analysis_of, make_pool
+from quantd.services.desk import PLAIN
+from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
-from quantd.troubles import Troubles
 
 SPAN_S = 8.0
 PAIR = "pair=BTCUSDT-ETHUSDT&tf=1m"

@@ -76,8 +76,8 @@ def capture(trades: int, symbols: int, rate: int) -> Path:
 def quantd_path(path: Path, symbols: int) -> int:
     """The real flow, through the composition root; its ticks."""
     from quantd.clock import EventClock
-    from quantd.compose import build
     from quantd.config.load import build as load
+    from quantd.runtime.build import build
 
     legs = names(symbols)
     raw = {

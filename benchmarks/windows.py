@@ -31,11 +31,11 @@ import numpy as np
 from quantd.api import figures
 from quantd.api.wire import encode
 from quantd.clock import EventClock
-from quantd.flow.desk import Analysis
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.model import Bar
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
+from quantd.services.desk import Analysis
 from quantd.stats import FloatArray
 from quantd.stats.cointegration import engle_granger
 from quantd.stats.kernels import workshop

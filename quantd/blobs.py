@@ -14,7 +14,7 @@ from diskcache.core import MODE_RAW, UNKNOWN
 
 from quantd import salvage
 from quantd.errors import QuantdError
-from quantd.losses import Losses
+from quantd.supervision.losses import Losses
 
 T = TypeVar("T")
 _TOLD = 200

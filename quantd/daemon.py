@@ -9,28 +9,29 @@ from functools import partial
 import msgspec
 from aiohttp import web
 
-from quantd.answers import make_pool
 from quantd.api import door
 from quantd.api.app import make_app
-from quantd.checkup import Checkup
 from quantd.clock import Clock, MarketClock, SystemClock
-from quantd.compose import build
 from quantd.config.load import Loaded
 from quantd.errors import QuantdError
-from quantd.flow.desk import FeedState
-from quantd.flow.pipeline import FeedFlow, Upgrade
-from quantd.jobs import Jobs
-from quantd.listings import Listings
-from quantd.live import LiveDesk
-from quantd.losses import Losses
-from quantd.measures import measure, measure_pool
+from quantd.flow.feed import FeedFlow
+from quantd.flow.repair.upgrade import Upgrade
 from quantd.metrics import Metrics
-from quantd.notify import notify, watchdog_seconds
 from quantd.plugin.base import DaemonView
-from quantd.runtime import Runtime
-from quantd.signals import leave, obeyed
+from quantd.runtime.build import build
+from quantd.runtime.checkup import Checkup
+from quantd.runtime.listings import Listings
+from quantd.runtime.measures import measure, measure_pool
+from quantd.runtime.runtime import Runtime
+from quantd.runtime.scheduler import Jobs
+from quantd.services.answers import make_pool
+from quantd.services.desk import FeedState
+from quantd.services.live import LiveDesk
 from quantd.state import Shelf, State
-from quantd.troubles import Troubles
+from quantd.supervision.losses import Losses
+from quantd.supervision.signals import leave, obeyed
+from quantd.supervision.systemd import notify, watchdog_seconds
+from quantd.supervision.troubles import Troubles
 
 _log = logging.getLogger("quantd.daemon")
 _DRAIN_S = 5.0

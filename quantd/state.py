@@ -17,9 +17,9 @@ from msgspec.structs import astuple
 from quantd import salvage
 from quantd.blobs import Blobs
 from quantd.errors import StateLocked, StateNewer, StateUnusable
-from quantd.losses import Losses
 from quantd.model import Alert, AlertState, Gap
-from quantd.troubles import Troubles
+from quantd.supervision.losses import Losses
+from quantd.supervision.troubles import Troubles
 
 T = TypeVar("T")
 SCHEMA_VERSION = 3

@@ -8,7 +8,7 @@ from quantd.api.errors import Failure, answer
 from quantd.api.params import body, query
 from quantd.config.bounds import LIVE, mistake
 from quantd.config.rules import Condition
-from quantd.flow.desk import Desk
+from quantd.services.desk import Desk
 
 METRICS = ["zscore", "spread", "correlation", "corr_returns", "price"]
 OPERATORS = [">", "<", ">=", "<=", "=="]

@@ -8,7 +8,7 @@ from quantd.api import checks, figures, requests
 from quantd.api.context import asker, desk, told
 from quantd.api.errors import answer
 from quantd.api.params import query
-from quantd.flow.desk import Analysis
+from quantd.services.desk import Analysis
 
 SIGNIFICANT = 0.05
 """p-value below which a spread counts as stationary."""

@@ -8,8 +8,8 @@ from quantd.api.errors import errors
 from quantd.api.fanout import DEFAULT_LIMITS, Fanout, Limits
 from quantd.api.ws import Sockets
 from quantd.config.model import ApiSettings
-from quantd.flow.desk import Desk
 from quantd.pool import BUDGET_S
+from quantd.services.desk import Desk
 
 _LARGEST_BODY = 256 * 1024
 _SOCKETS = web.AppKey("sockets", Sockets)

@@ -13,7 +13,7 @@ from quantd.api.params import query
 from quantd.backtest import Backtest, Settings, Trade, backtest
 from quantd.backtest.report import html
 from quantd.config.bounds import demand_reachable, z_range
-from quantd.flow.desk import PairPast
+from quantd.services.desk import PairPast
 from quantd.stats.backtest import Rules
 
 MOST_BARS = 10_000

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from quantd.api.errors import Failure, Invalid
 from quantd.api.requests import PairQuery
-from quantd.flow.desk import PLAIN, Desk, Style
+from quantd.services.desk import PLAIN, Desk, Style
 from quantd.stats.zscore import ZScore
 from quantd.timeframes import timeframe
 

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from quantd.api.fanout import Fanout
 from quantd.config.model import ApiSettings
-from quantd.flow.desk import Desk
 from quantd.pool import Asker
+from quantd.services.desk import Desk
 
 Render = Callable[[], tuple[bytes, str]]
 """Renders the metrics: the body and its content type."""

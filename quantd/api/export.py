@@ -15,8 +15,8 @@ from quantd.api.context import asker, desk, told
 from quantd.api.data import MOST_BARS
 from quantd.api.errors import Failure
 from quantd.api.params import query
-from quantd.flow.desk import Analysis
 from quantd.model import PairPoint
+from quantd.services.desk import Analysis
 
 Row = Sequence[str | float | None]
 

@@ -7,8 +7,8 @@ from typing import Literal
 from msgspec import Struct
 
 from quantd.api.wire import iso
-from quantd.flow.desk import Analysis, Standing, is_whole
 from quantd.model import Metric, PairPoint
+from quantd.services.desk import Analysis, Standing, is_whole
 
 
 class Value(Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ from quantd.api import wire
 from quantd.api.context import Render, desk
 from quantd.api.errors import Failure, answer
 from quantd.api.page import page, wants_page
-from quantd.flow.desk import Desk, FeedState, SymbolQuality
+from quantd.services.desk import Desk, FeedState, SymbolQuality
 
 _TIMES = ("start", "end", "opened")
 """Of a gap."""

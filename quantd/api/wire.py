@@ -13,10 +13,10 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 
-from quantd.flow.desk import FeedState, RestRule
 from quantd.model import Alert, Bar, BookBar, Tick
 from quantd.plugin.feed_health import ConnectionHealth
-from quantd.troubles import What
+from quantd.services.desk import FeedState, RestRule
+from quantd.supervision.troubles import What
 
 encode = Encoder().encode
 Status = Literal["healthy", "degraded", "down"]

@@ -9,7 +9,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from quantd.api import frames, requests, wire
 from quantd.api.fanout import Client, Fanout, text_frame
-from quantd.flow.desk import Desk
+from quantd.services.desk import Desk
 
 _HEARTBEAT = 30.0
 """Seconds between our pings; half as long without an answer ends the socket."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from quantd.api.wire import iso
 from quantd.config.load import Loaded, load
 from quantd.errors import QuantdError
-from quantd.flow.history import current
+from quantd.history.history import current
 from quantd.log import setup
 from quantd.model import DEFINITION, Bar, PairPoint
 from quantd.plugin.base import Columns, Kind, Store

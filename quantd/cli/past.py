@@ -22,15 +22,15 @@ from quantd.config.load import DEFAULT_PIPELINE, Loaded, as_legs
 from quantd.config.model import Config, Pipeline
 from quantd.config.pipelines import Folder
 from quantd.errors import QuantdError
-from quantd.flow.bars import lengthen, longest_source
-from quantd.flow.history import History
+from quantd.flow.bars.merge import lengthen, longest_source
 from quantd.flow.pairs import PairSpec, analyse
+from quantd.history.history import History
 from quantd.model import Against, Bar, PairPoint, Prices, Spread, ZMethod
 from quantd.plugin.base import Store
 from quantd.plugin.guard import Guard
 from quantd.plugin.registry import Registry
 from quantd.plugin.regression import Regression
-from quantd.runtime import Runtime
+from quantd.runtime.runtime import Runtime
 from quantd.stats.backtest import Rules
 from quantd.stats.zscore import ZScore
 from quantd.timeframes import timeframe

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from quantd.runtime import Runtime
+    from quantd.runtime.runtime import Runtime
 
 REFRESH_S = 0.1
 PATIENT_S = 5.0

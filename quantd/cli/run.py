@@ -21,8 +21,8 @@ def run(
     from quantd.daemon import Daemon, run_until_signal
     from quantd.errors import QuantdError
     from quantd.log import setup
-    from quantd.signals import leave
     from quantd.stats.kernels import workshop
+    from quantd.supervision.signals import leave
 
     loaded = load(config, os.environ)
     idle = nothing_to_watch(loaded)

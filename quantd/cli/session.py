@@ -11,11 +11,11 @@ from rich.table import Table
 from quantd.cli.progress import tell_of_kernels, watch
 from quantd.cli.screen import screen, table
 from quantd.clock import EventClock
-from quantd.compose import build as compose
 from quantd.config.load import Loaded
 from quantd.log import setup
 from quantd.model import Metric, PairPoint
-from quantd.runtime import Runtime
+from quantd.runtime.build import build as compose
+from quantd.runtime.runtime import Runtime
 
 
 def play(loaded: Loaded) -> None:

@@ -10,7 +10,7 @@ from quantd.model import Bar, PairPoint, Tick
 from quantd.plugin.base import Exporter, Kind
 from quantd.plugin.blame import blame
 from quantd.plugin.guard import Guard
-from quantd.troubles import Troubles
+from quantd.supervision.troubles import Troubles
 
 Rows = Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]
 _PAUSE_S = 1.0

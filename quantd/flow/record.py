@@ -16,7 +16,7 @@ from quantd.flow.ahead import Ahead
 from quantd.model import Bar, Gap, Loss, PairPoint, Tick
 from quantd.plugin.base import Store
 from quantd.plugin.guard import Guard
-from quantd.troubles import Troubles
+from quantd.supervision.troubles import Troubles
 
 _LONGEST_S = 1.0
 _LARGEST = 50_000

@@ -12,7 +12,7 @@ from quantd.clock import Clock
 from quantd.plugin.blame import blame, fault_kind
 from quantd.plugin.pace import SLOW_S, Pace
 from quantd.plugin.watch import Stepped, Watch
-from quantd.supervisor import is_cancelled
+from quantd.supervision.supervisor import is_cancelled
 
 T = TypeVar("T")
 D = TypeVar("D")

@@ -17,7 +17,7 @@ import msgspec
 
 from quantd.pool.line import Busy
 from quantd.pool.worker import ANSWER, LENGTH
-from quantd.troubles import Troubles
+from quantd.supervision.troubles import Troubles
 
 _log = logging.getLogger("quantd.pool")
 IDLE_S = 180.0

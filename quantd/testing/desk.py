@@ -4,14 +4,14 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 
 from quantd.clock import Clock, EventClock
-from quantd.flow.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Standing, Style, SymbolQuality
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, BookBar, Hedge, PairPoint, Tick, Ticker
 from quantd.pool import ANYBODY, Asker, Pool, Workers
+from quantd.services.desk import PLAIN, Analysis, Desk, FeedState, PairPast, RestRule, Standing, Style, SymbolQuality
 from quantd.stats.funding import Rates
+from quantd.supervision.troubles import Trouble, Troubles
 from quantd.testing.fakes import START
 from quantd.timeframes import timeframe
-from quantd.troubles import Trouble, Troubles
 
 LISTED = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "ADAUSDT")
 

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from quantd.api.wire import iso
 from quantd.backtest import backtest
-from quantd.flow.desk import Analysis, Style
+from quantd.services.desk import Analysis, Style
 from quantd.stats.backtest import Rules
 from quantd.stats.funding import Rates
 from quantd.stats.zscore import ZScore

@@ -15,12 +15,12 @@ from aiohttp.test_utils import BaseTestServer, TestServer
 
 from quantd.api.app import make_app
 from quantd.config.model import ApiSettings
-from quantd.live import LiveDesk
-from quantd.measures import measure_pool
 from quantd.metrics import Metrics
 from quantd.pool import Line
+from quantd.runtime.measures import measure_pool
+from quantd.services.live import LiveDesk
 from quantd.testing import fakes
-from tests.unit.desks import rig
+from tests.unit.services.desks import rig
 from tests.waiting import PATIENCE_S, until
 
 STUCK = """

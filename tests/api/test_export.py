@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import pytest
 from aiohttp import ClientResponse, ClientSession
 
-from quantd.flow.desk import Analysis
+from quantd.services.desk import Analysis
 from quantd.stats.spreads import SpreadTest
 from quantd.testing import fakes
 from quantd.testing.desk import FakeDesk

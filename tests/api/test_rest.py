@@ -9,17 +9,17 @@ import pytest
 from aiohttp import ClientSession
 
 from quantd.api.checks import TIMEFRAMES
-from quantd.flow.desk import Analysis, FeedState, Standing, Style, SymbolQuality
 from quantd.model import Bar, BookBar, Gap, PairPoint
 from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
+from quantd.services.desk import Analysis, FeedState, Standing, Style, SymbolQuality
 from quantd.stats.cointegration import EngleGranger
 from quantd.stats.spreads import SpreadTest
 from quantd.stats.zscore import ZScore
+from quantd.supervision.troubles import Trouble
 from quantd.testing import fakes
 from quantd.testing.desk import LISTED, FakeDesk
 from quantd.testing.fakes import START
 from quantd.timeframes import timeframe
-from quantd.troubles import Trouble
 from tests.api.conftest import Ask
 
 PAIR = "BTCUSDT-ETHUSDT"

@@ -13,12 +13,12 @@ from quantd.api import door, frames, requests
 from quantd.api.app import make_app
 from quantd.cli import app
 from quantd.clock import EventClock
-from quantd.compose import build
 from quantd.config import load, pipelines
 from quantd.config.model import ApiSettings
-from quantd.measures import measure, measure_pool
 from quantd.metrics import Metrics
 from quantd.rows import COLUMNS
+from quantd.runtime.build import build
+from quantd.runtime.measures import measure, measure_pool
 from quantd.testing.desk import FakeDesk
 from tests.api.serving import ApiServer
 from tests.conftest import ROOT

@@ -17,8 +17,8 @@ import yaml
 
 from quantd.cli.exchange import Exchange
 from quantd.clock import EventClock
-from quantd.flow.history import History
 from quantd.flow.pairs import PairSeries, PairSpec, analyse
+from quantd.history.history import History
 from quantd.model import DEFINITION, PairPoint
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard

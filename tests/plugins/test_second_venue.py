@@ -14,12 +14,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from quantd.clock import SystemClock
-from quantd.compose import build
 from quantd.config.load import load
-from quantd.flow.pipeline import FeedFlow
+from quantd.flow.feed import FeedFlow
 from quantd.model import Bar
 from quantd.plugin.loader import load as load_plugins
-from quantd.runtime import Runtime
+from quantd.runtime.build import build
+from quantd.runtime.runtime import Runtime
 from quantd.testing.checks import checks_for
 from quantd.timeframes import MINUTE, SECOND
 from tests.conftest import ROOT

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantd.flow.bars import Merger, lengthen
+from quantd.flow.bars.merge import Merger, lengthen
 from quantd.model import Bar, Tick
 from quantd.timeframes import DAY, HOUR, timeframe
 from quantd_plugins.resamplers.time import TimeBars

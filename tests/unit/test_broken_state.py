@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from quantd import salvage
-from quantd.losses import Losses
 from quantd.model import Alert, Gap
 from quantd.state import State
+from quantd.supervision.losses import Losses
 from tests import damage
 from tests.conftest import ROOT
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from quantd.model import Alert
 from quantd.state import FIRINGS_KEPT, Records, tried_again
-from quantd.troubles import Troubles
+from quantd.supervision.troubles import Troubles
 
 
 class Journal:

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from quantd.flow.book import BookStage
+from quantd.flow.bars.books import BookStage
 from quantd.model import BookBar
 from quantd.simulator.clock import Clock
 from quantd.simulator.exchange import Exchange

@@ -5,10 +5,10 @@ from pathlib import Path
 import quantd
 from quantd.clock import EventClock
 from quantd.flow.exports import Exports
-from quantd.flow.history import History
-from quantd.flow.ingest.recall import recall
-from quantd.flow.pipeline.rebuild import bars_again
-from quantd.flow.pipeline.symbol import SymbolStage
+from quantd.flow.repair.rebuild import bars_again
+from quantd.flow.repair.recall import recall
+from quantd.flow.symbol import SymbolStage
+from quantd.history.history import History
 from quantd.plugin.guard import Guard
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local

@@ -10,8 +10,8 @@ import pytest
 
 from quantd.cli.progress import COMPILING, busy, line, tell_of_kernels
 from quantd.clock import EventClock
-from quantd.compose import build as compose
 from quantd.config.load import build
+from quantd.runtime.build import build as compose
 from quantd.stats.kernels import workshop
 
 SYNTHETIC = {"pairs": ["A-B"], "feeds": {"synthetic": {}}}

@@ -15,12 +15,12 @@ from aiohttp import web
 from quantd.api.app import make_app
 from quantd.cli.asked import address
 from quantd.config.model import ApiSettings
-from quantd.flow.desk import FeedState, Standing, SymbolQuality
 from quantd.plugin.feed_health import FeedHealth
+from quantd.services.desk import FeedState, Standing, SymbolQuality
+from quantd.supervision.troubles import Trouble
 from quantd.testing import fakes
 from quantd.testing.desk import FakeDesk
 from quantd.testing.fakes import START
-from quantd.troubles import Trouble
 from tests.unit.cli.conftest import Run
 
 GAPPY = SymbolQuality("ETHUSDT", "down", 20, START, 15, 1, 0, 5, 2, 2, 0, 12.0, 40.0, [])

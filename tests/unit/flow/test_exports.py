@@ -6,9 +6,9 @@ import quantd
 from quantd.clock import EventClock
 from quantd.flow.exports import Export, Exports, Rows
 from quantd.plugin.guard import Guard
+from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
-from quantd.troubles import Troubles
-from tests.unit.flow.test_pipeline import Keep
+from tests.unit.flow.test_feed import Keep
 
 CLOCK = EventClock(1_000)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import pytest
 
 from quantd.clock import EventClock
-from quantd.flow.events import EventStage
+from quantd.flow.bars.events import EventStage
+from quantd.flow.in_order import PATIENCE_MS, InOrder
 from quantd.flow.ingest.intake import Intake
-from quantd.flow.pipeline.in_order import PATIENCE_MS, InOrder
 from quantd.model import Bar, Tick
 from quantd.plugin.guard import Guard
 from quantd_plugins.event_bars.tick import TickBars

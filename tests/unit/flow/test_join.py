@@ -9,15 +9,15 @@ import pytest
 
 import quantd
 from quantd.clock import EventClock
+from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.flow.pairs.series import Recall
-from quantd.flow.pipeline import PairStage
 from quantd.model import PairPoint
 from quantd.stats import FloatArray
 from quantd.stats.regression import ols_fit
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
-from tests.unit.flow.test_pipeline import Bench, guard, tick
+from tests.unit.flow.test_feed import Bench, guard, tick
 from tests.waiting import until
 
 SECONDS = 200

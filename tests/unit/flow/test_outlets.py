@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
-from quantd.flow.history import History
 from quantd.flow.hub import Hub
-from quantd.flow.pipeline import Outlets
-from quantd.losses import Losses
+from quantd.flow.outlets import Outlets
+from quantd.history.history import History
 from quantd.model import Gap
 from quantd.state import Records
+from quantd.supervision.losses import Losses
 
 GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")
 LATER = replace(GAP, symbol="ETHUSDT", first_id=30, last_id=31)

@@ -13,8 +13,8 @@ from quantd.flow.ahead import Ahead
 from quantd.flow.record import DROPPED, Recorder
 from quantd.model import Bar, PairPoint, Tick
 from quantd.plugin.guard import Guard
+from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
-from quantd.troubles import Troubles
 from quantd_plugins.stores.local import Local
 from tests.waiting import PATIENCE_S
 

@@ -14,16 +14,19 @@ from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.exports import Export, Exports
-from quantd.flow.history import History
+from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
+from quantd.flow.news import supersedes
+from quantd.flow.outlets import Outlets
+from quantd.flow.pair import PairStage
 from quantd.flow.pairs import Inline, PairSeries, PairSpec
-from quantd.flow.pipeline import FeedFlow, Outlets, PairStage, SymbolStage
-from quantd.flow.pipeline.news import supersedes
 from quantd.flow.record import Recorder
+from quantd.flow.symbol import SymbolStage
+from quantd.history.history import History
 from quantd.model import DEFINITION, Alert, Bar, PairPoint, Quality, Status, Tick
 from quantd.plugin.guard import Guard
+from quantd.supervision.troubles import Troubles
 from quantd.timeframes import DAY, HOUR, MINUTE, timeframe
-from quantd.troubles import Troubles
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
@@ -243,7 +246,7 @@ async def test_a_restart_changes_nothing_that_is_recorded(tmp_path: Path) -> Non
 
 async def test_without_the_exchange_windows_come_back_from_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await run(Venue(), tmp_path, NOW + 3 * MINUTE, every=["1m", "5m"])
-    monkeypatch.setattr("quantd.flow.pipeline.warm._PAUSES_S", ())
+    monkeypatch.setattr("quantd.flow.past._PAUSES_S", ())
     venue = Venue(now=NOW + 3 * MINUTE)
     venue.down = True
     daemon = Daemon(venue, tmp_path, ["1m", "5m"])

@@ -15,16 +15,18 @@ from quantd.clock import EventClock
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.exports import Exports
-from quantd.flow.history import History
+from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
+from quantd.flow.outlets import Outlets
 from quantd.flow.pairs import Inline
-from quantd.flow.pipeline import FeedFlow, Outlets, SymbolStage
 from quantd.flow.record import Recorder
-from quantd.losses import Losses
+from quantd.flow.symbol import SymbolStage
+from quantd.history.history import History
 from quantd.model import Bar, Status, Tick
 from quantd.plugin.guard import Guard
 from quantd.state import Records
-from quantd.troubles import Troubles
+from quantd.supervision.losses import Losses
+from quantd.supervision.troubles import Troubles
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
 

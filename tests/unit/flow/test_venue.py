@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 import quantd
-from quantd.flow.pipeline.venue import QUIET_S, Refusals, VenueClock
+from quantd.flow.venue import QUIET_S, Refusals, VenueClock
 from quantd.timeframes import DAY
 from tests.clocks import HostClock
 

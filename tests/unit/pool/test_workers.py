@@ -13,7 +13,7 @@ import pytest
 from quantd.clock import EventClock
 from quantd.pool import Busy, Workers
 from quantd.pool.workers import Failed
-from quantd.troubles import Troubles
+from quantd.supervision.troubles import Troubles
 from tests.conftest import ROOT
 from tests.waiting import alive, until
 
@@ -22,7 +22,7 @@ OWNER = """
 import asyncio
 from quantd.clock import EventClock
 from quantd.pool import Workers
-from quantd.troubles import Troubles
+from quantd.supervision.troubles import Troubles
 
 async def main():
     workers = Workers("tests.unit.pool.obeying:prepare", b"", Troubles(EventClock()))

@@ -10,11 +10,11 @@ import pytest
 
 from quantd.clock import EventClock
 from quantd.flow.alerts.journal import Journal
-from quantd.losses import Losses
 from quantd.model import Alert
 from quantd.state import FIRINGS_KEPT, Records
+from quantd.supervision.losses import Losses
+from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
-from quantd.troubles import Troubles
 
 TROUBLES = Troubles(EventClock())
 

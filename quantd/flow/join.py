@@ -1,0 +1,98 @@
+"""Pairs that join a running flow: each is given the bars that its legs have had, in turns, before it takes part."""
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from quantd.clock import Clock
+from quantd.errors import unforeseen
+from quantd.flow.outlets import Outlets
+from quantd.flow.pair import PairStage
+from quantd.flow.publish import Delivery
+from quantd.flow.symbol import SymbolStage
+from quantd.flow.turns import Turns
+from quantd.model import Bar
+
+_AT_ONCE = 50
+"""Bars of a leg that are given together."""
+Legs = dict[tuple[SymbolStage, str], list[Bar]]
+_log = logging.getLogger("quantd.flow")
+
+
+class _Join:
+    """A pair on its way into the flow."""
+
+    def __init__(self, make: Callable[[], PairStage], began: int) -> None:
+        self.make = make
+        self.began = began
+        self.pair = make()
+        self.name = self.pair.name
+
+
+class Joining:
+    """Of one flow. What takes one turn is done at once; the rest of it goes on in a task."""
+
+    def __init__(self, outlets: Outlets, delivery: Delivery, clock: Clock) -> None:
+        self._outlets = outlets
+        self._delivery = delivery
+        self._clock = clock
+        self._joins: dict[str, _Join] = {}
+        """Of the pairs that have not had all bars yet, by name."""
+
+    def add(self, make: Callable[[], PairStage], began: int) -> None:
+        """Have a pair take part once it has had the bars of its legs; its jobs run at bars of ts >= `began` (ms). A pair of that name which
+        is joining already goes on instead."""
+        join = _Join(make, began)
+        if join.name in self._joins:
+            return
+        self._joins[join.name] = join
+        steps, turns = self._steps(join), Turns(self._clock)
+        try:
+            for _ in steps:
+                if turns.over:
+                    break
+        except Exception as error:  # whatever a store raises: the task begins anew, and is told of if it fails, too
+            _log.warning("%s does not join at once: %s", join.name, error, exc_info=unforeseen(error))
+        if self._joins.get(join.name) is join:
+            self._outlets.supervisor.start(f"join {join.name}", partial(self._go_on, join, steps, turns))
+
+    def drop(self, name: str) -> None:
+        """Do without the pair of this name."""
+        self._joins.pop(name, None)
+
+    def drop_leg(self, symbol: str) -> None:
+        """Do without the pairs of this symbol."""
+        self._joins = {name: join for name, join in self._joins.items() if symbol not in (join.pair.y.symbol, join.pair.x.symbol)}
+
+    async def _go_on(self, join: _Join, steps: Iterator[None], turns: Turns) -> None:
+        """Take the steps that are left. Where one has failed none is: then the pair is made anew, and has all bars again."""
+        for _ in steps:
+            await turns.take()
+        while self._joins.get(join.name) is join:
+            join.pair = join.make()
+            for _ in self._steps(join):
+                await turns.take()
+
+    def _steps(self, join: _Join) -> Iterator[None]:
+        pair = join.pair
+        given: dict[tuple[SymbolStage, str], dict[int, Bar]] = {(leg, e.spec.every): {} for e in pair.series for leg in (pair.y, pair.x)}
+        while self._joins.get(join.name) is join:
+            bars = self._next(given)
+            if not bars:
+                del self._joins[join.name]
+                self._delivery.pairs.append(pair)
+                return
+            self._outlets.history.put_points(pair.add(bars, lambda pair, every: join.began))
+            for leg, some in bars.items():
+                given[leg] |= {bar.ts: bar for bar in some}
+            if any(len(some) == _AT_ONCE for some in bars.values()):
+                yield
+
+    def _next(self, given: dict[tuple[SymbolStage, str], dict[int, Bar]]) -> Legs:
+        """The oldest bars of each leg that are not given yet, or were re-issued since."""
+        found: Legs = {}
+        for (leg, every), known in given.items():
+            bars = [bar for bar in self._outlets.history.recent_bars(leg.symbol, every) if known.get(bar.ts) != bar]
+            if bars:
+                found[leg, every] = bars[:_AT_ONCE]
+        return found

@@ -1,0 +1,172 @@
+"""The past of a symbol, out of its record and from its feed, so that windows are full within seconds of the start.
+
+    |--- closed bars of each timeframe ---|--- every trade ------------------------|
+    since                              begins        the newest one that is      now
+                                                     recorded: those after it
+                                                     are fetched
+
+A bar that is recorded and whole is taken as it is. In the place of the others, and of those of the time in which nobody was here, stand
+klines of the longest timeframe that they can be made of.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from quantd.clock import Clock
+from quantd.flow.bars.merge import lengthen, longest_source
+from quantd.flow.ingest.ledger import FOR_EVER, Numbering
+from quantd.history.history import History
+from quantd.model import WHOLE, Bar, Tick
+from quantd.plugin import answers
+from quantd.plugin.base import Feed
+from quantd.timeframes import DAY, MINUTE, SECOND, Timeframe, timeframe
+
+LOOK_BACK = 480
+"""Bars of each timeframe that are there to be looked at, of at most `LONGEST_MS`."""
+LONGEST_MS = 14 * DAY
+MINUTES_AWAY = 1_500
+"""So many minutes of a daemon's absence are made up for by klines, and `LONGEST_MS` of longer bars."""
+_MOST_TRADES_MS = 15 * MINUTE
+_PAUSES_S = (1.0, 3.0, 10.0)
+_log = logging.getLogger("quantd.flow")
+
+
+class Demand(Struct, frozen=True):
+    """What one symbol needs: of each timeframe that it keeps, how many bars stand behind a point; and which bars, from when on (ms), are
+    the parts of the buckets that are open at a moment (ms)."""
+
+    symbol: str
+    base: str
+    needed: Mapping[str, int]
+    parts: Callable[[int], Mapping[str, int]]
+
+
+class Past(Struct, frozen=True):
+    """Closed bars by timeframe, oldest first, that end by `begins` (ms), and every trade from then on: those that are recorded, then those
+    that are not. `begins` is 0 where nothing is known of the past; `told` is whether the feed has told those that are not recorded."""
+
+    begins: int = 0
+    bars: Mapping[str, Sequence[Bar]] = {}
+    recorded: Sequence[Tick] = ()
+    ticks: Sequence[Tick] = ()
+    told: bool = False
+
+
+def has_past(feed: Feed) -> bool:
+    """Whether the feed can be asked for past trades."""
+    return type(feed).fetch_ticks is not Feed.fetch_ticks
+
+
+async def read_past(feed: Feed, demand: Demand, newest: int | None, clock: Clock, history: History) -> Past:
+    """The past of a symbol whose newest recorded trade is of the time `newest` (ms). The feed is asked a few times; if it does not answer,
+    there is what is recorded."""
+    for pause in _PAUSES_S:
+        try:
+            return await _Reader(feed, demand, newest, clock.now(), history).read()
+        except Exception as error:
+            _log.info("the past of %s is not to be had, asking again in %.0f s: %s", demand.symbol, pause, error)
+        await asyncio.sleep(pause)
+    try:
+        return await _Reader(feed, demand, newest, clock.now(), history).read()
+    except Exception as error:
+        _log.warning("%s begins without its past but what is recorded: %s", demand.symbol, error)
+    return await _Reader(None, demand, newest, clock.now(), history).read()
+
+
+class _Reader:
+    """One attempt; `feed` is None where only the record is to be read."""
+
+    def __init__(self, feed: Feed | None, demand: Demand, newest: int | None, now: int, history: History) -> None:
+        self._feed = feed
+        self._demand = demand
+        self._newest = newest
+        self._now = now
+        self._history = history
+        self._opening = self._shortest()
+
+    async def read(self) -> Past:
+        """Trades begin where the last closed bar of the shortest timeframe ends: that is the exchange's word, our clock may be off."""
+        begin, opening = self._trades_from(), self._opening
+        since = min(self._since(opening), opening.floor(begin - opening.step))
+        closed = await self._bars(opening, since, begin)
+        if self._feed is None and not closed and not self._history.span("bars", self._demand.symbol, self._demand.base):
+            return Past()
+        begins = opening.end(closed[-1].ts) if closed and self._feed else begin
+        parts = self._demand.parts(begins)
+        bars = {opening.name: closed}
+        for frame in map(timeframe, dict.fromkeys((*self._demand.needed, *parts))):
+            if frame != opening:
+                bars[frame.name] = await self._bars(frame, min(self._since(frame), parts.get(frame.name, FOR_EVER)), begins)
+        return Past(begins, bars, *await self._trades(begins), told=self._feed is not None)
+
+    def _shortest(self) -> Timeframe:
+        """The shortest timeframe of the feed's past bars that the symbol's own make up."""
+        base = timeframe(self._demand.base)
+        told = [each for each in map(timeframe, self._feed.past_timeframes if self._feed else ()) if each.holds(base)]
+        return min(told, key=lambda frame: frame.step, default=timeframe("1m") if timeframe("1m").holds(base) else base)
+
+    def _trades_from(self) -> int:
+        """As far back as bars are needed that are shorter than what the feed tells, and as trades were missed, within bounds."""
+        shorter = [count * frame.step for frame, count in self._wanted() if frame.step < self._opening.step]
+        oldest = self._now - min(max(shorter, default=0) + 2 * SECOND, _MOST_TRADES_MS)
+        if self._newest is not None:
+            oldest = min(oldest, max(self._newest, self._now - _MOST_TRADES_MS))
+        return self._opening.floor(oldest)
+
+    def _wanted(self) -> Iterator[tuple[Timeframe, int]]:
+        return ((timeframe(name), count) for name, count in self._demand.needed.items())
+
+    def _since(self, frame: Timeframe) -> int:
+        """From when on bars of a timeframe are wanted: for windows and to be looked at, and those that closed while nobody was here."""
+        needed = self._demand.needed.get(frame.name)
+        if needed is None:
+            return FOR_EVER
+        since = self._now - max(needed * frame.step, min(LOOK_BACK * frame.step, LONGEST_MS))
+        if recorded := self._history.span("bars", self._demand.symbol, frame.name):
+            farthest = self._now - (LONGEST_MS if frame.step > MINUTE else MINUTES_AWAY * frame.step)
+            since = min(since, max(recorded[1], farthest) - needed * frame.step)
+        return frame.floor(since)
+
+    async def _bars(self, frame: Timeframe, since: int, until: int) -> list[Bar]:
+        """Those that end by `until`. Of a timeframe that is shorter than any that the feed tells, the recorded ones."""
+        known: dict[int, Bar] = {}
+        if frame.name in self._demand.needed:
+            recorded = await asyncio.to_thread(self._history.recorded_bars, self._demand.symbol, frame.name, since, FOR_EVER)
+            self._history.restore_bars(recorded)
+            known = {bar.ts: bar for bar in recorded if frame.end(bar.ts) <= until}
+        missing = [start for start in _buckets(frame, since, until) if start not in known or known[start].quality not in WHOLE]
+        if missing and frame.step >= self._opening.step:
+            told = await klines(self._feed, self._demand.symbol, frame, missing[0], frame.end(missing[-1])) if self._feed else []
+            known |= {bar.ts: bar for bar in told if bar.ts not in known or known[bar.ts].quality not in WHOLE}
+        return [known[ts] for ts in sorted(known)]
+
+    async def _trades(self, begins: int) -> tuple[list[Tick], list[Tick]]:
+        """The trades from then on: those that are recorded, and what the feed has after those."""
+        symbol = self._demand.symbol
+        recorded = await asyncio.to_thread(self._history.recorded_ticks, symbol, begins, FOR_EVER)
+        if self._feed is None:
+            return recorded, []
+        last = recorded[-1] if recorded else None
+        fresh = await answers.rows(Tick, self._feed.fetch_ticks, symbol, last.ts if last else begins, self._now + DAY)
+        numbering = Numbering()
+        return recorded, [tick for tick in fresh if last is None or (tick.id or numbering.number(tick.ts)) > last.id]
+
+
+async def klines(feed: Feed, symbol: str, frame: Timeframe, start: int, end: int) -> list[Bar]:
+    """The past bars of start <= ts < end (ms), of klines as long as may be: a bar that these do not fill is left out."""
+    source = longest_source(frame, feed.past_timeframes)
+    if source is None:
+        return []
+    told = await answers.rows(Bar, feed.fetch_bars, symbol, source.name, start, end)
+    return told if source == frame else [bar for bar in lengthen(told, source, frame) if bar.quality in WHOLE]
+
+
+def _buckets(frame: Timeframe, since: int, until: int) -> Iterator[int]:
+    """The open times of the buckets that open from `since` on and end by `until`."""
+    start = frame.floor(since)
+    while (end := frame.end(start)) <= until:
+        yield start
+        start = end

@@ -1,0 +1,158 @@
+"""What has closed or changed goes to the history, the record, exports and listeners, and on to the pairs and the alerts."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from quantd.flow.ingest.ledger import FOR_EVER
+from quantd.flow.news import News
+from quantd.flow.outlets import Outlets
+from quantd.flow.pair import PairStage
+from quantd.flow.pairs import Background, PairSeries
+from quantd.flow.repair.rebuild import Remade, disagreeing, points_again, points_of, touched
+from quantd.flow.symbol import SymbolStage
+from quantd.history.history import Span
+from quantd.model import Bar, PairPoint
+
+
+class Delivery:
+    """Of one flow: `pairs` are its pairs."""
+
+    def __init__(self, outlets: Outlets, background: Background) -> None:
+        self.pairs: list[PairStage] = []
+        self.news = News(outlets.history)
+        self._outlets = outlets
+        self._background = background
+
+    def bars(self, closed: Iterable[tuple[SymbolStage, Sequence[Bar]]]) -> None:
+        """Bars to history and record, on to the pairs, and those that are news to exports and listeners: at once, so that no batch of the
+        record has bars without their points."""
+        taken = [(stage, self._taken(stage, bars)) for stage, bars in closed]
+        self._on_to_pairs(taken)
+
+    async def again(self, stage: SymbolStage, bars: list[Bar]) -> None:
+        """Bars that were made anew, however old, to everyone, in one batch with the points that they change; those that the pairs hold no
+        more do so all the same."""
+        outlets = self._outlets
+        async with outlets.remaking:
+            pairs = [pair for pair in self.pairs if stage in (pair.y, pair.x)]
+            remade = [(pair, await self._points_again(pair, bars)) for pair in pairs]
+            outlets.history.amend(bars)
+            self._record(bars)
+            self._tell(stage, bars)
+            for pair, by_timeframe in remade:
+                for points, _ in by_timeframe.values():
+                    self._amend(pair, points)
+                changed = pair.add({(stage, every): [bar for bar in bars if bar.every == every] for every in by_timeframe}, _never)
+                self._publish(pair, [point for point in changed if point.ts >= by_timeframe[point.every].upto], exact=True)
+            if outlets.recorder:
+                await outlets.recorder.write()
+
+    async def check(self, pair: PairStage, series: PairSeries, span: Span) -> int:
+        """Have the points of a span of time made anew that are not those of their bars, or lack; how many."""
+        spec, history, legs = series.spec, self._outlets.history, (pair.y.symbol, pair.x.symbol)
+        async with self._outlets.remaking:
+            wrong = await asyncio.to_thread(disagreeing, spec, history, legs, span)
+            if wrong is None:
+                return 0
+            remade = await asyncio.to_thread(points_of, spec, series.guards, history, legs, touched(spec, *wrong))
+            self._amend(pair, remade.points)
+            return len(remade.points)
+
+    async def _points_again(self, pair: PairStage, bars: list[Bar]) -> dict[str, Remade]:
+        """By timeframe."""
+        history, legs = self._outlets.history, (pair.y.symbol, pair.x.symbol)
+        return {series.spec.every: await points_again(series, history, legs, bars) for series in pair.series}
+
+    def _amend(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
+        told = [point for point in points if (point.revision or self.news.tells(pair, point)) and not self.news.is_overtaken(point)]
+        self._outlets.history.amend(told)
+        self._announce(pair, told)
+
+    def books(self, stage: SymbolStage, watermark: int) -> None:
+        """The book bars that end up to the watermark (ms) to the history and listeners."""
+        if stage.book and (bars := stage.book.close(watermark)):
+            self._outlets.history.put_books(bars)
+            self._outlets.hub.publish("books", bars)
+
+    def findings(self) -> None:
+        """What slow jobs have found since the last batch joins its points."""
+        if self._background.deliver():
+            for pair in self.pairs:
+                if points := pair.arrived():
+                    self._publish(pair, points, late=True)
+
+    def between_closes(self) -> None:
+        """Judge the live rules on the last prices, and tell the now-casts to whoever listens."""
+        outlets = self._outlets
+        if not (outlets.alerts.live or outlets.hub.wants("nowcasts")):
+            return
+        points = [point for pair in self.pairs for point in pair.nowcasts()]
+        outlets.hub.publish("nowcasts", points)
+        outlets.tell(outlets.alerts.judge_now(points))
+
+    def _taken(self, stage: SymbolStage, bars: Sequence[Bar]) -> list[Bar]:
+        """The bars as they are known from now on: recorded, and the news among them told."""
+        taken = [self.news.bar(stage, bar) for bar in bars]
+        self._outlets.history.put_bars(each.bar for each in taken)
+        self._record([each.bar for each in taken if each.recorded])
+        self._tell(stage, [each.bar for each in taken if each.told])
+        return [each.bar for each in taken]
+
+    def _record(self, bars: Sequence[Bar]) -> None:
+        if self._outlets.recorder:
+            self._outlets.recorder.bars(bars)
+
+    def _tell(self, stage: SymbolStage, bars: Sequence[Bar]) -> None:
+        stage.bars_made += sum(not bar.revision for bar in bars)
+        for _, series in groupby(bars, lambda bar: bar.every):
+            self._outlets.ahead.note("bars", list(series))
+        stage.exports.write("bars", bars)
+        self._outlets.hub.publish("bars", bars)
+
+    def _on_to_pairs(self, closed: Sequence[tuple[SymbolStage, Sequence[Bar]]]) -> None:
+        by_series: dict[tuple[SymbolStage, str], list[Bar]] = defaultdict(list)
+        for stage, bars in closed:
+            for bar in bars:
+                by_series[stage, bar.every].append(bar)
+        stages = {stage for stage, _ in by_series}
+        for pair in [pair for pair in self.pairs if pair.y in stages or pair.x in stages]:
+            self._publish(pair, pair.add(by_series, self.news.measured_from))
+
+    def _publish(self, pair: PairStage, points: Sequence[PairPoint], *, late: bool = False, exact: bool = False) -> None:
+        outlets = self._outlets
+        judged = [self.news.point(pair, point, exact=exact) for point in points]
+        outlets.history.put_points(point for point, _ in judged)
+        fresh = [point for point, is_news in judged if is_news]
+        self._announce(pair, fresh)
+        newest = [point for point in fresh if point.ts >= self.news.judged_from(point.every)]
+        if late:
+            outlets.tell(outlets.alerts.judge_late(newest, pair.slow_metrics))
+        else:
+            outlets.tell(outlets.alerts.judge(newest))
+        outlets.hub.publish("transitions", pair.transitions(newest))
+
+    async def retell(self, stages: Sequence[SymbolStage]) -> None:
+        """Export again, as they are recorded, the rows of these stages and their pairs that a killed run may have exported otherwise."""
+        history, ahead = self._outlets.history, self._outlets.ahead
+        for note in ahead.left.copy():
+            span = note.name, note.every, note.first, note.last + 1
+            for pair in [pair for pair in self.pairs if (note.kind, note.name) == ("points", pair.name)]:
+                pair.exports.write("points", await asyncio.to_thread(history.known_points, *span))
+            for stage in [stage for stage in stages if (note.kind, note.name) == ("bars", stage.symbol)]:
+                stage.exports.write("bars", await asyncio.to_thread(history.bars, *span))
+            ahead.retold(note)
+
+    def _announce(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
+        for _, series in groupby(points, lambda point: point.every):
+            self._outlets.ahead.note("points", list(series))
+        pair.exports.write("points", points)
+        self._outlets.hub.publish("points", points)
+        if self._outlets.recorder:
+            self._outlets.recorder.points(points)
+
+
+def _never(pair: str, every: str) -> int:
+    """From when on jobs run at bars that are late: those that lack a point have one by now, with its metrics."""
+    return FOR_EVER

@@ -1,0 +1,135 @@
+"""Symbols take up their past, each in a task of its own, before their bars begin."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Protocol
+
+from quantd.clock import Clock
+from quantd.errors import unforeseen
+from quantd.flow.ingest.ledger import FOR_EVER, STOPPED, as_told
+from quantd.flow.outlets import Outlets
+from quantd.flow.past import Past, read_past
+from quantd.flow.publish import Delivery
+from quantd.flow.repair.mend import Mender
+from quantd.flow.symbol import SymbolStage
+from quantd.flow.turns import Turns
+from quantd.model import Bar, Tick
+from quantd.plugin.base import Feed
+
+_AT_ONCE = 50
+"""Bars of the past that go on together."""
+_log = logging.getLogger("quantd.flow")
+
+
+class Hand(Protocol):
+    """Ticks through a stage and on to the record."""
+
+    def __call__(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool) -> list[Tick]: ...
+
+
+class Warming:
+    """Of one flow. `begin` is called with each symbol that has its past, or that begins without it."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        outlets: Outlets,
+        delivery: Delivery,
+        mender: Mender | None,
+        clock: Clock,
+        hand: Hand,
+        begin: Callable[[SymbolStage], None],
+    ) -> None:
+        self._feed = feed
+        self._outlets = outlets
+        self._delivery = delivery
+        self._mender = mender
+        self._clock = clock
+        self._hand = hand
+        self._begin = begin
+        self._tasks: dict[SymbolStage, asyncio.Task[None]] = {}
+        self._restoring: set[SymbolStage] = set()
+        """Those whose past is on its way to the pairs."""
+        self._looked_up: asyncio.Task[None] | None = None
+
+    def start(self, stages: Iterable[SymbolStage]) -> None:
+        """Fetch the past of those that are listed and not ready. The feed has just said that every subscription stands, so the past that is
+        fetched from now on overlaps with what streams in."""
+        for stage in stages:
+            if not (stage.ready or stage.absent or stage in self._tasks):
+                self._tasks[stage] = self._outlets.supervisor.start(f"warm {stage.symbol}", partial(self._warm_up, stage))
+
+    def drop(self, stage: SymbolStage) -> None:
+        """Do without the past of a symbol."""
+        if task := self._tasks.pop(stage, None):
+            task.cancel()
+
+    def give_up(self, stage: SymbolStage) -> bool:
+        """Begin a symbol without its past, unless that has come: bars that have begun need all its trades. Whether it is given up."""
+        if stage in self._restoring:
+            return False
+        self.drop(stage)
+        return True
+
+    def end(self) -> None:
+        """Fetch no more."""
+        for stage in list(self._tasks):
+            self.drop(stage)
+
+    async def _warm_up(self, stage: SymbolStage) -> None:
+        try:
+            await self._take_past(stage)
+        except Exception as error:
+            text = "%s begins without its past, of which it is not known what is missing: %s"
+            _log.error(text, stage.symbol, error, exc_info=error if unforeseen(error) else None)
+        self._tasks.pop(stage, None)
+        self._begin(stage)
+
+    async def _take_past(self, stage: SymbolStage) -> None:
+        history = self._outlets.history
+        newest = await self._mender.recall(stage) if self._mender else None
+        await self._look_up(stage)
+        past = await read_past(self._feed, stage.demand, newest, self._clock, history)
+        await self._restore(stage, past)
+        stage.take([as_told(tick) for tick in past.recorded], past=True)
+        history.put_ticks(stage.symbol, past.recorded)
+        if not past.told:
+            stage.intake.ledger.doubt(STOPPED)
+        self._hand(stage, past.ticks, past=True)
+
+    async def _look_up(self, stage: SymbolStage) -> None:
+        """Learn what is recorded: once for all symbols of the start, and anew for one that joins later, or after an error."""
+        looked_up = self._looked_up
+        if looked_up is None or stage.joined or _has_failed(looked_up):
+            looked_up = asyncio.create_task(asyncio.to_thread(self._outlets.history.look_up), name="look up what is recorded")
+            self._looked_up = looked_up
+        await asyncio.shield(looked_up)  # a symbol that goes meanwhile takes it from no other
+
+    async def _restore(self, stage: SymbolStage, past: Past) -> None:
+        """The bars of the past on to the pairs, some at a time; those that closed while nobody was here are news."""
+        history = self._outlets.history
+        for series in [series for pair in self._delivery.pairs if stage in (pair.y, pair.x) for series in pair.series]:
+            every = series.spec.every
+            since = past.bars[every][0].ts if past.bars.get(every) else past.begins
+            history.restore_points(await asyncio.to_thread(history.recorded_points, series.spec.pair, every, since, FOR_EVER))
+        self._restoring.add(stage)
+        turns = Turns(self._clock)
+        try:
+            for bars in _batched(stage.begin(past), _AT_ONCE):
+                self._delivery.bars([(stage, bars)])
+                await turns.take()
+        finally:
+            self._restoring.remove(stage)
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def _batched(bars: Sequence[Bar], most: int) -> Iterator[list[Bar]]:
+    rest = iter(bars)
+    while some := list(islice(rest, most)):
+        yield some

@@ -1,0 +1,1 @@
+"""What runs: built of a config, watched over and scheduled."""

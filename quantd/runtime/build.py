@@ -1,0 +1,184 @@
+"""The one composition root: a checked config becomes a runtime. Replay, demo and daemon all come through here."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from quantd.clock import Clock, EventClock, MarketClock, venue_time
+from quantd.config.load import DEFAULT_PIPELINE
+from quantd.config.model import Config, PairEntry, Pipeline
+from quantd.flow.ahead import Ahead
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.bars.events import EventStage
+from quantd.flow.exports import Export, Exports
+from quantd.flow.feed import FeedFlow
+from quantd.flow.hub import Hub
+from quantd.flow.outlets import Outlets
+from quantd.flow.pair import PairStage
+from quantd.flow.pairs import Background, Inline, PairSeries, PairSpec
+from quantd.flow.record import Recorder
+from quantd.flow.symbol import SymbolStage
+from quantd.history.history import History
+from quantd.plugin.base import Exporter, Plugin, Resampler, Store
+from quantd.plugin.registry import Registry
+from quantd.plugin.watch import Watch
+from quantd.runtime.runtime import Guards, Runtime
+from quantd.supervision.troubles import Troubles
+from quantd.timeframes import duration
+
+
+def build(
+    config: Config, registry: Registry, clock: Clock, directory: Path, *, warm: bool = False, troubles: Troubles | None = None
+) -> Runtime:
+    """Wire what the config names; the store opens below `directory`. `warm` fills the windows from the feeds' past first. What is wrong is
+    reported to `troubles`."""
+    return Builder(config, registry, clock, troubles or Troubles(clock), warm=warm).build(directory)
+
+
+class Builder:
+    """Makes each stage once: a symbol's for all pairs that share its feed and its way of making bars, an exporter's for equal settings."""
+
+    def __init__(self, config: Config, registry: Registry, clock: Clock, troubles: Troubles, *, warm: bool = False) -> None:
+        self._config = config
+        self._guards = Guards(registry, clock, None if isinstance(clock, EventClock) else Watch(clock))
+        self._clock = clock
+        self._troubles = troubles
+        self._warm = warm
+        self._backgrounds: dict[str, Background] = defaultdict(Inline if isinstance(clock, EventClock) else Background)
+        self._history = History(config.store)
+        self._uses: list[tuple[Pipeline, tuple[str, ...]]] = [(config.pipelines[pair.pipeline], (pair.y, pair.x)) for pair in config.pairs]
+        self._uses += [(config.pipelines[DEFAULT_PIPELINE], (symbol,)) for symbol in config.symbols]
+        self._lines: dict[bytes, Export] = {}
+        self._stages: dict[tuple[str, str, bytes], SymbolStage] = {}
+        self._flows: dict[str, FeedFlow] = {}
+
+    def build(self, directory: Path) -> Runtime:
+        config, guards = self._config, self._guards
+        if config.store:
+            config.store.open(directory)
+        ahead = Ahead(directory / "told" if self._warm and config.store else None)
+        outlets = Outlets(
+            history=self._history,
+            alerts=self._alerts(),
+            outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
+            hub=Hub(),
+            recorder=self._recorder(config.store, ahead) if config.store else None,
+            ahead=ahead,
+            troubles=self._troubles,
+        )
+        self._flows = {name: self._flow(name, outlets) for name in config.feeds if any(use.feed == name for use, _ in self._uses)}
+        exports = [(each, self._metrics(each.exporter)) for each in self._lines.values()]
+        return Runtime(list(self._flows.values()), outlets, exports, guards, self._watch_symbol, self._watch_pair)
+
+    def _recorder(self, store: Store, ahead: Ahead) -> Recorder:
+        return Recorder(store, self._guards(store, "store", sys.maxsize), self._clock, self._troubles, ahead)
+
+    def _flow(self, name: str, outlets: Outlets) -> FeedFlow:
+        tell = self._clock.advance_to if isinstance(self._clock, EventClock) else None
+        flow = FeedFlow(name, self._config.feeds[name], outlets, self._clock, self._backgrounds[name], warm=self._warm, tell_time=tell)
+        for pipeline, symbols in self._uses:
+            for symbol in symbols if pipeline.feed == name else ():
+                self._stage(pipeline, symbol)
+        flow.pairs[:] = [self._pair(pair) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
+        for (feed, _, _), stage in self._stages.items():
+            if feed == name:
+                flow.add(stage)
+        return flow
+
+    def _watch_symbol(self, symbol: str) -> None:
+        pipeline = self._for_guests
+        if not pipeline:
+            return
+        key = (pipeline.feed, symbol, _settings(pipeline.bars))
+        if self._stages.get(key) in self._flows[pipeline.feed].stages:
+            return
+        self._stages.pop(key, None)
+        if (pipeline, (symbol,)) not in self._uses:
+            self._uses.append((pipeline, (symbol,)))
+        self._flows[pipeline.feed].add(self._stage(pipeline, symbol))
+
+    def _watch_pair(self, y: str, x: str) -> None:
+        pipeline = self._for_guests
+        if pipeline:
+            self._watch_symbol(y)
+            self._watch_symbol(x)
+            self._flows[pipeline.feed].add_pair(partial(self._pair, PairEntry(y, x, pipeline.name)))
+
+    @property
+    def _for_guests(self) -> Pipeline | None:
+        """The pipeline of what the config does not name: the default one, or the first where none uses that."""
+        pipelines = self._config.pipelines
+        return pipelines.get(DEFAULT_PIPELINE) or next(iter(pipelines.values()), None)
+
+    def _stage(self, pipeline: Pipeline, symbol: str) -> SymbolStage:
+        key = (pipeline.feed, symbol, _settings(pipeline.bars))
+        if key not in self._stages:
+            sharing = [use for use, symbols in self._uses if symbol in symbols and (use.feed, symbol, _settings(use.bars)) == key]
+            every = dict.fromkeys(name for use in sharing for name in use.bars.every)
+            resampler = msgspec.structs.replace(pipeline.bars, every=tuple(every))
+            rules = {rule.label: rule for use in sharing for rule in use.event_bars}
+            events = [EventStage(symbol, rule, self._guards(rule, f"{symbol} {label}")) for label, rule in rules.items()]
+            extras = frozenset(extra for use in sharing for extra in use.streams)
+            needed = {name: max(_needed(use, name) for use in sharing) for name in every}
+            guard = self._guards(resampler, symbol)
+            self._stages[key] = SymbolStage(symbol, resampler, guard, self._exports(sharing), events, extras, needed)
+        return self._stages[key]
+
+    def _pair(self, pair: PairEntry) -> PairStage:
+        pipeline = self._config.pipelines[pair.pipeline]
+        reopen = duration(pipeline.bars.reopen)
+        series: list[PairSeries] = []
+        for every in pipeline.bars.every:
+            spec = _spec(pipeline, pair.name, every)
+            recall = partial(self._history.points, pair.name, every) if self._warm else None
+            series.append(PairSeries(spec, self._guards, reopen, self._backgrounds[pipeline.feed], recall))
+        y, x = self._stage(pipeline, pair.y), self._stage(pipeline, pair.x)
+        return PairStage(y, x, tuple(series), self._exports([pipeline]))
+
+    def _exports(self, pipelines: Iterable[Pipeline]) -> Exports:
+        chosen = {_named(exporter): exporter for pipeline in pipelines for exporter in pipeline.exports}
+        return Exports([self._export(key, exporter) for key, exporter in chosen.items()])
+
+    def _export(self, key: bytes, exporter: Exporter) -> Export:
+        """One for all that use an exporter with equal settings."""
+        if key not in self._lines:
+            guard = self._guards(exporter, str(len(self._lines) + 1))
+            self._lines[key] = Export(exporter, guard, self._clock, self._troubles)
+        return self._lines[key]
+
+    def _metrics(self, exporter: Exporter) -> tuple[str, ...]:
+        """The metrics in the points of the pipelines that use an exporter."""
+        using = [pipeline for pipeline, _ in self._uses if exporter in pipeline.exports]
+        return tuple(dict.fromkeys(name for pipeline in using for stage in pipeline.jobs for name in stage.job.metrics))
+
+    def _alerts(self) -> AlertEngine:
+        market = MarketClock(self._clock, lambda: venue_time(flow.clock for flow in self._flows.values()))
+        engine = AlertEngine(None if isinstance(self._clock, EventClock) else market)
+        for pair in self._config.pairs:
+            for rule in self._config.pipelines[pair.pipeline].alerts:
+                engine.add(rule, pair.name)
+        return engine
+
+
+def _spec(pipeline: Pipeline, pair: str, every: str) -> PairSpec:
+    jobs = tuple(stage.job for stage in pipeline.jobs if stage.every == every)
+    return PairSpec(pair, every, pipeline.regression, pipeline.zscore, jobs, pipeline.spread)
+
+
+def _needed(pipeline: Pipeline, every: str) -> int:
+    """How many bars stand behind a point; 0 of a timeframe that it makes none of."""
+    return _spec(pipeline, "", every).memory if every in pipeline.bars.every else 0
+
+
+def _settings(resampler: Resampler) -> bytes:
+    """What makes two resamplers the same but for their timeframes."""
+    return _named(msgspec.structs.replace(resampler, every=()))
+
+
+def _named(plugin: Plugin) -> bytes:
+    return repr(type(plugin)).encode() + msgspec.json.encode(plugin)

@@ -1,0 +1,1 @@
+"""What may be asked of the daemon, and ordered: the API, the CLI and the dashboard see only this."""

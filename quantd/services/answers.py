@@ -1,0 +1,145 @@
+"""What requests ask about two symbols, computed from their bars: in the daemon, or in a process of its pool."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from quantd.clock import Clock, SystemClock
+from quantd.flow.bars.merge import shared_closes
+from quantd.flow.pairs import PairSpec, analyse
+from quantd.log import Level, setup
+from quantd.model import Bar, PairPoint
+from quantd.plugin.guard import Guard
+from quantd.plugin.loader import load
+from quantd.plugin.registry import Registry
+from quantd.plugin.regression import Regression, takes_long
+from quantd.pool import BUDGET_S, Pool, Workers
+from quantd.services.desk import Analysis, Style, is_whole
+from quantd.stats.cointegration import engle_granger
+from quantd.stats.kernels import workshop
+from quantd.stats.spreads import SpreadTest, spread_test
+from quantd.supervision.troubles import Troubles
+
+COMPILE = b""
+"""A frame that has the kernels compiled, and is answered when they are."""
+_STEP_S, _FIT_S, _FITTED_S = 40e-6, 120e-6, 0.4e-6
+"""Estimates: of a bar, of a bar that is fitted anew, and of each bar of the window in that fit."""
+
+
+class Question(NamedTuple):
+    """What is asked about a pair; `method` is the name of a regression."""
+
+    y: str
+    x: str
+    every: str
+    window: int
+    method: str
+    style: Style
+
+
+class Task(msgspec.Struct, frozen=True, array_like=True):
+    """A question, and the bars of y and of x that it is answered with. `wanted` is how many bars the tests are of; None for the points
+    alone."""
+
+    question: Question
+    legs: list[list[Bar]]
+    wanted: int | None = None
+
+
+class Answerer:
+    """Computes with the regressions of a registry. Any thread may call."""
+
+    def __init__(self, registry: Registry, clock: Clock) -> None:
+        self._registry = registry
+        self._clock = clock
+
+    def spec(self, question: Question) -> PairSpec:
+        """How the pair is processed to answer."""
+        y, x, every, window, method, style = question
+        given = {name: value for name in ("beta", "alpha") if (value := getattr(style, name)) is not None}
+        regression = msgspec.convert({"window": window, "prices": style.prices, **given}, self._plugin(method))
+        return PairSpec(f"{y}-{x}", every, regression, style.zscore, spread=style.spread)
+
+    def cost(self, task: Task) -> float:
+        """Seconds that it may take, to an order of magnitude: `benchmarks/windows.py` has measured them."""
+        refits = takes_long(self._plugin(task.question.method))
+        return max(map(len, task.legs)) * (_FIT_S + _FITTED_S * task.question.window if refits else _STEP_S)
+
+    def answer(self, task: Task) -> Analysis:
+        """The points, and the tests of them."""
+        question, legs, wanted = task.question, task.legs, task.wanted
+        spec = self.spec(question)
+        points = self._points(legs, spec, question.method)
+        if wanted is None:
+            return Analysis(points)
+        points = points[-(wanted - question.window + 1) :]
+        prices = spec.regression.prices
+        of_y, of_x = shared_closes(legs[0], legs[1], prices, wanted)
+        tests = [engle_granger(*closes, log=prices == "log") for closes in ((of_y, of_x), (of_x, of_y))]
+        return Analysis(points, _adf(points, spec), *tests)
+
+    def _plugin(self, method: str) -> type[Regression]:
+        entry = self._registry.get("regression", method)
+        if entry is None:
+            raise LookupError(f"no regression {method!r} has been loaded in process {os.getpid()}")
+        return entry.plugin  # type: ignore[return-value]
+
+    def _points(self, legs: list[list[Bar]], spec: PairSpec, method: str) -> list[PairPoint]:
+        guard = Guard("regression", f"{method} (request)", self._clock)  # of its own: a request must not silence a live pair
+        return analyse(legs[0], legs[1], spec, lambda plugin, user: guard)
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What a process needs to answer as the daemon would: its plugins, loaded there once more, its kernels, and its log."""
+
+    dirs: list[str]
+    disable: list[str]
+    kernels: str | None
+    level: Level
+
+
+def setting(registry: Registry, level: Level) -> bytes:
+    """That of this process, for `prepare`."""
+    dirs = [os.path.abspath(folder) for folder in registry.dirs]
+    return msgspec.msgpack.encode(Setting(dirs, list(registry.disable), str(workshop.place) if workshop.place else None, level))
+
+
+def make_pool(registry: Registry, level: Level, troubles: Troubles, budget: float = BUDGET_S) -> Pool:
+    """The pool of a daemon, in which a computation may take `budget` seconds."""
+    workers = Workers("quantd.answers:prepare", setting(registry, level), troubles)
+    return Pool(workers, budget=budget, warm=COMPILE if workshop.place else None)
+
+
+def prepare(given: bytes) -> Callable[[bytes], bytes]:
+    """Make this process one that answers tasks."""
+    where = msgspec.msgpack.decode(given, type=Setting)
+    setup(where.level)
+    if where.kernels:
+        workshop.stay(Path(where.kernels))
+    return partial(_answered, Answerer(load([Path(folder) for folder in where.dirs], where.disable), SystemClock()))
+
+
+def _answered(answerer: Answerer, frame: bytes) -> bytes:
+    if frame == COMPILE:
+        workshop.compile()
+        return b""
+    return msgspec.msgpack.encode(answerer.answer(msgspec.msgpack.decode(frame, type=Task)))
+
+
+def analysis_of(frame: bytes) -> Analysis:
+    """What a process has answered."""
+    return msgspec.msgpack.decode(frame, type=Analysis)
+
+
+def _adf(points: Sequence[PairPoint], spec: PairSpec) -> SpreadTest:
+    """The test of the closes from the first point that is whole to the last, with the hedge of the last."""
+    shown = next((number for number, point in enumerate(points) if is_whole(point)), len(points))
+    y, x = np.array([(point.y, point.x) for point in points[shown:]]).reshape(-1, 2).T
+    if points and points[-1].reason == "flat":
+        return SpreadTest(len(y), reason="flat")
+    return spread_test(y, x, points[-1].hedge.beta if points else 0.0, log=spec.log)

@@ -1,0 +1,87 @@
+"""Past bars that are older than what is recorded, or of timeframes that no pipeline keeps, fetched from a symbol's feed when somebody looks
+that far back."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from quantd.clock import Clock
+from quantd.flow.feed import FeedFlow
+from quantd.flow.past import LOOK_BACK, has_past, klines
+from quantd.flow.symbol import SymbolStage
+from quantd.model import Bar
+from quantd.timeframes import timeframe
+
+_log = logging.getLogger("quantd.live")
+MOST_BARS = 10_000
+"""Of a series."""
+_MOST_KEPT = 500_000
+"""Of all."""
+_PATIENCE_S = 5.0
+_AGAIN_S = 30.0
+Key = tuple[str, str]
+"""Symbol and timeframe."""
+
+
+class OlderBars:
+    """What was fetched stays until its symbol is let go: newer bars are merged of those that are kept."""
+
+    def __init__(self, flow_of: Callable[[SymbolStage], FeedFlow | None], clock: Clock) -> None:
+        self._flow_of = flow_of
+        self._clock = clock
+        self._bars: dict[Key, Mapping[int, Bar]] = {}
+        self._counts: dict[Key, int] = {}
+        """How many bars were asked for."""
+        self._fetching: dict[Key, asyncio.Task[None]] = {}
+        self._failed: dict[Key, float] = {}
+        """When the feed did not answer (monotonic, s)."""
+
+    def bars(self, symbol: str, every: str) -> Mapping[int, Bar]:
+        """The fetched bars by time. Any thread may call."""
+        return self._bars.get((symbol, every), {})
+
+    def forget(self, symbol: str) -> None:
+        """Let go of the bars of a symbol, and of those that are on their way."""
+        for key in [key for key in self._fetching if key[0] == symbol]:
+            self._fetching.pop(key).cancel()
+        for table in (self._bars, self._counts, self._failed):
+            for key in [key for key in table if key[0] == symbol]:
+                del table[key]
+
+    def has(self, symbol: str, every: str, count: int) -> bool:
+        """Whether so many bars have been asked for already, or lately in vain."""
+        key = symbol, every
+        waits = self._clock.monotonic() - self._failed.get(key, float("-inf")) < _AGAIN_S
+        return waits or self._counts.get(key, 0) >= min(count, MOST_BARS)
+
+    async def fetch(self, stage: SymbolStage, every: str, count: int) -> None:
+        """Have the last `count` bars of a timeframe, as far as the feed tells them within some seconds."""
+        key = stage.symbol, every
+        if key not in self._fetching:
+            task = self._fetch(stage, every, min(max(count, LOOK_BACK), MOST_BARS))
+            self._fetching[key] = asyncio.create_task(task, name=f"older bars of {stage.symbol}")
+        await asyncio.wait([self._fetching[key]], timeout=_PATIENCE_S)
+
+    async def _fetch(self, stage: SymbolStage, every: str, count: int) -> None:
+        key, frame = (stage.symbol, every), timeframe(every)
+        try:
+            flow = self._flow_of(stage)
+            if flow and has_past(flow.feed):
+                now = flow.clock.now()
+                told = await klines(flow.feed, stage.symbol, frame, frame.floor(now - count * frame.step), now)
+                self._keep(key, {bar.ts: bar for bar in told})
+            self._counts[key] = count
+        except Exception as error:  # whatever a feed raises
+            self._failed[key] = self._clock.monotonic()
+            _log.warning("%s: past bars of %s are not to be had, which is tried again in %.0f s: %s", stage.symbol, every, _AGAIN_S, error)
+        finally:
+            if self._fetching.get(key) is asyncio.current_task():
+                del self._fetching[key]
+
+    def _keep(self, key: Key, bars: Mapping[int, Bar]) -> None:
+        self._bars.pop(key, None)
+        self._bars[key] = bars
+        while sum(map(len, self._bars.values())) > _MOST_KEPT:
+            oldest = next(iter(self._bars))
+            del self._bars[oldest]
+            self._counts.pop(oldest, None)

@@ -1,0 +1,38 @@
+"""Where a pair stands, also while there are no numbers yet."""
+
+from quantd.flow.pair import PairStage
+from quantd.flow.pairs import PairSeries
+from quantd.model import PairPoint
+from quantd.services.desk import Standing
+
+
+def standings(pair: PairStage) -> list[Standing]:
+    """One for each timeframe."""
+    there = {point.every: point for point in pair.nowcasts()}
+    return [_standing(pair, series, there.get(series.spec.every)) for series in pair.series]
+
+
+def _standing(pair: PairStage, series: PairSeries, point: PairPoint | None) -> Standing:
+    spec = series.spec
+    return Standing(
+        pair=spec.pair,
+        every=spec.every,
+        ts=max((leg.last.ts for leg in (pair.y, pair.x) if leg.last), default=None),
+        bars=min(series.bars or 0, spec.reach),
+        needed=spec.reach,
+        point=point,
+        reason=point.reason if point else _lack(pair, series),
+    )
+
+
+def _lack(pair: PairStage, series: PairSeries) -> str:
+    """Why there is no point."""
+    if absent := pair.y.absent or pair.x.absent:
+        return absent
+    if not (pair.y.ready and pair.x.ready):
+        return "warming"
+    if series.bars is None:
+        return "no bars"
+    if series.bars < series.spec.regression.window:
+        return "warming"
+    return "no hedge" if pair.y.last and pair.x.last else "no trades"

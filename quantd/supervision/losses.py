@@ -1,0 +1,51 @@
+"""What of the state was found broken in this run: once in the log, and until the daemon ends in `/health` and `/quality`."""
+
+import logging
+from collections.abc import Iterable
+
+from quantd.clock import Clock, SystemClock
+from quantd.model import Loss
+from quantd.supervision.troubles import Troubles
+
+_log = logging.getLogger("quantd.state")
+
+
+class Losses:
+    """The last of each file, as it was told last. Any thread may call.
+
+    >>> losses = Losses()
+    >>> losses.add([Loss("kept", "it was broken", 0, record=False)])
+    >>> [loss.file for loss in losses.present()], losses.torn_from()
+    (['kept'], None)
+    """
+
+    def __init__(self, troubles: Troubles | None = None, clock: Clock | None = None) -> None:
+        self._troubles = troubles
+        self._clock = clock or SystemClock()
+        self._found: dict[str, Loss] = {}
+
+    def found(self, file: str, text: str, *, record: bool = True) -> None:
+        """This is so since now."""
+        self.add([Loss(file, text, self._clock.now(), record)])
+
+    def add(self, losses: Iterable[Loss]) -> None:
+        """These are so; what was told before is not told again."""
+        for loss in losses:
+            known = self._found.get(loss.file)
+            if loss == known:
+                continue
+            self._found[loss.file] = loss
+            if known is None or known.since != loss.since:
+                _log.error("%s: %s", loss.file, loss.text)
+            else:
+                _log.warning("%s: %s", loss.file, loss.text)
+            if self._troubles:
+                self._troubles.begin("store", loss.file, loss.text)
+
+    def present(self) -> list[Loss]:
+        """In the order in which they were found."""
+        return list(self._found.values())
+
+    def torn_from(self) -> int | None:
+        """From when on (ms) the record is to be looked through for what it lacks; None where nothing of it is lost."""
+        return max((loss.read_from for loss in self.present() if loss.record), default=None)

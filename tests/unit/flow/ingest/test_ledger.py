@@ -1,0 +1,272 @@
+"""The ledger of trade ids: each once, the missing ones named."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantd.clock import EventClock
+from quantd.flow.ingest.gaps import Gaps
+from quantd.flow.ingest.intake import Intake
+from quantd.flow.ingest.ledger import LOST, MOST_UNTOLD, STOPPED, Hole, Known, Ledger, Numbering
+from quantd.flow.repair.by_id import Repairer, Ward
+from quantd.model import Tick
+from tests.clocks import HostClock
+
+
+def tick(identity: int, ts: int = 0, price: float = 1.0, qty: float = 1.0) -> Tick:
+    return Tick("S", identity, ts, ts, price, qty, False)
+
+
+def test_a_jump_is_a_gap_until_it_is_filled() -> None:
+    ledger = Ledger()
+    assert [ledger.admit(tick(identity, ts)) for identity, ts in ((10, 100), (11, 110), (15, 150))] == [True] * 3
+    assert [(hole.first, hole.last) for hole in ledger.holes] == [(12, 14)]
+    assert ledger.spans() == ((110, 150),)
+    assert ledger.admit(tick(13, 130))
+    assert [(hole.first, hole.last) for hole in ledger.holes] == [(12, 12), (14, 14)]
+    assert ledger.spans() == ((110, 130), (130, 150))
+    assert ledger.admit(tick(12, 120))
+    assert ledger.admit(tick(14, 140))
+    assert (ledger.holes, ledger.missing, ledger.duplicates) == ([], 0, 0)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1))
+def test_each_id_is_let_through_once_and_the_rest_between_is_missing(ids: list[int]) -> None:
+    ledger = Ledger()
+    admitted = [identity for identity in ids if ledger.admit(tick(identity, identity))]
+    assert sorted(admitted) == sorted(set(ids))
+    assert ledger.duplicates == len(ids) - len(set(ids))
+    missing = {identity for hole in ledger.holes for identity in range(hole.first, hole.last + 1)}
+    assert missing == set(range(min(ids), max(ids) + 1)) - set(ids)
+    assert ledger.missing == len(missing)
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=6)), st.sets(st.integers(0, 9)))
+def test_a_batch_is_let_in_as_its_trades_one_by_one(steps: list[list[int]], doubted: set[int]) -> None:
+    """Ids mostly follow each other; the connection is lost before some batches."""
+    whole, single, identity = Intake("S"), Intake("S"), 10
+    for number, batch in enumerate(steps):
+        ticks = []
+        for step in batch:
+            identity += step - 1 if step != 1 else 1
+            ticks.append(tick(identity, identity))
+        for intake in (whole, single) if number in doubted else ():
+            intake.ledger.doubt("disconnected")
+        assert whole.take(ticks) == [good for each in ticks for good in single.take([each])]
+        assert whole.ledger.holes == single.ledger.holes
+        assert whole.ledger.spans() == single.ledger.spans()
+        assert (whole.accepted, whole.ledger.duplicates) == (single.accepted, single.ledger.duplicates)
+
+
+def test_made_ids_follow_the_time_of_trade_then_arrival() -> None:
+    numbering = Numbering()
+    assert [numbering.number(ts) for ts in (5, 5, 7, 6, 5)] == [5_000, 5_001, 7_000, 6_000, 5_002]
+
+
+def test_what_is_no_trade_is_refused_and_counted() -> None:
+    intake = Intake("S")
+    bad = [
+        tick(1, price=float("nan")),
+        tick(2, price=0.0),
+        tick(3, price=-1.0),
+        tick(4, price=float("inf")),
+        tick(5, qty=-1.0),
+        tick(6, qty=float("nan")),
+    ]
+    assert [each.id for each in intake.take([*bad, tick(7), tick(7), tick(0, 9), tick(0, 9)])] == [7, 9_000, 9_001]
+    assert (intake.refused, intake.ledger.duplicates, intake.accepted) == (6, 1, 3)
+
+
+def test_a_refused_trade_without_an_id_leaves_its_time_in_doubt() -> None:
+    """With one, its id is missing: no more need be said."""
+    intake = Intake("S")
+    intake.take([tick(0, 100), tick(0, 5_000, price=0.0), tick(0, 5_900, qty=-1.0), tick(0, 6_500, price=1e12), tick(0, 9_000)])
+    assert (intake.refused, intake.accepted) == (3, 2)
+    assert intake.ledger.spans() == ((5_000, 6_500),), "one span, which touches no second but theirs"
+    intake = Intake("S")
+    intake.take([tick(1, 100), tick(2, 5_000, price=0.0), tick(3, 9_000)])
+    assert intake.ledger.spans() == ((100, 9_000),)
+
+
+def test_of_too_many_doubts_the_oldest_are_joined() -> None:
+    """None is forgotten: a bar that was in doubt would look whole."""
+    ledger = Ledger()
+    for number in range(3 * MOST_UNTOLD):
+        ledger.miss(number * 10_000)
+    spans = ledger.spans()
+    assert len(spans) == MOST_UNTOLD
+    assert spans[0] == (0, (2 * MOST_UNTOLD) * 10_000)
+    assert spans[-1] == ((3 * MOST_UNTOLD - 1) * 10_000,) * 2
+
+
+def test_trades_from_long_before_the_first_are_counted() -> None:
+    intake = Intake("S")
+    assert [each.id for each in intake.take([tick(50, 500_000), tick(1, 100), tick(49, 499_999), tick(51, 500_001, price=0.0)])] == [50, 49]
+    assert (intake.refused, intake.early) == (2, 1)
+
+
+def test_news_of_holes_are_told_once() -> None:
+    intake = Intake("S")
+    assert intake.news_of_holes() is None
+    intake.take([tick(1, 10), tick(3, 30)])
+    assert intake.news_of_holes() == ((10, 30),)
+    assert intake.news_of_holes() is None
+    intake.take([tick(2, 20)])
+    assert intake.news_of_holes() == ()
+
+
+def test_what_was_recorded_before_and_since_is_missing_until_it_comes() -> None:
+    ledger = Ledger()
+    ledger.recall(Known(100, 1_000, (Hole(40, 41, 400, 420, 420, "disconnected"),)))
+    assert ledger.admit(tick(105, 1_050))
+    assert [(hole.first, hole.last, hole.cause) for hole in ledger.holes] == [(40, 41, "disconnected"), (101, 104, STOPPED)]
+    assert [ledger.admit(tick(identity)) for identity in (40, 99, 102)] == [True, False, True]
+    assert ledger.missing == 4
+
+
+def test_of_what_comes_again_nothing_is_missing() -> None:
+    """Warm windows bring trades of before the end of the record: they are taken, once."""
+    ledger = Ledger()
+    assert all(ledger.admit(tick(identity)) for identity in range(90, 111))
+    ledger.recall(Known(100, 1_000, (Hole(95, 96, 1, 2, 2, "disconnected"), Hole(50, 51, 1, 2, 2, "disconnected"))))
+    assert [(hole.first, hole.last) for hole in ledger.holes] == [(50, 51)]
+
+
+def test_what_is_given_up_is_lost_until_it_comes_after_all() -> None:
+    ledger = Ledger()
+    ledger.admit(tick(1))
+    ledger.admit(tick(10))
+    ledger.pass_on(4, 6, "none")
+    assert [(hole.first, hole.last, hole.lost) for hole in ledger.holes] == [(2, 3, False), (4, 6, True), (7, 9, False)]
+    assert (ledger.missing, ledger.lost) == (8, 3)
+    assert ledger.admit(tick(5))
+    assert ledger.lost == 2
+
+
+def test_a_gap_is_told_once_when_it_lasts_and_once_when_it_ends() -> None:
+    gaps, ledger = Gaps("S"), Ledger()
+    ledger.admit(tick(1))
+    ledger.admit(Tick("S", 6, 10, 5_000, 1.0, 1.0, False))
+    assert gaps.changes(ledger.holes, 5_000) == [], "it may merely be late"
+    (opened,) = gaps.changes(ledger.holes, 6_500)
+    assert (opened.first_id, opened.last_id, opened.closed) == (2, 5, None)
+    ledger.admit(tick(3))
+    assert gaps.changes(ledger.holes, 6_600) == []
+    ledger.pass_on(4, 4, "none")
+    for identity in (2, 5):
+        ledger.admit(tick(identity))
+    closed, lost = gaps.changes(ledger.holes, 7_000)
+    assert (closed.first_id, closed.last_id, closed.closed) == (2, 5, 7_000)
+    assert (lost.first_id, lost.last_id, lost.closed, lost.cause) == (4, 4, None, LOST)
+    assert gaps.changes(ledger.holes, 8_000) == []
+    assert gaps.open == [lost]
+
+
+async def repaired(repairer: Repairer, ledger: Ledger, clock: EventClock) -> None:
+    """Repair until nothing is left to ask the feed for."""
+    while any(hole.rung == "feed" for hole in ledger.holes):
+        if order := repairer.newest():
+            await repairer.step(order)
+        else:
+            clock.advance_to(clock.now() + 1_000)
+
+
+async def test_the_newest_that_is_missing_is_fetched_first_and_what_nobody_has_is_given_up() -> None:
+    ledger, asked = Ledger(), []
+    ledger.admit(tick(1))
+    ledger.admit(tick(2_600, 50))
+
+    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
+        asked.append((first, last))
+        return [tick(identity) for identity in range(first, last + 1) if identity != 2_000]
+
+    async def take(ticks: Sequence[Tick]) -> None:
+        assert all(ledger.admit(each) for each in ticks)
+
+    ward, clock = Ward("S", ledger, take), EventClock(60_000)
+    await repaired(Repairer(fetch, lambda: [ward], clock), ledger, clock)
+    assert asked[:3] == [(1_600, 2_599), (600, 1_599), (2, 599)]
+    assert asked[3:] == [(2_000, 2_000)] * 4, "REST may be a little behind: it is asked again, later each time"
+    assert (ledger.missing, ledger.lost) == (1, 1)
+
+
+async def test_repair_goes_on_after_an_error_of_whatever_kind_and_with_other_symbols_meanwhile() -> None:
+    clock, asked = EventClock(60_000), []
+    ledgers = {"DEAD": Ledger(), "OK": Ledger()}
+    for symbol, ledger in ledgers.items():
+        ledger.admit(tick(1))
+        ledger.admit(tick(4, 50 if symbol == "OK" else 60))
+
+    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
+        asked.append(symbol)
+        if symbol == "DEAD":
+            raise RuntimeError("delisted")
+        return [tick(identity) for identity in range(first, last + 1)]
+
+    def ward(symbol: str) -> Ward:
+        async def take(ticks: Sequence[Tick]) -> None:
+            for each in ticks:
+                ledgers[symbol].admit(each)
+
+        return Ward(symbol, ledgers[symbol], take)
+
+    repairer = Repairer(fetch, lambda: [ward("DEAD"), ward("OK")], clock)
+    while order := repairer.newest():
+        await repairer.step(order)
+    assert asked == ["DEAD", "OK"], "the newest first"
+    for pause in (1_000, 2_000, 4_000):
+        clock.advance_to(clock.now() + pause - 1)
+        assert repairer.newest() is None, "left alone for a while, each time longer"
+        clock.advance_to(clock.now() + 1)
+        order = repairer.newest()
+        assert order
+        await repairer.step(order)
+    assert ledgers["OK"].missing == 0
+
+
+def test_a_feed_that_sends_again_what_is_long_past_opens_no_hole() -> None:
+    intake = Intake("S")
+    assert intake.take([tick(500, 3_600_000), tick(499, 3_599_000)]), "a little out of order is fine"
+    assert intake.take([tick(7, 1_000), tick(501, 3_601_000)]) == [tick(501, 3_601_000)]
+    assert (intake.refused, intake.ledger.missing) == (1, 0)
+    assert intake.take([tick(497, 3_500_000)], past=True), "what is asked for is another matter"
+    assert intake.ledger.missing == 1
+
+
+async def test_holes_within_a_page_are_asked_for_at_once() -> None:
+    ledger, asked, taken = Ledger(), [], []
+    for identity in (1, 3, 5, 700, 2_600):
+        ledger.admit(tick(identity, identity))
+
+    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
+        asked.append((first, last))
+        return [tick(identity, identity) for identity in range(first, last + 1)]
+
+    async def take(ticks: Sequence[Tick]) -> None:
+        taken.append(len(ticks))
+        assert all(ledger.admit(each) for each in ticks), "only what is missing"
+
+    repairer = Repairer(fetch, lambda: [Ward("S", ledger, take)], EventClock(60_000))
+    while order := repairer.newest():
+        await repairer.step(order)
+    assert asked == [(1_600, 2_599), (600, 1_599), (2, 599)]
+    assert taken == [1_000, 999, 596]
+
+
+@pytest.mark.parametrize("set_by", [-3_600_000, 2 * 86_400_000])
+async def test_a_clock_that_is_set_holds_up_no_repair(set_by: int) -> None:
+    """The hole was opened by the clock as it was before, perhaps that of another run."""
+    clock, ledger = HostClock(10_000_000), Ledger()
+    ledger.admit(Tick("S", 1, 9_990_000, clock.now(), 1.0, 1.0, False))
+    ledger.admit(Tick("S", 3, 9_990_000, clock.now(), 1.0, 1.0, False))
+
+    async def nothing(*_: object) -> list[Tick]:
+        return []
+
+    repairer = Repairer(nothing, lambda: [Ward("S", ledger, nothing)], clock)
+    assert repairer.newest() is None
+    clock.wall += set_by
+    clock.go_on(1.0)
+    assert repairer.newest()

@@ -1,0 +1,69 @@
+"""Recorded points are held against their bars while the flow goes on."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantd.flow import publish
+from quantd.flow.repair import rebuild
+from quantd.flow.repair.mend import Mender
+from quantd.timeframes import MINUTE
+from quantd_plugins.stores.local import Local
+from tests.unit.flow.test_restore import NOW, Daemon, Venue, changed, run, wrong
+
+
+async def test_a_point_that_the_flow_re_issues_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await run(Venue(), tmp_path, NOW + 40 * MINUTE, every=["1m"])
+    store = Local()
+    store.open(tmp_path)
+    spoilt = store.points("Y-X", "1m", 0, 2**60)[-6]
+    store.append([], [], [wrong(spoilt)])
+    store.close()
+    monkeypatch.setattr(Mender, "begin", lambda mender, stage: None)  # which would make the bars of these minutes anew
+    daemon = Daemon(Venue(now=NOW + 40 * MINUTE), tmp_path, ["1m"])
+    loop, mended = asyncio.get_running_loop(), []
+
+    async def mend() -> None:
+        (bar,) = daemon.history.bars("Y", "1m", spoilt.ts, spoilt.ts + 1)
+        mended.append(changed(bar, close=bar.close + 1, high=bar.high + 1, revision=bar.revision + 1))
+        daemon.flow._delivery.bars([(daemon.flow.stages[0], mended)])
+
+    def made_while_a_trade_comes(*asked: Any) -> rebuild.Remade:
+        made = rebuild.points_of(*asked)
+        if not mended:
+            asyncio.run_coroutine_threadsafe(mend(), loop).result()
+        return made
+
+    monkeypatch.setattr(publish, "points_of", made_while_a_trade_comes)
+    await daemon.warm()
+    await daemon.stop()
+    store.open(tmp_path)
+    (point,) = store.points("Y-X", "1m", spoilt.ts, spoilt.ts + 1)
+    store.close()
+    assert mended[0].close == point.y
+
+
+async def test_what_was_exported_before_a_kill_and_never_recorded_is_exported_as_it_is_recorded(tmp_path: Path) -> None:
+    await run(Venue(), tmp_path, NOW + 40 * MINUTE, every=["1m"])
+    killed = Daemon(Venue(now=NOW + 40 * MINUTE), tmp_path, ["1m"])
+    await killed.warm()
+    await killed.recorder.write()
+    bar = killed.history.bars("Y", "1m", 0, 2**60)[-6]
+    killed.flow._delivery.bars([(killed.flow.stages[0], [changed(bar, close=bar.close + 1, revision=bar.revision + 1)])])
+    (stale,) = [row for row in killed.kept.rows["bars"] if row.revision > bar.revision]
+    assert (stale.ts, stale.close) == (bar.ts, bar.close + 1)
+    touched = {row.ts for row in killed.kept.rows["points"] if row.revision}
+    assert bar.ts in touched
+    left = shutil.copytree(tmp_path, tmp_path / "left")  # by a process that is killed now
+    await killed.stop()
+    after = Daemon(Venue(now=NOW + 40 * MINUTE), left, ["1m"])
+    await after.warm()
+    await after.recorder.write()
+    assert [row for row in after.kept.rows["bars"] if row.ts == bar.ts] == [bar]
+    again = [row for row in after.kept.rows["points"] if row.ts in touched]
+    assert again == [point for point in after.store.points("Y-X", "1m", 0, 2**60) if point.ts in touched]
+    await after.stop()
+    assert (left / "told").read_text() == ""

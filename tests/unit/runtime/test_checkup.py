@@ -1,0 +1,100 @@
+"""What is wrong with the daemon is in its health for as long as it is so, and no longer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from quantd.model import Status
+from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
+from quantd.plugin.guard import LIMIT
+from quantd.runtime.checkup import Checkup
+from quantd.testing.fakes import START
+from quantd_plugins.sinks.log import LogSink
+from tests.unit.services.desks import Rig, rig, trade
+from tests.waiting import until
+
+
+@asynccontextmanager
+async def looked_at(folder: Path) -> AsyncIterator[tuple[Rig, Checkup]]:
+    """The flow drinks its feed, which has brought nothing yet."""
+    with rig(folder) as at:
+        at.desk.learn_symbols(["A", "B", "G", "H"])
+        flow = asyncio.create_task(at.flow.run())
+        yield at, Checkup(at.runtime, folder, at.clock)
+        at.feed.events.put_nowait([])
+        await flow
+
+
+def reasons(at: Rig, checkup: Checkup) -> list[tuple[str, str]]:
+    checkup.look()
+    return [(trouble.what, trouble.name) for trouble in at.desk.troubles()]
+
+
+async def test_a_feed_that_is_not_live_is_told_until_it_is(tmp_path: Path) -> None:
+    async with looked_at(tmp_path) as (at, checkup):
+        assert reasons(at, checkup) == [("feed", "synthetic")]
+        at.feed.events.put_nowait([Status(START, healthy=True), trade("A", 0)])
+        await until(lambda: at.flow.state == "live")
+        assert reasons(at, checkup) == []
+        at.feed.events.put_nowait([Status(START + 1_000, healthy=False)])
+        await until(lambda: at.flow.state == "down")
+        assert reasons(at, checkup) == [("feed", "synthetic")]
+        assert at.desk.troubles()[0].text == "is down: trades come no more: the log says why"
+
+
+SILENT = ConnectionHealth("one", "market", 2, "up", silent=("B",))
+
+
+@pytest.mark.parametrize(
+    ("fares", "name"),
+    [(FeedHealth(banned_until=START), "synthetic REST"), (FeedHealth((SILENT,)), "synthetic streams")],
+)
+async def test_what_a_live_feed_says_of_itself_is_told(tmp_path: Path, fares: FeedHealth, name: str) -> None:
+    async with looked_at(tmp_path) as (at, checkup):
+        at.feed.events.put_nowait([Status(START, healthy=True), trade("A", 0)])
+        await until(lambda: at.flow.state == "live")
+        for at.feed.fares, told in ((fares, [("feed", name)]), (FeedHealth(), [])):
+            assert reasons(at, checkup) == told
+
+
+async def test_a_plugin_is_told_of_by_its_kind(tmp_path: Path) -> None:
+    async with looked_at(tmp_path) as (at, checkup):
+        at.feed.events.put_nowait([Status(START, healthy=True), trade("A", 0)])
+        await until(lambda: at.flow.state == "live")
+        guards = at.runtime.guards
+        sink, regression = guards(LogSink(), "log"), guards(at.flow.pairs[0].series[0].spec.regression, "A-B")
+        for guard in (sink, regression):
+            guard.call(divmod, 1, 0)
+        assert reasons(at, checkup) == [("sinks", "sink log (log)")], "a pair does without, a sink loses an alert"
+        sink.call(divmod, 1, 1)
+        assert reasons(at, checkup) == []
+
+
+async def test_a_disk_that_is_short_is_told_until_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with looked_at(tmp_path) as (at, checkup):
+        for least, told in (((1.1, 2**62), True), ((0.0, 0), False)):
+            monkeypatch.setattr("quantd.runtime.checkup._LEAST_FREE", least)
+            assert (("disk", str(tmp_path)) in reasons(at, checkup)) is told
+            at.clock.advance_to(at.clock.now() + 10_000)
+
+
+@pytest.mark.parametrize("way", ["the rule is deleted", "nobody holds its legs"])
+async def test_a_plugin_that_failed_for_a_pair_is_forgotten_with_it(tmp_path: Path, way: str) -> None:
+    async with looked_at(tmp_path) as (at, checkup):
+        at.feed.events.put_nowait([Status(START, healthy=True), trade("A", 0)])
+        await until(lambda: at.flow.state == "live")
+        rule = at.desk.add_rule("zscore", "G-H", ">", 2.0)
+        (pair,) = (pair for pair in at.flow.pairs if pair.name == "G-H")
+        guard = at.runtime.guards(pair.series[0].spec.regression, "G-H")
+        for _ in range(LIMIT):
+            guard.call(divmod, 1, 0)
+        assert reasons(at, checkup) == [("plugins", "regression ols (G-H)")]
+        if way == "the rule is deleted":
+            at.desk.delete_rule(rule.id)
+        else:
+            at.runtime.drop_symbol("H")
+        assert reasons(at, checkup) == []
+        assert {user for _, user in at.runtime.guards._guards if user in ("A", "A-B")} == {"A", "A-B"}

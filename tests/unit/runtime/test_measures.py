@@ -1,0 +1,51 @@
+"""What Prometheus reads: of lags, and of rows that the store did not take."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+
+from quantd.clock import EventClock
+from quantd.config import load
+from quantd.metrics import LAGS_S, Lags, Metrics
+from quantd.runtime.build import build
+from quantd.runtime.measures import measure
+
+
+@given(st.lists(st.sampled_from(LAGS_S) | st.floats(0, 20)))
+def test_lags_read_as_a_histogram_of_the_client_library(seconds: list[float]) -> None:
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    lags, histogram = Lags("lag_seconds", "How late", ours), Histogram("lag_seconds", "How late", registry=theirs, buckets=LAGS_S)
+    for each in seconds:
+        lags.observe(each)
+        histogram.observe(each)
+    assert generate_latest(ours).splitlines() == [line for line in generate_latest(theirs).splitlines() if b"_created" not in line]
+
+
+def test_rows_that_the_store_did_not_take_are_counted(tmp_path: Path) -> None:
+    settings = {
+        "pairs": ["BTCUSDT-ETHUSDT"],
+        "feeds": {"binance-futures": {}},
+        "sinks": {"log": {}},
+        "store": {"use": "local", "dir": str(tmp_path)},
+    }
+    loaded = load.build(settings, {}, {})
+    metrics, clock = Metrics(), EventClock()
+    runtime = build(loaded.config, loaded.registry, clock, tmp_path)
+    measure(runtime, metrics, clock)
+    assert runtime.outlets.recorder is not None
+    runtime.outlets.recorder.dropped += 7
+    assert b"\nquantd_rows_unrecorded_total 7.0\n" in metrics.render()[0]
+
+
+def test_points_that_were_clipped_are_counted_by_pair_and_timeframe(tmp_path: Path) -> None:
+    loaded = load.build({"pairs": ["BTCUSDT-ETHUSDT"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}}, {}, {})
+    metrics, clock = Metrics(), EventClock()
+    runtime = build(loaded.config, loaded.registry, clock, tmp_path)
+    measure(runtime, metrics, clock)
+    first = runtime.flows[0].pairs[0].series[0]
+    first.points_clipped += 3
+    line = f'quantd_points_clipped_total{{every="{first.spec.every}",pair="BTCUSDT-ETHUSDT"}} 3.0'
+    other = f'quantd_points_clipped_total{{pair="BTCUSDT-ETHUSDT",every="{first.spec.every}"}} 3.0'
+    assert {line, other} & set(metrics.render()[0].decode().splitlines())

@@ -1,0 +1,109 @@
+"""A desk on the flows of a small config, with a feed that brings what a test tells it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import quantd
+from quantd.clock import EventClock
+from quantd.config.load import build as load
+from quantd.model import Event, Status, Tick
+from quantd.plugin.feed_health import FeedHealth
+from quantd.pool import BUDGET_S
+from quantd.runtime.build import build
+from quantd.runtime.runtime import Runtime
+from quantd.services.answers import make_pool
+from quantd.services.live import LiveDesk
+from quantd.state import State
+from quantd.testing.fakes import START
+
+PIPELINE = {"feed": "synthetic", "bars": {"use": "time", "every": ["1s", "1m", "5m"]}, "regression": {"use": "ols", "window": 10}}
+
+
+class Told(quantd.Feed):
+    """Streams what is put into `events`; the past of a symbol is there once `tell` is set. Every symbol has traded in each second of the
+    minute before START."""
+
+    def __post_init__(self) -> None:
+        self.events: asyncio.Queue[Sequence[Event]] = asyncio.Queue()
+        self.tell = asyncio.Event()
+        self.wanted: list[tuple[str, ...]] = []
+        self.fetched: list[str] = []
+        self.listed = ["A", "B", "G", "H"]
+        self.lists: list[list[str]] = []
+        """What comes first, each once."""
+        self.shut: tuple[str, ...] = ()
+        """Symbols whose markets are closed."""
+        self.faults = 0
+        """So often the list is not to be had."""
+        self.fares = FeedHealth()
+
+    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[Event]]:
+        while events := await self.events.get():
+            yield events
+
+    def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None:
+        self.wanted.append(tuple(symbols))
+        self.events.put_nowait([Status(START, healthy=True)])
+
+    def is_closed(self, symbol: str) -> bool:
+        return symbol in self.shut
+
+    def health(self) -> FeedHealth:
+        return self.fares
+
+    async def fetch_symbols(self) -> list[str]:
+        if self.faults:
+            self.faults -= 1
+            raise quantd.QuantdError("maintenance")
+        return self.lists.pop(0) if self.lists else self.listed
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        self.fetched.append(symbol)
+        await self.tell.wait()
+        return [trade(symbol, number) for number in range(-60, 0)]
+
+    async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
+        return []
+
+
+def trade(symbol: str, second: int) -> Tick:
+    """The one of that second, counted from START."""
+    ts = START + second * 1000 + 100
+    return Tick(symbol, 1_000 + second, ts, ts, 100.0 + second % (5 if symbol == "B" else 3), 1.0, False)
+
+
+class Rig:
+    """The desk, and what it stands on."""
+
+    def __init__(self, runtime: Runtime, desk: LiveDesk, feed: Told, clock: EventClock) -> None:
+        self.runtime = runtime
+        self.desk = desk
+        self.feed = feed
+        self.clock = clock
+        self.flow = runtime.flows[0]
+        self.history = runtime.outlets.history
+
+
+@contextmanager
+def rig(
+    folder: Path,
+    now: int = START,
+    *,
+    warm: bool = False,
+    zscore: Mapping[str, Any] | None = None,
+    budget: float = BUDGET_S,
+    **top: Any,
+) -> Iterator[Rig]:
+    """A pair A-B of a feed that has nothing to tell yet, at `now` (ms) by the host's clock."""
+    loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, **top}, {"default": PIPELINE | {"zscore": zscore or {}}}, {})
+    feed, clock = Told(), EventClock(now)
+    config = msgspec.structs.replace(loaded.config, feeds={"synthetic": feed})
+    runtime = build(config, loaded.registry, clock, folder, warm=warm)
+    pool = make_pool(loaded.registry, "info", runtime.outlets.troubles, budget)
+    with State.open(folder / "state") as state:
+        yield Rig(runtime, LiveDesk(runtime, config, loaded.registry, clock, state, pool), feed, clock)
