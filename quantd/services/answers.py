@@ -111,7 +111,7 @@ def setting(registry: Registry, level: Level) -> bytes:
 
 def make_pool(registry: Registry, level: Level, troubles: Troubles, budget: float = BUDGET_S) -> Pool:
     """The pool of a daemon, in which a computation may take `budget` seconds."""
-    workers = Workers("quantd.answers:prepare", setting(registry, level), troubles)
+    workers = Workers("quantd.services.answers:prepare", setting(registry, level), troubles)
     return Pool(workers, budget=budget, warm=COMPILE if workshop.place else None)
 
 

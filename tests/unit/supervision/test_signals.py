@@ -54,7 +54,7 @@ def test_the_second_leaves_at_once_while_the_loop_is_held_up() -> None:
 
 
 def test_a_thread_that_is_left_keeps_no_process() -> None:
-    form = "import threading, quantd.signals as s; s.LONGEST_STOP_S = 0.1\n" + PROGRAM
+    form = "import threading, quantd.supervision.signals as s; s.LONGEST_STOP_S = 0.1\n" + PROGRAM
     form += "\nthreading.Thread(target=threading.Event().wait, name='left by a plugin').start()\n"
     process = subprocess.Popen([sys.executable, "-c", form, "free"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
