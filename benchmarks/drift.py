@@ -8,6 +8,7 @@ settings, the ratio of the two errors of beta (root mean square after two window
 
 import argparse
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ MOVEMENTS, DRIFTS, NOISES = (1e-4, 1e-3, 5e-3), (1e-6, 1e-5, 1e-4, 1e-3), (1e-5,
 BARS, SEEDS = 600, 3
 
 
-def pair(first: float, movement: float, drift: float, noise: float, seed: int, prices: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+def pair(first: float, movement: float, drift: float, noise: float, seed: int, prices: str) -> tuple[Any, Any, Any]:
     """y, x and beta; noise is in shares of the first price, or in logarithms."""
     chance = np.random.default_rng(seed)
     log_x = np.log(first) + chance.normal(0.0, movement, BARS).cumsum()
@@ -42,11 +43,12 @@ def main() -> None:
     registry = load()
     print(f"{'prices':8}{'first':>10}{'median':>10}{'largest':>10}{'above 1':>10}")
     for prices, first in product(("raw", "log"), (1e-5, 0.9, 1.01, 2.0, 60_000.0)):
-        kalman, ols = (registry.get("regression", name).plugin(window=window, prices=prices) for name in ("kalman", "ols"))  # type: ignore
+        made: list[Any] = [registry.get("regression", name).plugin(window=window, prices=prices) for name in ("kalman", "ols")]
+        kalman, ols = made
         ratios = []
         for setting in product(MOVEMENTS, DRIFTS, NOISES):
-            made = [pair(first, *setting, seed, prices) for seed in range(SEEDS)]
-            ratios.append(np.median([error(kalman, *each) / error(ols, *each) for each in made]))
+            tried = [pair(first, *setting, seed, prices) for seed in range(SEEDS)]
+            ratios.append(np.median([error(kalman, *each) / error(ols, *each) for each in tried]))
         print(f"{prices:8}{first:>10g}{np.median(ratios):>10.2f}{max(ratios):>10.2f}{np.mean(np.array(ratios) > 1):>10.0%}")
 
 

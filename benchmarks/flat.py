@@ -59,7 +59,10 @@ def points(kind: str, zscore: ZScore, y: FloatArray, x: FloatArray) -> list[Pair
         return Guard("any", user, EventClock())
 
     def bars(symbol: str, closes: FloatArray) -> list[Bar]:
-        return [Bar(symbol, "1s", 1000 * at, *[close] * 4, 1.0, 1, close, 0.0, "complete") for at, close in enumerate(closes.tolist())]
+        return [
+            Bar(symbol, "1s", 1000 * at, close, close, close, close, 1.0, 1, close, 0.0, "complete")
+            for at, close in enumerate(closes.tolist())
+        ]
 
     regression = Ols(window=WINDOW, prices="log" if "log" in kind else "raw")
     spec = PairSpec("Y-X", "1s", regression, zscore, jobs=(AdfJob(), KpssJob(), Reversion()))
@@ -82,7 +85,7 @@ def main() -> None:
     for number, kind in enumerate(KINDS):
         for method in ("window", "robust"):
             chance = np.random.default_rng([31, number])
-            made = [point for _ in range(options.pairs) for point in points(kind, ZScore(method=method), *legs(kind, chance))]  # type: ignore[arg-type]
+            made = [point for _ in range(options.pairs) for point in points(kind, ZScore(method=method), *legs(kind, chance))]
             flat = [point for point in made if point.reason == "flat"]
             none = f"{len(flat) / max(1, len(made)):.1%}"
             all_of_them, of_those = (share(some, "adf_pvalue", below=0.05) for some in (made, flat))

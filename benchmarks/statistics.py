@@ -182,7 +182,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     registry = load()
     workshop.compile()
-    plugins = {entry.name: entry.plugin for entry in registry.entries() if entry.kind == "regression"}
+    plugins: dict[str, Any] = {entry.name: entry.plugin for entry in registry.entries() if entry.kind == "regression"}
     print(f"CPU time of one bar in microseconds, minimum/median/maximum of {options.rounds} rounds")
     with suppress(ImportError):
         report("ols", Stream(plugins["ols"](window=options.window)), "river, rolling", River(options.window), options.rounds)

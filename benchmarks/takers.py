@@ -95,7 +95,7 @@ def paced(port: int, warm_s: float, seconds: float) -> Figures:
         probe = asyncio.create_task(probe_loop(loop_lags))
         figures = await counted(lambda: audience.ticks, 0, seconds)
         probe.cancel()
-        lags = {"ticks": audience.lags, "points": audience.point_lags, "loop": loop_lags}
+        lags: dict[str, Any] = {"ticks": audience.lags, "points": audience.point_lags, "loop": loop_lags}
         return figures | {"lags": {name: percentiles(values) for name, values in lags.items()}, "missing": audience.missing()}
 
     return run_quantd(port, narrate)

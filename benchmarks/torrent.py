@@ -82,7 +82,7 @@ class Block:
         self._bytes[self._sent] = _digits(np.array([now]), 13)
         self._bytes[self._traded] = _digits(np.array([now - TRAVEL_MS]), 13)
         self._bytes[self._ids[:rounds]] = _digits(np.arange(first_id, first_id + rounds), 10)[:, None, :]
-        return memoryview(self._bytes)[: self._ends[rounds]]
+        return self._bytes.data[: self._ends[rounds]]
 
 
 def _payload(rng: np.random.Generator, symbol: str, price: float) -> bytes:

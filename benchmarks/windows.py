@@ -50,7 +50,10 @@ MINUTE = 60_000
 
 def bars(symbol: str, prices: FloatArray) -> list[Bar]:
     ts = fakes.START
-    return [Bar(symbol, "1m", ts + MINUTE * at, *[price] * 4, 1.0, 1, price, 0.5, "complete") for at, price in enumerate(prices.tolist())]
+    return [
+        Bar(symbol, "1m", ts + MINUTE * at, price, price, price, price, 1.0, 1, price, 0.5, "complete")
+        for at, price in enumerate(prices.tolist())
+    ]
 
 
 def request(spec: PairSpec, legs: tuple[list[Bar], list[Bar]]) -> int:

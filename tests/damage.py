@@ -35,8 +35,12 @@ def whole(path: Path) -> Iterator[tuple[str, Damage]]:
         if 0 < left < size:
             yield f"cut to {left} of {size} bytes", lambda file, left=left: _cut(file, left)  # type: ignore[misc]
     yield "emptied", lambda file: _cut(file, 0)
-    yield "another file", lambda file: file.write_text("not a database" * 1000) and None
+    yield "another file", _into_text
     yield "a directory", _into_directory
+
+
+def _into_text(path: Path) -> None:
+    path.write_text("not a database" * 1000)
 
 
 def _cut(path: Path, left: int) -> None:

@@ -1,6 +1,6 @@
 """The REST endpoints of quotes, books and mark prices."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 import numpy as np
 
@@ -13,7 +13,7 @@ DEPTH_LIMIT = 500
 DEPTH_WEIGHTS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
 LEAST_LAG_MS, MOST_LAG_MS = 50, 500
 
-Endpoint = tuple[Callable[[Query], Awaitable[str]], Callable[[Query], int]]
+Endpoint = tuple[Callable[[Query], Coroutine[None, None, str]], Callable[[Query], int]]
 
 
 class BookRest:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Self
 
 from aiohttp.test_utils import TestServer
 from aiohttp.web import Application
@@ -25,6 +25,10 @@ class ApiServer(TestServer):
     @property
     def door(self) -> Door:
         return self._made.door
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        return self
 
     async def _make_runner(self, **kwargs: Any) -> Runner:
         self._made = Runner(self.app, self._most)

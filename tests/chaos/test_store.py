@@ -160,7 +160,7 @@ def test_the_store_is_the_exchanges_ledger(chaos: Chaos, tmp_path: Path, seed: i
     gaps = {each["symbol"]: each["gaps"] for each in chaos.quality()}
     ended = now() - BEHIND_MS
     assert chaos.daemon.stop() == 0
-    store = load().get("store", "local").plugin()
+    store: Any = load().get("store", "local").plugin()
     store.open_to_read(tmp_path / "state")
     try:
         for symbol in SYMBOLS:

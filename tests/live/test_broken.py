@@ -34,12 +34,12 @@ async def rule(daemon: Running, value: float) -> Any:
 
 
 def recorded(folder: Path) -> Sequence[int]:
-    store = load().get("store", "local").plugin()  # type: ignore[union-attr]
-    store.open_to_read(folder / "state")  # type: ignore[attr-defined]
+    store: Any = load().get("store", "local").plugin()
+    store.open_to_read(folder / "state")
     try:
-        return list(store.ticks(SYMBOL, 0, 2**60)["id"])  # type: ignore[attr-defined]
+        return list(store.ticks(SYMBOL, 0, 2**60)["id"])
     finally:
-        store.close()  # type: ignore[attr-defined]
+        store.close()
 
 
 async def until_whole(daemon: Running) -> None:

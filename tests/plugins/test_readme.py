@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -52,7 +53,7 @@ def in_project(project: Path, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
-def plugin(registry: Registry, kind: str, settings: dict[str, object]) -> object:
+def plugin(registry: Registry, kind: str, settings: dict[str, Any]) -> Any:
     """What the config makes of `use: name` and its siblings."""
     return msgspec.convert({key: value for key, value in settings.items() if key != "use"}, registry.get(kind, settings["use"]).plugin)
 

@@ -57,7 +57,7 @@ class Venue:
             self._trade(number, began + number * 100)
 
     def _trade(self, number: int, ts: int) -> list[dict[str, Any]]:
-        fresh = [
+        fresh: list[dict[str, Any]] = [
             {"symbol": symbol, "id": number, "ts": ts, "price": f"{100 + number % 7}.5", "qty": f"0.{1 + number % 9}", "side": side}
             for symbol, side in zip(SYMBOLS, ("buy", "sell"), strict=True)
         ]
@@ -112,7 +112,7 @@ class Venue:
         self.asked.append((first, last))
         return web.json_response([row for row in tape if first <= row["id"] <= last][:1_000])
 
-    def bar(self, symbol: str, ts: int) -> tuple[float, ...]:
+    def bar(self, symbol: str, ts: int) -> tuple[Any, ...]:
         """What the second from `ts` (ms) on was like: open, high, low, close, volume, trades, volume that takers bought."""
         rows = [row for row in self.tape[symbol] if ts <= row["ts"] < ts + SECOND]
         prices, sizes = [float(row["price"]) for row in rows], [float(row["qty"]) for row in rows]

@@ -30,7 +30,8 @@ def ticks(table: Rows, of_price: int, of_qty: int) -> list[Tick]:
 
 def played(arrivals: list[Tick], size: int, *, looks: bool = False) -> dict[tuple[str, int], Bar]:
     """The last revision of every bar, all of revision 0 to compare them."""
-    bars, merger, last, top = TimeBars(reopen="1h"), Merger("1s", EVERY, HOUR), {}, 0
+    bars, merger, top = TimeBars(reopen="1h"), Merger("1s", EVERY, HOUR), 0
+    last: dict[tuple[str, int], Bar] = {}
     for begin in range(0, len(arrivals), size):
         batch = arrivals[begin : begin + size]
         bars.update(batch)

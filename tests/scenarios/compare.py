@@ -30,8 +30,8 @@ def points_agree(
     out: Path, pair: str, bars: pd.DataFrame, every: str, window: int, *, prices: str = "raw", adf_step: int = 1, leaps: bool = False
 ) -> int:
     """Every point of a pair on one timeframe. Returns how many there are."""
-    legs = [bars[(bars.symbol == symbol) & (bars.every == every)] for symbol in pair.split("-")]
-    wanted = oracle.points(*legs, window, prices=prices, adf_step=adf_step)
+    y, x = (bars[(bars.symbol == symbol) & (bars.every == every)] for symbol in pair.split("-"))
+    wanted = oracle.points(y, x, window, prices=prices, adf_step=adf_step)
     points = pd.read_csv(out / "points.csv", keep_default_na=True)
     found = points[(points.pair == pair) & (points.every == every)].sort_values("ts", ignore_index=True)
     assert_array_equal(found.ts, wanted.ts, f"{every}: other points than expected")

@@ -11,6 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ FRAMES = {
 """Length of a bucket, and of the clock's field that it cuts."""
 FLAT = 1e-12
 SHORTEST_ADF = 20
-Table = pd.DataFrame
+Table: TypeAlias = Any  # pandas has no types here
 
 
 # --- files ---

@@ -39,7 +39,7 @@ def of_replay(folder: Path, *, hold: bool) -> Backtest:
         symbol, ts = row["symbol"], int(row["ts"])
         prices = [float(row[name]) for name in ("open", "high", "low", "close")]
         if symbol in legs:
-            legs[symbol][ts] = Bar(symbol, "1s", ts, *prices, float(row["volume"]), None, None, None, row["quality"])  # type: ignore[arg-type]
+            legs[symbol][ts] = Bar(symbol, "1s", ts, *prices, float(row["volume"]), None, None, None, row["quality"])  # type: ignore[call-arg, arg-type]
     points = {}
     for row in rows(folder / "points.csv"):
         zscore = float(row["zscore"]) if row["zscore"] else None

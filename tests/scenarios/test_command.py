@@ -75,8 +75,8 @@ def test_the_store_holds_every_tick_bar_and_point(files: list[Path], replay: Rep
         for every in ("1s", "1m"):
             wanted = [(int(row[2]), float(row[6]), int(row[-1])) for row in bars if row[:2] == [symbol, every]]
             assert [(bar.ts, bar.close, bar.revision) for bar in store.bars(symbol, every, 0, 2**60)] == sorted(wanted)
-    wanted = [(int(row[2]), float(row[3])) for row in points if row[:2] == ["AAAUSDT-BBBUSDT", "1s"]]
-    assert [(point.ts, point.hedge.beta) for point in store.points("AAAUSDT-BBBUSDT", "1s", 0, 2**60)] == sorted(wanted)
+    told = [(int(row[2]), float(row[3])) for row in points if row[:2] == ["AAAUSDT-BBBUSDT", "1s"]]
+    assert [(point.ts, point.hedge.beta) for point in store.points("AAAUSDT-BBBUSDT", "1s", 0, 2**60)] == sorted(told)
     store.close()
 
 

@@ -1,6 +1,6 @@
 """Random files of every format through `quantd replay`, held against the oracle: disorder, duplicates, holes, silence, any price."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +116,7 @@ def test_imported_bars_are_bridged_and_merged_by_definition(
         compare.points_agree(tmp_path / "out", "AAAUSDT-BBBUSDT", expected, name, 20, adf_step=29)
 
 
-def _replay(replay: Replay, folder: Path, files: list[Path], pairs: object, every: object, window: int, prices: str) -> None:
+def _replay(replay: Replay, folder: Path, files: list[Path], pairs: Iterable[str], every: Iterable[str], window: int, prices: str) -> None:
     """Through a pipeline that runs the test of stationarity on every timeframe."""
     jobs = ", ".join(f"{{use: adf, every: {name}}}" for name in every)
     text = f"feed: replay\nbars: {{use: time, every: [{', '.join(every)}], reopen: 1h}}\n"

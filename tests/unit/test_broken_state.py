@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -57,7 +58,7 @@ def check(directory: Path, what: str) -> float:
     losses = Losses()
     with State.open(directory, losses) as state:
         rules = {key: value for key, value in state.kept.items() if key in RULES}
-        parts = [state.records.open_gaps(), state.records.firing(), state.records.firings(), list(rules)]
+        parts: list[list[Any]] = [state.records.open_gaps(), state.records.firing(), state.records.firings(), list(rules)]
         wanted = [len(GAPS), len(ALERTS), len(ALERTS), len(RULES)]
         assert set(parts[0]) <= set(GAPS), what
         assert set(parts[2]) <= set(ALERTS), what
@@ -249,7 +250,7 @@ print(*full, tried(3_600), tried(4_500))
 
 @pytest.mark.parametrize("file", ["quantd.db", "kept/cache.db", "hot.db"])
 def test_what_breaks_while_the_disk_is_full_is_made_anew_once_there_is_room(tmp_path: Path, file: str) -> None:
-    command = [sys.executable, "-c", BREAKS_ON_A_FULL_DISK, tmp_path, file]
+    command = [sys.executable, "-c", BREAKS_ON_A_FULL_DISK, str(tmp_path), file]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.stdout.split(), len(list(tmp_path.rglob("*.broken-*Z")))) == (["refused", "refused", "written", "written"], 1), done.stderr
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import msgspec
 
 from quantd.rows import COLUMNS, cells
@@ -5,7 +7,8 @@ from quantd.testing import fakes
 
 
 def test_every_column_is_a_value_of_the_row() -> None:
-    for kind, (row, *_) in {"ticks": fakes.ticks(1), "bars": fakes.bars(1), "points": fakes.points(1)}.items():
+    kinds: dict[str, Any] = {"ticks": fakes.ticks(1), "bars": fakes.bars(1), "points": fakes.points(1)}
+    for kind, (row, *_) in kinds.items():
         held = {name: value for part in (row, getattr(row, "hedge", row)) for name, value in msgspec.structs.asdict(part).items()}
         found = dict(zip(COLUMNS[kind], cells(row, COLUMNS[kind]), strict=True))
         assert found == {name: str(held[name]).lower() if name == "buyer_maker" else held[name] for name in COLUMNS[kind]}

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -230,14 +231,14 @@ def test_records_take_turns_between_threads(state: State) -> None:
 @pytest.mark.parametrize(
     "value", [True, None, 1, 1.5, "text", (1,), {}, bytearray(b"x"), memoryview(b"x")], ids=lambda value: type(value).__name__
 )
-def test_values_are_bytes(state: State, value: object) -> None:
+def test_values_are_bytes(state: State, value: Any) -> None:
     with pytest.raises(TypeError, match="must be bytes"):
         state.kept["k"] = value
     assert "k" not in state.kept
 
 
 @pytest.mark.parametrize("key", [b"k", 1, 1.5, None, ("k",)], ids=repr)
-def test_keys_are_text(state: State, key: object) -> None:
+def test_keys_are_text(state: State, key: Any) -> None:
     with pytest.raises(TypeError, match="must be a str"):
         state.kept[key] = b"x"
 

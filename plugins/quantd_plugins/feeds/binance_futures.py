@@ -1,7 +1,7 @@
 """Binance USDⓈ-M futures as a feed."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -73,7 +73,7 @@ class BinanceFutures(quantd.Feed):
         self._pool: Pool | None = None
         self._wanted: tuple[Sequence[str], quantd.Extras] | None = None
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, wants: quantd.Wants) -> AsyncGenerator[Sequence[quantd.Event], None]:
         from quantd_plugins.feeds.binance.lane import Limits  # only who streams needs a WebSocket
         from quantd_plugins.feeds.binance.pool import Pool
 

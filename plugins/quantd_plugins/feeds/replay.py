@@ -1,7 +1,7 @@
 """Recorded data as a feed."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from heapq import merge
 from operator import itemgetter
@@ -36,7 +36,7 @@ class Replay(quantd.Feed):
     def __post_init__(self) -> None:
         self._sources: list[Source] = []
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, wants: quantd.Wants) -> AsyncGenerator[Sequence[quantd.Event], None]:
         if not self.files:
             raise quantd.QuantdError("replay: there is nothing to play: name the files in `files`")
         with ExitStack() as opened:

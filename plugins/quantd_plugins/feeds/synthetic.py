@@ -1,7 +1,7 @@
 """A made-up market as a feed."""
 
 import zlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from operator import attrgetter
 from typing import Annotated
 
@@ -95,7 +95,7 @@ class Synthetic(quantd.Feed):
         self._length = quantd.duration(self.duration)
         self._done = 0
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, wants: quantd.Wants) -> AsyncGenerator[Sequence[quantd.Event], None]:
         if not wants.symbols:
             raise quantd.QuantdError("synthetic: no symbol is wanted, and it has none of its own: name a pair under `pairs`")
         async for batch in offload(self._ticks(self._couples(wants.symbols)), self.chunk):

@@ -105,10 +105,9 @@ class Exchange:
     def feed(self, **settings: Any) -> BinanceFutures:
         """A feed of this exchange."""
         ws = self.url.replace("http", "ws", 1)
-        only_trades = {"tickers": False, "listings": False}
-        return BinanceFutures(
-            **({"ws": ws, "rest": self.url, "files": self.url, "reconnect_min": "1ms", "seed": 1} | only_trades | settings)
-        )
+        only_trades: dict[str, Any] = {"tickers": False, "listings": False}
+        mine: dict[str, Any] = {"ws": ws, "rest": self.url, "files": self.url, "reconnect_min": "1ms", "seed": 1}
+        return BinanceFutures(**(mine | only_trades | settings))
 
     async def peer(self) -> Peer:
         """The next connection."""

@@ -262,7 +262,8 @@ def certificate(tmp_path: Path) -> Path:
     """Of 127.0.0.1, with its key."""
     made = tmp_path / "certificate.pem"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=test"]
-    command = ["openssl", "req", "-x509", *curve, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", made, "-out", tmp_path / "own.pem"]
+    files = ["-keyout", str(made), "-out", str(tmp_path / "own.pem")]
+    command = ["openssl", "req", "-x509", *curve, "-addext", "subjectAltName=IP:127.0.0.1", *files]
     try:
         subprocess.run(command, check=True, capture_output=True)
     except FileNotFoundError:

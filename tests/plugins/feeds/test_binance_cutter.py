@@ -53,7 +53,7 @@ def cut(chunks: Iterable[bytes]) -> Found:
     cutter = Cutter(parser)
     for chunk in chunks:
         for message in cutter.feed(chunk):
-            found += [(message.opcode, message.data)] if isinstance(message, Frame) else [(Opcode.TEXT, text) for text in message]
+            found += [(message.opcode, bytes(message.data))] if isinstance(message, Frame) else [(Opcode.TEXT, text) for text in message]
     cutter.end()
     assert parser.state is State.CLOSED
     return found, parser.close_rcvd, parser.close_sent, answered(parser)
@@ -134,7 +134,7 @@ def test_texts_of_any_allowed_size_are_taken_once_they_are_whole(size: int, miss
     stream = wire(Opcode.TEXT, b"x" * size)
     cutter = Cutter(opened())
     found = [list(cutter.feed(chunk)) for chunk in (stream[: len(stream) - missing], b"x" * missing + wire(Opcode.TEXT, b"next"))]
-    whole = [len(text) for messages in found for texts in messages for text in texts if isinstance(texts, list)]
+    whole = [len(text) for messages in found for texts in messages if isinstance(texts, list) for text in texts]
     assert whole == [size, 4]
     assert bool(found[0]) is not bool(missing)
 

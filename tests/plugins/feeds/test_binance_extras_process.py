@@ -34,7 +34,7 @@ Events = list[Any]
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The addresses of a running simulator."""
-    command = [sys.executable, "-m", "quantd.simulator", "--ledger", tmp_path_factory.mktemp("ledger"), "--exit-with-parent"]
+    command = [sys.executable, "-m", "quantd.simulator", "--ledger", str(tmp_path_factory.mktemp("ledger")), "--exit-with-parent"]
     with subprocess.Popen([*command, "--seed", str(SEED)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())

@@ -1,6 +1,7 @@
 """What is made of the exchange's frames, good and bad."""
 
 import logging
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,7 +25,7 @@ TICK = quantd.Tick("BTCUSDT", 3942166440, 1795489443990, 7, 85599.8, 0.012, True
 
 
 def event(text: bytes) -> quantd.Event | None:
-    data = decode(text).data
+    data: Any = decode(text).data
     return data and data.event(7)
 
 
@@ -109,7 +110,8 @@ def test_no_bytes_break_the_reader(text: bytes) -> None:
         frame = decode(text)
     except UNREADABLE:
         return
-    assert frame.data is None or frame.data.event(0).ts > 0
+    data: Any = frame.data
+    assert data is None or data.event(0).ts > 0
 
 
 def test_answers() -> None:

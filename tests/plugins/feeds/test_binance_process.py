@@ -25,7 +25,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     """The addresses of a running simulator."""
     if importlib.util.find_spec("quantd.simulator") is None:
         pytest.skip("there is no simulator")
-    command = [sys.executable, "-m", "quantd.simulator", "--ledger", tmp_path_factory.mktemp("ledger"), "--exit-with-parent"]
+    command = [sys.executable, "-m", "quantd.simulator", "--ledger", str(tmp_path_factory.mktemp("ledger")), "--exit-with-parent"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())

@@ -317,7 +317,7 @@ def payments(request: web.Request) -> web.StreamResponse:
     """Every eight hours, 7 ms late; of the first years no mark price is told."""
     query, step = request.query, 8 * HOUR
     first = -(-(int(query["startTime"]) - 7) // step) * step + 7
-    row = {"symbol": "BTCUSDT", "fundingRate": "-0.00010000"}
+    row: dict[str, Any] = {"symbol": "BTCUSDT", "fundingRate": "-0.00010000"}
     rows = [row | {"fundingTime": ts, "markPrice": "90.5" if ts > NOW // 2 else ""} for ts in range(first, int(query["endTime"]) + 1, step)]
     return web.json_response(rows[: int(query["limit"])])
 

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 import msgspec
 import pytest
@@ -348,6 +349,7 @@ async def test_nothing_is_left_open(exchange: Exchange, orderly: bool) -> None:
 
 
 def test_settings_are_checked() -> None:
+    wrong: dict[str, Any]
     for wrong in ({"ws": "fstream.binance.com"}, {"streams_per_connection": 0}, {"routes": {"market": "x"}}, {"route": {}}):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(wrong, BinanceFutures)

@@ -6,8 +6,10 @@ import io
 import json
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -357,7 +359,7 @@ def test_progress_grows_with_the_bytes_read(tmp_path: Path) -> None:
 def test_leaving_early_closes_the_files(tmp_path: Path) -> None:
     feed = Replay(files=(str(write(tmp_path / "t", *(collected(T + n) for n in range(20_000)))),), chunk=1)
 
-    async def first() -> object:
+    async def first() -> Sequence[quantd.Event]:
         async with aclosing(feed.stream(quantd.Wants(()))) as batches:
             return await anext(batches)
 
@@ -433,7 +435,7 @@ def test_bad_collected_lines_are_skipped_and_doubted(tmp_path: Path, caplog: pyt
 
 
 @pytest.mark.parametrize("bad", [{"price": "NaN"}, {"price": -1}, {"price": 0}, {"size": None}, {"size": 0}])
-def test_a_collected_trade_of_no_price_tells_its_time(tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: dict[str, object]) -> None:
+def test_a_collected_trade_of_no_price_tells_its_time(tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: dict[str, Any]) -> None:
     _, refused, _ = replay(write(tmp_path / "t", collected(T), collected(T + 3, **bad), collected(T + 5)))
     assert (refused.ts, refused.id) == (T + 3, 0)
     assert not refused.price > 0

@@ -15,7 +15,12 @@ DAY = 1_767_225_600_000
 """2026-01-01T00:00Z."""
 HEADER = "ts,open,high,low,close,volume"
 PRICES = [("1.5", "3", "1", "2", "10"), ("2", "2.5", "2", "2.25", "0.5"), ("2.25", "4", "2", "3", "7.125")]
-BARS = [quantd.Bar("BTCUSDT", "1m", DAY + 60_000 * n, *map(float, prices), None, None, None, "imported") for n, prices in enumerate(PRICES)]
+BARS = [
+    quantd.Bar(
+        "BTCUSDT", "1m", DAY + 60_000 * n, float(first), float(high), float(low), float(last), float(volume), None, None, None, "imported"
+    )
+    for n, (first, high, low, last, volume) in enumerate(PRICES)
+]
 
 
 def rows(*times: object, sep: str = ",") -> list[str]:

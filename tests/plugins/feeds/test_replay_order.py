@@ -1,6 +1,7 @@
 """Trades out of order: put in order within a bounded number of rows, and refused beyond; never lost without a word."""
 
 import random
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -73,10 +74,10 @@ def test_what_cannot_be_sorted_is_refused_by_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "sort"), [(lambda n: captured(T + n, frame(n, ts=T + n)), "sort -n"), (lambda n: collected(T + n), r"jq -cs 'sort_by\(.ts\)")]
 )
-def test_a_refusal_tells_how_to_sort(tmp_path: Path, line: object, sort: str) -> None:
+def test_a_refusal_tells_how_to_sort(tmp_path: Path, line: Callable[[int], str], sort: str) -> None:
     times = [*range(2 * MINUTE, 2 * MINUTE + 50), *range(1, 51)]
     with pytest.raises(quantd.QuantdError, match=rf":51: .* Sort the unpacked file with `{sort}"):
-        played(write(tmp_path / "t", *map(line, times)), 10)  # type: ignore[arg-type]
+        played(write(tmp_path / "t", *map(line, times)), 10)
 
 
 def test_a_clock_that_was_put_back_while_capturing_loses_nothing(tmp_path: Path) -> None:

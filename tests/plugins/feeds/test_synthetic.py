@@ -5,6 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from quantd_plugins.feeds.synthetic import HALF_LIFE, Follower, Market, Syntheti
 PAIR = ("AAAUSDT", "BBBUSDT")
 
 
-def ticks_of(*symbols: str, **settings: object) -> list[quantd.Tick]:
+def ticks_of(*symbols: str, **settings: Any) -> list[quantd.Tick]:
     async def drain() -> list[quantd.Tick]:
-        return [tick async for batch in Synthetic(**settings).stream(quantd.Wants(symbols)) for tick in batch]
+        return [
+            tick async for batch in Synthetic(**settings).stream(quantd.Wants(symbols)) for tick in batch if isinstance(tick, quantd.Tick)
+        ]
 
     return asyncio.run(drain())
 

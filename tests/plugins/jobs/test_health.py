@@ -1,5 +1,7 @@
 """The states of a pair, and why."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ WINDOW = 60
 
 
 def judged(
-    y: FloatArray, x: FloatArray, corr: float = 0.9, coverage: float | FloatArray = 1.0, beta: float = 2.0, **settings: int
+    y: FloatArray, x: FloatArray, corr: float = 0.9, coverage: float | FloatArray = 1.0, beta: float = 2.0, **settings: Any
 ) -> tuple[str, list[str]]:
     """The state, and its reasons."""
     full = np.ones(len(y))

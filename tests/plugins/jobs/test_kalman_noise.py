@@ -1,5 +1,7 @@
 """Both ways to learn the noise find what the data were made with."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from tests.unit.stats.test_likelihood import drifting
 
 
 @pytest.mark.parametrize("method", ["ml", "em"])
-def test_finds_the_walk(method: str) -> None:
+def test_finds_the_walk(method: Literal["ml", "em"]) -> None:
     y, x = drifting(3, 300)
     job = KalmanNoise(window=300, method=method)
     found = job.run(quantd.PairView("Y-X", "1m", 0, 60, {"ts": np.arange(300), "y": y, "x": x}))

@@ -1,5 +1,7 @@
 """The model sees no tomorrow, is calibrated where there is something to learn, and says so where there is not."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,14 @@ def columns(zscore: FloatArray) -> dict[str, FloatArray]:
     n = len(zscore)
     spread, ones = 100.0 + zscore * 3.0, np.ones(n)
     legs = {"y": spread + 500.0, "x": 250.0 * ones, "beta": 2.0 * ones, "spread": spread}
-    return {"ts": np.arange(n), "zscore": zscore, "spread_mean": 100.0 * ones, "spread_std": 3.0 * ones, "corr_returns": 0.8 * ones, **legs}
+    return {
+        "ts": np.arange(n, dtype=float),
+        "zscore": zscore,
+        "spread_mean": 100.0 * ones,
+        "spread_std": 3.0 * ones,
+        "corr_returns": 0.8 * ones,
+        **legs,
+    }
 
 
 def ou(seed: int, phi: float = 0.93) -> FloatArray:
@@ -30,7 +39,7 @@ def ou(seed: int, phi: float = 0.93) -> FloatArray:
     return z
 
 
-def answer(zscore: FloatArray, **settings: object) -> dict[str, quantd.Metric]:
+def answer(zscore: FloatArray, **settings: Any) -> dict[str, quantd.Metric]:
     return dict(ReversionModel(**settings).run(quantd.PairView("Y-X", "1m", 0, 60, columns(zscore))))
 
 
@@ -165,7 +174,8 @@ def _held_columns(y: FloatArray, x: FloatArray) -> dict[str, FloatArray]:
 
     def bars(symbol: str, closes: FloatArray) -> list[quantd.Bar]:
         return [
-            quantd.Bar(symbol, "1m", 60_000 * at, *[close] * 4, 1.0, 1, close, 0.0, "complete") for at, close in enumerate(closes.tolist())
+            quantd.Bar(symbol, "1m", 60_000 * at, close, close, close, close, 1.0, 1, close, 0.0, "complete")
+            for at, close in enumerate(closes.tolist())
         ]
 
     spec = PairSpec("Y-X", "1m", Ols(window=60), jobs=(Look(),))

@@ -27,7 +27,8 @@ REASONS = ("adf_reason", "kpss_reason", "half_life_reason", "reversion_reason")
 def points(y: FloatArray, x: FloatArray, regression: Regression) -> list[PairPoint]:
     def bars(symbol: str, closes: FloatArray) -> list[quantd.Bar]:
         return [
-            quantd.Bar(symbol, "1m", 60_000 * at, *[close] * 4, 1.0, 1, close, 0.0, "complete") for at, close in enumerate(closes.tolist())
+            quantd.Bar(symbol, "1m", 60_000 * at, close, close, close, close, 1.0, 1, close, 0.0, "complete")
+            for at, close in enumerate(closes.tolist())
         ]
 
     spec = PairSpec("Y-X", "1m", regression, jobs=(AdfJob(), KpssJob(), Reversion()))

@@ -44,7 +44,10 @@ def series(name: str, window: int = WINDOW, recorded: list[PairPoint] | None = N
 
 
 def bars(prices: FloatArray) -> list[Bar]:
-    return [Bar("S", "1s", START + 1000 * at, *[price] * 4, 1.0, 1, price, 0.5, "complete") for at, price in enumerate(prices.tolist())]
+    return [
+        Bar("S", "1s", START + 1000 * at, price, price, price, price, 1.0, 1, price, 0.5, "complete")
+        for at, price in enumerate(prices.tolist())
+    ]
 
 
 @every_method
@@ -107,7 +110,7 @@ def test_a_bar_that_is_mended_after_a_restart_gives_the_same_points(name: str) -
     whole = series(name)
     recorded = whole.add(y, x)
     wanted = whole.add([mended], [])
-    begin = len(y) - (5 if REGISTRY.get("regression", name).plugin.recursive else whole.spec.memory)
+    begin = len(y) - (5 if series(name).spec.regression.recursive else whole.spec.memory)
     after = series(name, recorded=recorded)
     after.add(y[begin:], x[begin:])
     found = after.add([mended], [])

@@ -78,7 +78,7 @@ def test_missing_bars_are_missing_observations() -> None:
     holes = np.zeros(100, bool)
     holes[[40, 41, 42, 77]] = True
     of = Kalman(window=WINDOW, prior=1e6, clip=None)
-    found = [of.update(at, float(y[at]), float(x[at])) for at in np.flatnonzero(~holes)]
+    found = [of.update(at, float(y[at]), float(x[at])) for at in np.flatnonzero(~holes).tolist()]
     masked, known = np.ma.array(y, mask=holes), x.copy()
     known[40:43], known[77] = x[43], x[78]  # the walk over a hole is of the bar that ends it
     assert lines(found[-1:]) == pytest.approx(peer(masked, known, of)[0][-1:], rel=1e-9)

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -242,7 +243,7 @@ def test_noise_that_grows_is_learned() -> None:
     assert found[-1].innovation_std == pytest.approx(0.3, rel=0.3)
 
 
-SPOILT = {
+SPOILT: dict[str, Any] = {
     "one bad y": partial(spoilt, leg=0, factor=1.05),
     "six bad x": partial(spoilt, leg=1, factor=1.05, bad=6),
     "bad y that make no line": lambda legs: (

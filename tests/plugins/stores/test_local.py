@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import quantd
+from quantd.model import Tick
 from quantd_plugins.stores import local
 from quantd_plugins.stores.local import Local
 
@@ -74,7 +75,8 @@ def test_range_is_half_open(store: Local) -> None:
 def test_each_id_once_as_it_came_first(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[str, int]]], start: int, length: int
 ) -> None:
-    store, expected = Local(), {}
+    store = Local()
+    expected: dict[tuple[str, int], Tick] = {}
     store.open(tmp_path_factory.mktemp("store"))
     for price, batch in enumerate(batches, 1):
         ticks = [tick(number, number * 300 - 40 * (number % 9), symbol=symbol, price=price) for symbol, number in batch]
@@ -114,7 +116,9 @@ def test_last_of_the_highest_revisions_stays(tmp_path_factory: pytest.TempPathFa
 def test_the_newest_tick_and_the_span_of_what_is_kept(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[str, int, int]]]
 ) -> None:
-    store, first, times = Local(), {}, {}
+    store = Local()
+    first: dict[str, dict[int, int]] = {}
+    times: dict[tuple[str, str], list[int]] = {}
     store.open(tmp_path_factory.mktemp("store"))
     for batch in batches:
         ticks = list({each[:2]: tick(each[1], each[2], symbol=each[0]) for each in batch}.values())

@@ -36,7 +36,7 @@ class Peers:
 
     def run(self, peer: str, script: str, *arguments: object) -> Any:
         """What the script tells in its last line of output, which is JSON. Skips the test if the client cannot be installed."""
-        command = [self._python(peer), "-E", HERE / f"{script}.py", *map(str, arguments)]
+        command = [str(self._python(peer)), "-E", str(HERE / f"{script}.py"), *map(str, arguments)]
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         ended = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S, check=False, env=environment)
         assert ended.returncode == 0, ended.stderr

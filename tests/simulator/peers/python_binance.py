@@ -17,11 +17,11 @@ STREAMS = {
 }
 
 
-class Client(AsyncClient):
+class Client(AsyncClient):  # type: ignore[misc]
     """Its hosts are constants of the class; these two are all that is changed."""
 
 
-class Sockets(BinanceSocketManager):
+class Sockets(BinanceSocketManager):  # type: ignore[misc]
     """As above."""
 
 

@@ -27,7 +27,9 @@ def main(ws: str, control: str) -> None:
     ) as manager:
         for name, (channels, markets) in CATEGORIES.items():
             manager.create_stream(channels, markets, stream_label=name, stream_buffer_name=name)
-        told = {name: followed(manager, name, len(channels) * len(markets)) for name, (channels, markets) in CATEGORIES.items()}
+        told: dict[str, Any] = {
+            name: followed(manager, name, len(channels) * len(markets)) for name, (channels, markets) in CATEGORIES.items()
+        }
         told |= {"later": subscribed(manager), "mixed": mixed(manager), "signals": signals(manager)}
         print(json.dumps(told | {"cut": cut(manager, control)}))
 

@@ -35,7 +35,8 @@ def spoilt(seen: PairPast, ts: int, **changes: object) -> PairPast:
 
 def test_signals_are_points_and_fills_are_the_opens_after(reverting: PairPast) -> None:
     result = run(reverting, stop=3.5)
-    y, x, points = ({row.ts: row for row in rows} for rows in (reverting.y_bars, reverting.x_bars, reverting.points))
+    y, x = ({bar.ts: bar for bar in bars} for bars in (reverting.y_bars, reverting.x_bars))
+    points = {point.ts: point for point in reverting.points}
     assert len(result.trades) > 5
     for trade in result.trades:
         signal = points[trade.entered - MINUTE]

@@ -37,7 +37,7 @@ def test_the_whole_is_what_it_is_without(reverting: PairPast) -> None:
 
 
 def test_the_first_part_knows_nothing_of_the_second(reverting: PairPast) -> None:
-    at = run(reverting, 0.7).ts.index(run(reverting, 0.7).halves.at) + WINDOW - 1  # type: ignore[union-attr]
+    at = run(reverting, 0.7).ts.index(run(reverting, 0.7).halves.at) + WINDOW - 1
     other = past(seed=9)
     spliced = of_bars(reverting.y_bars[:at] + other.y_bars[at:], reverting.x_bars[:at] + other.x_bars[at:], Ols(window=WINDOW))
     one, two = (run(seen, 0.7).halves for seen in (reverting, spliced))

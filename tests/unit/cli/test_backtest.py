@@ -9,6 +9,7 @@ import sqlite3
 import zipfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def history(tmp_path: Path) -> Local:
     return store
 
 
-def told(process: Run, *args: str) -> dict[str, object]:
+def told(process: Run, *args: str) -> dict[str, Any]:
     done = process("backtest", *args, "--json")
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)

@@ -150,7 +150,8 @@ def test_what_is_exported_is_what_was_appended(
     """Doubles may even be of another time: the one that was received first counts."""
     numbers = data.draw(st.lists(st.integers(0, 60), max_size=90))
     amounts = st.floats(1e-12, 1e12, exclude_min=True)
-    noise, store, first = random.Random(seed), Local(), {}
+    noise, store = random.Random(seed), Local()
+    first: dict[int, Tick] = {}
     store.open(tmp_path_factory.mktemp("store"))
     for recv, number in enumerate(numbers):
         ts = fakes.START + 9 * HOUR + number * span // 60 + noise.randint(0, disorder)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,11 @@ def test_the_example_plugin_is_listed_and_fits(quantd: Run, tmp_path: Path) -> N
     assert entry
     import numpy as np
 
-    shrunk = entry.plugin(penalty=1.0)
+    shrunk: Any = entry.plugin(penalty=1.0)
     x = np.array([1.0, 2.0])
     assert shrunk.fit(2 * x, x).beta == pytest.approx(10 / 6)
-    assert entry.plugin(penalty=0.0).fit(x, 0 * x) is None
+    plain: Any = entry.plugin(penalty=0.0)
+    assert plain.fit(x, 0 * x) is None
 
 
 @pytest.mark.parametrize("there", FILES)

@@ -27,7 +27,7 @@ GAPPY = SymbolQuality("ETHUSDT", "down", 20, START, 15, 1, 0, 5, 2, 2, 0, 12.0, 
 
 
 def feed(state: str) -> FeedState:
-    return FeedState("binance", state, START, 1234, 0, 3, 4, None, FeedHealth())  # type: ignore[arg-type]
+    return FeedState("binance", state, START, 1234, 0, 3, 4, None, FeedHealth())
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -235,7 +236,8 @@ def test_the_environment_overrides(home: Path) -> None:
     config = loaded(WHOLE + "store: local\njobs: [{use: retention, every: 1h}]\n", environ, default=PIPELINE).config
     assert (config.state_dir, config.log, config.pairs[0].name, config.jobs[0].every) == (Path("/x"), "error", "C-D", 7_200_000)
     assert config.feeds["synthetic"].seed == 7  # type: ignore[attr-defined]
-    assert (config.store.dir, config.store.keep) == ("there", {"ticks": "2d"})  # type: ignore[union-attr]
+    store: Any = config.store
+    assert (store.dir, store.keep) == ("there", {"ticks": "2d"})
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from quantd.flow.ahead import Ahead, Note
+from quantd.model import Bar
 from quantd.testing import fakes
 
 
-def again(count: int) -> list:
+def again(count: int) -> list[Bar]:
     return [replace(bar, revision=1) for bar in fakes.bars(count)]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -48,11 +49,11 @@ class Keep(quantd.Exporter):
     """Remembers the rows."""
 
     def __post_init__(self) -> None:
-        self.rows: dict[str, list] = {"ticks": [], "bars": [], "points": []}
+        self.rows: dict[str, list[Any]] = {"ticks": [], "bars": [], "points": []}
 
     def open(self, metrics: Sequence[str]) -> None: ...
 
-    def write(self, kind: quantd.Kind, rows: Sequence) -> None:
+    def write(self, kind: quantd.Kind, rows: Sequence[Any]) -> None:
         self.rows[kind] += rows
 
     def close(self) -> None: ...
@@ -81,7 +82,7 @@ class Bench:
         self.flow = FeedFlow("test", Silent(lateness=lateness), outlets, clock, Inline(), tell_time=clock.advance_to)
         every = every or ("1s",)
         exports = Exports([export(self.kept)])
-        extras = frozenset({"quotes"}) if book else frozenset()
+        extras: frozenset[quantd.Extra] = frozenset({"quotes"}) if book else frozenset()
         y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports, made(symbol, events), extras) for symbol in "YX")
         series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW)), guard, 5 * MINUTE) for name in every)
         self.flow.add(y)

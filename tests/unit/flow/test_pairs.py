@@ -178,7 +178,7 @@ def test_the_nowcast_keeps_beta_mean_and_sigma_of_the_last_close() -> None:
     spreads = np.array([point.y - last.hedge.beta * point.x for point in points[-WINDOW:]])
     assert (now.provisional, now.quality, now.hedge, now.spread) == (True, "forming", last.hedge, last.y + 7.0 - last.hedge.beta * last.x)
     assert now.zscore == pytest.approx((now.spread - spreads.mean()) / spreads.std(ddof=1), rel=1e-9)
-    assert pair.nowcast(DAWN + 100_500, last.y, last.x).zscore == pytest.approx(last.zscore)  # type: ignore[union-attr]
+    assert pair.nowcast(DAWN + 100_500, last.y, last.x).zscore == pytest.approx(last.zscore)
     assert series().nowcast(DAWN, 1.0, 1.0) is None
 
 

@@ -57,7 +57,7 @@ class Venue(quantd.Feed):
     now: int = NOW
 
     def __post_init__(self) -> None:
-        self.inbox: asyncio.Queue[list[quantd.Event] | None] = asyncio.Queue()
+        self.inbox: asyncio.Queue[Sequence[quantd.Event] | None] = asyncio.Queue()
         self.asked: list[tuple[str, str, int]] = []
         self.down = False
 

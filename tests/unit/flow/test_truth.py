@@ -48,7 +48,7 @@ class Venue(quantd.Feed):
     def __post_init__(self) -> None:
         self.tape: list[Tick] = []
         self.upto = DAWN
-        self.inbox: asyncio.Queue[list[quantd.Event] | None] = asyncio.Queue()
+        self.inbox: asyncio.Queue[Sequence[quantd.Event] | None] = asyncio.Queue()
         self.down = False
 
     async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:

@@ -1,7 +1,9 @@
 """The z-scores of a pair, whole series of them, against code that knows nothing of sums that are kept."""
 
 import itertools
+from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,7 +47,10 @@ def legs(seed: int = 1, *, halflife: float = 5.0, price: float = 1000.0) -> tupl
 
 
 def bars(symbol: str, closes: FloatArray) -> list[Bar]:
-    return [Bar(symbol, "1s", DAWN + 1000 * at, *[close] * 4, 1.0, 1, close, 0.0, "complete") for at, close in enumerate(closes.tolist())]
+    return [
+        Bar(symbol, "1s", DAWN + 1000 * at, close, close, close, close, 1.0, 1, close, 0.0, "complete")
+        for at, close in enumerate(closes.tolist())
+    ]
 
 
 def points(regression: Regression, zscore: ZScore, y: FloatArray, x: FloatArray, spread: Spread = "hedge") -> dict[int, PairPoint]:
@@ -125,10 +130,8 @@ def test_the_robust_z_of_prices_bound_to_ticks_is_none_or_of_the_size_of_the_pla
     spread: Spread = "residual" if lively == 0.1 else "hedge"
     y, x = bound(int(100 * lively), lively)
     regression = method(window=20, prices=prices)
-    plain, robust, before = (
-        points(regression, ZScore(method=kind, against=against), y, x, spread)
-        for kind, against in (("window", "now"), ("robust", "now"), ("robust", "before"))
-    )
+    kinds: list[tuple[Any, Any]] = [("window", "now"), ("robust", "now"), ("robust", "before")]
+    plain, robust, before = (points(regression, ZScore(method=kind, against=against), y, x, spread) for kind, against in kinds)
     for at, point in robust.items():
         if point.zscore is None:
             assert point.reason == "flat"
@@ -162,7 +165,7 @@ def test_rolling_takes_spreads_that_each_have_their_own_beta() -> None:
 def test_an_innovation_says_where_the_spread_was_expected() -> None:
     y, x = legs(4)
     for spread in ("hedge", "residual"):
-        for point in points(Kalman(window=20), ZScore(method="innovation"), y, x, spread).values():  # type: ignore[arg-type]
+        for point in points(Kalman(window=20), ZScore(method="innovation"), y, x, spread).values():
             assert point.hedge.innovation is not None
             assert point.hedge.innovation_std is not None
             assert point.spread_mean is not None
@@ -172,7 +175,7 @@ def test_an_innovation_says_where_the_spread_was_expected() -> None:
 
 def test_a_window_that_is_longer_than_the_hedges_is_covered_whole() -> None:
     y, x = (bars(name, leg) for name, leg in zip(("Y", "X"), legs(5), strict=True))
-    y[70] = Bar("Y", "1s", y[70].ts, *[y[70].close] * 4, 1.0, 1, None, 0.0, "gap")
+    y[70] = msgspec.structs.replace(y[70], vwap=None, quality="gap")
     made = PairSeries(PairSpec("Y-X", "1s", Ols(window=10), ZScore(window=40)), guards, 0).add(y, x)
     doubted = [(point.ts - DAWN) // 1000 for point in made if point.coverage < 1.0]
     assert doubted == list(range(70, 110)), "the z-score stands on 40 closes"
@@ -184,7 +187,7 @@ def test_a_window_that_is_longer_than_the_hedges_is_covered_whole() -> None:
 def test_a_leg_that_is_a_line_of_the_other_has_no_z_score(window: int, method: ZMethod, regression: str) -> None:
     rng = np.random.default_rng(window)
     x = np.round(1000.0 * np.exp(rng.normal(0.0, 5e-4, N).cumsum()), 2)
-    kind: type[Regression] = {"ols": Ols, "theil-sen": TheilSen, "kalman": Kalman}[regression]  # type: ignore[assignment]
+    kind: Any = {"ols": Ols, "theil-sen": TheilSen, "kalman": Kalman}[regression]
     for y in (3.0 * x, 0.1 * x + 7.0):
         found = points(kind(window=window), ZScore(method=method), y, x)
         assert found

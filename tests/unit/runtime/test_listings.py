@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from quantd.config.named import Named
-from quantd.config.yaml12 import Node
+from quantd.config.node import Node
 from quantd.model import Listing, Status
 from quantd.runtime.listings import Listings
 from quantd.testing.fakes import START

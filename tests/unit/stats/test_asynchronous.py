@@ -11,7 +11,7 @@ from quantd.stats.asynchronous import hayashi_yoshida, lead_lag
 LAGS = np.arange(-20.0, 21.0) * 0.5
 
 
-def ticking(seed: int, n: int = 4_000, lead: float = 0.0, corr: float = 0.8) -> tuple[FloatArray, ...]:
+def ticking(seed: int, n: int = 4_000, lead: float = 0.0, corr: float = 0.8) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Two walks of `corr`, each seen at times of its own; y follows x by `lead` seconds."""
     chance = np.random.default_rng(seed)
     grid = np.arange(0.0, n / 4, 0.05)

@@ -40,13 +40,16 @@ def market(
     """`y` and `x` are the opens, and the closes too unless told."""
     n = len(zscore)
     y, x = y or [100.0] * n, x or [50.0] * n
+    hedge = [np.broadcast_to(np.array(each, dtype=float), n) for each in (beta, alpha, std)]
     return Market(
         np.array(y, dtype=float),
         np.array(x, dtype=float),
         np.array(y_close or y, dtype=float),
         np.array(x_close or x, dtype=float),
         np.array(zscore, dtype=float),
-        *(np.broadcast_to(np.array(each, dtype=float), n) for each in (beta, alpha, std)),
+        hedge[0],
+        hedge[1],
+        hedge[2],
         np.ones(n, bool) if signals is None else np.array(signals),
         np.ones(n, bool) if fills is None else np.array(fills),
         np.arange(n) if index is None else np.array(index),
@@ -427,7 +430,9 @@ def test_the_future_changes_no_trade_before_it(seed: int, n: int, rules: Rules, 
     """From the close of bar `cut` on, all is another market: trades, fills and equity before stay to the last bit."""
     cut = data.draw(st.integers(0, n - 1))
     one, other = random_market(seed, n), random_market(seed + 1, n)
-    spliced = {name: np.concatenate((getattr(one, name)[:cut], getattr(other, name)[cut:])) for name in Market.__struct_fields__[:-3]}
+    spliced: dict[str, Any] = {
+        name: np.concatenate((getattr(one, name)[:cut], getattr(other, name)[cut:])) for name in Market.__struct_fields__[:-3]
+    }
     for opens in ("y_open", "x_open", "fills"):
         spliced[opens][cut] = getattr(one, opens)[cut]
     before, after = simulate(one, rules), simulate(Market(**spliced), rules)
@@ -483,6 +488,6 @@ def test_an_entry_out_of_reach_never_trades(seed: int, n: int) -> None:
         ({"sizing": "wild"}, "sizing: expected one of beta, dollar, found 'wild'"),
     ],
 )
-def test_rules_that_make_no_sense_are_refused(wrong: dict[str, float], text: str) -> None:
+def test_rules_that_make_no_sense_are_refused(wrong: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=f"^{text}"):
         Rules(**wrong)

@@ -54,8 +54,8 @@ def test_the_mean_price_is_within_the_prices(rows: list[tuple[int, int]], tick_d
     for number, (price, (_, steps)) in enumerate(zip(prices, rows, strict=True)):
         sums.add(Tick("S", number, 0, 0, price, steps / 10**step_digits, number % 2 == 0))
     volume, mean, bought = sums.totals(min(prices), max(prices))
-    steps, turnover = (Decimal(sum(values)) for values in (([s for _, s in rows]), [p * s for p, s in rows]))
-    assert volume == float(steps.scaleb(-step_digits))
+    total, turnover = (Decimal(sum(values)) for values in (([s for _, s in rows]), [p * s for p, s in rows]))
+    assert volume == float(total.scaleb(-step_digits))
     assert bought == float(Decimal(sum(s for _, s in rows[1::2])).scaleb(-step_digits))
     assert min(prices) <= (mean or 0.0) <= max(prices)
     assert mean == pytest.approx(float(turnover.scaleb(-tick_digits) / steps), rel=1e-15)

@@ -22,7 +22,7 @@ def rates(hours: list[float], rate: float = 0.01, mark: float = 100.0) -> Rates:
 def test_it_falls_due_at_the_open_behind_it() -> None:
     """Bars of an hour from 6 to 10; x is told no mark price, so the close before stands in; its rate is negative."""
     opened = HOUR * np.arange(6, 11)
-    y_close, x_close = np.full(5, 90.0), 10.0 * np.arange(5)
+    y_close, x_close = np.full(5, 90.0), 10.0 * np.arange(5, dtype=float)
     found = due((rates([0, 8, 16]), rates([0, 8, 16], -0.02, math.nan)), opened, (y_close, x_close))
     assert found.y.tolist() == [0.0, 0.0, 1.0, 0.0, 0.0]
     assert found.x.tolist() == [0.0, 0.0, -0.02 * 10.0, 0.0, 0.0]
@@ -67,7 +67,9 @@ def test_what_is_missing_is_told_by_what_is_there(hours: list[float], missing: l
 @given(step=st.sampled_from([1, 4, 8]), runs=st.lists(st.tuples(st.integers(3, 6), st.integers(1, 5)), min_size=1, max_size=8))
 def test_known_and_missing_are_all_that_there_were(step: int, runs: list[tuple[int, int]]) -> None:
     """Some known, some missing, and so on, with three known ones at the end: between holes the rhythm can be told."""
-    known, lost, at = [], [], 1
+    known: list[int] = []
+    lost: list[int] = []
+    at = 1
     for there, gone in runs:
         known += range(at, at + there)
         lost += range(at + there, at + there + gone)

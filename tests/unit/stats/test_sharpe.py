@@ -115,7 +115,7 @@ def test_the_probability_is_that_of_a_ratio_above_0() -> None:
         assert found.probability == pytest.approx(NormalDist().cdf(found.ratio / found.stderr))
         assert found.stderr >= math.sqrt(YEAR / 90)
     against = sharpe(-np.random.default_rng(0).normal(0.1, 1.0, 90), YEAR).probability
-    assert against == pytest.approx(1 - sharpe(np.random.default_rng(0).normal(0.1, 1.0, 90), YEAR).probability)  # type: ignore[operator]
+    assert against == pytest.approx(1 - sharpe(np.random.default_rng(0).normal(0.1, 1.0, 90), YEAR).probability)
 
 
 @pytest.mark.parametrize(

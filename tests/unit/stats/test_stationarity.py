@@ -10,7 +10,8 @@ from statsmodels.tsa.adfvalues import mackinnonp
 from statsmodels.tsa.stattools import adfuller
 
 from quantd.stats import FloatArray
-from quantd.stats.stationarity import Adf, Trend, adf, mackinnon_pvalue
+from quantd.stats.mackinnon import Trend, mackinnon_pvalue
+from quantd.stats.stationarity import Adf, adf
 
 TRENDS = get_args(Trend)
 

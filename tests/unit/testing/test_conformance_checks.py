@@ -134,7 +134,7 @@ class LyingFit(Slope):
             return quantd.Hedge(0.0, math.nan, len(y)) if self.lie == "nan" else None
         if self.lie == "none":
             return None
-        changes = {"n": {"n": 1}, "state": {"beta": hedge.beta + self._calls}, "stderr": {"stderr": -1.0}}
+        changes: dict[str, Any] = {"n": {"n": 1}, "state": {"beta": hedge.beta + self._calls}, "stderr": {"stderr": -1.0}}
         return msgspec.structs.replace(hedge, **changes.get(self.lie, {}))
 
 
@@ -496,7 +496,7 @@ class Narrow(Recalling):
 class Boasting(Yielding):
     """Brings what there is not."""
 
-    brings: ClassVar = frozenset({"quotes", "rumours"})
+    brings: ClassVar[Any] = frozenset({"quotes", "rumours"})
 
 
 class Fractional(Yielding):

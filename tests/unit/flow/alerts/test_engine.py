@@ -1,5 +1,7 @@
 """A rule tells each change of its state once."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -25,7 +27,7 @@ def points(*zscores: float | None, revision: int = 0) -> list[PairPoint]:
     return [msgspec.structs.replace(row, zscore=z, revision=revision) for row, z in zip(rows, zscores, strict=True)]
 
 
-def states(judge: AlertEngine, rows: list[PairPoint]) -> list[tuple[str, float]]:
+def states(judge: AlertEngine, rows: list[PairPoint]) -> list[tuple[str, float | str]]:
     return [(alert.state, alert.value) for alert, _ in judge.judge(rows)]
 
 
@@ -135,7 +137,8 @@ def test_numbers_over_incomplete_data_are_held_back(coverage: float, judged: lis
     made = AlertEngine()
     made.add(Rule("stretched", parse_condition("zscore > 2"), "1m", (), coverage), PAIR)
     (point,) = points(5.0)
-    for odd, told in zip(({"quality": "gap"}, {"coverage": 0.89}, {"coverage": 0.9}), judged, strict=True):
+    odds: list[dict[str, Any]] = [{"quality": "gap"}, {"coverage": 0.89}, {"coverage": 0.9}]
+    for odd, told in zip(odds, judged, strict=True):
         made.add(Rule("stretched", parse_condition("zscore > 2"), "1m", (), coverage), PAIR)
         assert bool(states(made, [msgspec.structs.replace(point, **odd)])) == told
 

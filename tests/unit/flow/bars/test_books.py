@@ -268,7 +268,7 @@ def ratio_of(bids: float, asks: float) -> Fraction:
 
 
 def deep(each: Depth) -> Fraction | None:
-    bids, asks = (sum(Fraction(size) for _, size in side[:LEVELS]) for side in (each.bids, each.asks))
+    bids, asks = (sum((Fraction(size) for _, size in side[:LEVELS]), Fraction()) for side in (each.bids, each.asks))
     return (bids - asks) / (bids + asks) if bids + asks else None
 
 

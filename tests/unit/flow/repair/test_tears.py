@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -22,9 +23,9 @@ FRAMES = [timeframe("1m")]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = load().get("store", "local").plugin()  # type: ignore[union-attr]
+    opened: Any = load().get("store", "local").plugin()
     opened.open(tmp_path)
-    yield opened  # type: ignore[misc]
+    yield opened
     opened.close()
 
 

@@ -81,8 +81,8 @@ def test_they_equal_an_analysis_to_the_bit_also_over_a_hole_and_after_an_interru
     store: Local, regression: Regression, done: int
 ) -> None:
     spec = PairSpec(PAIR, "1m", regression)
-    bars = legs()
-    wanted = analyse(*bars, spec, guards)
+    bars = y, x = legs()
+    wanted = analyse(y, x, spec, guards)
     earlier = [msgspec.structs.replace(point, revision=3) for point in wanted[:done]]
     store.append([], [bar for leg in bars for bar in leg], [*earlier, *aged(wanted[done:])])
     made_anew(store, spec, at=wanted[done].ts if done else 0)
@@ -97,11 +97,11 @@ def test_they_equal_an_analysis_to_the_bit_also_over_a_hole_and_after_an_interru
 
 def test_points_without_bars_stay_and_are_not_answered(store: Local) -> None:
     spec = PairSpec(PAIR, "1m", Ols(window=20))
-    bars = legs()
-    old = aged(analyse(*bars, spec, guards))
+    bars = y, x = legs()
+    old = aged(analyse(y, x, spec, guards))
     store.append([], [bar for leg in bars for bar in leg[300:]], old)
     made_anew(store, spec)
-    assert History(store).points(PAIR, "1m", 0, END)[0].ts == bars[0][319].ts
+    assert History(store).points(PAIR, "1m", 0, END)[0].ts == y[319].ts
     assert History(store).outdated_points(PAIR, "1m", 0, END) == old[:300]
 
 
@@ -151,12 +151,12 @@ async def test_a_repair_reads_the_store_once_and_beside_the_loop(tmp_path: Path)
 
 async def test_a_repair_replaces_old_points_too(store: Local) -> None:
     spec = PairSpec(PAIR, "1m", Ols(window=20))
-    bars = legs()
-    wanted = analyse(*bars, spec, guards)
+    bars = y, x = legs()
+    wanted = analyse(y, x, spec, guards)
     store.append([], [bar for leg in bars for bar in leg], aged(wanted))
     series = PairSeries(spec, guards, reopen=0)
-    series.add(bars[0][1_000:], bars[1][1_000:])
-    again = (await points_again(series, History(store), LEGS, [bars[0][200]])).points
+    series.add(y[1_000:], x[1_000:])
+    again = (await points_again(series, History(store), LEGS, [y[200]])).points
     assert again[0] == msgspec.structs.replace(wanted[200 - 19], revision=3)
 
 
@@ -229,8 +229,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture)
 
 
 def left_by_an_older_version(store: Local) -> list[PairPoint]:
-    bars = legs()
-    old = aged(analyse(*bars, PairSpec(PAIR, "1m", Ols(window=20)), guards))
+    bars = y, x = legs()
+    old = aged(analyse(y, x, PairSpec(PAIR, "1m", Ols(window=20)), guards))
     store.append([], [bar for leg in bars for bar in leg], old)
     return old
 
