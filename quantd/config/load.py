@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from quantd.config.convert import Invalid
 from quantd.config.lookalikes import oddities, plain
+from quantd.config.makers import Mention, one_maker_a_bar
 from quantd.config.model import ApiSettings, Config, DaemonJobStage, PairEntry, Pipeline
 from quantd.config.named import Named
 from quantd.config.node import Node, shown
@@ -148,8 +149,7 @@ class _Load:
         self._pipelines = Folder(folder / "pipelines", environ, pipelines, mistakes)
         self._writers: list[Writer] = []
         self._read: dict[str, Node] = {}
-        self._mentions: list[tuple[str, str, Node, str]] = []
-        """Of a symbol, with its pipeline."""
+        self._mentions: list[Mention] = []
 
     def run(self, path: Path | None, *, all_pipelines: bool) -> Loaded:
         root, mistakes = self._root, self._mistakes
@@ -184,6 +184,7 @@ class _Load:
             Writer(feed, child, path) for name, child, path in reader.mapping(top.get("feeds"), "feeds") if (feed := feeds[name])
         ]
         one_writer_a_place(reader, self._writers)
+        one_maker_a_bar(reader, self._mentions, pipelines, self._read)
         for name in self._pipelines.names() if all_pipelines else ():
             if name not in used:
                 any_feed = dict.fromkeys(reader.registry.names("feed")) | feeds
@@ -214,7 +215,7 @@ class _Load:
                 self._reader.wrong(child, path, f"{twice.name} stands here twice{both}")
             elif legs and chosen:
                 pairs.append((PairEntry(legs[0], legs[1], chosen), pipeline, path))
-                self._mentions += [(leg, chosen, name or child, path) for leg in legs]
+                self._mentions += [Mention(leg, chosen, name or child, path) for leg in legs]
         return pairs
 
     def _chosen(self, node: Node, path: str) -> str | None:
@@ -229,7 +230,7 @@ class _Load:
         for child, path in self._reader.items(node, "symbols"):
             if symbol := self._reader.text(child, path, as_symbol):
                 found.append(symbol)
-                self._mentions.append((symbol, DEFAULT_PIPELINE, child, path))
+                self._mentions.append(Mention(symbol, DEFAULT_PIPELINE, child, path))
         return found
 
     def _pair(self, node: Node, path: str) -> tuple[Node | None, Node]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Collection, MutableMapping
 
 import msgspec
 
@@ -36,7 +36,7 @@ class EventRestorer:
     """Of one flow and its `stages`: reads for each symbol what is recorded and not yet in its event bars, after a start and when too much
     waited for what is missing. Trades that come meanwhile wait."""
 
-    def __init__(self, outlets: Outlets, stages: Sequence[SymbolStage]) -> None:
+    def __init__(self, outlets: Outlets, stages: Collection[SymbolStage]) -> None:
         self._outlets = outlets
         self._stages = stages
         self._kept: MutableMapping[str, bytes] = {}

@@ -5,7 +5,7 @@ Bars close where event time crosses a second, wherever the feed cuts its batches
 
 import asyncio
 import logging
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -55,7 +55,6 @@ class FeedFlow:
     ) -> None:
         self.name = name
         self.feed = feed
-        self.stages: list[SymbolStage] = []
         self.state: State = "starting"
         self.kept: MutableMapping[str, bytes] = {}
         self.directory: Path | None = None
@@ -69,12 +68,11 @@ class FeedFlow:
         self._lateness = duration(feed.lateness)
         self._top = self._closed = self._due = 0
         self._tell_time = tell_time
-        self._of: dict[str, list[SymbolStage]] = defaultdict(list)
-        self._pending: dict[str, list[Tick]] = {}
-        self._shown: dict[str, int] = {}
+        self._of: dict[str, SymbolStage] = {}
         self._check: asyncio.Task[None] | None = None
-        self._restorer = EventRestorer(outlets, self.stages) if warm and outlets.recorder else None
-        self._mender = Mender(name, feed, outlets, self.clock, self._of, self._hand, self._delivery) if warm and has_ids(feed) else None
+        self._restorer = EventRestorer(outlets, self._of.values()) if warm and outlets.recorder else None
+        mends = warm and has_ids(feed)
+        self._mender = Mender(name, feed, outlets, self.clock, self._of.values(), self._hand, self._delivery) if mends else None
         self._joining = Joining(outlets, self._delivery, clock)
         self._warming = Warming(feed, outlets, self._delivery, self._mender, self.clock, self._hand, self._begin)
 
@@ -88,22 +86,25 @@ class FeedFlow:
         """The pairs of its symbols."""
         return self._delivery.pairs
 
+    @property
+    def stages(self) -> list[SymbolStage]:
+        """Its symbols, each once."""
+        return list(self._of.values())
+
     def add(self, stage: SymbolStage) -> None:
         """Have a symbol from now on."""
         stage.ready = not (self._warm and has_past(self.feed))
         stage.joined = self._top
         stage.line.follow_record(recorded=self._restorer is not None, fetched=self._mender is not None)
-        self.stages.append(stage)
-        self._of[stage.symbol].append(stage)
-        self._pending.setdefault(stage.symbol, [])
-        self.feed.want(*wanted(self._of))
+        self._of[stage.symbol] = stage
+        self.feed.want(*wanted(self._of.values()))
 
     def set_absent(self, symbol: str, absent: Absent | None) -> None:
         """The venue does not list a symbol, or (None) does: until then nothing of it is waited for, open bars close, and none opens."""
-        for stage in self._of.get(symbol, ()):
+        if stage := self._of.get(symbol):
             self._warming.drop(stage)
             self._delivery.bars([(stage, stage.set_absent(absent, self._top))])
-        self.feed.want(*wanted(self._of))
+        self.feed.want(*wanted(self._of.values()))
 
     def add_pair(self, make: Callable[[], PairStage]) -> None:
         """Have a pair from now on, beginning with the bars that its legs have had. `make` makes it, once more if that fails."""
@@ -118,15 +119,12 @@ class FeedFlow:
         """Have a symbol no more, nor the pairs that it is a leg of."""
         self._joining.drop_leg(symbol)
         self.pairs[:] = [pair for pair in self.pairs if symbol not in (pair.y.symbol, pair.x.symbol)]
-        for stage in self._of.pop(symbol, []):
-            self.stages.remove(stage)
+        if stage := self._of.pop(symbol, None):
             self._warming.drop(stage)
             if self._mender:
                 self._mender.forget(stage)
-        self._pending.pop(symbol, None)
-        self._shown.pop(symbol, None)
         self._outlets.history.forget(symbol)
-        self.feed.want(*wanted(self._of))
+        self.feed.want(*wanted(self._of.values()))
 
     async def run(self) -> None:
         """Drink the feed to its end, then close what is open."""
@@ -137,7 +135,7 @@ class FeedFlow:
         if self._restorer:
             self._restorer.start(self.kept)
         try:
-            async for events in self.feed.stream(Wants(*wanted(self._of), self._host, self.kept, self.directory)):
+            async for events in self.feed.stream(Wants(*wanted(self._of.values()), self._host, self.kept, self.directory)):
                 turns = Turns(self._host)
                 for _ in self._taken(answers.batch(self.feed.stream, events)):
                     await turns.take()
@@ -169,29 +167,29 @@ class FeedFlow:
 
     def _taken(self, events: Sequence[Event]) -> Iterator[None]:
         """Take a batch in steps: between them the flow is as it would be if the batch had been cut there."""
-        pending = self._pending
+        of = self._of
         for event in events:
             if type(event) is Tick:
                 ts = event.ts
                 if not -DAY <= ts - event.recv <= DAY:
                     self._refusals.add(event)
                     continue
-                ticks = pending.get(event.symbol)
-                if ticks is not None:  # before time moves: its id tells whether what closes is whole
-                    ticks.append(event)
+                stage = of.get(event.symbol)
+                if stage is not None:  # before time moves: its id tells whether what closes is whole
+                    stage.arrivals.fresh.append(event)
                 if ts >= self._due:
                     yield from self._move_to(ts)
                 elif ts > self._top:
                     self._top = ts
             elif type(event) is Quote or type(event) is Depth or type(event) is Mark:
-                for stage in self._of.get(event.symbol, ()):
-                    if stage.book:
-                        stage.book.take((event,))
+                stage = of.get(event.symbol)
+                if stage and stage.book:
+                    stage.book.take((event,))
             elif type(event) is Status:
                 yield from self._take_status(event)
             elif type(event) is Bar:
                 yield from self._move_to(timeframe(event.every).end(event.ts) - 1)
-                for stage in self._of.get(event.symbol, ()):
+                if stage := of.get(event.symbol):
                     stage.take_bar(event)
             elif type(event) is Ticker:
                 self._outlets.history.put_ticker(event)
@@ -213,7 +211,7 @@ class FeedFlow:
         self._delivery.bars([(stage, stage.flush(self._top)) for stage in self.stages])
 
     def _take_status(self, status: Status) -> Iterator[None]:
-        stages = [stage for symbol in status.symbols for stage in self._of.get(symbol, ())] if status.symbols else self.stages
+        stages = [stage for stage in self.stages if not status.symbols or stage.symbol in status.symbols]
         if not status.healthy:
             for stage in stages:
                 if stage.book:
@@ -246,34 +244,29 @@ class FeedFlow:
             self._due = self._closed - self._closed % SECOND + SECOND + self._lateness
 
     def _hand_on(self) -> None:
-        """Give the pending ticks to their symbols' stages; those of a symbol that is still warming up wait, but are seen."""
-        for symbol, ticks in self._pending.items():
-            if not ticks:
+        """Give what came to each symbol's stage, and to listeners; what came for a symbol that is still warming up waits."""
+        for stage in self._of.values():
+            if not stage.arrivals.fresh:
                 continue
-            stages = self._of[symbol]
-            unseen = len(ticks) - self._shown.get(symbol, 0)
-            if self._is_ready(symbol):
-                self._pending[symbol] = []
-                self._shown.pop(symbol, None)
-                for stage in stages[1:]:
-                    stage.take(ticks)
-                good = self._hand(stages[0], ticks)
-                if good:
-                    stages[0].lags.append(good[-1].recv - good[-1].ts)
-                self._show(symbol, good[-unseen:] if unseen else [])
-            elif unseen:
-                self._show(symbol, ticks[-unseen:])
-                self._shown[symbol] = len(ticks)
-                if len(ticks) > MOST_WAITING:
-                    self._give_up_past(symbol)
+            if stage.ready:
+                self._show(stage.symbol, self._hand_live(stage, stage.arrivals.take()))
+            else:
+                self._show(stage.symbol, stage.arrivals.wait())
+                if len(stage.arrivals.waiting) > MOST_WAITING:
+                    self._give_up_past(stage)
 
-    def _give_up_past(self, symbol: str) -> None:
+    def _hand_live(self, stage: SymbolStage, ticks: Sequence[Tick]) -> list[Tick]:
+        good = self._hand(stage, ticks)
+        if good:
+            stage.lags.append(good[-1].recv - good[-1].ts)
+        return good
+
+    def _give_up_past(self, stage: SymbolStage) -> None:
         """So much has come while the past was fetched that the symbol begins without it; what is missing is repaired like any hole."""
-        stages = [stage for stage in self._of[symbol] if not stage.ready and self._warming.give_up(stage)]
-        if stages:
-            _log.warning("%s begins before its past is there: %d trades are waiting", symbol, len(self._pending[symbol]))
-        for stage in stages:
+        if self._warming.give_up(stage):
+            _log.warning("%s begins before its past is there: %d trades are waiting", stage.symbol, len(stage.arrivals.waiting))
             stage.ready = True
+            self._hand_live(stage, stage.arrivals.take_waiting())
             self._look_through_record(stage)
 
     def _show(self, symbol: str, ticks: list[Tick]) -> None:
@@ -299,8 +292,8 @@ class FeedFlow:
             self._set_closed(min(watermark, self._closed + MINUTE))
             if self._tell_time:
                 self._tell_time(self._closed)
-            self._delivery.bars([(stage, stage.close(self._closed)) for stage in self.stages if self._is_ready(stage.symbol)])
-            for stage in self.stages:
+            self._delivery.bars([(stage, stage.close(self._closed)) for stage in self._of.values() if stage.ready])
+            for stage in self._of.values():
                 self._delivery.books(stage, self._closed)
             yield
 
@@ -311,10 +304,11 @@ class FeedFlow:
 
     def _begin(self, stage: SymbolStage) -> None:
         """The trades that have waited go first: what closes now is whole."""
-        stage.ready = True
         self._hand_on()
-        if self._is_ready(stage.symbol):
-            self._delivery.bars([(each, each.close(self._closed)) for each in self._of[stage.symbol]])
+        if not stage.ready:  # else so many have waited that it began without its past
+            stage.ready = True
+            self._hand_live(stage, stage.arrivals.take_waiting())
+        self._delivery.bars([(stage, stage.close(self._closed))])
         self._look_through_record(stage)
 
     def _look_through_record(self, stage: SymbolStage) -> None:
@@ -326,10 +320,8 @@ class FeedFlow:
 
     def waiting(self, symbol: str) -> Sequence[Tick]:
         """The trades of a symbol that wait for its past."""
-        return self._pending.get(symbol, ())
-
-    def _is_ready(self, symbol: str) -> bool:
-        return all(stage.ready for stage in self._of[symbol])
+        stage = self._of.get(symbol)
+        return [*stage.arrivals.waiting, *stage.arrivals.fresh] if stage else []
 
     def health(self) -> FeedHealth:
         """What the feed says of its connections."""
@@ -338,13 +330,9 @@ class FeedFlow:
     @property
     def warm(self) -> int:
         """How many symbols have their past, of those that its venue lists."""
-        return sum(stage.ready for stage in self.counting() if not stage.absent)
+        return sum(stage.ready for stage in self._of.values() if not stage.absent)
 
     @property
     def symbols(self) -> int:
         """How many symbols there are that its venue lists."""
-        return sum(not stage.absent for stage in self.counting())
-
-    def counting(self) -> list[SymbolStage]:
-        """The first stage of each symbol, which tells what is missing."""
-        return [stages[0] for stages in self._of.values() if stages]
+        return sum(not stage.absent for stage in self._of.values())

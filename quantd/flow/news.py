@@ -62,8 +62,7 @@ class News:
         if known is None:
             return Taken(bar, True, live or bar.ts >= self._told_from(stage, bar.every))
         if replace(bar, revision=known.revision) == known or not (live or supersedes(bar, known)):
-            again = live and bar.revision <= known.revision  # by another stage, which tells others
-            return Taken(known, again, again or bar.ts >= stage.retold_from)
+            return Taken(known, False, bar.ts >= stage.retold_from)
         fresh = replace(bar, revision=max(bar.revision, known.revision + 1))
         return Taken(fresh, True, live or bar.ts >= self._told_from(stage, bar.every))
 

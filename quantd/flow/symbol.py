@@ -13,6 +13,7 @@ from quantd.flow.bars.events import EventStage
 from quantd.flow.bars.merge import Merger, bridge
 from quantd.flow.exports import Exports
 from quantd.flow.in_order import InOrder
+from quantd.flow.ingest.arrivals import Arrivals
 from quantd.flow.ingest.intake import Intake, is_price
 from quantd.flow.ingest.ledger import DISCONNECTED, FOR_EVER, Known, Span, cleared
 from quantd.flow.past import Demand, Past
@@ -44,6 +45,7 @@ class SymbolStage:
     ) -> None:
         """`needed` tells by timeframe how many bars stand behind a point."""
         self.symbol = symbol
+        self.arrivals = Arrivals(symbol)
         self.intake = Intake(symbol)
         self.exports = exports
         self.events = events

@@ -1,16 +1,12 @@
 """What a flow asks of its feed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 
 from quantd.flow.symbol import SymbolStage
 from quantd.plugin.base import Extras
 
 
-def wanted(of: Mapping[str, Sequence[SymbolStage]]) -> tuple[tuple[str, ...], Extras]:
+def wanted(stages: Iterable[SymbolStage]) -> tuple[tuple[str, ...], Extras]:
     """The symbols that its venue may bring, and what their stages ask for besides trades."""
-    asked = {symbol: frozenset(extra for stage in stages for extra in stage.extras) for symbol, stages in of.items() if _is_there(stages)}
-    return tuple(asked), {symbol: extras for symbol, extras in asked.items() if extras}
-
-
-def _is_there(stages: Sequence[SymbolStage]) -> bool:
-    return not any(stage.absent for stage in stages)
+    there = [stage for stage in stages if not stage.absent]
+    return tuple(stage.symbol for stage in there), {stage.symbol: stage.extras for stage in there if stage.extras}

@@ -1,5 +1,6 @@
 """The one composition root: a checked config becomes a runtime. Replay, demo and daemon all come through here."""
 
+import logging
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
@@ -24,12 +25,13 @@ from quantd.flow.pairs import Background, Inline, PairSeries, PairSpec
 from quantd.flow.record import Recorder
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
-from quantd.plugin.base import Exporter, Plugin, Resampler, Store
+from quantd.plugin.base import Exporter, Plugin, Store
 from quantd.plugin.registry import Registry
 from quantd.plugin.watch import Watch
 from quantd.runtime.runtime import Guards, Runtime
 from quantd.supervision.troubles import Troubles
-from quantd.timeframes import duration
+
+_log = logging.getLogger("quantd.live")
 
 
 def build(
@@ -41,7 +43,7 @@ def build(
 
 
 class Builder:
-    """Makes each stage once: a symbol's for all pairs that share its feed and its way of making bars, an exporter's for equal settings."""
+    """Makes each stage once: a symbol's for all pairs of its feed, an exporter's for equal settings."""
 
     def __init__(self, config: Config, registry: Registry, clock: Clock, troubles: Troubles, *, warm: bool = False) -> None:
         self._config = config
@@ -54,7 +56,8 @@ class Builder:
         self._uses: list[tuple[Pipeline, tuple[str, ...]]] = [(config.pipelines[pair.pipeline], (pair.y, pair.x)) for pair in config.pairs]
         self._uses += [(config.pipelines[DEFAULT_PIPELINE], (symbol,)) for symbol in config.symbols]
         self._lines: dict[bytes, Export] = {}
-        self._stages: dict[tuple[str, str, bytes], SymbolStage] = {}
+        self._stages: dict[tuple[str, str], SymbolStage] = {}
+        """By feed and symbol."""
         self._flows: dict[str, FeedFlow] = {}
 
     def build(self, directory: Path) -> Runtime:
@@ -84,30 +87,32 @@ class Builder:
         for pipeline, symbols in self._uses:
             for symbol in symbols if pipeline.feed == name else ():
                 self._stage(pipeline, symbol)
-        flow.pairs[:] = [self._pair(pair) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
-        for (feed, _, _), stage in self._stages.items():
+        flow.pairs[:] = [self._pair(pair, name) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
+        for (feed, _), stage in self._stages.items():
             if feed == name:
                 flow.add(stage)
         return flow
 
     def _watch_symbol(self, symbol: str) -> None:
         pipeline = self._for_guests
-        if not pipeline:
+        if not pipeline or any(symbol == stage.symbol for flow in self._flows.values() for stage in flow.stages):
             return
-        key = (pipeline.feed, symbol, _settings(pipeline.bars))
-        if self._stages.get(key) in self._flows[pipeline.feed].stages:
-            return
-        self._stages.pop(key, None)
+        self._stages.pop((pipeline.feed, symbol), None)  # of a time when it was watched before
         if (pipeline, (symbol,)) not in self._uses:
             self._uses.append((pipeline, (symbol,)))
         self._flows[pipeline.feed].add(self._stage(pipeline, symbol))
 
     def _watch_pair(self, y: str, x: str) -> None:
         pipeline = self._for_guests
-        if pipeline:
-            self._watch_symbol(y)
-            self._watch_symbol(x)
-            self._flows[pipeline.feed].add_pair(partial(self._pair, PairEntry(y, x, pipeline.name)))
+        if not pipeline:
+            return
+        self._watch_symbol(y)
+        self._watch_symbol(x)
+        flow = next((flow for flow in self._flows.values() if {y, x} <= {stage.symbol for stage in flow.stages}), None)
+        if flow:
+            flow.add_pair(partial(self._pair, PairEntry(y, x, pipeline.name), flow.name))
+        else:
+            _log.warning("%s-%s is not processed: its legs come from two feeds", y, x)
 
     @property
     def _for_guests(self) -> Pipeline | None:
@@ -116,11 +121,12 @@ class Builder:
         return pipelines.get(DEFAULT_PIPELINE) or next(iter(pipelines.values()), None)
 
     def _stage(self, pipeline: Pipeline, symbol: str) -> SymbolStage:
-        key = (pipeline.feed, symbol, _settings(pipeline.bars))
+        """The stage of a symbol on a pipeline's feed, for all pipelines that it goes through: the config has them make its bars alike."""
+        key = (pipeline.feed, symbol)
         if key not in self._stages:
-            sharing = [use for use, symbols in self._uses if symbol in symbols and (use.feed, symbol, _settings(use.bars)) == key]
+            sharing = [use for use, symbols in self._uses if symbol in symbols and use.feed == pipeline.feed]
             every = dict.fromkeys(name for use in sharing for name in use.bars.every)
-            resampler = msgspec.structs.replace(pipeline.bars, every=tuple(every))
+            resampler = msgspec.structs.replace(sharing[0].bars, every=tuple(every))
             rules = {rule.label: rule for use in sharing for rule in use.event_bars}
             events = [EventStage(symbol, rule, self._guards(rule, f"{symbol} {label}")) for label, rule in rules.items()]
             extras = frozenset(extra for use in sharing for extra in use.streams)
@@ -129,15 +135,16 @@ class Builder:
             self._stages[key] = SymbolStage(symbol, resampler, guard, self._exports(sharing), events, extras, needed)
         return self._stages[key]
 
-    def _pair(self, pair: PairEntry) -> PairStage:
+    def _pair(self, pair: PairEntry, feed: str) -> PairStage:
+        """A series for each timeframe of the pair's pipeline that both legs have bars of."""
         pipeline = self._config.pipelines[pair.pipeline]
-        reopen = duration(pipeline.bars.reopen)
+        y, x = self._stages[feed, pair.y], self._stages[feed, pair.x]
         series: list[PairSeries] = []
         for every in pipeline.bars.every:
-            spec = _spec(pipeline, pair.name, every)
-            recall = partial(self._history.points, pair.name, every) if self._warm else None
-            series.append(PairSeries(spec, self._guards, reopen, self._backgrounds[pipeline.feed], recall))
-        y, x = self._stage(pipeline, pair.y), self._stage(pipeline, pair.x)
+            if every in y.every and every in x.every:
+                spec = _spec(pipeline, pair.name, every)
+                recall = partial(self._history.points, pair.name, every) if self._warm else None
+                series.append(PairSeries(spec, self._guards, max(y.reopen, x.reopen), self._backgrounds[feed], recall))
         return PairStage(y, x, tuple(series), self._exports([pipeline]))
 
     def _exports(self, pipelines: Iterable[Pipeline]) -> Exports:
@@ -173,11 +180,6 @@ def _spec(pipeline: Pipeline, pair: str, every: str) -> PairSpec:
 def _needed(pipeline: Pipeline, every: str) -> int:
     """How many bars stand behind a point; 0 of a timeframe that it makes none of."""
     return _spec(pipeline, "", every).memory if every in pipeline.bars.every else 0
-
-
-def _settings(resampler: Resampler) -> bytes:
-    """What makes two resamplers the same but for their timeframes."""
-    return _named(msgspec.structs.replace(resampler, every=()))
 
 
 def _named(plugin: Plugin) -> bytes:

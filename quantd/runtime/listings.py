@@ -49,7 +49,7 @@ class Listings:
         before, listed = self._listed.get(flow.name, {}), dict.fromkeys(symbols)
         self._listed[flow.name] = listed
         self._learn(list(dict.fromkeys(symbol for each in self._listed.values() for symbol in each)))
-        changed = [stage for stage in flow.counting() if (stage.symbol in listed) == bool(stage.absent)]
+        changed = [stage for stage in flow.stages if (stage.symbol in listed) == bool(stage.absent)]
         for stage in changed:
             if stage.absent:
                 self._returns(flow, stage)

@@ -95,13 +95,13 @@ class LiveDesk(Desk):
 
     def pairs(self) -> list[tuple[str, list[str]]]:
         """The pairs that are processed now, each with its timeframes."""
-        return [(pair.series[0].spec.pair, [series.spec.every for series in pair.series]) for flow in self._flows for pair in flow.pairs]
+        return [(pair.name, [series.spec.every for series in pair.series]) for flow in self._flows for pair in flow.pairs]
 
     def active(self) -> list[str]:
         return list(dict.fromkeys(stage.symbol for flow in self._flows for stage in flow.stages if self._claims.is_held(stage.symbol)))
 
     def flowing(self) -> list[str]:
-        live = [stage for flow in self._flows if flow.state == "live" for stage in flow.counting()]
+        live = [stage for flow in self._flows if flow.state == "live" for stage in flow.stages]
         return [stage.symbol for stage in live if stage.last and self._claims.is_held(stage.symbol)]
 
     def hold(self, holder: str, symbols: Sequence[str]) -> None:
@@ -256,7 +256,7 @@ class LiveDesk(Desk):
         self.save()
 
     def quality(self) -> list[SymbolQuality]:
-        return [quality_of(stage, flow, self._runtime.outlets.losses) for flow in self._flows for stage in flow.counting()]
+        return [quality_of(stage, flow, self._runtime.outlets.losses) for flow in self._flows for stage in flow.stages]
 
     def feeds(self) -> list[FeedState]:
         return [self._health(flow) for flow in self._flows]
@@ -335,7 +335,7 @@ class LiveDesk(Desk):
 
     def _health(self, flow: FeedFlow) -> FeedState:
         """How a feed fares. Only symbols that are held count: a question must not make the daemon unready."""
-        held = [stage for stage in flow.counting() if self._claims.is_held(stage.symbol) and not stage.absent]
+        held = [stage for stage in flow.stages if self._claims.is_held(stage.symbol) and not stage.absent]
         warm = sum(stage.ready for stage in held)
         state = "warming" if flow.state == "live" and warm < len(held) else flow.state
         newest = max((stage.last.ts for stage in flow.stages if stage.last), default=None)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -45,17 +45,17 @@ def has_ids(feed: Feed) -> bool:
 
 
 class Mender:
-    """Of one flow, whose stages stand in `of` by symbol; the ledger that counts is that of a symbol's first."""
+    """Of one flow and its `stages`."""
 
     def __init__(
-        self, name: str, feed: Feed, outlets: Outlets, clock: Clock, of: Mapping[str, list[SymbolStage]], hand: Hand, delivery: Delivery
+        self, name: str, feed: Feed, outlets: Outlets, clock: Clock, stages: Collection[SymbolStage], hand: Hand, delivery: Delivery
     ) -> None:
         self._name = name
         self.closed = 0
         """Up to where (ms) bars are closed."""
         self._outlets = outlets
         self._clock = clock
-        self._of = of
+        self._stages = stages
         self._hand = hand
         self._delivery = delivery
         self._remaker = Remaker(outlets, delivery, self._own)
@@ -142,10 +142,8 @@ class Mender:
         """Tell of the gaps that opened or closed. One closes when its bars are mended: who dies before that finds it open again."""
         now = self._clock.now()
         told: list[Gap] = []
-        for stages in self._of.values():
-            for stage in stages:
-                self._trust(stage)
-        for stage in self._stages():
+        for stage in self._stages:
+            self._trust(stage)
             if stage is self._mending or self._remaker.waits(stage):
                 continue
             if gaps := stage.intake.news_of_gaps(now):
@@ -159,8 +157,7 @@ class Mender:
         began = self._delivery.news.began
         for gap in gaps:
             if gap.closed is None and began <= gap.end and gap.start < self._own(stage):
-                for each in self._of[stage.symbol]:
-                    self._remaker.ask(each, max(gap.start, began), gap.end)
+                self._remaker.ask(stage, max(gap.start, began), gap.end)
 
     def _trust(self, stage: SymbolStage) -> None:
         """Bars that closed in doubt no longer say so once the missing trades have come by themselves, or nothing was missing."""
@@ -168,11 +165,8 @@ class Mender:
             if start < self._own(stage):
                 self._remaker.ask(stage, start, min(end, self._own(stage)))
 
-    def _stages(self) -> list[SymbolStage]:
-        return [stages[0] for stages in self._of.values() if stages]
-
     def _wards(self) -> Iterable[Ward]:
-        return [Ward(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages() if stage.ready]
+        return [Ward(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages if stage.ready]
 
     def _own(self, stage: SymbolStage) -> int:
         """From when on (ms) bars are still the stage's own to mend: its resampler takes no trades of before."""
@@ -190,20 +184,17 @@ class Mender:
             self.tell()
 
     def _put(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
-        """Trades that were missing to all stages of their symbol; bars that are too old for these to mend are to be made anew."""
+        """Put missing trades through their symbol's stage; bars that are too old for these to mend are to be made anew."""
         ledger = stage.intake.ledger
         before = overlapping(ledger.holes, min(tick.id for tick in ticks), max(tick.id for tick in ticks))
-        good = self._hand(stage, ticks, mendable=self._own(stage))
+        own = self._own(stage)
+        good = self._hand(stage, ticks, mendable=own)
         stage.intake.repaired += len(good)
         times = [tick.ts for tick in good] + [time for hole in before for time in _mended(hole, ledger.holes)]
-        for each in self._of[stage.symbol]:
-            own = self._own(each)
-            if each is not stage:
-                each.take(good, mendable=own)
-            self._delivery.bars([(each, each.close(self.closed))])
-            each.news_of_trust()  # what follows says when
-            if times and min(times) < own:
-                self._remaker.ask(each, min(times), max(times))
+        self._delivery.bars([(stage, stage.close(self.closed))])
+        stage.news_of_trust()  # what follows says when
+        if times and min(times) < own:
+            self._remaker.ask(stage, min(times), max(times))
 
 
 def _log_gaps(gaps: Sequence[Gap]) -> None:

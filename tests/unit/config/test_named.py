@@ -8,7 +8,7 @@ PIPELINE = "feed: {}\nbars: {{use: time, every: [1s, 1m]}}\nregression: ols\n"
 CONFIG = """feeds: {synthetic: {}, other: {use: synthetic}}
 pairs:
   - btcusd-ETHUSDT
-  - SOLUSDT-ETHUSDT: far
+  - SOLUSDT-XRPUSDT: far
 symbols: [币安人生USDT]
 """
 
@@ -23,7 +23,7 @@ def test_each_mention_has_its_place_and_feed(tmp_path: Path) -> None:
         ("BTCUSD", "synthetic", 3, 5, "pairs[0]"),
         ("ETHUSDT", "synthetic", 3, 5, "pairs[0]"),
         ("SOLUSDT", "other", 4, 5, "pairs[1]"),
-        ("ETHUSDT", "other", 4, 5, "pairs[1]"),
+        ("XRPUSDT", "other", 4, 5, "pairs[1]"),
         ("币安人生USDT", "synthetic", 5, 11, "symbols[0]"),
     ]
     text = "pairs[0]: there is no BTCUSD (did you mean 'BTCUSDT'?)"

@@ -236,16 +236,6 @@ def test_quotes_make_bars_of_the_book_which_an_outage_marks() -> None:
     assert bench.flow._outlets.history.books("Y", "1s") == [each for each in told if each.symbol == "Y"]
 
 
-def test_two_ways_of_making_bars_take_each_trade_once() -> None:
-    bench = Bench()
-    other = Keep(kinds=("bars",))
-    bench.flow.add(SymbolStage("Y", TimeBars(every=("1s",), reopen="1h"), guard(other), Exports([export(other)])))
-    bench.flow.take([tick("Y", 1, 0), tick("Y", 1, 0), tick("Y", 2, 5_000)])
-    bench.flow.finish()
-    assert other.rows["bars"] == [bar for bar in bench.kept.rows["bars"] if bar.symbol == "Y"]
-    assert [row.id for row in bench.kept.rows["ticks"]] == [1, 2]
-
-
 trades = st.lists(st.tuples(st.sampled_from("YX"), st.integers(1, 40), st.integers(0, 9_000), st.integers(1, 50)), min_size=1, max_size=60)
 
 

@@ -61,9 +61,50 @@ def test_a_symbol_in_several_pairs_is_ingested_once_with_all_their_timeframes(tm
     assert [[series.spec.every for series in pair.series] for pair in flow.pairs] == [["1s", "1m"], ["5s"], ["1s"]]
 
 
-def test_another_way_of_making_bars_is_another_stage(tmp_path: Path) -> None:
-    run = runtime(tmp_path, {"A-B": {}, "C-B": {"bars": {"use": "time", "every": ["1s"], "reopen": "9m"}}})
-    assert sorted(stage.symbol for stage in run.flows[0].stages) == ["A", "B", "B", "C"]
+def test_another_way_of_making_the_bars_of_a_shared_leg_is_a_mistake(tmp_path: Path) -> None:
+    """Both used to make them, and every bar was told twice."""
+    with pytest.raises(QuantdError, match="B goes through the pipelines 'p0' and 'p1', which make its bars in two ways"):
+        runtime(tmp_path, {"A-B": {}, "C-B": {"bars": {"use": "time", "every": ["1s"], "reopen": "9m"}}})
+
+
+def test_a_bar_of_a_shared_leg_is_told_and_exported_once(tmp_path: Path) -> None:
+    exports = [[{"use": "csv", "dir": str(tmp_path / name), "kinds": ["bars"]}] for name in ("one", "two")]
+    bars = {"use": "time", "every": ["1s", "1m"]}
+    run = runtime(tmp_path, {"A-B": {"exports": exports[0]}, "C-B": {"exports": exports[1], "bars": bars}})
+    told: list[quantd.Bar] = []
+    run.outlets.hub.listen("bars", told.extend)
+    asyncio.run(run.run())
+    keys = [(bar.symbol, bar.every, bar.ts, bar.revision) for bar in told]
+    assert len(keys) == len(set(keys)) > 300
+    for name, legs in (("one", "AB"), ("two", "BC")):
+        with (tmp_path / name / "bars.csv").open(newline="") as file:
+            rows = [(row["symbol"], row["every"], row["ts"], row["revision"]) for row in csv.DictReader(file)]
+        assert len(rows) == len(set(rows)) == sum(bar.symbol in legs for bar in told)
+
+
+def test_a_guest_pair_has_the_timeframes_that_both_legs_make(tmp_path: Path) -> None:
+    """Its legs' bars are made already, of the timeframes that the config's pairs name."""
+    run = runtime(tmp_path, {"A-B": {"bars": {"use": "time", "every": ["1s", "1m"]}}, "C-B": {"bars": {"use": "time", "every": ["1s"]}}})
+    run.watch_pair("A", "C")
+    run.watch_pair("B", "A")
+    assert {pair.name: [series.spec.every for series in pair.series] for pair in run.flows[0].pairs} == {
+        "A-B": ["1s", "1m"],
+        "C-B": ["1s"],
+        "A-C": ["1s"],
+        "B-A": ["1s", "1m"],
+    }
+    assert sorted(stage.symbol for stage in run.flows[0].stages) == ["A", "B", "C"]
+
+
+def test_a_guest_pair_of_two_feeds_is_not_processed_and_its_legs_stay_where_they_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = runtime(tmp_path, {"A-B": {}, "C-D": {"feed": "other"}}, feeds={"synthetic": FEED, "other": FEED | {"use": "synthetic"}})
+    run.watch_pair("A", "C")
+    run.watch_symbol("D")
+    assert [[stage.symbol for stage in flow.stages] for flow in run.flows] == [["A", "B"], ["C", "D"]]
+    assert [pair.name for flow in run.flows for pair in flow.pairs] == ["A-B", "C-D"]
+    assert "A-C is not processed: its legs come from two feeds" in caplog.text
 
 
 def test_equal_exporters_are_one_and_each_row_is_written_once(tmp_path: Path) -> None:

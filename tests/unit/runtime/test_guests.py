@@ -1,13 +1,14 @@
 """Symbols that the config does not name: what is asked about them is answered with their past, and they leave no trace but their record."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 
-from quantd.model import Bar, Status
+from quantd.model import Alert, Bar, Status, Tick
 from quantd.services.claims import KEPT_S, MOST_GUESTS
 from quantd.testing.fakes import START
 from tests.unit.services.desks import Rig, rig, trade
@@ -82,6 +83,28 @@ async def test_meanwhile_its_live_bars_show(tmp_path: Path) -> None:
         await asked
         assert sum(bar.volume for bar in await at.desk.bars("G", "1h", limit=100)) == 62.0
         assert await recorded(at, "G") == list(range(940, 1_002))
+
+
+async def test_meanwhile_nobody_hears_of_what_is_no_trade_and_of_each_trade_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as at:
+        at.desk.add_rule("price", "G", "<", 50.0)
+        await until(lambda: "G" in at.feed.fetched)
+        ticks: list[Tick] = []
+        alerts: list[Alert] = []
+        at.desk.hub.listen("ticks", ticks.extend)
+        at.desk.hub.listen("alerts", alerts.extend)
+        wrong = [msgspec.structs.replace(trade("G", 1), id=2_000 + n, price=price) for n, price in enumerate((-1.0, math.nan))]
+        at.feed.events.put_nowait([trade("G", 0), *wrong, trade("G", 1), trade("G", 0)])
+        at.feed.events.put_nowait([trade("G", 1), trade("G", 2)])
+        await until(lambda: len(at.flow.waiting("G")) == 7)
+        at.feed.tell.set()
+        await until(lambda: at.flow.warm == 3)
+        at.feed.events.put_nowait([trade("G", 2), trade("G", 3)])
+        await until(lambda: ticks[-1:] == [trade("G", 3)])
+        assert ticks == [trade("G", second) for second in range(4)]
+        assert alerts == []
+        (stage,) = [stage for stage in at.flow.stages if stage.symbol == "G"]
+        assert (stage.intake.refused, stage.intake.ledger.duplicates) == (2, 3), "the intake counts what has waited"
 
 
 async def test_who_has_waited_for_long_enough_is_answered_with_what_there_is(tmp_path: Path) -> None:

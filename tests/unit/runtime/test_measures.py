@@ -5,6 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from quantd.clock import EventClock
 from quantd.config import load
@@ -37,6 +38,21 @@ def test_rows_that_the_store_did_not_take_are_counted(tmp_path: Path) -> None:
     assert runtime.outlets.recorder is not None
     runtime.outlets.recorder.dropped += 7
     assert b"\nquantd_rows_unrecorded_total 7.0\n" in metrics.render()[0]
+
+
+def test_no_two_samples_have_the_same_name_and_labels(tmp_path: Path) -> None:
+    """Symbols that several pipelines share would have each series twice if each pipeline had a stage of its own."""
+    pipeline = {"feed": "synthetic", "bars": {"use": "time", "every": ["1s"]}, "regression": "ols"}
+    other = pipeline | {"bars": {"use": "time", "every": ["1m"]}, "event_bars": ["tick"]}
+    loaded = load.build(
+        {"pairs": [{"A-B": "one"}, {"C-B": "other"}, {"A-C": "other"}], "feeds": {"synthetic": {}}}, {"one": pipeline, "other": other}, {}
+    )
+    metrics, clock = Metrics(), EventClock()
+    measure(build(loaded.config, loaded.registry, clock, tmp_path), metrics, clock)
+    families = text_string_to_metric_families(metrics.render()[0].decode())
+    samples = [(sample.name, *sorted(sample.labels.items())) for family in families for sample in family.samples]
+    assert ("quantd_ticks_total", ("symbol", "B")) in samples
+    assert len(samples) == len(set(samples))
 
 
 def test_points_that_were_clipped_are_counted_by_pair_and_timeframe(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""While a symbol waits for its past, listeners hear of valid and new trades only, and of each once."""
+
+import math
+
+from quantd.flow.ingest.arrivals import Arrivals
+from quantd.model import Tick
+
+
+def tick(identity: int, ts: int = 5, price: float = 100.0) -> Tick:
+    return Tick("X", identity, ts, ts, price, 1.0, False)
+
+
+def wait(arrivals: Arrivals, *ticks: Tick) -> list[Tick]:
+    arrivals.fresh += ticks
+    return arrivals.wait()
+
+
+def test_what_is_no_trade_and_what_has_come_before_is_not_told() -> None:
+    arrivals = Arrivals("X")
+    assert wait(arrivals, tick(7), tick(8), tick(8), tick(7)) == [tick(7), tick(8)]
+    assert wait(arrivals, tick(8), tick(9, price=-1.0), tick(10, price=math.nan), tick(11)) == [tick(11)]
+    assert wait(arrivals, tick(10)) == [tick(10)], "it was missing"
+    assert wait(arrivals) == []
+
+
+def test_all_waits_as_it_came_for_the_intake_counts_it() -> None:
+    arrivals = Arrivals("X")
+    came = [tick(7), tick(7), tick(8, price=-1.0)]
+    wait(arrivals, *came)
+    assert arrivals.waiting == came
+    assert arrivals.take_waiting() == came
+    assert (arrivals.waiting, arrivals.fresh) == ([], [])
+
+
+def test_trades_without_an_id_are_all_told() -> None:
+    arrivals = Arrivals("X")
+    assert [each.id for each in wait(arrivals, tick(0), tick(0))] == [5_000, 5_001]
