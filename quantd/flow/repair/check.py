@@ -10,12 +10,11 @@ from quantd.errors import unforeseen
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries
 from quantd.flow.publish import Delivery
+from quantd.flow.repair.by_day import REACH_MS
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import Span
-from quantd.timeframes import DAY, timeframe
+from quantd.timeframes import timeframe
 
-REACH_MS = 8 * DAY
-"""As far back as repair reaches: a day's file is waited for over a week after its end."""
 MOST_BARS = 2 * 86_400
 """Of one series."""
 _AT_ONCE = 3_600

@@ -10,7 +10,8 @@ from quantd.clock import EventClock
 from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.intake import Intake
 from quantd.flow.ingest.ledger import LOST, MOST_UNTOLD, STOPPED, Hole, Known, Ledger, Numbering
-from quantd.flow.repair.by_id import Repairer, Ward
+from quantd.flow.repair.by_id import IdRepairer
+from quantd.flow.repair.missing import MissingTrades
 from quantd.model import Tick
 from tests.clocks import HostClock
 
@@ -138,7 +139,7 @@ def test_what_is_given_up_is_lost_until_it_comes_after_all() -> None:
     ledger = Ledger()
     ledger.admit(tick(1))
     ledger.admit(tick(10))
-    ledger.pass_on(4, 6, "none")
+    ledger.set_source(4, 6, "none")
     assert [(hole.first, hole.last, hole.lost) for hole in ledger.holes] == [(2, 3, False), (4, 6, True), (7, 9, False)]
     assert (ledger.missing, ledger.lost) == (8, 3)
     assert ledger.admit(tick(5))
@@ -154,7 +155,7 @@ def test_a_gap_is_told_once_when_it_lasts_and_once_when_it_ends() -> None:
     assert (opened.first_id, opened.last_id, opened.closed) == (2, 5, None)
     ledger.admit(tick(3))
     assert gaps.changes(ledger.holes, 6_600) == []
-    ledger.pass_on(4, 4, "none")
+    ledger.set_source(4, 4, "none")
     for identity in (2, 5):
         ledger.admit(tick(identity))
     closed, lost = gaps.changes(ledger.holes, 7_000)
@@ -164,11 +165,11 @@ def test_a_gap_is_told_once_when_it_lasts_and_once_when_it_ends() -> None:
     assert gaps.open == [lost]
 
 
-async def repaired(repairer: Repairer, ledger: Ledger, clock: EventClock) -> None:
+async def repaired(repairer: IdRepairer, ledger: Ledger, clock: EventClock) -> None:
     """Repair until nothing is left to ask the feed for."""
-    while any(hole.rung == "feed" for hole in ledger.holes):
-        if order := repairer.newest():
-            await repairer.step(order)
+    while any(hole.source == "feed" for hole in ledger.holes):
+        if wanted := repairer.next():
+            await repairer.repair(wanted)
         else:
             clock.advance_to(clock.now() + 1_000)
 
@@ -185,8 +186,8 @@ async def test_the_newest_that_is_missing_is_fetched_first_and_what_nobody_has_i
     async def take(ticks: Sequence[Tick]) -> None:
         assert all(ledger.admit(each) for each in ticks)
 
-    ward, clock = Ward("S", ledger, take), EventClock(60_000)
-    await repaired(Repairer(fetch, lambda: [ward], clock), ledger, clock)
+    missing, clock = MissingTrades("S", ledger, take), EventClock(60_000)
+    await repaired(IdRepairer(fetch, lambda: [missing], clock), ledger, clock)
     assert asked[:3] == [(1_600, 2_599), (600, 1_599), (2, 599)]
     assert asked[3:] == [(2_000, 2_000)] * 4, "REST may be a little behind: it is asked again, later each time"
     assert (ledger.missing, ledger.lost) == (1, 1)
@@ -205,24 +206,24 @@ async def test_repair_goes_on_after_an_error_of_whatever_kind_and_with_other_sym
             raise RuntimeError("delisted")
         return [tick(identity) for identity in range(first, last + 1)]
 
-    def ward(symbol: str) -> Ward:
+    def missing(symbol: str) -> MissingTrades:
         async def take(ticks: Sequence[Tick]) -> None:
             for each in ticks:
                 ledgers[symbol].admit(each)
 
-        return Ward(symbol, ledgers[symbol], take)
+        return MissingTrades(symbol, ledgers[symbol], take)
 
-    repairer = Repairer(fetch, lambda: [ward("DEAD"), ward("OK")], clock)
-    while order := repairer.newest():
-        await repairer.step(order)
+    repairer = IdRepairer(fetch, lambda: [missing("DEAD"), missing("OK")], clock)
+    while wanted := repairer.next():
+        await repairer.repair(wanted)
     assert asked == ["DEAD", "OK"], "the newest first"
     for pause in (1_000, 2_000, 4_000):
         clock.advance_to(clock.now() + pause - 1)
-        assert repairer.newest() is None, "left alone for a while, each time longer"
+        assert repairer.next() is None, "left alone for a while, each time longer"
         clock.advance_to(clock.now() + 1)
-        order = repairer.newest()
-        assert order
-        await repairer.step(order)
+        wanted = repairer.next()
+        assert wanted
+        await repairer.repair(wanted)
     assert ledgers["OK"].missing == 0
 
 
@@ -248,9 +249,9 @@ async def test_holes_within_a_page_are_asked_for_at_once() -> None:
         taken.append(len(ticks))
         assert all(ledger.admit(each) for each in ticks), "only what is missing"
 
-    repairer = Repairer(fetch, lambda: [Ward("S", ledger, take)], EventClock(60_000))
-    while order := repairer.newest():
-        await repairer.step(order)
+    repairer = IdRepairer(fetch, lambda: [MissingTrades("S", ledger, take)], EventClock(60_000))
+    while wanted := repairer.next():
+        await repairer.repair(wanted)
     assert asked == [(1_600, 2_599), (600, 1_599), (2, 599)]
     assert taken == [1_000, 999, 596]
 
@@ -265,8 +266,8 @@ async def test_a_clock_that_is_set_holds_up_no_repair(set_by: int) -> None:
     async def nothing(*_: object) -> list[Tick]:
         return []
 
-    repairer = Repairer(nothing, lambda: [Ward("S", ledger, nothing)], clock)
-    assert repairer.newest() is None
+    repairer = IdRepairer(nothing, lambda: [MissingTrades("S", ledger, nothing)], clock)
+    assert repairer.next() is None
     clock.wall += set_by
     clock.go_on(1.0)
-    assert repairer.newest()
+    assert repairer.next()
