@@ -5,7 +5,7 @@ from pathlib import Path
 import quantd
 from quantd.clock import EventClock
 from quantd.flow.exports import Exports
-from quantd.flow.repair.rebuild import bars_again
+from quantd.flow.repair.bars import rebuild_bars
 from quantd.flow.repair.restore import restore
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
@@ -38,7 +38,7 @@ async def test_only_what_changed_is_issued_again(tmp_path: Path) -> None:
     store.append(missing, [], [])
     stage.take(missing, mendable=START + 10**9)
     doubted = tick(40).ts, tick(44).ts
-    again = await bars_again(stage, history, *doubted)
+    again = await rebuild_bars(stage, history, *doubted)
     assert [(bar.every, bar.ts - START, bar.trades, bar.revision, bar.quality) for bar in again] == [
         ("1s", 20_000, 2, 1, "complete"),
         ("1s", 21_000, 2, 1, "complete"),
@@ -46,7 +46,7 @@ async def test_only_what_changed_is_issued_again(tmp_path: Path) -> None:
         ("1m", 0, 119, 1, "partial"),
     ]
     history.put_bars(again)
-    assert await bars_again(stage, history, *doubted) == []
+    assert await rebuild_bars(stage, history, *doubted) == []
     store.close()
 
 

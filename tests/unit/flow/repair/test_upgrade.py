@@ -19,9 +19,9 @@ from quantd.flow.outlets import Outlets
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries, PairSpec, analyse
 from quantd.flow.record import Recorder
-from quantd.flow.repair import upgrade
-from quantd.flow.repair.outdated import Outdated
-from quantd.flow.repair.rebuild import points_again
+from quantd.flow.repair import pace
+from quantd.flow.repair.outdated import OutdatedPoints
+from quantd.flow.repair.points import Legs, PointRebuilder
 from quantd.flow.repair.upgrade import Upgrade
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
@@ -69,10 +69,10 @@ def store(tmp_path: Path) -> Iterator[Local]:
 
 
 def made_anew(store: Local, spec: PairSpec, at: int = 0) -> None:
-    work = Outdated(spec, LEGS, store, History(store), EventClock())
-    work.look(at)
+    work = OutdatedPoints(spec, Legs(*LEGS), History(store), EventClock())
+    work.start(at)
     while work.at < work.end:
-        store.append([], [], work.go_on())
+        store.append([], [], work.rebuild_next())
 
 
 @pytest.mark.parametrize("regression", [Ols(window=20), Kalman(window=20)])
@@ -137,14 +137,19 @@ class Watched(Local):
         return super().points(pair, every, start, end)
 
 
+def rebuilder(store: Local, spec: PairSpec) -> PointRebuilder:
+    return PointRebuilder(spec, guards, History(store), Legs(*LEGS))
+
+
 async def test_a_repair_reads_the_store_once_and_beside_the_loop(tmp_path: Path) -> None:
     store = Watched()
     store.open(tmp_path)
     left_by_an_older_version(store)
     y, x = legs()
-    series = PairSeries(PairSpec(PAIR, "1m", Ols(window=20)), guards, reopen=0)
+    spec = PairSpec(PAIR, "1m", Ols(window=20))
+    series = PairSeries(spec, guards, reopen=0)
     series.add(y[1_000:], x[1_000:])
-    assert (await points_again(series, History(store), LEGS, [y[200]])).points
+    assert (await rebuilder(store, spec).changed_by([y[200]], series.oldest)).points
     assert sorted(store.asked) == [("bars", False), ("bars", False), ("points", False)]
     store.close()
 
@@ -156,7 +161,7 @@ async def test_a_repair_replaces_old_points_too(store: Local) -> None:
     store.append([], [bar for leg in bars for bar in leg], aged(wanted))
     series = PairSeries(spec, guards, reopen=0)
     series.add(bars[0][1_000:], bars[1][1_000:])
-    again = (await points_again(series, History(store), LEGS, [bars[0][200]])).points
+    again = (await rebuilder(store, spec).changed_by([bars[0][200]], series.oldest)).points
     assert again[0] == msgspec.structs.replace(wanted[200 - 19], revision=3)
 
 
@@ -223,7 +228,7 @@ class Touchy(Ols):
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """The log of upgrades that try again at once."""
-    monkeypatch.setattr(upgrade, "_SHORTEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(pace, "SHORTEST_PAUSE_S", 0.0)
     caplog.set_level("INFO")
     return caplog
 
