@@ -58,7 +58,7 @@ class Check:
             _log.warning(text, checked.name, error, exc_info=unforeseen(error))
             return False
         if made:
-            _log.info("%s: %d recorded points were not those of their bars, or lacked: they are made anew", checked.name, made)
+            _log.info("%s: %d recorded points were not those of their bars, or lacked: they are rebuilt", checked.name, made)
         return True
 
     def _spans(self, series: PairSeries) -> Iterator[Span]:

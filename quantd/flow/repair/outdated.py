@@ -100,7 +100,7 @@ class OutdatedPoints:
 
     def _fresh_guard(self) -> Guard:
         """One beside the live pair's, which these faults do not touch. It gives no rest: after a stretch with a fault there is no next."""
-        return Guard("regression", f"{self.name} (made anew)", self._clock, limit=sys.maxsize)
+        return Guard("regression", f"{self.name} (rebuilt)", self._clock, limit=sys.maxsize)
 
     def _guarded(self, plugin: Plugin, user: str) -> Guard:
         return self._guard

@@ -57,16 +57,16 @@ class Upgrade:
         except RegressionError as error:
             return self._given_up(points, error)
         except Exception as error:  # whatever a store raises
-            text = "%s: points of an older definition are not made anew; it is tried again: %s"
+            text = "%s: points of an older definition are not rebuilt; it is tried again: %s"
             _log.warning(text, points.name, error, exc_info=unforeseen(error))
             return False
         return True
 
     def _given_up(self, points: OutdatedPoints, error: RegressionError) -> bool:
         if points.failures < _MOST_FAILURES:
-            _log.warning("%s: points of an older definition are not made anew; it is tried again: %s", points.name, error)
+            _log.warning("%s: points of an older definition are not rebuilt; it is tried again: %s", points.name, error)
             return False
-        text = "%s: points of an older definition are not made anew from %s on, which is tried again at the next start: %s"
+        text = "%s: points of an older definition are not rebuilt from %s on, which is tried again at the next start: %s"
         _log.error(text, points.name, _time(points.at), error)
         return True
 
@@ -80,13 +80,13 @@ class Upgrade:
                 now = self._clock.monotonic()
                 if points.found and not begun:
                     span = _time(points.at), _time(points.end - 1)
-                    _log.info("%s: points of an older definition are made anew, %s to %s", points.name, *span)
+                    _log.info("%s: points of an older definition are rebuilt, %s to %s", points.name, *span)
                 elif now - told >= _TELL_S:
                     told, self._kept[_key(points)] = now, b"%d" % points.at
-                    _log.info("%s: %d points made anew, up to %s", points.name, points.made, _time(points.at))
+                    _log.info("%s: %d points rebuilt, up to %s", points.name, points.made, _time(points.at))
         self._kept[_key(points)] = b"%d" % points.end
         if points.found:
-            text = "%s: %d points made anew in %.1f s; %d stay as they were: their bars are not recorded"
+            text = "%s: %d points rebuilt in %.1f s; %d stay as they were: their bars are not recorded"
             _log.info(text, points.name, points.made, self._clock.monotonic() - began, points.left)
 
     async def _rebuild_next(self, points: OutdatedPoints, recorder: Recorder) -> None:

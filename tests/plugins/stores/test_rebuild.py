@@ -1,4 +1,4 @@
-"""Bars that closed before a trade came are made anew of what is recorded."""
+"""Bars that closed before a trade came are rebuilt from what is recorded."""
 
 from pathlib import Path
 

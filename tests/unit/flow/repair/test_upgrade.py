@@ -68,7 +68,7 @@ def store(tmp_path: Path) -> Iterator[Local]:
     opened.close()
 
 
-def made_anew(store: Local, spec: PairSpec, at: int = 0) -> None:
+def rebuild(store: Local, spec: PairSpec, at: int = 0) -> None:
     work = OutdatedPoints(spec, Legs(*LEGS), History(store), EventClock())
     work.start(at)
     while work.at < work.end:
@@ -85,7 +85,7 @@ def test_they_equal_an_analysis_to_the_bit_also_over_a_hole_and_after_an_interru
     wanted = analyse(*bars, spec, guards)
     earlier = [msgspec.structs.replace(point, revision=3) for point in wanted[:done]]
     store.append([], [bar for leg in bars for bar in leg], [*earlier, *aged(wanted[done:])])
-    made_anew(store, spec, at=wanted[done].ts if done else 0)
+    rebuild(store, spec, at=wanted[done].ts if done else 0)
     found = History(store).points(PAIR, "1m", 0, END)
     assert [msgspec.structs.replace(point, revision=0, state=None) for point in found] == [
         msgspec.structs.replace(point, state=None) for point in wanted
@@ -100,18 +100,18 @@ def test_points_without_bars_stay_and_are_not_answered(store: Local) -> None:
     bars = legs()
     old = aged(analyse(*bars, spec, guards))
     store.append([], [bar for leg in bars for bar in leg[300:]], old)
-    made_anew(store, spec)
+    rebuild(store, spec)
     assert History(store).points(PAIR, "1m", 0, END)[0].ts == bars[0][319].ts
     assert History(store).outdated_points(PAIR, "1m", 0, END) == old[:300]
 
 
-def test_a_point_made_live_takes_the_place_of_an_old_one_and_is_not_made_anew(store: Local) -> None:
+def test_a_point_made_live_takes_the_place_of_an_old_one_and_is_not_rebuilt(store: Local) -> None:
     live = fakes.points(3)[1]
     (old,) = aged([live])
     for points in ([old], [live], [old]):
         store.append([], [], points)
     assert History(store).points(PAIR, "1m", 0, END) == [live]
-    made_anew(store, PairSpec(PAIR, "1m", Ols(window=20)))
+    rebuild(store, PairSpec(PAIR, "1m", Ols(window=20)))
     assert store.points(PAIR, "1m", 0, END) == [live]
 
 
@@ -241,7 +241,7 @@ def left_by_an_older_version(store: Local) -> list[PairPoint]:
 
 
 async def upgraded(store: Local, regression: Regression, kept: dict[str, bytes]) -> int:
-    """How many points were made anew."""
+    """How many points were rebuilt."""
     clock = EventClock()
     recorder = Recorder(store, Guard("store", "test", clock), clock, Troubles(clock))
     outlets = Outlets(History(store), AlertEngine(), Outbox({}), Hub(), recorder)
@@ -263,7 +263,7 @@ async def test_a_store_that_fails_is_told_of_and_tried_again(tmp_path: Path, imp
     assert [made, *kept.items()] == [len(old), (MARK, b"%d" % (old[-1].ts + 1))]
     assert History(store).points(PAIR, "1m", 0, END)[-1].ts == old[-1].ts
     assert all(f"the disk with the {what} is away" in impatient.text for what in ("kept", "points"))
-    assert f"{PAIR} 1m: {len(old)} points made anew" in impatient.text
+    assert f"{PAIR} 1m: {len(old)} points rebuilt" in impatient.text
     store.close()
 
 
@@ -278,7 +278,7 @@ async def test_a_regression_that_fails_for_a_while_costs_no_point(
     assert [made, *kept.items()] == [len(old), (MARK, b"%d" % (old[-1].ts + 1))]
     assert History(store).outdated_points(PAIR, "1m", 0, END) == []
     assert "the regression failed 3 times, last: ArithmeticError: it is touchy" in impatient.text
-    assert f"{len(old)} points made anew in 0.0 s; 0 stay as they were" in impatient.text
+    assert f"{len(old)} points rebuilt in 0.0 s; 0 stay as they were" in impatient.text
 
 
 async def test_a_regression_that_goes_on_failing_is_left_for_the_next_start(
@@ -293,6 +293,6 @@ async def test_a_regression_that_goes_on_failing_is_left_for_the_next_start(
     assert (made > 0, made + len(left), kept) == (True, len(old), {})
     assert impatient.text.count("it is tried again: the regression failed") == 4
     assert impatient.text.count("which is tried again at the next start: the regression failed") == 1
-    assert "points made anew in" not in impatient.text
+    assert "points rebuilt in" not in impatient.text
     assert await upgraded(store, Ols(window=20), kept) == len(left)
     assert list(kept) == [MARK]
