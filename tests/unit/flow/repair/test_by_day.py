@@ -12,7 +12,7 @@ from quantd.flow.repair.missing import MissingTrades
 from quantd.model import Tick
 from quantd.timeframes import DAY, HOUR
 from tests.clocks import HostClock
-from tests.unit.flow.ingest.test_ledger import repaired
+from tests.unit.flow.repair.test_by_id import repaired
 
 FIRST = 1_767_225_600_000
 

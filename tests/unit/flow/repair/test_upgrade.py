@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -21,7 +20,7 @@ from quantd.flow.pairs import PairSeries, PairSpec, analyse
 from quantd.flow.record import Recorder
 from quantd.flow.repair import pace
 from quantd.flow.repair.outdated import OutdatedPoints
-from quantd.flow.repair.points import Legs, PointRebuilder
+from quantd.flow.repair.points import Legs
 from quantd.flow.repair.upgrade import Upgrade
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
@@ -121,48 +120,6 @@ def test_an_old_point_in_the_store_does_not_hide_the_one_in_memory(store: Local)
     history = History(store)
     history.put_points(points[1:])
     assert history.points(PAIR, "1m", 0, END) == points[1:]
-
-
-class Watched(Local):
-    """Notes from which thread it is asked for what."""
-
-    asked: list[tuple[str, bool]] = msgspec.field(default_factory=list)
-
-    def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
-        self.asked.append(("bars", threading.current_thread() is threading.main_thread()))
-        return super().bars(symbol, every, start, end)
-
-    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        self.asked.append(("points", threading.current_thread() is threading.main_thread()))
-        return super().points(pair, every, start, end)
-
-
-def rebuilder(store: Local, spec: PairSpec) -> PointRebuilder:
-    return PointRebuilder(spec, guards, History(store), Legs(*LEGS))
-
-
-async def test_a_repair_reads_the_store_once_and_beside_the_loop(tmp_path: Path) -> None:
-    store = Watched()
-    store.open(tmp_path)
-    left_by_an_older_version(store)
-    y, x = legs()
-    spec = PairSpec(PAIR, "1m", Ols(window=20))
-    series = PairSeries(spec, guards, reopen=0)
-    series.add(y[1_000:], x[1_000:])
-    assert (await rebuilder(store, spec).changed_by([y[200]], series.oldest)).points
-    assert sorted(store.asked) == [("bars", False), ("bars", False), ("points", False)]
-    store.close()
-
-
-async def test_a_repair_replaces_old_points_too(store: Local) -> None:
-    spec = PairSpec(PAIR, "1m", Ols(window=20))
-    bars = legs()
-    wanted = analyse(*bars, spec, guards)
-    store.append([], [bar for leg in bars for bar in leg], aged(wanted))
-    series = PairSeries(spec, guards, reopen=0)
-    series.add(bars[0][1_000:], bars[1][1_000:])
-    again = (await rebuilder(store, spec).changed_by([bars[0][200]], series.oldest)).points
-    assert again[0] == msgspec.structs.replace(wanted[200 - 19], revision=3)
 
 
 def states(regression: Regression, count: int = 200) -> list[PairPoint]:

@@ -6,7 +6,6 @@ import quantd
 from quantd.clock import EventClock
 from quantd.flow.exports import Exports
 from quantd.flow.repair.bars import rebuild_bars
-from quantd.flow.repair.restore import restore
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
 from quantd.plugin.guard import Guard
@@ -47,16 +46,4 @@ async def test_only_what_changed_is_issued_again(tmp_path: Path) -> None:
     ]
     history.put_bars(again)
     assert await rebuild_bars(stage, history, *doubted) == []
-    store.close()
-
-
-def test_a_new_run_knows_what_the_record_lacks(tmp_path: Path) -> None:
-    store = Local()
-    store.open(tmp_path)
-    assert restore(store, "X", []) is None
-    store.append([tick(number) for number in (1, 2, 5, 6, 9)], [], [])
-    known = restore(store, "X", [quantd.Gap("X", 7, 8, START, START, START, None, "disconnected")])
-    assert known is not None
-    assert (known.last_id, known.ts) == (9, tick(9).ts)
-    assert [(hole.first, hole.last, hole.cause) for hole in known.holes] == [(3, 4, "not recorded"), (7, 8, "disconnected")]
     store.close()
