@@ -180,7 +180,7 @@ class InOrder:
     def _is_fetched(self, first: int, last: int) -> bool:
         if not self._fetched or self._waited >= PATIENCE_MS:
             return False
-        return any(hole.rung == "feed" for hole in overlapping(self._ledger.holes, first, last))
+        return any(hole.source == "feed" for hole in overlapping(self._ledger.holes, first, last))
 
     def flush(self) -> None:
         """The stream has ended: nothing is missing that still comes."""

@@ -10,7 +10,7 @@ from quantd.flow.news import News
 from quantd.flow.outlets import Outlets
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import Background, PairSeries
-from quantd.flow.repair.rebuild import Remade, disagreeing, points_again, points_of, touched
+from quantd.flow.repair.points import Legs, PointRebuilder, Rebuilt
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import Span
 from quantd.model import Bar, PairPoint
@@ -42,28 +42,26 @@ class Delivery:
             self._record(bars)
             self._tell(stage, bars)
             for pair, by_timeframe in remade:
-                for points, _ in by_timeframe.values():
-                    self._amend(pair, points)
+                for rebuilt in by_timeframe.values():
+                    self._amend(pair, rebuilt.points)
                 changed = pair.add({(stage, every): [bar for bar in bars if bar.every == every] for every in by_timeframe}, _never)
-                self._publish(pair, [point for point in changed if point.ts >= by_timeframe[point.every].upto], exact=True)
+                self._publish(pair, [point for point in changed if point.ts >= by_timeframe[point.every].until], exact=True)
             if outlets.recorder:
                 await outlets.recorder.write()
 
     async def check(self, pair: PairStage, series: PairSeries, span: Span) -> int:
         """Have the points of a span of time made anew that are not those of their bars, or lack; how many."""
-        spec, history, legs = series.spec, self._outlets.history, (pair.y.symbol, pair.x.symbol)
         async with self._outlets.remaking:
-            wrong = await asyncio.to_thread(disagreeing, spec, history, legs, span)
-            if wrong is None:
-                return 0
-            remade = await asyncio.to_thread(points_of, spec, series.guards, history, legs, touched(spec, *wrong))
-            self._amend(pair, remade.points)
-            return len(remade.points)
+            rebuilt = await asyncio.to_thread(self._rebuilder(pair, series).rebuild_misfits, *span)
+            self._amend(pair, rebuilt.points)
+            return len(rebuilt.points)
 
-    async def _points_again(self, pair: PairStage, bars: list[Bar]) -> dict[str, Remade]:
+    async def _points_again(self, pair: PairStage, bars: list[Bar]) -> dict[str, Rebuilt]:
         """By timeframe."""
-        history, legs = self._outlets.history, (pair.y.symbol, pair.x.symbol)
-        return {series.spec.every: await points_again(series, history, legs, bars) for series in pair.series}
+        return {series.spec.every: await self._rebuilder(pair, series).changed_by(bars, series.oldest) for series in pair.series}
+
+    def _rebuilder(self, pair: PairStage, series: PairSeries) -> PointRebuilder:
+        return PointRebuilder(series.spec, series.guards, self._outlets.history, Legs(pair.y.symbol, pair.x.symbol))
 
     def _amend(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
         told = [point for point in points if (point.revision or self.news.tells(pair, point)) and not self.news.is_overtaken(point)]

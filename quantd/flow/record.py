@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from quantd.clock import Clock
 from quantd.flow.ahead import Ahead
+from quantd.flow.ingest.ledger import NOT_RECORDED
 from quantd.model import Bar, Gap, Loss, PairPoint, Tick
 from quantd.plugin.base import Store
 from quantd.plugin.guard import Guard
@@ -26,7 +27,6 @@ _MOST_OTHERS = 200_000
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
 _HANGS_S = 60.0
 """A write that takes so long is told of: who brings rows may wait for it."""
-DROPPED = "not recorded"
 _log = logging.getLogger("quantd.flow")
 Row = TypeVar("Row", Tick, Bar, PairPoint)
 
@@ -189,4 +189,4 @@ def _gaps(ticks: Sequence[Tick], now: int) -> Iterator[Gap]:
     for _, group in groupby(enumerate(by_id), lambda each: (each[1].symbol, each[1].id - each[0])):
         run = [tick for _, tick in group]
         times = [tick.ts for tick in run]
-        yield Gap(run[0].symbol, run[0].id, run[-1].id, min(times), max(times), now, None, DROPPED)
+        yield Gap(run[0].symbol, run[0].id, run[-1].id, min(times), max(times), now, None, NOT_RECORDED)

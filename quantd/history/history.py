@@ -116,6 +116,10 @@ class History:
         """Times of the first and the last row of a series that were recorded at the last `look_up`; None where there was none."""
         return self._spans.get(kind, {}).get((name, every))
 
+    def recorded_span(self, kind: Kind, name: str, every: str) -> Span | None:
+        """Times of the first and the last row of a series that are recorded by now. Reads the store; any thread may call."""
+        return self._store.kept(kind).get((name, every)) if self._store else None
+
     def trades_since(self, symbol: str) -> int | None:
         """The time of the first recorded trade; None where there is none. Reads the store; any thread may call."""
         return self._store.first_tick(symbol) if self._store else None

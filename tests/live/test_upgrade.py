@@ -143,7 +143,7 @@ async def test_the_first_start_makes_them_anew(upgraded: Path, exchange: Exchang
 
     daemon = start(upgraded)
     async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as session:
-        log = await told(daemon, "points made anew in", len(SERIES))
+        log = await told(daemon, "points rebuilt in", len(SERIES))
         assert await metric(session, daemon.http, "quantd_points_made_anew_total") == sum(map(len, replaced.values()))
         async with session.get(f"{daemon.http}/alerts") as answer:
             assert [(rule["pair"], rule["metric"], rule["value"]) for rule in await answer.json()] == [("BTCUSDT-ETHUSDT", "zscore", 50.0)]
@@ -162,8 +162,8 @@ async def test_the_first_start_makes_them_anew(upgraded: Path, exchange: Exchang
             assert [point for point in recorded if point not in made] == [
                 point for point in old[series] if point.ts not in replaced[series]
             ]
-            assert f"{' '.join(series)}: points of an older definition are made anew" in log
-            assert f"{' '.join(series)}: {len(made)} points made anew" in log
+            assert f"{' '.join(series)}: points of an older definition are rebuilt" in log
+            assert f"{' '.join(series)}: {len(made)} points rebuilt" in log
     for pair, every in SERIES:
         rows = list(csv.DictReader(export(upgraded, pair, every).stdout.splitlines()))
         wanted_rows = [point for point in wanted[pair, every] if point.ts in replaced[pair, every]]

@@ -58,7 +58,7 @@ class Gaps:
     def _fresh(self, holes: list[Hole], now: int) -> Iterator[Gap]:
         self._due = FOR_EVER
         for hole in _outside(holes, self._open):
-            if hole.rung == "feed" and is_fresh(hole, now):
+            if hole.source == "feed" and is_fresh(hole, now):
                 self._due = min(self._due, hole.opened + GRACE_MS)
             else:
                 yield Gap(self._symbol, hole.first, hole.last, hole.start, hole.end, hole.opened, None, hole.cause)
@@ -76,7 +76,7 @@ def _stands(gap: Gap, holes: list[Hole], at: int) -> bool:
     """Whether the feed may still tell some of a gap, or it is just what the feed no longer tells. Its holes begin at index `at`."""
     while at < len(holes) and holes[at].first <= gap.last_id:
         hole = holes[at]
-        if hole.rung == "feed" or (hole.first, hole.last, hole.cause) == (gap.first_id, gap.last_id, gap.cause):
+        if hole.source == "feed" or (hole.first, hole.last, hole.cause) == (gap.first_id, gap.last_id, gap.cause):
             return True
         at += 1
     return False

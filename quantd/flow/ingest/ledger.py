@@ -20,7 +20,9 @@ DISCONNECTED = "disconnected"
 STOPPED = "not running"
 FILED = "no longer told by the exchange, awaited in its daily file"
 LOST = "not to be had from the exchange"
-Rung = Literal["feed", "file", "none"]
+NOT_RECORDED = "not recorded"
+RECORD_BROKEN = "record broken"
+Source = Literal["feed", "file", "none"]
 """Where missing trades are to be had from: the feed's past by id, the file that the venue publishes of a day, nowhere."""
 
 
@@ -33,12 +35,12 @@ class Hole(Struct, frozen=True):
     end: int
     opened: int
     cause: str
-    rung: Rung = "feed"
+    source: Source = "feed"
 
     @property
     def lost(self) -> bool:
         """Whether nobody has them."""
-        return self.rung == "none"
+        return self.source == "none"
 
 
 class Known(Struct, frozen=True):
@@ -129,9 +131,9 @@ class Ledger:
         if self._next:
             self._join()
 
-    def pass_on(self, first: int, last: int, rung: Rung) -> None:
-        """Of these ids those that are missing are to be had from there, no longer from where they were asked for."""
-        self.holes = [part for hole in self.holes for part in _passed_on(hole, first, last, rung)]
+    def set_source(self, first: int, last: int, source: Source) -> None:
+        """The missing ones of these ids are to be had from this source, no longer from the one before."""
+        self.holes = [part for hole in self.holes for part in _with_source(hole, first, last, source)]
         self._spans = None
 
     @property
@@ -214,7 +216,7 @@ class Ledger:
         if known is None:
             return
         self._spans = None
-        self._causes = {(hole.first, hole.last): hole.cause for hole in known.holes if hole.rung == "feed"}
+        self._causes = {(hole.first, hole.last): hole.cause for hole in known.holes if hole.source == "feed"}
         older = [replace(hole, last=min(hole.last, self._first - 1)) for hole in known.holes if hole.first < self._first]
         if known.last_id + 1 < self._first:
             since = Hole(known.last_id + 1, self._first - 1, known.ts, self._first_ts, self._first_ts, STOPPED)
@@ -224,13 +226,13 @@ class Ledger:
             self._first, self._first_ts = older[0].first, older[0].start
 
 
-def _passed_on(hole: Hole, first: int, last: int, rung: Rung) -> Iterable[Hole]:
-    """The parts of a hole, of which those of ids first..last are on that rung, if they were not there or beyond."""
+def _with_source(hole: Hole, first: int, last: int, source: Source) -> Iterable[Hole]:
+    """The parts of a hole, of which ids first..last have this source, unless they have it already or are lost."""
     low, high = max(hole.first, first), min(hole.last, last)
-    if low > high or hole.lost or hole.rung == rung:
+    if low > high or hole.lost or hole.source == source:
         return [hole]
-    cause = LOST if rung == "none" else FILED
-    parts = [replace(hole, last=low - 1), replace(hole, first=low, last=high, cause=cause, rung=rung), replace(hole, first=high + 1)]
+    cause = LOST if source == "none" else FILED
+    parts = [replace(hole, last=low - 1), replace(hole, first=low, last=high, cause=cause, source=source), replace(hole, first=high + 1)]
     return [part for part in parts if part.first <= part.last]
 
 

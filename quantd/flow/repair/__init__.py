@@ -1,1 +1,32 @@
-"""What is missing: fetched by id or by day, and the bars and points that it changes computed anew."""
+"""What is missing: trades are repaired, bars and points are rebuilt, and a new run restores what the record holds.
+
+Three verbs, each for one thing only:
+
+    repair    fetch trades that are missing, and put them where they belong
+    rebuild   compute closed bars, and points of closed bars, again from what is recorded
+    restore   take up, after a restart, what an earlier run recorded
+
+The ladder of repair. The ledger of a symbol names each range of missing ids and the `source` to ask next. A range goes down a step when a
+source does not have it, and never up again:
+
+    the other connection                     a handover or a second frame may still bring the trade: one second of grace
+        |  still missing
+        v
+    source "feed": by id over REST           `by_id`: one page of 1,000 ids at a time, of all symbols the newest first
+        |  absent from five answers, or older than the venue tells by id
+        v
+    source "file": the venue's daily files   `by_day`: one file at a time, the newest first; asked for until a week after the day
+        |  in no file                        (left out where the venue publishes none)
+        v
+    source "none": lost                      the gap stays named, and its bars keep the quality `gap`
+
+What is rebuilt, and when:
+
+    a trade came, or went missing, too late for its open bar    its bars from the recorded trades, then the points of those bars
+    a killed run may have left trades that are in no bar        the bars of the last ten minutes of its record
+    a file of the record was broken                             bars of which the trades are still recorded
+    a recorded point does not fit its bars, or lacks            `check`, after each start: that point and those behind it
+    a recorded point is of an older definition                  `upgrade`, once after an update: all such points
+
+A rebuilt row that says something else than the recorded one is issued under the next revision; one that says the same is dropped.
+"""

@@ -1,4 +1,4 @@
-"""Looks for missing trades in the files that a venue publishes of each day, once it no longer tells them otherwise."""
+"""Looks for missing trades in the files that a venue publishes of each day, once it no longer tells them by id."""
 
 import asyncio
 import logging
@@ -10,120 +10,125 @@ from msgspec import Struct
 from quantd.clock import Clock
 from quantd.errors import unforeseen
 from quantd.flow.ingest.ledger import Hole, Span, overlapping
-from quantd.flow.repair.by_id import Ward
+from quantd.flow.repair.missing import ListMissing, MissingTrades
 from quantd.model import Tick
 from quantd.timeframes import DAY, HOUR
 
-LOOK_S = 1.0
-AGAIN_S = 1_800.0
-"""A file that is not there yet, or is damaged, is asked for again."""
-PUBLISHED_MS = 2 * HOUR
-"""How long after its end a day's file is asked for first; they come in the course of the next day."""
-PATIENCE_MS = 7 * DAY
-"""How long after its end a day's file is still waited for."""
+POLL_S = 1.0
+RETRY_S = 1_800.0
+"""A file that is not there yet, or is damaged, is asked for again after this time."""
+PUBLISHED_AFTER_MS = 2 * HOUR
+"""A day's file is first asked for so long after the day's end; files are published in the course of the next day."""
+GIVE_UP_AFTER_MS = 7 * DAY
+"""A day's file is asked for until so long after the day's end."""
+REACH_MS = GIVE_UP_AFTER_MS + DAY
+"""No trade that is older than this can be repaired."""
 _log = logging.getLogger("quantd.flow")
 
 FetchDay = Callable[[str, int, int, int], AsyncIterator[Sequence[Tick]]]
-"""Symbol, begin of the day (ms), first and last id: what of them is in the day's file. Raises QuantdError while that is not to be had."""
+"""Symbol, begin of the day (ms), first and last id: yields what the day's file holds of them. Raises QuantdError while there is no file."""
 
 
-class Errand(Struct, frozen=True):
-    """A day's file to look into for what is missing of ids first..last."""
+class DayFile(Struct, frozen=True):
+    """The file of a day that begins at `day` (ms), in which the missing ones of ids first..last are looked for."""
 
-    ward: Ward
+    missing: MissingTrades
     day: int
     first: int
     last: int
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Symbol and day."""
+        return self.missing.symbol, self.day
+
 
 class DayRepairer:
-    """One file at a time, the newest first. What no file holds is passed on as lost."""
+    """Reads one file at a time, the newest first. What no file holds is lost."""
 
-    def __init__(self, fetch: FetchDay, wards: Callable[[], Iterable[Ward]], clock: Clock) -> None:
+    def __init__(self, fetch: FetchDay, list_missing: ListMissing, clock: Clock) -> None:
         self._fetch = fetch
-        self._wards = wards
+        self._list_missing = list_missing
         self._clock = clock
         self._failed: dict[tuple[str, int], float] = {}
-        """When (s) a symbol's file of a day was last asked for in vain."""
+        """When (monotonic, s) the file of a symbol and day was last asked for in vain."""
         self._read: dict[tuple[str, int], list[Span]] = {}
-        """The ids for which it has been looked through. Both know only of days in which trades are looked for."""
+        """The ids that were looked for in the file of a symbol and day. Both know only of days in which trades are still looked for."""
 
     async def run(self) -> None:
         """Repair until cancelled."""
         while True:
-            errand = self.next()
-            if errand is None:
-                await asyncio.sleep(LOOK_S)
+            file = self.next()
+            if file is None:
+                await asyncio.sleep(POLL_S)
             else:
-                await self.step(errand)
+                await self.repair(file)
 
-    def next(self) -> Errand | None:
-        """The newest file that may be asked for now; what all files lack is passed on."""
-        found: list[Errand] = []
-        looked_for: set[tuple[str, int]] = set()
-        for ward in self._wards():
-            days = self._days(ward)
-            looked_for |= {(ward.symbol, day) for day in days}
+    def next(self) -> DayFile | None:
+        """The newest file that may be asked for now. Ids that no file can bring any more are given up."""
+        files: list[DayFile] = []
+        awaited: set[tuple[str, int]] = set()
+        for missing in self._list_missing():
+            days = self._days(missing)
+            awaited |= {(missing.symbol, day) for day in days}
             for day, holes in days.items():
-                unread = [hole for hole in holes if not self._has_read(ward, hole, day)]
-                if unread and self._due(ward, day):
-                    found.append(Errand(ward, day, unread[0].first, unread[-1].last))
-        self._failed = {key: at for key, at in self._failed.items() if key in looked_for}
-        self._read = {key: spans for key, spans in self._read.items() if key in looked_for}
-        return max(found, key=lambda errand: errand.day, default=None)
+                unread = [hole for hole in holes if not self._has_read(missing.symbol, hole, day)]
+                if unread and self._is_due(missing.symbol, day):
+                    files.append(DayFile(missing, day, unread[0].first, unread[-1].last))
+        self._failed = {key: at for key, at in self._failed.items() if key in awaited}
+        self._read = {key: spans for key, spans in self._read.items() if key in awaited}
+        return max(files, key=lambda file: file.day, default=None)
 
-    def _days(self, ward: Ward) -> dict[int, list[Hole]]:
-        """The days whose files are waited for or were read, and what they may hold: by id. What no file may bring any more is passed on."""
+    def _days(self, missing: MissingTrades) -> dict[int, list[Hole]]:
+        """The days whose files are awaited or were read, each with the holes that it may fill, by id. Holes without such a day are lost."""
         found: dict[int, list[Hole]] = {}
-        for hole in [hole for hole in ward.ledger.holes if hole.rung == "file"]:
-            days = [day for day in _days(hole) if self._clock.now() < day + DAY + PATIENCE_MS]
-            if all(self._has_read(ward, hole, day) for day in days):
-                ward.ledger.pass_on(hole.first, hole.last, "none")
-                _log.warning("%s: ids %d to %d are lost: no file of the exchange holds them", ward.symbol, hole.first, hole.last)
+        for hole in [hole for hole in missing.ledger.holes if hole.source == "file"]:
+            days = [day for day in _days(hole) if self._clock.now() < day + DAY + GIVE_UP_AFTER_MS]
+            if all(self._has_read(missing.symbol, hole, day) for day in days):
+                missing.ledger.set_source(hole.first, hole.last, "none")
+                _log.warning("%s: ids %d to %d are lost: no file of the exchange holds them", missing.symbol, hole.first, hole.last)
                 continue
             for day in days:
                 found.setdefault(day, []).append(hole)
         return found
 
-    async def step(self, errand: Errand) -> None:
-        """Look into one file."""
-        ward, day, first, last = errand.ward, errand.day, errand.first, errand.last
-        key = ward.symbol, day
-        count = 0
+    async def repair(self, file: DayFile) -> None:
+        """Read one file and insert what is missing of it."""
+        missing, count = file.missing, 0
         try:
-            async for ticks in self._fetch(ward.symbol, day, first, last):
-                missing = list(_missing(ticks, ward.ledger.holes))
-                if missing:
-                    await ward.take(missing)
-                    count += len(missing)
+            async for ticks in self._fetch(missing.symbol, file.day, file.first, file.last):
+                found = list(_in_holes(ticks, missing.ledger.holes))
+                if found:
+                    await missing.insert(found)
+                    count += len(found)
         except Exception as error:  # whatever a feed or a store raises: repair goes on
-            self._failed[key] = self._clock.monotonic()
-            again = f"asking again in {AGAIN_S / 60:.0f} min"
-            _log.warning("%s: a day's file is not to be had, %s: %s", ward.symbol, again, error, exc_info=unforeseen(error))
+            self._failed[file.key] = self._clock.monotonic()
+            text = "%s: a day's file is not to be had, asking again in %.0f min: %s"
+            _log.warning(text, missing.symbol, RETRY_S / 60, error, exc_info=unforeseen(error))
             return
-        self._failed.pop(key, None)
-        others = [span for span in self._read.get(key, ()) if not first <= span[0] <= span[1] <= last]
-        self._read[key] = [*others, (first, last)]
-        _log.info("%s: a day's file had %d of what is missing of ids %d to %d", ward.symbol, count, first, last)
+        self._failed.pop(file.key, None)
+        others = [span for span in self._read.get(file.key, ()) if not file.first <= span[0] <= span[1] <= file.last]
+        self._read[file.key] = [*others, (file.first, file.last)]
+        _log.info("%s: a day's file had %d of what is missing of ids %d to %d", missing.symbol, count, file.first, file.last)
 
-    def _has_read(self, ward: Ward, hole: Hole, day: int) -> bool:
-        return any(first <= hole.first and hole.last <= last for first, last in self._read.get((ward.symbol, day), ()))
+    def _has_read(self, symbol: str, hole: Hole, day: int) -> bool:
+        return any(first <= hole.first and hole.last <= last for first, last in self._read.get((symbol, day), ()))
 
-    def _due(self, ward: Ward, day: int) -> bool:
-        failed = self._failed.get((ward.symbol, day))
+    def _is_due(self, symbol: str, day: int) -> bool:
+        failed = self._failed.get((symbol, day))
         if failed is not None:
-            return self._clock.monotonic() >= failed + AGAIN_S
-        return self._clock.now() >= day + DAY + PUBLISHED_MS
+            return self._clock.monotonic() >= failed + RETRY_S
+        return self._clock.now() >= day + DAY + PUBLISHED_AFTER_MS
 
 
-def _days(hole: Hole) -> range:
-    """The beginnings (ms) of the UTC days in which it may have been traded."""
+def _days(hole: Hole) -> Iterable[int]:
+    """The beginnings (ms) of the UTC days in which the trades of a hole may have been made."""
     low, high = min(hole.start, hole.end), max(hole.start, hole.end)
     return range(low - low % DAY, high + 1, DAY)
 
 
-def _missing(ticks: Sequence[Tick], holes: list[Hole]) -> Iterator[Tick]:
-    """Those of some trades that are in a hole."""
+def _in_holes(ticks: Sequence[Tick], holes: list[Hole]) -> Iterator[Tick]:
+    """The trades that are in a hole."""
     ids = [tick.id for tick in ticks]
     inside = overlapping(holes, min(ids), max(ids)) if ids else []
     lasts = [hole.last for hole in inside]

@@ -1,132 +1,142 @@
-"""Fetches what is missing from the feed's past, newest first, and passes on what is not to be had there."""
+"""Fetches missing trades by their ids, the newest first, and hands on those that the feed does not have to the next source."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
 from quantd.clock import Clock
 from quantd.errors import unforeseen
 from quantd.flow.ingest.gaps import is_fresh
-from quantd.flow.ingest.ledger import FOR_EVER, Hole, Ledger, Rung, overlapping
+from quantd.flow.ingest.ledger import FOR_EVER, Hole, Source, overlapping
+from quantd.flow.repair.missing import ListMissing, MissingTrades
 from quantd.model import Tick
 
 PAGE = 1_000
-WAITS_S = (1.0, 5.0, 15.0, 60.0)
-"""After how long ids that were missing from an answer are asked for again before they are passed on: REST may be a little behind, or one
-of the servers that answer."""
-AGAIN_S = 1.0
-LOOK_S = 0.25
-_LONGEST_PAUSE_S = 60.0
-_MOST_VAIN = 10_000
+RETRIES_S = (1.0, 5.0, 15.0, 60.0)
+"""Ids that an answer lacks are asked for again after each of these times: REST, or one of the servers behind it, may lag a little."""
+POLL_S = 0.25
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+_MOST_ATTEMPTS = 10_000
 _log = logging.getLogger("quantd.flow")
 
-Fetch = Callable[[str, int, int], Awaitable[Sequence[Tick]]]
-"""The trades of a symbol of first_id <= id <= last_id that are to be had, at most PAGE. Raises QuantdError."""
+FetchIds = Callable[[str, int, int], Awaitable[Sequence[Tick]]]
+"""Returns what the feed has of a symbol's trades of first_id <= id <= last_id, a page at most. Raises QuantdError."""
 
 
-class Ward(Struct):
-    """A symbol whose trades may be missing."""
+class IdRange(Struct, frozen=True):
+    """Ids to fetch, a page at most; or any number of ids that are `too_old` to be asked for."""
 
-    symbol: str
-    ledger: Ledger
-    take: Callable[[Sequence[Tick]], Awaitable[None]]
-    """Is given what was missing."""
-
-
-class Order(Struct, frozen=True):
-    """Ids to be fetched, a page at most, or any number that are too old for it."""
-
-    ward: Ward
+    missing: MissingTrades
     first: int
     last: int
     too_old: bool = False
 
 
-class Repairer:
-    """One at a time, so that a long repair leaves room in the feed's limits. What was traded more than `reach` ms ago is not asked for;
-    `then` is where that is to be had, and all else that the feed does not tell."""
+class Attempts(Struct, frozen=True):
+    """How often an id was absent from an answer, and when (monotonic, s) it may be asked for again."""
+
+    count: int = 0
+    again: float = 0.0
+
+
+class Pause(Struct, frozen=True):
+    """Until when (monotonic, s) a symbol is left alone after an error, and how long (s) that is."""
+
+    until: float = 0.0
+    length: float = 0.0
+
+
+class IdRepairer:
+    """Fetches one page at a time, so that a long repair leaves room in the feed's limits.
+
+    Trades that are older than `max_age` (ms) are not asked for. What the feed does not have is to be had from `next_source`."""
 
     def __init__(
-        self, fetch: Fetch, wards: Callable[[], Iterable[Ward]], clock: Clock, *, reach: int = FOR_EVER, then: Rung = "none"
+        self, fetch: FetchIds, list_missing: ListMissing, clock: Clock, *, max_age: int = FOR_EVER, next_source: Source = "none"
     ) -> None:
         self._fetch = fetch
-        self._wards = wards
+        self._list_missing = list_missing
         self._clock = clock
-        self._reach = reach
-        self._then = then
-        self._vain: dict[tuple[str, int], tuple[int, float]] = {}
-        """How often the ids from one on were asked for in vain, and when they may be again (s)."""
-        self._pauses: dict[str, tuple[float, float]] = {}
-        """Of symbols that cannot be repaired now: until when they are left alone, and for how long (s)."""
+        self._max_age = max_age
+        self._next_source = next_source
+        self._attempts: dict[tuple[str, int], Attempts] = {}
+        """By symbol and last id of what was absent."""
+        self._pauses: dict[str, Pause] = {}
 
     async def run(self) -> None:
         """Repair until cancelled."""
         while True:
-            if order := self.newest():
-                await self.step(order)
-            await asyncio.sleep(0.0 if order else LOOK_S)
+            wanted = self.next()
+            if wanted:
+                await self.repair(wanted)
+            await asyncio.sleep(0.0 if wanted else POLL_S)
 
-    def newest(self) -> Order | None:
-        """The newest ids that are missing, within a page, in any symbol; None where nothing can be done."""
-        best: tuple[int, Order] | None = None
+    def next(self) -> IdRange | None:
+        """The newest missing ids of any symbol, a page at most; None where nothing can be asked for now."""
+        newest: tuple[int, IdRange] | None = None
         now = self._clock.monotonic()
-        for ward in [ward for ward in self._wards() if self._pauses.get(ward.symbol, (0.0, 0.0))[0] <= now]:
-            hole = next((hole for hole in reversed(ward.ledger.holes) if self._is_due(ward, hole)), None)
-            if hole and (best is None or hole.end > best[0]):
-                best = hole.end, self._order(ward, hole)
-        return best and best[1]
+        for missing in [each for each in self._list_missing() if self._pauses.get(each.symbol, Pause()).until <= now]:
+            hole = next((hole for hole in reversed(missing.ledger.holes) if self._is_due(missing, hole)), None)
+            if hole and (newest is None or hole.end > newest[0]):
+                newest = hole.end, self._page(missing, hole)
+        return newest and newest[1]
 
-    def _order(self, ward: Ward, hole: Hole) -> Order:
-        """What is missing further down is asked for with it, as far as the page reaches."""
-        if hole.end < self._clock.now() - self._reach:
-            return Order(ward, hole.first, hole.last, too_old=True)
+    def _page(self, missing: MissingTrades, hole: Hole) -> IdRange:
+        """The page that ends with a hole: older holes are asked for with it, as far as the page reaches."""
+        if hole.end < self._clock.now() - self._max_age:
+            return IdRange(missing, hole.first, hole.last, too_old=True)
         lowest = hole.last - PAGE + 1
-        first = next(each.first for each in overlapping(ward.ledger.holes, lowest, hole.last) if self._is_due(ward, each))
-        return Order(ward, max(first, lowest), hole.last)
+        first = next(each.first for each in overlapping(missing.ledger.holes, lowest, hole.last) if self._is_due(missing, each))
+        return IdRange(missing, max(first, lowest), hole.last)
 
-    def _concerns(self, hole: Hole) -> bool:
-        return hole.rung == "feed" and not is_fresh(hole, self._clock.now())
+    def _is_wanted(self, hole: Hole) -> bool:
+        return hole.source == "feed" and not is_fresh(hole, self._clock.now())
 
-    def _is_due(self, ward: Ward, hole: Hole) -> bool:
-        return self._concerns(hole) and self._vain.get((ward.symbol, hole.last), (0, 0.0))[1] <= self._clock.monotonic()
+    def _is_due(self, missing: MissingTrades, hole: Hole) -> bool:
+        attempts = self._attempts.get((missing.symbol, hole.last), Attempts())
+        return self._is_wanted(hole) and attempts.again <= self._clock.monotonic()
 
-    async def step(self, order: Order) -> None:
-        """Fetch one page. What cannot be had now is left alone for a while; other symbols go on."""
-        ward = order.ward
-        if order.too_old:
-            self._pass_on(ward, order.first, order.last)
+    async def repair(self, wanted: IdRange) -> None:
+        """Fetch one page and insert what is in it. After an error the symbol is left alone for a while; others go on."""
+        missing = wanted.missing
+        if wanted.too_old:
+            self._give_up(missing, wanted.first, wanted.last)
             return
         try:
-            told = await self._fetch(ward.symbol, order.first, order.last)
-            found = [tick for tick in told if overlapping(ward.ledger.holes, tick.id, tick.id)]
-            await ward.take(found)
+            answer = await self._fetch(missing.symbol, wanted.first, wanted.last)
+            await missing.insert([tick for tick in answer if overlapping(missing.ledger.holes, tick.id, tick.id)])
         except Exception as error:  # whatever a feed or a store raises: repair goes on
-            pause = min(2 * self._pauses.get(ward.symbol, (0.0, AGAIN_S / 2))[1], _LONGEST_PAUSE_S)
-            self._pauses[ward.symbol] = self._clock.monotonic() + pause, pause
-            missing = f"{ward.symbol}: ids {order.first} to {order.last}"
-            _log.warning("%s: not repaired, trying again in %.0f s: %s", missing, pause, error, exc_info=unforeseen(error))
+            self._pause(wanted, error)
             return
-        self._pauses.pop(ward.symbol, None)
-        self._give_up(order, none_told=not told)
+        self._pauses.pop(missing.symbol, None)
+        self._count_absent(wanted, answered=bool(answer))
 
-    def _give_up(self, order: Order, *, none_told: bool) -> None:
-        """Pass on what is still missing, if it was not in the answers before either. Where files follow, all that is older than a page
-        which is not told at all is looked for there."""
-        if len(self._vain) > _MOST_VAIN:
-            self._vain.clear()
-        for hole in [hole for hole in overlapping(order.ward.ledger.holes, order.first, order.last) if self._concerns(hole)]:
-            first, last = max(hole.first, order.first), min(hole.last, order.last)
-            key = order.ward.symbol, last
-            tries = self._vain.get(key, (0, 0.0))[0]
-            if tries < len(WAITS_S):
-                self._vain[key] = tries + 1, self._clock.monotonic() + WAITS_S[tries]
+    def _pause(self, wanted: IdRange, error: Exception) -> None:
+        symbol = wanted.missing.symbol
+        length = min(2 * self._pauses[symbol].length, _LONGEST_PAUSE_S) if symbol in self._pauses else _FIRST_PAUSE_S
+        self._pauses[symbol] = Pause(self._clock.monotonic() + length, length)
+        text = "%s: ids %d to %d: not repaired, trying again in %.0f s: %s"
+        _log.warning(text, symbol, wanted.first, wanted.last, length, error, exc_info=unforeseen(error))
+
+    def _count_absent(self, wanted: IdRange, *, answered: bool) -> None:
+        """Count the ids that the answer lacks, and give up those that earlier answers lacked too. Where daily files follow and the answer
+        is empty, all that is older in the same hole is looked for in them."""
+        if len(self._attempts) > _MOST_ATTEMPTS:
+            self._attempts.clear()
+        missing = wanted.missing
+        for hole in [hole for hole in overlapping(missing.ledger.holes, wanted.first, wanted.last) if self._is_wanted(hole)]:
+            first, last = max(hole.first, wanted.first), min(hole.last, wanted.last)
+            key = missing.symbol, last
+            count = self._attempts.get(key, Attempts()).count
+            if count < len(RETRIES_S):
+                self._attempts[key] = Attempts(count + 1, self._clock.monotonic() + RETRIES_S[count])
                 continue
-            del self._vain[key]
-            self._pass_on(order.ward, hole.first if none_told and self._then == "file" else first, last)
+            del self._attempts[key]
+            self._give_up(missing, first if answered or self._next_source != "file" else hole.first, last)
 
-    def _pass_on(self, ward: Ward, first: int, last: int) -> None:
-        ward.ledger.pass_on(first, last, self._then)
-        fate = "are lost" if self._then == "none" else "are awaited in the exchange's daily file"
-        _log.warning("%s: ids %d to %d %s: the exchange does not tell them", ward.symbol, first, last, fate)
+    def _give_up(self, missing: MissingTrades, first: int, last: int) -> None:
+        missing.ledger.set_source(first, last, self._next_source)
+        fate = "are lost" if self._next_source == "none" else "are awaited in the exchange's daily file"
+        _log.warning("%s: ids %d to %d %s: the exchange does not tell them", missing.symbol, first, last, fate)

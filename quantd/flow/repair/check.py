@@ -1,30 +1,41 @@
-"""The recorded points of earlier runs are held against their bars, while the daemon serves: who was killed may have left points of other
-prices than those of the bars, or none."""
+"""Checks after a start, while the daemon serves, that the recorded points of earlier runs fit their bars: a killed run may have left points
+of other prices than those of the bars, or none."""
 
-import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
 
 from quantd.clock import Clock
 from quantd.errors import unforeseen
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries
 from quantd.flow.publish import Delivery
+from quantd.flow.repair.by_day import REACH_MS
+from quantd.flow.repair.pace import half_load, until_done
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import Span
-from quantd.timeframes import DAY, timeframe
+from quantd.timeframes import timeframe
 
-REACH_MS = 8 * DAY
-"""As far back as repair reaches: a day's file is waited for over a week after its end."""
 MOST_BARS = 2 * 86_400
-"""Of one series."""
+"""So many bars of one series are checked at most."""
 _AT_ONCE = 3_600
-_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 3_600.0
 _log = logging.getLogger("quantd.flow")
 
 
+class _Checked(Struct, frozen=True):
+    """A series whose recorded points are checked."""
+
+    pair: PairStage
+    series: PairSeries
+
+    @property
+    def name(self) -> str:
+        return f"{self.series.spec.pair} {self.series.spec.every}"
+
+
 class Check:
-    """Of one flow. It takes half of a core at most; what is recorded before the flow began is looked at, newest first."""
+    """Checks what was recorded before this flow began, newest first. It takes half of a core at most."""
 
     def __init__(self, delivery: Delivery, stages: Sequence[SymbolStage], clock: Clock) -> None:
         self._delivery = delivery
@@ -32,31 +43,26 @@ class Check:
         self._clock = clock
 
     async def run(self) -> None:
-        """To its end. A series that fails is told of, and tried again later."""
+        """Check every series once. One that fails is told of, and tried again later."""
         await self._delivery.retell(self._stages)
-        pause = _SHORTEST_PAUSE_S
-        left = [(pair, series) for pair in self._delivery.pairs for series in pair.series]
-        while left := [each for each in left if not await self._done(*each)]:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_S)
+        await until_done([_Checked(pair, series) for pair in self._delivery.pairs for series in pair.series], self._is_done)
 
-    async def _done(self, pair: PairStage, series: PairSeries) -> bool:
-        name = f"{series.spec.pair} {series.spec.every}"
+    async def _is_done(self, checked: _Checked) -> bool:
+        made = 0
         try:
-            made = 0
-            for span in self._spans(series):
-                since = self._clock.monotonic()
-                made += await self._delivery.check(pair, series, span)
-                await asyncio.sleep(self._clock.monotonic() - since)
+            for span in self._spans(checked.series):
+                async with half_load(self._clock):
+                    made += await self._delivery.check(checked.pair, checked.series, span)
         except Exception as error:  # whatever a store raises
             text = "%s: the recorded points are not held against their bars; it is tried again: %s"
-            _log.warning(text, name, error, exc_info=unforeseen(error))
+            _log.warning(text, checked.name, error, exc_info=unforeseen(error))
             return False
         if made:
-            _log.info("%s: %d recorded points were not those of their bars, or lacked: they are made anew", name, made)
+            _log.info("%s: %d recorded points were not those of their bars, or lacked: they are rebuilt", checked.name, made)
         return True
 
     def _spans(self, series: PairSeries) -> Iterator[Span]:
+        """The times to check, an hour of seconds at once, newest first."""
         spec, news = series.spec, self._delivery.news
         recorded = news.recorded(spec.pair, spec.every)
         if recorded is None:

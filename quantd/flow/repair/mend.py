@@ -11,11 +11,12 @@ from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.ledger import Hole, overlapping
 from quantd.flow.outlets import Outlets
 from quantd.flow.publish import Delivery
-from quantd.flow.repair.by_day import DayRepairer
-from quantd.flow.repair.by_id import Repairer, Ward
-from quantd.flow.repair.recall import LOOKED_AT_MS, recall
+from quantd.flow.repair.broken_record import LostRows, lost_rows
+from quantd.flow.repair.by_day import REACH_MS, DayRepairer
+from quantd.flow.repair.by_id import IdRepairer
+from quantd.flow.repair.missing import MissingTrades
 from quantd.flow.repair.remake import Remaker
-from quantd.flow.repair.tears import REACH_MS, Tears, tears
+from quantd.flow.repair.restore import TAIL_MS, restore
 from quantd.flow.symbol import SymbolStage
 from quantd.model import Gap, Tick
 from quantd.plugin import answers
@@ -59,9 +60,11 @@ class Mender:
         self._hand = hand
         self._delivery = delivery
         self._remaker = Remaker(outlets, delivery, self._own)
-        self._days = DayRepairer(feed.fetch_day, self._wards, clock) if has_days(feed) else None
+        self._days = DayRepairer(feed.fetch_day, self._list_missing, clock) if has_days(feed) else None
         self._feed = feed
-        self._repairer = Repairer(self._fetched, self._wards, clock, reach=feed.reach, then="file" if self._days else "none")
+        self._repairer = IdRepairer(
+            self._fetched, self._list_missing, clock, max_age=feed.reach, next_source="file" if self._days else "none"
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._recorded: dict[SymbolStage, int] = {}
         """Up to when (ms) an earlier run recorded what a stage has not yet taken up."""
@@ -83,7 +86,7 @@ class Mender:
         """The stage knows what it lacks, so the end of its record can be looked through: who was killed may have left trades there that are
         in no bar."""
         if end := self._recorded.pop(stage, None):
-            self._remaker.ask(stage, end - LOOKED_AT_MS, end)
+            self._remaker.ask(stage, end - TAIL_MS, end)
         self._remaker.begin(stage)
 
     def forget(self, stage: SymbolStage) -> None:
@@ -115,7 +118,7 @@ class Mender:
         saved = records.open_gaps(stage.symbol) if records else []
         stage.intake.gaps = Gaps(stage.symbol, saved)
         torn = await self._torn(stage, recorder.store)
-        known = await asyncio.to_thread(recall, recorder.store, stage.symbol, saved, torn.holes)
+        known = await asyncio.to_thread(restore, recorder.store, stage.symbol, saved, torn.trades)
         if known:
             stage.recall(known)
             self._recorded[stage] = known.ts
@@ -123,13 +126,13 @@ class Mender:
                 stage.retold_from = known.ts - stage.reopen
         return known.ts if known else None
 
-    async def _torn(self, stage: SymbolStage, store: Store) -> Tears:
+    async def _torn(self, stage: SymbolStage, store: Store) -> LostRows:
         """What is missing in the midst of the record, if a file of it was found broken; bars of trades that are there are made anew."""
         read_from, now = self._outlets.losses.torn_from(), self._clock.now()
         if read_from is None:
-            return Tears()
+            return LostRows()
         frames = [timeframe(name) for name in dict.fromkeys((stage.base, *stage.every))]
-        torn = await asyncio.to_thread(tears, store, stage.symbol, frames, max(read_from, now - REACH_MS), now)
+        torn = await asyncio.to_thread(lost_rows, store, stage.symbol, frames, max(read_from, now - REACH_MS), now)
         for start, end in torn.bars:
             self._remaker.ask(stage, start, end)
         return torn
@@ -165,8 +168,8 @@ class Mender:
             if start < self._own(stage):
                 self._remaker.ask(stage, start, min(end, self._own(stage)))
 
-    def _wards(self) -> Iterable[Ward]:
-        return [Ward(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages if stage.ready]
+    def _list_missing(self) -> Iterable[MissingTrades]:
+        return [MissingTrades(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages if stage.ready]
 
     def _own(self, stage: SymbolStage) -> int:
         """From when on (ms) bars are still the stage's own to mend: its resampler takes no trades of before."""

@@ -8,7 +8,7 @@ from quantd.errors import QuantdError, unforeseen
 from quantd.flow.ingest.ledger import Span
 from quantd.flow.outlets import Outlets
 from quantd.flow.publish import Delivery
-from quantd.flow.repair.rebuild import bars_again
+from quantd.flow.repair.bars import rebuild_bars
 from quantd.flow.symbol import SymbolStage
 from quantd.timeframes import HOUR, MINUTE
 
@@ -93,7 +93,7 @@ class Remaker:
             return
         if not await recorder.write():
             raise QuantdError(f"{stage.symbol}: the store does not take the trades of which bars are to be made")
-        made = await bars_again(stage, self._outlets.history, start, end)
+        made = await rebuild_bars(stage, self._outlets.history, start, end)
         stage.absorb(made)
         await self._delivery.again(stage, made)
 

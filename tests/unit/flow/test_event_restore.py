@@ -27,7 +27,7 @@ from quantd.flow.ingest.ledger import FOR_EVER
 from quantd.flow.outlets import Outlets
 from quantd.flow.pairs import Inline
 from quantd.flow.record import Recorder
-from quantd.flow.repair.recall import recall
+from quantd.flow.repair.restore import restore
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
 from quantd.model import Bar, Tick
@@ -76,7 +76,7 @@ class Life:
         outlets = Outlets(history=self.history, alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=self.recorder)
         self.stage = SymbolStage(SYMBOL, TimeBars(), guard, Exports([]), stages(rules))
         self.stage.line.follow_record(recorded=True, fetched=fetched)
-        known = recall(disk.store, SYMBOL, []) if fetched else None
+        known = restore(disk.store, SYMBOL, []) if fetched else None
         if known:
             self.stage.intake.ledger.recall(known)
             self.stage.take(self.history.recorded_ticks(SYMBOL, known.ts - 700, FOR_EVER), past=True)
@@ -93,11 +93,11 @@ class Life:
     def repair(self, exchange: Mapping[int, Tick]) -> None:
         """As the daemon does: the newest first, a page at a time; what nobody has is given up."""
         ledger = self.stage.intake.ledger
-        while holes := [hole for hole in ledger.holes if hole.rung == "feed"]:
+        while holes := [hole for hole in ledger.holes if hole.source == "feed"]:
             last = holes[-1].last
             first = max(last - PAGE + 1, holes[-1].first)
             self.take([exchange[identity] for identity in range(first, last + 1) if identity in exchange], repaired=True)
-            ledger.pass_on(first, last, "none")
+            ledger.set_source(first, last, "none")
 
     async def restore(self) -> None:
         await self.restorer._work_off(blocked=False)

@@ -83,9 +83,9 @@ def test_what_may_be_fetched_is_waited_for() -> None:
 def test_what_the_feed_no_longer_tells_is_not_waited_for() -> None:
     bench = begun(fetched=True)
     bench.take(6, 7, 9, 10)
-    bench.intake.ledger.pass_on(5, 5, "file")
+    bench.intake.ledger.set_source(5, 5, "file")
     assert bench.advance(10_000) == [(6, 7, "gap")]
-    bench.intake.ledger.pass_on(8, 8, "none")
+    bench.intake.ledger.set_source(8, 8, "none")
     assert bench.advance(11_000) == [(9, 10, "gap")]
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from quantd.clock import EventClock
 from quantd.flow.ahead import Ahead
-from quantd.flow.record import DROPPED, Recorder
+from quantd.flow.ingest.ledger import NOT_RECORDED
+from quantd.flow.record import Recorder
 from quantd.model import Bar, PairPoint, Tick
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
@@ -155,7 +156,7 @@ async def test_trades_that_are_dropped_are_gaps_by_run_of_ids(monkeypatch: pytes
     await record.write()
     gaps = [(gap.symbol, gap.first_id, gap.last_id, gap.cause) for gap in record.take_dropped()]
     runs = [("BTCUSDT", ticks[0].id), ("BTCUSDT", ticks[2].id), ("ETHUSDT", ticks[0].id)]
-    assert gaps == [(symbol, each, each, DROPPED) for symbol, each in runs]
+    assert gaps == [(symbol, each, each, NOT_RECORDED) for symbol, each in runs]
     assert (record.dropped, record.take_dropped()) == (3, [])
     await record.close()
     assert store.ids == [tick.id for tick in ticks[3:]]

@@ -264,7 +264,7 @@ def wrong(point: PairPoint) -> PairPoint:
     return changed(point, y=point.y + 1.0, zscore=7.0)
 
 
-async def test_recorded_points_that_are_not_those_of_their_bars_are_made_anew(tmp_path: Path) -> None:
+async def test_recorded_points_that_are_not_those_of_their_bars_are_rebuilt(tmp_path: Path) -> None:
     await run(Venue(), tmp_path, NOW + 40 * MINUTE, every=["1m"])
     store = Local()
     store.open(tmp_path)

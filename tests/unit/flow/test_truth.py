@@ -176,7 +176,7 @@ class Slow(Venue):
         return await super().fetch_ticks(symbol, start, end)
 
 
-async def test_no_bar_is_made_anew_before_its_symbol_has_begun(tmp_path: Path) -> None:
+async def test_no_bar_is_rebuilt_before_its_symbol_has_begun(tmp_path: Path) -> None:
     second, trades = ("1s", DAWN + 2_000), [Tick("X", 1_000 + n, DAWN + n * 500, DAWN + n * 500, 100.0 + n, 1.0, False) for n in range(30)]
     venue, clock = Venue(), EventClock(DAWN + 15_000)
     run = Run(venue, tmp_path, clock)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from quantd.flow.ingest.gaps import GRACE_MS, Gaps
-from quantd.flow.ingest.ledger import FILED, LOST, Hole, Ledger, Rung, overlapping
+from quantd.flow.ingest.ledger import FILED, LOST, Hole, Ledger, Source, overlapping
 from quantd.model import Gap, Tick
 
 MANY = 300
@@ -29,7 +29,7 @@ class Definition:
             Gap("S", hole.first, hole.last, hole.start, hole.end, hole.opened, None, hole.cause)
             for hole in holes
             if not any(gap.first_id <= hole.first and hole.last <= gap.last_id for gap in self.told.values())
-            and (hole.rung != "feed" or abs(now - hole.opened) >= GRACE_MS)
+            and (hole.source != "feed" or abs(now - hole.opened) >= GRACE_MS)
         ]
         self.told |= {(gap.first_id, gap.last_id): gap for gap in fresh}
         return [replace(gap, closed=now) for gap in closed] + fresh
@@ -37,14 +37,14 @@ class Definition:
     def stands(self, gap: Gap, holes: list[Hole]) -> bool:
         parts = overlapping(holes, gap.first_id, gap.last_id)
         itself = (gap.first_id, gap.last_id, gap.cause)
-        return any(part.rung == "feed" or (part.first, part.last, part.cause) == itself for part in parts)
+        return any(part.source == "feed" or (part.first, part.last, part.cause) == itself for part in parts)
 
 
 ids = st.integers(1, 40)
-rungs: st.SearchStrategy[Rung] = st.sampled_from(["file", "none"])
+sources: st.SearchStrategy[Source] = st.sampled_from(["file", "none"])
 spans = st.tuples(ids, ids).map(lambda pair: (min(pair), max(pair)))
 saved = st.lists(st.tuples(spans, st.sampled_from(["disconnected", FILED, LOST])), max_size=4)
-steps = st.lists(ids | st.tuples(spans, rungs) | st.none(), max_size=40)
+steps = st.lists(ids | st.tuples(spans, sources) | st.none(), max_size=40)
 
 
 @given(saved, steps, st.lists(st.sampled_from([0, 1, 400, 1_000, -700]), min_size=40, max_size=40))
@@ -57,8 +57,8 @@ def test_gaps_are_told_as_they_are_defined(before: list[tuple[tuple[int, int], s
         if isinstance(step, int):
             ledger.admit(Tick("S", step, step, now, 1.0, 1.0, False))
         elif isinstance(step, tuple):
-            (first, last), rung = step
-            ledger.pass_on(first, last, rung)
+            (first, last), source = step
+            ledger.set_source(first, last, source)
         assert gaps.changes(ledger.holes, now) == definition.changes(ledger.holes, now)
         assert gaps.open == [definition.told[key] for key in sorted(definition.told)]
         assert bool(gaps) == bool(definition.told)

@@ -1,19 +1,12 @@
 """The ledger of trade ids: each once, the missing ones named."""
 
-from collections.abc import Sequence
-from typing import Any
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantd.clock import EventClock
 from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.intake import Intake
 from quantd.flow.ingest.ledger import LOST, MOST_UNTOLD, STOPPED, Hole, Known, Ledger, Numbering
-from quantd.flow.repair.by_id import Repairer, Ward
 from quantd.model import Tick
-from tests.clocks import HostClock
 
 
 def tick(identity: int, ts: int = 0, price: float = 1.0, qty: float = 1.0) -> Tick:
@@ -139,7 +132,7 @@ def test_what_is_given_up_is_lost_until_it_comes_after_all() -> None:
     ledger = Ledger()
     ledger.admit(tick(1))
     ledger.admit(tick(10))
-    ledger.pass_on(4, 6, "none")
+    ledger.set_source(4, 6, "none")
     assert [(hole.first, hole.last, hole.lost) for hole in ledger.holes] == [(2, 3, False), (4, 6, True), (7, 9, False)]
     assert (ledger.missing, ledger.lost) == (8, 3)
     assert ledger.admit(tick(5))
@@ -155,7 +148,7 @@ def test_a_gap_is_told_once_when_it_lasts_and_once_when_it_ends() -> None:
     assert (opened.first_id, opened.last_id, opened.closed) == (2, 5, None)
     ledger.admit(tick(3))
     assert gaps.changes(ledger.holes, 6_600) == []
-    ledger.pass_on(4, 4, "none")
+    ledger.set_source(4, 4, "none")
     for identity in (2, 5):
         ledger.admit(tick(identity))
     closed, lost = gaps.changes(ledger.holes, 7_000)
@@ -165,68 +158,6 @@ def test_a_gap_is_told_once_when_it_lasts_and_once_when_it_ends() -> None:
     assert gaps.open == [lost]
 
 
-async def repaired(repairer: Repairer, ledger: Ledger, clock: EventClock) -> None:
-    """Repair until nothing is left to ask the feed for."""
-    while any(hole.rung == "feed" for hole in ledger.holes):
-        if order := repairer.newest():
-            await repairer.step(order)
-        else:
-            clock.advance_to(clock.now() + 1_000)
-
-
-async def test_the_newest_that_is_missing_is_fetched_first_and_what_nobody_has_is_given_up() -> None:
-    ledger, asked = Ledger(), []
-    ledger.admit(tick(1))
-    ledger.admit(tick(2_600, 50))
-
-    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
-        asked.append((first, last))
-        return [tick(identity) for identity in range(first, last + 1) if identity != 2_000]
-
-    async def take(ticks: Sequence[Tick]) -> None:
-        assert all(ledger.admit(each) for each in ticks)
-
-    ward, clock = Ward("S", ledger, take), EventClock(60_000)
-    await repaired(Repairer(fetch, lambda: [ward], clock), ledger, clock)
-    assert asked[:3] == [(1_600, 2_599), (600, 1_599), (2, 599)]
-    assert asked[3:] == [(2_000, 2_000)] * 4, "REST may be a little behind: it is asked again, later each time"
-    assert (ledger.missing, ledger.lost) == (1, 1)
-
-
-async def test_repair_goes_on_after_an_error_of_whatever_kind_and_with_other_symbols_meanwhile() -> None:
-    clock, asked = EventClock(60_000), []
-    ledgers = {"DEAD": Ledger(), "OK": Ledger()}
-    for symbol, ledger in ledgers.items():
-        ledger.admit(tick(1))
-        ledger.admit(tick(4, 50 if symbol == "OK" else 60))
-
-    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
-        asked.append(symbol)
-        if symbol == "DEAD":
-            raise RuntimeError("delisted")
-        return [tick(identity) for identity in range(first, last + 1)]
-
-    def ward(symbol: str) -> Ward:
-        async def take(ticks: Sequence[Tick]) -> None:
-            for each in ticks:
-                ledgers[symbol].admit(each)
-
-        return Ward(symbol, ledgers[symbol], take)
-
-    repairer = Repairer(fetch, lambda: [ward("DEAD"), ward("OK")], clock)
-    while order := repairer.newest():
-        await repairer.step(order)
-    assert asked == ["DEAD", "OK"], "the newest first"
-    for pause in (1_000, 2_000, 4_000):
-        clock.advance_to(clock.now() + pause - 1)
-        assert repairer.newest() is None, "left alone for a while, each time longer"
-        clock.advance_to(clock.now() + 1)
-        order = repairer.newest()
-        assert order
-        await repairer.step(order)
-    assert ledgers["OK"].missing == 0
-
-
 def test_a_feed_that_sends_again_what_is_long_past_opens_no_hole() -> None:
     intake = Intake("S")
     assert intake.take([tick(500, 3_600_000), tick(499, 3_599_000)]), "a little out of order is fine"
@@ -234,40 +165,3 @@ def test_a_feed_that_sends_again_what_is_long_past_opens_no_hole() -> None:
     assert (intake.refused, intake.ledger.missing) == (1, 0)
     assert intake.take([tick(497, 3_500_000)], past=True), "what is asked for is another matter"
     assert intake.ledger.missing == 1
-
-
-async def test_holes_within_a_page_are_asked_for_at_once() -> None:
-    ledger, asked, taken = Ledger(), [], []
-    for identity in (1, 3, 5, 700, 2_600):
-        ledger.admit(tick(identity, identity))
-
-    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
-        asked.append((first, last))
-        return [tick(identity, identity) for identity in range(first, last + 1)]
-
-    async def take(ticks: Sequence[Tick]) -> None:
-        taken.append(len(ticks))
-        assert all(ledger.admit(each) for each in ticks), "only what is missing"
-
-    repairer = Repairer(fetch, lambda: [Ward("S", ledger, take)], EventClock(60_000))
-    while order := repairer.newest():
-        await repairer.step(order)
-    assert asked == [(1_600, 2_599), (600, 1_599), (2, 599)]
-    assert taken == [1_000, 999, 596]
-
-
-@pytest.mark.parametrize("set_by", [-3_600_000, 2 * 86_400_000])
-async def test_a_clock_that_is_set_holds_up_no_repair(set_by: int) -> None:
-    """The hole was opened by the clock as it was before, perhaps that of another run."""
-    clock, ledger = HostClock(10_000_000), Ledger()
-    ledger.admit(Tick("S", 1, 9_990_000, clock.now(), 1.0, 1.0, False))
-    ledger.admit(Tick("S", 3, 9_990_000, clock.now(), 1.0, 1.0, False))
-
-    async def nothing(*_: object) -> Any:
-        return []
-
-    repairer = Repairer(nothing, lambda: [Ward("S", ledger, nothing)], clock)
-    assert repairer.newest() is None
-    clock.wall += set_by
-    clock.go_on(1.0)
-    assert repairer.newest()

@@ -6,12 +6,13 @@ from quantd.clock import EventClock
 from quantd.errors import QuantdError
 from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.ledger import FILED, LOST, Ledger
-from quantd.flow.repair.by_day import AGAIN_S, PATIENCE_MS, PUBLISHED_MS, DayRepairer
-from quantd.flow.repair.by_id import Repairer, Ward
+from quantd.flow.repair.by_day import GIVE_UP_AFTER_MS, PUBLISHED_AFTER_MS, RETRY_S, DayRepairer
+from quantd.flow.repair.by_id import IdRepairer
+from quantd.flow.repair.missing import MissingTrades
 from quantd.model import Tick
 from quantd.timeframes import DAY, HOUR
 from tests.clocks import HostClock
-from tests.unit.flow.ingest.test_ledger import repaired
+from tests.unit.flow.repair.test_by_id import repaired
 
 FIRST = 1_767_225_600_000
 
@@ -43,11 +44,11 @@ def with_holes_in(first: int, last: int) -> Ledger:
     ledger = Ledger()
     for hour in range(first, last + 1, 2):
         ledger.admit(tick(hour, FIRST + hour * HOUR))
-    ledger.pass_on(first, last, "file")
+    ledger.set_source(first, last, "file")
     return ledger
 
 
-def absence(files: Files, until: int) -> tuple[Ledger, EventClock, Repairer, DayRepairer]:
+def absence(files: Files, until: int) -> tuple[Ledger, EventClock, IdRepairer, DayRepairer]:
     """A symbol with a trade an hour of which those of the hours 1 to `until` are missing, its clock at the end."""
     ledger, clock = Ledger(), EventClock(FIRST + until * HOUR + HOUR)
     ledger.admit(tick(0, FIRST))
@@ -61,12 +62,12 @@ def absence(files: Files, until: int) -> tuple[Ledger, EventClock, Repairer, Day
         for each in ticks:
             ledger.admit(each)
 
-    wards = [Ward("S", ledger, take)]
+    missing = [MissingTrades("S", ledger, take)]
     return (
         ledger,
         clock,
-        Repairer(fetch, lambda: wards, clock, reach=48 * HOUR, then="file"),
-        DayRepairer(files.fetch, lambda: wards, clock),
+        IdRepairer(fetch, lambda: missing, clock, max_age=48 * HOUR, next_source="file"),
+        DayRepairer(files.fetch, lambda: missing, clock),
     )
 
 
@@ -75,10 +76,10 @@ async def test_what_is_too_old_to_be_asked_for_is_in_the_files() -> None:
     ledger, clock, repairer, days = absence(files, 100)
     await repaired(repairer, ledger, clock)
     (old,) = ledger.holes
-    assert (old.first, old.rung, old.cause) == (1, "file", FILED)
+    assert (old.first, old.source, old.cause) == (1, "file", FILED)
     assert 45 < old.last < 60
-    while errand := days.next():
-        await days.step(errand)
+    while file := days.next():
+        await days.repair(file)
     assert files.asked == [2, 1, 0]
     assert (ledger.missing, ledger.lost) == (0, 0)
 
@@ -88,17 +89,17 @@ async def test_a_file_that_is_not_there_is_asked_for_again_until_nobody_expects_
     ledger, clock, repairer, days = absence(files, 100)
     gaps = Gaps("S")
     await repaired(repairer, ledger, clock)
-    while errand := days.next():
-        await days.step(errand)
+    while file := days.next():
+        await days.repair(file)
     assert files.asked == [2, 1, 0]
     assert [gap.cause for gap in gaps.changes(ledger.holes, clock.now())] == [FILED]
-    clock.advance_to(clock.now() + round(AGAIN_S * 1000))
+    clock.advance_to(clock.now() + round(RETRY_S * 1000))
     files.days.add(FIRST + DAY)
-    while errand := days.next():
-        await days.step(errand)
+    while file := days.next():
+        await days.repair(file)
     assert files.asked[3:] == [2, 1]
     assert {hole.first // 24 for hole in ledger.holes} == {2}
-    clock.advance_to(FIRST + 3 * DAY + PATIENCE_MS)
+    clock.advance_to(FIRST + 3 * DAY + GIVE_UP_AFTER_MS)
     assert days.next() is None
     assert ledger.missing == ledger.lost > 0
     closed, lost = gaps.changes(ledger.holes, clock.now())
@@ -109,20 +110,20 @@ async def test_what_no_file_holds_is_lost_and_no_file_is_read_twice() -> None:
     files = Files(0, 1, 2, without=(10, 30))
     ledger, clock, repairer, days = absence(files, 100)
     await repaired(repairer, ledger, clock)
-    while errand := days.next():
-        await days.step(errand)
+    while file := days.next():
+        await days.repair(file)
     assert [(hole.first, hole.last, hole.lost) for hole in ledger.holes] == [(10, 10, True), (30, 30, True)]
     assert files.asked == [2, 1, 0]
 
 
 def test_a_day_s_file_is_not_asked_for_before_it_can_be_there() -> None:
     ledger, clock, _, days = absence(Files(0), 23)
-    ledger.pass_on(1, 22, "file")
+    ledger.set_source(1, 22, "file")
     assert days.next() is None
-    clock.advance_to(FIRST + DAY + PUBLISHED_MS)
-    errand = days.next()
-    assert errand is not None
-    assert errand.day == FIRST
+    clock.advance_to(FIRST + DAY + PUBLISHED_AFTER_MS)
+    file = days.next()
+    assert file is not None
+    assert file.day == FIRST
 
 
 async def test_a_file_is_read_once_for_all_that_is_missing_of_its_day() -> None:
@@ -138,10 +139,10 @@ async def test_a_file_is_read_once_for_all_that_is_missing_of_its_day() -> None:
     async def take_other(ticks: Sequence[Tick]) -> None:
         assert all(other.admit(each) for each in ticks)
 
-    wards = [Ward("S", ledger, take), Ward("T", other, take_other)]
-    days = DayRepairer(files.fetch, lambda: wards, clock)
-    while errand := days.next():
-        await days.step(errand)
+    missing = [MissingTrades("S", ledger, take), MissingTrades("T", other, take_other)]
+    days = DayRepairer(files.fetch, lambda: missing, clock)
+    while file := days.next():
+        await days.repair(file)
     assert files.asked == [1, 0, 0]
     assert sorted(taken) == list(range(1, 44, 2))
     assert (ledger.missing, other.missing) == (0, 0)
@@ -156,13 +157,13 @@ async def test_a_file_is_read_again_for_what_is_looked_for_in_it_later() -> None
     async def take(ticks: Sequence[Tick]) -> None:
         assert all(ledger.admit(each) for each in ticks)
 
-    days = DayRepairer(files.fetch, lambda: [Ward("S", ledger, take)], clock)
+    days = DayRepairer(files.fetch, lambda: [MissingTrades("S", ledger, take)], clock)
     for first, last in ((1, 4), (5, 9)):
-        ledger.pass_on(first, last, "file")
-        while errand := days.next():
-            await days.step(errand)
+        ledger.set_source(first, last, "file")
+        while file := days.next():
+            await days.repair(file)
     assert files.asked == [0, 0]
-    assert [(hole.first, hole.rung) for hole in ledger.holes] == [(3, "none"), (11, "feed")]
+    assert [(hole.first, hole.source) for hole in ledger.holes] == [(3, "none"), (11, "feed")]
 
 
 async def test_a_clock_that_is_set_back_holds_up_no_file() -> None:
@@ -171,13 +172,13 @@ async def test_a_clock_that_is_set_back_holds_up_no_file() -> None:
     async def take(ticks: Sequence[Tick]) -> None:
         assert all(ledger.admit(each) for each in ticks)
 
-    days = DayRepairer(files.fetch, lambda: [Ward("S", ledger, take)], clock)
-    while errand := days.next():
-        await days.step(errand)
+    days = DayRepairer(files.fetch, lambda: [MissingTrades("S", ledger, take)], clock)
+    while file := days.next():
+        await days.repair(file)
     files.days.add(FIRST)
     clock.wall -= 5 * DAY
-    clock.go_on(AGAIN_S)
-    errand = days.next()
-    assert errand
-    await days.step(errand)
+    clock.go_on(RETRY_S)
+    file = days.next()
+    assert file
+    await days.repair(file)
     assert ledger.missing == 0

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -19,9 +18,9 @@ from quantd.flow.outlets import Outlets
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries, PairSpec, analyse
 from quantd.flow.record import Recorder
-from quantd.flow.repair import upgrade
-from quantd.flow.repair.outdated import Outdated
-from quantd.flow.repair.rebuild import points_again
+from quantd.flow.repair import pace
+from quantd.flow.repair.outdated import OutdatedPoints
+from quantd.flow.repair.points import Legs
 from quantd.flow.repair.upgrade import Upgrade
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
@@ -68,11 +67,11 @@ def store(tmp_path: Path) -> Iterator[Local]:
     opened.close()
 
 
-def made_anew(store: Local, spec: PairSpec, at: int = 0) -> None:
-    work = Outdated(spec, LEGS, store, History(store), EventClock())
-    work.look(at)
+def rebuild(store: Local, spec: PairSpec, at: int = 0) -> None:
+    work = OutdatedPoints(spec, Legs(*LEGS), History(store), EventClock())
+    work.start(at)
     while work.at < work.end:
-        store.append([], [], work.go_on())
+        store.append([], [], work.rebuild_next())
 
 
 @pytest.mark.parametrize("regression", [Ols(window=20), Kalman(window=20)])
@@ -81,11 +80,11 @@ def test_they_equal_an_analysis_to_the_bit_also_over_a_hole_and_after_an_interru
     store: Local, regression: Regression, done: int
 ) -> None:
     spec = PairSpec(PAIR, "1m", regression)
-    bars = y, x = legs()
-    wanted = analyse(y, x, spec, guards)
+    bars = legs()
+    wanted = analyse(*bars, spec, guards)
     earlier = [msgspec.structs.replace(point, revision=3) for point in wanted[:done]]
     store.append([], [bar for leg in bars for bar in leg], [*earlier, *aged(wanted[done:])])
-    made_anew(store, spec, at=wanted[done].ts if done else 0)
+    rebuild(store, spec, at=wanted[done].ts if done else 0)
     found = History(store).points(PAIR, "1m", 0, END)
     assert [msgspec.structs.replace(point, revision=0, state=None) for point in found] == [
         msgspec.structs.replace(point, state=None) for point in wanted
@@ -97,21 +96,21 @@ def test_they_equal_an_analysis_to_the_bit_also_over_a_hole_and_after_an_interru
 
 def test_points_without_bars_stay_and_are_not_answered(store: Local) -> None:
     spec = PairSpec(PAIR, "1m", Ols(window=20))
-    bars = y, x = legs()
-    old = aged(analyse(y, x, spec, guards))
+    bars = legs()
+    old = aged(analyse(*bars, spec, guards))
     store.append([], [bar for leg in bars for bar in leg[300:]], old)
-    made_anew(store, spec)
-    assert History(store).points(PAIR, "1m", 0, END)[0].ts == y[319].ts
+    rebuild(store, spec)
+    assert History(store).points(PAIR, "1m", 0, END)[0].ts == bars[0][319].ts
     assert History(store).outdated_points(PAIR, "1m", 0, END) == old[:300]
 
 
-def test_a_point_made_live_takes_the_place_of_an_old_one_and_is_not_made_anew(store: Local) -> None:
+def test_a_point_made_live_takes_the_place_of_an_old_one_and_is_not_rebuilt(store: Local) -> None:
     live = fakes.points(3)[1]
     (old,) = aged([live])
     for points in ([old], [live], [old]):
         store.append([], [], points)
     assert History(store).points(PAIR, "1m", 0, END) == [live]
-    made_anew(store, PairSpec(PAIR, "1m", Ols(window=20)))
+    rebuild(store, PairSpec(PAIR, "1m", Ols(window=20)))
     assert store.points(PAIR, "1m", 0, END) == [live]
 
 
@@ -121,43 +120,6 @@ def test_an_old_point_in_the_store_does_not_hide_the_one_in_memory(store: Local)
     history = History(store)
     history.put_points(points[1:])
     assert history.points(PAIR, "1m", 0, END) == points[1:]
-
-
-class Watched(Local):
-    """Notes from which thread it is asked for what."""
-
-    asked: list[tuple[str, bool]] = msgspec.field(default_factory=list)
-
-    def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
-        self.asked.append(("bars", threading.current_thread() is threading.main_thread()))
-        return super().bars(symbol, every, start, end)
-
-    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        self.asked.append(("points", threading.current_thread() is threading.main_thread()))
-        return super().points(pair, every, start, end)
-
-
-async def test_a_repair_reads_the_store_once_and_beside_the_loop(tmp_path: Path) -> None:
-    store = Watched()
-    store.open(tmp_path)
-    left_by_an_older_version(store)
-    y, x = legs()
-    series = PairSeries(PairSpec(PAIR, "1m", Ols(window=20)), guards, reopen=0)
-    series.add(y[1_000:], x[1_000:])
-    assert (await points_again(series, History(store), LEGS, [y[200]])).points
-    assert sorted(store.asked) == [("bars", False), ("bars", False), ("points", False)]
-    store.close()
-
-
-async def test_a_repair_replaces_old_points_too(store: Local) -> None:
-    spec = PairSpec(PAIR, "1m", Ols(window=20))
-    bars = y, x = legs()
-    wanted = analyse(y, x, spec, guards)
-    store.append([], [bar for leg in bars for bar in leg], aged(wanted))
-    series = PairSeries(spec, guards, reopen=0)
-    series.add(y[1_000:], x[1_000:])
-    again = (await points_again(series, History(store), LEGS, [y[200]])).points
-    assert again[0] == msgspec.structs.replace(wanted[200 - 19], revision=3)
 
 
 def states(regression: Regression, count: int = 200) -> list[PairPoint]:
@@ -223,20 +185,20 @@ class Touchy(Ols):
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """The log of upgrades that try again at once."""
-    monkeypatch.setattr(upgrade, "_SHORTEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(pace, "SHORTEST_PAUSE_S", 0.0)
     caplog.set_level("INFO")
     return caplog
 
 
 def left_by_an_older_version(store: Local) -> list[PairPoint]:
-    bars = y, x = legs()
-    old = aged(analyse(y, x, PairSpec(PAIR, "1m", Ols(window=20)), guards))
+    bars = legs()
+    old = aged(analyse(*bars, PairSpec(PAIR, "1m", Ols(window=20)), guards))
     store.append([], [bar for leg in bars for bar in leg], old)
     return old
 
 
 async def upgraded(store: Local, regression: Regression, kept: dict[str, bytes]) -> int:
-    """How many points were made anew."""
+    """How many points were rebuilt."""
     clock = EventClock()
     recorder = Recorder(store, Guard("store", "test", clock), clock, Troubles(clock))
     outlets = Outlets(History(store), AlertEngine(), Outbox({}), Hub(), recorder)
@@ -258,7 +220,7 @@ async def test_a_store_that_fails_is_told_of_and_tried_again(tmp_path: Path, imp
     assert [made, *kept.items()] == [len(old), (MARK, b"%d" % (old[-1].ts + 1))]
     assert History(store).points(PAIR, "1m", 0, END)[-1].ts == old[-1].ts
     assert all(f"the disk with the {what} is away" in impatient.text for what in ("kept", "points"))
-    assert f"{PAIR} 1m: {len(old)} points made anew" in impatient.text
+    assert f"{PAIR} 1m: {len(old)} points rebuilt" in impatient.text
     store.close()
 
 
@@ -273,7 +235,7 @@ async def test_a_regression_that_fails_for_a_while_costs_no_point(
     assert [made, *kept.items()] == [len(old), (MARK, b"%d" % (old[-1].ts + 1))]
     assert History(store).outdated_points(PAIR, "1m", 0, END) == []
     assert "the regression failed 3 times, last: ArithmeticError: it is touchy" in impatient.text
-    assert f"{len(old)} points made anew in 0.0 s; 0 stay as they were" in impatient.text
+    assert f"{len(old)} points rebuilt in 0.0 s; 0 stay as they were" in impatient.text
 
 
 async def test_a_regression_that_goes_on_failing_is_left_for_the_next_start(
@@ -288,6 +250,6 @@ async def test_a_regression_that_goes_on_failing_is_left_for_the_next_start(
     assert (made > 0, made + len(left), kept) == (True, len(old), {})
     assert impatient.text.count("it is tried again: the regression failed") == 4
     assert impatient.text.count("which is tried again at the next start: the regression failed") == 1
-    assert "points made anew in" not in impatient.text
+    assert "points rebuilt in" not in impatient.text
     assert await upgraded(store, Ols(window=20), kept) == len(left)
     assert list(kept) == [MARK]

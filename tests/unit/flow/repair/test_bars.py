@@ -1,12 +1,11 @@
-"""Bars that closed before a trade came are made anew of what is recorded."""
+"""Bars that closed before a trade came are rebuilt from what is recorded."""
 
 from pathlib import Path
 
 import quantd
 from quantd.clock import EventClock
 from quantd.flow.exports import Exports
-from quantd.flow.repair.rebuild import bars_again
-from quantd.flow.repair.recall import recall
+from quantd.flow.repair.bars import rebuild_bars
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
 from quantd.plugin.guard import Guard
@@ -38,7 +37,7 @@ async def test_only_what_changed_is_issued_again(tmp_path: Path) -> None:
     store.append(missing, [], [])
     stage.take(missing, mendable=START + 10**9)
     doubted = tick(40).ts, tick(44).ts
-    again = await bars_again(stage, history, *doubted)
+    again = await rebuild_bars(stage, history, *doubted)
     assert [(bar.every, bar.ts - START, bar.trades, bar.revision, bar.quality) for bar in again] == [
         ("1s", 20_000, 2, 1, "complete"),
         ("1s", 21_000, 2, 1, "complete"),
@@ -46,17 +45,5 @@ async def test_only_what_changed_is_issued_again(tmp_path: Path) -> None:
         ("1m", 0, 119, 1, "partial"),
     ]
     history.put_bars(again)
-    assert await bars_again(stage, history, *doubted) == []
-    store.close()
-
-
-def test_a_new_run_knows_what_the_record_lacks(tmp_path: Path) -> None:
-    store = Local()
-    store.open(tmp_path)
-    assert recall(store, "X", []) is None
-    store.append([tick(number) for number in (1, 2, 5, 6, 9)], [], [])
-    known = recall(store, "X", [quantd.Gap("X", 7, 8, START, START, START, None, "disconnected")])
-    assert known is not None
-    assert (known.last_id, known.ts) == (9, tick(9).ts)
-    assert [(hole.first, hole.last, hole.cause) for hole in known.holes] == [(3, 4, "not recorded"), (7, 8, "disconnected")]
+    assert await rebuild_bars(stage, history, *doubted) == []
     store.close()

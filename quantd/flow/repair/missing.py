@@ -1,0 +1,20 @@
+"""The missing trades of one symbol."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from msgspec import Struct
+
+from quantd.flow.ingest.ledger import Ledger
+from quantd.model import Tick
+
+
+class MissingTrades(Struct):
+    """Which trades of a symbol are missing, and where they go once they are found."""
+
+    symbol: str
+    ledger: Ledger
+    insert: Callable[[Sequence[Tick]], Awaitable[None]]
+
+
+ListMissing = Callable[[], Iterable[MissingTrades]]
+"""Returns one `MissingTrades` for each symbol that may be repaired now."""

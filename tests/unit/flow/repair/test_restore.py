@@ -1,0 +1,26 @@
+"""A new run knows what the record holds of a symbol, and what it lacks."""
+
+from pathlib import Path
+
+from quantd.flow.repair.restore import restore
+from quantd.model import Gap, Tick
+from quantd_plugins.stores.local import Local
+
+START = 1_767_225_600_000
+
+
+def tick(number: int) -> Tick:
+    ts = START + 500 * number
+    return Tick("X", number, ts, ts, float(number), 1.0, False)
+
+
+def test_a_new_run_knows_what_the_record_lacks(tmp_path: Path) -> None:
+    store = Local()
+    store.open(tmp_path)
+    assert restore(store, "X", []) is None
+    store.append([tick(number) for number in (1, 2, 5, 6, 9)], [], [])
+    known = restore(store, "X", [Gap("X", 7, 8, START, START, START, None, "disconnected")])
+    assert known is not None
+    assert (known.last_id, known.ts) == (9, tick(9).ts)
+    assert [(hole.first, hole.last, hole.cause) for hole in known.holes] == [(3, 4, "not recorded"), (7, 8, "disconnected")]
+    store.close()
