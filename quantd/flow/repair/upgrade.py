@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import MutableMapping, Sequence
-from datetime import UTC, datetime
 
 from quantd.blobs import recalled
 from quantd.clock import Clock
@@ -13,6 +12,7 @@ from quantd.flow.pair import PairStage
 from quantd.flow.record import Recorder
 from quantd.flow.repair.outdated import Outdated, RegressionError
 from quantd.model import DEFINITION
+from quantd.times import formatted
 
 _TELL_S = 10.0
 _MOST_FAILURES = 5
@@ -109,4 +109,4 @@ def _key(work: Outdated) -> str:
 
 
 def _time(ts: int) -> str:
-    return f"{datetime.fromtimestamp(ts / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    return formatted(ts, "%Y-%m-%d %H:%M:%S")
