@@ -11,13 +11,13 @@ import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from quantd.clock import Clock, SystemClock
+from quantd.times import formatted
 
 KEPT_ASIDE = 2
 """Of each file so many broken ones are kept, the newest: each may be as large as the disk's free space."""
@@ -188,7 +188,7 @@ def set_aside(path: Path, clock: Clock | None = None) -> Aside:
     """Rename a file, or whatever stands in its place, to `<name>.broken-<UTC time>`, and what SQLite keeps beside it likewise; delete all
     but the newest `KEPT_ASIDE` of these. Raises OSError."""
     at = (clock or SystemClock()).now()
-    place = path.with_name(f"{path.name}.broken-{datetime.fromtimestamp(at // 1000, UTC):%Y%m%dT%H%M%S}.{at % 1000:03d}Z")
+    place = path.with_name(f"{path.name}.broken-{formatted(at, '%Y%m%dT%H%M%S')}.{at % 1000:03d}Z")
     size = 0
     for part in (path, *_beside(path)):
         if os.path.lexists(part):

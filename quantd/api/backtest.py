@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from quantd.api import checks, figures, requests, wire
+from quantd.api import checks, figures, requests
 from quantd.api.context import asker, desk
 from quantd.api.errors import Failure, answer
 from quantd.api.params import query
@@ -15,6 +15,7 @@ from quantd.backtest.report import html
 from quantd.config.bounds import demand_reachable, z_range
 from quantd.services.desk import PairPast
 from quantd.stats.backtest import Rules
+from quantd.times import iso
 
 MOST_BARS = 10_000
 MOST_FITTED = 1_000_000
@@ -82,17 +83,17 @@ def body(result: Backtest) -> dict[str, Any]:
         "pair": result.settings.pair,
         "settings": result.settings,
         "summary": result.summary,
-        "split_at": halves and wire.iso(halves.at),
+        "split_at": halves and iso(halves.at),
         "in_sample": halves and halves.in_sample,
         "out_of_sample": halves and halves.out_of_sample,
-        "quality": quality | {name: None if quality[name] is None else wire.iso(quality[name]) for name in ("start", "end")},
+        "quality": quality | {name: None if quality[name] is None else iso(quality[name]) for name in ("start", "end")},
         "trades": [_trade(trade) for trade in result.trades],
-        "equity": [figures.Value(wire.iso(ts), value) for ts, value in curve if isfinite(value)],
+        "equity": [figures.Value(iso(ts), value) for ts, value in curve if isfinite(value)],
     }
 
 
 def _trade(trade: Trade) -> dict[str, Any]:
-    return msgspec.structs.asdict(trade) | {"entered": wire.iso(trade.entered), "exited": wire.iso(trade.exited)}
+    return msgspec.structs.asdict(trade) | {"entered": iso(trade.entered), "exited": iso(trade.exited)}
 
 
 ROUTES = [web.get("/backtest", tested)]

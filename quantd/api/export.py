@@ -17,6 +17,7 @@ from quantd.api.errors import Failure
 from quantd.api.params import query
 from quantd.model import PairPoint
 from quantd.services.desk import Analysis
+from quantd.times import iso
 
 Row = Sequence[str | float | None]
 
@@ -38,7 +39,7 @@ def _points(request: web.Request, asked: checks.PairRequest, analysis: Analysis)
 
 
 def _row(point: PairPoint) -> tuple[str | float | None, ...]:
-    return wire.iso(point.ts), *(figures.column(point, name) for name in figures.CONTRACT)
+    return iso(point.ts), *(figures.column(point, name) for name in figures.CONTRACT)
 
 
 def _footer(test: figures.Adf) -> list[Row]:
@@ -62,7 +63,7 @@ def _csv(request: web.Request, name: str, rows: Sequence[Row], footer: Iterable[
         raise Failure(404, "No data available for export")
     text = io.StringIO()
     csv.writer(text).writerows(chain(rows, footer))
-    date, time = re.sub(r"[-:]", "", wire.iso(desk(request).now())[:19]).split("T")
+    date, time = re.sub(r"[-:]", "", iso(desk(request).now())[:19]).split("T")
     headers = {"Content-Disposition": disposition(f"{name}_{date}_{time}.csv")}
     return web.Response(text=text.getvalue(), content_type="text/csv", charset="utf-8", headers=headers)
 

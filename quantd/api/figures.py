@@ -6,9 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quantd.api.wire import iso
 from quantd.model import Metric, PairPoint
 from quantd.services.desk import Analysis, Standing, is_whole
+from quantd.times import iso
 
 
 class Value(Struct, frozen=True, gc=False):

@@ -6,8 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quantd.api.wire import Firing, Trade, book, encode, firing_fields, iso
+from quantd.api.wire import Firing, Trade, book, encode, firing_fields
 from quantd.model import Alert, BookBar, Gap, Metric, Tick, Ticker, Transition
+from quantd.times import iso
 
 
 class TradeFrame(Trade, frozen=True, gc=False, tag_field="type", tag="trade"):

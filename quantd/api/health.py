@@ -10,6 +10,7 @@ from quantd.api.context import Render, desk
 from quantd.api.errors import Failure, answer
 from quantd.api.page import page, wants_page
 from quantd.services.desk import Desk, FeedState, SymbolQuality
+from quantd.times import iso
 
 _TIMES = ("start", "end", "opened")
 """Of a gap."""
@@ -29,7 +30,7 @@ async def health(request: web.Request) -> web.Response:
     flow = desk(request)
     feeds = [wire.feed(each) for each in flow.feeds()]
     fired = wire.firings(flow.fired())
-    reasons = [wire.Reason(each.what, each.name, each.text, wire.iso(each.since)) for each in flow.troubles()]
+    reasons = [wire.Reason(each.what, each.name, each.text, iso(each.since)) for each in flow.troubles()]
     return answer(wire.Health(flow.flowing(), buffer_stats(flow), len(flow.rules()), len(fired), feeds, status(flow), reasons))
 
 
@@ -50,8 +51,8 @@ async def quality(request: web.Request) -> web.Response:
 def _quality(known: SymbolQuality, now: int) -> dict[str, Any]:
     row = msgspec.structs.asdict(known)
     last = known.last_tick
-    gaps = [msgspec.structs.asdict(gap) | {name: wire.iso(getattr(gap, name)) for name in _TIMES} for gap in known.gaps]
-    return row | {"last_tick": None if last is None else wire.iso(last), "age_ms": None if last is None else now - last, "gaps": gaps}
+    gaps = [msgspec.structs.asdict(gap) | {name: iso(getattr(gap, name)) for name in _TIMES} for gap in known.gaps]
+    return row | {"last_tick": None if last is None else iso(last), "age_ms": None if last is None else now - last, "gaps": gaps}
 
 
 async def live(request: web.Request) -> web.Response:

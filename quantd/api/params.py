@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from math import isfinite
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -14,10 +13,9 @@ from aiohttp import web
 
 from quantd.api.context import PATIENCE
 from quantd.api.errors import Failure, Invalid
+from quantd.times import parse_time
 
 T = TypeVar("T")
-_LAST_MS = 253_402_300_799_999
-"""The end of the year 9999."""
 
 
 def query(request: web.Request, cls: type[T]) -> T:
@@ -116,23 +114,14 @@ def _inside(given: Any, path: list[str]) -> Any:
 
 
 def moment(name: str, text: str | None) -> int | None:
-    """ms of an ISO 8601 text or of ms as digits; UTC where the text names no zone. Raises Invalid.
+    """The milliseconds of a time in a query; None where it is not given. Raises Invalid.
 
     >>> moment("from", "2026-01-01T00:00:00.007Z"), moment("from", "1767225600007"), moment("from", None)
     (1767225600007, 1767225600007, None)
     """
     if not text:
         return None
-    if re.fullmatch(r"[0-9]{1,15}", text) and int(text) <= _LAST_MS:
-        return int(text)
     try:
-        return _iso_ms(text)
-    except (ValueError, OverflowError):
+        return parse_time(text)
+    except ValueError:
         raise Invalid("datetime_parsing", ["query", name], "Input should be an ISO 8601 time or milliseconds", text) from None
-
-
-def _iso_ms(text: str) -> int:
-    """A `+` that stands unescaped in a query arrives as a space."""
-    when = datetime.fromisoformat(re.sub(r"(T.*) (?=\d\d:?\d\d$)", r"\1+", text))
-    when = when.replace(tzinfo=when.tzinfo or UTC)
-    return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

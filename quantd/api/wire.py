@@ -4,8 +4,6 @@ Times leave as `YYYY-MM-DDTHH:MM:SS.mmmZ`. A number that is not finite never lea
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from functools import lru_cache
 from math import isfinite
 from typing import Any, Literal
 
@@ -17,25 +15,10 @@ from quantd.model import Alert, Bar, BookBar, Tick
 from quantd.plugin.feed_health import ConnectionHealth
 from quantd.services.desk import FeedState, RestRule
 from quantd.supervision.troubles import What
+from quantd.times import iso
 
 encode = Encoder().encode
 Status = Literal["healthy", "degraded", "down"]
-
-
-def iso(ts: int) -> str:
-    """ISO 8601 of ms.
-
-    >>> iso(1_767_225_600_007)
-    '2026-01-01T00:00:00.007Z'
-    """
-    second, ms = divmod(ts, 1000)
-    return f"{_second(second)}.{ms:03d}Z"
-
-
-@lru_cache(maxsize=8192)
-def _second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
-
 
 # --- health, data, stream -----------------------------------------------------------------------------------------------------------
 

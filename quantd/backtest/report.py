@@ -1,7 +1,6 @@
 """One HTML file that shows a backtest: it loads nothing and runs no script."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 
@@ -12,6 +11,7 @@ from quantd.backtest.figures import carried, ends, figures, funding, money, or_n
 from quantd.backtest.model import Backtest, Settings, Trade
 from quantd.stats.backtest import Rules
 from quantd.stats.performance import drawdown
+from quantd.times import formatted
 
 MOST_ROWS = 1000
 """Trades in the table; the CSV has all."""
@@ -51,7 +51,7 @@ def when(ts: int, every: str = "1m") -> str:
     >>> when(1_767_225_600_000)
     '2026-01-01 00:00'
     """
-    return datetime.fromtimestamp(ts / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S" if every.endswith("s") else "%Y-%m-%d %H:%M")
+    return formatted(ts, "%Y-%m-%d %H:%M:%S" if every.endswith("s") else "%Y-%m-%d %H:%M")
 
 
 def _span(result: Backtest) -> str:

@@ -2,9 +2,9 @@
 
 import csv
 import io
-from datetime import UTC, datetime
 
 from quantd.backtest.model import Backtest, Trade
+from quantd.times import iso
 
 
 def as_csv(result: Backtest) -> str:
@@ -18,8 +18,4 @@ def as_csv(result: Backtest) -> str:
 
 
 def _cell(name: str, value: object) -> object:
-    return _iso(value) if name in ("entered", "exited") and isinstance(value, int) else value
-
-
-def _iso(ts: int) -> str:
-    return datetime.fromtimestamp(ts / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(value) if name in ("entered", "exited") and isinstance(value, int) else value

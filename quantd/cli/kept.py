@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from quantd.api.wire import iso
 from quantd.config.load import Loaded, load
 from quantd.errors import QuantdError
 from quantd.history.history import current
@@ -17,6 +16,7 @@ from quantd.log import setup
 from quantd.model import DEFINITION, Bar, PairPoint
 from quantd.plugin.base import Columns, Kind, Store
 from quantd.timeframes import HOUR
+from quantd.times import iso
 
 Read = TypeVar("Read")
 _NAMED = 20

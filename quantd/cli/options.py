@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from quantd.errors import QuantdError
+from quantd.times import parse_time
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="The config file.", metavar="FILE")]
 """Of every command that reads one."""
@@ -26,20 +27,10 @@ def checked(option: str, read: Callable[[Given], Made], given: Given) -> Made:
 
 def times(since: str | None, until: str | None) -> tuple[int | None, int | None]:
     """`--from` and `--to` in ms; None is what was not given."""
-    start, end = (checked(name, _moment, text) if text else None for name, text in (("--from", since), ("--to", until)))
+    start, end = (checked(name, parse_time, text) if text else None for name, text in (("--from", since), ("--to", until)))
     if start is not None and end is not None and start >= end:
         raise QuantdError(f"--to: {until} is not after --from {since}")
     return start, end
-
-
-def _moment(text: str) -> int | None:
-    from quantd.api.errors import Invalid
-    from quantd.api.params import moment
-
-    try:
-        return moment("time", text)
-    except Invalid:
-        raise ValueError(f"{text!r} is no time: write it like 2026-01-31T08:00 or in ms, UTC") from None
 
 
 def find_place(path: Path) -> None:

@@ -34,9 +34,9 @@ from quantd.runtime.runtime import Runtime
 from quantd.stats.backtest import Rules
 from quantd.stats.zscore import ZScore
 from quantd.timeframes import timeframe
+from quantd.times import FOR_EVER
 
 Row = TypeVar("Row", Bar, PairPoint)
-_FOR_EVER = 2**62
 _NOT_FOR_A_BACKTEST = frozenset({"jobs", "alerts", "exports"})
 _EARLIER = 3
 """How many times the bars that stand behind a point are read before `--from`."""
@@ -201,7 +201,7 @@ def _bars(store: Store, symbol: str, pipeline: Pipeline, asked: Wanted, spec: Pa
     frame, recorded = timeframe(asked.every), pipeline.bars.every
     earlier = _EARLIER * spec.reach * frame.step
     start = 0 if asked.start is None else frame.floor(max(0, asked.start - earlier))
-    end = _FOR_EVER if asked.end is None else asked.end
+    end = FOR_EVER if asked.end is None else asked.end
     history = History(store)
     if frame.name in recorded:
         return history.bars(symbol, frame.name, start, end)

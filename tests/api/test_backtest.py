@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from aiohttp import ClientSession
 
-from quantd.api.wire import iso
 from quantd.backtest import backtest
 from quantd.services.desk import Analysis, Style
 from quantd.stats.backtest import Rules
 from quantd.stats.funding import Rates
 from quantd.stats.zscore import ZScore
 from quantd.testing.desk import FakeDesk
+from quantd.times import iso
 from tests.api.conftest import Ask
 from tests.unit.backtest.conftest import SETTINGS, past
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from quantd.api.errors import Invalid
 from quantd.api.params import moment
-from quantd.api.wire import iso
+from quantd.times import iso
 
 MS = st.integers(0, 253_402_300_799_999)
 OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

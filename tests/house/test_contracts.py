@@ -27,6 +27,7 @@ PLANTS = [
     ("plugins", "plugins/quantd_plugins/sinks/log.py", "import quantd.testing"),
     ("pure", "quantd/stats/rolling.py", "def f(): import pandas"),
     ("pure", "quantd/model.py", "import asyncio"),
+    ("times", "quantd/api/wire.py", "from datetime import UTC"),
 ]
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import MutableMapping, Sequence
-from datetime import UTC, datetime
 
 from quantd.blobs import recalled
 from quantd.clock import Clock
@@ -15,6 +14,7 @@ from quantd.flow.repair.outdated import OutdatedPoints, RegressionError
 from quantd.flow.repair.pace import half_load, until_done
 from quantd.flow.repair.points import Legs
 from quantd.model import DEFINITION
+from quantd.times import formatted
 
 _TELL_S = 10.0
 _MOST_FAILURES = 5
@@ -104,4 +104,4 @@ def _key(points: OutdatedPoints) -> str:
 
 
 def _time(ts: int) -> str:
-    return f"{datetime.fromtimestamp(ts / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    return formatted(ts, "%Y-%m-%d %H:%M:%S")

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantd.api.wire import iso
 from quantd.cli.export import TICKS, decimal, lines
 from quantd.cli.kept import Series
 from quantd.model import Bar, PairPoint, Tick
 from quantd.testing import fakes
+from quantd.times import iso
 from quantd_plugins.exporters.csv import CsvExporter
 from quantd_plugins.stores.local import Local
 from tests.conftest import ROOT

@@ -1,0 +1,51 @@
+"""Times as text. A time is an integer count of milliseconds since 1970, UTC; this module alone parses and prints it."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+FOR_EVER = 2**62
+"""Later than any time (ms): the end of a range that has none."""
+_LAST = 253_402_300_799_999
+"""The end of the year 9999 (ms)."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_time(text: str) -> int:
+    """The milliseconds of a time that a person wrote: ISO 8601, in UTC where it names no zone, or milliseconds as digits. Raises
+    ValueError.
+
+    >>> parse_time("2026-01-01T00:00:00.007Z"), parse_time("2026-01-01"), parse_time("1767225600007")
+    (1767225600007, 1767225600000, 1767225600007)
+    """
+    if re.fullmatch(r"[0-9]{1,15}", text) and int(text) <= _LAST:
+        return int(text)
+    try:
+        when = datetime.fromisoformat(re.sub(r"(T.*) (?=\d\d:?\d\d$)", r"\1+", text))  # a query turns an unescaped + into a space
+        return (when.replace(tzinfo=when.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time: write it like 2026-01-31T08:00 or in ms, UTC") from None
+
+
+def iso(ts: int) -> str:
+    """The time as ISO 8601 with milliseconds, which is how REST, WebSocket and CSV write it.
+
+    >>> iso(1_767_225_600_007)
+    '2026-01-01T00:00:00.007Z'
+    """
+    second, ms = divmod(ts, 1000)
+    return f"{_second(second)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=8192)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
+
+
+def formatted(ts: int, form: str) -> str:
+    """The time in a format of `strftime`, down to seconds: for readers and for names of files.
+
+    >>> formatted(1_767_225_600_007, "%Y-%m-%d %H:%M")
+    '2026-01-01 00:00'
+    """
+    return datetime.fromtimestamp(ts // 1000, UTC).strftime(form)
