@@ -25,6 +25,8 @@ PLANTS = [
     ("core", "quantd/runtime/build.py", "import quantd_plugins.feeds.replay"),
     ("plugins", "plugins/quantd_plugins/jobs/adf.py", "from quantd.model import Tick"),
     ("plugins", "plugins/quantd_plugins/sinks/log.py", "import quantd.testing"),
+    ("plugins", "plugins/quantd_plugins/feeds/replay.py", "from quantd.net.channel import Channel"),
+    ("layers", "quantd/net/inbox.py", "import quantd.metrics"),
     ("pure", "quantd/stats/rolling.py", "def f(): import pandas"),
     ("pure", "quantd/model.py", "import asyncio"),
     ("times", "quantd/api/wire.py", "from datetime import UTC"),

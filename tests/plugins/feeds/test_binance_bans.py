@@ -11,12 +11,12 @@ from aiohttp import web
 
 import quantd
 from quantd.clock import EventClock
+from quantd.net import Attempts, Backoff
 from quantd_plugins.feeds.binance import history
-from quantd_plugins.feeds.binance.backoff import Attempts, Backoff
 from quantd_plugins.feeds.binance.bans import LONGEST_S, Bans
 from quantd_plugins.feeds.binance.rest import Gateway
 from tests.plugins.feeds.binance_exchange import NOW, Exchange, Watch, running, streaming, trade
-from tests.plugins.feeds.test_binance_timing import Sleeper
+from tests.unit.net.test_backoff import Sleeper
 
 
 @pytest.fixture

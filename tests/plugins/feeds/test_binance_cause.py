@@ -11,8 +11,9 @@ from aiohttp import web
 
 import quantd
 from quantd.clock import EventClock, SystemClock
+from quantd.net import Refused
 from quantd_plugins.feeds.binance.bans import Bans
-from quantd_plugins.feeds.binance.dial import Refused, dial
+from quantd_plugins.feeds.binance.dial import dial
 from quantd_plugins.feeds.binance.history import server_time
 from quantd_plugins.feeds.binance.rest import Gateway
 from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, running, streaming

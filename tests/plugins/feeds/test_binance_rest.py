@@ -18,7 +18,7 @@ from quantd.clock import EventClock
 from quantd_plugins.feeds.binance import history
 from quantd_plugins.feeds.binance.rest import WEIGHT_PER_MINUTE, Gateway
 from tests.plugins.feeds.binance_exchange import NOW, Answer, Exchange, running
-from tests.plugins.feeds.test_binance_timing import Sleeper
+from tests.unit.net.test_backoff import Sleeper
 from tests.waiting import PATIENCE_S
 
 HOUR = 3_600_000

@@ -12,7 +12,7 @@ from quantd.clock import EventClock
 from quantd_plugins.feeds.binance.rest import TRIES, Gateway
 from quantd_plugins.feeds.binance.sessions import AGAIN_MS, DAY_MS, Market, Schedule, Session, Sessions, schedule
 from tests.plugins.feeds.binance_exchange import NOW, Exchange, running, streaming
-from tests.plugins.feeds.test_binance_timing import Sleeper
+from tests.unit.net.test_backoff import Sleeper
 from tests.waiting import until
 
 HOUR = 3_600_000

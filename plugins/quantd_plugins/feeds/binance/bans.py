@@ -8,13 +8,15 @@ from email.utils import parsedate_to_datetime
 from typing import Literal
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Sleep
+from quantd import net
 
 log = logging.getLogger(__name__)
 Door = Literal["rest", "ws"]
 
 SLOW_DOWN = (418, 429)
 BANNED = 418
+ADVICE = {**net.ADVICE, BANNED: "the exchange has banned this address for asking too much: stop what else asks from here"}
+"""What is to be done, by the status of an answer."""
 UNTOLD_S = 60.0
 """Where the exchange does not tell for how long, or tells nonsense."""
 LONGEST_S = 3 * 86_400.0
@@ -30,7 +32,7 @@ class Bans:
     """
 
     def __init__(
-        self, clock: quantd.Clock, kept: MutableMapping[str, bytes], sleep: Sleep = asyncio.sleep, market: quantd.Clock | None = None
+        self, clock: quantd.Clock, kept: MutableMapping[str, bytes], sleep: net.Sleep = asyncio.sleep, market: quantd.Clock | None = None
     ) -> None:
         self._clock = clock
         self._market = market or clock

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from msgspec import Struct
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Backoff, Budget
+from quantd.net import Backoff, Budget
 from quantd_plugins.feeds.binance.book_frames import DepthSnapshot, DepthUpdate
 from quantd_plugins.feeds.binance.local_book import LocalBook
 from quantd_plugins.feeds.binance.rest import Gateway

@@ -11,16 +11,12 @@ from msgspec import Struct
 from websockets.frames import Opcode
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Attempts
+from quantd.net import Attempts, Channel, Inbox, Message, Refused, cause, shown
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.books import Books
-from quantd_plugins.feeds.binance.cause import cause, shown
-from quantd_plugins.feeds.binance.channel import Channel
-from quantd_plugins.feeds.binance.cutter import Message
-from quantd_plugins.feeds.binance.dial import Refused, dial
+from quantd_plugins.feeds.binance.dial import dial
 from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, ContractInfo, DayTicker, Faults, Frame, decode
-from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.routes import Route
 from quantd_plugins.feeds.binance.subscriptions import ANSWER_S, Subscriptions
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
@@ -45,7 +41,7 @@ Early = Callable[[], quantd.Event | None]
 class Shared(Struct):
     """What all connections of a feed have in common."""
 
-    events: Inbox
+    events: Inbox[quantd.Event]
     clock: quantd.Clock
     turn: TurnClock
     exchange: ExchangeClock

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import quantd
-from quantd_plugins.feeds.binance.cause import cause, shown
+from quantd.net import cause, shown
 from quantd_plugins.feeds.readers.dumps import dump_parser
 from quantd_plugins.feeds.readers.row import BAD_LINE, Parse
 from quantd_plugins.feeds.readers.source import Source

@@ -9,8 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Backoff
-from quantd_plugins.feeds.binance.cause import shown
+from quantd.net import Backoff, shown
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.handover import Progress
 from quantd_plugins.feeds.binance.routes import Route

@@ -5,13 +5,12 @@ import random
 from collections.abc import Iterable, Mapping
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Attempts
+from quantd.net import Attempts, Inbox
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.frames import Faults
 from quantd_plugins.feeds.binance.handover import HOLD_MS
-from quantd_plugins.feeds.binance.inbox import Inbox
 from quantd_plugins.feeds.binance.lane import Lane, Limits
 from quantd_plugins.feeds.binance.recorder import Recorder
 from quantd_plugins.feeds.binance.routes import Route, Stream
@@ -49,7 +48,7 @@ class Pool:
         self._limits = limits
         self._clock = clock
         self._rng = rng
-        self._events = Inbox(BATCH)
+        self._events = Inbox[quantd.Event](BATCH)
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0

@@ -11,10 +11,9 @@ import msgspec
 from msgspec import Struct
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Backoff, Sleep
-from quantd_plugins.feeds.binance.bans import SLOW_DOWN, Bans
+from quantd.net import Backoff, Sleep, cause, shown
+from quantd_plugins.feeds.binance.bans import ADVICE, SLOW_DOWN, Bans
 from quantd_plugins.feeds.binance.body import ACCEPT, BadBody, read_body
-from quantd_plugins.feeds.binance.cause import ADVICE, cause, shown
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

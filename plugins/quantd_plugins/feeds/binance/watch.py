@@ -12,7 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 import quantd
-from quantd_plugins.feeds.binance.backoff import Budget
+from quantd.net import Budget
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from websockets.client import ClientProtocol
 
-from quantd_plugins.feeds.binance.channel import Channel
+from quantd.net.channel import Channel
 
 LARGEST_HEAD = 1 << 16
 END = b"\r\n\r\n"

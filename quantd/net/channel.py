@@ -7,7 +7,7 @@ from websockets.client import ClientProtocol
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
-from quantd_plugins.feeds.binance.cutter import Cutter, Message
+from quantd.net.cutter import Cutter, Message
 
 HEARTBEAT_S = 15.0
 """After so long a silence we ask whether anybody is there."""

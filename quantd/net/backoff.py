@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-import quantd
+from quantd.clock import Clock
 
 SLICE_S = 1.0
 AT_ONCE = 5
@@ -39,7 +39,7 @@ class Backoff:
 class Budget:
     """A token bucket: `rate` a second on average, `burst` at once. Who takes more waits for its turn."""
 
-    def __init__(self, rate: float, burst: int, clock: quantd.Clock, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, rate: float, burst: int, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self._rate = rate
         self._burst = burst
         self._clock = clock
@@ -76,7 +76,7 @@ class Attempts:
     """All connects of a feed, however many connections there are: AT_ONCE at first, then CONNECTS_PER_S, and much fewer while none brings
     data."""
 
-    def __init__(self, clock: quantd.Clock, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self._sleep = sleep
         self._first = AT_ONCE - 1
         self._spaced = Budget(CONNECTS_PER_S, 1, clock, sleep)

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import quantd
-from quantd_plugins.feeds.binance.inbox import Inbox
+from quantd.net.inbox import Inbox
 
 
-async def write(inbox: Inbox, writer: int, count: int, together: int) -> None:
+async def write(inbox: Inbox[quantd.Event], writer: int, count: int, together: int) -> None:
     """One by one, or some together and then none before there is room."""
     for first in range(0, count, together):
         events = [quantd.Status(number, healthy=bool(writer)) for number in range(first, min(count, first + together))]
@@ -27,7 +27,7 @@ async def write(inbox: Inbox, writer: int, count: int, together: int) -> None:
 @given(st.integers(1, 5), st.tuples(st.integers(0, 30), st.integers(0, 30)), st.integers(1, 7), st.integers(1, 7))
 def test_each_event_comes_once_in_its_order_and_few_too_many_wait(most: int, counts: tuple[int, int], first: int, second: int) -> None:
     async def run() -> list[quantd.Event]:
-        inbox, read = Inbox(most), list[quantd.Event]()
+        inbox, read = Inbox[quantd.Event](most), list[quantd.Event]()
         writers = [asyncio.create_task(write(inbox, which, counts[which], each)) for which, each in enumerate((first, second))]
         while len(read) < sum(counts):
             batch = await inbox.take()
@@ -42,7 +42,7 @@ def test_each_event_comes_once_in_its_order_and_few_too_many_wait(most: int, cou
 
 
 async def test_who_gives_up_waiting_takes_nothing_along() -> None:
-    inbox = Inbox(1)
+    inbox = Inbox[quantd.Event](1)
     reader = asyncio.create_task(inbox.take())
     await asyncio.sleep(0)
     reader.cancel()
@@ -56,7 +56,7 @@ async def test_who_gives_up_waiting_takes_nothing_along() -> None:
 
 
 async def test_nothing_is_brought_while_there_is_nothing() -> None:
-    inbox = Inbox(1)
+    inbox = Inbox[quantd.Event](1)
     inbox.add([])
     reader = asyncio.create_task(inbox.take())
     await asyncio.sleep(0)

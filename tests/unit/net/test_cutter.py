@@ -12,7 +12,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from quantd_plugins.feeds.binance.cutter import LARGEST, Cutter
+from quantd.net.cutter import LARGEST, Cutter
 
 Found = tuple[list[tuple[Opcode, bytes]], Close | None, Close | None, list[tuple[Opcode, bytes]]]
 """Messages in order, the close received and the close sent, and the frames that were answered."""

@@ -7,7 +7,6 @@ import ssl
 
 ADVICE = {
     403: "the exchange's firewall refuses us: wait, or connect from another address",
-    418: "the exchange has banned this address for asking too much: stop what else asks from here",
     429: "too many requests from this address: stop what else asks from here",
     451: "the exchange does not serve this location: connect from another one",
 }

@@ -11,15 +11,12 @@ import pytest
 import uvloop
 from websockets.frames import Close, Frame, Opcode
 
-from quantd.clock import EventClock
-from quantd_plugins.feeds.binance import channel as channels
-from quantd_plugins.feeds.binance import dial as dialling
-from quantd_plugins.feeds.binance.bans import Bans
-from quantd_plugins.feeds.binance.channel import Channel
-from quantd_plugins.feeds.binance.cutter import LARGEST, Message
-from quantd_plugins.feeds.binance.dial import Refused, dial
-from tests.plugins.feeds.binance_exchange import NOW
-from tests.plugins.feeds.far_end import PATIENCE_S, Far, FarEnd, listening, wire
+from quantd.net import channel as channels
+from quantd.net import connect as connecting
+from quantd.net.channel import Channel
+from quantd.net.connect import Refused, Rejected, dial
+from quantd.net.cutter import LARGEST, Message
+from tests.unit.net.far_end import PATIENCE_S, Far, FarEnd, listening, wire
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the")
 TEXT, PING, PONG, CLOSE = Opcode.TEXT, Opcode.PING, Opcode.PONG, Opcode.CLOSE
@@ -34,10 +31,6 @@ def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLo
 async def end() -> AsyncIterator[FarEnd]:
     async with listening() as end:
         yield end
-
-
-def bans() -> Bans:
-    return Bans(EventClock(NOW), {})
 
 
 class Ear:
@@ -63,7 +56,7 @@ class Ear:
 @asynccontextmanager
 async def connected(end: FarEnd, *behind: bytes) -> AsyncIterator[Ear]:
     """A channel that runs."""
-    dialled = asyncio.create_task(dial(end.url(), bans()))
+    dialled = asyncio.create_task(dial(end.url()))
     far = await end.far()
     await far.upgrade(*behind)
     ear = Ear(await dialled, far)
@@ -149,7 +142,7 @@ async def test_a_silent_end_is_asked_and_left_when_it_does_not_answer(end: FarEn
 
 async def test_while_it_is_paused_nothing_comes_and_nothing_is_lost(end: FarEnd) -> None:
     count, size, loop = 2_000, 5_000, asyncio.get_running_loop()
-    dialled = asyncio.create_task(dial(end.url(), bans()))
+    dialled = asyncio.create_task(dial(end.url()))
     far = await end.far()
     await far.upgrade()
     channel, got, resumed = await dialled, list[bytes](), 0
@@ -189,7 +182,7 @@ async def test_what_the_taker_raises_ends_it_and_is_raised(end: FarEnd) -> None:
     def refuse(_: Message) -> None:
         raise LookupError("no")
 
-    dialled = asyncio.create_task(dial(end.url(), bans()))
+    dialled = asyncio.create_task(dial(end.url()))
     far = await end.far()
     await far.upgrade(wire(TEXT, b"x"))
     with pytest.raises(LookupError, match="no"):
@@ -208,7 +201,7 @@ async def test_closing_says_goodbye(end: FarEnd) -> None:
 
 
 async def test_the_request_is_what_was_asked_for_and_names_us(end: FarEnd) -> None:
-    dialled = asyncio.create_task(dial(end.url(), bans()))
+    dialled = asyncio.create_task(dial(end.url()))
     far = await end.far()
     head = (await far.head()).decode().lower()
     assert head.startswith("get /stream?x=1 http/1.1\r\n")
@@ -226,33 +219,43 @@ async def test_the_request_is_what_was_asked_for_and_names_us(end: FarEnd) -> No
         (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "cannot connect: its answer is no HTTP: b'SSH"),
         (b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n", "cannot connect: .*Accept"),
         (b"HTTP/1.1 200 OK\r\nx: " + b"x" * 70_000, "cannot connect: its answer has no end"),
-        (b"HTTP/1.0 418 I'm a teapot\r\nRETRY-AFTER: 30\r\nContent-Length: 99999999\r\n\r\n<html>", "refused with HTTP 418: .*banned"),
+        (b"HTTP/1.0 418 I'm a teapot\r\nRETRY-AFTER: 30\r\nContent-Length: 99999999\r\n\r\n<html>", "refused with HTTP 418: .*not well"),
         (b"HTTP/1.1 503 \r\nTransfer-Encoding: br, chunked\r\n\r\nzz", "refused with HTTP 503: .*not well"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://x/\r\n\r\n", "refused with HTTP 302, which leads to 'http://x/'"),
     ],
-    ids=["ssh", "accept", "endless", "banned", "unwell", "elsewhere"],
+    ids=["ssh", "accept", "endless", "teapot", "unwell", "elsewhere"],
 )
 async def test_an_answer_that_is_no_upgrade_is_refused_by_its_head(end: FarEnd, answer: bytes, told: str) -> None:
-    doors = bans()
-    dialled = asyncio.create_task(dial(end.url(), doors))
+    dialled = asyncio.create_task(dial(end.url()))
     far = await end.far()
     await far.head()
     await far.send(answer)
-    with pytest.raises(Refused, match=told):
+    with pytest.raises(Refused, match=told) as refusal:
         await asyncio.wait_for(dialled, PATIENCE_S)
-    assert doors.wait("ws") == (30.0 if b"418" in answer else 0.0)
+    if isinstance(refusal.value, Rejected):
+        assert f"HTTP {refusal.value.status}" in told
+        assert refusal.value.headers.get("retry-after") == ("30" if b"418" in answer else None)
+
+
+async def test_a_venue_says_what_its_answers_mean(end: FarEnd) -> None:
+    dialled = asyncio.create_task(dial(end.url(), {418: "make no tea"}))
+    far = await end.far()
+    await far.head()
+    await far.send(b"HTTP/1.0 418 I'm a teapot\r\n\r\n")
+    with pytest.raises(Rejected, match="refused with HTTP 418: make no tea"):
+        await dialled
 
 
 async def test_no_answer_is_not_waited_for_long(end: FarEnd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialling, "CONNECT_S", 0.1)
+    monkeypatch.setattr(connecting, "CONNECT_S", 0.1)
     with pytest.raises(Refused, match="no answer within 0 s"):
-        await dial(end.url(), bans())
+        await dial(end.url())
     far = await end.far()
     await far.gone()
 
 
 async def test_a_host_is_reached_at_whichever_of_its_addresses_answers(end: FarEnd) -> None:
-    dialled = asyncio.create_task(dial(end.url("localhost"), bans()))
+    dialled = asyncio.create_task(dial(end.url("localhost")))
     await (await end.far()).upgrade()
     (await dialled).close()
 
@@ -277,9 +280,9 @@ async def test_over_tls_certificates_are_verified(certificate: Path, monkeypatch
     context.load_cert_chain(certificate)
     async with listening(context) as end:
         with pytest.raises(Refused, match="certificate"):
-            await dial(end.url(), bans())
+            await dial(end.url())
         trusting = create_default_context(cafile=certificate)
-        monkeypatch.setattr(dialling, "_verified", lambda: trusting)
+        monkeypatch.setattr(connecting, "_verified", lambda: trusting)
         async with connected(end, wire(TEXT, b"one"), wire(PING, b"p")) as ear:
             assert [await ear.next(), await ear.next()] == [b"one", Frame(PING, b"p")]
             assert await ear.far.frame() == Frame(PONG, b"p")

@@ -1,18 +1,19 @@
-"""Where events wait between the connections, which bring them, and the flow, which takes all that there are."""
+"""A bounded queue: events wait in it between the connections, which bring them, and the flow, which takes all that there are."""
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
-import quantd
+T = TypeVar("T")
 
 
-class Inbox:
+class Inbox(Generic[T]):
     """Holds `most` events, in the order in which they came; whoever has another one then waits. Only what came together is added together,
     though it be more: who added it stops then until there is room."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._events: list[quantd.Event] = []
+        self._events: list[T] = []
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
         self._stopped: list[Callable[[], None]] = []
@@ -21,7 +22,7 @@ class Inbox:
         """Whether `put` would wait."""
         return len(self._events) >= self._most
 
-    def add(self, events: Iterable[quantd.Event]) -> None:
+    def add(self, events: Iterable[T]) -> None:
         """Add some, whether there is room or not."""
         self._events += events
         if self._events:
@@ -31,14 +32,14 @@ class Inbox:
         """Call this once all has been taken."""
         self._stopped.append(go_on)
 
-    async def put(self, event: quantd.Event) -> None:
+    async def put(self, event: T) -> None:
         """Add one, once there is room."""
         while self.full():
             self._emptied.clear()
             await self._emptied.wait()
         self.add((event,))
 
-    async def take(self) -> list[quantd.Event]:
+    async def take(self) -> list[T]:
         """All that are there; waits for at least one."""
         while not self._events:
             self._filled.clear()

@@ -1,0 +1,68 @@
+"""The network for feeds of any venue: a fast WebSocket client, waits and budgets of tries, and a bounded queue of events.
+
+A feed uses these names, and none of the modules below:
+
+- `dial(url)` opens a WebSocket as a `Channel`, or raises `Refused`, whose text tells the operator why, and what to do; `Rejected` where a
+  server has answered, with its status and headers.
+- `Channel.run(take)` gives each `Message` to `take`: a list of texts (bytes) that came together, or a pong, a close or a binary frame of
+  `websockets`. `pause` and `resume` hold up the other end by TCP. Pings are answered; a silent line is asked, and left.
+- `Backoff` tells how long to wait before the next try, `Budget` lets so many through a second, `Attempts` is the budget of all connects of
+  a feed.
+- `Inbox` holds events between connections and the flow, so many at most.
+- `cause` says of an error of the network in an operator's words what is wrong; `ADVICE` what to do about the status of an answer; `shown`
+  is an address without its password.
+
+    async def listen(url: str, inbox: quantd.net.Inbox[bytes]) -> None:
+        channel = await quantd.net.connect(url)
+
+        def take(message: quantd.net.Message) -> None:
+            if isinstance(message, list):
+                inbox.add(message)
+                if inbox.full() and not channel.paused:
+                    channel.pause()
+                    inbox.when_emptied(channel.resume)
+
+        await channel.run(take)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quantd.net.backoff import Attempts as Attempts
+    from quantd.net.backoff import Backoff as Backoff
+    from quantd.net.backoff import Budget as Budget
+    from quantd.net.backoff import Sleep as Sleep
+    from quantd.net.channel import Channel as Channel
+    from quantd.net.connect import Refused as Refused
+    from quantd.net.connect import Rejected as Rejected
+    from quantd.net.connect import dial as dial
+    from quantd.net.cutter import Message as Message
+    from quantd.net.errors import ADVICE as ADVICE
+    from quantd.net.errors import cause as cause
+    from quantd.net.errors import shown as shown
+    from quantd.net.inbox import Inbox as Inbox
+
+_HOMES = {
+    "backoff": "Attempts Backoff Budget Sleep",
+    "errors": "ADVICE cause shown",
+    "channel": "Channel",
+    "cutter": "Message",
+    "connect": "Refused Rejected dial",
+    "inbox": "Inbox",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+if not TYPE_CHECKING:  # a type checker knows the names from above, and must not take any other
+
+    def __getattr__(name: str) -> Any:
+        """Load a public name on first use, so that who does not stream needs no WebSocket client (PEP 562)."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'quantd.net' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)
