@@ -11,8 +11,8 @@ from pathlib import Path
 
 from quantd.simulator.clock import Clock
 from quantd.simulator.exchange import Exchange
-from quantd.simulator.faults.order import OrderError
-from quantd.simulator.faults.script import check
+from quantd.simulator.faults.spec import FaultSpecError
+from quantd.simulator.faults.step_times import check
 from quantd.simulator.listener import UNIX
 from quantd.simulator.scenario import Scenario, ScenarioError, load
 from quantd.simulator.server import serve
@@ -28,7 +28,7 @@ def main() -> int:
     try:
         scenario = load(options.scenario).faster(options.rate)
         check(scenario.steps)
-    except (ScenarioError, OrderError) as error:
+    except (ScenarioError, FaultSpecError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2
     code = 0

@@ -9,11 +9,11 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from quantd.simulator import streams
 from quantd.simulator.clock import Clock
-from quantd.simulator.faults.docket import Docket
+from quantd.simulator.faults.active import ActiveFaults
 from quantd.simulator.frames import PING, PONG, TEXT, frame
 from quantd.simulator.outbox import Outbox
-from quantd.simulator.police import Police
 from quantd.simulator.protocol import Session
+from quantd.simulator.rate_limits import RateLimits
 from quantd.simulator.scenario import Limits
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST
@@ -33,8 +33,8 @@ class Connection:
         route: str | None,
         limits: Limits,
         clock: Clock,
-        faults: Docket,
-        police: Police,
+        faults: ActiveFaults,
+        rate_limits: RateLimits,
         client: str,
     ) -> None:
         self.number = number
@@ -46,7 +46,7 @@ class Connection:
         self._limits = limits
         self._clock = clock
         self._faults = faults
-        self._police = police
+        self._rate_limits = rate_limits
         self.client = client
         self._outbox = Outbox(self._write)
         self.owed_pongs = 0  # these are not held against the client: it was made to send them
@@ -59,7 +59,7 @@ class Connection:
         try:
             async for message in self._ws:
                 if self._talks_too_much(message.type):
-                    self._police.talked_too_much(self.client)
+                    self._rate_limits.talked_too_much(self.client)
                     await self.close(WSCloseCode.POLICY_VIOLATION, "too many requests")
                 elif message.type is WSMsgType.PING:
                     self.send(frame(PONG, message.data))
@@ -74,7 +74,7 @@ class Connection:
         refused = self.session.refused_streams
         text = self.session.answer(request)
         if self.session.refused_streams > refused:
-            self._police.note(self.client, "streams", f"more than {self.session.max_streams} on a connection")
+            self._rate_limits.note(self.client, "streams", f"more than {self.session.max_streams} on a connection")
         if not self._faults.takes_answer(self, request, text):
             self.send(frame(TEXT, text.encode()))
 

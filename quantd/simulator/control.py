@@ -1,4 +1,4 @@
-"""The control port of tests: order faults, and tell the truth behind the market. Never part of the exchange's own ports."""
+"""The control port of tests: it begins faults and tells the truth behind the market. It is never part of the exchange's own ports."""
 
 import asyncio
 
@@ -8,11 +8,11 @@ from aiohttp import web
 from msgspec import Struct
 
 from quantd.simulator.exchange import Exchange
-from quantd.simulator.faults.director import Director
-from quantd.simulator.faults.lines import Mode, cut
-from quantd.simulator.faults.order import Order, OrderError
+from quantd.simulator.faults.connections import Mode, cut
+from quantd.simulator.faults.schedule import FaultSchedule
+from quantd.simulator.faults.spec import FaultSpec, FaultSpecError
+from quantd.simulator.inspection import Inspection
 from quantd.simulator.steps import Step, read_span
-from quantd.simulator.watch import Watch
 from quantd.simulator.ws import Gateway
 
 
@@ -30,13 +30,14 @@ class Script(Struct, forbid_unknown_fields=True):
 
 
 class Control:
-    """POST /fault, DELETE /fault/ID, GET /faults, POST /scenario, DELETE /scenario, POST /disconnect, GET /truth, and what Watch tells."""
+    """POST /fault, DELETE /fault/ID, GET /faults, POST /scenario, DELETE /scenario, POST /disconnect, GET /truth,
+    and what Inspection serves."""
 
-    def __init__(self, exchange: Exchange, gateway: Gateway, director: Director, watch: Watch) -> None:
+    def __init__(self, exchange: Exchange, gateway: Gateway, schedule: FaultSchedule, inspection: Inspection) -> None:
         self._exchange = exchange
         self._gateway = gateway
-        self._director = director
-        self._watch = watch
+        self._schedule = schedule
+        self._inspection = inspection
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -47,30 +48,29 @@ class Control:
         app.router.add_delete("/scenario", self._calm)
         app.router.add_post("/disconnect", self._disconnect)
         app.router.add_get("/truth", self._truth)
-        self._watch.add_to(app)
+        self._inspection.add_to(app)
         return app
 
     async def _fault(self, request: web.Request) -> web.Response:
         try:
-            order = msgspec.json.decode(await request.read(), type=Order)
-            name = self._director.order(order, self._exchange.clock.now_ms())
-            await self._director.settle()
+            spec = msgspec.json.decode(await request.read(), type=FaultSpec)
+            name = self._schedule.add(spec, self._exchange.clock.now_ms())
+            await self._schedule.settle()
             return web.json_response({"id": name})
-        except (msgspec.DecodeError, OrderError) as error:
+        except (msgspec.DecodeError, FaultSpecError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
     async def _cancel(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
-        if not self._director.cancel(name, self._exchange.clock.now_ms()):
+        if not self._schedule.cancel(name, self._exchange.clock.now_ms()):
             return web.json_response({"error": f"no fault '{name}' is at work or waits; GET /faults lists them"}, status=404)
-        await self._director.settle()
+        await self._schedule.settle()
         return web.json_response({"id": name})
 
     async def _faults(self, _: web.Request) -> web.Response:
         rows = [
-            {"id": case.id, "active": active, "until": case.until, "seen": case.seen, "struck": case.struck}
-            | msgspec.to_builtins(case.order)
-            for case, active in self._director.cases
+            {"id": run.id, "active": active, "until": run.until, "seen": run.seen, "struck": run.struck} | msgspec.to_builtins(run.spec)
+            for run, active in self._schedule.runs
         ]
         return web.json_response(rows)
 
@@ -78,22 +78,22 @@ class Control:
         """Steps as in a scenario file, in YAML or JSON; their times count from now."""
         try:
             script = msgspec.convert(yaml.safe_load(await request.read()), Script, dec_hook=read_span)
-            return web.json_response({"id": self._director.load(script.steps, self._exchange.clock.now_ms())})
-        except (yaml.YAMLError, msgspec.ValidationError, OrderError) as error:
+            return web.json_response({"id": self._schedule.load(script.steps, self._exchange.clock.now_ms())})
+        except (yaml.YAMLError, msgspec.ValidationError, FaultSpecError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
     async def _calm(self, _: web.Request) -> web.Response:
-        self._director.calm(self._exchange.clock.now_ms())
-        await self._director.settle()
+        self._schedule.cancel_all(self._exchange.clock.now_ms())
+        await self._schedule.settle()
         return web.json_response({})
 
     async def _disconnect(self, request: web.Request) -> web.Response:
         try:
-            order = msgspec.json.decode(await request.read(), type=Disconnect)
+            spec = msgspec.json.decode(await request.read(), type=Disconnect)
         except msgspec.DecodeError as error:
             return web.json_response({"error": str(error)}, status=400)
-        hit = [each for each in self._gateway.connections if order.stream is None or each.gets(order.stream)]
-        await asyncio.gather(*(cut(connection, order.mode) for connection in hit))
+        hit = [each for each in self._gateway.connections if spec.stream is None or each.gets(spec.stream)]
+        await asyncio.gather(*(cut(connection, spec.mode) for connection in hit))
         return web.json_response({"disconnected": len(hit)})
 
     async def _truth(self, _: web.Request) -> web.Response:

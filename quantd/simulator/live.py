@@ -4,7 +4,7 @@ import asyncio
 from itertools import count
 
 from quantd.simulator.exchange import Exchange
-from quantd.simulator.faults.director import Director
+from quantd.simulator.faults.schedule import FaultSchedule
 from quantd.simulator.ledger import Ledger
 from quantd.simulator.ws import Gateway
 
@@ -12,11 +12,11 @@ from quantd.simulator.ws import Gateway
 class Live:
     """Drives the streams of all symbols; its coroutines end with an error only, such as a full disk under the ledger."""
 
-    def __init__(self, exchange: Exchange, ledger: Ledger, gateway: Gateway, director: Director) -> None:
+    def __init__(self, exchange: Exchange, ledger: Ledger, gateway: Gateway, schedule: FaultSchedule) -> None:
         self._exchange = exchange
         self._ledger = ledger
         self._gateway = gateway
-        self._director = director
+        self._schedule = schedule
 
     async def trades(self) -> None:
         """Pushes what is due until the end of the scenario, at times that do not depend on the load of the machine."""
@@ -24,7 +24,7 @@ class Live:
         times = count(clock.epoch + every, every) if end is None else range(clock.epoch + every, clock.epoch + end.ms + 1, every)
         for now in times:
             await asyncio.sleep(max(0, now - clock.now_ms()) / 1000)
-            self._director.advance(now)
+            self._schedule.advance(now)
             self.push(now)
 
     def push(self, now: int) -> None:

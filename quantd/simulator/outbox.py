@@ -1,4 +1,4 @@
-"""What waits on its way to one client: data that a fault holds back, and everything while the line is clogged."""
+"""What waits on its way to one client: data that a fault holds back, and everything while a fault clogs the connection."""
 
 import asyncio
 from collections import deque
@@ -22,7 +22,7 @@ class Outbox:
         return bool(self._clogs) or not (self._waiting or self._loose)
 
     def urgent(self, data: bytes) -> None:
-        """Overtakes delayed data, but waits on a clogged line."""
+        """Overtakes delayed data, but waits while the connection is clogged."""
         if self._clogs:
             self._wait(0.0, data)
         else:
@@ -46,7 +46,7 @@ class Outbox:
         self._clogs.add(owner)
 
     def unclog(self, owner: str) -> bool:
-        """Whether the line is free again."""
+        """Returns whether the connection is free again."""
         self._clogs.discard(owner)
         self._flush()
         return not self._clogs

@@ -10,15 +10,15 @@ from aiohttp.typedefs import Handler
 
 from quantd.simulator.book_rest import BookRest
 from quantd.simulator.exchange import Exchange
-from quantd.simulator.faults.docket import Docket
-from quantd.simulator.faults.gate import gate
+from quantd.simulator.faults.active import ActiveFaults
 from quantd.simulator.faults.market import SHIFT
+from quantd.simulator.faults.middleware import fault_middleware
 from quantd.simulator.info import exchange_info
 from quantd.simulator.kline_rest import KlineRest
 from quantd.simulator.listing import HOUR_MS, Listing
-from quantd.simulator.police import Police
 from quantd.simulator.price_rest import PriceRest
 from quantd.simulator.query import JSON, Query, RestError
+from quantd.simulator.rate_limits import RateLimits
 from quantd.simulator.sessions import trading_schedule
 from quantd.simulator.trades import Trade
 
@@ -33,14 +33,14 @@ VERSIONS = {"ticker/price": ("v1", "v2")}
 class Rest:
     """The endpoints; `answers` counts what was answered, by path and status."""
 
-    def __init__(self, exchange: Exchange, police: Police, faults: Docket) -> None:
+    def __init__(self, exchange: Exchange, rate_limits: RateLimits, faults: ActiveFaults) -> None:
         self.answers: Counter[tuple[str, int]] = Counter()
         self._exchange = exchange
-        self._police = police
+        self._rate_limits = rate_limits
         self._faults = faults
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[self._clocked, gate(self._faults, "rest")])
+        app = web.Application(middlewares=[self._clocked, fault_middleware(self._faults, "rest")])
         app.on_response_prepare.append(self._dress)
         endpoints: dict[str, tuple[Endpoint, Callable[[Query], int]]] = {
             "ping": (self._ping, _one),
@@ -61,7 +61,7 @@ class Rest:
         async def handle(request: web.Request) -> web.Response:
             query = Query(request.query)
             try:
-                self._police.charge(request.remote or "", weight(query))
+                self._rate_limits.charge(request.remote or "", weight(query))
                 return web.Response(body=(await endpoint(query)).encode(), headers={"Content-Type": JSON})
             except RestError as error:
                 return error.response()
@@ -76,7 +76,7 @@ class Rest:
     async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
         """The headers of every answer, those of faults and of unknown paths included."""
         now = self._exchange.clock.now_ms()
-        response.headers["X-MBX-USED-WEIGHT-1M"] = str(self._police.used(request.remote or ""))
+        response.headers["X-MBX-USED-WEIGHT-1M"] = str(self._rate_limits.used(request.remote or ""))
         response.headers["Date"] = formatdate((now + request.get(SHIFT, 0)) / 1000, usegmt=True)
         response.headers["x-response-time"] = f"{now - request.get(BEGAN, now)}ms"
         self.answers[request.path, response.status] += 1

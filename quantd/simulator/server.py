@@ -9,17 +9,17 @@ from quantd.simulator.book_live import BookLive
 from quantd.simulator.control import Control
 from quantd.simulator.dumps import Dumps
 from quantd.simulator.exchange import Exchange
-from quantd.simulator.faults.director import Director
-from quantd.simulator.faults.docket import Docket
+from quantd.simulator.faults.active import ActiveFaults
 from quantd.simulator.faults.fault import World
+from quantd.simulator.faults.schedule import FaultSchedule
+from quantd.simulator.inspection import Inspection
 from quantd.simulator.kline_live import KlineLive
 from quantd.simulator.ledger import Ledger
 from quantd.simulator.listener import listening
 from quantd.simulator.live import Live
-from quantd.simulator.police import Police
+from quantd.simulator.rate_limits import RateLimits
 from quantd.simulator.rest import Rest
 from quantd.simulator.tickers import Tickers
-from quantd.simulator.watch import Watch
 from quantd.simulator.ws import Gateway
 
 
@@ -31,13 +31,13 @@ async def serve(
     `addresses` of ws, rest and ctl are `host:port` or `unix:path`. Raises OSError for an address that cannot be used, and
     an ExceptionGroup of whatever ended the live path.
     """
-    faults = Docket()
-    police = Police(exchange.scenario.limits, exchange.clock)
-    rest, gateway = Rest(exchange, police, faults), Gateway(exchange.scenario.limits, exchange.clock, faults, police)
+    active = ActiveFaults()
+    rate_limits = RateLimits(exchange.scenario.limits, exchange.clock)
+    rest, gateway = Rest(exchange, rate_limits, active), Gateway(exchange.scenario.limits, exchange.clock, active, rate_limits)
     world = World(exchange, gateway.connections.keys(), gateway.publish)
-    director = Director(faults, world)
-    director.load(exchange.scenario.steps, exchange.clock.epoch)
-    control = Control(exchange, gateway, director, Watch(exchange, gateway, rest, police, director))
+    schedule = FaultSchedule(active, world)
+    schedule.load(exchange.scenario.steps, exchange.clock.epoch)
+    control = Control(exchange, gateway, schedule, Inspection(exchange, gateway, rest, rate_limits, schedule))
     rest_app = rest.app()
     Dumps(exchange).add_to(rest_app)
     apps = {"ws": gateway.app(), "rest": rest_app, "ctl": control.app()}
@@ -46,7 +46,7 @@ async def serve(
         world.listeners = listeners
         urls = {name: listener.url for name, listener in listeners.items()}
         ledger = stack.enter_context(closing(Ledger(ledger_dir, list(exchange.listings))))
-        live = Live(exchange, ledger, gateway, director)
+        live = Live(exchange, ledger, gateway, schedule)
         ready(urls | {"ws": urls["ws"].replace("http:", "ws:")})
         async with asyncio.TaskGroup() as group:
             others = (Tickers(exchange, gateway), BookLive(exchange, gateway), KlineLive(exchange, gateway))

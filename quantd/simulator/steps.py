@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from quantd.simulator.faults.order import Match, Order
+from quantd.simulator.faults.spec import FaultSpec, Match
 
 UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 LENGTH = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -44,8 +44,8 @@ class StepFault(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     params: dict[str, Any] = {}
     lasting: Span | None = field(default=None, name="for")
 
-    def order(self) -> Order:
-        return Order(kind=self.kind, match=self.match, params=self.params, for_ms=self.lasting.ms if self.lasting else None)
+    def spec(self) -> FaultSpec:
+        return FaultSpec(kind=self.kind, match=self.match, params=self.params, for_ms=self.lasting.ms if self.lasting else None)
 
 
 class Step(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -9,13 +9,13 @@ from aiohttp import WSCloseCode, web
 
 from quantd.simulator.clock import Clock
 from quantd.simulator.connection import Connection
-from quantd.simulator.faults.docket import Docket
+from quantd.simulator.faults.active import ActiveFaults
 from quantd.simulator.faults.fault import FrameFault
-from quantd.simulator.faults.gate import gate
+from quantd.simulator.faults.middleware import fault_middleware
 from quantd.simulator.frames import combined, text_frames
-from quantd.simulator.police import Police
 from quantd.simulator.protocol import RefusedError, Session
 from quantd.simulator.query import RestError
+from quantd.simulator.rate_limits import RateLimits
 from quantd.simulator.scenario import Limits
 from quantd.simulator.streams import CATEGORIES
 
@@ -27,17 +27,17 @@ BAD_PATH = '{"code":-1,"msg":"Illegal format ws or stream"}'
 class Gateway:
     """All open connections; `answers` counts what was answered to upgrades, by path and status."""
 
-    def __init__(self, limits: Limits, clock: Clock, faults: Docket | None = None, police: Police | None = None) -> None:
+    def __init__(self, limits: Limits, clock: Clock, faults: ActiveFaults | None = None, rate_limits: RateLimits | None = None) -> None:
         self.connections: dict[Connection, None] = {}
         self.answers: Counter[tuple[str, int]] = Counter()
-        self._faults = faults or Docket()
-        self._police = police or Police(limits, clock)
+        self._faults = faults or ActiveFaults()
+        self._rate_limits = rate_limits or RateLimits(limits, clock)
         self._opened = 0
         self._limits = limits
         self._clock = clock
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[gate(self._faults, "ws")])
+        app = web.Application(middlewares=[fault_middleware(self._faults, "ws")])
         for prefix in ("", f"/{{route:{'|'.join(CATEGORIES)}}}"):
             app.router.add_get(f"{prefix}/ws", self._raw)
             app.router.add_get(f"{prefix}/ws/{{streams:.*}}", self._raw)
@@ -76,7 +76,7 @@ class Gateway:
 
     async def _serve(self, request: web.Request, names: str, *, as_combined: bool) -> web.StreamResponse:
         try:
-            self._police.admit(request.remote or "")
+            self._rate_limits.admit(request.remote or "")
         except RestError as refusal:
             return refusal.response()
         ws = web.WebSocketResponse(timeout=CLOSE_TIMEOUT_S, autoping=False, compress=False)
@@ -111,7 +111,7 @@ class Gateway:
             limits=self._limits,
             clock=self._clock,
             faults=self._faults,
-            police=self._police,
+            rate_limits=self._rate_limits,
             client=request.remote or "",
         )
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from quantd.simulator.faults.director import Director
-from quantd.simulator.faults.docket import Docket
+from quantd.simulator.faults.active import ActiveFaults
 from quantd.simulator.faults.fault import World
+from quantd.simulator.faults.schedule import FaultSchedule
 from quantd.simulator.ledger import Ledger
 from quantd.simulator.live import Live
 from quantd.simulator.scenario import Limits
@@ -37,7 +37,7 @@ class Auditor(Gateway):
 def test_the_ledger_is_written_before_a_frame_is_offered(tmp_path: Path) -> None:
     clock = ManualClock()
     served, auditor = exchange(clock), Auditor(tmp_path, clock)
-    live = Live(served, Ledger(tmp_path, list(served.listings)), auditor, Director(Docket(), World(served, [], auditor.publish)))
+    live = Live(served, Ledger(tmp_path, list(served.listings)), auditor, FaultSchedule(ActiveFaults(), World(served, [], auditor.publish)))
     for _ in range(20):
         clock.now += 500
         live.push(clock.now)

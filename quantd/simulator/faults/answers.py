@@ -4,8 +4,8 @@ import asyncio
 import json
 from typing import Any, Literal
 
-from quantd.simulator.faults.fault import Case, Frame, FrameFault, Line
-from quantd.simulator.faults.order import Natural
+from quantd.simulator.faults.fault import Connection, FaultRun, Frame, FrameFault
+from quantd.simulator.faults.spec import Natural
 from quantd.simulator.frames import TEXT, frame
 
 WRONG_ID = 999_999_999
@@ -17,22 +17,22 @@ class Ack(FrameFault, frozen=True, kw_only=True):
     mode: Literal["delay", "lose", "duplicate", "wrong_id", "error", "after_data"]
     delay_ms: Natural = 1_000
 
-    def answer(self, case: Case, line: Line, text: str) -> bool:
-        if not case.strikes():
+    def answer(self, run: FaultRun, connection: Connection, text: str) -> bool:
+        if not run.strikes():
             return False
         answer = frame(TEXT, text.encode())
         if self.mode == "delay":
-            asyncio.get_running_loop().call_later(self.delay_ms / 1000, line.send, answer)
+            asyncio.get_running_loop().call_later(self.delay_ms / 1000, connection.send, answer)
         elif self.mode == "after_data":
-            case.held[line.number].append(Frame("", b"", answer))
+            run.held[connection.number].append(Frame("", b"", answer))
         elif self.mode == "duplicate":
-            line.send(answer * 2)
+            connection.send(answer * 2)
         elif self.mode != "lose":
-            line.send(frame(TEXT, json.dumps(self._false(json.loads(text)), separators=(",", ":")).encode()))
+            connection.send(frame(TEXT, json.dumps(self._false(json.loads(text)), separators=(",", ":")).encode()))
         return True
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
-        return frames + case.held.pop(line.number, [])
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
+        return frames + run.held.pop(connection.number, [])
 
     def _false(self, answer: dict[str, Any]) -> dict[str, Any]:
         if self.mode == "wrong_id":

@@ -3,12 +3,12 @@
 import msgspec
 
 from quantd.simulator.faults.answers import Ack
+from quantd.simulator.faults.connections import Cut24h, Disconnect, NoPing, PingStorm, Stall, Swizzle
 from quantd.simulator.faults.delivery import Delay, Drop, Duplicate, Reorder, ReplayOld
 from quantd.simulator.faults.fault import Fault
-from quantd.simulator.faults.lines import Cut24h, Disconnect, NoPing, PingStorm, Stall, Swizzle
 from quantd.simulator.faults.market import ClockFault, Delist, EngineRestart, Flood, Halt, Maintenance, Prelisting, Unlisted
-from quantd.simulator.faults.order import Order, OrderError
 from quantd.simulator.faults.requests import RestLie, RestStall, RestStatus
+from quantd.simulator.faults.spec import FaultSpec, FaultSpecError
 from quantd.simulator.faults.spoiled import Corrupt, Garbage
 from quantd.simulator.faults.upgrades import Refuse, SlowAccept
 
@@ -42,12 +42,12 @@ KINDS: dict[str, type[Fault]] = {
 }
 
 
-def fault_of(order: Order) -> Fault:
-    """The fault that is ordered, its parameters checked. Raises OrderError."""
-    kind = RestStall if order.kind == "stall" and order.params.get("mode") == "rest" else KINDS.get(order.kind)
+def fault_of(spec: FaultSpec) -> Fault:
+    """The fault that a specification asks for, its parameters checked. Raises FaultSpecError."""
+    kind = RestStall if spec.kind == "stall" and spec.params.get("mode") == "rest" else KINDS.get(spec.kind)
     if kind is None:
-        raise OrderError(f"no kind of fault is named '{order.kind}'; there are {', '.join(sorted(KINDS))}")
+        raise FaultSpecError(f"no kind of fault is named '{spec.kind}'; there are {', '.join(sorted(KINDS))}")
     try:
-        return msgspec.convert(order.params, kind)
+        return msgspec.convert(spec.params, kind)
     except msgspec.ValidationError as error:
-        raise OrderError(f"params of {order.kind}: {error}") from error
+        raise FaultSpecError(f"params of {spec.kind}: {error}") from error

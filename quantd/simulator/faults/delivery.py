@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from quantd.simulator.faults.fault import Case, Fault, Frame, FrameFault, Line, World
-from quantd.simulator.faults.order import Count, Natural
+from quantd.simulator.faults.fault import Connection, Fault, FaultRun, Frame, FrameFault, World
+from quantd.simulator.faults.spec import Count, Natural
 
 HOUR_MS = 3_600_000
 
@@ -18,12 +18,12 @@ class Drop(FrameFault, frozen=True, kw_only=True):
         if self.k > self.n:
             raise ValueError("k must not be above n")
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
-        return [each for each in frames if not (case.strikes() and self._loses(case))]
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
+        return [each for each in frames if not (run.strikes() and self._loses(run))]
 
-    def _loses(self, case: Case) -> bool:
-        group, place = divmod(case.struck - 1, self.n)
-        return place in case.part(group).sample(range(self.n), self.k)
+    def _loses(self, run: FaultRun) -> bool:
+        group, place = divmod(run.struck - 1, self.n)
+        return place in run.part(group).sample(range(self.n), self.k)
 
 
 class Delay(FrameFault, frozen=True, kw_only=True):
@@ -39,16 +39,16 @@ class Delay(FrameFault, frozen=True, kw_only=True):
     reorder: bool = False
     last: ClassVar[bool] = True
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
         for each in frames:
-            seconds = self._seconds(case) if case.strikes() else 0.0
-            line.send_data(each.encoded(line), seconds, in_order=not self.reorder)
+            seconds = self._seconds(run) if run.strikes() else 0.0
+            connection.send_data(each.encoded(connection), seconds, in_order=not self.reorder)
         return []
 
-    def _seconds(self, case: Case) -> float:
+    def _seconds(self, run: FaultRun) -> float:
         if self.law == "uniform":
-            return case.random.uniform(0, self.ms) / 1000
-        factor = case.random.paretovariate(self.shape) if self.law == "pareto" else 1.0
+            return run.random.uniform(0, self.ms) / 1000
+        factor = run.random.paretovariate(self.shape) if self.law == "pareto" else 1.0
         return min(self.ms * factor, self.most_ms) / 1000
 
 
@@ -57,22 +57,22 @@ class Reorder(FrameFault, frozen=True, kw_only=True):
 
     window: Count = 5
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
         out = []
         for each in frames:
-            if not case.strikes():
+            if not run.strikes():
                 out.append(each)
                 continue
-            held = case.held[line.number]
+            held = run.held[connection.number]
             held.append(each)
             if len(held) >= self.window:
-                case.random.shuffle(held)
-                out += case.held.pop(line.number)
+                run.random.shuffle(held)
+                out += run.held.pop(connection.number)
         return out
 
-    def end(self, case: Case, world: World) -> None:
-        for line in world.lines:
-            line.send_data(b"".join([each.encoded(line) for each in case.held.pop(line.number, [])]))
+    def end(self, run: FaultRun, world: World) -> None:
+        for connection in world.connections:
+            connection.send_data(b"".join([each.encoded(connection) for each in run.held.pop(connection.number, [])]))
 
 
 class Duplicate(FrameFault, frozen=True, kw_only=True):
@@ -82,31 +82,31 @@ class Duplicate(FrameFault, frozen=True, kw_only=True):
     ms: Natural = 100
     n: Count = 5
 
-    def begin(self, case: Case, world: World) -> None:
-        for line in world.lines:
-            for stream in line.session.streams:
-                case.held[f"{line.number} {stream}"] = []
+    def begin(self, run: FaultRun, world: World) -> None:
+        for connection in world.connections:
+            for stream in connection.session.streams:
+                run.held[f"{connection.number} {stream}"] = []
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
         if self.mode == "reconnect":
-            return self._greeted(case, line, frames)
+            return self._greeted(run, connection, frames)
         twice = []
         for each in frames:
             twice.append(each)
-            if not case.strikes():
+            if not run.strikes():
                 continue
             if self.mode == "now":
                 twice.append(each)
             else:
-                line.send_data(each.encoded(line), self.ms / 1000, in_order=False)
+                connection.send_data(each.encoded(connection), self.ms / 1000, in_order=False)
         return twice
 
-    def _greeted(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
-        stream, known = frames[0].stream, f"{line.number} {frames[0].stream}"
-        before = [each for each in case.held[stream] if each not in frames]  # another connection may have had these already
-        case.held[stream] = [*before, *frames][-self.n :]
-        greeted = known not in case.held and case.strikes()
-        case.held[known] = []
+    def _greeted(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
+        stream, known = frames[0].stream, f"{connection.number} {frames[0].stream}"
+        before = [each for each in run.held[stream] if each not in frames]  # another connection may have had these already
+        run.held[stream] = [*before, *frames][-self.n :]
+        greeted = known not in run.held and run.strikes()
+        run.held[known] = []
         return before + frames if greeted else frames
 
 
@@ -116,19 +116,19 @@ class ReplayOld(Fault, frozen=True, kw_only=True):
     age_ms: Natural = HOUR_MS
     n: Count = 3
 
-    def begin(self, case: Case, world: World) -> None:
-        for line in case.struck_lines(world):
-            for stream in line.session.streams:
-                if line.gets(stream) and stream.endswith("@aggTrade") and case.order.match.takes_stream(stream):
-                    self._replay(line, stream, world)
+    def begin(self, run: FaultRun, world: World) -> None:
+        for connection in run.struck_connections(world):
+            for stream in connection.session.streams:
+                if connection.gets(stream) and stream.endswith("@aggTrade") and run.spec.match.takes_stream(stream):
+                    self._replay(connection, stream, world)
 
     def lasts(self) -> bool:
         return False
 
-    def _replay(self, line: Line, stream: str, world: World) -> None:
+    def _replay(self, connection: Connection, stream: str, world: World) -> None:
         listing = world.exchange.listings.get(stream.partition("@")[0].upper())
         if listing is None:
             return
         now = world.exchange.clock.now_ms()
         payloads = [listing.wire.agg_trade(trade, now) for trade in listing.since(now - self.age_ms, None, self.n)]
-        line.send_data(b"".join([Frame(stream, payload).encoded(line) for payload in payloads]))
+        connection.send_data(b"".join([Frame(stream, payload).encoded(connection) for payload in payloads]))

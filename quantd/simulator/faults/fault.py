@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from msgspec import Struct
 
-from quantd.simulator.faults.order import Order
+from quantd.simulator.faults.spec import FaultSpec
 from quantd.simulator.frames import TEXT, combined, frame
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quantd.simulator.protocol import Session
 
 
-class Line(Protocol):
+class Connection(Protocol):
     """An open connection as a fault sees it."""
 
     number: int
@@ -41,7 +41,7 @@ class Line(Protocol):
     async def close(self, code: int, reason: str = "") -> None: ...
 
 
-class Door(Protocol):
+class Listener(Protocol):
     """A listener as a fault sees it."""
 
     async def shut(self, owner: str, *, silent: bool) -> None: ...
@@ -50,16 +50,16 @@ class Door(Protocol):
 
 @dataclass
 class World:
-    """Where faults act."""
+    """The parts of the exchange on which faults act."""
 
     exchange: Exchange
-    lines: Collection[Line]
+    connections: Collection[Connection]
     publish: Callable[[str, Sequence[bytes]], None]
-    listeners: Mapping[str, Door] = field(default_factory=dict)
+    listeners: Mapping[str, Listener] = field(default_factory=dict)
     now: int = 0  # the time that begins and ends faults, which is that of the live path and not later than the clock
     jump: int = 0  # of ids, when trading goes on
     paces: dict[str, float | None] = field(default_factory=dict)
-    prompt: list[Task[None]] = field(default_factory=list)  # what must be done before an order counts as carried out
+    prompt: list[Task[None]] = field(default_factory=list)  # what must be done before an addition counts as done
     _tasks: set[Task[None]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Task[None]:
@@ -77,23 +77,23 @@ class Frame(NamedTuple):
     payload: bytes
     wire: bytes | None = None
 
-    def text(self, line: Line) -> bytes:
+    def text(self, connection: Connection) -> bytes:
         """The payload in the form that this connection wants."""
-        [text] = combined(self.stream, [self.payload]) if line.session.combined else [self.payload]
+        [text] = combined(self.stream, [self.payload]) if connection.session.combined else [self.payload]
         return text
 
-    def encoded(self, line: Line) -> bytes:
-        return frame(TEXT, self.text(line)) if self.wire is None else self.wire
+    def encoded(self, connection: Connection) -> bytes:
+        return frame(TEXT, self.text(connection)) if self.wire is None else self.wire
 
 
 class Fault(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A kind of fault; its fields are the parameters of the order."""
+    """A kind of fault; its fields are the `params` of its specification."""
 
-    def begin(self, case: Case, world: World) -> None:
-        """What happens at once."""
+    def begin(self, run: FaultRun, world: World) -> None:
+        """Does what the fault does when it begins."""
 
-    def end(self, case: Case, world: World) -> None:
-        """What has to be put right."""
+    def end(self, run: FaultRun, world: World) -> None:
+        """Undoes what outlasts the fault."""
 
     def lasts(self) -> bool:
         """Whether anything is left to do after the beginning."""
@@ -105,17 +105,17 @@ class FrameFault(Fault, frozen=True, kw_only=True):
 
     last: ClassVar[bool] = False
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
         """What goes out in place of `frames`, all of one publication."""
         return frames
 
-    def answer(self, case: Case, line: Line, text: str) -> bool:
-        """Whether it has taken the answer to a SUBSCRIBE into its own hands."""
+    def answer(self, run: FaultRun, connection: Connection, text: str) -> bool:
+        """Whether it sends, delays or withholds the answer to a SUBSCRIBE itself."""
         return False
 
-    def concerns(self, case: Case, line: Line, stream: str) -> bool:
+    def concerns(self, run: FaultRun, connection: Connection, stream: str) -> bool:
         """Whether `frames` is to be asked."""
-        return case.meets_frame(line, stream)
+        return run.meets_frame(connection, stream)
 
 
 class HttpFault(Fault, frozen=True, kw_only=True):
@@ -125,17 +125,20 @@ class HttpFault(Fault, frozen=True, kw_only=True):
         """Whether it works on `ws` or on `rest`."""
         raise NotImplementedError
 
-    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+    async def serve(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
         """Answers in place of `handler`."""
         raise NotImplementedError
 
 
 @dataclass(eq=False)
-class Case:
-    """An order that is being carried out. It draws from its own generator, so that no fault changes another or the market."""
+class FaultRun:
+    """A fault that waits, is active or has ended, with its state.
+
+    It draws from its own generator, so that no fault changes another or the market.
+    """
 
     id: str
-    order: Order
+    spec: FaultSpec
     fault: Fault
     seed: int
     symbols: tuple[str, ...] = ()
@@ -145,7 +148,7 @@ class Case:
     struck: int = 0
     over: bool = False
     held: defaultdict[str | int, list[Frame]] = field(default_factory=lambda: defaultdict(list))
-    lines: set[Line] = field(default_factory=set)
+    connections: set[Connection] = field(default_factory=set)
     tasks: list[Task[None]] = field(default_factory=list)
     clock: Clock | None = None
     ended: Event = field(default_factory=Event)
@@ -155,22 +158,22 @@ class Case:
         self.random = self.part()
 
     def part(self, *key: object) -> Random:
-        """A generator for a part of this case."""
+        """A random generator for a part of this run."""
         return Random(" ".join(map(str, (self.seed, "fault", self.id, *key))))
 
-    def meets(self, line: Line) -> bool:
+    def meets(self, connection: Connection) -> bool:
         """Whether this connection fits, leaving `nth` and `prob` aside."""
-        match = self.order.match
-        streams = (match.stream is None and match.symbol is None) or any(map(self._flows(line), line.session.streams))
-        return match.conn in (None, line.number) and match.takes_path(line.path) and streams
+        match = self.spec.match
+        streams = (match.stream is None and match.symbol is None) or any(map(self._flows(connection), connection.session.streams))
+        return match.conn in (None, connection.number) and match.takes_path(connection.path) and streams
 
-    def meets_frame(self, line: Line, stream: str) -> bool:
-        match = self.order.match
-        return match.takes_stream(stream) and match.conn in (None, line.number) and match.takes_path(line.path)
+    def meets_frame(self, connection: Connection, stream: str) -> bool:
+        match = self.spec.match
+        return match.takes_stream(stream) and match.conn in (None, connection.number) and match.takes_path(connection.path)
 
     def meets_request(self, request: web.Request) -> bool:
         """Whether path and named streams or symbol fit."""
-        match, names = self.order.match, f"{request.path}?{request.query_string}"
+        match, names = self.spec.match, f"{request.path}?{request.query_string}"
         streams = match.stream is None or match.stream in names
         symbols = match.symbol is None or match.symbol.lower() in names.lower()
         return match.takes_path(request.path) and streams and symbols
@@ -178,14 +181,14 @@ class Case:
     def strikes(self) -> bool:
         """Counts an event that fits, and says whether `nth` and `prob` take it."""
         self.seen += 1
-        match = self.order.match
+        match = self.spec.match
         taken = match.nth in (None, self.seen) and (match.prob is None or self.random.random() < match.prob)
         self.struck += taken
         return taken
 
-    def struck_lines(self, world: World) -> Iterator[Line]:
+    def struck_connections(self, world: World) -> Iterator[Connection]:
         """The connections that are met now, in the order in which they came."""
-        return (line for line in list(world.lines) if self.meets(line) and self.strikes())
+        return (connection for connection in list(world.connections) if self.meets(connection) and self.strikes())
 
-    def _flows(self, line: Line) -> Any:
-        return lambda stream: self.order.match.takes_stream(stream) and line.gets(stream)
+    def _flows(self, connection: Connection) -> Any:
+        return lambda stream: self.spec.match.takes_stream(stream) and connection.gets(stream)

@@ -10,9 +10,9 @@ from aiohttp.typedefs import Handler
 from msgspec import Meta
 
 from quantd.simulator.coin import with_coin_margined
-from quantd.simulator.faults.fault import Case, Frame, FrameFault, HttpFault, Line, World
-from quantd.simulator.faults.lines import Mode, cut
-from quantd.simulator.faults.order import Natural
+from quantd.simulator.faults.connections import Mode, cut
+from quantd.simulator.faults.fault import Connection, FaultRun, Frame, FrameFault, HttpFault, World
+from quantd.simulator.faults.spec import Natural
 from quantd.simulator.info import CONTRACT_INFO, contract_info
 from quantd.simulator.query import RestError
 
@@ -25,24 +25,24 @@ class MarketFault(FrameFault, HttpFault, frozen=True, kw_only=True):
 
     quiet: ClassVar[bool] = True
 
-    def rate(self, case: Case, now: int) -> float | None:
+    def rate(self, run: FaultRun, now: int) -> float | None:
         """Trades per second of each symbol that it meets; None for their own pace."""
         return 0.0
 
     def at(self, listener: str) -> bool:
         return False
 
-    def concerns(self, case: Case, line: Line, stream: str) -> bool:
+    def concerns(self, run: FaultRun, connection: Connection, stream: str) -> bool:
         # What the ledger holds already still goes out.
-        return self.quiet and not stream.endswith("@aggTrade") and stream != CONTRACT_INFO and case.order.match.takes_stream(stream)
+        return self.quiet and not stream.endswith("@aggTrade") and stream != CONTRACT_INFO and run.spec.match.takes_stream(stream)
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
         return []
 
 
-def conduct(world: World, faults: Iterable[tuple[Case, MarketFault]]) -> None:
+def conduct(world: World, faults: Iterable[tuple[FaultRun, MarketFault]]) -> None:
     """Sets the pace of every symbol to what the faults at work demand: silence before a flood, a flood before its own."""
-    demands = [(case.order.match.symbol, fault.rate(case, world.now)) for case, fault in faults]
+    demands = [(run.spec.match.symbol, fault.rate(run, world.now)) for run, fault in faults]
     jump, world.jump = world.jump, 0
     for symbol, listing in world.exchange.listings.items():
         rates = [rate for name, rate in demands if name in (None, symbol) and rate is not None]
@@ -61,17 +61,17 @@ class Maintenance(MarketFault, frozen=True, kw_only=True):
     jump: Natural = 0
     cut: Mode | None = None
 
-    def begin(self, case: Case, world: World) -> None:
-        for line in list(world.lines) if self.cut else []:
-            world.spawn(cut(line, self.cut or ""))
+    def begin(self, run: FaultRun, world: World) -> None:
+        for connection in list(world.connections) if self.cut else []:
+            world.spawn(cut(connection, self.cut or ""))
 
-    def end(self, case: Case, world: World) -> None:
+    def end(self, run: FaultRun, world: World) -> None:
         world.jump += self.jump
 
     def at(self, listener: str) -> bool:
         return True
 
-    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+    async def serve(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/fapi/"):
             return RestError(-1016, "This service is no longer available.", 503).response()
         return web.Response(status=503, text="Service Unavailable")
@@ -82,15 +82,15 @@ class Halt(MarketFault, frozen=True, kw_only=True):
 
     status: str = "CLOSE"
 
-    def begin(self, case: Case, world: World) -> None:
-        self._tell(case, world, self.status)
+    def begin(self, run: FaultRun, world: World) -> None:
+        self._tell(run, world, self.status)
 
-    def end(self, case: Case, world: World) -> None:
-        self._tell(case, world, "TRADING")
+    def end(self, run: FaultRun, world: World) -> None:
+        self._tell(run, world, "TRADING")
 
-    def _tell(self, case: Case, world: World, status: str) -> None:
+    def _tell(self, run: FaultRun, world: World, status: str) -> None:
         for listing in world.exchange.listings.values():
-            if case.order.match.symbol in (None, listing.symbol):
+            if run.spec.match.symbol in (None, listing.symbol):
                 listing.status = status
                 if status:
                     world.publish(CONTRACT_INFO, with_coin_margined([contract_info(listing, world.now)]))
@@ -121,13 +121,13 @@ class EngineRestart(MarketFault, frozen=True, kw_only=True):
     burst: Natural = 200
     burst_ms: Annotated[int, Meta(ge=1)] = 100
 
-    def rate(self, case: Case, now: int) -> float | None:
-        since = now - case.began
+    def rate(self, run: FaultRun, now: int) -> float | None:
+        since = now - run.began
         if since < self.down_ms:
             return 0.0
         if since < self.down_ms + self.burst_ms and self.burst:
             return self.burst * 1000 / self.burst_ms
-        case.over = True
+        run.over = True
         return None
 
 
@@ -137,7 +137,7 @@ class Flood(MarketFault, frozen=True, kw_only=True):
     rate_per_s: Rate = 3_000.0
     quiet: ClassVar[bool] = False
 
-    def rate(self, case: Case, now: int) -> float | None:
+    def rate(self, run: FaultRun, now: int) -> float | None:
         return self.rate_per_s
 
 
@@ -150,18 +150,18 @@ class ClockFault(FrameFault, HttpFault, frozen=True, kw_only=True):
     offset_ms: int = 0
     drift_ppm: float = 0.0
 
-    def begin(self, case: Case, world: World) -> None:
-        case.clock = world.exchange.clock
+    def begin(self, run: FaultRun, world: World) -> None:
+        run.clock = world.exchange.clock
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
-        shift = self._shift(case)
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
+        shift = self._shift(run)
         return [each._replace(payload=_EVENT_TIME.sub(lambda m: b'"E":%d' % (int(m[1]) + shift), each.payload)) for each in frames]
 
     def at(self, listener: str) -> bool:
         return listener == "rest"
 
-    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
-        shift = self._shift(case)
+    async def serve(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
+        shift = self._shift(run)
         request[SHIFT] = request.get(SHIFT, 0) + shift
         response = await handler(request)
         if isinstance(response, web.Response) and isinstance(response.body, bytes) and b'"serverTime":' in response.body:
@@ -170,8 +170,8 @@ class ClockFault(FrameFault, HttpFault, frozen=True, kw_only=True):
             response.body = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
         return response
 
-    def _shift(self, case: Case) -> int:
-        elapsed = case.clock.now_ms() - case.began if case.clock else 0
+    def _shift(self, run: FaultRun) -> int:
+        elapsed = run.clock.now_ms() - run.began if run.clock else 0
         return self.offset_ms + round(elapsed * self.drift_ppm / 1e6)
 
 

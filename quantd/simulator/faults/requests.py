@@ -13,8 +13,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from msgspec import Meta
 
-from quantd.simulator.faults.fault import Case, HttpFault
-from quantd.simulator.faults.order import Count, Natural
+from quantd.simulator.faults.fault import FaultRun, HttpFault
+from quantd.simulator.faults.spec import Count, Natural
 from quantd.simulator.query import JSON
 
 HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr><center>nginx</center></body></html>"
@@ -40,11 +40,11 @@ class RestFault(HttpFault, frozen=True, kw_only=True):
     def at(self, listener: str) -> bool:
         return listener == "rest"
 
-    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
-        case.over = self.n is not None and case.struck >= self.n
-        return await self.reply(case, handler, request)
+    async def serve(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
+        run.over = self.n is not None and run.struck >= self.n
+        return await self.reply(run, handler, request)
 
-    async def reply(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+    async def reply(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
         """The answer in place of `handler`'s."""
         raise NotImplementedError
 
@@ -62,9 +62,9 @@ class RestStatus(RestFault, frozen=True, kw_only=True):
     retry_after: int | str | None = None
     delay_ms: Natural = 0
 
-    async def reply(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+    async def reply(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
         if self.body == "hang":
-            await case.ended.wait()
+            await run.ended.wait()
         elif self.body != "slow":
             await asyncio.sleep(self.delay_ms / 1000)
         if self.body in ("hang", "reset"):
@@ -117,8 +117,8 @@ class RestStall(RestFault, frozen=True, kw_only=True):
 
     mode: Literal["rest"]
 
-    async def reply(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
-        await case.ended.wait()
+    async def reply(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
+        await run.ended.wait()
         return await handler(request)
 
 
@@ -131,14 +131,14 @@ class RestLie(RestFault, frozen=True, kw_only=True):
 
     mode: Literal["missing_row", "duplicate_row", "unsorted", "overlap", "wrong_symbol", "recent", "empty", "error"]
 
-    async def reply(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+    async def reply(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
         if self.mode == "error":
             return web.json_response({"code": -1127, "msg": "Lookup interval is too big."}, status=400)
         asked = dict(request.query)
         if self.mode == "overlap" and "fromId" in asked:
             asked["fromId"] = str(max(0, int(asked["fromId"]) - OVERLAP))
         elif self.mode == "wrong_symbol" and "symbol" in asked:
-            asked["symbol"] = case.random.choice([name for name in case.symbols if name != asked["symbol"]] or [asked["symbol"]])
+            asked["symbol"] = run.random.choice([name for name in run.symbols if name != asked["symbol"]] or [asked["symbol"]])
         elif self.mode == "recent":
             asked = {name: value for name, value in asked.items() if name not in ("fromId", "startTime", "endTime")}
         response = await handler(request.clone(rel_url=request.rel_url.with_query(asked)))
@@ -147,7 +147,7 @@ class RestLie(RestFault, frozen=True, kw_only=True):
             return response  # nothing to lie about, such as another fault's error
         rows = json.loads(response.body)
         if isinstance(rows, list):
-            response.body = json.dumps(change(case, rows), separators=(",", ":"), ensure_ascii=False).encode()
+            response.body = json.dumps(change(run, rows), separators=(",", ":"), ensure_ascii=False).encode()
         return response
 
 
@@ -162,21 +162,21 @@ def _reset(request: web.Request) -> None:
         request.transport.abort()
 
 
-def _without_one(case: Case, rows: list[Any]) -> list[Any]:
-    at = case.random.randrange(1, len(rows) - 1) if len(rows) > 2 else 0
+def _without_one(run: FaultRun, rows: list[Any]) -> list[Any]:
+    at = run.random.randrange(1, len(rows) - 1) if len(rows) > 2 else 0
     return rows[:at] + rows[at + 1 :]
 
 
-def _with_one_twice(case: Case, rows: list[Any]) -> list[Any]:
-    at = case.random.randrange(len(rows)) if rows else 0
+def _with_one_twice(run: FaultRun, rows: list[Any]) -> list[Any]:
+    at = run.random.randrange(len(rows)) if rows else 0
     return rows[: at + 1] + rows[at:]
 
 
-def _shuffled(case: Case, rows: list[Any]) -> list[Any]:
-    return case.random.sample(rows, len(rows))
+def _shuffled(run: FaultRun, rows: list[Any]) -> list[Any]:
+    return run.random.sample(rows, len(rows))
 
 
-_CHANGES: dict[str, Callable[[Case, list[Any]], list[Any]]] = {
+_CHANGES: dict[str, Callable[[FaultRun, list[Any]], list[Any]]] = {
     "missing_row": _without_one,
     "duplicate_row": _with_one_twice,
     "unsorted": _shuffled,

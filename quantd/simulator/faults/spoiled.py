@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-from quantd.simulator.faults.fault import Case, Frame, FrameFault, Line
-from quantd.simulator.faults.order import Count
+from quantd.simulator.faults.fault import Connection, FaultRun, Frame, FrameFault
+from quantd.simulator.faults.spec import Count
 from quantd.simulator.frames import BINARY, CONTINUATION, FINAL, PING, TEXT, frame
 
 How = Literal["value", "absent", "string", "float", "beyond", "seconds", "future", "other_symbol"]
@@ -29,8 +29,8 @@ class Corrupt(FrameFault, frozen=True, kw_only=True):
     value: Any = None
     how: How = "value"
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
-        return [each._replace(payload=self._corrupted(each.payload)) if case.strikes() else each for each in frames]
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
+        return [each._replace(payload=self._corrupted(each.payload)) if run.strikes() else each for each in frames]
 
     def _corrupted(self, payload: bytes) -> bytes:
         try:
@@ -72,19 +72,19 @@ class Garbage(FrameFault, frozen=True, kw_only=True):
     what: What = "random"
     n: Count | None = 1
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
-        if not frames or not case.strikes():
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
+        if not frames or not run.strikes():
             return frames
-        case.over = self.n is not None and case.struck >= self.n
-        what = case.random.choice([each for each in get_args(What) if each != "random"]) if self.what == "random" else self.what
+        run.over = self.n is not None and run.struck >= self.n
+        what = run.random.choice([each for each in get_args(What) if each != "random"]) if self.what == "random" else self.what
         if what == "fragmented":
-            return [each._replace(wire=_fragments(each, line)) for each in frames]
+            return [each._replace(wire=_fragments(each, connection)) for each in frames]
         return [frames[0]._replace(wire=_GARBAGE[what](frames[0].payload)), *frames]
 
 
-def _fragments(each: Frame, line: Line) -> bytes:
-    payload = each.text(line)
-    line.owed_pongs += 1
+def _fragments(each: Frame, connection: Connection) -> bytes:
+    payload = each.text(connection)
+    connection.owed_pongs += 1
     cuts = (payload[:1], payload[1 : len(payload) // 2], payload[len(payload) // 2 :])
     return frame(TEXT, cuts[0], 0) + frame(PING, b"between") + frame(CONTINUATION, cuts[1], 0) + frame(CONTINUATION, cuts[2])
 

@@ -7,8 +7,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from msgspec import Meta
 
-from quantd.simulator.faults.fault import Case, HttpFault, World
-from quantd.simulator.faults.order import Natural
+from quantd.simulator.faults.fault import FaultRun, HttpFault, World
+from quantd.simulator.faults.spec import Natural
 
 
 class Refuse(HttpFault, frozen=True, kw_only=True):
@@ -21,18 +21,18 @@ class Refuse(HttpFault, frozen=True, kw_only=True):
     status: Annotated[int, Meta(ge=400, le=599)] = 503
     listener: Literal["ws", "rest"] = "ws"
 
-    def begin(self, case: Case, world: World) -> None:
+    def begin(self, run: FaultRun, world: World) -> None:
         if self._shuts:
-            world.prompt.append(world.spawn(world.listeners[self.listener].shut(case.id, silent=self.mode == "blackhole")))
+            world.prompt.append(world.spawn(world.listeners[self.listener].shut(run.id, silent=self.mode == "blackhole")))
 
-    def end(self, case: Case, world: World) -> None:
+    def end(self, run: FaultRun, world: World) -> None:
         if self._shuts:
-            world.prompt.append(world.spawn(world.listeners[self.listener].reopen(case.id)))
+            world.prompt.append(world.spawn(world.listeners[self.listener].reopen(run.id)))
 
     def at(self, listener: str) -> bool:
         return listener == self.listener and not self._shuts
 
-    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+    async def serve(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
         if self.mode == "close" and request.transport is not None:
             request.transport.close()
         return web.Response(status=self.status, text="")
@@ -50,6 +50,6 @@ class SlowAccept(HttpFault, frozen=True, kw_only=True):
     def at(self, listener: str) -> bool:
         return listener == "ws"
 
-    async def serve(self, case: Case, handler: Handler, request: web.Request) -> web.StreamResponse:
+    async def serve(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(self.delay_ms / 1000)
         return await handler(request)

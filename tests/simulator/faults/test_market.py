@@ -8,10 +8,10 @@ import aiohttp
 import pytest
 import websockets
 
-from quantd.simulator.faults.director import Director
-from quantd.simulator.faults.docket import Docket
+from quantd.simulator.faults.active import ActiveFaults
 from quantd.simulator.faults.fault import World
-from quantd.simulator.faults.order import Match, Order
+from quantd.simulator.faults.schedule import FaultSchedule
+from quantd.simulator.faults.spec import FaultSpec, Match
 from tests.simulator.support import EPOCH, ManualClock, Simulator, exchange
 
 from .support import BTC, ETH, ask, fault, ids, trades
@@ -130,15 +130,15 @@ async def test_a_wrong_clock(faulty: Simulator) -> None:
 def test_silence_goes_before_a_flood_and_both_end() -> None:
     clock = ManualClock()
     served = exchange(clock)
-    director = Director(Docket(), World(served, [], lambda _stream, _payloads: None))
-    director.order(Order(kind="flood", params={"rate_per_s": 1000}, at=EPOCH + 1_000, for_ms=3_000, match=Match(symbol="ETHUSDT")), EPOCH)
-    director.order(Order(kind="halt", at=EPOCH + 2_000, for_ms=1_000), EPOCH)
+    schedule = FaultSchedule(ActiveFaults(), World(served, [], lambda _stream, _payloads: None))
+    schedule.add(FaultSpec(kind="flood", params={"rate_per_s": 1000}, at=EPOCH + 1_000, for_ms=3_000, match=Match(symbol="ETHUSDT")), EPOCH)
+    schedule.add(FaultSpec(kind="halt", at=EPOCH + 2_000, for_ms=1_000), EPOCH)
     counts = []
     for second in range(5):
         count = 0
         for step in range(50, 1_001, 50):
             clock.now = EPOCH + second * 1_000 + step
-            director.advance(clock.now)
+            schedule.advance(clock.now)
             count += len(served.listings["ETHUSDT"].advance(clock.now))
         counts.append(count)
     assert counts[0] < 50

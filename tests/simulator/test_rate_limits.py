@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 import websockets
 
-from quantd.simulator.police import MINUTE_MS, Police
 from quantd.simulator.query import RestError
+from quantd.simulator.rate_limits import MINUTE_MS, RateLimits
 from quantd.simulator.scenario import Limits
 
 from .support import EPOCH, ManualClock, Simulator
@@ -21,58 +21,58 @@ def clock() -> ManualClock:
     return ManualClock(START + 15_500)
 
 
-def refusal(police: Police, weight: int = 1, client: str = "a") -> tuple[int, int | None] | None:
+def refusal(rate_limits: RateLimits, weight: int = 1, client: str = "a") -> tuple[int, int | None] | None:
     """Status and Retry-After of a request that is refused."""
     try:
-        police.charge(client, weight)
+        rate_limits.charge(client, weight)
     except RestError as error:
         return error.status, error.retry_after
     return None
 
 
 def test_the_weight_is_refused_until_the_minute_ends(clock: ManualClock) -> None:
-    police = Police(Limits(weight_per_minute=100), clock)
-    assert refusal(police, 100) is None
-    assert refusal(police) == (429, 45)
-    assert refusal(police, client="b") is None
-    assert police.used("a") == 101
+    rate_limits = RateLimits(Limits(weight_per_minute=100), clock)
+    assert refusal(rate_limits, 100) is None
+    assert refusal(rate_limits) == (429, 45)
+    assert refusal(rate_limits, client="b") is None
+    assert rate_limits.used("a") == 101
     clock.now = START + MINUTE_MS
-    assert (police.used("a"), refusal(police)) == (0, None)
-    assert [(each.client, each.limit) for each in police.violations] == [("a", "weight")]
+    assert (rate_limits.used("a"), refusal(rate_limits)) == (0, None)
+    assert [(each.client, each.limit) for each in rate_limits.violations] == [("a", "weight")]
 
 
 def test_who_goes_on_is_banned_and_each_ban_doubles(clock: ManualClock) -> None:
-    police = Police(Limits(weight_per_minute=1, refusals_to_ban=3, ban_most_s=500), clock)
+    rate_limits = RateLimits(Limits(weight_per_minute=1, refusals_to_ban=3, ban_most_s=500), clock)
     for seconds in (120, 240, 480, 500):
-        assert refusal(police) is None
-        assert [refusal(police) for _ in range(3)] == [(429, 45), (429, 45), (418, seconds)]
+        assert refusal(rate_limits) is None
+        assert [refusal(rate_limits) for _ in range(3)] == [(429, 45), (429, 45), (418, seconds)]
         clock.now += seconds * 1000 - 1
-        assert refusal(police) == (418, 1)
+        assert refusal(rate_limits) == (418, 1)
         clock.now = (clock.now // MINUTE_MS + 1) * MINUTE_MS + 15_500
-    assert [each.detail for each in police.violations if each.limit == "ban"] == [f"for {n} s" for n in (120, 240, 480, 500)]
+    assert [each.detail for each in rate_limits.violations if each.limit == "ban"] == [f"for {n} s" for n in (120, 240, 480, 500)]
 
 
 def test_connections_count_within_five_minutes(clock: ManualClock) -> None:
-    police = Police(Limits(connections_per_5min=2), clock)
-    police.admit("a")
+    rate_limits = RateLimits(Limits(connections_per_5min=2), clock)
+    rate_limits.admit("a")
     clock.now += 200_000
-    police.admit("a")
+    rate_limits.admit("a")
     with pytest.raises(RestError, match="Too many connections"):
-        police.admit("a")
-    police.admit("b")
+        rate_limits.admit("a")
+    rate_limits.admit("b")
     clock.now += 300_000
-    police.admit("a")
+    rate_limits.admit("a")
 
 
 def test_five_closes_in_ten_minutes_are_a_ban(clock: ManualClock) -> None:
-    police = Police(Limits(), clock)
+    rate_limits = RateLimits(Limits(), clock)
     for _ in range(4):
-        police.talked_too_much("a")
+        rate_limits.talked_too_much("a")
         clock.now += 1_000
-    police.check_ban("a")
-    police.talked_too_much("a")
+    rate_limits.check_ban("a")
+    rate_limits.talked_too_much("a")
     with pytest.raises(RestError, match="banned until"):
-        police.admit("a")
+        rate_limits.admit("a")
 
 
 async def test_the_weight_over_http(strict: Simulator) -> None:

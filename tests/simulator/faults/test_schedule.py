@@ -1,14 +1,14 @@
-"""The control port's orders: their times, their end, and what is said about bad ones."""
+"""Faults that the control port is asked for: their times, their end, and what is said about bad ones."""
 
 from typing import Any
 
 import pytest
 
+from quantd.simulator.faults.active import ActiveFaults
 from quantd.simulator.faults.delivery import Drop
-from quantd.simulator.faults.director import Director
-from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import World
-from quantd.simulator.faults.order import Order
+from quantd.simulator.faults.schedule import FaultSchedule
+from quantd.simulator.faults.spec import FaultSpec
 from tests.simulator.support import EPOCH, Simulator, exchange
 
 from .support import BTC, ask, fault
@@ -44,15 +44,15 @@ async def test_faults_are_listed_until_they_are_deleted(faulty: Simulator) -> No
 
 
 def test_a_fault_begins_and_ends_by_the_exchanges_clock() -> None:
-    docket = Docket()
-    director = Director(docket, World(exchange(), [], lambda _stream, _payloads: None))
-    director.order(Order(kind="drop", at=EPOCH + 100, for_ms=50), EPOCH)
-    lasting = director.order(Order(kind="drop"), EPOCH)
-    active = []
+    active = ActiveFaults()
+    schedule = FaultSchedule(active, World(exchange(), [], lambda _stream, _payloads: None))
+    schedule.add(FaultSpec(kind="drop", at=EPOCH + 100, for_ms=50), EPOCH)
+    lasting = schedule.add(FaultSpec(kind="drop"), EPOCH)
+    found = []
     for now in (EPOCH + 99, EPOCH + 100, EPOCH + 149, EPOCH + 150):
-        director.advance(now)
-        active.append(len(docket.of(Drop)))
-    assert active == [1, 2, 2, 1]
-    assert director.cancel(lasting, EPOCH + 150)
-    assert not director.cancel(lasting, EPOCH + 150)
-    assert director.cases == []
+        schedule.advance(now)
+        found.append(len(active.of(Drop)))
+    assert found == [1, 2, 2, 1]
+    assert schedule.cancel(lasting, EPOCH + 150)
+    assert not schedule.cancel(lasting, EPOCH + 150)
+    assert schedule.runs == []

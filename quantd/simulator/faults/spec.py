@@ -1,4 +1,4 @@
-"""The order of a fault: its kind, whom it meets, its parameters and its time."""
+"""The specification of a fault: its kind, whom it meets, its parameters and its time."""
 
 from typing import Annotated, Any
 
@@ -9,8 +9,8 @@ Count = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
-class OrderError(ValueError):
-    """The order cannot be carried out; the text says why."""
+class FaultSpecError(ValueError):
+    """The specification asks for a fault that does not exist; the text says why."""
 
 
 class Match(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class Match(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         return self.path is None or path.startswith(self.path)
 
 
-class Order(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class FaultSpec(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """`at` is a time of the exchange's clock in ms since 1970 (default: now), `for_ms` how long it lasts (default: until it is deleted)."""
 
     kind: str

@@ -6,23 +6,23 @@ from dataclasses import asdict
 from aiohttp import web
 
 from quantd.simulator.exchange import Exchange
-from quantd.simulator.faults.director import Director
-from quantd.simulator.police import Police
+from quantd.simulator.faults.schedule import FaultSchedule
+from quantd.simulator.rate_limits import RateLimits
 from quantd.simulator.rest import Rest
 from quantd.simulator.ws import Gateway
 
 BARRIER_POLL_S = 0.002
 
 
-class Watch:
+class Inspection:
     """GET /state, /connections, /requests, /violations; POST /barrier."""
 
-    def __init__(self, exchange: Exchange, gateway: Gateway, rest: Rest, police: Police, director: Director) -> None:
+    def __init__(self, exchange: Exchange, gateway: Gateway, rest: Rest, rate_limits: RateLimits, schedule: FaultSchedule) -> None:
         self._exchange = exchange
         self._gateway = gateway
         self._rest = rest
-        self._police = police
-        self._director = director
+        self._rate_limits = rate_limits
+        self._schedule = schedule
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_get("/state", self._state)
@@ -40,7 +40,7 @@ class Watch:
                 "now": clock.now_ms(),
                 "symbols": {name: {"next_id": listing.head} for name, listing in listings.items()},
                 "connections": len(self._gateway.connections),
-                "faults": [case.id for case, active in self._director.cases if active],
+                "faults": [run.id for run, active in self._schedule.runs if active],
             }
         )
 
@@ -53,14 +53,14 @@ class Watch:
 
     async def _requests(self, _: web.Request) -> web.Response:
         rows = [{"path": path, "status": status, "count": n} for (path, status), n in (self._rest.answers + self._gateway.answers).items()]
-        return web.json_response({"requests": rows, "weight": self._police.weights()})
+        return web.json_response({"requests": rows, "weight": self._rate_limits.weights()})
 
     async def _violations(self, _: web.Request) -> web.Response:
-        return web.json_response([asdict(each) for each in self._police.violations])
+        return web.json_response([asdict(each) for each in self._rate_limits.violations])
 
     async def _barrier(self, _: web.Request) -> web.Response:
-        """Answers when all that was queued before is with the kernel, except on lines that a fault has clogged."""
+        """Answers when all that was queued before is with the kernel, except on connections that a fault has clogged."""
         waiting = list(self._gateway.connections)
-        while not all(line.idle for line in waiting):  # noqa: ASYNC110 -- a transport does not tell when it has written all
+        while not all(connection.idle for connection in waiting):  # noqa: ASYNC110 -- a transport does not tell when it has written all
             await asyncio.sleep(BARRIER_POLL_S)
         return web.json_response({"connections": len(waiting)})

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from quantd.simulator.faults.fault import Case, Fault, Frame, FrameFault, Line, World
-from quantd.simulator.faults.order import Count, Natural, Share
+from quantd.simulator.faults.fault import Connection, Fault, FaultRun, Frame, FrameFault, World
+from quantd.simulator.faults.spec import Count, Natural, Share
 from quantd.simulator.frames import TEXT, frame
 
 CLOSE = r"close:(100[0-3]|100[7-9]|101[0-4]|[34]\d{3})(:[ -~]{0,120})?"
@@ -15,18 +15,18 @@ Mode = Annotated[str, Meta(pattern=rf"^(fin|rst|midframe|{CLOSE})$")]
 HALF = frame(TEXT, b'{"e":"aggTrade","E":1795000000000,"s":"BTCUSDT","a":2228503268,"p":"90123.4","q":"0.015"}')[:40]
 
 
-async def cut(line: Line, mode: str) -> None:
+async def cut(connection: Connection, mode: str) -> None:
     """Ends a connection by FIN, by RST, by RST in the middle of a frame, or as `close:CODE[:REASON]` says."""
     if mode == "fin":
-        line.finish()
+        connection.finish()
     elif mode == "rst":
-        line.reset()
+        connection.reset()
     elif mode == "midframe":
-        line.send(HALF)
-        line.reset()
+        connection.send(HALF)
+        connection.reset()
     else:
         _, code, *reason = mode.split(":", 2)
-        await line.close(int(code), *reason)
+        await connection.close(int(code), *reason)
 
 
 class Disconnect(FrameFault, frozen=True, kw_only=True):
@@ -34,24 +34,24 @@ class Disconnect(FrameFault, frozen=True, kw_only=True):
 
     mode: Annotated[str, Meta(pattern=rf"^(random|after_ack|before_ack|fin|rst|midframe|{CLOSE})$")]
 
-    def begin(self, case: Case, world: World) -> None:
+    def begin(self, run: FaultRun, world: World) -> None:
         if self.lasts():
             return
-        for line in case.struck_lines(world):
-            world.spawn(cut(line, case.random.choice(AT_ONCE) if self.mode == "random" else self.mode))
+        for connection in run.struck_connections(world):
+            world.spawn(cut(connection, run.random.choice(AT_ONCE) if self.mode == "random" else self.mode))
 
     def lasts(self) -> bool:
         return self.mode in ("after_ack", "before_ack")
 
-    def answer(self, case: Case, line: Line, text: str) -> bool:
-        if not self.lasts() or not case.strikes():
+    def answer(self, run: FaultRun, connection: Connection, text: str) -> bool:
+        if not self.lasts() or not run.strikes():
             return False
-        case.over = True
+        run.over = True
         if self.mode == "after_ack":
-            line.send(frame(TEXT, text.encode()))
-            line.finish()
+            connection.send(frame(TEXT, text.encode()))
+            connection.finish()
         else:
-            line.reset()
+            connection.reset()
         return True
 
 
@@ -67,19 +67,19 @@ class Cut24h(Fault, frozen=True, kw_only=True):
     mode: Annotated[str, Meta(pattern=rf"^(random|fin|rst|{CLOSE})$")] = "random"
     ends: ClassVar[tuple[str, ...]] = ("close:1000", "close:1001", "rst")
 
-    def begin(self, case: Case, world: World) -> None:
-        for line in case.struck_lines(world):
-            world.spawn(self._end_of_life(line, case.random.choice(self.ends) if self.mode == "random" else self.mode, world))
+    def begin(self, run: FaultRun, world: World) -> None:
+        for connection in run.struck_connections(world):
+            world.spawn(self._end_of_life(connection, run.random.choice(self.ends) if self.mode == "random" else self.mode, world))
 
     def lasts(self) -> bool:
         return False
 
-    async def _end_of_life(self, line: Line, mode: str, world: World) -> None:
+    async def _end_of_life(self, connection: Connection, mode: str, world: World) -> None:
         if self.shutdown:
             event = f'{{"e":"serverShutdown","E":{world.exchange.clock.now_ms()}}}'
-            line.send(frame(TEXT, (event if self.bare else f'{{"event":{event}}}').encode()))
+            connection.send(frame(TEXT, (event if self.bare else f'{{"event":{event}}}').encode()))
             await asyncio.sleep(self.warning_ms / 1000)
-        await cut(line, mode)
+        await cut(connection, mode)
 
 
 class Stall(FrameFault, frozen=True, kw_only=True):
@@ -94,24 +94,24 @@ class Stall(FrameFault, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.mode == "tcp" and self.newcomers:
-            raise ValueError("a tcp stall meets open connections only; for new ones order refuse or slow_accept")
+            raise ValueError("a tcp stall meets open connections only; for new ones use refuse or slow_accept")
 
-    def begin(self, case: Case, world: World) -> None:
-        for line in case.struck_lines(world):
-            case.lines.add(line)
+    def begin(self, run: FaultRun, world: World) -> None:
+        for connection in run.struck_connections(world):
+            run.connections.add(connection)
             if self.mode == "tcp":
-                line.clog(case.id)
+                connection.clog(run.id)
 
-    def end(self, case: Case, world: World) -> None:
-        for line in case.lines:
-            line.unclog(case.id)
+    def end(self, run: FaultRun, world: World) -> None:
+        for connection in run.connections:
+            connection.unclog(run.id)
 
-    def concerns(self, case: Case, line: Line, stream: str) -> bool:
-        if self.newcomers and line not in case.lines and case.meets(line) and case.strikes():
-            case.lines.add(line)
-        return line in case.lines and self.mode != "tcp" and (self.mode == "data" or super().concerns(case, line, stream))
+    def concerns(self, run: FaultRun, connection: Connection, stream: str) -> bool:
+        if self.newcomers and connection not in run.connections and run.meets(connection) and run.strikes():
+            run.connections.add(connection)
+        return connection in run.connections and self.mode != "tcp" and (self.mode == "data" or super().concerns(run, connection, stream))
 
-    def frames(self, case: Case, line: Line, frames: list[Frame]) -> list[Frame]:
+    def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
         return []
 
 
@@ -120,13 +120,13 @@ class PingStorm(Fault, frozen=True, kw_only=True):
 
     every_ms: Count = 50
 
-    def begin(self, case: Case, world: World) -> None:
-        case.tasks.append(world.spawn(self._storm(case, world)))
+    def begin(self, run: FaultRun, world: World) -> None:
+        run.tasks.append(world.spawn(self._storm(run, world)))
 
-    async def _storm(self, case: Case, world: World) -> None:
+    async def _storm(self, run: FaultRun, world: World) -> None:
         while True:
-            for line in case.struck_lines(world):
-                line.ping()
+            for connection in run.struck_connections(world):
+                connection.ping()
             await asyncio.sleep(self.every_ms / 1000)
 
 
@@ -140,29 +140,29 @@ class Swizzle(Fault, frozen=True, kw_only=True):
     share: Share = 0.5
     step_ms: Natural = 500
 
-    def begin(self, case: Case, world: World) -> None:
-        case.tasks.append(world.spawn(self._swizzle(case, world)))
+    def begin(self, run: FaultRun, world: World) -> None:
+        run.tasks.append(world.spawn(self._swizzle(run, world)))
 
-    def end(self, case: Case, world: World) -> None:
-        for line in world.lines:
-            line.unclog(case.id)
+    def end(self, run: FaultRun, world: World) -> None:
+        for connection in world.connections:
+            connection.unclog(run.id)
 
-    async def _swizzle(self, case: Case, world: World) -> None:
+    async def _swizzle(self, run: FaultRun, world: World) -> None:
         while True:
-            lines = list(case.struck_lines(world))
-            chosen = case.random.sample(lines, round(self.share * len(lines)))
+            connections = list(run.struck_connections(world))
+            chosen = run.random.sample(connections, round(self.share * len(connections)))
             for step in (self._clog, self._unclog):
-                await step(case, chosen)
-                case.random.shuffle(chosen)
+                await step(run, chosen)
+                run.random.shuffle(chosen)
             if not chosen:
                 await asyncio.sleep(self.step_ms / 1000)
 
-    async def _clog(self, case: Case, lines: list[Line]) -> None:
-        for line in lines:
-            line.clog(case.id)
+    async def _clog(self, run: FaultRun, connections: list[Connection]) -> None:
+        for connection in connections:
+            connection.clog(run.id)
             await asyncio.sleep(self.step_ms / 1000)
 
-    async def _unclog(self, case: Case, lines: list[Line]) -> None:
-        for line in lines:
-            line.unclog(case.id)
+    async def _unclog(self, run: FaultRun, connections: list[Connection]) -> None:
+        for connection in connections:
+            connection.unclog(run.id)
             await asyncio.sleep(self.step_ms / 1000)

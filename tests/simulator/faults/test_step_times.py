@@ -1,4 +1,4 @@
-"""Steps: their times, what is said about bad ones, and that a seed and a script make a ledger."""
+"""Steps: their times, what is said about bad ones, and that a seed and steps make a ledger."""
 
 import hashlib
 import subprocess
@@ -8,12 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from quantd.simulator.faults.active import ActiveFaults
 from quantd.simulator.faults.catalogue import KINDS
-from quantd.simulator.faults.director import Director
-from quantd.simulator.faults.docket import Docket
 from quantd.simulator.faults.fault import World
-from quantd.simulator.faults.order import OrderError
-from quantd.simulator.faults.script import Script, check
+from quantd.simulator.faults.schedule import FaultSchedule
+from quantd.simulator.faults.spec import FaultSpecError
+from quantd.simulator.faults.step_times import StepTimes, check
 from quantd.simulator.scenario import BUILT_IN, ScenarioError, load, parse
 from quantd.simulator.steps import Span, Step
 from tests.simulator.support import EPOCH, Simulator, command, exchange
@@ -86,7 +86,7 @@ def test_bad_steps_are_named(text: str, complaint: str) -> None:
 
 
 def test_a_step_that_orders_nonsense_is_named() -> None:
-    with pytest.raises(OrderError, match=r"steps\[1\]: params of drop: .*unknown field `of`"):
+    with pytest.raises(FaultSpecError, match=r"steps\[1\]: params of drop: .*unknown field `of`"):
         check(steps("{at: 1s, fault: {kind: drop}}, {at: 1s, fault: {kind: drop, params: {of: 1}}}"))
 
 
@@ -110,8 +110,8 @@ def test_chaos_is_hostile() -> None:
 
 
 def times(text: str, until: int = 10_000, seed: int = 1) -> list[int]:
-    script = Script("s", steps(text), EPOCH, seed)
-    return [now - EPOCH for now in range(EPOCH, EPOCH + until + 1) for _ in script.due(now)]
+    times = StepTimes("s", steps(text), EPOCH, seed)
+    return [now - EPOCH for now in range(EPOCH, EPOCH + until + 1) for _ in times.due(now)]
 
 
 def test_times_of_steps() -> None:
@@ -125,16 +125,16 @@ def test_times_of_steps() -> None:
 
 
 def test_a_script_begins_and_ends_faults() -> None:
-    docket = Docket()
-    director = Director(docket, World(exchange(), [], lambda _stream, _payloads: None))
-    assert director.load(steps("{at: 1s, fault: {kind: drop, for: 500ms}}, {at: 2s, fault: {kind: delay, params: {ms: 1}}}"), EPOCH) == "s0"
-    active = []
+    active = ActiveFaults()
+    schedule = FaultSchedule(active, World(exchange(), [], lambda _stream, _payloads: None))
+    assert schedule.load(steps("{at: 1s, fault: {kind: drop, for: 500ms}}, {at: 2s, fault: {kind: delay, params: {ms: 1}}}"), EPOCH) == "s0"
+    found = []
     for after in (999, 1_000, 1_499, 1_500, 2_000, 60_000):
-        director.advance(EPOCH + after)
-        active.append(list(docket.cases))
-    assert active == [[], ["s0.0.0"], ["s0.0.0"], [], ["s0.1.0"], ["s0.1.0"]]
-    director.calm(EPOCH + 60_000)
-    assert director.cases == []
+        schedule.advance(EPOCH + after)
+        found.append(list(active.runs))
+    assert found == [[], ["s0.0.0"], ["s0.0.0"], [], ["s0.1.0"], ["s0.1.0"]]
+    schedule.cancel_all(EPOCH + 60_000)
+    assert schedule.runs == []
 
 
 def test_a_seed_and_a_script_make_a_ledger_whatever_befalls_the_clients(tmp_path: Path) -> None:

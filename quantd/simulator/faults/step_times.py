@@ -1,4 +1,4 @@
-"""A list of steps as it runs."""
+"""The times at which the steps of a scenario begin their faults."""
 
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
@@ -6,37 +6,37 @@ from itertools import count
 from random import Random
 
 from quantd.simulator.faults.catalogue import fault_of
-from quantd.simulator.faults.order import Order, OrderError
+from quantd.simulator.faults.spec import FaultSpec, FaultSpecError
 from quantd.simulator.steps import Step
 
 
 def check(steps: Sequence[Step]) -> None:
-    """Raises OrderError if a step orders what cannot be."""
+    """Raises FaultSpecError if a step asks for a fault that does not exist."""
     for number, step in enumerate(steps):
         try:
-            fault_of(step.fault.order())
-        except OrderError as error:
-            raise OrderError(f"steps[{number}]: {error}") from error
+            fault_of(step.fault.spec())
+        except FaultSpecError as error:
+            raise FaultSpecError(f"steps[{number}]: {error}") from error
 
 
-class Script:
+class StepTimes:
     """Steps whose times count from `start` (ms since 1970); equal seeds give equal times."""
 
     def __init__(self, name: str, steps: Sequence[Step], start: int, seed: int) -> None:
         self._name = name
-        self._orders = [step.fault.order() for step in steps]
+        self._specs = [step.fault.spec() for step in steps]
         self._times = [_times(step, start, Random(f"{seed} step {number}")) for number, step in enumerate(steps)]
         self._coming: list[tuple[int, int, int]] = []  # time, step, how often before
         for number in range(len(steps)):
             self._plan(number, 0)
         heapify(self._coming)
 
-    def due(self, now: int) -> Iterator[tuple[str, Order]]:
-        """The orders of all steps up to `now` that were not told before, each with a name of its own."""
+    def due(self, now: int) -> Iterator[tuple[str, FaultSpec]]:
+        """The specifications of all steps that became due up to `now` since the last call, each with a name of its own."""
         while self._coming and self._coming[0][0] <= now:
             _, number, before = heappop(self._coming)
             self._plan(number, before + 1)
-            yield f"{self._name}.{number}.{before}", self._orders[number]
+            yield f"{self._name}.{number}.{before}", self._specs[number]
 
     def _plan(self, number: int, before: int) -> None:
         time = next(self._times[number], None)

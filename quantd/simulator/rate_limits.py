@@ -23,7 +23,7 @@ class Violation:
     detail: str
 
 
-class Police:
+class RateLimits:
     """Weights count within the minutes of the exchange's clock, connections and closes within sliding windows."""
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
