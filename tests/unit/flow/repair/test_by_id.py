@@ -1,6 +1,7 @@
 """Missing trades are fetched by id, the newest first."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -105,7 +106,7 @@ async def test_a_clock_that_is_set_holds_up_no_repair(set_by: int) -> None:
     ledger.admit(Tick("S", 1, 9_990_000, clock.now(), 1.0, 1.0, False))
     ledger.admit(Tick("S", 3, 9_990_000, clock.now(), 1.0, 1.0, False))
 
-    async def nothing(*_: object) -> list[Tick]:
+    async def nothing(*_: object) -> Any:
         return []
 
     repairer = IdRepairer(nothing, lambda: [MissingTrades("S", ledger, nothing)], clock)

@@ -9,6 +9,7 @@ import pytest
 
 from quantd.flow.repair.mend import Mender
 from quantd.flow.repair.points import PointRebuilder, Rebuilt
+from quantd.model import Bar
 from quantd.timeframes import MINUTE
 from quantd_plugins.stores.local import Local
 from tests.unit.flow.test_restore import NOW, Daemon, Venue, changed, run, wrong
@@ -55,6 +56,7 @@ async def test_what_was_exported_before_a_kill_and_never_recorded_is_exported_as
     bar = killed.history.bars("Y", "1m", 0, 2**60)[-6]
     killed.flow._delivery.bars([(killed.flow.stages[0], [changed(bar, close=bar.close + 1, revision=bar.revision + 1)])])
     (stale,) = [row for row in killed.kept.rows["bars"] if row.revision > bar.revision]
+    assert isinstance(stale, Bar)
     assert (stale.ts, stale.close) == (bar.ts, bar.close + 1)
     touched = {row.ts for row in killed.kept.rows["points"] if row.revision}
     assert bar.ts in touched

@@ -86,8 +86,8 @@ async def test_a_repair_reads_the_store_once_and_beside_the_loop(tmp_path: Path)
 
 async def test_a_repair_replaces_old_points_too(store: Local) -> None:
     spec = PairSpec(PAIR, "1m", Ols(window=20))
-    bars = legs()
-    wanted = analyse(*bars, spec, guards)
+    bars = y, x = legs()
+    wanted = analyse(y, x, spec, guards)
     store.append([], [bar for leg in bars for bar in leg], aged(wanted))
     series = PairSeries(spec, guards, reopen=0)
     series.add(bars[0][1_000:], bars[1][1_000:])

@@ -80,8 +80,8 @@ def test_they_equal_an_analysis_to_the_bit_also_over_a_hole_and_after_an_interru
     store: Local, regression: Regression, done: int
 ) -> None:
     spec = PairSpec(PAIR, "1m", regression)
-    bars = legs()
-    wanted = analyse(*bars, spec, guards)
+    bars = y, x = legs()
+    wanted = analyse(y, x, spec, guards)
     earlier = [msgspec.structs.replace(point, revision=3) for point in wanted[:done]]
     store.append([], [bar for leg in bars for bar in leg], [*earlier, *aged(wanted[done:])])
     rebuild(store, spec, at=wanted[done].ts if done else 0)
@@ -96,8 +96,8 @@ def test_they_equal_an_analysis_to_the_bit_also_over_a_hole_and_after_an_interru
 
 def test_points_without_bars_stay_and_are_not_answered(store: Local) -> None:
     spec = PairSpec(PAIR, "1m", Ols(window=20))
-    bars = legs()
-    old = aged(analyse(*bars, spec, guards))
+    bars = y, x = legs()
+    old = aged(analyse(y, x, spec, guards))
     store.append([], [bar for leg in bars for bar in leg[300:]], old)
     rebuild(store, spec)
     assert History(store).points(PAIR, "1m", 0, END)[0].ts == bars[0][319].ts
@@ -191,8 +191,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture)
 
 
 def left_by_an_older_version(store: Local) -> list[PairPoint]:
-    bars = legs()
-    old = aged(analyse(*bars, PairSpec(PAIR, "1m", Ols(window=20)), guards))
+    bars = y, x = legs()
+    old = aged(analyse(y, x, PairSpec(PAIR, "1m", Ols(window=20)), guards))
     store.append([], [bar for leg in bars for bar in leg], old)
     return old
 
