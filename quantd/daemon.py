@@ -18,7 +18,7 @@ from quantd.flow.feed import FeedFlow
 from quantd.flow.repair.upgrade import Upgrade
 from quantd.metrics import Metrics
 from quantd.plugin.base import DaemonView
-from quantd.runtime.build import build
+from quantd.runtime.build import Lasting, build
 from quantd.runtime.checkup import Checkup
 from quantd.runtime.listings import Listings
 from quantd.runtime.measures import measure, measure_pool
@@ -72,13 +72,10 @@ class Daemon:
             _log.warning("%s: %s", fault.source, fault.message)
         async with AsyncExitStack() as stack:
             state = stack.enter_context(State.open(config.state_dir, self.losses))
-            self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True, troubles=self.troubles)
-            self.runtime.outlets.records, self.runtime.outlets.losses = state.records, self.losses
+            lasting = Lasting(self.troubles, self.losses, state)
+            self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True, lasting=lasting)
             self.runtime.outlets.tell_losses()
             asyncio.get_running_loop().set_exception_handler(self.runtime.outlets.supervisor.unhandled)
-            for flow in self.runtime.flows:
-                flow.kept = Shelf(state.kept, f"feed/{flow.name}/")
-                flow.directory = config.state_dir / "raw" / flow.name
             market = MarketClock(self.clock, self.runtime.venue_time)
             pool = make_pool(self._loaded.registry, config.log, self.troubles)
             stack.push_async_callback(pool.gone)

@@ -33,19 +33,18 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class EventRestorer:
-    """Of one flow and its `stages`: reads for each symbol what is recorded and not yet in its event bars, after a start and when too much
-    waited for what is missing. Trades that come meanwhile wait."""
+    """Reads for each of the `stages` of one flow what is recorded and not yet in its event bars, after a start and when too much waited for
+    what is missing. Trades that come meanwhile wait. What is `kept` outlives the daemon."""
 
-    def __init__(self, outlets: Outlets, stages: Collection[SymbolStage]) -> None:
+    def __init__(self, outlets: Outlets, stages: Collection[SymbolStage], kept: MutableMapping[str, bytes]) -> None:
         self._outlets = outlets
         self._stages = stages
-        self._kept: MutableMapping[str, bytes] = {}
+        self._kept = kept
         self._told: dict[str, bytes] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, kept: MutableMapping[str, bytes]) -> None:
-        """Restore from now on; what is `kept` outlives the daemon."""
-        self._kept = kept
+    def start(self) -> None:
+        """Restore from now on."""
         if self._task is None:
             self._task = self._outlets.supervisor.start("restore event bars", self._run)
 

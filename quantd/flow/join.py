@@ -80,7 +80,7 @@ class Joining:
             bars = self._next(given)
             if not bars:
                 del self._joins[join.name]
-                self._delivery.pairs.append(pair)
+                self._delivery.add_pair(pair)
                 return
             self._outlets.history.put_points(pair.add(bars, lambda pair, every: join.began))
             for leg, some in bars.items():

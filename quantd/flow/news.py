@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from quantd.flow.pair import PairStage
 from quantd.flow.symbol import SymbolStage
+from quantd.flow.watermark import Watermark
 from quantd.history.history import History, Span
 from quantd.model import DEFINITION, WHOLE, Bar, PairPoint
 from quantd.timeframes import timeframe
@@ -34,11 +35,17 @@ def supersedes(bar: Bar, known: Bar) -> bool:
 
 
 class News:
-    """Of one flow, which began at `began` (ms; 0 where everything is news)."""
+    """Knows what one flow has told. Where it is `warm`, what is older than its first event was told by earlier runs."""
 
-    def __init__(self, history: History) -> None:
-        self.began = 0
+    def __init__(self, history: History, watermark: Watermark, *, warm: bool) -> None:
         self._history = history
+        self._watermark = watermark
+        self._warm = warm
+
+    @property
+    def began(self) -> int:
+        """When (ms) the flow began; 0 where everything is news."""
+        return self._watermark.began if self._warm else 0
 
     def judged_from(self, every: str) -> int:
         """From when on points are put to the rules: of what closed before the start, the newest one."""

@@ -2,28 +2,73 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
-from quantd.flow.ingest.ledger import FOR_EVER
+from quantd.flow.ingest.ledger import FOR_EVER, Span
 from quantd.flow.news import News
 from quantd.flow.outlets import Outlets
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import Background, PairSeries
 from quantd.flow.repair.points import Legs, PointRebuilder, Rebuilt
 from quantd.flow.symbol import SymbolStage
-from quantd.history.history import Span
-from quantd.model import Bar, PairPoint
+from quantd.flow.watermark import Watermark
+from quantd.model import Bar, PairPoint, Tick
+from quantd.timeframes import SECOND
+
+
+class Taken(NamedTuple):
+    """What of some trades is good and new, and from when to when (ms) those of them were traded that came too late for their bars, if any
+    did."""
+
+    good: list[Tick]
+    too_late: Span | None
 
 
 class Delivery:
-    """Of one flow: `pairs` are its pairs."""
+    """Publishes what one flow makes. `warm` tells whether what is older than its first event was told by earlier runs."""
 
-    def __init__(self, outlets: Outlets, background: Background) -> None:
-        self.pairs: list[PairStage] = []
-        self.news = News(outlets.history)
+    def __init__(self, outlets: Outlets, background: Background, watermark: Watermark, *, warm: bool) -> None:
+        self.news = News(outlets.history, watermark, warm=warm)
+        self._pairs: list[PairStage] = []
         self._outlets = outlets
         self._background = background
+        self._watermark = watermark
+
+    @property
+    def pairs(self) -> list[PairStage]:
+        """The pairs that take part."""
+        return self._pairs.copy()
+
+    def add_pair(self, pair: PairStage) -> None:
+        """Have a pair take part."""
+        self._pairs.append(pair)
+
+    def drop_pairs(self, names: Container[str]) -> None:
+        """Have the pairs of these names take part no more."""
+        self._pairs = [pair for pair in self._pairs if pair.name not in names]
+
+    def trades(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> Taken:
+        """Trades through a symbol's stage, and the good and new ones to exports, history and record. Those before `mendable` (ms) are too
+        old for any open bar."""
+        lost = stage.lost
+        good = stage.take(ticks, past=past, mendable=mendable)
+        stage.exports.write("ticks", good)
+        self._outlets.history.put_ticks(stage.symbol, good)
+        if self._outlets.recorder:
+            self._outlets.recorder.ticks(good)
+        return Taken(good, self._too_late(stage, good) if stage.lost > lost else None)
+
+    def _too_late(self, stage: SymbolStage, good: Sequence[Tick]) -> Span:
+        closed = self._watermark.closed
+        times = [tick.ts for tick in good if tick.ts < closed + SECOND - stage.reopen]
+        return min(times, default=closed), max(times, default=closed)
+
+    def prices(self, symbol: str, ticks: Sequence[Tick]) -> None:
+        """Good and new trades to listeners, and to the rules on prices."""
+        self._outlets.hub.publish("ticks", ticks)
+        self._outlets.tell(self._outlets.alerts.judge_prices(symbol, ticks))
 
     def bars(self, closed: Iterable[tuple[SymbolStage, Sequence[Bar]]]) -> None:
         """Bars to history and record, on to the pairs, and those that are news to exports and listeners: at once, so that no batch of the
@@ -36,7 +81,7 @@ class Delivery:
         more do so all the same."""
         outlets = self._outlets
         async with outlets.remaking:
-            pairs = [pair for pair in self.pairs if stage in (pair.y, pair.x)]
+            pairs = [pair for pair in self._pairs if stage in (pair.y, pair.x)]
             remade = [(pair, await self._points_again(pair, bars)) for pair in pairs]
             outlets.history.amend(bars)
             self._record(bars)
@@ -77,7 +122,7 @@ class Delivery:
     def findings(self) -> None:
         """What slow jobs have found since the last batch joins its points."""
         if self._background.deliver():
-            for pair in self.pairs:
+            for pair in self._pairs:
                 if points := pair.arrived():
                     self._publish(pair, points, late=True)
 
@@ -86,7 +131,7 @@ class Delivery:
         outlets = self._outlets
         if not (outlets.alerts.live or outlets.hub.wants("nowcasts")):
             return
-        points = [point for pair in self.pairs for point in pair.nowcasts()]
+        points = [point for pair in self._pairs for point in pair.nowcasts()]
         outlets.hub.publish("nowcasts", points)
         outlets.tell(outlets.alerts.judge_now(points))
 
@@ -103,7 +148,7 @@ class Delivery:
             self._outlets.recorder.bars(bars)
 
     def _tell(self, stage: SymbolStage, bars: Sequence[Bar]) -> None:
-        stage.bars_made += sum(not bar.revision for bar in bars)
+        stage.count(bars)
         for _, series in groupby(bars, lambda bar: bar.every):
             self._outlets.ahead.note("bars", list(series))
         stage.exports.write("bars", bars)
@@ -115,7 +160,7 @@ class Delivery:
             for bar in bars:
                 by_series[stage, bar.every].append(bar)
         stages = {stage for stage, _ in by_series}
-        for pair in [pair for pair in self.pairs if pair.y in stages or pair.x in stages]:
+        for pair in [pair for pair in self._pairs if pair.y in stages or pair.x in stages]:
             self._publish(pair, pair.add(by_series, self.news.measured_from))
 
     def _publish(self, pair: PairStage, points: Sequence[PairPoint], *, late: bool = False, exact: bool = False) -> None:
@@ -136,7 +181,7 @@ class Delivery:
         history, ahead = self._outlets.history, self._outlets.ahead
         for note in ahead.left.copy():
             span = note.name, note.every, note.first, note.last + 1
-            for pair in [pair for pair in self.pairs if (note.kind, note.name) == ("points", pair.name)]:
+            for pair in [pair for pair in self._pairs if (note.kind, note.name) == ("points", pair.name)]:
                 pair.exports.write("points", await asyncio.to_thread(history.known_points, *span))
             for stage in [stage for stage in stages if (note.kind, note.name) == ("bars", stage.symbol)]:
                 stage.exports.write("bars", await asyncio.to_thread(history.bars, *span))

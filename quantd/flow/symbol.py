@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -54,8 +54,8 @@ class SymbolStage:
         self.extras = extras
         self.book = BookStage(symbol, resampler.every) if extras else None
         self.reopen = duration(resampler.reopen)
-        self._begun = asyncio.Event()
-        self._begun.set()
+        self._ready = asyncio.Event()
+        self._ready.set()
         self.begins = 0
         """From when on (ms) its bars are made of what it was given: those before are not its own."""
         self.joined = 0
@@ -82,19 +82,29 @@ class SymbolStage:
     @property
     def ready(self) -> bool:
         """Whether its bars have begun: not before its past is there."""
-        return self._begun.is_set()
+        return self._ready.is_set()
 
-    @ready.setter
-    def ready(self, begun: bool) -> None:
-        (self._begun.set if begun else self._begun.clear)()
+    def set_ready(self) -> None:
+        """Its past is there, or it goes without."""
+        self._ready.set()
 
     async def begun(self) -> None:
         """Return when it is ready."""
-        await self._begun.wait()
+        await self._ready.wait()
 
-    def recall(self, known: Known) -> None:
-        """Go on from what an earlier run recorded; its bars were made in doubt where trades were missing."""
+    def join(self, now: int, *, waits: bool, recorded: bool, fetched: bool) -> None:
+        """Take part in a flow from event time `now` (ms) on, which is 0 at its start: whether it waits for its past, and whether trades
+        are recorded, and missing ones fetched."""
+        self.joined = now
+        if waits:
+            self._ready.clear()
+        self.line.follow_record(recorded=recorded, fetched=fetched)
+
+    def recall(self, known: Known, *, killed: bool = False) -> None:
+        """Go on from what an earlier run recorded, which may have been killed; its bars were made in doubt where trades were missing."""
         self.intake.ledger.recall(known)
+        if killed and not self.joined:
+            self.retold_from = known.ts - self.reopen
         self._holes = tuple((hole.start, hole.end) for hole in known.holes)
 
     @property
@@ -122,6 +132,19 @@ class SymbolStage:
         self.absent = absent
         self.intake.ledger.doubt(DISCONNECTED)  # trades may be missed before the next one
         return closed
+
+    def note_lag(self, good: Sequence[Tick]) -> None:
+        """These trades have just come."""
+        if good:
+            self.lags.append(good[-1].recv - good[-1].ts)
+
+    def count(self, bars: Iterable[Bar]) -> None:
+        """These bars are told of."""
+        self.bars_made += sum(not bar.revision for bar in bars)
+
+    def mended_from(self, closed: int) -> int:
+        """From when on (ms) it mends its closed bars itself, given the watermark (ms): its resampler takes no trades of before."""
+        return max(timeframe(self.base).floor(closed) - self.reopen, self.begins)
 
     def _within_reach(self, watermark: int) -> int:
         """How far bars may close now: those of the time in which it was absent do so some at a time, for a day makes a mountain of them."""

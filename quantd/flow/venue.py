@@ -19,11 +19,11 @@ _log = logging.getLogger("quantd.flow")
 
 
 class VenueClock(MarketClock):
-    """Says when the host's clock is wrong. A feed that cannot tell the time leaves the host's."""
+    """The time of the feed's venue. It says when the host's clock is wrong. A feed that cannot tell the time leaves the host's."""
 
     def __init__(self, name: str, feed: Feed, host: Clock) -> None:
         super().__init__(host, self._ask)
-        self._name = name
+        self.name = name
         self._feed = feed
         self._said = 0
         self._failed = False
@@ -37,7 +37,7 @@ class VenueClock(MarketClock):
             return ask()
         except Exception:
             if not self._failed:
-                _log.exception("feed %s cannot tell how it is, or the time: this host's is taken", self._name)
+                _log.exception("feed %s cannot tell how it is, or the time: this host's is taken", self.name)
             self._failed = True
             return otherwise
 
@@ -48,12 +48,12 @@ class VenueClock(MarketClock):
             return
         if self._said and abs(offset) <= RIGHT_MS:
             self._said = 0
-            _log.info("this host's clock is right again: %.1f s from that of %s", abs(offset) / 1000, self._name)
+            _log.info("this host's clock is right again: %.1f s from that of %s", abs(offset) / 1000, self.name)
         elif abs(offset) > TOLD_MS and abs(offset - self._said) > TOLD_MS:
             self._said = offset
             side = "behind" if offset > 0 else "ahead of"
             text = "this host's clock is %.1f s %s that of %s: times are corrected by that; set it with NTP"
-            _log.warning(text, abs(offset) / 1000, side, self._name)
+            _log.warning(text, abs(offset) / 1000, side, self.name)
 
 
 class Refusals:

@@ -2,20 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Protocol
 
-from quantd.clock import Clock
 from quantd.errors import unforeseen
 from quantd.flow.ingest.ledger import FOR_EVER, STOPPED, as_told
 from quantd.flow.outlets import Outlets
 from quantd.flow.past import Past, read_past
 from quantd.flow.publish import Delivery
+from quantd.flow.repair.check import Check
 from quantd.flow.repair.mend import Mender
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.turns import Turns
+from quantd.flow.venue import VenueClock
+from quantd.flow.watermark import Watermark
 from quantd.model import Bar, Tick
 from quantd.plugin.base import Feed
 
@@ -24,41 +25,36 @@ _AT_ONCE = 50
 _log = logging.getLogger("quantd.flow")
 
 
-class Hand(Protocol):
-    """Ticks through a stage and on to the record."""
-
-    def __call__(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool) -> list[Tick]: ...
-
-
 class Warming:
-    """Of one flow. `begin` is called with each symbol that has its past, or that begins without it."""
+    """Has the `stages` of one flow take up their past, and begins each that has it, or that goes without."""
 
     def __init__(
         self,
         feed: Feed,
         outlets: Outlets,
+        clock: VenueClock,
+        stages: Collection[SymbolStage],
         delivery: Delivery,
+        watermark: Watermark,
         mender: Mender | None,
-        clock: Clock,
-        hand: Hand,
-        begin: Callable[[SymbolStage], None],
     ) -> None:
         self._feed = feed
         self._outlets = outlets
-        self._delivery = delivery
-        self._mender = mender
         self._clock = clock
-        self._hand = hand
-        self._begin = begin
+        self._stages = stages
+        self._delivery = delivery
+        self._watermark = watermark
+        self._mender = mender
         self._tasks: dict[SymbolStage, asyncio.Task[None]] = {}
         self._restoring: set[SymbolStage] = set()
         """Those whose past is on its way to the pairs."""
         self._looked_up: asyncio.Task[None] | None = None
+        self._check: asyncio.Task[None] | None = None
 
-    def start(self, stages: Iterable[SymbolStage]) -> None:
-        """Fetch the past of those that are listed and not ready. The feed has just said that every subscription stands, so the past that is
-        fetched from now on overlaps with what streams in."""
-        for stage in stages:
+    def start(self) -> None:
+        """Fetch the past of the stages that are listed and not ready. The feed has just said that every subscription stands, so the past
+        that is fetched from now on overlaps with what streams in."""
+        for stage in self._stages:
             if not (stage.ready or stage.absent or stage in self._tasks):
                 self._tasks[stage] = self._outlets.supervisor.start(f"warm {stage.symbol}", partial(self._warm_up, stage))
 
@@ -67,17 +63,20 @@ class Warming:
         if task := self._tasks.pop(stage, None):
             task.cancel()
 
-    def give_up(self, stage: SymbolStage) -> bool:
-        """Begin a symbol without its past, unless that has come: bars that have begun need all its trades. Whether it is given up."""
-        if stage in self._restoring:
-            return False
-        self.drop(stage)
-        return True
+    def give_up(self, stage: SymbolStage) -> None:
+        """So much has come meanwhile that a symbol begins without its past; what is missing is repaired like any hole. Where the past has
+        come, nothing is given up: bars that have begun need all its trades."""
+        if stage not in self._restoring:
+            _log.warning("%s begins before its past is there: %d trades are waiting", stage.symbol, len(stage.arrivals.waiting))
+            self.drop(stage)
+            self._begin(stage)
 
     def end(self) -> None:
-        """Fetch no more."""
+        """Fetch no more, and look through no record."""
         for stage in list(self._tasks):
             self.drop(stage)
+        if self._check:
+            self._check.cancel()
 
     async def _warm_up(self, stage: SymbolStage) -> None:
         try:
@@ -87,6 +86,26 @@ class Warming:
             _log.error(text, stage.symbol, error, exc_info=error if unforeseen(error) else None)
         self._tasks.pop(stage, None)
         self._begin(stage)
+        self._delivery.bars([(stage, stage.close(self._watermark.closed))])
+
+    def _begin(self, stage: SymbolStage) -> None:
+        """The trades that have waited go first: what closes from now on is whole. Then the end of the record is looked through, and all of
+        it once every symbol has begun."""
+        self._delivery.prices(stage.symbol, stage.arrivals.wait())
+        stage.set_ready()
+        self._take(stage, stage.arrivals.take_waiting())
+        if self._mender:
+            self._mender.begin(stage)
+        if self._check is None and all(each.ready or each.absent for each in self._stages):
+            check = Check(self._delivery, list(self._stages), self._clock)
+            self._check = self._outlets.supervisor.start(f"check {self._clock.name}", check.run)
+
+    def _take(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False) -> None:
+        good, too_late = self._delivery.trades(stage, ticks, past=past)
+        if self._mender and too_late:
+            self._mender.remake(stage, *too_late)
+        if not past:
+            stage.note_lag(good)
 
     async def _take_past(self, stage: SymbolStage) -> None:
         history = self._outlets.history
@@ -98,7 +117,7 @@ class Warming:
         history.put_ticks(stage.symbol, past.recorded)
         if not past.told:
             stage.intake.ledger.doubt(STOPPED)
-        self._hand(stage, past.ticks, past=True)
+        self._take(stage, past.ticks, past=True)
 
     async def _look_up(self, stage: SymbolStage) -> None:
         """Learn what is recorded: once for all symbols of the start, and anew for one that joins later, or after an error."""

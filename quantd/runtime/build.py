@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from quantd.clock import Clock, EventClock, MarketClock, venue_time
 from quantd.config.load import DEFAULT_PIPELINE
@@ -16,6 +17,7 @@ from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.bars.events import EventStage
+from quantd.flow.environment import Environment
 from quantd.flow.exports import Export, Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
@@ -29,27 +31,39 @@ from quantd.plugin.base import Exporter, Plugin, Store
 from quantd.plugin.registry import Registry
 from quantd.plugin.watch import Watch
 from quantd.runtime.runtime import Guards, Runtime
+from quantd.state import Shelf, State
+from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 
 _log = logging.getLogger("quantd.live")
 
 
+class Lasting(Struct, frozen=True):
+    """What a daemon has besides its config; of a replay none of it."""
+
+    troubles: Troubles
+    """What is wrong is reported there."""
+    losses: Losses
+    """What of the state was found broken."""
+    state: State
+
+
 def build(
-    config: Config, registry: Registry, clock: Clock, directory: Path, *, warm: bool = False, troubles: Troubles | None = None
+    config: Config, registry: Registry, clock: Clock, directory: Path, *, warm: bool = False, lasting: Lasting | None = None
 ) -> Runtime:
-    """Wire what the config names; the store opens below `directory`. `warm` fills the windows from the feeds' past first. What is wrong is
-    reported to `troubles`."""
-    return Builder(config, registry, clock, troubles or Troubles(clock), warm=warm).build(directory)
+    """Wire what the config names; the store opens below `directory`. `warm` fills the windows from the feeds' past first."""
+    return Builder(config, registry, clock, lasting, warm=warm).build(directory)
 
 
 class Builder:
     """Makes each stage once: a symbol's for all pairs of its feed, an exporter's for equal settings."""
 
-    def __init__(self, config: Config, registry: Registry, clock: Clock, troubles: Troubles, *, warm: bool = False) -> None:
+    def __init__(self, config: Config, registry: Registry, clock: Clock, lasting: Lasting | None = None, *, warm: bool = False) -> None:
         self._config = config
         self._guards = Guards(registry, clock, None if isinstance(clock, EventClock) else Watch(clock))
         self._clock = clock
-        self._troubles = troubles
+        self._lasting = lasting
+        self._troubles = lasting.troubles if lasting else Troubles(clock)
         self._warm = warm
         self._backgrounds: dict[str, Background] = defaultdict(Inline if isinstance(clock, EventClock) else Background)
         self._history = History(config.store)
@@ -71,8 +85,10 @@ class Builder:
             outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
             hub=Hub(),
             recorder=self._recorder(config.store, ahead) if config.store else None,
+            records=self._lasting.state.records if self._lasting else None,
             ahead=ahead,
             troubles=self._troubles,
+            losses=self._lasting.losses if self._lasting else Losses(),
         )
         self._flows = {name: self._flow(name, outlets) for name in config.feeds if any(use.feed == name for use, _ in self._uses)}
         exports = [(each, self._metrics(each.exporter)) for each in self._lines.values()]
@@ -82,16 +98,23 @@ class Builder:
         return Recorder(store, self._guards(store, "store", sys.maxsize), self._clock, self._troubles, ahead)
 
     def _flow(self, name: str, outlets: Outlets) -> FeedFlow:
-        tell = self._clock.advance_to if isinstance(self._clock, EventClock) else None
-        flow = FeedFlow(name, self._config.feeds[name], outlets, self._clock, self._backgrounds[name], warm=self._warm, tell_time=tell)
+        flow = FeedFlow(name, self._config.feeds[name], outlets, self._clock, self._backgrounds[name], self._environment(name))
         for pipeline, symbols in self._uses:
             for symbol in symbols if pipeline.feed == name else ():
                 self._stage(pipeline, symbol)
-        flow.pairs[:] = [self._pair(pair, name) for pair in self._config.pairs if self._config.pipelines[pair.pipeline].feed == name]
         for (feed, _), stage in self._stages.items():
             if feed == name:
-                flow.add(stage)
+                flow.members.add(stage)
+        for pair in self._config.pairs:
+            if self._config.pipelines[pair.pipeline].feed == name:
+                flow.members.begin_with(self._pair(pair, name))
         return flow
+
+    def _environment(self, name: str) -> Environment:
+        driven = self._clock if isinstance(self._clock, EventClock) else None
+        if self._lasting is None:
+            return Environment(self._warm, driven)
+        return Environment(self._warm, driven, Shelf(self._lasting.state.kept, f"feed/{name}/"), self._config.state_dir / "raw" / name)
 
     def _watch_symbol(self, symbol: str) -> None:
         pipeline = self._for_guests
@@ -100,7 +123,7 @@ class Builder:
         self._stages.pop((pipeline.feed, symbol), None)  # of a time when it was watched before
         if (pipeline, (symbol,)) not in self._uses:
             self._uses.append((pipeline, (symbol,)))
-        self._flows[pipeline.feed].add(self._stage(pipeline, symbol))
+        self._flows[pipeline.feed].members.add(self._stage(pipeline, symbol))
 
     def _watch_pair(self, y: str, x: str) -> None:
         pipeline = self._for_guests
@@ -110,7 +133,7 @@ class Builder:
         self._watch_symbol(x)
         flow = next((flow for flow in self._flows.values() if {y, x} <= {stage.symbol for stage in flow.stages}), None)
         if flow:
-            flow.add_pair(partial(self._pair, PairEntry(y, x, pipeline.name), flow.name))
+            flow.members.add_pair(partial(self._pair, PairEntry(y, x, pipeline.name), flow.name))
         else:
             _log.warning("%s-%s is not processed: its legs come from two feeds", y, x)
 

@@ -75,7 +75,7 @@ class Listings:
 
     def _goes(self, flow: FeedFlow, stage: SymbolStage, listed: Collection[str], *, was: bool) -> None:
         symbol = stage.symbol
-        flow.set_absent(symbol, "delisted" if was else "unlisted")
+        flow.members.set_absent(symbol, "delisted" if was else "unlisted")
         text = f"{flow.name} {'no longer lists' if was else 'does not list'} {symbol}"
         named = [each for each in self._named if (each.feed, each.symbol) == (flow.name, symbol)]
         places = [each.mistake(text, () if was else listed) for each in named]
@@ -87,7 +87,7 @@ class Listings:
             _log.warning("%s", text)
 
     def _returns(self, flow: FeedFlow, stage: SymbolStage) -> None:
-        flow.set_absent(stage.symbol, None)
+        flow.members.set_absent(stage.symbol, None)
         self._troubles.end("feed", stage.symbol)
         _log.info("%s lists %s now", flow.name, stage.symbol)
 

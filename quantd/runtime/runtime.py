@@ -95,7 +95,7 @@ class Runtime:
     def drop_pair(self, name: str) -> None:
         """Process a pair no more."""
         for flow in self.flows:
-            flow.drop_pair(name)
+            flow.members.drop_pair(name)
         self.guards.forget(name)
 
     def drop_symbol(self, symbol: str) -> None:
@@ -103,7 +103,7 @@ class Runtime:
         pairs = [pair.name for pair in self.pairs if symbol in (pair.y.symbol, pair.x.symbol)]
         for flow in self.flows:
             try:
-                flow.drop(symbol)
+                flow.members.drop(symbol)
             except Exception:  # of a feed's plugin
                 _log.exception("feed %s does not let go of %s", flow.name, symbol)
         for name in (symbol, *pairs):

@@ -1,6 +1,6 @@
 """The door of the flow for one symbol: refuses what is no trade, numbers what has no id, drops what has come before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -33,6 +33,7 @@ class Intake:
         """Trades that were missing and came after all."""
         self.ledger = Ledger()
         self.gaps = Gaps(symbol)
+        self._symbol = symbol
         self._numbering = Numbering()
         self._told: tuple[Span, ...] = ()
 
@@ -64,6 +65,14 @@ class Intake:
         self.refused += 1
         if not tick.id:
             self.ledger.miss(tick.ts)
+
+    def count_repaired(self, count: int) -> None:
+        """So many trades were missing, and have come after all."""
+        self.repaired += count
+
+    def resume_gaps(self, told: Iterable[Gap]) -> None:
+        """Go on from the gaps that an earlier run has told of, and that nothing has closed."""
+        self.gaps = Gaps(self._symbol, told)
 
     def news_of_holes(self) -> tuple[Span, ...] | None:
         """The spans of time in which trades are missing, if they changed since the last call."""

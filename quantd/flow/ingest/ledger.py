@@ -1,4 +1,26 @@
-"""Which trade ids of a symbol have come: each is let through once, and the missing ones are named."""
+"""Which trade ids of a symbol have come: each is let through once, and the missing ones are named.
+
+What has come is one range of ids with holes in it, so that a billion ids take no memory:
+
+    _first                        _next           the next trade has the id
+       1  2  3  .  .  6  7  .  9    10               10  it is expected, and the range grows
+               └hole┘     └hole┘                     12  it is let through, and 10 to 11 become a hole
+                                                      5  it is in a hole, which shrinks (or splits in two)
+                                                      6  it is in no hole, so it came before: a duplicate
+                                                      0  the range begins with it now
+
+A hole lies between the times of the trades around it. Bars that hold a moment of that time lack trades.
+
+Ids tell that trades are missing only once a later one comes. Until then it is *doubted* whether all have come where they may have been
+missed: a connection was lost, the daemon was not running, or time has leapt by much:
+
+    time ──── 9 ───╳ lost ── back ──────── 12 ────▶
+              │◀──── in doubt ────────────▶│         before 12 comes: bars from the time of 9 on lack trades, perhaps
+              │◀──── hole: 10 to 11 ──────▶│         since 12 came; if 10 comes first, nothing was missed and no doubt is left
+
+What an earlier run has recorded is put in front of the range when the first trade comes: what is missing in between is a hole, too. Where a
+venue gives no ids, nothing can show that a doubt was wrong: such spans of time are kept as untold.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections import deque

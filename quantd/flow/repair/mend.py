@@ -4,10 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from typing import Protocol
 
-from quantd.clock import Clock
-from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.ledger import Hole, overlapping
 from quantd.flow.outlets import Outlets
 from quantd.flow.publish import Delivery
@@ -18,6 +15,8 @@ from quantd.flow.repair.missing import MissingTrades
 from quantd.flow.repair.remake import Remaker
 from quantd.flow.repair.restore import TAIL_MS, restore
 from quantd.flow.symbol import SymbolStage
+from quantd.flow.venue import VenueClock
+from quantd.flow.watermark import Watermark
 from quantd.model import Gap, Tick
 from quantd.plugin import answers
 from quantd.plugin.base import Feed, Store
@@ -27,12 +26,6 @@ _LAST_S = 1.5
 _MOST_LOGGED = 5
 """Gaps of one batch: a lost connection opens one in each of its symbols."""
 _log = logging.getLogger("quantd.flow")
-
-
-class Hand(Protocol):
-    """Ticks of the past through a stage and on to the record: what of them was missing."""
-
-    def __call__(self, stage: SymbolStage, ticks: Sequence[Tick], *, mendable: int) -> list[Tick]: ...
 
 
 def has_days(feed: Feed) -> bool:
@@ -46,20 +39,17 @@ def has_ids(feed: Feed) -> bool:
 
 
 class Mender:
-    """Of one flow and its `stages`."""
+    """Repairs the `stages` of one flow. It reads the flow's `watermark`, up to which bars are closed."""
 
     def __init__(
-        self, name: str, feed: Feed, outlets: Outlets, clock: Clock, stages: Collection[SymbolStage], hand: Hand, delivery: Delivery
+        self, feed: Feed, outlets: Outlets, clock: VenueClock, stages: Collection[SymbolStage], delivery: Delivery, watermark: Watermark
     ) -> None:
-        self._name = name
-        self.closed = 0
-        """Up to where (ms) bars are closed."""
         self._outlets = outlets
         self._clock = clock
         self._stages = stages
-        self._hand = hand
         self._delivery = delivery
-        self._remaker = Remaker(outlets, delivery, self._own)
+        self._watermark = watermark
+        self._remaker = Remaker(outlets, delivery, watermark)
         self._days = DayRepairer(feed.fetch_day, self._list_missing, clock) if has_days(feed) else None
         self._feed = feed
         self._repairer = IdRepairer(
@@ -80,7 +70,7 @@ class Mender:
         self._killed = killed
         if not self._tasks:
             works = {"repair": self._repairer.run, "remake": self._remaker.run} | ({"repair by day": self._days.run} if self._days else {})
-            self._tasks = [self._outlets.supervisor.start(f"{name} {self._name}", work) for name, work in works.items()]
+            self._tasks = [self._outlets.supervisor.start(f"{what} {self._clock.name}", work) for what, work in works.items()]
 
     def begin(self, stage: SymbolStage) -> None:
         """The stage knows what it lacks, so the end of its record can be looked through: who was killed may have left trades there that are
@@ -116,14 +106,12 @@ class Mender:
         if recorder is None:
             return None
         saved = records.open_gaps(stage.symbol) if records else []
-        stage.intake.gaps = Gaps(stage.symbol, saved)
+        stage.intake.resume_gaps(saved)
         torn = await self._torn(stage, recorder.store)
         known = await asyncio.to_thread(restore, recorder.store, stage.symbol, saved, torn.trades)
         if known:
-            stage.recall(known)
+            stage.recall(known, killed=self._killed)
             self._recorded[stage] = known.ts
-            if self._killed and not stage.joined:
-                stage.retold_from = known.ts - stage.reopen
         return known.ts if known else None
 
     async def _torn(self, stage: SymbolStage, store: Store) -> LostRows:
@@ -172,8 +160,7 @@ class Mender:
         return [MissingTrades(stage.symbol, stage.intake.ledger, partial(self._take, stage)) for stage in self._stages if stage.ready]
 
     def _own(self, stage: SymbolStage) -> int:
-        """From when on (ms) bars are still the stage's own to mend: its resampler takes no trades of before."""
-        return max(timeframe(stage.base).floor(self.closed) - stage.reopen, stage.begins)
+        return stage.mended_from(self._watermark.closed)
 
     async def _take(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
         if ticks:
@@ -191,10 +178,12 @@ class Mender:
         ledger = stage.intake.ledger
         before = overlapping(ledger.holes, min(tick.id for tick in ticks), max(tick.id for tick in ticks))
         own = self._own(stage)
-        good = self._hand(stage, ticks, mendable=own)
-        stage.intake.repaired += len(good)
+        good, too_late = self._delivery.trades(stage, ticks, mendable=own)
+        if too_late:
+            self._remaker.ask(stage, *too_late)
+        stage.intake.count_repaired(len(good))
         times = [tick.ts for tick in good] + [time for hole in before for time in _mended(hole, ledger.holes)]
-        self._delivery.bars([(stage, stage.close(self.closed))])
+        self._delivery.bars([(stage, stage.close(self._watermark.closed))])
         stage.news_of_trust()  # what follows says when
         if times and min(times) < own:
             self._remaker.ask(stage, min(times), max(times))

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from quantd.errors import QuantdError, unforeseen
 from quantd.flow.ingest.ledger import Span
@@ -10,6 +9,7 @@ from quantd.flow.outlets import Outlets
 from quantd.flow.publish import Delivery
 from quantd.flow.repair.bars import rebuild_bars
 from quantd.flow.symbol import SymbolStage
+from quantd.flow.watermark import Watermark
 from quantd.timeframes import HOUR, MINUTE
 
 LONGEST_MS = HOUR
@@ -20,13 +20,13 @@ _log = logging.getLogger("quantd.flow")
 
 
 class Remaker:
-    """Of one flow. What it is asked for waits until it is done, whatever fails meanwhile, and until its stage has begun: before that some
-    trades are neither recorded nor known to be missing. `own` tells from when on (ms) a stage mends its bars itself."""
+    """Makes bars of one flow anew. What it is asked for waits until it is done, whatever fails meanwhile, and until its stage has begun:
+    before that some trades are neither recorded nor known to be missing. It reads the flow's `watermark`, up to which bars are closed."""
 
-    def __init__(self, outlets: Outlets, delivery: Delivery, own: Callable[[SymbolStage], int]) -> None:
+    def __init__(self, outlets: Outlets, delivery: Delivery, watermark: Watermark) -> None:
         self._outlets = outlets
         self._delivery = delivery
-        self._own = own
+        self._watermark = watermark
         self._stale: dict[SymbolStage, list[Span]] = {}
         self._at: SymbolStage | None = None
         self._woken = asyncio.Event()
@@ -87,7 +87,7 @@ class Remaker:
                     self.ask(stage, until + 1, end)
 
     async def _again(self, stage: SymbolStage, start: int, end: int) -> None:
-        end = min(end, self._own(stage) - 1)
+        end = min(end, stage.mended_from(self._watermark.closed) - 1)
         recorder = self._outlets.recorder
         if recorder is None or start > end:
             return

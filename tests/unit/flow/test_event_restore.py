@@ -19,6 +19,7 @@ from quantd.clock import EventClock
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.bars.events import EventStage
+from quantd.flow.environment import Environment
 from quantd.flow.event_restore import EventRestorer, last_bar
 from quantd.flow.exports import Exports
 from quantd.flow.feed import FeedFlow
@@ -80,8 +81,7 @@ class Life:
         if known:
             self.stage.intake.ledger.recall(known)
             self.stage.take(self.history.recorded_ticks(SYMBOL, known.ts - 700, FOR_EVER), past=True)
-        self.restorer = EventRestorer(outlets, [self.stage])
-        self.restorer._kept = disk.kept
+        self.restorer = EventRestorer(outlets, [self.stage], disk.kept)
 
     def take(self, ticks: Sequence[Tick], *, repaired: bool = False) -> None:
         self.recorder.ticks(self.stage.take(ticks, mendable=int(repaired)))
@@ -274,9 +274,8 @@ async def run_to_the_end(disk: Disk, feed: quantd.Feed) -> None:
     guard, clock = Guard("any", "", EventClock()), EventClock()
     recorder = Recorder(disk.store, guard, clock, Troubles(clock))
     outlets = Outlets(history=History(disk.store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=recorder)
-    flow = FeedFlow("test", feed, outlets, clock, Inline(), warm=True)
-    flow.kept = disk.kept
-    flow.add(SymbolStage(SYMBOL, TimeBars(every=("1s",)), guard, Exports([]), stages([TickBars(count=7)])))
+    flow = FeedFlow("test", feed, outlets, clock, Inline(), Environment(warm=True, kept=disk.kept))
+    flow.members.add(SymbolStage(SYMBOL, TimeBars(every=("1s",)), guard, Exports([]), stages([TickBars(count=7)])))
     await flow.run()
     await recorder.write()
     recorder._thread.shutdown()

@@ -15,6 +15,7 @@ from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.bars.events import EventStage
+from quantd.flow.environment import Environment
 from quantd.flow.exports import Export, Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
@@ -79,15 +80,15 @@ class Bench:
         self.hub = Hub()
         clock = EventClock()
         outlets = Outlets(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=self.hub)
-        self.flow = FeedFlow("test", Silent(lateness=lateness), outlets, clock, Inline(), tell_time=clock.advance_to)
+        self.flow = FeedFlow("test", Silent(lateness=lateness), outlets, clock, Inline(), Environment(driven=clock))
         every = every or ("1s",)
         exports = Exports([export(self.kept)])
         extras: frozenset[quantd.Extra] = frozenset({"quotes"}) if book else frozenset()
         y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports, made(symbol, events), extras) for symbol in "YX")
         series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW)), guard, 5 * MINUTE) for name in every)
-        self.flow.add(y)
-        self.flow.add(x)
-        self.flow.pairs.append(PairStage(y, x, series, exports))
+        self.flow.members.add(y)
+        self.flow.members.add(x)
+        self.flow.members.begin_with(PairStage(y, x, series, exports))
 
     def bars(self, symbol: str) -> list[tuple[int, float, str]]:
         """(ms since the beginning, close, quality)"""

@@ -62,7 +62,7 @@ def joining(made: Bench, regression: quantd.Regression, recall: Recall | None = 
 def test_what_is_quick_takes_part_at_once() -> None:
     made = bench()
     pair = joining(made, Ols(window=20))
-    made.flow.add_pair(lambda: pair)
+    made.flow.members.add_pair(lambda: pair)
     assert made.flow.pairs[-1] is pair
     assert pair.series[0].points_made == len(made.kept.rows["bars"]) // 2 - 19
 
@@ -70,7 +70,7 @@ def test_what_is_quick_takes_part_at_once() -> None:
 async def test_what_takes_long_lets_others_run_and_misses_no_bar_that_closes_meanwhile() -> None:
     made = bench()
     pair = joining(made, Slow(window=20))
-    made.flow.add_pair(lambda: pair)
+    made.flow.members.add_pair(lambda: pair)
     assert pair not in made.flow.pairs
     assert 0 < pair.series[0].points_made < SECONDS - 20
     turns = 0
@@ -86,10 +86,10 @@ async def test_what_takes_long_lets_others_run_and_misses_no_bar_that_closes_mea
 
 
 async def test_a_pair_that_goes_while_it_joins_never_takes_part() -> None:
-    for drop in (lambda flow: flow.drop_pair("Y-X"), lambda flow: flow.drop("X")):
+    for drop in (lambda flow: flow.members.drop_pair("Y-X"), lambda flow: flow.members.drop("X")):
         made = bench()
-        made.flow.drop_pair("Y-X")
-        made.flow.add_pair(partial(joining, made, Slow(window=20)))
+        made.flow.members.drop_pair("Y-X")
+        made.flow.members.add_pair(partial(joining, made, Slow(window=20)))
         drop(made.flow)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -98,10 +98,10 @@ async def test_a_pair_that_goes_while_it_joins_never_takes_part() -> None:
 
 async def test_a_pair_that_is_asked_for_twice_joins_once() -> None:
     made = bench()
-    made.flow.drop_pair("Y-X")
+    made.flow.members.drop_pair("Y-X")
     first, second = joining(made, Slow(window=20)), joining(made, Slow(window=20))
-    made.flow.add_pair(lambda: first)
-    made.flow.add_pair(lambda: second)
+    made.flow.members.add_pair(lambda: first)
+    made.flow.members.add_pair(lambda: second)
     await until(lambda: made.flow.pairs)
     for _ in range(20):
         await asyncio.sleep(0)
@@ -110,11 +110,11 @@ async def test_a_pair_that_is_asked_for_twice_joins_once() -> None:
 
 async def test_one_that_goes_and_comes_again_is_not_taken_for_the_one_before() -> None:
     made = bench()
-    made.flow.drop_pair("Y-X")
+    made.flow.members.drop_pair("Y-X")
     first, second = joining(made, Slow(window=20)), joining(made, Slow(window=20))
-    made.flow.add_pair(lambda: first)
-    made.flow.drop_pair("Y-X")
-    made.flow.add_pair(lambda: second)
+    made.flow.members.add_pair(lambda: first)
+    made.flow.members.drop_pair("Y-X")
+    made.flow.members.add_pair(lambda: second)
     await until(lambda: made.flow.pairs)
     for _ in range(20):
         await asyncio.sleep(0)
@@ -124,13 +124,13 @@ async def test_one_that_goes_and_comes_again_is_not_taken_for_the_one_before() -
 @pytest.mark.parametrize("faults", [1, 2])
 async def test_a_pair_joins_though_its_past_cannot_be_read_at_first(faults: int) -> None:
     made, store, tried = bench(), Busy(faults), list[PairStage]()
-    made.flow.drop_pair("Y-X")
+    made.flow.members.drop_pair("Y-X")
 
     def make() -> PairStage:
         tried.append(joining(made, Kalman(window=20), store.recall))
         return tried[-1]
 
-    made.flow.add_pair(make)
+    made.flow.members.add_pair(make)
     await until(lambda: made.flow.pairs)
     assert (len(tried), made.flow.pairs) == (faults + 1, [tried[-1]])
     assert tried[-1].series[0].points_made == len(made.kept.rows["bars"]) // 2 - 19

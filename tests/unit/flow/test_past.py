@@ -11,6 +11,7 @@ from quantd.clock import EventClock
 from quantd.daemon import _warming
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.environment import Environment
 from quantd.flow.exports import Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
@@ -69,14 +70,13 @@ class Broken(Local):
 def flow_of(feed: quantd.Feed, store: quantd.Store | None = None, *symbols: str, reopen: str = "5m") -> FeedFlow:
     clock = EventClock(DAWN)
     guard = Guard("any", "", clock)
-    outlets = Outlets(history=History(store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub())
-    if store:
-        outlets.recorder = Recorder(store, guard, clock, Troubles(clock))
-    flow = FeedFlow("test", feed, outlets, clock, Inline(), warm=True)
+    recorder = Recorder(store, guard, clock, Troubles(clock)) if store else None
+    outlets = Outlets(history=History(store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=recorder)
+    flow = FeedFlow("test", feed, outlets, clock, Inline(), Environment(warm=True))
     for symbol in symbols or ("X",):
         stage = SymbolStage(symbol, TimeBars(every=("1s",), reopen=reopen), guard, Exports([]))
 
-        flow.add(stage)
+        flow.members.add(stage)
     return flow
 
 

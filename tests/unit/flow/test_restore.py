@@ -13,6 +13,7 @@ from quantd.config.rules import Condition, Rule
 from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.environment import Environment
 from quantd.flow.exports import Export, Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
@@ -110,7 +111,7 @@ class Keep(quantd.Exporter):
 class Daemon:
     """One run of a flow of the pair Y-X on the venue."""
 
-    def __init__(self, venue: Venue, folder: Path, every: Sequence[str] = EVERY) -> None:
+    def __init__(self, venue: Venue, folder: Path, every: Sequence[str] = EVERY, kept: dict[str, bytes] | None = None) -> None:
         self.venue, self.kept = venue, Keep()
         self.store = Local()
         self.store.open(folder)
@@ -125,21 +126,21 @@ class Daemon:
             engine.add(Rule(f"all-{name}", Condition("beta", "<", 1e9), name), "Y-X")
         self.history = History(self.store)
         outlets = Outlets(self.history, engine, Outbox({}), hub, self.recorder, ahead=ahead)
-        self.flow = FeedFlow("venue", venue, outlets, self.clock, Inline(), warm=True)
+        self.flow = FeedFlow("venue", venue, outlets, self.clock, Inline(), Environment(warm=True, kept={} if kept is None else kept))
         exports = Exports([Export(self.kept, guard, self.clock, Troubles(self.clock))])
         specs = [PairSpec("Y-X", name, Ols(window=WINDOW)) for name in every]
         needed = {spec.every: spec.memory for spec in specs}
         y, x = (SymbolStage(symbol, TimeBars(every=tuple(every)), guard, exports, needed=needed) for symbol in "YX")
         series = tuple(PairSeries(spec, lambda plugin, user: guard, 5 * MINUTE) for spec in specs)
-        self.flow.pairs.append(PairStage(y, x, series, exports))
-        self.flow.add(y)
-        self.flow.add(x)
+        self.flow.members.begin_with(PairStage(y, x, series, exports))
+        self.flow.members.add(y)
+        self.flow.members.add(x)
         self.task = asyncio.create_task(self.flow.run())
         venue.inbox.put_nowait([Status(venue.now, healthy=True)])
 
     async def warm(self) -> None:
         await until(lambda: self.flow.warm == 2)
-        await until(lambda: self.flow._check is not None and self.flow._check.done())
+        await until(lambda: self.flow._recovery._warming._check is not None and self.flow._recovery._warming._check.done())
 
     def rows(self, kind: str, every: str) -> list[int]:
         """The times of those of Y, none of which came twice under one revision."""
@@ -155,7 +156,7 @@ class Daemon:
         fresh = [tick for tick in sorted(ticks, key=lambda tick: tick.ts) if before < tick.ts <= now]
         self.venue.inbox.put_nowait([*fresh, Status(now, healthy=True)])
         self.clock.advance_to(now)
-        await until(lambda: self.flow._closed >= now - 500 and self.venue.inbox.empty())
+        await until(lambda: self.flow._watermark.closed >= now - 500 and self.venue.inbox.empty())
 
     async def stop(self, *, killed: bool = False) -> None:
         self.task.cancel()
@@ -330,8 +331,7 @@ async def test_after_a_kill_the_newest_rows_are_told_again(killed: bool, tmp_pat
     kept: dict[str, bytes] = {"running": b""} if killed else {}
     await run(Venue(), tmp_path, NOW + 30 * MINUTE, every=["1m"])
     venue = Venue(now=NOW + 30 * MINUTE)
-    daemon = Daemon(venue, tmp_path, ["1m"])
-    daemon.flow.kept = kept
+    daemon = Daemon(venue, tmp_path, ["1m"], kept)
     await daemon.warm()
     assert list(kept) == ["running"]
     for kind in ("bars", "points"):

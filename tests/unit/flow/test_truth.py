@@ -14,6 +14,7 @@ import quantd
 from quantd.clock import EventClock
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.environment import Environment
 from quantd.flow.exports import Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
@@ -80,10 +81,10 @@ class Run:
         hub = Hub()
         hub.listen("bars", self._hear)
         outlets = Outlets(History(self.store), AlertEngine(), Outbox({}), hub, self.recorder, self.records)
-        self.flow = FeedFlow("venue", venue, outlets, clock, Inline(), warm=True)
+        self.flow = FeedFlow("venue", venue, outlets, clock, Inline(), Environment(warm=True))
         stage = SymbolStage("X", TimeBars(every=EVERY, reopen="5s"), guard, Exports([]))
 
-        self.flow.add(stage)
+        self.flow.members.add(stage)
         self.task = asyncio.create_task(self.flow.run())
 
     def _hear(self, bars: Sequence[Bar]) -> None:
@@ -195,7 +196,7 @@ async def test_no_bar_is_rebuilt_before_its_symbol_has_begun(tmp_path: Path) -> 
     run = Run(slow, tmp_path, clock)
     slow.inbox.put_nowait([Status(DAWN + 19_900, healthy=True)])
     await turn()
-    mender = run.flow._mender
+    mender = run.flow._recovery._mender
     assert mender
     mender.remake(run.flow.stages[0], second[1], second[1] + 999)
     await turn()

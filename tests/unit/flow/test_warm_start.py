@@ -28,7 +28,7 @@ async def test_a_symbol_that_goes_while_the_record_is_looked_up_holds_up_no_othe
     monkeypatch.setattr(History, "look_up", slow)
     daemon = Daemon(Venue(now=AWAY), tmp_path, ["1m"])
     await until(lambda: reading.is_set() and all(asleep("warm " + symbol, "_look_up") for symbol in "XY"))
-    daemon.flow.drop("Y")
+    daemon.flow.members.drop("Y")
     goes_on.set()
     await until(lambda: daemon.flow.warm == 1)
     assert len(daemon.history.bars("X", "1m", 0, 2**60)) >= 480
@@ -65,7 +65,7 @@ async def test_a_look_up_that_failed_is_made_anew_for_the_next_symbol(tmp_path: 
     await until(lambda: bool(failed) and daemon.flow.warm == 2)
     (y, _) = daemon.flow.stages
     assert not y.joined
-    await daemon.flow._warming._look_up(y)
+    await daemon.flow._recovery._warming._look_up(y)
     assert daemon.history.span("bars", "Y", "1m")
     await daemon.stop()
 
@@ -84,8 +84,8 @@ async def test_the_record_of_a_symbol_that_gives_up_its_past_is_looked_through(t
     monkeypatch.setattr("quantd.flow.feed.MOST_WAITING", 2)
     daemon = Daemon(Slow(now=AWAY), tmp_path, ["1m"])
     await until(lambda: all(asleep("warm " + symbol, "fetch_bars") for symbol in "XY"))
-    assert daemon.flow._mender
-    left = daemon.flow._mender._recorded
+    assert daemon.flow._recovery._mender
+    left = daemon.flow._recovery._mender._recorded
     assert len(left) == 2
     await daemon.live_to(AWAY + 5 * MINUTE)
     await daemon.warm()
@@ -120,7 +120,7 @@ async def seconds_after(venue: WithoutIds, folder: Path, now: int) -> dict[int, 
     start, venue.now = venue.now, now
     venue.inbox.put_nowait([*trades("Y", start, now), *trades("X", start, now), Status(now, healthy=True)])
     daemon.clock.advance_to(now)
-    await until(lambda: daemon.flow._closed >= now - 500 and venue.inbox.empty())
+    await until(lambda: daemon.flow._watermark.closed >= now - 500 and venue.inbox.empty())
     bars = daemon.history.bars("Y", "1s", NOW, 2**60)
     await daemon.stop()
     return {(bar.ts - NOW) // SECOND: bar for bar in bars}

@@ -1,0 +1,74 @@
+"""Which symbols and pairs one flow has: they join and leave while it runs."""
+
+from collections.abc import Callable, MutableMapping
+
+from quantd.flow.join import Joining
+from quantd.flow.outlets import Outlets
+from quantd.flow.pair import PairStage
+from quantd.flow.publish import Delivery
+from quantd.flow.recovery import Recovery
+from quantd.flow.symbol import Absent, SymbolStage
+from quantd.flow.venue import VenueClock
+from quantd.flow.wanted import wanted
+from quantd.flow.watermark import Watermark
+from quantd.plugin.base import Feed
+
+
+class Members:
+    """Adds to `of` and takes from it, the stages of a flow by symbol, and keeps the feed told of what is wanted."""
+
+    def __init__(
+        self,
+        of: MutableMapping[str, SymbolStage],
+        feed: Feed,
+        outlets: Outlets,
+        clock: VenueClock,
+        delivery: Delivery,
+        watermark: Watermark,
+        recovery: Recovery,
+    ) -> None:
+        self._of = of
+        self._feed = feed
+        self._outlets = outlets
+        self._delivery = delivery
+        self._watermark = watermark
+        self._recovery = recovery
+        self._joining = Joining(outlets, delivery, clock)
+
+    def add(self, stage: SymbolStage) -> None:
+        """Have a symbol from now on."""
+        self._recovery.add(stage, self._watermark.top)
+        self._of[stage.symbol] = stage
+        self._ask()
+
+    def drop(self, symbol: str) -> None:
+        """Have a symbol no more, nor the pairs that it is a leg of."""
+        self._joining.drop_leg(symbol)
+        self._delivery.drop_pairs([pair.name for pair in self._delivery.pairs if symbol in (pair.y.symbol, pair.x.symbol)])
+        if stage := self._of.pop(symbol, None):
+            self._recovery.forget(stage)
+        self._outlets.history.forget(symbol)
+        self._ask()
+
+    def set_absent(self, symbol: str, absent: Absent | None) -> None:
+        """The venue does not list a symbol, or (None) does: until then nothing of it is waited for, open bars close, and none opens."""
+        if stage := self._of.get(symbol):
+            self._recovery.stop_warming(stage)
+            self._delivery.bars([(stage, stage.set_absent(absent, self._watermark.top))])
+        self._ask()
+
+    def begin_with(self, pair: PairStage) -> None:
+        """Have a pair from the start of the stream on."""
+        self._delivery.add_pair(pair)
+
+    def add_pair(self, make: Callable[[], PairStage]) -> None:
+        """Have a pair from now on, beginning with the bars that its legs have had. `make` makes it, once more if that fails."""
+        self._joining.add(make, self._watermark.top)
+
+    def drop_pair(self, name: str) -> None:
+        """Have a pair no more."""
+        self._joining.drop(name)
+        self._delivery.drop_pairs([name])
+
+    def _ask(self) -> None:
+        self._feed.want(*wanted(self._of.values()))

@@ -1,0 +1,95 @@
+"""What goes on beside the stream of one feed, so that nothing of the past is missing: symbols take up their past, missing trades are
+fetched, and event bars catch up with the record."""
+
+from collections.abc import Collection
+
+from quantd.flow.environment import Environment
+from quantd.flow.event_restore import EventRestorer
+from quantd.flow.outlets import Outlets
+from quantd.flow.past import has_past
+from quantd.flow.publish import Delivery, Taken
+from quantd.flow.repair.mend import Mender, has_ids
+from quantd.flow.running import RunMark
+from quantd.flow.symbol import SymbolStage
+from quantd.flow.venue import VenueClock
+from quantd.flow.warm_start import Warming
+from quantd.flow.watermark import Watermark
+from quantd.plugin.base import Feed
+
+
+class Recovery:
+    """Does this for the `stages` of one flow, as far as its feed and its environment allow: a replay needs none of it."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        outlets: Outlets,
+        clock: VenueClock,
+        stages: Collection[SymbolStage],
+        delivery: Delivery,
+        watermark: Watermark,
+        environment: Environment,
+    ) -> None:
+        warm = environment.warm
+        self._waits = warm and has_past(feed)
+        self._mark = RunMark(environment.kept)
+        self._restorer = EventRestorer(outlets, stages, environment.kept) if warm and outlets.recorder else None
+        self._mender = Mender(feed, outlets, clock, stages, delivery, watermark) if warm and has_ids(feed) else None
+        self._warming = Warming(feed, outlets, clock, stages, delivery, watermark, self._mender)
+
+    def start(self) -> None:
+        """The stream begins."""
+        killed = self._mark.set()
+        if self._mender:
+            self._mender.start(killed=killed)
+        if self._restorer:
+            self._restorer.start()
+
+    def add(self, stage: SymbolStage, now: int) -> None:
+        """A stage takes part from event time `now` (ms) on."""
+        stage.join(now, waits=self._waits, recorded=self._restorer is not None, fetched=self._mender is not None)
+
+    def forget(self, stage: SymbolStage) -> None:
+        """A stage takes part no more."""
+        self._warming.drop(stage)
+        if self._mender:
+            self._mender.forget(stage)
+
+    def warm_up(self) -> None:
+        """The feed is connected: stages take up their past."""
+        self._warming.start()
+
+    def stop_warming(self, stage: SymbolStage) -> None:
+        """The venue brings nothing of a symbol for now."""
+        self._warming.drop(stage)
+
+    def give_up_past(self, stage: SymbolStage) -> None:
+        """Too much has come while the past of a symbol was fetched."""
+        self._warming.give_up(stage)
+
+    def mend(self, stage: SymbolStage, taken: Taken) -> None:
+        """Have the bars made anew for which some of these trades came too late."""
+        if self._mender and taken.too_late:
+            self._mender.remake(stage, *taken.too_late)
+
+    def tell(self) -> None:
+        """Tell of what is missing, or no longer is."""
+        if self._mender:
+            self._mender.tell()
+
+    async def finish(self) -> None:
+        """The stream has come to its end: take up what is recorded, so that every open bar can be closed."""
+        if self._restorer:
+            await self._restorer.finish()
+
+    async def end(self) -> None:
+        """Do no more."""
+        if self._restorer:
+            await self._restorer.end()
+        if self._mender:
+            await self._mender.end()
+        self._warming.end()
+
+    def came_to_its_end(self) -> None:
+        """This run was not killed."""
+        self._mark.remove()
