@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from quantd.model import Metric, PairPoint
-from quantd.services.desk import Analysis, Standing, is_whole
+from quantd.services.analytics import Analysis, PairStatus, is_whole
 from quantd.times import iso
 
 
@@ -144,13 +144,13 @@ def adf(analysis: Analysis) -> Adf:
     return Adf(0.0, 1.0, test.n, test.reason) if stat is None or pvalue is None else Adf(stat, pvalue, test.n, None)
 
 
-def nowcast(standing: Standing) -> Nowcast:
+def nowcast(status: PairStatus) -> Nowcast:
     """A pair's state, as the page shows it."""
-    point = standing.point
+    point = status.point
     return Nowcast(
-        pair=standing.pair,
-        every=standing.every,
-        ts=None if standing.ts is None else iso(standing.ts),
+        pair=status.pair,
+        every=status.every,
+        ts=None if status.ts is None else iso(status.ts),
         beta=_finite(point.hedge.beta) if point else None,
         spread=_finite(point.spread) if point else None,
         zscore=_finite(point.zscore) if point else None,
@@ -159,8 +159,8 @@ def nowcast(standing: Standing) -> Nowcast:
         spread_std=_finite(point.spread_std) if point else None,
         corr_returns=_finite(point.corr_returns) if point else None,
         coverage=point.coverage if point else None,
-        reason=standing.reason,
+        reason=status.reason,
         metrics=point.metrics if point else {},
-        bars=standing.bars,
-        needed=standing.needed,
+        bars=status.bars,
+        needed=status.needed,
     )

@@ -13,7 +13,8 @@ from msgspec.structs import asdict
 
 from quantd.model import Alert, Bar, BookBar, Tick
 from quantd.plugin.feed_health import ConnectionHealth
-from quantd.services.desk import FeedState, RestRule
+from quantd.services import alerts
+from quantd.services.status import FeedState
 from quantd.supervision.troubles import What
 from quantd.times import iso
 
@@ -240,10 +241,15 @@ class Fired(Firing, frozen=True, kw_only=True):
     bar: str | UnsetType = UNSET
 
 
-def rule(made: RestRule) -> Rule:
+def rule(made: alerts.RestRule) -> Rule:
     """A rule as the frontend lists it."""
     triggered = None if made.triggered_at is None else iso(made.triggered_at)
     return Rule(made.id, made.metric, made.pair, made.op, made.value, True, iso(made.created_at), triggered, made.trigger_count)
+
+
+def pipeline_rule(known: alerts.PipelineRule) -> PipelineRule:
+    """A rule of a pipeline as the page lists it."""
+    return PipelineRule(known.pair, known.name, known.condition, known.holds)
 
 
 def metric(alert: Alert) -> str:
@@ -251,9 +257,9 @@ def metric(alert: Alert) -> str:
     return "correlation" if alert.metric == "corr" else alert.metric
 
 
-def firings(alerts: Iterable[Alert]) -> list[Alert]:
+def firings(told: Iterable[Alert]) -> list[Alert]:
     """The alerts that tell of a rule that came true: the frontend shouts at each."""
-    return [alert for alert in alerts if alert.state == "firing" and _sendable(alert.value) and _sendable(alert.threshold)]
+    return [alert for alert in told if alert.state == "firing" and _sendable(alert.value) and _sendable(alert.threshold)]
 
 
 def _sendable(value: float | str) -> bool:

@@ -10,7 +10,7 @@ from quantd.blobs import recalled
 from quantd.config.bounds import LIVE, mistake
 from quantd.config.load import as_legs, as_symbol
 from quantd.config.rules import Condition, Operator
-from quantd.services.desk import RestRule
+from quantd.services.alerts import RestRule
 from quantd.state import tried_again
 from quantd.supervision.troubles import Troubles
 
