@@ -1,6 +1,7 @@
 """Symbols that the config does not name: what is asked about them is answered with their past, and they leave no trace but their record."""
 
 import asyncio
+import csv
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -171,3 +172,22 @@ async def test_guests_are_not_without_number(tmp_path: Path) -> None:
         assert len(at.flow.stages) == MOST_GUESTS + 2
         assert "N2" not in at.feed.wanted[-1]
         assert "N3" in at.feed.wanted[-1]
+
+
+async def test_what_only_a_rule_names_is_in_none_of_the_operators_files(tmp_path: Path) -> None:
+    exports = tmp_path / "exports"
+    with rig(tmp_path, exports=[{"use": "csv", "dir": str(exports), "kinds": ["ticks", "bars", "points"]}]) as at:
+        at.services.learn_symbols(["A", "B", "G", "H"])
+        async with at.runtime.opened():
+            at.services.alerts.add("zscore", "G-H", ">", 2.0)
+            at.services.alerts.add("zscore", "A-H", ">", 2.0)
+            at.flow.take([Status(START, healthy=True)])
+            for second in range(40):
+                at.flow.take([trade(symbol, second) for symbol in "ABGH"])
+            assert {point.point.pair for point in at.services.analytics.pairs() if point.point} == {"A-B", "G-H", "A-H"}
+    written = {path.stem: {row["symbol" if "symbol" in row else "pair"] for row in rows(path)} for path in exports.glob("*.csv")}
+    assert written == {"ticks": {"A", "B"}, "bars": {"A", "B"}, "points": {"A-B"}}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))

@@ -97,10 +97,12 @@ def rig(
     warm: bool = False,
     zscore: Mapping[str, Any] | None = None,
     budget: float = BUDGET_S,
+    exports: Sequence[Mapping[str, Any]] = (),
     **top: Any,
 ) -> Iterator[Rig]:
     """A pair A-B of a feed that has nothing to tell yet, at `now` (ms) by the host's clock."""
-    loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, **top}, {"default": PIPELINE | {"zscore": zscore or {}}}, {})
+    pipeline = PIPELINE | {"zscore": zscore or {}, "exports": list(exports)}
+    loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, **top}, {"default": pipeline}, {})
     feed, clock = Told(), EventClock(now)
     config = msgspec.structs.replace(loaded.config, feeds={"synthetic": feed})
     runtime = build(config, loaded.registry, clock, folder, warm=warm)
