@@ -4,26 +4,24 @@ from aiohttp import web
 
 from quantd.api import checks, requests, wire
 from quantd.api.context import services
+from quantd.api.contract import METRICS, OPERATORS, in_words
 from quantd.api.errors import Failure, answer
 from quantd.api.params import body, query
 from quantd.config.bounds import LIVE, mistake
 from quantd.config.rules import Condition
 from quantd.services.symbols import Symbols
 
-METRICS = ["zscore", "spread", "correlation", "corr_returns", "price"]
-OPERATORS = [">", "<", ">=", "<=", "=="]
-
 
 async def create(request: web.Request) -> web.Response:
     """Make a rule."""
     asked = await body(request, requests.RuleBody)
-    metric = asked.metric.lower()
-    if metric not in METRICS:
-        raise Failure(400, f"Invalid metric. Must be one of: {METRICS}")
+    metric = METRICS.get(asked.metric.lower())
+    if metric is None:
+        raise Failure(400, f"Invalid metric. Must be one of: {list(METRICS)}")
     if asked.op not in OPERATORS:
         raise Failure(400, f"Invalid operator. Must be one of: {OPERATORS}")
     if text := mistake(Condition(metric, asked.op, asked.value), LIVE):  # type: ignore[arg-type]
-        raise Failure(400, f"Invalid value. {text}")
+        raise Failure(400, f"Invalid value. {in_words(text)}")
     subject = _subject(services(request).symbols, metric, asked.pair)
     return answer(wire.rule(services(request).alerts.add(metric, subject, asked.op, asked.value)))
 

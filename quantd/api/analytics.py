@@ -6,6 +6,7 @@ from aiohttp import web
 
 from quantd.api import checks, figures, requests
 from quantd.api.context import asker, services, told
+from quantd.api.contract import Column
 from quantd.api.errors import answer
 from quantd.api.params import query
 from quantd.services.analytics import Analysis
@@ -41,7 +42,7 @@ async def adf(request: web.Request) -> web.Response:
     return answer(figures.AdfVerdict(test.stat, test.pvalue, stationary, words, test.n, test.reason))
 
 
-def one(column: figures.Column) -> Callable[[web.Request], Awaitable[web.Response]]:
+def one(column: Column) -> Callable[[web.Request], Awaitable[web.Response]]:
     """The handler that answers one series."""
 
     async def handler(request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from quantd.api import checks, figures, requests, wire
+from quantd.api import checks, contract, figures, requests, wire
 from quantd.api.analytics import SIGNIFICANT, analysis_of
 from quantd.api.context import asker, services, told
 from quantd.api.data import MOST_BARS
@@ -33,13 +33,14 @@ async def analytics(request: web.Request) -> web.Response:
 
 
 def _points(request: web.Request, asked: checks.PairRequest, analysis: Analysis) -> web.Response:
-    rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(figures.CONTRACT)]
-    header = ("timestamp", "hedge_ratio", "spread", "zscore", "rolling_correlation")
-    return _csv(request, f"{_pair_name(asked.question)}_{asked.question.every}", [header, *rows], _footer(figures.adf(analysis)))
+    rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(contract.COLUMNS)]
+    return _csv(
+        request, f"{_pair_name(asked.question)}_{asked.question.every}", [contract.CSV_HEADER, *rows], _footer(figures.adf(analysis))
+    )
 
 
 def _row(point: PairPoint) -> tuple[str | float | None, ...]:
-    return iso(point.ts), *(figures.column(point, name) for name in figures.CONTRACT)
+    return iso(point.ts), *(contract.column(point, name) for name in contract.COLUMNS)
 
 
 def _footer(test: figures.Adf) -> list[Row]:

@@ -12,7 +12,7 @@ class RestRule(Struct):
 
     id: str
     metric: str
-    """zscore, spread, correlation, corr_returns or price."""
+    """zscore, spread, corr, corr_returns or price."""
     pair: str
     op: str
     value: float

@@ -20,7 +20,6 @@ from quantd.state import State
 from quantd.timeframes import timeframe
 
 RULE_EVERY = "1m"
-_METRIC = {"correlation": "corr"}
 
 
 class LiveAlerts(Alerts):
@@ -90,7 +89,7 @@ class LiveAlerts(Alerts):
 
     def _watch(self, rule: RestRule) -> None:
         self._hold_legs(rule)
-        condition = Condition(_METRIC.get(rule.metric, rule.metric), rule.op, rule.value)  # type: ignore[arg-type]
+        condition = Condition(rule.metric, rule.op, rule.value)  # type: ignore[arg-type]
         text = f"{rule.metric} {rule.op} {float(rule.value)} for {rule.pair}"
         self._engine.put(Watch(rule.id, Rule(rule.metric, condition, self._every(rule.pair)), rule.pair, text, live=True))
 

@@ -44,7 +44,7 @@ def test_firings_and_the_states_of_rules_outlive_the_daemon_but_not_the_rule(tmp
     fired, gone = (
         msgspec.structs.replace(fakes.alert(number, ts=number), alert_id=name) for number, name in ((1, "kept"), (2, "A-B/gone"))
     )
-    kept = RestRule("kept", "correlation", "A-B", ">", 0.5, 1)
+    kept = RestRule("kept", "corr", "A-B", ">", 0.5, 1)
     with started(tmp_path, kept, alerts=[fired, gone]) as (found, state):
         assert found.alerts.fired() == [fired, gone]
         assert [record.alert_id for record in state.records.firing()] == ["kept"]
@@ -56,25 +56,22 @@ def test_firings_and_the_states_of_rules_outlive_the_daemon_but_not_the_rule(tmp
 
 
 def test_a_kept_rule_that_data_cannot_decide_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    good, wrong = RestRule("good", "correlation", "A-B", ">", 0.5, 1), RestRule("wrong", "correlation", "A-B", ">", 1.5, 2)
+    good, wrong = RestRule("good", "corr", "A-B", ">", 0.5, 1), RestRule("wrong", "corr", "A-B", ">", 1.5, 2)
     with caplog.at_level(logging.WARNING, "quantd.live"):
         assert [rule.id for rule in recalled(tmp_path, good, wrong)] == ["good"]
     (record,) = [record.getMessage() for record in caplog.records if "passed over" in record.getMessage()]
-    assert record == (
-        "the kept rule A-B correlation > 1.5 is passed over: "
-        "correlation > 1.5 is never true: correlation is from -1 to 1; take another threshold"
-    )
+    assert record == ("the kept rule A-B corr > 1.5 is passed over: corr > 1.5 is never true: corr is from -1 to 1; take another threshold")
 
 
-GOOD = RestRule("good", "correlation", "A-B", ">", 0.5, 1)
+GOOD = RestRule("good", "corr", "A-B", ">", 0.5, 1)
 BROKEN = {
     "no JSON": b"\x80\x00",
     "no text": b'"\xff\xfe"',
     "another JSON": b"[1, 2]",
     "no rule": b'{"id": "bad"}',
     "another rule": msgspec.json.encode(GOOD),
-    "no operator": msgspec.json.encode(RestRule("bad", "correlation", "A-B", "~", 0.5, 1)),
-    "no pair": msgspec.json.encode(RestRule("bad", "correlation", "?", ">", 0.5, 1)),
+    "no operator": msgspec.json.encode(RestRule("bad", "corr", "A-B", "~", 0.5, 1)),
+    "no pair": msgspec.json.encode(RestRule("bad", "corr", "?", ">", 0.5, 1)),
     "empty": b"",
 }
 
@@ -98,3 +95,12 @@ def test_symbols_that_are_broken_are_learnt_again(tmp_path: Path) -> None:
     with started(tmp_path) as (found, state):
         assert found.symbols.supported() == ["A", "B"]
         assert "symbols" not in state.cache
+
+
+def test_a_rule_that_an_earlier_version_wrote_is_read_under_our_name(tmp_path: Path) -> None:
+    with started(tmp_path) as (_, state):
+        state.kept["rule/old"] = b'{"id":"old","metric":"correlation","pair":"A-B","op":">","value":0.5,"created_at":1}'
+    for _ in range(2):
+        with started(tmp_path) as (found, state):
+            assert [(rule.id, rule.metric) for rule in found.alerts.rules()] == [("old", "corr")]
+            assert b"correlation" not in state.kept["rule/old"]
