@@ -29,8 +29,8 @@ from aiohttp import ClientConnectionError, ClientSession, ClientTimeout
 
 from quantd.clock import SystemClock
 from quantd.plugin.loader import load
-from quantd.services.answers import Answerer, Question, Task, analysis_of, make_pool
-from quantd.services.desk import PLAIN
+from quantd.services.analytics import Question
+from quantd.services.live.calculator import Calculator, Task, analysis_of, make_pool
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
 
@@ -108,7 +108,7 @@ def used(parent: int) -> float:
 async def processes() -> None:
     """Print what it costs to have a process answer."""
     registry, clock = load(), SystemClock()
-    workers, answerer = make_pool(registry, "info", Troubles(clock)).workers, Answerer(registry, clock)
+    workers, calculator = make_pool(registry, "info", Troubles(clock)).workers, Calculator(registry, clock)
     began = time.perf_counter()
     await workers.run(msgspec.msgpack.encode(_task(2, 10)))
     print(f"start of a process: {(time.perf_counter() - began) * 1000:.0f} ms\n")
@@ -117,7 +117,7 @@ async def processes() -> None:
         here, there, over = [], [], []
         for _ in range(9):
             began = time.perf_counter()
-            answerer.answer(_task(window, 5 * window))
+            calculator.calculate(_task(window, 5 * window))
             here.append(time.perf_counter() - began)
             began = time.perf_counter()
             frame = msgspec.msgpack.encode(_task(window, 5 * window))
@@ -134,7 +134,7 @@ async def processes() -> None:
 
 def _task(window: int, count: int) -> Task:
     legs = [fakes.bars(count, symbol=symbol, seed=seed) for seed, symbol in enumerate(("BTCUSDT", "ETHUSDT"))]
-    return Task(Question("BTCUSDT", "ETHUSDT", "1m", window, "ols", PLAIN), legs, 3 * window)
+    return Task(Question("BTCUSDT", "ETHUSDT", "1m", window, "ols"), legs, 3 * window)
 
 
 def show(name: str, taken: list[float], cpu: float) -> None:

@@ -35,7 +35,7 @@ from quantd.flow.pairs import PairSpec, analyse
 from quantd.model import Bar
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
-from quantd.services.desk import Analysis
+from quantd.services.analytics import Analysis
 from quantd.stats import FloatArray
 from quantd.stats.cointegration import engle_granger
 from quantd.stats.kernels import workshop
@@ -57,7 +57,7 @@ def bars(symbol: str, prices: FloatArray) -> list[Bar]:
 
 
 def request(spec: PairSpec, legs: tuple[list[Bar], list[Bar]]) -> int:
-    """What `Answerer` does, and the encoding; the number of points."""
+    """What `Calculator` does, and the encoding; the number of points."""
     guard, window = Guard("regression", "all", EventClock()), spec.regression.window
     wanted = max(3 * window, window + SHORTEST)
     points = analyse(*legs, spec, lambda plugin, user: guard)

@@ -24,9 +24,9 @@ from quantd.runtime.listings import Listings
 from quantd.runtime.measures import measure, measure_pool
 from quantd.runtime.runtime import Runtime
 from quantd.runtime.scheduler import Jobs
-from quantd.services.answers import make_pool
-from quantd.services.desk import FeedState
-from quantd.services.live import LiveDesk
+from quantd.services.live.bundle import LiveServices, live_services
+from quantd.services.live.calculator import make_pool
+from quantd.services.status import FeedState
 from quantd.state import Shelf, State
 from quantd.supervision.losses import Losses
 from quantd.supervision.signals import leave, obeyed
@@ -53,7 +53,7 @@ class Daemon:
         self.stopping = asyncio.Event()
         self._warm = asyncio.Event()
         self.runtime: Runtime
-        self.desk: LiveDesk
+        self.services: LiveServices
         self._loaded = loaded
         try:
             self._api = msgspec.structs.replace(loaded.config.api, listen=listen) if listen else loaded.config.api
@@ -79,7 +79,7 @@ class Daemon:
             market = MarketClock(self.clock, self.runtime.venue_time)
             pool = make_pool(self._loaded.registry, config.log, self.troubles)
             stack.push_async_callback(pool.gone)
-            self.desk = LiveDesk(self.runtime, config, self._loaded.registry, market, state, pool)
+            self.services = live_services(self.runtime, config, self._loaded.registry, market, state, pool)
             self._checkup = Checkup(self.runtime, config.state_dir, self.clock)
             measure(self.runtime, self.metrics, market)
             measure_pool(pool, self.metrics)
@@ -94,7 +94,7 @@ class Daemon:
             await self._warm_up()
             self._warm.set()
             notify("READY=1", f"STATUS=serving on {self._api.listen}")
-            _log.log(*_standing(self.desk.feeds()))
+            _log.log(*_standing(self.services.status.feeds()))
             await self.stopping.wait()
             _log.info("stopping")
             asyncio.get_running_loop().call_later(_LONGEST_DRAIN_S, _give_up)
@@ -108,7 +108,7 @@ class Daemon:
             await asyncio.sleep(_BEAT_S)
 
     async def _serve(self) -> web.AppRunner:
-        runner = door.Runner(make_app(self.desk, self._api, self.metrics.render), shutdown_timeout=1.0)
+        runner = door.Runner(make_app(self.services, self._api, self.metrics.render), shutdown_timeout=1.0)
         await runner.setup()
         door.measure(runner.door, self.metrics)
         host, _, port = self._api.listen.rpartition(":")
@@ -124,7 +124,7 @@ class Daemon:
     def _start_tasks(self, upgrade: Upgrade) -> list[asyncio.Task[None]]:
         start = self.runtime.outlets.supervisor.start
         feeds = [start(f"feed {flow.name}", flow.run) for flow in self.runtime.flows]
-        listings = Listings(self.runtime.flows, self._loaded.named, self.troubles, self.desk.learn_symbols)
+        listings = Listings(self.runtime.flows, self._loaded.named, self.troubles, self.services.learn_symbols)
         beside: dict[str, Callable[[], Awaitable[None]]]
         beside = {
             "heartbeat": self._beat,
@@ -145,11 +145,11 @@ class Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_DRAIN_S / 2)
-        ends = self.desk.pool.close(), runner.cleanup(), jobs.stop(_DRAIN_S / 2)
+        ends = self.services.pool.close(), runner.cleanup(), jobs.stop(_DRAIN_S / 2)
         for ended in await asyncio.gather(*ends, return_exceptions=True):
             if ended:
                 _log.error("not all has come to its end: %s", ended, exc_info=ended)
-        self.desk.save()
+        self.services.alerts.save()
 
     async def _beat(self) -> None:
         """Measure how late the loop is, and tell the watchdog that it turns."""
@@ -164,10 +164,10 @@ class Daemon:
         """Four times a second: save what has changed, look at what runs, let go of what nobody wants."""
         while True:
             await asyncio.sleep(_BEAT_S)
-            self.desk.save()
+            self.services.alerts.save()
             for flow in self.runtime.flows:
                 flow.clock.look()
-            self.desk.sweep()
+            self.services.symbols.sweep()
             self._checkup.look()
             self.runtime.outlets.tell_losses()
             self.runtime.outlets.save_late()

@@ -3,38 +3,36 @@
 from aiohttp import web
 
 from quantd.api import checks, requests, wire
-from quantd.api.context import desk
+from quantd.api.context import services
+from quantd.api.contract import METRICS, OPERATORS, in_words
 from quantd.api.errors import Failure, answer
 from quantd.api.params import body, query
 from quantd.config.bounds import LIVE, mistake
 from quantd.config.rules import Condition
-from quantd.services.desk import Desk
-
-METRICS = ["zscore", "spread", "correlation", "corr_returns", "price"]
-OPERATORS = [">", "<", ">=", "<=", "=="]
+from quantd.services.symbols import Symbols
 
 
 async def create(request: web.Request) -> web.Response:
     """Make a rule."""
-    asked, flow = await body(request, requests.RuleBody), desk(request)
-    metric = asked.metric.lower()
-    if metric not in METRICS:
-        raise Failure(400, f"Invalid metric. Must be one of: {METRICS}")
+    asked = await body(request, requests.RuleBody)
+    metric = METRICS.get(asked.metric.lower())
+    if metric is None:
+        raise Failure(400, f"Invalid metric. Must be one of: {list(METRICS)}")
     if asked.op not in OPERATORS:
         raise Failure(400, f"Invalid operator. Must be one of: {OPERATORS}")
     if text := mistake(Condition(metric, asked.op, asked.value), LIVE):  # type: ignore[arg-type]
-        raise Failure(400, f"Invalid value. {text}")
-    subject = _subject(flow, metric, asked.pair)
-    return answer(wire.rule(flow.add_rule(metric, subject, asked.op, asked.value)))
+        raise Failure(400, f"Invalid value. {in_words(text)}")
+    subject = _subject(services(request).symbols, metric, asked.pair)
+    return answer(wire.rule(services(request).alerts.add(metric, subject, asked.op, asked.value)))
 
 
-def _subject(flow: Desk, metric: str, text: str) -> str:
+def _subject(symbols: Symbols, metric: str, text: str) -> str:
     """What a rule watches: a pair, or for a price one symbol, which the frontend may also write as A-A."""
     if metric == "price" and "-" not in text:
-        return checks.symbol(flow, text)
+        return checks.symbol(symbols, text)
     if not (legs := checks.legs(text)):
         raise Failure(400, f"Invalid pair {text}. Must be two symbols as in BTCUSDT-ETHUSDT")
-    y, x = (checks.symbol(flow, leg) for leg in legs)
+    y, x = (checks.symbol(symbols, leg) for leg in legs)
     if y != x and metric == "price":
         raise Failure(400, f"Invalid pair {text}. A price is that of one symbol: name {y} or {x}")
     if y == x and metric != "price":
@@ -44,31 +42,31 @@ def _subject(flow: Desk, metric: str, text: str) -> str:
 
 async def listed(request: web.Request) -> web.Response:
     """The rules made by request."""
-    return answer([wire.rule(each) for each in desk(request).rules()])
+    return answer([wire.rule(each) for each in services(request).alerts.rules()])
 
 
 async def from_pipelines(request: web.Request) -> web.Response:
     """The rules that pipelines hold."""
-    return answer([wire.PipelineRule(*each) for each in desk(request).yaml_rules()])
+    return answer([wire.pipeline_rule(each) for each in services(request).alerts.pipeline_rules()])
 
 
 async def active(request: web.Request) -> web.Response:
     """The latest firings, newest last; a restart keeps them."""
     limit = query(request, requests.LimitQuery).limit
-    fired = [wire.fired(each) for each in wire.firings(desk(request).fired())]
+    fired = [wire.fired(each) for each in wire.firings(services(request).alerts.fired())]
     return answer(fired if limit is None else fired[-limit:])
 
 
 async def clear(request: web.Request) -> web.Response:
     """Forget the latest firings."""
-    desk(request).clear_fired()
+    services(request).alerts.clear_fired()
     return answer(wire.Done("Cleared triggered alerts"))
 
 
 async def one(request: web.Request) -> web.Response:
     """One rule."""
     rule_id = request.match_info["id"]
-    for rule in desk(request).rules():
+    for rule in services(request).alerts.rules():
         if rule.id == rule_id:
             return answer(wire.rule(rule))
     raise _unknown(rule_id)
@@ -77,7 +75,7 @@ async def one(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """Drop a rule."""
     rule_id = request.match_info["id"]
-    if not desk(request).delete_rule(rule_id):
+    if not services(request).alerts.delete(rule_id):
         raise _unknown(rule_id)
     return answer(wire.Done(f"Deleted alert {rule_id}"))
 

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from quantd.api import checks, figures, requests
-from quantd.api.context import asker, desk, told
+from quantd.api.context import asker, services, told
+from quantd.api.contract import Column
 from quantd.api.errors import answer
 from quantd.api.params import query
-from quantd.services.desk import Analysis
+from quantd.services.analytics import Analysis
 
 SIGNIFICANT = 0.05
 """p-value below which a spread counts as stationary."""
@@ -17,13 +18,13 @@ SIGNIFICANT = 0.05
 async def analysis_of(request: web.Request, asked: checks.PairRequest) -> Analysis:
     """The analysis of a pair, whose past is waited for if nobody has asked for it before."""
     who = asker(request)
-    await desk(request).warm_up([asked.y, asked.x])
-    return await desk(request).analyse(asked.y, asked.x, asked.tf, asked.window, asked.method, asked.style, who)
+    await services(request).symbols.warm_up([asked.question.y, asked.question.x])
+    return await services(request).analytics.analyse(asked.question, who)
 
 
 async def analysed(request: web.Request) -> tuple[checks.PairRequest, Analysis]:
     """What the query asks, and its answer."""
-    asked = checks.pair(desk(request), query(request, requests.PairQuery))
+    asked = checks.pair(services(request), query(request, requests.PairQuery))
     return asked, await analysis_of(request, asked)
 
 
@@ -41,7 +42,7 @@ async def adf(request: web.Request) -> web.Response:
     return answer(figures.AdfVerdict(test.stat, test.pvalue, stationary, words, test.n, test.reason))
 
 
-def one(column: figures.Column) -> Callable[[web.Request], Awaitable[web.Response]]:
+def one(column: Column) -> Callable[[web.Request], Awaitable[web.Response]]:
     """The handler that answers one series."""
 
     async def handler(request: web.Request) -> web.Response:
@@ -53,7 +54,7 @@ def one(column: figures.Column) -> Callable[[web.Request], Awaitable[web.Respons
 
 async def nowcasts(request: web.Request) -> web.Response:
     """Every pair that is processed and each of its timeframes at the last prices."""
-    return answer([figures.nowcast(standing) for standing in desk(request).standings()])
+    return answer([figures.nowcast(status) for status in services(request).analytics.pairs()])
 
 
 ROUTES = [

@@ -3,20 +3,20 @@
 from aiohttp import web
 
 from quantd.api import alerts, analytics, backtest, cors, data, export, health, hosts, leadlag, stream
-from quantd.api.context import BUDGET, DEFAULT_PATIENCE, DESK, FANOUT, PATIENCE, SETTINGS, Patience, Render
+from quantd.api.context import BUDGET, DEFAULT_PATIENCE, FANOUT, PATIENCE, SERVICES, SETTINGS, Patience, Render
 from quantd.api.errors import errors
 from quantd.api.fanout import DEFAULT_LIMITS, Fanout, Limits
 from quantd.api.ws import Sockets
 from quantd.config.model import ApiSettings
 from quantd.pool import BUDGET_S
-from quantd.services.desk import Desk
+from quantd.services.bundle import Services
 
 _LARGEST_BODY = 256 * 1024
 _SOCKETS = web.AppKey("sockets", Sockets)
 
 
 def make_app(
-    desk: Desk,
+    services: Services,
     settings: ApiSettings,
     metrics: Render | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -28,8 +28,8 @@ def make_app(
     guards = [errors, hosts.guard(settings), cors.preflight(settings.cors), cors.guard(settings.cors)]
     app = web.Application(middlewares=guards, client_max_size=_LARGEST_BODY)
     app[PATIENCE], app[BUDGET] = patience, budget
-    fanout = Fanout(desk.hub, limits)
-    app[DESK], app[SETTINGS], app[FANOUT], app[_SOCKETS] = desk, settings, fanout, Sockets(desk, fanout)
+    fanout = Fanout(services.events, limits)
+    app[SERVICES], app[SETTINGS], app[FANOUT], app[_SOCKETS] = services, settings, fanout, Sockets(services, fanout)
     for module in (health, data, stream, analytics, leadlag, backtest, alerts, export):
         app.add_routes(module.ROUTES)
     app.add_routes([web.get(path, app[_SOCKETS].serve) for path in ("/ws", "/stream/ws")])

@@ -7,13 +7,13 @@ import msgspec
 from aiohttp import web
 
 from quantd.api import checks, figures, requests
-from quantd.api.context import asker, desk
+from quantd.api.context import asker, services
 from quantd.api.errors import Failure, answer
 from quantd.api.params import query
 from quantd.backtest import Backtest, Settings, Trade, backtest
 from quantd.backtest.report import html
 from quantd.config.bounds import demand_reachable, z_range
-from quantd.services.desk import PairPast
+from quantd.services.analytics import PairPast, Question
 from quantd.stats.backtest import Rules
 from quantd.times import iso
 
@@ -29,38 +29,40 @@ _REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'un
 async def tested(request: web.Request) -> web.Response:
     """The backtest over the last bars, as JSON or as a report."""
     raw = query(request, requests.BacktestQuery)
-    asked = checks.pair(desk(request), raw)
+    asked = checks.pair(services(request), raw)
     form = raw.format.lower()
     if form not in FORMATS:
         raise Failure(400, f"Format {raw.format} not supported. Available: {list(FORMATS)}")
-    limit = _affordable(min(raw.limit, MOST_BARS), asked, desk(request).refits(asked.method))
+    limit = _affordable(min(raw.limit, MOST_BARS), asked)
     settings = _settings(asked, raw)
     who = asker(request)
-    await desk(request).warm_up([asked.y, asked.x])
-    past = await desk(request).past(asked.y, asked.x, asked.tf, asked.window, asked.method, limit, asked.style, who)
-    return await desk(request).pool.aside(who, _COST_S * limit, _response, past, settings, limit, form)
+    await services(request).symbols.warm_up([asked.question.y, asked.question.x])
+    past = await services(request).analytics.past(asked.question, limit, who)
+    return await services(request).pool.aside(who, _COST_S * limit, _response, past, settings, limit, form)
 
 
-def _affordable(limit: int, asked: checks.PairRequest, refits: bool) -> int:
+def _affordable(limit: int, asked: checks.PairRequest) -> int:
     """The limit, unless fitting a window at each of so many bars takes minutes, in which nobody else would be answered."""
-    if refits and (limit + 2 * asked.window) * asked.window > MOST_FITTED:
-        most = MOST_FITTED // asked.window - 2 * asked.window
+    window = asked.question.window
+    if asked.method.refits and (limit + 2 * window) * window > MOST_FITTED:
+        most = MOST_FITTED // window - 2 * window
         offer = f"limit={most}" if most > 0 else "a shorter window"
         raise Failure(
-            400, f"{asked.method.upper()} over so many windows takes too long for a request: ask for {offer}, or run quantd backtest"
+            400, f"{asked.method.name.upper()} over so many windows takes too long for a request: ask for {offer}, or run quantd backtest"
         )
     return limit
 
 
 def _settings(asked: checks.PairRequest, raw: requests.BacktestQuery) -> Settings:
-    style = msgspec.structs.asdict(asked.style) | {"split": raw.split, "window": asked.window, "regression": asked.method}
+    question = asked.question
+    style = msgspec.structs.asdict(question.style) | {"split": raw.split, "window": question.window, "regression": question.method}
     try:
-        return Settings(pair=f"{asked.y}-{asked.x}", every=asked.tf, rules=_rules(raw, asked), **style)
+        return Settings(pair=f"{question.y}-{question.x}", every=question.every, rules=_rules(raw, question), **style)
     except ValueError as error:
         raise Failure(400, f"Rule not supported. {error}") from None
 
 
-def _rules(raw: requests.BacktestQuery, asked: checks.PairRequest) -> Rules:
+def _rules(raw: requests.BacktestQuery, asked: Question) -> Rules:
     """Raises ValueError."""
     rules = Rules(**{name: getattr(raw, name) for name in Rules.__struct_fields__})
     demand_reachable(rules.entry, rules.stop, z_range(asked.style.zscore, asked.window), before="against=before", hold=rules.hold)

@@ -1,10 +1,12 @@
 """Whether what a request names is supported; Failure (400, 404) if not."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from quantd.api.errors import Failure, Invalid
 from quantd.api.requests import PairQuery
-from quantd.services.desk import PLAIN, Desk, Style
+from quantd.services.analytics import Analytics, Method, Question, Style
+from quantd.services.bundle import Services
+from quantd.services.symbols import Symbols
 from quantd.stats.zscore import ZScore
 from quantd.timeframes import timeframe
 
@@ -14,22 +16,18 @@ DEFAULT_METHOD = "OLS"
 WINDOWS = range(2, 2001)
 
 
-class PairRequest(NamedTuple):
-    """What to analyse; `text` is the pair as the caller wrote it."""
+class PairRequest(Struct, frozen=True):
+    """What to analyse, and with which method; `text` is the pair as the caller wrote it."""
 
     text: str
-    y: str
-    x: str
-    tf: str
-    window: int
-    method: str
-    style: Style = PLAIN
+    question: Question
+    method: Method
 
 
-def symbol(desk: Desk, text: str) -> str:
+def symbol(symbols: Symbols, text: str) -> str:
     """A supported symbol, in upper case."""
-    if (upper := text.upper()) not in desk.supported():
-        raise Failure(400, f"Symbol {upper} not supported. Available: {desk.supported()}")
+    if (upper := text.upper()) not in symbols.supported():
+        raise Failure(400, f"Symbol {upper} not supported. Available: {symbols.supported()}")
     return upper
 
 
@@ -41,12 +39,12 @@ def every(text: str) -> str:
         raise Failure(400, f"Timeframe {text} not supported. Available: {TIMEFRAMES}") from None
 
 
-def method(desk: Desk, text: str) -> str:
-    """The name of a regression plugin; any case will do."""
-    names = {name.upper(): name for name in desk.methods()}
-    if text.upper() not in names:
-        raise Failure(400, f"Regression method {text} not supported. Available: {list(names)}")
-    return names[text.upper()]
+def method(analytics: Analytics, text: str) -> Method:
+    """A regression plugin by its name; any case will do."""
+    methods = {each.name.upper(): each for each in analytics.methods()}
+    if text.upper() not in methods:
+        raise Failure(400, f"Regression method {text} not supported. Available: {list(methods)}")
+    return methods[text.upper()]
 
 
 def legs(text: str) -> tuple[str, str] | None:
@@ -57,50 +55,51 @@ def legs(text: str) -> tuple[str, str] | None:
     return None
 
 
-def pair(desk: Desk, asked: PairQuery) -> PairRequest:
+def pair(services: Services, asked: PairQuery) -> PairRequest:
     """A pair query of which everything is supported."""
     text = _pair_text(asked)
-    y, x = pair_legs(desk, text)
+    y, x = pair_legs(services.symbols, text)
     tf = every(asked.tf)
-    name = _method(desk, asked)
-    if asked.zscore == "innovation" and not desk.predicts(name):
-        raise Failure(400, f"zscore innovation asks for a regression that predicts, like KALMAN; {name.upper()} does not")
+    known = _method(services.analytics, asked)
+    if asked.zscore == "innovation" and not known.predicts:
+        raise Failure(400, f"zscore innovation asks for a regression that predicts, like KALMAN; {known.name.upper()} does not")
     if asked.window < WINDOWS[0]:
         raise Failure(400, f"Window size must be at least {WINDOWS[0]}")
     if asked.window > WINDOWS[-1]:
         raise Failure(400, f"Window size must be at most {WINDOWS[-1]}")
-    return PairRequest(text, y, x, tf, asked.window, name, _style(asked))
+    return PairRequest(text, Question(y, x, tf, asked.window, known.name, _style(asked)), known)
 
 
 def _style(asked: PairQuery) -> Style:
     return Style(asked.spread, ZScore(method=asked.zscore, against=asked.against), asked.prices, asked.beta, asked.alpha)
 
 
-def _method(desk: Desk, asked: PairQuery) -> str:
+def _method(analytics: Analytics, asked: PairQuery) -> Method:
     """The method that is named; a beta or alpha alone names the first that takes them."""
     named = asked.regression or asked.method
     given = asked.beta is not None or asked.alpha is not None
-    name = _of_given_hedge(desk, named) if given else method(desk, named or DEFAULT_METHOD)
-    if asked.beta is None and desk.gives_hedge(name):
-        raise Failure(400, f"Regression method {name.upper()} asks for a beta: add beta=1.5, say")
-    return name
+    known = _of_given_hedge(analytics, named) if given else method(analytics, named or DEFAULT_METHOD)
+    if asked.beta is None and known.takes_hedge:
+        raise Failure(400, f"Regression method {known.name.upper()} asks for a beta: add beta=1.5, say")
+    return known
 
 
-def _of_given_hedge(desk: Desk, named: str | None) -> str:
-    takers = [name for name in desk.methods() if desk.gives_hedge(name)]
-    if not takers:
+def _of_given_hedge(analytics: Analytics, named: str | None) -> Method:
+    first = next((each for each in analytics.methods() if each.takes_hedge), None)
+    if first is None:
         raise Failure(400, "beta and alpha not supported: no regression takes them")
-    name = method(desk, named or takers[0])
-    if name not in takers:
-        raise Failure(400, f"beta and alpha are those of regression={takers[0].upper()}; {name.upper()} finds its own: leave them out")
-    return name
+    known = method(analytics, named) if named else first
+    if not known.takes_hedge:
+        name = known.name.upper()
+        raise Failure(400, f"beta and alpha are those of regression={first.name.upper()}; {name} finds its own: leave them out")
+    return known
 
 
-def pair_legs(desk: Desk, text: str) -> tuple[str, str]:
+def pair_legs(symbols: Symbols, text: str) -> tuple[str, str]:
     """The supported symbols of `Y-X`."""
     if not (named := legs(text)):
         raise Failure(404, f"No data available for pair {text}")
-    return symbol(desk, named[0]), symbol(desk, named[1])
+    return symbol(symbols, named[0]), symbol(symbols, named[1])
 
 
 def _pair_text(asked: PairQuery) -> str:

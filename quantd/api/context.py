@@ -9,7 +9,7 @@ from msgspec import Struct
 from quantd.api.fanout import Fanout
 from quantd.config.model import ApiSettings
 from quantd.pool import Asker
-from quantd.services.desk import Desk
+from quantd.services.bundle import Services
 
 Render = Callable[[], tuple[bytes, str]]
 """Renders the metrics: the body and its content type."""
@@ -29,7 +29,7 @@ class Patience(Struct, frozen=True):
 
 
 DEFAULT_PATIENCE = Patience()
-DESK = web.AppKey("desk", Desk)
+SERVICES = web.AppKey("services", Services)
 SETTINGS = web.AppKey("settings", ApiSettings)
 FANOUT = web.AppKey("fanout", Fanout)
 PATIENCE = web.AppKey("patience", Patience)
@@ -39,16 +39,16 @@ _TOLD_S = 1e-5
 """Estimate: of a point."""
 
 
-def desk(request: web.Request) -> Desk:
-    """The flow that answers this request."""
-    return request.app[DESK]
+def services(request: web.Request) -> Services:
+    """The services that answer this request."""
+    return request.app[SERVICES]
 
 
 async def told(request: web.Request, points: int, tell: Callable[[], web.Response]) -> web.Response:
     """The response that tells of so many points: made in a thread where that takes more than some milliseconds."""
     if points < _MANY:
         return tell()
-    return await desk(request).pool.aside(asker(request), _TOLD_S * points, tell)
+    return await services(request).pool.aside(asker(request), _TOLD_S * points, tell)
 
 
 def asker(request: web.Request) -> Asker:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from quantd.api import checks, requests, wire
-from quantd.api.context import asker, desk
+from quantd.api.context import asker, services
 from quantd.api.errors import Failure, answer
 from quantd.api.health import buffer_stats
 from quantd.api.params import moment, query
@@ -16,18 +16,18 @@ TICKS = 1_000
 
 async def symbols(request: web.Request) -> web.Response:
     """The symbols that the config names."""
-    return answer(desk(request).listed())
+    return answer(services(request).symbols.listed())
 
 
 async def bars(request: web.Request) -> web.Response:
     """Bars of `from` <= ts <= `to`, the last one forming."""
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
-    symbol = checks.symbol(desk(request), request.match_info["symbol"])
+    symbol = checks.symbol(services(request).symbols, request.match_info["symbol"])
     limit, who = asked.limit or (BARS if since is None else MOST_BARS), asker(request)
-    await desk(request).warm_up([symbol])
-    every = asked.tf if asked.tf in desk(request).event_bars(symbol) else checks.every(asked.tf)
-    found = await desk(request).bars(symbol, every, since, end, min(limit, MOST_BARS), who)
+    await services(request).symbols.warm_up([symbol])
+    every = asked.tf if asked.tf in services(request).market.event_bars(symbol) else checks.every(asked.tf)
+    found = await services(request).market.bars(symbol, every, since, end, min(limit, MOST_BARS), who)
     return answer(wire.candles(found))
 
 
@@ -35,9 +35,9 @@ async def book(request: web.Request) -> web.Response:
     """Book bars of `from` <= ts <= `to`."""
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
-    symbol, every = checks.symbol(desk(request), request.match_info["symbol"]), checks.every(asked.tf)
-    await desk(request).warm_up([symbol])
-    found = desk(request).books(symbol, every)
+    symbol, every = checks.symbol(services(request).symbols, request.match_info["symbol"]), checks.every(asked.tf)
+    await services(request).symbols.warm_up([symbol])
+    found = services(request).market.books(symbol, every)
     inside = [bar for bar in found if (since is None or bar.ts >= since) and (end is None or bar.ts < end)]
     return answer([wire.book(bar) for bar in inside[-min(asked.limit or BARS, MOST_BARS) :]])
 
@@ -47,11 +47,11 @@ async def ticks(request: web.Request) -> web.Response:
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
     symbol = request.match_info["symbol"].upper()
-    if symbol not in desk(request).supported():
+    if symbol not in services(request).symbols.supported():
         raise Failure(400, f"Symbol {symbol} not supported")
-    limit = min(asked.limit or TICKS, desk(request).ring_size())
-    await desk(request).warm_up([symbol])
-    return answer(wire.trades(desk(request).ticks(symbol, since, end, limit)))
+    limit = min(asked.limit or TICKS, services(request).market.tick_capacity())
+    await services(request).symbols.warm_up([symbol])
+    return answer(wire.trades(services(request).market.ticks(symbol, since, end, limit)))
 
 
 def _range(asked: requests.RangeQuery) -> tuple[int | None, int | None]:
@@ -62,20 +62,20 @@ def _range(asked: requests.RangeQuery) -> tuple[int | None, int | None]:
 
 async def stats(request: web.Request) -> web.Response:
     """How many ticks are at hand."""
-    asked, flow = query(request, requests.SymbolQuery), desk(request)
+    asked, market = query(request, requests.SymbolQuery), services(request).market
     if asked.symbol is None:
-        return answer(buffer_stats(flow))
-    symbol = checks.symbol(flow, asked.symbol)
-    last = wire.trades(tick for tick in [flow.last_tick(symbol)] if tick)
+        return answer(buffer_stats(market))
+    symbol = checks.symbol(services(request).symbols, asked.symbol)
+    last = wire.trades(tick for tick in [market.last_tick(symbol)] if tick)
     ts, price = (last[0].ts, last[0].price) if last else (None, None)
-    return answer(wire.SymbolStats(symbol, flow.tick_counts().get(symbol, 0), flow.ring_size(), ts, price))
+    return answer(wire.SymbolStats(symbol, market.tick_counts().get(symbol, 0), market.tick_capacity(), ts, price))
 
 
 async def clear(request: web.Request) -> web.Response:
-    """Empty the ring of one symbol, or of all."""
-    asked, flow = query(request, requests.SymbolQuery), desk(request)
-    symbol = None if asked.symbol is None else checks.symbol(flow, asked.symbol)
-    flow.clear(symbol)
+    """Forget the ticks in memory of one symbol, or of all."""
+    asked = query(request, requests.SymbolQuery)
+    symbol = None if asked.symbol is None else checks.symbol(services(request).symbols, asked.symbol)
+    services(request).market.clear_ticks(symbol)
     return answer(wire.Done(f"Cleared buffer for {symbol or 'all symbols'}"))
 
 

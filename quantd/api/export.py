@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from quantd.api import checks, figures, requests, wire
+from quantd.api import checks, contract, figures, requests, wire
 from quantd.api.analytics import SIGNIFICANT, analysis_of
-from quantd.api.context import asker, desk, told
+from quantd.api.context import asker, services, told
 from quantd.api.data import MOST_BARS
 from quantd.api.errors import Failure
 from quantd.api.params import query
 from quantd.model import PairPoint
-from quantd.services.desk import Analysis
+from quantd.services.analytics import Analysis, Question
 from quantd.times import iso
 
 Row = Sequence[str | float | None]
@@ -27,19 +27,20 @@ async def analytics(request: web.Request) -> web.Response:
     raw = query(request, requests.PairQuery)
     if raw.format.lower() != "csv":
         raise Failure(400, "Only CSV format is currently supported")
-    asked = checks.pair(desk(request), raw)
+    asked = checks.pair(services(request), raw)
     analysis = await analysis_of(request, asked)
     return await told(request, len(analysis.points), lambda: _points(request, asked, analysis))
 
 
 def _points(request: web.Request, asked: checks.PairRequest, analysis: Analysis) -> web.Response:
-    rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(figures.CONTRACT)]
-    header = ("timestamp", "hedge_ratio", "spread", "zscore", "rolling_correlation")
-    return _csv(request, f"{_pair_name(asked.y, asked.x)}_{asked.tf}", [header, *rows], _footer(figures.adf(analysis)))
+    rows = [row for row in map(_row, analysis.points) if row[1:].count(None) < len(contract.COLUMNS)]
+    return _csv(
+        request, f"{_pair_name(asked.question)}_{asked.question.every}", [contract.CSV_HEADER, *rows], _footer(figures.adf(analysis))
+    )
 
 
 def _row(point: PairPoint) -> tuple[str | float | None, ...]:
-    return iso(point.ts), *(figures.column(point, name) for name in figures.CONTRACT)
+    return iso(point.ts), *(contract.column(point, name) for name in contract.COLUMNS)
 
 
 def _footer(test: figures.Adf) -> list[Row]:
@@ -50,9 +51,9 @@ def _footer(test: figures.Adf) -> list[Row]:
 async def ohlcv(request: web.Request) -> web.Response:
     """The bars of a symbol, a row each."""
     asked = query(request, requests.OhlcvQuery)
-    symbol, tf, who = checks.symbol(desk(request), asked.symbol), checks.every(asked.tf), asker(request)
-    await desk(request).warm_up([symbol])
-    bars = await desk(request).bars(symbol, tf, limit=min(asked.limit or MOST_BARS, MOST_BARS), asker=who)
+    symbol, tf, who = checks.symbol(services(request).symbols, asked.symbol), checks.every(asked.tf), asker(request)
+    await services(request).symbols.warm_up([symbol])
+    bars = await services(request).market.bars(symbol, tf, limit=min(asked.limit or MOST_BARS, MOST_BARS), asker=who)
     rows = [(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in wire.candles(bars)]
     return _csv(request, f"{symbol}_{tf}_ohlcv", [("timestamp", "open", "high", "low", "close", "volume"), *rows])
 
@@ -63,14 +64,14 @@ def _csv(request: web.Request, name: str, rows: Sequence[Row], footer: Iterable[
         raise Failure(404, "No data available for export")
     text = io.StringIO()
     csv.writer(text).writerows(chain(rows, footer))
-    date, time = re.sub(r"[-:]", "", iso(desk(request).now())[:19]).split("T")
+    date, time = re.sub(r"[-:]", "", iso(services(request).status.now())[:19]).split("T")
     headers = {"Content-Disposition": disposition(f"{name}_{date}_{time}.csv")}
     return web.Response(text=text.getvalue(), content_type="text/csv", charset="utf-8", headers=headers)
 
 
-def _pair_name(y: str, x: str) -> str:
+def _pair_name(asked: Question) -> str:
     """`Y_X` as the contract has it; `Y-X` where a `_` is part of a symbol, as of a quarterly future: no symbol has a `-`."""
-    return f"{y}-{x}" if "_" in y + x else f"{y}_{x}"
+    return f"{asked.y}-{asked.x}" if "_" in asked.y + asked.x else f"{asked.y}_{asked.x}"
 
 
 def disposition(name: str) -> str:

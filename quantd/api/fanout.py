@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from quantd.api import frames, wire
-from quantd.flow.hub import Hub, Listener, Topic
 from quantd.model import Alert, BookBar, Gap, Tick, Ticker, Transition
+from quantd.services.events import Events, Listener, Topic
 
 Kind = Literal["trade", "ticker", "book"]
 Key = tuple[Kind, str]
@@ -117,13 +117,13 @@ class Client:
 
 
 class Fanout:
-    """All sockets. It listens on the hub only while there is one."""
+    """All sockets. It listens to events only while there is one."""
 
-    def __init__(self, hub: Hub, limits: Limits) -> None:
+    def __init__(self, events: Events, limits: Limits) -> None:
         self.limits = limits
         self.dropped = 0
         """Frames that slow clients did not get, up to now."""
-        self._hub = hub
+        self._events = events
         self._clients: set[Client] = set()
         self._unlisten: list[Callable[[], None]] = []
         self._ticks: dict[str, list[Tick]] = defaultdict(list)
@@ -146,7 +146,7 @@ class Fanout:
                 "gaps": self._on_gaps,
                 "books": self._on_books,
             }
-            self._unlisten = [self._hub.listen(topic, listener) for topic, listener in topics.items()]
+            self._unlisten = [self._events.listen(topic, listener) for topic, listener in topics.items()]
         self._clients.add(client)
 
     def leave(self, client: Client) -> None:

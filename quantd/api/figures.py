@@ -1,13 +1,12 @@
 """What the analytics routes answer. A number that is not finite never leaves: its point is left out."""
 
 from collections.abc import Iterable, Mapping
-from math import isfinite
-from typing import Literal
 
 from msgspec import Struct
 
+from quantd.api.contract import COLUMNS, Column, column, finite
 from quantd.model import Metric, PairPoint
-from quantd.services.desk import Analysis, Standing, is_whole
+from quantd.services.analytics import Analysis, PairStatus, is_whole
 from quantd.times import iso
 
 
@@ -100,21 +99,6 @@ class Nowcast(Struct, frozen=True):
     needed: int
 
 
-Column = Literal["hedge_ratio", "spread", "zscore", "correlation"]
-CONTRACT: tuple[Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
-
-
-def column(point: PairPoint, name: Column) -> float | None:
-    """A point's value under its name on the wire; None where there is none. The z-score of a spread that does not move is 0 there."""
-    if name == "zscore" and point.zscore is None and point.reason == "flat":
-        return 0.0
-    return _finite({"hedge_ratio": point.hedge.beta, "spread": point.spread, "zscore": point.zscore, "correlation": point.corr}[name])
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and isfinite(value) else None
-
-
 def series(points: Iterable[PairPoint], name: Column) -> Series:
     """The points that have this value."""
     return [Value(iso(point.ts), value) for point in points if (value := column(point, name)) is not None]
@@ -122,16 +106,16 @@ def series(points: Iterable[PairPoint], name: Column) -> Series:
 
 def pair(text: str, analysis: Analysis) -> PairAnalytics:
     """The points that are whole, of which each of the contract's four values is finite, and the tests."""
-    points = [point for point in filter(is_whole, analysis.points) if all(column(point, name) is not None for name in CONTRACT)]
+    points = [point for point in filter(is_whole, analysis.points) if all(column(point, name) is not None for name in COLUMNS)]
     return PairAnalytics(
         pair=text,
         hedge_ratio=series(points, "hedge_ratio"),
         spread=series(points, "spread"),
         zscore=series(points, "zscore"),
         rolling_corr=series(points, "correlation"),
-        spread_mean=[Value(iso(point.ts), _finite(point.spread_mean)) for point in points],
-        spread_std=[Value(iso(point.ts), _finite(point.spread_std)) for point in points],
-        rolling_corr_returns=[Value(iso(point.ts), _finite(point.corr_returns)) for point in points],
+        spread_mean=[Value(iso(point.ts), finite(point.spread_mean)) for point in points],
+        spread_std=[Value(iso(point.ts), finite(point.spread_std)) for point in points],
+        rolling_corr_returns=[Value(iso(point.ts), finite(point.corr_returns)) for point in points],
         adf=adf(analysis),
         cointegration=cointegration(analysis),
     )
@@ -140,27 +124,27 @@ def pair(text: str, analysis: Analysis) -> PairAnalytics:
 def adf(analysis: Analysis) -> Adf:
     """The test's outcome, or that of no test."""
     test = analysis.adf
-    stat, pvalue = _finite(test.stat), _finite(test.pvalue)
+    stat, pvalue = finite(test.stat), finite(test.pvalue)
     return Adf(0.0, 1.0, test.n, test.reason) if stat is None or pvalue is None else Adf(stat, pvalue, test.n, None)
 
 
-def nowcast(standing: Standing) -> Nowcast:
+def nowcast(status: PairStatus) -> Nowcast:
     """A pair's state, as the page shows it."""
-    point = standing.point
+    point = status.point
     return Nowcast(
-        pair=standing.pair,
-        every=standing.every,
-        ts=None if standing.ts is None else iso(standing.ts),
-        beta=_finite(point.hedge.beta) if point else None,
-        spread=_finite(point.spread) if point else None,
-        zscore=_finite(point.zscore) if point else None,
-        corr=_finite(point.corr) if point else None,
-        spread_mean=_finite(point.spread_mean) if point else None,
-        spread_std=_finite(point.spread_std) if point else None,
-        corr_returns=_finite(point.corr_returns) if point else None,
+        pair=status.pair,
+        every=status.every,
+        ts=None if status.ts is None else iso(status.ts),
+        beta=finite(point.hedge.beta) if point else None,
+        spread=finite(point.spread) if point else None,
+        zscore=finite(point.zscore) if point else None,
+        corr=finite(point.corr) if point else None,
+        spread_mean=finite(point.spread_mean) if point else None,
+        spread_std=finite(point.spread_std) if point else None,
+        corr_returns=finite(point.corr_returns) if point else None,
         coverage=point.coverage if point else None,
-        reason=standing.reason,
+        reason=status.reason,
         metrics=point.metrics if point else {},
-        bars=standing.bars,
-        needed=standing.needed,
+        bars=status.bars,
+        needed=status.needed,
     )

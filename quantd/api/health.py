@@ -6,10 +6,11 @@ import msgspec
 from aiohttp import web
 
 from quantd.api import wire
-from quantd.api.context import Render, desk
+from quantd.api.context import Render, services
 from quantd.api.errors import Failure, answer
 from quantd.api.page import page, wants_page
-from quantd.services.desk import Desk, FeedState, SymbolQuality
+from quantd.services.market import Market
+from quantd.services.status import FeedState, Status, SymbolQuality
 from quantd.times import iso
 
 _TIMES = ("start", "end", "opened")
@@ -27,25 +28,26 @@ async def root(request: web.Request) -> web.Response:
 
 async def health(request: web.Request) -> web.Response:
     """Streams, buffers, alerts and feeds in one look."""
-    flow = desk(request)
-    feeds = [wire.feed(each) for each in flow.feeds()]
-    fired = wire.firings(flow.fired())
-    reasons = [wire.Reason(each.what, each.name, each.text, iso(each.since)) for each in flow.troubles()]
-    return answer(wire.Health(flow.flowing(), buffer_stats(flow), len(flow.rules()), len(fired), feeds, status(flow), reasons))
+    asked = services(request)
+    feeds = [wire.feed(each) for each in asked.status.feeds()]
+    rules, fired = asked.alerts.rules(), wire.firings(asked.alerts.fired())
+    reasons = [wire.Reason(each.what, each.name, each.text, iso(each.since)) for each in asked.status.troubles()]
+    counts = buffer_stats(asked.market), len(rules), len(fired)
+    return answer(wire.Health(asked.symbols.flowing(), *counts, feeds, in_a_word(asked.status), reasons))
 
 
-def status(flow: Desk) -> wire.Status:
+def in_a_word(status: Status) -> wire.Status:
     """In one word, how the daemon fares."""
-    feeds = flow.feeds()
+    feeds = status.feeds()
     if feeds and all(feed.state in ("starting", "down") for feed in feeds):
         return "down"
-    return "degraded" if flow.troubles() else "healthy"
+    return "degraded" if status.troubles() else "healthy"
 
 
 async def quality(request: web.Request) -> web.Response:
     """What is known of each symbol's trades, and what is missing."""
-    now = desk(request).now()
-    return answer([_quality(each, now) for each in desk(request).quality()])
+    now = services(request).status.now()
+    return answer([_quality(each, now) for each in services(request).status.quality()])
 
 
 def _quality(known: SymbolQuality, now: int) -> dict[str, Any]:
@@ -62,7 +64,7 @@ async def live(request: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Whether every feed runs and its symbols have their past; 503 names those that do not."""
-    waiting = [_unready(feed) for feed in desk(request).feeds() if feed.state != "live"]
+    waiting = [_unready(feed) for feed in services(request).status.feeds() if feed.state != "live"]
     if waiting:
         raise Failure(503, f"Not ready: {', '.join(waiting)}")
     return answer(wire.State("ready"))
@@ -72,9 +74,9 @@ def _unready(feed: FeedState) -> str:
     return f"{feed.name} is {feed.state}" + (f" {feed.warm}/{feed.symbols}" if feed.state == "warming" else "")
 
 
-def buffer_stats(flow: Desk) -> wire.BufferStats:
-    """The ring in numbers."""
-    counts = flow.tick_counts()
+def buffer_stats(market: Market) -> wire.BufferStats:
+    """The ticks in memory, in numbers."""
+    counts = market.tick_counts()
     return wire.BufferStats(list(counts), sum(counts.values()), len(counts), counts)
 
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from quantd.api import checks, requests
-from quantd.api.context import asker, desk
+from quantd.api.context import asker, services
 from quantd.api.errors import Failure, answer
 from quantd.api.params import query
 from quantd.model import Tick
@@ -43,17 +43,18 @@ class LeadLagAnswer(Struct, frozen=True):
 async def handler(request: web.Request) -> web.Response:
     """The lead-lag curve over the last seconds of ticks in memory."""
     asked = query(request, requests.LeadLagQuery)
-    y, x = checks.pair_legs(desk(request), asked.pair)
+    y, x = checks.pair_legs(services(request).symbols, asked.pair)
     half = int(asked.max_lag / asked.step + 1e-9)  # 0.3 / 0.1 is a little less than 3
     if 2 * half + 1 > _MOST_LAGS:
         raise Failure(400, f"At most {_MOST_LAGS} lags: raise step or lower max_lag")
     who = asker(request)
-    await desk(request).warm_up([y, x])
-    newest = [last.ts for leg in (y, x) if (last := desk(request).last_tick(leg))]
+    await services(request).symbols.warm_up([y, x])
+    newest = [last.ts for leg in (y, x) if (last := services(request).market.last_tick(leg))]
     start = min(newest, default=0) - int(asked.seconds * 1000)
-    legs = [desk(request).ticks(leg, start=start, limit=_MOST_TICKS) for leg in (y, x)]
+    legs = [services(request).market.ticks(leg, start=start, limit=_MOST_TICKS) for leg in (y, x)]
     lags = asked.step * np.arange(-half, half + 1)
-    found = await desk(request).pool.aside(who, _COST_S * len(lags) * max(map(len, legs)), _computed, legs[0], legs[1], lags)
+    cost = _COST_S * len(lags) * max(map(len, legs))
+    found = await services(request).pool.aside(who, cost, _computed, legs[0], legs[1], lags)
     leader = (x if found.lag > 0 else y) if found.lag else None
     curve = [Lagged(*point) for point in zip(found.lags.tolist(), found.curve.tolist(), strict=True)]
     counts = len(legs[0]), len(legs[1])

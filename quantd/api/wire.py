@@ -11,9 +11,11 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 
+from quantd.api import contract
 from quantd.model import Alert, Bar, BookBar, Tick
 from quantd.plugin.feed_health import ConnectionHealth
-from quantd.services.desk import FeedState, RestRule
+from quantd.services import alerts
+from quantd.services.status import FeedState
 from quantd.supervision.troubles import What
 from quantd.times import iso
 
@@ -240,20 +242,21 @@ class Fired(Firing, frozen=True, kw_only=True):
     bar: str | UnsetType = UNSET
 
 
-def rule(made: RestRule) -> Rule:
+def rule(made: alerts.RestRule) -> Rule:
     """A rule as the frontend lists it."""
     triggered = None if made.triggered_at is None else iso(made.triggered_at)
-    return Rule(made.id, made.metric, made.pair, made.op, made.value, True, iso(made.created_at), triggered, made.trigger_count)
+    metric, since = contract.metric(made.metric), iso(made.created_at)
+    return Rule(made.id, metric, made.pair, made.op, made.value, True, since, triggered, made.trigger_count)
 
 
-def metric(alert: Alert) -> str:
-    """The contract's name of what was judged."""
-    return "correlation" if alert.metric == "corr" else alert.metric
+def pipeline_rule(known: alerts.PipelineRule) -> PipelineRule:
+    """A rule of a pipeline as the page lists it."""
+    return PipelineRule(known.pair, known.name, known.condition, known.holds)
 
 
-def firings(alerts: Iterable[Alert]) -> list[Alert]:
+def firings(told: Iterable[Alert]) -> list[Alert]:
     """The alerts that tell of a rule that came true: the frontend shouts at each."""
-    return [alert for alert in alerts if alert.state == "firing" and _sendable(alert.value) and _sendable(alert.threshold)]
+    return [alert for alert in told if alert.state == "firing" and _sendable(alert.value) and _sendable(alert.threshold)]
 
 
 def _sendable(value: float | str) -> bool:
@@ -267,4 +270,5 @@ def fired(alert: Alert) -> Fired:
 
 def firing_fields(alert: Alert) -> tuple[Any, ...]:
     """The fields of Firing, which the alert frame has too."""
-    return alert.id, alert.alert_id, alert.text, metric(alert), alert.pair, alert.value, alert.threshold, iso(alert.ts)
+    words = contract.message(alert), contract.metric(alert.metric)
+    return alert.id, alert.alert_id, *words, alert.pair, alert.value, alert.threshold, iso(alert.ts)

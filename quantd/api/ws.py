@@ -9,7 +9,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from quantd.api import frames, requests, wire
 from quantd.api.fanout import Client, Fanout, text_frame
-from quantd.services.desk import Desk
+from quantd.services.bundle import Services
 
 _HEARTBEAT = 30.0
 """Seconds between our pings; half as long without an answer ends the socket."""
@@ -37,8 +37,10 @@ def command(text: str) -> requests.Command | None:
 class Socket:
     """One client: it holds the symbols that it subscribed to until it goes."""
 
-    def __init__(self, desk: Desk, fanout: Fanout, holder: str, response: web.WebSocketResponse, transport: asyncio.WriteTransport) -> None:
-        self._desk = desk
+    def __init__(
+        self, services: Services, fanout: Fanout, holder: str, response: web.WebSocketResponse, transport: asyncio.WriteTransport
+    ) -> None:
+        self._symbols, self._market = services.symbols, services.market
         self._fanout = fanout
         self._holder = holder
         self._response = response
@@ -60,7 +62,7 @@ class Socket:
     async def close(self, code: WSCloseCode, why: str = "") -> None:
         """Nothing is sent after the close frame, so the fan-out goes first."""
         self._fanout.leave(self._client)
-        self._desk.release(self._holder)
+        self._symbols.release(self._holder)
         await self._response.close(code=code, message=why.encode(), drain=False)
 
     def _expel(self) -> None:
@@ -93,21 +95,21 @@ class Socket:
         """Unknown symbols are acknowledged and otherwise ignored."""
         known = self._known(symbols)
         self._client.wanted = {*(self._client.wanted or ()), *known}
-        self._desk.hold(self._holder, known)
+        self._symbols.hold(self._holder, known)
 
     def _unsubscribe(self, symbols: Iterable[str]) -> None:
-        wanted = set(self._desk.supported()) if self._client.wanted is None else self._client.wanted
+        wanted = set(self._symbols.supported()) if self._client.wanted is None else self._client.wanted
         known = self._known(symbols)
         self._client.wanted = wanted.difference(known)
-        self._desk.release(self._holder, known)
+        self._symbols.release(self._holder, known)
 
     def _known(self, symbols: Iterable[str]) -> list[str]:
-        supported = set(self._desk.supported())
+        supported = set(self._symbols.supported())
         return [symbol for symbol in dict.fromkeys(map(str.upper, symbols)) if symbol in supported]
 
     def _show_tickers(self, symbols: Iterable[str]) -> None:
         """The last 24 hours as of now: the next ticker may be seconds away."""
-        tickers = [ticker for symbol in self._known(symbols) if (ticker := self._desk.ticker(symbol))]
+        tickers = [ticker for symbol in self._known(symbols) if (ticker := self._market.ticker(symbol))]
         shown = [text_frame(payload) for ticker in tickers if (payload := frames.ticker_frame(ticker))]
         self._client.send(b"".join(shown))
 
@@ -119,8 +121,8 @@ class Socket:
 class Sockets:
     """All sockets of the application."""
 
-    def __init__(self, desk: Desk, fanout: Fanout) -> None:
-        self._desk = desk
+    def __init__(self, services: Services, fanout: Fanout) -> None:
+        self._services = services
         self._fanout = fanout
         self._open: set[Socket] = set()
         self._served = 0
@@ -133,7 +135,7 @@ class Sockets:
         await response.prepare(request)
         if request.transport is not None:
             self._served += 1
-            socket = Socket(self._desk, self._fanout, f"ws:{self._served}", response, request.transport)
+            socket = Socket(self._services, self._fanout, f"ws:{self._served}", response, request.transport)
             self._open.add(socket)
             try:
                 await socket.run()

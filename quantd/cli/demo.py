@@ -71,8 +71,8 @@ async def _narrate(daemon: "Daemon") -> None:
     before = 0
     while True:
         await asyncio.sleep(_TELL_EVERY_S)
-        total = sum(feed.ticks for feed in daemon.desk.feeds())
-        points = [standing.point for standing in daemon.desk.standings() if standing.point]
+        total = sum(feed.ticks for feed in daemon.services.status.feeds())
+        points = [pair.point for pair in daemon.services.analytics.pairs() if pair.point]
         scores = "  ".join(f"{point.pair} {point.every} {'-' if point.zscore is None else f'{point.zscore:+.2f}'}" for point in points)
         typer.echo(f"{(total - before) / _TELL_EVERY_S:6.1f} ticks/s   z-scores: {scores or 'windows are filling'}")
         before = total

@@ -116,7 +116,7 @@ def judged_coverage(least: float) -> Range:
     return whole._replace(low=End(least, f"a rule judges only where the coverage is {least:g} or more", "give it `coverage: 0`"))
 
 
-LIVE = {name: between(name, -1.0, 1.0) for name in ("correlation", "corr_returns")} | {"price": _price("price")}
+LIVE = {name: between(name, -1.0, 1.0) for name in ("corr", "corr_returns")} | {"price": _price("price")}
 """The ranges of what rules from requests speak of: they are judged on now-casts, whose |z| has no bound."""
 
 

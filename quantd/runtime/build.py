@@ -106,8 +106,9 @@ class Builder:
             if feed == name:
                 flow.members.add(stage)
         for pair in self._config.pairs:
-            if self._config.pipelines[pair.pipeline].feed == name:
-                flow.members.begin_with(self._pair(pair, name))
+            pipeline = self._config.pipelines[pair.pipeline]
+            if pipeline.feed == name:
+                flow.members.begin_with(self._pair(pair, pipeline, name))
         return flow
 
     def _environment(self, name: str) -> Environment:
@@ -133,15 +134,17 @@ class Builder:
         self._watch_symbol(x)
         flow = next((flow for flow in self._flows.values() if {y, x} <= {stage.symbol for stage in flow.stages}), None)
         if flow:
-            flow.members.add_pair(partial(self._pair, PairEntry(y, x, pipeline.name), flow.name))
+            flow.members.add_pair(partial(self._pair, PairEntry(y, x, pipeline.name), pipeline, flow.name))
         else:
             _log.warning("%s-%s is not processed: its legs come from two feeds", y, x)
 
     @property
     def _for_guests(self) -> Pipeline | None:
-        """The pipeline of what the config does not name: the default one, or the first where none uses that."""
+        """The pipeline of what the config does not name: the default one, or the first where none uses that. It exports nothing: the
+        operator's files hold what the config names."""
         pipelines = self._config.pipelines
-        return pipelines.get(DEFAULT_PIPELINE) or next(iter(pipelines.values()), None)
+        chosen = pipelines.get(DEFAULT_PIPELINE) or next(iter(pipelines.values()), None)
+        return chosen and msgspec.structs.replace(chosen, exports=())
 
     def _stage(self, pipeline: Pipeline, symbol: str) -> SymbolStage:
         """The stage of a symbol on a pipeline's feed, for all pipelines that it goes through: the config has them make its bars alike."""
@@ -158,9 +161,8 @@ class Builder:
             self._stages[key] = SymbolStage(symbol, resampler, guard, self._exports(sharing), events, extras, needed)
         return self._stages[key]
 
-    def _pair(self, pair: PairEntry, feed: str) -> PairStage:
+    def _pair(self, pair: PairEntry, pipeline: Pipeline, feed: str) -> PairStage:
         """A series for each timeframe of the pair's pipeline that both legs have bars of."""
-        pipeline = self._config.pipelines[pair.pipeline]
         y, x = self._stages[feed, pair.y], self._stages[feed, pair.x]
         series: list[PairSeries] = []
         for every in pipeline.bars.every:

@@ -1,4 +1,4 @@
-"""The API on a real socket over a desk without feeds."""
+"""The API on a real socket over services without feeds."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -9,7 +9,7 @@ from aiohttp.test_utils import BaseTestServer
 
 from quantd.api.app import make_app
 from quantd.config.model import ApiSettings
-from quantd.testing.desk import FakeDesk
+from quantd.testing.services import FakeServices, fake_services
 
 from .serving import ApiServer
 
@@ -17,13 +17,13 @@ Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
 
 @pytest.fixture
-def desk() -> FakeDesk:
-    return FakeDesk()
+def services() -> FakeServices:
+    return fake_services()
 
 
 @pytest.fixture
-async def server(desk: FakeDesk) -> AsyncIterator[BaseTestServer]:
-    app = make_app(desk, ApiSettings(), lambda: (b"ticks_total 1\n", "text/plain; version=0.0.4"))
+async def server(services: FakeServices) -> AsyncIterator[BaseTestServer]:
+    app = make_app(services, ApiSettings(), lambda: (b"ticks_total 1\n", "text/plain; version=0.0.4"))
     async with ApiServer(app) as running:
         yield running
 

@@ -8,11 +8,11 @@ import pytest
 from aiohttp import ClientSession
 
 from quantd.backtest import backtest
-from quantd.services.desk import Analysis, Style
+from quantd.services.analytics import Analysis, Question, Style
 from quantd.stats.backtest import Rules
 from quantd.stats.funding import Rates
 from quantd.stats.zscore import ZScore
-from quantd.testing.desk import FakeDesk
+from quantd.testing.services import FakeServices
 from quantd.times import iso
 from tests.api.conftest import Ask
 from tests.unit.backtest.conftest import SETTINGS, past
@@ -21,15 +21,15 @@ PAIR = "BTCUSDT-ETHUSDT"
 
 
 @pytest.fixture
-def trading(desk: FakeDesk) -> FakeDesk:
-    """A desk whose pair reverts."""
+def trading(services: FakeServices) -> FakeServices:
+    """Services whose pair reverts."""
     seen = past()
-    desk.kept = {("BTCUSDT", "1m"): seen.y_bars, ("ETHUSDT", "1m"): seen.x_bars}
-    desk.analysis = Analysis(seen.points)
-    return desk
+    services.market.stored = {("BTCUSDT", "1m"): seen.y_bars, ("ETHUSDT", "1m"): seen.x_bars}
+    services.analytics.analysis = Analysis(seen.points)
+    return services
 
 
-async def test_json(ask: Ask, trading: FakeDesk) -> None:
+async def test_json(ask: Ask, trading: FakeServices) -> None:
     status, found = await ask("/backtest", params={"pair": PAIR.lower(), "window": "20", "regression": "OLS", "fee_bps": "5"})
     seen = past()
     wanted = backtest(seen.y_bars, seen.x_bars, seen.points, SETTINGS)
@@ -45,11 +45,11 @@ async def test_json(ask: Ask, trading: FakeDesk) -> None:
     assert [trade["net"] for trade in found["trades"]] == [trade.net for trade in wanted.trades] != []
     assert [row["value"] for row in found["equity"]] == wanted.equity.tolist()
     assert found["equity"][0]["ts"] == found["quality"]["start"] == "2026-01-01T00:19:00.000Z"
-    assert trading.asked == [("BTCUSDT", "ETHUSDT", "1m", 20, "ols")]
+    assert trading.analytics.asked == [Question("BTCUSDT", "ETHUSDT", "1m", 20, "ols")]
 
 
-async def test_what_would_take_minutes_is_refused(ask: Ask, trading: FakeDesk) -> None:
-    trading.regressions = ["ols", "theil-sen"]
+async def test_what_would_take_minutes_is_refused(ask: Ask, trading: FakeServices) -> None:
+    trading.analytics.regressions = ["ols", "theil-sen"]
     long = {"pair": PAIR, "window": "400", "limit": "10000"}
     status, found = await ask("/backtest", params=long | {"regression": "theil-sen"})
     assert (status, found["detail"].split(": ")[1]) == (400, "ask for limit=1700, or run quantd backtest")
@@ -59,13 +59,13 @@ async def test_what_would_take_minutes_is_refused(ask: Ask, trading: FakeDesk) -
         assert (await ask("/backtest", params=long | cheap))[0] == 200
 
 
-async def test_a_style_that_is_none_is_told_with_those_there_are(ask: Ask, trading: FakeDesk) -> None:
+async def test_a_style_that_is_none_is_told_with_those_there_are(ask: Ask, trading: FakeServices) -> None:
     status, found = await ask("/backtest", params={"pair": PAIR, "zscore": "wild"})
     assert status == 422
     assert found["detail"][0]["msg"] == "Input should be one of window, rolling, ew, robust, innovation"
 
 
-async def test_html(session: ClientSession, trading: FakeDesk) -> None:
+async def test_html(session: ClientSession, trading: FakeServices) -> None:
     async with session.get("/backtest", params={"pair": PAIR, "window": "20", "format": "HTML"}) as response:
         text = await response.text()
         assert (response.status, response.content_type) == (200, "text/html")
@@ -74,7 +74,7 @@ async def test_html(session: ClientSession, trading: FakeDesk) -> None:
     assert PAIR in text
 
 
-async def test_exits_by_what_is_held(ask: Ask, trading: FakeDesk) -> None:
+async def test_exits_by_what_is_held(ask: Ask, trading: FakeServices) -> None:
     """Its stop may be beyond what the z-score of now can reach."""
     seen, rules = past(), Rules(stop=9.0, hold=True)
     wanted = backtest(seen.y_bars, seen.x_bars, seen.points, msgspec.structs.replace(SETTINGS, rules=rules))
@@ -86,7 +86,7 @@ async def test_exits_by_what_is_held(ask: Ask, trading: FakeDesk) -> None:
     assert (status, found["detail"].split(":")[0]) == (400, "Rule not supported. stop")
 
 
-async def test_a_split_tells_both_parts(ask: Ask, trading: FakeDesk) -> None:
+async def test_a_split_tells_both_parts(ask: Ask, trading: FakeServices) -> None:
     seen = past()
     wanted = backtest(seen.y_bars, seen.x_bars, seen.points, msgspec.structs.replace(SETTINGS, split=0.7)).halves
     assert wanted is not None
@@ -97,14 +97,14 @@ async def test_a_split_tells_both_parts(ask: Ask, trading: FakeDesk) -> None:
         assert (found[name]["net"], found[name]["trades"]) == (half.net, half.trades)
 
 
-async def test_dollar_sizing(ask: Ask, trading: FakeDesk) -> None:
+async def test_dollar_sizing(ask: Ask, trading: FakeServices) -> None:
     status, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "sizing": "dollar"})
     assert (status, found["settings"]["rules"]["sizing"]) == (200, "dollar")
     for trade in found["trades"]:
         assert trade["y_units"] * trade["y_entry"] == pytest.approx(-trade["x_units"] * trade["x_entry"])
 
 
-async def test_what_is_not_known_says_why(ask: Ask, trading: FakeDesk) -> None:
+async def test_what_is_not_known_says_why(ask: Ask, trading: FakeServices) -> None:
     _, found = await ask("/backtest", params={"pair": PAIR, "window": "20"})
     names = ("sharpe", "sharpe_stderr", "probabilistic_sharpe", "funding", "funding_missing")
     assert [found["summary"][name] for name in names] == [None] * 5
@@ -113,11 +113,11 @@ async def test_what_is_not_known_says_why(ask: Ask, trading: FakeDesk) -> None:
     assert {trade["funding"] for trade in found["trades"]} == {None}
 
 
-async def test_funding_that_the_desk_knows_is_paid(ask: Ask, trading: FakeDesk) -> None:
+async def test_funding_that_is_known_is_paid(ask: Ask, trading: FakeServices) -> None:
     seen = past()
     ts = np.array([bar.ts for bar in seen.y_bars[::10]], dtype=np.int64)
     rates = [Rates(ts, np.full(len(ts), 0.001), np.full(len(ts), mark)) for mark in (200.0, 100.0)]
-    trading.funding = dict(zip(("BTCUSDT", "ETHUSDT"), rates, strict=True))
+    trading.analytics.funding = dict(zip(("BTCUSDT", "ETHUSDT"), rates, strict=True))
     _, found = await ask("/backtest", params={"pair": PAIR, "window": "20"})
     by_name = dict(zip(("AAA", "BBB"), rates, strict=True))
     wanted = backtest(seen.y_bars, seen.x_bars, seen.points, SETTINGS, funding=by_name).summary
@@ -126,26 +126,26 @@ async def test_funding_that_the_desk_knows_is_paid(ask: Ask, trading: FakeDesk) 
     assert "funding" not in found["summary"]["reasons"]
 
 
-async def test_only_the_last_bars_count(ask: Ask, trading: FakeDesk) -> None:
+async def test_only_the_last_bars_count(ask: Ask, trading: FakeServices) -> None:
     _, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "limit": "100"})
     assert found["summary"]["bars"] == len(found["equity"]) == 100
 
 
-async def test_the_style_is_passed_on(ask: Ask, trading: FakeDesk) -> None:
+async def test_the_style_is_passed_on(ask: Ask, trading: FakeServices) -> None:
     _, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "prices": "log", "spread": "residual", "zscore": "robust"})
-    assert trading.style == Style("residual", ZScore(method="robust"), "log")
+    assert trading.analytics.asked[-1].style == Style("residual", ZScore(method="robust"), "log")
     assert [found["settings"][name] for name in ("prices", "spread", "beta")] == ["log", "residual", None]
     assert found["settings"]["zscore"]["method"] == "robust"
 
 
-async def test_a_fixed_hedge_is_told(ask: Ask, trading: FakeDesk) -> None:
-    trading.regressions = ["ols", "fixed"]
+async def test_a_fixed_hedge_is_told(ask: Ask, trading: FakeServices) -> None:
+    trading.analytics.regressions = ["ols", "fixed"]
     _, found = await ask("/backtest", params={"pair": PAIR, "window": "20", "beta": "2.5", "alpha": "-1"})
-    assert trading.style == Style(beta=2.5, alpha=-1.0)
+    assert trading.analytics.asked[-1].style == Style(beta=2.5, alpha=-1.0)
     assert [found["settings"][name] for name in ("regression", "beta", "alpha")] == ["fixed", 2.5, -1.0]
 
 
-async def test_without_data_there_are_reasons(ask: Ask, desk: FakeDesk) -> None:
+async def test_without_data_there_are_reasons(ask: Ask, services: FakeServices) -> None:
     status, found = await ask("/backtest", params={"pair": PAIR})
     assert (status, found["trades"], found["equity"]) == (200, [], [])
     assert found["summary"]["sharpe"] is None

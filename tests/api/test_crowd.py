@@ -18,9 +18,9 @@ from quantd.config.model import ApiSettings
 from quantd.metrics import Metrics
 from quantd.pool import Line
 from quantd.runtime.measures import measure_pool
-from quantd.services.live import LiveDesk
+from quantd.services.live.bundle import LiveServices
 from quantd.testing import fakes
-from tests.unit.services.desks import rig
+from tests.unit.services.rig import rig
 from tests.waiting import PATIENCE_S, until
 
 STUCK = """
@@ -47,9 +47,9 @@ SMALL = "/analytics/hedge-ratio?pair=A-B&window=10"
 class Crowded:
     """A server, what it stands on, and clients."""
 
-    def __init__(self, desk: LiveDesk, server: BaseTestServer, folder: Path) -> None:
-        self.desk = desk
-        self.great: Line = desk.pool.great
+    def __init__(self, services: LiveServices, server: BaseTestServer, folder: Path) -> None:
+        self.services = services
+        self.great: Line = services.pool.great
         self.folder = folder
         self._server = server
 
@@ -85,9 +85,9 @@ async def crowded(folder: Path, patience: float = PATIENCE_S, budget: float = PA
     with rig(folder, fakes.START, budget=budget, plugins={"dirs": [str(plugins)]}) as at:
         for seed, symbol in enumerate("AB"):
             at.history.restore_bars(fakes.bars(2_500, symbol=symbol, seed=seed))
-        async with TestServer(make_app(at.desk, ApiSettings(), budget=patience)) as server:
-            yield Crowded(at.desk, server, plugins)
-            await at.desk.pool.close()
+        async with TestServer(make_app(at.services, ApiSettings(), budget=patience)) as server:
+            yield Crowded(at.services, server, plugins)
+            await at.services.pool.close()
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ async def test_what_takes_too_long_is_refused_and_ended(tmp_path: Path) -> None:
         status, body = await at.ask(FAIR.format(400))
         assert (status, body["again"]) == (503, "60")
         assert body["detail"] == "too dear: this takes more than 5 s; ask for a shorter window or fewer bars"
-        assert (at.great.running, at.desk.pool.workers.processes) == (0, [])
+        assert (at.great.running, at.services.pool.workers.processes) == (0, [])
 
 
 async def test_whose_turn_does_not_come_is_told_so(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ async def test_answers_do_not_wait_for_the_daemons_own_threads(at: Crowded) -> N
 
 async def test_metrics(at: Crowded) -> None:
     metrics = Metrics()
-    measure_pool(at.desk.pool, metrics)
+    measure_pool(at.services.pool, metrics)
     asking = at.begin(FAIR.format(400))
     await until(lambda: at.pids)
     text = metrics.render()[0].decode()

@@ -19,7 +19,7 @@ from quantd.api.descriptors import RESERVE, share
 from quantd.api.door import measure
 from quantd.config.model import ApiSettings
 from quantd.metrics import Metrics
-from quantd.testing.desk import FakeDesk
+from quantd.testing.services import FakeServices
 from tests.waiting import PATIENCE_S, until
 
 from .serving import ApiServer, answer_of, request, told
@@ -31,20 +31,20 @@ LARGE = bytes(24 << 20)
 KEPT = request().replace(b"Connection: close\r\n", b"")
 
 
-def served(desk: FakeDesk, patience: Patience = SHORT, most: int | None = None) -> ApiServer:
+def served(services: FakeServices, patience: Patience = SHORT, most: int | None = None) -> ApiServer:
     """The API, and `/large`."""
 
     async def large(request: web.Request) -> web.Response:
         return web.Response(body=LARGE)
 
-    app = make_app(desk, ApiSettings(), patience=patience)
+    app = make_app(services, ApiSettings(), patience=patience)
     app.router.add_get("/large", large)
     return ApiServer(app, most)
 
 
 @pytest.fixture
-async def server(desk: FakeDesk) -> AsyncIterator[ApiServer]:
-    async with served(desk) as running:
+async def server(services: FakeServices) -> AsyncIterator[ApiServer]:
+    async with served(services) as running:
         yield running
 
 
@@ -127,11 +127,11 @@ class TestReading:
             await until(lambda: not server.door.open)
         assert server.door.stalled == 1
 
-    async def test_who_takes_little_is_not(self, desk: FakeDesk) -> None:
+    async def test_who_takes_little_is_not(self, services: FakeServices) -> None:
         """As little as it takes for the kernel to report progress, but not for this process's own buffer to shrink, within the patience."""
         patience = Patience(write=1.0)
         heard = 0
-        async with served(desk, patience) as server:
+        async with served(services, patience) as server:
             loop, raw = asyncio.get_running_loop(), narrow()
             with raw:
                 await loop.sock_connect(raw, ("127.0.0.1", server.port))
@@ -146,8 +146,10 @@ class TestReading:
 
 
 class TestFull:
-    async def test_one_too_many_is_told_so_and_the_others_are_served(self, desk: FakeDesk, caplog: pytest.LogCaptureFixture) -> None:
-        async with served(desk, Patience(), most=3) as server, AsyncExitStack() as stack:
+    async def test_one_too_many_is_told_so_and_the_others_are_served(
+        self, services: FakeServices, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with served(services, Patience(), most=3) as server, AsyncExitStack() as stack:
             held = [await stack.enter_async_context(client(server)) for _ in range(3)]
             await until(lambda: server.door.open == 3)
             for refused in (1, 2):
@@ -161,15 +163,15 @@ class TestFull:
             await until(lambda: server.door.open == 2)
             assert (await told(server.port, request())).status == 200
 
-    async def test_sockets_count(self, desk: FakeDesk) -> None:
-        async with served(desk, Patience(), most=1) as server:
+    async def test_sockets_count(self, services: FakeServices) -> None:
+        async with served(services, Patience(), most=1) as server:
             async with connect(f"ws://127.0.0.1:{server.port}/ws"):
                 assert (await told(server.port)).status == 503
             await until(lambda: not server.door.open)
 
-    async def test_it_is_measured(self, desk: FakeDesk) -> None:
+    async def test_it_is_measured(self, services: FakeServices) -> None:
         metrics = Metrics()
-        async with served(desk, Patience(), most=1) as server, client(server):
+        async with served(services, Patience(), most=1) as server, client(server):
             measure(server.door, metrics)
             await until(lambda: server.door.open)
             await told(server.port)

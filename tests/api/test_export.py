@@ -6,10 +6,10 @@ from urllib.parse import unquote
 import pytest
 from aiohttp import ClientResponse, ClientSession
 
-from quantd.services.desk import Analysis
+from quantd.services.analytics import Analysis
 from quantd.stats.spreads import SpreadTest
 from quantd.testing import fakes
-from quantd.testing.desk import FakeDesk
+from quantd.testing.services import FakeServices, fake_services
 
 QUARTERLY, CHINESE = "BTCUSDT_260327", "币安人生USDT"
 
@@ -21,8 +21,8 @@ def named(response: ClientResponse) -> tuple[str, str]:
     return match[1], unquote(match[2])
 
 
-async def test_points_and_footer(session: ClientSession, desk: FakeDesk) -> None:
-    desk.analysis = Analysis(fakes.points(6), SpreadTest(6, -3.5, 0.01))
+async def test_points_and_footer(session: ClientSession, services: FakeServices) -> None:
+    services.analytics.analysis = Analysis(fakes.points(6), SpreadTest(6, -3.5, 0.01))
     async with session.get("/export?pair=btcusdt-ethusdt") as response:
         text = (await response.read()).decode()
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -30,15 +30,15 @@ async def test_points_and_footer(session: ClientSession, desk: FakeDesk) -> None
     lines = text.split("\r\n")
     assert "\n" not in "".join(lines)
     assert lines[0] == "timestamp,hedge_ratio,spread,zscore,rolling_correlation"
-    first, last = desk.analysis.points[0], desk.analysis.points[-1]
+    first, last = services.analytics.analysis.points[0], services.analytics.analysis.points[-1]
     assert lines[1] == f"2026-01-01T00:00:00.000Z,2.0,{first.spread},,0.9"
     assert lines[6] == f"2026-01-01T00:05:00.000Z,2.0,{last.spread},{last.zscore},0.9"
     footer = ["", "ADF Test Results", "P-value,0.01", "Test Statistic,-3.5", "Interpretation,Stationary (mean-reverting)", ""]
     assert lines[7:] == footer
 
 
-async def test_bars(session: ClientSession, desk: FakeDesk) -> None:
-    desk.kept["BTCUSDT", "1m"] = bars = fakes.bars(9)
+async def test_bars(session: ClientSession, services: FakeServices) -> None:
+    services.market.stored["BTCUSDT", "1m"] = bars = fakes.bars(9)
     async with session.get("/export/ohlcv?symbol=btcusdt&limit=1") as response:
         text = (await response.read()).decode()
     assert named(response) == ("BTCUSDT_1m_ohlcv_20260101_000000.csv",) * 2
@@ -49,8 +49,8 @@ async def test_bars(session: ClientSession, desk: FakeDesk) -> None:
 
 class TestNames:
     @pytest.fixture
-    def desk(self) -> FakeDesk:
-        return FakeDesk(("BTCUSDT", "ETHUSDT", QUARTERLY, CHINESE))
+    def services(self) -> FakeServices:
+        return fake_services(("BTCUSDT", "ETHUSDT", QUARTERLY, CHINESE))
 
     @pytest.mark.parametrize(
         ("pair", "name"),
@@ -61,13 +61,13 @@ class TestNames:
             (f"{CHINESE}-BTCUSDT", "币安人生USDT_BTCUSDT_1m_20260101_000000.csv"),
         ],
     )
-    async def test_a_pair_can_be_told_from_it(self, session: ClientSession, desk: FakeDesk, pair: str, name: str) -> None:
-        desk.analysis = Analysis(fakes.points(6), SpreadTest(6, -3.5, 0.01))
+    async def test_a_pair_can_be_told_from_it(self, session: ClientSession, services: FakeServices, pair: str, name: str) -> None:
+        services.analytics.analysis = Analysis(fakes.points(6), SpreadTest(6, -3.5, 0.01))
         async with session.get("/export", params={"pair": pair}) as response:
             assert named(response)[1] == name
 
-    async def test_letters_that_ascii_has_not_are_numbers_there(self, session: ClientSession, desk: FakeDesk) -> None:
-        desk.kept[CHINESE, "1m"] = fakes.bars(9)
+    async def test_letters_that_ascii_has_not_are_numbers_there(self, session: ClientSession, services: FakeServices) -> None:
+        services.market.stored[CHINESE, "1m"] = fakes.bars(9)
         async with session.get("/export/ohlcv", params={"symbol": CHINESE}) as response:
             plain, name = named(response)
         assert name == "币安人生USDT_1m_ohlcv_20260101_000000.csv"

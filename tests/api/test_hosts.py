@@ -6,7 +6,7 @@ import pytest
 
 from quantd.api.app import make_app
 from quantd.config.model import ApiSettings
-from quantd.testing.desk import FakeDesk
+from quantd.testing.services import FakeServices
 
 from .battery import UPGRADE
 from .serving import ApiServer, request, told
@@ -18,8 +18,8 @@ OTHERS = ["evil.example", "evil.example:8000", "localhost.evil.example", "sub.qu
 
 
 @pytest.fixture
-async def server(desk: FakeDesk) -> AsyncIterator[ApiServer]:
-    async with ApiServer(make_app(desk, SETTINGS)) as running:
+async def server(services: FakeServices) -> AsyncIterator[ApiServer]:
+    async with ApiServer(make_app(services, SETTINGS)) as running:
         yield running
 
 
@@ -47,9 +47,9 @@ async def test_sockets(server: ApiServer, host: str, path: str, status: int) -> 
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:8080"])
-async def test_a_page_that_rebinds_its_name_reads_and_changes_nothing(server: ApiServer, desk: FakeDesk, origin: str) -> None:
+async def test_a_page_that_rebinds_its_name_reads_and_changes_nothing(server: ApiServer, services: FakeServices, origin: str) -> None:
     """Its requests have its own origin as the host: nothing but the name tells them from the daemon's own page."""
-    desk.hold("config", ["BTCUSDT"])
+    services.symbols.hold("config", ["BTCUSDT"])
     headers = (f"Origin: {origin}", "Content-Length: 0")
     assert (await told(server.port, request("/data/clear", *headers, method="POST", host="evil.example"))).status == 421
 

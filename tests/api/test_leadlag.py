@@ -4,34 +4,34 @@ import numpy as np
 
 from quantd.clock import EventClock
 from quantd.model import Tick
-from quantd.testing.desk import FakeDesk
 from quantd.testing.fakes import START
+from quantd.testing.services import FakeServices
 from quantd.timeframes import DAY
 from tests.api.conftest import Ask
 
 
-def put(desk: FakeDesk, symbol: str, lead_ms: int) -> None:
+def put(services: FakeServices, symbol: str, lead_ms: int) -> None:
     chance = np.random.default_rng(1)
     prices = 100.0 * np.exp(1e-3 * chance.normal(size=600).cumsum())
     for number, price in enumerate(prices.tolist(), 1):
         ts = START - 600_000 + number * 1000 + lead_ms
-        desk.push([Tick(symbol, number, ts, ts, price, 1.0, False)])
+        services.market.push([Tick(symbol, number, ts, ts, price, 1.0, False)])
 
 
-async def test_the_leader_is_named(ask: Ask, desk: FakeDesk) -> None:
-    put(desk, "BTCUSDT", 0)
-    put(desk, "ETHUSDT", -3_000)
+async def test_the_leader_is_named(ask: Ask, services: FakeServices) -> None:
+    put(services, "BTCUSDT", 0)
+    put(services, "ETHUSDT", -3_000)
     status, found = await ask("/analytics/lead-lag?pair=btcusdt-ethusdt&seconds=800&max_lag=5&step=1")
     assert status == 200
     assert (found["lag"], found["leader"], found["reason"]) == (3.0, "ETHUSDT", None)
     assert (found["y_ticks"], found["x_ticks"], len(found["curve"])) == (600, 600, 11)
 
 
-async def test_the_last_seconds_are_those_of_the_ticks(ask: Ask, desk: FakeDesk) -> None:
+async def test_the_last_seconds_are_those_of_the_ticks(ask: Ask, services: FakeServices) -> None:
     """Whatever the host's clock says, and however long one of the legs has been silent."""
-    desk.clock = EventClock(START + 365 * DAY)
-    put(desk, "BTCUSDT", 0)
-    put(desk, "ETHUSDT", -500_000)
+    services.status.clock = EventClock(START + 365 * DAY)
+    put(services, "BTCUSDT", 0)
+    put(services, "ETHUSDT", -500_000)
     _, found = await ask("/analytics/lead-lag?pair=BTCUSDT-ETHUSDT&seconds=60")
     assert (found["y_ticks"], found["x_ticks"]) == (561, 61)
 

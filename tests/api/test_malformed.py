@@ -9,7 +9,7 @@ import pytest
 from quantd.api.app import make_app
 from quantd.api.context import Patience
 from quantd.config.model import ApiSettings
-from quantd.testing.desk import FakeDesk
+from quantd.testing.services import FakeServices
 from tests.waiting import until
 
 from .battery import TLS_HELLO, Shot, battery
@@ -20,8 +20,8 @@ MOST_AT_ONCE = 50
 
 
 @pytest.fixture
-async def server(desk: FakeDesk) -> AsyncIterator[ApiServer]:
-    app = make_app(desk, ApiSettings(), patience=Patience(idle=2.0, body=1.0, linger=0.1))
+async def server(services: FakeServices) -> AsyncIterator[ApiServer]:
+    app = make_app(services, ApiSettings(), patience=Patience(idle=2.0, body=1.0, linger=0.1))
     async with ApiServer(app) as running:
         yield running
 

@@ -11,14 +11,16 @@ from aiohttp import ClientSession
 from quantd.api.checks import TIMEFRAMES
 from quantd.model import Bar, BookBar, Gap, PairPoint
 from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
-from quantd.services.desk import Analysis, FeedState, Standing, Style, SymbolQuality
+from quantd.services.alerts import PipelineRule
+from quantd.services.analytics import Analysis, PairStatus, Question, Style
+from quantd.services.status import FeedState, SymbolQuality
 from quantd.stats.cointegration import EngleGranger
 from quantd.stats.spreads import SpreadTest
 from quantd.stats.zscore import ZScore
 from quantd.supervision.troubles import Trouble
 from quantd.testing import fakes
-from quantd.testing.desk import LISTED, FakeDesk
 from quantd.testing.fakes import START
+from quantd.testing.services import LISTED, FakeServices, FakeSymbols, fake_services
 from quantd.timeframes import timeframe
 from tests.api.conftest import Ask
 
@@ -40,13 +42,13 @@ async def test_a_client_gets_the_banner_and_a_browser_the_page(ask: Ask, session
     assert "https://" not in text
 
 
-async def test_quality_names_what_is_missing(ask: Ask, desk: FakeDesk) -> None:
+async def test_quality_names_what_is_missing(ask: Ask, services: FakeServices) -> None:
     gap = Gap("BTCUSDT", 5, 9, START, START, START, None, "disconnected")
-    desk.qualities = [SymbolQuality("BTCUSDT", "live", 20, START, 15, 1, 0, 5, 0, 2, 0, 12.0, 40.0, [gap])]
+    services.status.qualities = [SymbolQuality("BTCUSDT", "live", 20, START, 15, 1, 0, 5, 0, 2, 0, 12.0, 40.0, [gap])]
     status, (row,) = await ask("/quality")
     assert status == 200
     assert (row["symbol"], row["last_id"], row["missing"], row["lost"], row["repaired"]) == ("BTCUSDT", 20, 5, 0, 2)
-    assert row["age_ms"] == desk.now() - START
+    assert row["age_ms"] == services.status.now() - START
     assert row["gaps"] == [
         dict.fromkeys(("start", "end", "opened"), row["last_tick"])
         | {"symbol": "BTCUSDT", "first_id": 5, "last_id": 9, "closed": None, "cause": "disconnected"}
@@ -64,15 +66,15 @@ CONNECTED = {
 }
 
 
-async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
-    desk.push(fakes.ticks(3))
-    desk.hold("pipeline", ["BTCUSDT"])
-    desk.add_rule("price", "BTCUSDT", ">", 1.0)
-    desk.fire([fakes.alert()])
-    desk.health = [
+async def test_health_counts_what_there_is(ask: Ask, services: FakeServices) -> None:
+    services.market.push(fakes.ticks(3))
+    services.symbols.hold("pipeline", ["BTCUSDT"])
+    services.alerts.add("price", "BTCUSDT", ">", 1.0)
+    services.alerts.fire([fakes.alert()])
+    services.status.feed_states = [
         FeedState("binance", "live", START, 3, 0, 2, 2, -20_000, FeedHealth((ConnectionHealth("one", "market", 4, "up"),), START))
     ]
-    desk.wrong = [Trouble("clock", "binance", "20 s ahead", START)]
+    services.status.present = [Trouble("clock", "binance", "20 s ahead", START)]
     assert await ask("/health") == (
         200,
         {
@@ -99,18 +101,18 @@ async def test_health_counts_what_there_is(ask: Ask, desk: FakeDesk) -> None:
     )
 
 
-async def test_health_in_a_word(ask: Ask, desk: FakeDesk) -> None:
+async def test_health_in_a_word(ask: Ask, services: FakeServices) -> None:
     for state, word in (("live", "healthy"), ("warming", "healthy"), ("starting", "down"), ("down", "down")):
-        desk.health = [FeedState("binance", state, None, 0, 0, 0, 2)]
+        services.status.feed_states = [FeedState("binance", state, None, 0, 0, 0, 2)]
         assert (await ask("/health"))[1]["status"] == word
 
 
-async def test_probes_and_metrics(ask: Ask, desk: FakeDesk, session: ClientSession) -> None:
+async def test_probes_and_metrics(ask: Ask, services: FakeServices, session: ClientSession) -> None:
     assert await ask("/live") == (200, {"status": "live"})
     assert await ask("/ready") == (200, {"status": "ready"})
-    desk.health = [FeedState("binance", "down", None, 0, 0, 0, 2)]
+    services.status.feed_states = [FeedState("binance", "down", None, 0, 0, 0, 2)]
     assert await ask("/ready") == (503, {"detail": "Not ready: binance is down"})
-    desk.health = [FeedState("binance", "warming", None, 0, 0, 1, 2)]
+    services.status.feed_states = [FeedState("binance", "warming", None, 0, 0, 1, 2)]
     assert await ask("/ready") == (503, {"detail": "Not ready: binance is warming 1/2"})
     async with session.get("/metrics") as response:
         assert await response.read() == b"ticks_total 1\n"
@@ -122,20 +124,20 @@ async def test_symbols_are_those_of_the_config(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("tf", TIMEFRAMES)
-async def test_every_timeframe_of_the_frontend(ask: Ask, desk: FakeDesk, tf: str) -> None:
-    desk.kept["BTCUSDT", tf] = fakes.bars(3, every=tf)
+async def test_every_timeframe_of_the_frontend(ask: Ask, services: FakeServices, tf: str) -> None:
+    services.market.stored["BTCUSDT", tf] = fakes.bars(3, every=tf)
     status, found = await ask("/data/btcusdt", params={"tf": tf})
     assert status == 200
     assert [set(bar) for bar in found] == [{"ts", "open", "high", "low", "close", "volume"}] * 3
     second = timeframe(tf).end(START)
     assert found[1]["ts"] == {"14h": "2026-01-01T14:00:00.000Z"}.get(tf, found[1]["ts"])
-    assert (await desk.bars("BTCUSDT", tf))[1].ts == second
+    assert (await services.market.bars("BTCUSDT", tf))[1].ts == second
 
 
-async def test_bars_of_the_book(ask: Ask, desk: FakeDesk) -> None:
+async def test_bars_of_the_book(ask: Ask, services: FakeServices) -> None:
     assert await ask("/data/btcusdt/book") == (200, [])
     bars = [book_bar(START + 60_000 * number) for number in range(4)]
-    desk.push_books(bars)
+    services.market.push_books(bars)
     status, found = await ask("/data/btcusdt/book", params={"from": str(START + 60_000), "limit": "2"})
     assert status == 200
     assert [bar["ts"] for bar in found] == ["2026-01-01T00:02:00.000Z", "2026-01-01T00:03:00.000Z"]
@@ -176,15 +178,15 @@ def book_bar(ts: int) -> BookBar:
         ({"limit": "99999999999999999999999"}, 600),
     ],
 )
-async def test_a_range_of_bars(ask: Ask, desk: FakeDesk, params: dict[str, str], count: int) -> None:
-    desk.kept["BTCUSDT", "1m"] = fakes.bars(600)
+async def test_a_range_of_bars(ask: Ask, services: FakeServices, params: dict[str, str], count: int) -> None:
+    services.market.stored["BTCUSDT", "1m"] = fakes.bars(600)
     status, found = await ask("/data/BTCUSDT", params=params)
     assert (status, len(found)) == (200, count)
     assert found == sorted(found, key=lambda bar: bar["ts"])
 
 
-async def test_no_more_bars_than_the_cap(ask: Ask, desk: FakeDesk) -> None:
-    desk.kept["BTCUSDT", "1m"] = fakes.bars(2_500)
+async def test_no_more_bars_than_the_cap(ask: Ask, services: FakeServices) -> None:
+    services.market.stored["BTCUSDT", "1m"] = fakes.bars(2_500)
     _, found = await ask("/data/BTCUSDT?from=0")
     assert len(found) == 2_000
 
@@ -194,9 +196,9 @@ async def test_a_supported_symbol_without_data_is_empty(ask: Ask, path: str) -> 
     assert await ask(path) == (200, [])
 
 
-async def test_ticks_stats_and_clear(ask: Ask, desk: FakeDesk) -> None:
+async def test_ticks_stats_and_clear(ask: Ask, services: FakeServices) -> None:
     ticks = fakes.ticks(5, spacing=1000)
-    desk.push(ticks)
+    services.market.push(ticks)
     _, found = await ask("/data/btcusdt/ticks?limit=2")
     assert [set(tick) for tick in found] == [{"symbol", "price", "qty", "ts"}] * 2
     assert [tick["price"] for tick in found] == [tick.price for tick in ticks[-2:]]
@@ -210,22 +212,22 @@ async def test_ticks_stats_and_clear(ask: Ask, desk: FakeDesk) -> None:
     assert await ask("/data/stats?symbol=BTCUSDT") == (200, empty)
 
 
-async def test_start_holds_for_the_caller_and_stop_releases_only_that(ask: Ask, desk: FakeDesk) -> None:
+async def test_start_holds_for_the_caller_and_stop_releases_only_that(ask: Ask, services: FakeServices) -> None:
     assert await ask("/stream/status") == (200, {"active": False, "symbols": [], "frontend_connections": 0})
     body = {"symbols": ["btcusdt", "ETHUSDT"]}
     assert await ask("/stream/stop", "POST", json=body) == (200, {"status": "ok", "stopped": True, "message": "No active streams"})
     started = {"status": "ok", "started": True, "symbols": ["btcusdt", "ETHUSDT"], "active_symbols": ["BTCUSDT", "ETHUSDT"]}
     assert await ask("/stream/start", "POST", json=body | {"tick_mode": True}) == (200, started)
-    desk.hold("pipeline", ["ETHUSDT"])
+    services.symbols.hold("pipeline", ["ETHUSDT"])
     stopped = {"status": "ok", "stopped": True, "symbols": ["btcusdt", "ETHUSDT"], "active_symbols": ["ETHUSDT"]}
     assert await ask("/stream/stop", "POST", json=body) == (200, stopped)
-    assert desk.held == {"pipeline": {"ETHUSDT"}}
+    assert services.symbols.held == {"pipeline": {"ETHUSDT"}}
     status = {"active": True, "symbols": ["ETHUSDT"], "frontend_connections": 0, "buffer_stats": EMPTY_STATS}
     assert await ask("/stream/status") == (200, status)
 
 
-async def test_the_four_series_hold_the_same_bars(ask: Ask, desk: FakeDesk) -> None:
-    desk.analysis = Analysis(fakes.points(20), SpreadTest(20, -3.5, 0.01))
+async def test_the_four_series_hold_the_same_bars(ask: Ask, services: FakeServices) -> None:
+    services.analytics.analysis = Analysis(fakes.points(20), SpreadTest(20, -3.5, 0.01))
     status, found = await ask(f"/analytics/pair?pair={PAIR.lower()}&window=20&regression=Huber")
     assert status == 200
     assert set(found) == {"pair", *SERIES, "adf", "cointegration"}
@@ -233,7 +235,7 @@ async def test_the_four_series_hold_the_same_bars(ask: Ask, desk: FakeDesk) -> N
     times = [[value["ts"] for value in found[name]] for name in SERIES]
     assert times == [times[0]] * len(SERIES)
     assert len(times[0]) == 15
-    assert desk.asked == [("BTCUSDT", "ETHUSDT", "1m", 20, "huber")]
+    assert services.analytics.asked == [Question("BTCUSDT", "ETHUSDT", "1m", 20, "huber")]
 
 
 async def test_without_data_the_series_are_empty(ask: Ask) -> None:
@@ -246,53 +248,53 @@ async def test_without_data_the_series_are_empty(ask: Ask) -> None:
     assert await ask("/analytics/pair", params={"pair": PAIR}) == (200, {"pair": PAIR, **empty, **tests})
 
 
-async def test_both_ways_of_the_test_are_told(ask: Ask, desk: FakeDesk) -> None:
+async def test_both_ways_of_the_test_are_told(ask: Ask, services: FakeServices) -> None:
     tests = EngleGranger(200, -4.1, 0.005, 1), EngleGranger(200, -3.9, 0.01, 0)
-    desk.analysis = Analysis(fakes.points(20), SpreadTest(20, -3.5, 0.01), *tests)
+    services.analytics.analysis = Analysis(fakes.points(20), SpreadTest(20, -3.5, 0.01), *tests)
     _, found = await ask("/analytics/pair", params={"pair": PAIR})
     reverse = {"stat": -3.9, "pvalue": 0.01, "lags": 0, "reason": None}
     way = {"stat": -4.1, "pvalue": 0.005, "lags": 1, "reason": None, "n": 200, "power": None}
     assert found["cointegration"] == way | {"reverse": reverse}
 
 
-async def test_the_style_is_asked_for(ask: Ask, desk: FakeDesk) -> None:
-    desk.regressions = ["ols", "kalman"]
+async def test_the_style_is_asked_for(ask: Ask, services: FakeServices) -> None:
+    services.analytics.regressions = ["ols", "kalman"]
     await ask("/analytics/pair", params={"pair": PAIR, "spread": "residual", "zscore": "innovation", "prices": "log", "method": "kalman"})
-    assert desk.style == Style("residual", ZScore(method="innovation"), "log")
+    assert services.analytics.asked[-1].style == Style("residual", ZScore(method="innovation"), "log")
     status, found = await ask("/analytics/pair", params={"pair": PAIR, "zscore": "innovation"})
     assert (status, found["detail"]) == (400, "zscore innovation asks for a regression that predicts, like KALMAN; OLS does not")
     status, _ = await ask("/analytics/pair", params={"pair": PAIR, "zscore": "wild"})
     assert status == 422
 
 
-async def test_a_symbol_with_itself(ask: Ask, desk: FakeDesk) -> None:
-    desk.kept["BTCUSDT", "1m"] = fakes.bars(3)
+async def test_a_symbol_with_itself(ask: Ask, services: FakeServices) -> None:
+    services.market.stored["BTCUSDT", "1m"] = fakes.bars(3)
     _, found = await ask("/analytics/pair?pair=BTCUSDT-BTCUSDT")
     values = {name: {value["value"] for value in found[name]} for name in ("hedge_ratio", "spread", "zscore", "rolling_corr")}
     assert values == {"hedge_ratio": {1.0}, "spread": {0.0}, "zscore": {0.0}, "rolling_corr": {1.0}}
     assert (found["adf"]["stat"], found["adf"]["pvalue"]) == (0.0, 1.0)
 
 
-async def test_a_hedge_may_be_given(ask: Ask, desk: FakeDesk) -> None:
-    desk.regressions = ["ols", "fixed"]
+async def test_a_hedge_may_be_given(ask: Ask, services: FakeServices) -> None:
+    services.analytics.regressions = ["ols", "fixed"]
     await ask("/analytics/pair", params={"pair": PAIR, "beta": "1.5", "alpha": "-2", "against": "before"})
-    assert desk.asked[-1][-1] == "fixed"
-    assert desk.style == Style(zscore=ZScore(against="before"), beta=1.5, alpha=-2.0)
+    assert services.analytics.asked[-1].method == "fixed"
+    assert services.analytics.asked[-1].style == Style(zscore=ZScore(against="before"), beta=1.5, alpha=-2.0)
     for wrong in ({"regression": "fixed"}, {"alpha": "1"}, {"beta": "1", "regression": "OLS"}):
         status, found = await ask("/analytics/pair", params={"pair": PAIR, **wrong})
         assert status == 400, wrong
         assert "beta" in found["detail"]
-    desk.regressions = ["ols"]
+    services.analytics.regressions = ["ols"]
     status, found = await ask("/analytics/pair", params={"pair": PAIR, "beta": "1"})
     assert (status, found["detail"]) == (400, "beta and alpha not supported: no regression takes them")
 
 
-async def test_a_spread_that_does_not_move_scores_nothing(ask: Ask, desk: FakeDesk) -> None:
+async def test_a_spread_that_does_not_move_scores_nothing(ask: Ask, services: FakeServices) -> None:
     still = [
         msgspec.structs.replace(point, zscore=None, reason="flat", spread_mean=point.spread, spread_std=0.0, corr_returns=None)
         for point in fakes.points(9)
     ]
-    desk.analysis = Analysis(still, SpreadTest(9, reason="short"))
+    services.analytics.analysis = Analysis(still, SpreadTest(9, reason="short"))
     _, found = await ask("/analytics/pair", params={"pair": PAIR})
     values = {name: [value["value"] for value in found[name]] for name in SERIES}
     assert values["zscore"] == values["spread_std"] == [0.0] * 9
@@ -306,26 +308,26 @@ async def test_a_spread_that_does_not_move_scores_nothing(ask: Ask, desk: FakeDe
     [("hedge-ratio", "hedge_ratio", 20), ("spread", "spread", 20), ("zscore", "zscore", 15), ("correlation", "correlation", 20)],
 )
 @pytest.mark.parametrize("legs", [{"symbol_a": "btcusdt", "symbol_b": "ETHUSDT"}, {"pair": PAIR}])
-async def test_one_series(ask: Ask, desk: FakeDesk, route: str, name: str, count: int, legs: dict[str, str]) -> None:
-    desk.analysis = Analysis(fakes.points(20))
+async def test_one_series(ask: Ask, services: FakeServices, route: str, name: str, count: int, legs: dict[str, str]) -> None:
+    services.analytics.analysis = Analysis(fakes.points(20))
     status, found = await ask(f"/analytics/{route}", params={**legs, "method": "huber"})
     assert (status, list(found), len(found[name])) == (200, [name], count)
-    assert desk.asked == [("BTCUSDT", "ETHUSDT", "1m", 60, "huber")]
+    assert services.analytics.asked == [Question("BTCUSDT", "ETHUSDT", "1m", 60, "huber")]
 
 
 @pytest.mark.parametrize(
     ("stat", "pvalue", "expected"),
     [(-4.0, 0.001, (True, "Spread is stationary (mean-reverting)")), (-1.0, 0.7, (False, "Spread is non-stationary"))],
 )
-async def test_the_adf_verdict(ask: Ask, desk: FakeDesk, stat: float, pvalue: float, expected: tuple[bool, str]) -> None:
-    desk.analysis = Analysis([], SpreadTest(121, stat, pvalue))
+async def test_the_adf_verdict(ask: Ask, services: FakeServices, stat: float, pvalue: float, expected: tuple[bool, str]) -> None:
+    services.analytics.analysis = Analysis([], SpreadTest(121, stat, pvalue))
     words = {"stat": stat, "pvalue": pvalue, "is_stationary": expected[0], "interpretation": expected[1], "n": 121, "reason": None}
     assert await ask("/analytics/adf", params={"pair": PAIR}) == (200, words)
 
 
-async def test_nowcasts(ask: Ask, desk: FakeDesk) -> None:
+async def test_nowcasts(ask: Ask, services: FakeServices) -> None:
     (point,) = fakes.points(1)
-    desk.stands = [Standing(PAIR, "1m", point.ts, 12, 60, point, point.reason)]
+    services.analytics.statuses = [PairStatus(PAIR, "1m", point.ts, 12, 60, point, point.reason)]
     status, found = await ask("/pairs")
     assert (status, found[0]["pair"], found[0]["zscore"], found[0]["reason"]) == (200, PAIR, None, "warming")
     assert (found[0]["bars"], found[0]["needed"], found[0]["beta"]) == (12, 60, point.hedge.beta)
@@ -333,8 +335,8 @@ async def test_nowcasts(ask: Ask, desk: FakeDesk) -> None:
 
 
 @pytest.mark.parametrize(("ts", "text"), [(None, None), (fakes.START, "2026-01-01T00:00:00.000Z")])
-async def test_a_pair_without_numbers_has_a_row_with_the_reason(ask: Ask, desk: FakeDesk, ts: int | None, text: str | None) -> None:
-    desk.stands = [Standing(PAIR, "5m", ts, 0, 60, None, "no bars")]
+async def test_a_pair_without_numbers_has_a_row_with_the_reason(ask: Ask, services: FakeServices, ts: int | None, text: str | None) -> None:
+    services.analytics.statuses = [PairStatus(PAIR, "5m", ts, 0, 60, None, "no bars")]
     rest = {"ts": text, "coverage": None, "reason": "no bars", "metrics": {}, "bars": 0, "needed": 60}
     assert await ask("/pairs") == (200, [{"pair": PAIR, "every": "5m"} | dict.fromkeys(OF_SPREAD) | rest])
 
@@ -350,13 +352,13 @@ async def test_a_pair_without_numbers_has_a_row_with_the_reason(ask: Ask, desk: 
         ),
     ],
 )
-async def test_what_is_asked_about_is_warmed_up(session: ClientSession, desk: FakeDesk, path: str, symbols: list[str]) -> None:
+async def test_what_is_asked_about_is_warmed_up(session: ClientSession, services: FakeServices, path: str, symbols: list[str]) -> None:
     async with session.get(path) as response:
         assert response.status in (200, 404), "CSV of nothing is 404"
-    assert desk.warmed == symbols
+    assert services.symbols.warmed == symbols
 
 
-async def test_nothing_is_warmed_up_for_a_question_that_is_refused(ask: Ask, desk: FakeDesk) -> None:
+async def test_nothing_is_warmed_up_for_a_question_that_is_refused(ask: Ask, services: FakeServices) -> None:
     for path in (
         "/data/NOPE",
         "/data/NOPE/ticks",
@@ -364,7 +366,7 @@ async def test_nothing_is_warmed_up_for_a_question_that_is_refused(ask: Ask, des
         "/analytics/pair?pair=DOGEUSDT-BTCUSDT&tf=7x",
     ):
         assert (await ask(path))[0] == 400
-    assert desk.warmed == []
+    assert services.symbols.warmed == []
 
 
 async def test_the_life_of_a_rule(ask: Ask) -> None:
@@ -391,15 +393,15 @@ async def test_a_price_rule_on_a_pair_is_no_rule_on_its_first_leg(ask: Ask) -> N
     assert await ask("/alerts") == (200, [])
 
 
-async def test_the_bar_of_a_firing_stands_beside_its_time(ask: Ask, desk: FakeDesk) -> None:
-    desk.fire([fakes.alert(1, ts=START + 60_500, bar=START)])
+async def test_the_bar_of_a_firing_stands_beside_its_time(ask: Ask, services: FakeServices) -> None:
+    services.alerts.fire([fakes.alert(1, ts=START + 60_500, bar=START)])
     _, (found,) = await ask("/alerts/active")
     assert (found["ts"], found["bar"]) == ("2026-01-01T00:01:00.500Z", "2026-01-01T00:00:00.000Z")
 
 
-async def test_firings_newest_last(ask: Ask, desk: FakeDesk) -> None:
+async def test_firings_newest_last(ask: Ask, services: FakeServices) -> None:
     resolved = msgspec.structs.replace(fakes.alert(9), state="resolved")
-    desk.fire([fakes.alert(1), fakes.alert(2), resolved, fakes.alert(3, ts=START - 1)])
+    services.alerts.fire([fakes.alert(1), fakes.alert(2), resolved, fakes.alert(3, ts=START - 1)])
     _, found = await ask("/alerts/active")
     assert [each["id"] for each in found] == ["3", "1", "2"]
     _, found = await ask("/alerts/active?limit=1")
@@ -419,8 +421,8 @@ async def test_firings_newest_last(ask: Ask, desk: FakeDesk) -> None:
     assert await ask("/alerts/active") == (200, [])
 
 
-async def test_rules_of_pipelines(ask: Ask, desk: FakeDesk) -> None:
-    desk.pipelines = [(PAIR, "stretched", "abs(zscore) > 2", True)]
+async def test_rules_of_pipelines(ask: Ask, services: FakeServices) -> None:
+    services.alerts.of_pipelines = [PipelineRule(PAIR, "stretched", "abs(zscore) > 2", True)]
     assert await ask("/alerts/rules") == (200, [{"pair": PAIR, "name": "stretched", "condition": "abs(zscore) > 2", "holds": True}])
 
 
@@ -473,8 +475,8 @@ async def test_bodies_with_what_is_not_supported(ask: Ask, path: str, body: dict
     assert await ask(path, "POST", json=body) == (400, {"detail": detail})
 
 
-async def test_too_many_symbols(ask: Ask, desk: FakeDesk) -> None:
-    desk.supported = lambda: [f"S{number}" for number in range(20)]  # type: ignore[method-assign]
+async def test_too_many_symbols(ask: Ask, services: FakeServices) -> None:
+    services.symbols.names = [f"S{number}" for number in range(20)]
     body = {"symbols": [f"S{number}" for number in range(11)]}
     assert await ask("/stream/start", "POST", json=body) == (400, {"detail": "Too many symbols. Maximum: 10"})
 
@@ -555,15 +557,16 @@ async def test_a_wrong_method_keeps_allow(session: ClientSession) -> None:
         assert response.headers["Allow"] == "GET,HEAD,POST"
 
 
-class BrokenDesk(FakeDesk):
+class BrokenSymbols(FakeSymbols):
     def listed(self) -> list[str]:
         raise RuntimeError("no such table in /var/lib/quantd/state.db")
 
 
 class TestFault:
     @pytest.fixture
-    def desk(self) -> FakeDesk:
-        return BrokenDesk()
+    def services(self) -> FakeServices:
+        made = fake_services()
+        return msgspec.structs.replace(made, symbols=BrokenSymbols(made.market))
 
     async def test_an_unforeseen_error_is_told_and_logged(self, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.ERROR, "quantd.api"):
@@ -573,16 +576,16 @@ class TestFault:
         assert "no such table in" in caplog.text
 
 
-async def test_no_number_that_json_does_not_know(ask: Ask, desk: FakeDesk) -> None:
+async def test_no_number_that_json_does_not_know(ask: Ask, services: FakeServices) -> None:
     def spoil(bar: Bar) -> Bar:
         return msgspec.structs.replace(bar, close=math.nan)
 
     def worse(point: PairPoint) -> PairPoint:
         return msgspec.structs.replace(point, spread=math.inf, corr=math.nan)
 
-    desk.kept["BTCUSDT", "1m"] = [*fakes.bars(3), *map(spoil, fakes.bars(2))]
-    desk.push([msgspec.structs.replace(tick, price=math.inf) for tick in fakes.ticks(2)])
-    desk.analysis = Analysis([*fakes.points(9), *map(worse, fakes.points(9))], SpreadTest(9, math.nan, 0.1))
+    services.market.stored["BTCUSDT", "1m"] = [*fakes.bars(3), *map(spoil, fakes.bars(2))]
+    services.market.push([msgspec.structs.replace(tick, price=math.inf) for tick in fakes.ticks(2)])
+    services.analytics.analysis = Analysis([*fakes.points(9), *map(worse, fakes.points(9))], SpreadTest(9, math.nan, 0.1))
     assert len((await ask("/data/BTCUSDT"))[1]) == 3
     assert await ask("/data/BTCUSDT/ticks") == (200, [])
     _, found = await ask("/analytics/pair", params={"pair": PAIR})

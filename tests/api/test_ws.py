@@ -21,8 +21,8 @@ from quantd.api.ws import command
 from quantd.config.model import ApiSettings
 from quantd.model import BookBar, Ticker
 from quantd.testing import fakes
-from quantd.testing.desk import FakeDesk
 from quantd.testing.fakes import START
+from quantd.testing.services import FakeServices
 from tests.waiting import PATIENCE_S
 
 from .serving import ApiServer
@@ -76,12 +76,12 @@ async def test_both_paths(server: BaseTestServer, path: str) -> None:
         assert await hear(client, "pong") == {"type": "pong"}
 
 
-async def test_a_trade_and_a_ticker(socket: ClientConnection, desk: FakeDesk) -> None:
+async def test_a_trade_and_a_ticker(socket: ClientConnection, services: FakeServices) -> None:
     tick = fakes.ticks(1)[0]
-    desk.push([tick])
+    services.market.push([tick])
     trade = {"type": "trade", "symbol": "BTCUSDT", "price": tick.price, "qty": tick.qty, "ts": "2026-01-01T00:00:00.000Z"}
     assert await hear(socket, "trade") == trade
-    desk.push_tickers([TICKER])
+    services.market.push_tickers([TICKER])
     assert await hear(socket, "ticker") == {
         "type": "ticker",
         "symbol": "BTCUSDT",
@@ -98,66 +98,66 @@ async def test_a_trade_and_a_ticker(socket: ClientConnection, desk: FakeDesk) ->
 
 
 async def test_each_firing_reaches_each_socket_once_and_no_resolution(
-    server: BaseTestServer, socket: ClientConnection, desk: FakeDesk
+    server: BaseTestServer, socket: ClientConnection, services: FakeServices
 ) -> None:
     async with connect(url(server)) as other:
         await subscribe(other, "ETHUSDT")
-        desk.fire([fakes.alert(1), msgspec.structs.replace(fakes.alert(2), state="resolved")])
+        services.alerts.fire([fakes.alert(1), msgspec.structs.replace(fakes.alert(2), state="resolved")])
         for client in (socket, other):
             alerts = [frame for frame in await settled(client) if frame["type"] == "alert"]
             assert [(set(alert), alert["id"]) for alert in alerts] == [(ALERT_KEYS, "1")]
 
 
-async def test_a_subscription_is_acknowledged_as_sent_and_holds_what_is_supported(socket: ClientConnection, desk: FakeDesk) -> None:
+async def test_a_subscription_is_acknowledged_as_sent_and_holds_what_is_supported(socket: ClientConnection, services: FakeServices) -> None:
     await say(socket, action="subscribe", symbols=["btcusdt", "nope"])
     assert await hear(socket, "subscription") == {"type": "subscription", "status": "subscribed", "symbols": ["btcusdt", "nope"]}
-    assert desk.held == {"ws:1": {"BTCUSDT"}}
+    assert services.symbols.held == {"ws:1": {"BTCUSDT"}}
     await say(socket, action="unsubscribe", symbols=["btcusdt"])
     assert await hear(socket, "subscription") == {"type": "subscription", "status": "unsubscribed", "symbols": ["btcusdt"]}
-    assert desk.held == {}
+    assert services.symbols.held == {}
 
 
-async def test_a_subscriber_gets_its_symbols_only(socket: ClientConnection, desk: FakeDesk) -> None:
-    desk.push([*fakes.ticks(2), *fakes.ticks(2, symbol="ETHUSDT")])
+async def test_a_subscriber_gets_its_symbols_only(socket: ClientConnection, services: FakeServices) -> None:
+    services.market.push([*fakes.ticks(2), *fakes.ticks(2, symbol="ETHUSDT")])
     await hear(socket, "trade")
     await subscribe(socket, "ETHUSDT")
-    desk.push([*fakes.ticks(2), *fakes.ticks(2, symbol="ETHUSDT")])
+    services.market.push([*fakes.ticks(2), *fakes.ticks(2, symbol="ETHUSDT")])
     heard = [await hear(socket, "trade") for _ in range(2)]
     assert {frame["symbol"] for frame in [*heard, *await settled(socket)]} == {"ETHUSDT"}
 
 
-async def test_who_unsubscribes_from_all_that_it_never_named_gets_the_rest(socket: ClientConnection, desk: FakeDesk) -> None:
+async def test_who_unsubscribes_from_all_that_it_never_named_gets_the_rest(socket: ClientConnection, services: FakeServices) -> None:
     await say(socket, action="unsubscribe", symbols=["BTCUSDT"])
     await hear(socket, "subscription")
-    desk.push([*fakes.ticks(1), *fakes.ticks(1, symbol="ETHUSDT")])
+    services.market.push([*fakes.ticks(1), *fakes.ticks(1, symbol="ETHUSDT")])
     assert (await hear(socket, "trade"))["symbol"] == "ETHUSDT"
 
 
-async def test_a_subscriber_sees_the_last_ticker_at_once(socket: ClientConnection, desk: FakeDesk) -> None:
-    desk.push_tickers([TICKER])
+async def test_a_subscriber_sees_the_last_ticker_at_once(socket: ClientConnection, services: FakeServices) -> None:
+    services.market.push_tickers([TICKER])
     await hear(socket, "ticker")
     await say(socket, action="subscribe", symbols=["BTCUSDT"])
     assert (await hear(socket, "ticker"))["lastPrice"] == 101.0
 
 
-async def test_the_holds_of_a_socket_end_with_it(server: BaseTestServer, desk: FakeDesk) -> None:
-    desk.hold("pipeline", ["ETHUSDT"])
+async def test_the_holds_of_a_socket_end_with_it(server: BaseTestServer, services: FakeServices) -> None:
+    services.symbols.hold("pipeline", ["ETHUSDT"])
     async with connect(url(server)) as client:
         await subscribe(client, "BTCUSDT", "ETHUSDT")
     async with connect(url(server)) as later:
         await settled(later)
-        assert desk.held == {"pipeline": {"ETHUSDT"}}
+        assert services.symbols.held == {"pipeline": {"ETHUSDT"}}
 
 
-async def test_one_stops_and_the_other_keeps_streaming(server: BaseTestServer, desk: FakeDesk) -> None:
+async def test_one_stops_and_the_other_keeps_streaming(server: BaseTestServer, services: FakeServices) -> None:
     async with connect(url(server)) as stays:
         await subscribe(stays, "BTCUSDT")
         async with connect(url(server)) as goes:
             await subscribe(goes, "BTCUSDT")
             await say(goes, action="unsubscribe", symbols=["BTCUSDT"])
             await hear(goes, "subscription")
-            assert desk.active() == ["BTCUSDT"]
-        desk.push(fakes.ticks(1))
+            assert services.symbols.active() == ["BTCUSDT"]
+        services.market.push(fakes.ticks(1))
         assert (await hear(stays, "trade"))["symbol"] == "BTCUSDT"
 
 
@@ -178,16 +178,16 @@ async def test_too_long_a_command_closes(socket: ClientConnection) -> None:
     assert closed.value.rcvd.code == 1009
 
 
-async def test_a_shutdown_says_goodbye(desk: FakeDesk) -> None:
-    async with ApiServer(make_app(desk, ApiSettings())) as server:
+async def test_a_shutdown_says_goodbye(services: FakeServices) -> None:
+    async with ApiServer(make_app(services, ApiSettings())) as server:
         client = await connect(url(server))
         await settled(client)
     await client.wait_closed()
     assert client.close_code == 1001
 
 
-async def test_a_reader_that_stops_is_closed_and_the_others_get_everything(desk: FakeDesk) -> None:
-    app = make_app(desk, ApiSettings(), limits=Limits(flush=0.001, buffer=64 * 1024, patience=0.05))
+async def test_a_reader_that_stops_is_closed_and_the_others_get_everything(services: FakeServices) -> None:
+    app = make_app(services, ApiSettings(), limits=Limits(flush=0.001, buffer=64 * 1024, patience=0.05))
     batch = fakes.ticks(500)
     async with ApiServer(app) as server, connect(url(server), max_queue=None) as healthy:
         reader, writer = await deaf(server)
@@ -195,7 +195,7 @@ async def test_a_reader_that_stops_is_closed_and_the_others_get_everything(desk:
         while len(app[FANOUT]) < 2:
             await settled(healthy)
         while len(app[FANOUT]) == 2:
-            desk.push(batch)
+            services.market.push(batch)
             rounds += 1
             for tick in batch:
                 assert (await hear(healthy, "trade"))["price"] == tick.price
@@ -232,12 +232,12 @@ def test_symbols_are_read_as_sent(action: str, symbols: list[str]) -> None:
     assert understood.symbols == symbols
 
 
-async def test_bars_of_the_book_go_to_who_wants_the_symbol(server: BaseTestServer, desk: FakeDesk) -> None:
+async def test_bars_of_the_book_go_to_who_wants_the_symbol(server: BaseTestServer, services: FakeServices) -> None:
     bar = BookBar("BTCUSDT", "1s", START, 0.1, 0.01, -0.25, 90_000.02, None, 7, 0, None, None, None, 1.0, "complete")
     async with connect(url(server)) as socket, connect(url(server)) as other:
         await subscribe(socket, "BTCUSDT")
         await subscribe(other, "ETHUSDT")
-        desk.push_books([bar])
+        services.market.push_books([bar])
         frame = await hear(socket, "book")
         assert (frame["symbol"], frame["every"], frame["ts"], frame["spread"]) == ("BTCUSDT", "1s", "2026-01-01T00:00:00.000Z", 0.1)
         assert [each["type"] for each in await settled(other)] == []

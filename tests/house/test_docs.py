@@ -19,7 +19,7 @@ from quantd.metrics import Metrics
 from quantd.rows import COLUMNS
 from quantd.runtime.build import build
 from quantd.runtime.measures import measure, measure_pool
-from quantd.testing.desk import FakeDesk
+from quantd.testing.services import fake_services
 from tests.api.serving import ApiServer
 from tests.conftest import ROOT
 
@@ -74,7 +74,7 @@ def slug(heading: str) -> str:
 
 
 def test_the_routes_are_those_of_the_api() -> None:
-    served = make_app(FakeDesk(), ApiSettings(), lambda: (b"", "")).router.routes()
+    served = make_app(fake_services(), ApiSettings(), lambda: (b"", "")).router.routes()
     there = {(route.method, route.resource.canonical) for route in served if route.resource and route.method != "HEAD"}
     assert {match.groups() for span in spans(doc("api.md")) if (match := ROUTE.fullmatch(span))} == there
 
@@ -129,8 +129,8 @@ async def test_the_metrics_are_those_that_are_served(tmp_path: Path) -> None:
     loaded = load.build(MINIMAL, {}, {})
     metrics, clock = Metrics(), EventClock()
     measure(build(loaded.config, loaded.registry, clock, tmp_path), metrics, clock)
-    measure_pool(FakeDesk().pool, metrics)
-    async with ApiServer(make_app(FakeDesk(), ApiSettings())) as server:
+    measure_pool(fake_services().pool, metrics)
+    async with ApiServer(make_app(fake_services(), ApiSettings())) as server:
         door.measure(server.door, metrics)
     served = set(re.findall(r"^# TYPE (\w+)", metrics.render()[0].decode(), re.MULTILINE))
     told = {span for span in spans(section(doc("operations.md"), "Watch it")) if span.startswith("quantd_")}

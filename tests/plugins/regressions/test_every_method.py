@@ -14,8 +14,8 @@ from quantd.plugin.loader import load
 from quantd.plugin.regression import Regression, takes_long
 from quantd.stats import FloatArray
 from quantd.testing.checks.regressions import Legs, assert_finite
-from quantd.testing.desk import FakeDesk
 from quantd.testing.fakes import START
+from quantd.testing.services import fake_services
 from tests.plugins.regressions.support import legs, odd_legs
 
 REGISTRY = load()
@@ -127,7 +127,7 @@ def test_rolling_answers_what_the_flow_does(name: str) -> None:
 
 @every_method
 def test_the_api_knows_it_in_any_case(name: str) -> None:
-    desk = FakeDesk()
-    desk.regressions = NAMES
+    analytics = fake_services().analytics
+    analytics.regressions = NAMES
     for text in (name, name.upper(), name.title()):
-        assert method(desk, text) == name
+        assert method(analytics, text).name == name

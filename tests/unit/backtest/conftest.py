@@ -9,7 +9,7 @@ from quantd.flow.pairs import PairSpec, analyse
 from quantd.model import Bar, Spread
 from quantd.plugin.guard import Guard
 from quantd.plugin.regression import Regression
-from quantd.services.desk import PairPast
+from quantd.services.analytics import PairPast
 from quantd.stats.backtest import Rules
 from quantd.stats.zscore import ZScore
 from quantd.testing.fakes import START, walk

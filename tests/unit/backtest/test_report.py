@@ -17,7 +17,7 @@ from quantd.backtest.chart import WIDTH, Chart, Line, thin, time_ticks
 from quantd.backtest.figures import money
 from quantd.backtest.report import html
 from quantd.backtest.table import as_csv
-from quantd.services.desk import PairPast
+from quantd.services.analytics import PairPast
 from quantd.stats.backtest import Rules
 from quantd.stats.funding import Rates
 from quantd.testing.fakes import START

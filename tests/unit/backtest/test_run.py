@@ -9,7 +9,7 @@ import pytest
 from quantd.backtest import Backtest, backtest
 from quantd.model import Bar, Spread
 from quantd.plugin.regression import Regression
-from quantd.services.desk import PairPast
+from quantd.services.analytics import PairPast
 from quantd.stats.backtest import Rules
 from quantd.stats.funding import Rates
 from quantd.stats.zscore import ZScore

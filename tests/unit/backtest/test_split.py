@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from quantd.backtest import Backtest, Settings, backtest
-from quantd.services.desk import PairPast
+from quantd.services.analytics import PairPast
 from quantd.stats.backtest import Rules
 from quantd.timeframes import timeframe
 from quantd_plugins.regressions.ols import Ols

@@ -16,11 +16,12 @@ from quantd.api.app import make_app
 from quantd.cli.asked import address
 from quantd.config.model import ApiSettings
 from quantd.plugin.feed_health import FeedHealth
-from quantd.services.desk import FeedState, Standing, SymbolQuality
+from quantd.services.analytics import PairStatus
+from quantd.services.status import FeedState, SymbolQuality
 from quantd.supervision.troubles import Trouble
 from quantd.testing import fakes
-from quantd.testing.desk import FakeDesk
 from quantd.testing.fakes import START
+from quantd.testing.services import FakeServices, fake_services
 from tests.unit.cli.conftest import Run
 
 GAPPY = SymbolQuality("ETHUSDT", "down", 20, START, 15, 1, 0, 5, 2, 2, 0, 12.0, 40.0, [])
@@ -31,21 +32,21 @@ def feed(state: str) -> FeedState:
 
 
 @pytest.fixture
-def desk() -> FakeDesk:
-    desk = FakeDesk()
-    desk.health = [feed("live")]
-    return desk
+def services() -> FakeServices:
+    services = fake_services()
+    services.status.feed_states = [feed("live")]
+    return services
 
 
 @pytest.fixture
-def url(desk: FakeDesk) -> Iterator[str]:
+def url(services: FakeServices) -> Iterator[str]:
     """Where the API serves, in a thread with a loop of its own."""
     loop = asyncio.new_event_loop()
     served = threading.Event()
     ports: list[int] = []
 
     async def serve() -> None:
-        runner = web.AppRunner(make_app(desk, ApiSettings(), lambda: (b"", "text/plain")))
+        runner = web.AppRunner(make_app(services, ApiSettings(), lambda: (b"", "text/plain")))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         ports.append(runner.addresses[0][1])
@@ -70,10 +71,12 @@ def _until_cancelled(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) 
         loop.run_until_complete(task)
 
 
-def test_a_healthy_daemon(quantd: Run, desk: FakeDesk, url: str) -> None:
+def test_a_healthy_daemon(quantd: Run, services: FakeServices, url: str) -> None:
     states = {"BTCUSDT": "live", "DEADUSDT": "quiet", "SHAREUSDT": "closed"}
-    desk.qualities = [SymbolQuality(name, state, 20, START, 15, 1, 0, 0, 0, 0, 0, 12.0, 40.0, []) for name, state in states.items()]
-    desk.stands = [Standing("BTCUSDT-ETHUSDT", "1m", START, 60, 60, fakes.points(1)[0], None)]
+    services.status.qualities = [
+        SymbolQuality(name, state, 20, START, 15, 1, 0, 0, 0, 0, 0, 12.0, 40.0, []) for name, state in states.items()
+    ]
+    services.analytics.statuses = [PairStatus("BTCUSDT-ETHUSDT", "1m", START, 60, 60, fakes.points(1)[0], None)]
     done = quantd("status", "--url", url)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -85,11 +88,11 @@ def test_a_healthy_daemon(quantd: Run, desk: FakeDesk, url: str) -> None:
     assert not any(line.startswith(tuple(f"{name} " for name in states)) for line in lines), "they are well"
 
 
-def test_a_degraded_one_says_why(quantd: Run, desk: FakeDesk, url: str) -> None:
-    desk.wrong = [Trouble("disk", "/var", "1 % is free: make [bold]room[/] \x1b[31m", START)]
-    desk.qualities = [GAPPY]
-    desk.health = [feed("warming")]
-    desk.stands = [Standing("A-B", "1m", None, 12, 60, None, "warming")]
+def test_a_degraded_one_says_why(quantd: Run, services: FakeServices, url: str) -> None:
+    services.status.present = [Trouble("disk", "/var", "1 % is free: make [bold]room[/] \x1b[31m", START)]
+    services.status.qualities = [GAPPY]
+    services.status.feed_states = [feed("warming")]
+    services.analytics.statuses = [PairStatus("A-B", "1m", None, 12, 60, None, "warming")]
     done = quantd("status", "--url", url + "/")
     assert done.returncode == 1
     assert "degraded" in done.stdout
@@ -100,14 +103,14 @@ def test_a_degraded_one_says_why(quantd: Run, desk: FakeDesk, url: str) -> None:
     assert "warming 12/60" in done.stdout
 
 
-def test_one_that_is_down(quantd: Run, desk: FakeDesk, url: str) -> None:
-    desk.health = [feed("down")]
+def test_one_that_is_down(quantd: Run, services: FakeServices, url: str) -> None:
+    services.status.feed_states = [feed("down")]
     done = quantd("status", "--url", url)
     assert (done.returncode, done.stdout.split()[0]) == (1, "down")
 
 
-def test_json_has_all(quantd: Run, desk: FakeDesk, url: str) -> None:
-    desk.qualities = [GAPPY]
+def test_json_has_all(quantd: Run, services: FakeServices, url: str) -> None:
+    services.status.qualities = [GAPPY]
     told = json.loads(quantd("status", "--url", url, "--json").stdout)
     assert (told["health"]["status"], told["waiting"], told["quality"][0]["symbol"], told["pairs"]) == ("healthy", None, "ETHUSDT", [])
 

@@ -190,7 +190,7 @@ def test_weights_that_leave_nothing_to_the_other_bars_promise_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        *(("correlation > 1.5", True), ("correlation > 0.9", False), ("price < 0", True), ("price > -1", True), ("price > 1", False)),
+        *(("corr > 1.5", True), ("corr > 0.9", False), ("price < 0", True), ("price > -1", True), ("price > 1", False)),
         *(("zscore > 50", False), ("spread < -1e9", False), ("spread > 1e999", True)),
     ],
 )

@@ -13,7 +13,7 @@ from quantd.plugin.guard import LIMIT
 from quantd.runtime.checkup import Checkup
 from quantd.testing.fakes import START
 from quantd_plugins.sinks.log import LogSink
-from tests.unit.services.desks import Rig, rig, trade
+from tests.unit.services.rig import Rig, rig, trade
 from tests.waiting import until
 
 
@@ -21,7 +21,7 @@ from tests.waiting import until
 async def looked_at(folder: Path) -> AsyncIterator[tuple[Rig, Checkup]]:
     """The flow drinks its feed, which has brought nothing yet."""
     with rig(folder) as at:
-        at.desk.learn_symbols(["A", "B", "G", "H"])
+        at.services.learn_symbols(["A", "B", "G", "H"])
         flow = asyncio.create_task(at.flow.run())
         yield at, Checkup(at.runtime, folder, at.clock)
         at.feed.events.put_nowait([])
@@ -30,7 +30,7 @@ async def looked_at(folder: Path) -> AsyncIterator[tuple[Rig, Checkup]]:
 
 def reasons(at: Rig, checkup: Checkup) -> list[tuple[str, str]]:
     checkup.look()
-    return [(trouble.what, trouble.name) for trouble in at.desk.troubles()]
+    return [(trouble.what, trouble.name) for trouble in at.services.status.troubles()]
 
 
 async def test_a_feed_that_is_not_live_is_told_until_it_is(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ async def test_a_feed_that_is_not_live_is_told_until_it_is(tmp_path: Path) -> No
         at.feed.events.put_nowait([Status(START + 1_000, healthy=False)])
         await until(lambda: at.flow.state == "down")
         assert reasons(at, checkup) == [("feed", "synthetic")]
-        assert at.desk.troubles()[0].text == "is down: trades come no more: the log says why"
+        assert at.services.status.troubles()[0].text == "is down: trades come no more: the log says why"
 
 
 SILENT = ConnectionHealth("one", "market", 2, "up", silent=("B",))
@@ -86,14 +86,14 @@ async def test_a_plugin_that_failed_for_a_pair_is_forgotten_with_it(tmp_path: Pa
     async with looked_at(tmp_path) as (at, checkup):
         at.feed.events.put_nowait([Status(START, healthy=True), trade("A", 0)])
         await until(lambda: at.flow.state == "live")
-        rule = at.desk.add_rule("zscore", "G-H", ">", 2.0)
+        rule = at.services.alerts.add("zscore", "G-H", ">", 2.0)
         (pair,) = (pair for pair in at.flow.pairs if pair.name == "G-H")
         guard = at.runtime.guards(pair.series[0].spec.regression, "G-H")
         for _ in range(LIMIT):
             guard.call(divmod, 1, 0)
         assert reasons(at, checkup) == [("plugins", "regression ols (G-H)")]
         if way == "the rule is deleted":
-            at.desk.delete_rule(rule.id)
+            at.services.alerts.delete(rule.id)
         else:
             at.runtime.drop_symbol("H")
         assert reasons(at, checkup) == []

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from quantd.model import FundingRate
+from quantd.services.analytics import Question
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import DAY, HOUR, MINUTE
-from tests.unit.services.desks import Rig, Told, rig
+from tests.unit.services.rig import Rig, Told, rig
 
 END = START + DAY
 
@@ -42,7 +43,7 @@ def begun(at: Rig, feed: Payer) -> None:
 
 
 async def past(at: Rig, limit: int = 500) -> dict[str, list[int]]:
-    found = await at.desk.past("A", "B", "1m", 20, "ols", limit)
+    found = await at.services.analytics.past(Question("A", "B", "1m", 20, "ols"), limit)
     return {symbol: [(ts - END) // HOUR for ts in rates.ts.tolist()] for symbol, rates in found.funding.items()}
 
 

@@ -10,12 +10,13 @@ import pytest
 from quantd.flow.bars.merge import lengthen
 from quantd.flow.symbol import SymbolStage
 from quantd.model import Bar
+from quantd.services.analytics import Question
 from quantd.services.older import OlderBars
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import DAY, HOUR, timeframe
 from tests.unit.flow.test_restore import Daemon, Venue
-from tests.unit.services.desks import Rig, Told, rig
+from tests.unit.services.rig import Rig, Told, rig
 from tests.waiting import until
 
 END = START + DAY
@@ -64,26 +65,26 @@ async def test_what_is_merged_goes_on_where_the_klines_end(tmp_path: Path) -> No
         begun(at, feed := Klines())
         wanted = shown(_bars("1h")[-100:])
         for _ in range(2):
-            assert shown(await at.desk.bars("A", "1h", limit=100)) == wanted
+            assert shown(await at.services.market.bars("A", "1h", limit=100)) == wanted
         assert feed.asked == [("1h", 480)], "once"
-        assert (await at.desk.bars("A", "14h", limit=10))[-3].ts == END - DAY - 10 * HOUR
+        assert (await at.services.market.bars("A", "14h", limit=10))[-3].ts == END - DAY - 10 * HOUR
         assert feed.asked[1:] == [("2h", 480 * 7)]
 
 
 async def test_nothing_is_fetched_where_enough_is_kept(tmp_path: Path) -> None:
     with rig(tmp_path, END) as at:
         begun(at, feed := Klines())
-        assert shown(await at.desk.bars("A", "15m", limit=20)) == shown(_bars("15m")[-20:])
-        assert await at.desk.bars("A", "5m", limit=50) == _bars("5m")[-50:]
+        assert shown(await at.services.market.bars("A", "15m", limit=20)) == shown(_bars("15m")[-20:])
+        assert await at.services.market.bars("A", "5m", limit=50) == _bars("5m")[-50:]
         assert feed.asked == []
 
 
 async def test_what_is_kept_reaches_back_beyond_the_record(tmp_path: Path) -> None:
     with rig(tmp_path, END) as at:
         begun(at, feed := Klines())
-        assert shown(await at.desk.bars("A", "5m", limit=500)) == shown(_bars("5m")[-500:])
+        assert shown(await at.services.market.bars("A", "5m", limit=500)) == shown(_bars("5m")[-500:])
         two_days = END - 2 * DAY
-        assert shown(await at.desk.bars("A", "5m", two_days, two_days + HOUR)) == shown(klines_of(two_days, HOUR))
+        assert shown(await at.services.market.bars("A", "5m", two_days, two_days + HOUR)) == shown(klines_of(two_days, HOUR))
         assert [every for every, _ in feed.asked] == ["1m", "1m"]
 
 
@@ -91,10 +92,10 @@ async def test_a_feed_that_does_not_answer_is_left_alone_for_a_while(tmp_path: P
     with rig(tmp_path, END) as at:
         begun(at, feed := Klines(down=True))
         for _ in range(3):
-            assert shown(await at.desk.bars("A", "1h", limit=100)) == shown(_bars("1h")[-6:])
+            assert shown(await at.services.market.bars("A", "1h", limit=100)) == shown(_bars("1h")[-6:])
         assert len(feed.asked) == 1
         at.clock.advance_to(END + 31_000)
-        await at.desk.bars("A", "1h", limit=100)
+        await at.services.market.bars("A", "1h", limit=100)
         assert len(feed.asked) == 2
 
 
@@ -102,9 +103,9 @@ async def test_a_feed_that_does_not_answer_is_left_alone_for_a_while(tmp_path: P
 async def test_analytics_have_the_bars_that_their_window_needs(tmp_path: Path, window: int) -> None:
     with rig(tmp_path, END) as at:
         begun(at, feed := Klines())
-        found = await at.desk.analyse("A", "A", "1h", window, "ols")
+        found = await at.services.analytics.analyse(Question("A", "A", "1h", window, "ols"))
         assert len(found.points) >= 2 * window
-        await asyncio.gather(*(at.desk.analyse("A", "A", "1h", window, "ols") for _ in range(3)))
+        await asyncio.gather(*(at.services.analytics.analyse(Question("A", "A", "1h", window, "ols")) for _ in range(3)))
         assert len(feed.asked) == 1
 
 

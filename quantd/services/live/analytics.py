@@ -1,4 +1,4 @@
-"""Answers about any two symbols, computed when they are asked for."""
+"""Analytics of a running flow: answers about any two symbols, computed when they are asked for."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,10 +10,15 @@ from quantd.clock import Clock
 from quantd.flow.symbol import SymbolStage
 from quantd.model import WHOLE, Bar
 from quantd.plugin.registry import Registry
-from quantd.pool import Asker, Pool
-from quantd.services.answers import Answerer, Question, Task, analysis_of
+from quantd.plugin.regression import takes_long
+from quantd.pool import ANYBODY, Asker, Pool
+from quantd.runtime.runtime import Runtime
+from quantd.services.analytics import Analysis, Analytics, Method, PairPast, PairStatus, Question
 from quantd.services.candles import Candles
-from quantd.services.desk import Analysis, PairPast
+from quantd.services.live.calculator import Calculator, Task, analysis_of
+from quantd.services.live.funding import PastFunding
+from quantd.services.live.lookup import flow_of, stage_of
+from quantd.services.live.pair_status import pair_statuses
 from quantd.stats.spreads import SHORTEST
 
 _ANSWERS_KEPT = 64
@@ -23,19 +28,29 @@ Freshness = tuple[tuple[int, int, int, int] | None, ...]
 """Of each leg how many bars there are, the newest one, how many hold every trade, and how often they were re-issued."""
 
 
-class Analyst:
+class LiveAnalytics(Analytics):
     """Has the pool compute what is asked, over the last bars that both legs have, and remembers the latest answers."""
 
-    def __init__(self, registry: Registry, candles: Candles, clock: Clock, pool: Pool) -> None:
-        self._answerer = Answerer(registry, clock)
+    def __init__(self, runtime: Runtime, registry: Registry, candles: Candles, clock: Clock, pool: Pool) -> None:
+        self._runtime = runtime
+        self._registry = registry
         self._candles = candles
         self._pool = pool
+        self._calculator = Calculator(registry, clock)
+        self._funding = PastFunding(clock)
         self._answers: dict[Question, tuple[Freshness, Analysis]] = {}
 
-    async def analyse(self, question: Question, stages: Stages, asker: Asker) -> Analysis:
-        """The points over the last bars, and the tests of them. Raises Busy."""
+    def methods(self) -> list[Method]:
+        return [self._method(name) for name in self._registry.names("regression")]
+
+    def _method(self, name: str) -> Method:
+        plugin = self._calculator.plugin(name)
+        given = name in self._registry.of_given_hedge()
+        return Method(name, getattr(plugin, "predicts", False), given, takes_long(plugin))
+
+    async def analyse(self, question: Question, asker: Asker = ANYBODY) -> Analysis:
         wanted = max(3 * question.window, question.window + SHORTEST)
-        legs = await self._past_legs(stages, question.every, wanted + 2 * self._answerer.spec(question).reach, asker)
+        legs = await self._past_legs(self._stages(question), question.every, wanted + 2 * self._calculator.spec(question).reach, asker)
         state = tuple(map(_freshness, legs))
         known = self._answers.get(question)
         if known is None or known[0] != state:
@@ -46,17 +61,25 @@ class Analyst:
             known = self._answers[question] = state, answer
         return known[1]
 
-    async def past(self, question: Question, stages: Stages, limit: int, asker: Asker) -> PairPast:
-        """The last `limit` bars, those before them that the window needs, and the points over them. Raises Busy."""
-        legs = await self._past_legs(stages, question.every, limit + 2 * self._answerer.spec(question).reach, asker)
+    async def past(self, question: Question, limit: int, asker: Asker = ANYBODY) -> PairPast:
+        stages = self._stages(question)
+        legs = await self._past_legs(stages, question.every, limit + 2 * self._calculator.spec(question).reach, asker)
         state = tuple(map(_freshness, legs))
-        return PairPast(legs[0], legs[1], (await self._computed(Task(question, legs), state, asker)).points)
+        past = PairPast(legs[0], legs[1], (await self._computed(Task(question, legs), state, asker)).points)
+        rates = self._funding.beside(past, [flow_of(self._runtime, stage) if stage else None for stage in stages])
+        return await asker.wait(rates, past)
+
+    def pairs(self) -> list[PairStatus]:
+        return [status for pair in self._runtime.pairs for status in pair_statuses(pair)]
+
+    def _stages(self, question: Question) -> Stages:
+        return [stage_of(self._runtime, leg) for leg in (question.y, question.x)]
 
     async def _computed(self, task: Task, state: Freshness, asker: Asker) -> Analysis:
         coded = partial(msgspec.msgpack.encode, task), analysis_of
         topic = task.question, task.wanted or max(map(len, task.legs))
-        function = partial(self._answerer.answer, task)
-        return await self._pool.compute(asker, self._answerer.cost(task), function, coded, topic=topic, state=state)
+        function = partial(self._calculator.calculate, task)
+        return await self._pool.compute(asker, self._calculator.cost(task), function, coded, topic=topic, state=state)
 
     async def _past_legs(self, stages: Stages, every: str, count: int, asker: Asker) -> list[list[Bar]]:
         """The same as `_legs`, once these bars are at hand."""

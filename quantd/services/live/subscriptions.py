@@ -1,17 +1,17 @@
-"""Who wants which symbols streamed. A symbol that nobody holds any more, or that was only asked for, goes on for some minutes."""
+"""Who holds which symbols. A symbol that nobody holds any more, or that was only asked for, is streamed for some minutes more."""
 
 from collections.abc import Iterable
 
 from quantd.clock import Clock
 
 KEPT_S = 300.0
-"""So long a symbol goes on that nobody holds."""
+"""So long a symbol is streamed that nobody holds."""
 MOST_GUESTS = 50
 """So many of them at most: of more, the one that was asked for longest ago goes first."""
 
 
-class Claims:
-    """Holders by symbol, and guests: the symbols without a holder that still go on."""
+class Subscriptions:
+    """Holders by symbol, and guests: the symbols without a holder that are still streamed."""
 
     def __init__(self, holder: str, symbols: Iterable[str], clock: Clock) -> None:
         self._clock = clock
@@ -23,12 +23,12 @@ class Claims:
         return symbol in self._holders
 
     def hold(self, holder: str, symbol: str) -> None:
-        """It goes on for as long as this holder wants it."""
+        """Stream a symbol for as long as this holder wants it."""
         self._guests.pop(symbol, None)
         self._holders.setdefault(symbol, set()).add(holder)
 
     def release(self, holder: str, symbols: Iterable[str] | None = None) -> None:
-        """The holder lets go of these, or of all; a symbol that nobody else holds becomes a guest."""
+        """End the holder's subscription to these, or to all; a symbol that nobody else holds becomes a guest."""
         for symbol in list(self._holders) if symbols is None else symbols:
             holders = self._holders.get(symbol)
             if holders and holder in holders:
@@ -38,13 +38,13 @@ class Claims:
                     self.ask(symbol)
 
     def ask(self, symbol: str) -> None:
-        """It goes on for some minutes from now on, at least."""
+        """Stream a symbol for some minutes from now on, at least."""
         self._guests.pop(symbol, None)
         if symbol not in self._holders:
             self._guests[symbol] = self._clock.monotonic() + KEPT_S
 
     def expire(self) -> list[str]:
-        """The guests whose time is up, or that are too many: they are none any more."""
+        """Remove the guests whose time is up, or that are too many; returns them."""
         now, over = self._clock.monotonic(), len(self._guests) - MOST_GUESTS
         gone = [symbol for number, (symbol, until) in enumerate(self._guests.items()) if number < over or until <= now]
         for symbol in gone:

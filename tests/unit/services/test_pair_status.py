@@ -4,20 +4,20 @@ import asyncio
 from pathlib import Path
 
 from quantd.model import Bar, Status
-from quantd.services.desk import Standing
+from quantd.services.analytics import PairStatus
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import MINUTE
-from tests.unit.services.desks import Rig, rig, trade
+from tests.unit.services.rig import Rig, rig, trade
 
 Row = tuple[str, str | None, int, int]
 
 
 def rows(at: Rig) -> list[Row]:
-    return [told(standing) for standing in at.desk.standings()]
+    return [told(standing) for standing in at.services.analytics.pairs()]
 
 
-def told(standing: Standing) -> Row:
+def told(standing: PairStatus) -> Row:
     assert standing.pair == "A-B"
     assert (standing.point is None) == (standing.reason in ("no bars", "warming", "no hedge", "no trades"))
     return standing.every, standing.reason, standing.bars, standing.needed
@@ -46,7 +46,7 @@ def test_it_says_what_it_waits_for(tmp_path: Path) -> None:
         assert rows(at)[1] == ("1m", "no trades", 10, 10)
         at.flow.take([trade("A", 1), trade("B", 2)])
         assert rows(at) == [("1s", "no bars", 0, 10), ("1m", None, 10, 10), ("5m", "no bars", 0, 10)]
-        assert at.desk.standings()[1].ts == trade("B", 2).ts
+        assert at.services.analytics.pairs()[1].ts == trade("B", 2).ts
 
 
 def test_one_leg_is_not_enough(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_more_may_be_needed_than_the_hedge_asks_for(tmp_path: Path) -> None:
     with rig(tmp_path, zscore={"window": 25}) as at:
         put(at, *legs(15))
         at.flow.take([trade("A", 1), trade("B", 1)])
-        (row,) = [standing for standing in at.desk.standings() if standing.every == "1m"]
+        (row,) = [standing for standing in at.services.analytics.pairs() if standing.every == "1m"]
         assert (row.reason, row.bars, row.needed) == ("warming", 15, 25)
         assert row.point
         assert row.point.zscore is None

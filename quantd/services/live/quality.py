@@ -4,7 +4,7 @@ import numpy as np
 
 from quantd.flow.feed import FeedFlow
 from quantd.flow.symbol import SymbolStage
-from quantd.services.desk import SymbolQuality
+from quantd.services.status import SymbolQuality
 from quantd.supervision.losses import Losses
 from quantd.timeframes import MINUTE
 

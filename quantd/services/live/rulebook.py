@@ -10,12 +10,14 @@ from quantd.blobs import recalled
 from quantd.config.bounds import LIVE, mistake
 from quantd.config.load import as_legs, as_symbol
 from quantd.config.rules import Condition, Operator
-from quantd.services.desk import RestRule
+from quantd.services.alerts import RestRule
 from quantd.state import tried_again
 from quantd.supervision.troubles import Troubles
 
 _PREFIX = "rule/"
 _LOST = "an alert rule that was made by request is broken and lost: compare GET /alerts with what you have made"
+_EARLIER_METRICS = {"correlation": "corr"}
+"""What earlier versions wrote, and its name now."""
 _log = logging.getLogger("quantd.alerts")
 
 
@@ -47,7 +49,14 @@ class RuleBook:
             elif rule.id != key.removeprefix(_PREFIX) or not _is_rule(rule):
                 self._let_go(key, f"it is no rule: {rule}")
             else:
-                yield rule
+                yield self._renamed(rule)
+
+    def _renamed(self, rule: RestRule) -> RestRule:
+        """The rule with the metric's present name; it is written with the next `save`."""
+        if rule.metric not in _EARLIER_METRICS:
+            return rule
+        self.touch([rule.id])
+        return msgspec.structs.replace(rule, metric=_EARLIER_METRICS[rule.metric])
 
     def all(self) -> list[RestRule]:
         """Every rule."""

@@ -1,20 +1,20 @@
-"""Where a pair stands, also while there are no numbers yet."""
+"""The state of a pair, also while there are no numbers yet."""
 
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries
 from quantd.model import PairPoint
-from quantd.services.desk import Standing
+from quantd.services.analytics import PairStatus
 
 
-def standings(pair: PairStage) -> list[Standing]:
+def pair_statuses(pair: PairStage) -> list[PairStatus]:
     """One for each timeframe."""
-    there = {point.every: point for point in pair.nowcasts()}
-    return [_standing(pair, series, there.get(series.spec.every)) for series in pair.series]
+    points = {point.every: point for point in pair.nowcasts()}
+    return [_status(pair, series, points.get(series.spec.every)) for series in pair.series]
 
 
-def _standing(pair: PairStage, series: PairSeries, point: PairPoint | None) -> Standing:
+def _status(pair: PairStage, series: PairSeries, point: PairPoint | None) -> PairStatus:
     spec = series.spec
-    return Standing(
+    return PairStatus(
         pair=spec.pair,
         every=spec.every,
         ts=max((leg.last.ts for leg in (pair.y, pair.x) if leg.last), default=None),

@@ -9,7 +9,7 @@ import msgspec
 from quantd.clock import Clock
 from quantd.errors import unforeseen
 from quantd.flow.feed import FeedFlow
-from quantd.services.desk import PairPast
+from quantd.services.analytics import PairPast
 from quantd.stats.funding import Rates, as_rates
 from quantd.timeframes import DAY, MINUTE, timeframe
 

@@ -1,4 +1,4 @@
-"""A desk on the flows of a small config, with a feed that brings what a test tells it."""
+"""Services on the flows of a small config, with a feed that brings what a test tells it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ from quantd.plugin.feed_health import FeedHealth
 from quantd.pool import BUDGET_S
 from quantd.runtime.build import build
 from quantd.runtime.runtime import Runtime
-from quantd.services.answers import make_pool
-from quantd.services.live import LiveDesk
+from quantd.services.live.bundle import LiveServices, live_services
+from quantd.services.live.calculator import make_pool
 from quantd.state import State
 from quantd.testing.fakes import START
 
@@ -78,11 +78,11 @@ def trade(symbol: str, second: int) -> Tick:
 
 
 class Rig:
-    """The desk, and what it stands on."""
+    """The services, and what they stand on."""
 
-    def __init__(self, runtime: Runtime, desk: LiveDesk, feed: Told, clock: EventClock) -> None:
+    def __init__(self, runtime: Runtime, services: LiveServices, feed: Told, clock: EventClock) -> None:
         self.runtime = runtime
-        self.desk = desk
+        self.services = services
         self.feed = feed
         self.clock = clock
         self.flow = runtime.flows[0]
@@ -97,13 +97,15 @@ def rig(
     warm: bool = False,
     zscore: Mapping[str, Any] | None = None,
     budget: float = BUDGET_S,
+    exports: Sequence[Mapping[str, Any]] = (),
     **top: Any,
 ) -> Iterator[Rig]:
     """A pair A-B of a feed that has nothing to tell yet, at `now` (ms) by the host's clock."""
-    loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, **top}, {"default": PIPELINE | {"zscore": zscore or {}}}, {})
+    pipeline = PIPELINE | {"zscore": zscore or {}, "exports": list(exports)}
+    loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, **top}, {"default": pipeline}, {})
     feed, clock = Told(), EventClock(now)
     config = msgspec.structs.replace(loaded.config, feeds={"synthetic": feed})
     runtime = build(config, loaded.registry, clock, folder, warm=warm)
     pool = make_pool(loaded.registry, "info", runtime.outlets.troubles, budget)
     with State.open(folder / "state") as state:
-        yield Rig(runtime, LiveDesk(runtime, config, loaded.registry, clock, state, pool), feed, clock)
+        yield Rig(runtime, live_services(runtime, config, loaded.registry, clock, state, pool), feed, clock)

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,7 +18,7 @@ from quantd.plugin.loader import load
 from quantd.plugin.registry import Registry
 from quantd.plugin.regression import Regression, takes_long
 from quantd.pool import BUDGET_S, Pool, Workers
-from quantd.services.desk import Analysis, Style, is_whole
+from quantd.services.analytics import Analysis, Question, is_whole
 from quantd.stats.cointegration import engle_granger
 from quantd.stats.kernels import workshop
 from quantd.stats.spreads import SpreadTest, spread_test
@@ -31,17 +30,6 @@ _STEP_S, _FIT_S, _FITTED_S = 40e-6, 120e-6, 0.4e-6
 """Estimates: of a bar, of a bar that is fitted anew, and of each bar of the window in that fit."""
 
 
-class Question(NamedTuple):
-    """What is asked about a pair; `method` is the name of a regression."""
-
-    y: str
-    x: str
-    every: str
-    window: int
-    method: str
-    style: Style
-
-
 class Task(msgspec.Struct, frozen=True, array_like=True):
     """A question, and the bars of y and of x that it is answered with. `wanted` is how many bars the tests are of; None for the points
     alone."""
@@ -51,7 +39,7 @@ class Task(msgspec.Struct, frozen=True, array_like=True):
     wanted: int | None = None
 
 
-class Answerer:
+class Calculator:
     """Computes with the regressions of a registry. Any thread may call."""
 
     def __init__(self, registry: Registry, clock: Clock) -> None:
@@ -60,17 +48,18 @@ class Answerer:
 
     def spec(self, question: Question) -> PairSpec:
         """How the pair is processed to answer."""
-        y, x, every, window, method, style = question
+        style = question.style
         given = {name: value for name in ("beta", "alpha") if (value := getattr(style, name)) is not None}
-        regression = msgspec.convert({"window": window, "prices": style.prices, **given}, self._plugin(method))
-        return PairSpec(f"{y}-{x}", every, regression, style.zscore, spread=style.spread)
+        settings = {"window": question.window, "prices": style.prices, **given}
+        regression = msgspec.convert(settings, self.plugin(question.method))
+        return PairSpec(f"{question.y}-{question.x}", question.every, regression, style.zscore, spread=style.spread)
 
     def cost(self, task: Task) -> float:
         """Seconds that it may take, to an order of magnitude: `benchmarks/windows.py` has measured them."""
-        refits = takes_long(self._plugin(task.question.method))
+        refits = takes_long(self.plugin(task.question.method))
         return max(map(len, task.legs)) * (_FIT_S + _FITTED_S * task.question.window if refits else _STEP_S)
 
-    def answer(self, task: Task) -> Analysis:
+    def calculate(self, task: Task) -> Analysis:
         """The points, and the tests of them."""
         question, legs, wanted = task.question, task.legs, task.wanted
         spec = self.spec(question)
@@ -83,7 +72,8 @@ class Answerer:
         tests = [engle_granger(*closes, log=prices == "log") for closes in ((of_y, of_x), (of_x, of_y))]
         return Analysis(points, _adf(points, spec), *tests)
 
-    def _plugin(self, method: str) -> type[Regression]:
+    def plugin(self, method: str) -> type[Regression]:
+        """The regression of this name. Raises LookupError."""
         entry = self._registry.get("regression", method)
         if entry is None:
             raise LookupError(f"no regression {method!r} has been loaded in process {os.getpid()}")
@@ -111,7 +101,7 @@ def setting(registry: Registry, level: Level) -> bytes:
 
 def make_pool(registry: Registry, level: Level, troubles: Troubles, budget: float = BUDGET_S) -> Pool:
     """The pool of a daemon, in which a computation may take `budget` seconds."""
-    workers = Workers("quantd.services.answers:prepare", setting(registry, level), troubles)
+    workers = Workers("quantd.services.live.calculator:prepare", setting(registry, level), troubles)
     return Pool(workers, budget=budget, warm=COMPILE if workshop.place else None)
 
 
@@ -121,14 +111,14 @@ def prepare(given: bytes) -> Callable[[bytes], bytes]:
     setup(where.level)
     if where.kernels:
         workshop.stay(Path(where.kernels))
-    return partial(_answered, Answerer(load([Path(folder) for folder in where.dirs], where.disable), SystemClock()))
+    return partial(_answered, Calculator(load([Path(folder) for folder in where.dirs], where.disable), SystemClock()))
 
 
-def _answered(answerer: Answerer, frame: bytes) -> bytes:
+def _answered(calculator: Calculator, frame: bytes) -> bytes:
     if frame == COMPILE:
         workshop.compile()
         return b""
-    return msgspec.msgpack.encode(answerer.answer(msgspec.msgpack.decode(frame, type=Task)))
+    return msgspec.msgpack.encode(calculator.calculate(msgspec.msgpack.decode(frame, type=Task)))
 
 
 def analysis_of(frame: bytes) -> Analysis:

@@ -8,8 +8,8 @@ import pytest
 from quantd.clock import EventClock
 from quantd.plugin.loader import load
 from quantd.plugin.registry import Registry
-from quantd.services.answers import COMPILE, Answerer, Question, Task, analysis_of, make_pool, setting
-from quantd.services.desk import PLAIN, Style
+from quantd.services.analytics import PLAIN, Question, Style
+from quantd.services.live.calculator import COMPILE, Calculator, Task, analysis_of, make_pool, setting
 from quantd.stats.zscore import ZScore
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
@@ -52,7 +52,7 @@ async def answered(registry: Registry, frame: bytes) -> bytes:
 async def test_the_bits_are_the_same(method: str, style: Style, wanted: int | None) -> None:
     registry, task = load(), Task(question(method, style), LEGS, wanted)
     there = analysis_of(await answered(registry, msgspec.msgpack.encode(task)))
-    here = Answerer(registry, EventClock()).answer(task)
+    here = Calculator(registry, EventClock()).calculate(task)
     assert here.points
     assert there == here
 
@@ -66,10 +66,10 @@ async def test_plugins_of_others_answer_there_too_but_disabled_ones_do_not(tmp_p
 
 
 def test_the_cost_grows_with_the_bars_and_of_what_is_fitted_with_the_window() -> None:
-    answerer = Answerer(load(), EventClock())
-    cheap, fitted = (answerer.cost(Task(question(method), LEGS)) for method in ("ols", "theil-sen"))
-    longer = question("theil-sen")._replace(window=600)
-    assert cheap < fitted < answerer.cost(Task(longer, LEGS)) < answerer.cost(Task(longer, [leg * 2 for leg in LEGS]))
+    calculator = Calculator(load(), EventClock())
+    cheap, fitted = (calculator.cost(Task(question(method), LEGS)) for method in ("ols", "theil-sen"))
+    longer = msgspec.structs.replace(question("theil-sen"), window=600)
+    assert cheap < fitted < calculator.cost(Task(longer, LEGS)) < calculator.cost(Task(longer, [leg * 2 for leg in LEGS]))
 
 
 async def test_kernels_are_compiled_when_that_is_asked_for() -> None:

@@ -1,0 +1,48 @@
+"""The services of a runtime, put together."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from quantd.clock import Clock
+from quantd.config.model import Config
+from quantd.plugin.registry import Registry
+from quantd.pool import Pool
+from quantd.runtime.runtime import Runtime
+from quantd.services.bundle import Services
+from quantd.services.candles import Candles
+from quantd.services.live.alerts import LiveAlerts
+from quantd.services.live.analytics import LiveAnalytics
+from quantd.services.live.lookup import flow_of
+from quantd.services.live.market import LiveMarket
+from quantd.services.live.status import LiveStatus
+from quantd.services.live.symbols import LiveSymbols
+from quantd.services.older import OlderBars
+from quantd.state import State
+
+
+class LiveServices(Services, frozen=True):
+    """The services, with what the daemon alone asks of them."""
+
+    symbols: LiveSymbols
+    alerts: LiveAlerts
+
+    def learn_symbols(self, listed: Sequence[str]) -> None:
+        """The exchange lists these as trading now: rules hold those that they could not hold before."""
+        self.symbols.learn(listed)
+        self.alerts.hold_all()
+
+
+def live_services(runtime: Runtime, config: Config, registry: Registry, clock: Clock, state: State, pool: Pool) -> LiveServices:
+    """The services of a runtime; rules and firings of earlier runs are taken up from `state`."""
+    older = OlderBars(partial(flow_of, runtime), clock)
+    candles = Candles(runtime.outlets.history, older, pool)
+    symbols = LiveSymbols(runtime, config, older, state.cache, clock)
+    return LiveServices(
+        symbols=symbols,
+        market=LiveMarket(runtime, candles, clock, pool),
+        analytics=LiveAnalytics(runtime, registry, candles, clock, pool),
+        alerts=LiveAlerts(runtime, config, symbols, clock, state),
+        status=LiveStatus(runtime, symbols, clock),
+        events=runtime.outlets.hub,
+        pool=pool,
+    )
