@@ -19,6 +19,8 @@ _BUSY_S = {"jobs": 600.0, "sinks": 60.0}
 _OF_KIND: dict[str, What] = {"sink": "sinks", "job": "jobs", "feed": "feed", "store": "store"}
 _PAST_S = 10.0
 """So long the past of a symbol may take before that is told."""
+_DEAF_S = 10.0
+"""So long a listener may fail before that is told: a fault of one batch is in the log."""
 _Found = dict[tuple[What, str], str]
 
 
@@ -35,6 +37,8 @@ class Checkup:
         self._disk_due = float("-inf")
         self._cold_since: dict[str, float] = {}
         """Since when symbols of a live feed wait for their past, s."""
+        self._deaf_since: dict[str, float] = {}
+        """Since when listeners of a topic fail, s."""
 
     def look(self) -> None:
         """Report what is wrong now, and no more what is no longer."""
@@ -49,6 +53,7 @@ class Checkup:
         for flow in self._runtime.flows:
             yield from _of_feed(flow)
             yield from self._of_past(flow)
+        yield from self._of_listeners()
         for health in self._runtime.guards.health():
             yield from _of_plugin(health)
         if dropped := self._runtime.outlets.outbox.dropped:
@@ -64,6 +69,13 @@ class Checkup:
             self._cold_since.pop(flow.name, None)
         elif self._clock.monotonic() - self._cold_since.setdefault(flow.name, self._clock.monotonic()) >= _PAST_S:
             yield ("feed", f"{flow.name} past"), f"{missing} of {flow.symbols} symbols wait for their past: the log says why"
+
+    def _of_listeners(self) -> Iterator[tuple[tuple[What, str], str]]:
+        failing, now = self._runtime.outlets.hub.failing(), self._clock.monotonic()
+        self._deaf_since = {topic: self._deaf_since.get(topic, now) for topic in failing}
+        for topic, text in failing.items():
+            if now - self._deaf_since[topic] >= _DEAF_S:
+                yield ("tasks", f"listener of {topic}"), f"fails at each batch: {text}: the log has the traceback; report it"
 
 
 def _of_feed(flow: FeedFlow) -> Iterable[tuple[tuple[What, str], str]]:

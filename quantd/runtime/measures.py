@@ -46,6 +46,9 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     )
     anew = "Recorded points of an older definition, made anew"
     metrics.add(Counter, "quantd_points_made_anew", anew, (), lambda: [((), runtime.outlets.made_anew)])
+    hub = runtime.outlets.hub
+    deaf = "Calls that failed of what listens to a topic of the flow, as the API does"
+    metrics.add(Counter, "quantd_listener_faults", deaf, ("topic",), lambda: [((topic,), count) for topic, count in hub.faults.items()])
     metrics.add(
         Counter, "quantd_alerts_dropped", "Alerts for which a sink's queue was full", (), lambda: [((), runtime.outlets.outbox.dropped)]
     )

@@ -1,13 +1,13 @@
 """What is wrong with the daemon is in its health for as long as it is so, and no longer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from quantd.model import Status
+from quantd.model import Status, Tick
 from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
 from quantd.plugin.guard import LIMIT
 from quantd.runtime.checkup import Checkup
@@ -58,6 +58,30 @@ async def test_what_a_live_feed_says_of_itself_is_told(tmp_path: Path, fares: Fe
         await until(lambda: at.flow.state == "live")
         for at.feed.fares, told in ((fares, [("feed", name)]), (FeedHealth(), [])):
             assert reasons(at, checkup) == told
+
+
+async def test_a_listener_that_raises_does_not_end_the_feed_and_is_told_of_if_it_goes_on(tmp_path: Path) -> None:
+    async with looked_at(tmp_path) as (at, checkup):
+        heard: list[Tick] = []
+
+        def fail(ticks: Sequence[Tick]) -> None:
+            raise LookupError("no such client")
+
+        unlisten = at.desk.hub.listen("ticks", fail)
+        at.desk.hub.listen("ticks", heard.extend)
+        at.feed.events.put_nowait([Status(START, healthy=True), trade("A", 0)])
+        at.feed.events.put_nowait([trade("A", 1)])
+        await until(lambda: heard == [trade("A", 0), trade("A", 1)])
+        assert at.flow.state == "live"
+        assert reasons(at, checkup) == [], "it may be of one batch"
+        since = at.clock.now()
+        at.clock.advance_to(since + 9_999)
+        assert reasons(at, checkup) == []
+        at.clock.advance_to(since + 10_000)
+        assert reasons(at, checkup) == [("tasks", "listener of ticks")]
+        assert "LookupError('no such client')" in at.desk.troubles()[0].text
+        unlisten()
+        assert reasons(at, checkup) == []
 
 
 async def test_a_plugin_is_told_of_by_its_kind(tmp_path: Path) -> None:

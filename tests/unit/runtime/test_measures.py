@@ -55,6 +55,16 @@ def test_no_two_samples_have_the_same_name_and_labels(tmp_path: Path) -> None:
     assert len(samples) == len(set(samples))
 
 
+def test_faults_of_listeners_are_counted_by_topic(tmp_path: Path) -> None:
+    loaded = load.build({"pairs": ["BTCUSDT-ETHUSDT"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}}, {}, {})
+    metrics, clock = Metrics(), EventClock()
+    runtime = build(loaded.config, loaded.registry, clock, tmp_path)
+    measure(runtime, metrics, clock)
+    runtime.outlets.hub.listen("gaps", lambda gaps: gaps[9])
+    runtime.outlets.hub.publish("gaps", [1])
+    assert b'\nquantd_listener_faults_total{topic="gaps"} 1.0\n' in metrics.render()[0]
+
+
 def test_points_that_were_clipped_are_counted_by_pair_and_timeframe(tmp_path: Path) -> None:
     loaded = load.build({"pairs": ["BTCUSDT-ETHUSDT"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}}, {}, {})
     metrics, clock = Metrics(), EventClock()
