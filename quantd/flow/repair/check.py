@@ -14,6 +14,7 @@ from quantd.flow.pairs import PairSeries
 from quantd.flow.publish import Delivery
 from quantd.flow.repair.by_day import REACH_MS
 from quantd.flow.repair.pace import half_load, until_done
+from quantd.flow.repair.points import PointRebuilder
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.venue import VenueClock
 from quantd.history.history import Span
@@ -41,7 +42,7 @@ class Check:
 
     def __init__(self, outlets: Outlets, delivery: Delivery, stages: Collection[SymbolStage], clock: VenueClock) -> None:
         self.done = False
-        self._supervisor = outlets.supervisor
+        self._outlets = outlets
         self._delivery = delivery
         self._stages = stages
         self._clock = clock
@@ -56,7 +57,7 @@ class Check:
     def resume(self) -> None:
         """The flow runs, perhaps again after its feed has failed: go on with a check that has begun and is not done."""
         if self._begun and not (self.done or self._task):
-            self._task = self._supervisor.start(f"check {self._clock.name}", self._run)
+            self._task = self._outlets.supervisor.start(f"check {self._clock.name}", self._run)
 
     async def end(self) -> None:
         """Check no more, for the flow has ended."""
@@ -76,7 +77,7 @@ class Check:
         try:
             for span in self._spans(checked.series):
                 async with half_load(self._clock):
-                    made += await self._delivery.check(checked.pair, checked.series, span)
+                    made += await self._rebuild(checked, span)
         except Exception as error:  # whatever a store raises
             text = "%s: the recorded points are not held against their bars; it is tried again: %s"
             _log.warning(text, checked.name, error, exc_info=unforeseen(error))
@@ -84,6 +85,14 @@ class Check:
         if made:
             _log.info("%s: %d recorded points were not those of their bars, or lacked: they are rebuilt", checked.name, made)
         return True
+
+    async def _rebuild(self, checked: _Checked, span: Span) -> int:
+        """Rebuild the points of a span of time that do not fit their bars; how many."""
+        async with self._outlets.rebuilding:
+            rebuilder = PointRebuilder.of(checked.pair, checked.series, self._outlets.history)
+            rebuilt = await asyncio.to_thread(rebuilder.rebuild_misfits, *span)
+            self._delivery.amend(checked.pair, rebuilt.points)
+            return len(rebuilt.points)
 
     def _spans(self, series: PairSeries) -> Iterator[Span]:
         """The times to check, an hour of seconds at once, newest first."""

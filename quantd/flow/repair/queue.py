@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from quantd.errors import QuantdError, unforeseen
 from quantd.flow.ingest.ledger import Span
 from quantd.flow.outlets import Outlets
+from quantd.flow.pair import PairStage, RebuiltPair
 from quantd.flow.publish import Delivery
 from quantd.flow.repair.bars import rebuild_bars
+from quantd.flow.repair.points import PointRebuilder
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.watermark import Watermark
+from quantd.model import Bar
 from quantd.timeframes import HOUR, MINUTE
 
 LONGEST_MS = HOUR
@@ -108,7 +112,16 @@ class RebuildQueue:
             raise QuantdError(f"{stage.symbol}: the store does not take the trades of which bars are to be made")
         rebuilt = await rebuild_bars(stage, self._outlets.history, start, end)
         stage.absorb(rebuilt)
-        await self._delivery.again(stage, rebuilt)
+        async with self._outlets.rebuilding:
+            pairs = [await self._points(pair, rebuilt) for pair in self._delivery.pairs if stage in (pair.y, pair.x)]
+            self._delivery.rebuilt(stage, rebuilt, pairs)
+            await recorder.write()
+
+    async def _points(self, pair: PairStage, bars: Sequence[Bar]) -> RebuiltPair:
+        history, rebuilt = self._outlets.history, {}
+        for series in pair.series:
+            rebuilt[series.spec.every] = await PointRebuilder.of(pair, series, history).changed_by(bars, series.oldest)
+        return RebuiltPair(pair, rebuilt)
 
 
 def _joined(spans: list[Span]) -> list[Span]:

@@ -127,7 +127,7 @@ class Repairs:
         lost = await self._lost_rows(stage, recorder.store)
         known = await asyncio.to_thread(restore, recorder.store, stage.symbol, saved, lost.trades)
         if known:
-            stage.recall(known, killed=self._killed)
+            stage.restore(known, killed=self._killed)
             self._recorded[stage] = known.ts
         return known.ts if known else None
 

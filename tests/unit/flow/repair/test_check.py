@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import quantd
-from quantd.flow.repair.points import PointRebuilder, Rebuilt
+from quantd.flow.pair import RebuiltPoints
+from quantd.flow.repair.points import PointRebuilder
 from quantd.flow.repair.repairs import Repairs
 from quantd.model import Bar
 from quantd.timeframes import MINUTE
@@ -36,7 +37,7 @@ async def test_a_point_that_the_flow_re_issues_meanwhile_is_not_overwritten(tmp_
 
     rebuild = PointRebuilder.rebuild
 
-    def made_while_a_trade_comes(*asked: Any) -> Rebuilt:
+    def made_while_a_trade_comes(*asked: Any) -> RebuiltPoints:
         made = rebuild(*asked)
         if not mended:
             asyncio.run_coroutine_threadsafe(mend(), loop).result()
@@ -94,7 +95,7 @@ async def test_a_check_goes_on_after_the_feed_has_failed(tmp_path: Path) -> None
     store.close()
     venue = Failing(now=NOW + 40 * MINUTE)
     daemon = Daemon(venue, tmp_path, ["1m"])
-    async with daemon.flow._outlets.remaking:  # so that the check cannot come to its end
+    async with daemon.flow._outlets.rebuilding:  # so that the check cannot come to its end
         await until(lambda: daemon.flow.warm == 2)
         venue.inbox.put_nowait([])
         with pytest.raises(quantd.QuantdError):
