@@ -214,7 +214,7 @@ class FeedFlow:
                 continue
             if stage.ready:
                 taken = self._delivery.trades(stage, stage.arrivals.take())
-                self._recovery.mend(stage, taken)
+                self._recovery.rebuild(stage, taken)
                 stage.note_lag(taken.good)
                 self._delivery.prices(stage.symbol, taken.good)
             else:

@@ -40,10 +40,10 @@ class Outlets(Struct):
     """What of the state was found broken."""
     unsaved: dict[Gap, Gap] = field(default_factory=dict)
     """What the records have not taken, by the gap as it opened."""
-    made_anew: int = 0
-    """How many recorded points of an older definition have been made anew."""
-    remaking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while recorded bars or points are made anew: one at a time reads what the other writes."""
+    points_rebuilt: int = 0
+    """How many recorded points of an older definition have been rebuilt."""
+    rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while recorded bars or points are rebuilt: one at a time reads what the other writes."""
 
     def __post_init__(self) -> None:
         self.supervisor = self.supervisor or Supervisor(self.troubles)

@@ -53,3 +53,18 @@ class PairStage(Struct):
             return []
         ts = max(y.ts, x.ts)
         return [point for series in self.series if (point := series.nowcast(ts, y.price, x.price))]
+
+
+class RebuiltPoints(Struct, frozen=True):
+    """Points of one pair on one timeframe that were computed again, under their next revisions. Those before `until` (ms) that are not
+    among them are right as they are."""
+
+    points: Sequence[PairPoint] = ()
+    until: int = 0
+
+
+class RebuiltPair(Struct, frozen=True):
+    """A pair and its rebuilt points."""
+
+    pair: PairStage
+    by_timeframe: Mapping[str, RebuiltPoints]

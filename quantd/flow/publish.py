@@ -9,9 +9,8 @@ from typing import NamedTuple
 from quantd.flow.ingest.ledger import FOR_EVER, Span
 from quantd.flow.news import News
 from quantd.flow.outlets import Outlets
-from quantd.flow.pair import PairStage
-from quantd.flow.pairs import Background, PairSeries
-from quantd.flow.repair.points import Legs, PointRebuilder, Rebuilt
+from quantd.flow.pair import PairStage, RebuiltPair
+from quantd.flow.pairs import Background
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.watermark import Watermark
 from quantd.model import Bar, PairPoint, Tick
@@ -76,39 +75,20 @@ class Delivery:
         taken = [(stage, self._taken(stage, bars)) for stage, bars in closed]
         self._on_to_pairs(taken)
 
-    async def again(self, stage: SymbolStage, bars: list[Bar]) -> None:
-        """Bars that were made anew, however old, to everyone, in one batch with the points that they change; those that the pairs hold no
-        more do so all the same."""
-        outlets = self._outlets
-        async with outlets.remaking:
-            pairs = [pair for pair in self._pairs if stage in (pair.y, pair.x)]
-            remade = [(pair, await self._points_again(pair, bars)) for pair in pairs]
-            outlets.history.amend(bars)
-            self._record(bars)
-            self._tell(stage, bars)
-            for pair, by_timeframe in remade:
-                for rebuilt in by_timeframe.values():
-                    self._amend(pair, rebuilt.points)
-                changed = pair.add({(stage, every): [bar for bar in bars if bar.every == every] for every in by_timeframe}, _never)
-                self._publish(pair, [point for point in changed if point.ts >= by_timeframe[point.every].until], exact=True)
-            if outlets.recorder:
-                await outlets.recorder.write()
+    def rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> None:
+        """Rebuilt bars of a symbol, however old, to everyone, in one batch with the points that change with them: those of bars that the
+        pairs still hold are made here, older ones come with `pairs`."""
+        self._outlets.history.amend(bars)
+        self._record(bars)
+        self._tell(stage, bars)
+        for pair, rebuilt in ((each.pair, each.by_timeframe) for each in pairs):
+            for points in rebuilt.values():
+                self.amend(pair, points.points)
+            changed = pair.add({(stage, every): [bar for bar in bars if bar.every == every] for every in rebuilt}, _never)
+            self._publish(pair, [point for point in changed if point.ts >= rebuilt[point.every].until], exact=True)
 
-    async def check(self, pair: PairStage, series: PairSeries, span: Span) -> int:
-        """Have the points of a span of time made anew that are not those of their bars, or lack; how many."""
-        async with self._outlets.remaking:
-            rebuilt = await asyncio.to_thread(self._rebuilder(pair, series).rebuild_misfits, *span)
-            self._amend(pair, rebuilt.points)
-            return len(rebuilt.points)
-
-    async def _points_again(self, pair: PairStage, bars: list[Bar]) -> dict[str, Rebuilt]:
-        """By timeframe."""
-        return {series.spec.every: await self._rebuilder(pair, series).changed_by(bars, series.oldest) for series in pair.series}
-
-    def _rebuilder(self, pair: PairStage, series: PairSeries) -> PointRebuilder:
-        return PointRebuilder(series.spec, series.guards, self._outlets.history, Legs(pair.y.symbol, pair.x.symbol))
-
-    def _amend(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
+    def amend(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
+        """Rebuilt points, however old, to everyone."""
         told = [point for point in points if (point.revision or self.news.tells(pair, point)) and not self.news.is_overtaken(point)]
         self._outlets.history.amend(told)
         self._announce(pair, told)

@@ -23,7 +23,7 @@ _LONGEST_S = 1.0
 _LARGEST = 50_000
 _MOST_TICKS = 1_000_000
 _MOST_OTHERS = 200_000
-"""Bars, and points, that wait: those that are dropped are made anew of the trades, after a restart."""
+"""Bars, and points, that wait: those that are dropped are rebuilt from the trades, after a restart."""
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
 _HANGS_S = 60.0
 """A write that takes so long is told of: who brings rows may wait for it."""

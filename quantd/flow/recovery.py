@@ -8,7 +8,7 @@ from quantd.flow.event_restore import EventRestorer
 from quantd.flow.outlets import Outlets
 from quantd.flow.past import has_past
 from quantd.flow.publish import Delivery, Taken
-from quantd.flow.repair.mend import Mender, has_ids
+from quantd.flow.repair.repairs import Repairs, has_ids
 from quantd.flow.running import RunMark
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.venue import VenueClock
@@ -34,26 +34,28 @@ class Recovery:
         self._waits = warm and has_past(feed)
         self._mark = RunMark(environment.kept)
         self._restorer = EventRestorer(outlets, stages, environment.kept) if warm and outlets.recorder else None
-        self._mender = Mender(feed, outlets, clock, stages, delivery, watermark) if warm and has_ids(feed) else None
-        self._warming = Warming(feed, outlets, clock, stages, delivery, watermark, self._mender)
+        repairs = warm and has_ids(feed)
+        self._repairs = Repairs(feed, outlets, clock, stages, delivery, watermark, environment.kept) if repairs else None
+        self._warming = Warming(feed, outlets, clock, stages, delivery, watermark, self._repairs)
 
     def start(self) -> None:
         """The stream begins."""
         killed = self._mark.set()
-        if self._mender:
-            self._mender.start(killed=killed)
+        if self._repairs:
+            self._repairs.start(killed=killed)
         if self._restorer:
             self._restorer.start()
+        self._warming.resume()
 
     def add(self, stage: SymbolStage, now: int) -> None:
         """A stage takes part from event time `now` (ms) on."""
-        stage.join(now, waits=self._waits, recorded=self._restorer is not None, fetched=self._mender is not None)
+        stage.join(now, waits=self._waits, recorded=self._restorer is not None, fetched=self._repairs is not None)
 
     def forget(self, stage: SymbolStage) -> None:
         """A stage takes part no more."""
         self._warming.drop(stage)
-        if self._mender:
-            self._mender.forget(stage)
+        if self._repairs:
+            self._repairs.forget(stage)
 
     def warm_up(self) -> None:
         """The feed is connected: stages take up their past."""
@@ -67,15 +69,15 @@ class Recovery:
         """Too much has come while the past of a symbol was fetched."""
         self._warming.give_up(stage)
 
-    def mend(self, stage: SymbolStage, taken: Taken) -> None:
-        """Have the bars made anew for which some of these trades came too late."""
-        if self._mender and taken.too_late:
-            self._mender.remake(stage, *taken.too_late)
+    def rebuild(self, stage: SymbolStage, taken: Taken) -> None:
+        """Have the bars rebuilt for which some of these trades came too late."""
+        if self._repairs and taken.too_late:
+            self._repairs.rebuild(stage, *taken.too_late)
 
     def tell(self) -> None:
         """Tell of what is missing, or no longer is."""
-        if self._mender:
-            self._mender.tell()
+        if self._repairs:
+            self._repairs.tell()
 
     async def finish(self) -> None:
         """The stream has come to its end: take up what is recorded, so that every open bar can be closed."""
@@ -86,9 +88,9 @@ class Recovery:
         """Do no more."""
         if self._restorer:
             await self._restorer.end()
-        if self._mender:
-            await self._mender.end()
-        self._warming.end()
+        if self._repairs:
+            await self._repairs.end()
+        await self._warming.end()
 
     def came_to_its_end(self) -> None:
         """This run was not killed."""

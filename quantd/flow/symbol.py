@@ -100,9 +100,9 @@ class SymbolStage:
             self._ready.clear()
         self.line.follow_record(recorded=recorded, fetched=fetched)
 
-    def recall(self, known: Known, *, killed: bool = False) -> None:
+    def restore(self, known: Known, *, killed: bool = False) -> None:
         """Go on from what an earlier run recorded, which may have been killed; its bars were made in doubt where trades were missing."""
-        self.intake.ledger.recall(known)
+        self.intake.ledger.restore(known)
         if killed and not self.joined:
             self.retold_from = known.ts - self.reopen
         self._holes = tuple((hole.start, hole.end) for hole in known.holes)
@@ -265,7 +265,7 @@ class SymbolStage:
         return found
 
     def absorb(self, bars: Sequence[Bar]) -> None:
-        """Bars that were made anew: longer ones are merged of them from now on."""
+        """Bars that were rebuilt: longer ones are merged of them from now on."""
         self._merger(self.base).absorb(bars)
 
     def _mark_holes(self) -> None:

@@ -12,7 +12,7 @@ from quantd.flow.outlets import Outlets
 from quantd.flow.past import Past, read_past
 from quantd.flow.publish import Delivery
 from quantd.flow.repair.check import Check
-from quantd.flow.repair.mend import Mender
+from quantd.flow.repair.repairs import Repairs
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.turns import Turns
 from quantd.flow.venue import VenueClock
@@ -36,7 +36,7 @@ class Warming:
         stages: Collection[SymbolStage],
         delivery: Delivery,
         watermark: Watermark,
-        mender: Mender | None,
+        repairs: Repairs | None,
     ) -> None:
         self._feed = feed
         self._outlets = outlets
@@ -44,12 +44,12 @@ class Warming:
         self._stages = stages
         self._delivery = delivery
         self._watermark = watermark
-        self._mender = mender
+        self._repairs = repairs
         self._tasks: dict[SymbolStage, asyncio.Task[None]] = {}
         self._restoring: set[SymbolStage] = set()
         """Those whose past is on its way to the pairs."""
         self._looked_up: asyncio.Task[None] | None = None
-        self._check: asyncio.Task[None] | None = None
+        self._check = Check(outlets, delivery, stages, clock)
 
     def start(self) -> None:
         """Fetch the past of the stages that are listed and not ready. The feed has just said that every subscription stands, so the past
@@ -71,12 +71,15 @@ class Warming:
             self.drop(stage)
             self._begin(stage)
 
-    def end(self) -> None:
+    def resume(self) -> None:
+        """The stream begins, perhaps again after the feed has failed: go on with what its end has cut off."""
+        self._check.resume()
+
+    async def end(self) -> None:
         """Fetch no more, and look through no record."""
         for stage in list(self._tasks):
             self.drop(stage)
-        if self._check:
-            self._check.cancel()
+        await self._check.end()
 
     async def _warm_up(self, stage: SymbolStage) -> None:
         try:
@@ -94,22 +97,21 @@ class Warming:
         self._delivery.prices(stage.symbol, stage.arrivals.wait())
         stage.set_ready()
         self._take(stage, stage.arrivals.take_waiting())
-        if self._mender:
-            self._mender.begin(stage)
-        if self._check is None and all(each.ready or each.absent for each in self._stages):
-            check = Check(self._delivery, list(self._stages), self._clock)
-            self._check = self._outlets.supervisor.start(f"check {self._clock.name}", check.run)
+        if self._repairs:
+            self._repairs.begin(stage)
+        if all(each.ready or each.absent for each in self._stages):
+            self._check.start()
 
     def _take(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False) -> None:
         good, too_late = self._delivery.trades(stage, ticks, past=past)
-        if self._mender and too_late:
-            self._mender.remake(stage, *too_late)
+        if self._repairs and too_late:
+            self._repairs.rebuild(stage, *too_late)
         if not past:
             stage.note_lag(good)
 
     async def _take_past(self, stage: SymbolStage) -> None:
         history = self._outlets.history
-        newest = await self._mender.recall(stage) if self._mender else None
+        newest = await self._repairs.restore(stage) if self._repairs else None
         await self._look_up(stage)
         past = await read_past(self._feed, stage.demand, newest, self._clock, history)
         await self._restore(stage, past)

@@ -10,7 +10,7 @@ at each whole second on the way at the latest when event time has passed that by
                   │◀──────── reopen ────┤
                                         │
         too late: its bar is      mends its bar, which is       in its bar, which is open
-        made anew of the record   issued again, `revision`+1
+        rebuilt from the record   issued again, `revision`+1
 
 Bars close at the first event that takes the watermark past a second (`due` is that event's time), wherever the feed cuts its batches: the
 same events give the same closes. After a silence the watermark goes on in hops of at most a minute, each of which closes what it passes.

@@ -44,8 +44,8 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     metrics.add(
         Counter, "quantd_rows_unrecorded", "Rows that the store did not take", (), lambda: [((), recorder.dropped)] if recorder else []
     )
-    anew = "Recorded points of an older definition, made anew"
-    metrics.add(Counter, "quantd_points_made_anew", anew, (), lambda: [((), runtime.outlets.made_anew)])
+    anew = "Recorded points of an older definition that were rebuilt"
+    metrics.add(Counter, "quantd_points_made_anew", anew, (), lambda: [((), runtime.outlets.points_rebuilt)])
     hub = runtime.outlets.hub
     deaf = "Calls that failed of what listens to a topic of the flow, as the API does"
     metrics.add(Counter, "quantd_listener_faults", deaf, ("topic",), lambda: [((topic,), count) for topic, count in hub.faults.items()])

@@ -15,7 +15,7 @@ class Losses:
 
     >>> losses = Losses()
     >>> losses.add([Loss("kept", "it was broken", 0, record=False)])
-    >>> [loss.file for loss in losses.present()], losses.torn_from()
+    >>> [loss.file for loss in losses.present()], losses.incomplete_from()
     (['kept'], None)
     """
 
@@ -46,6 +46,6 @@ class Losses:
         """In the order in which they were found."""
         return list(self._found.values())
 
-    def torn_from(self) -> int | None:
+    def incomplete_from(self) -> int | None:
         """From when on (ms) the record is to be looked through for what it lacks; None where nothing of it is lost."""
         return max((loss.read_from for loss in self.present() if loss.record), default=None)

@@ -52,7 +52,7 @@ class Merger:
         return self._chosen(made)
 
     def absorb(self, bars: Iterable[Bar]) -> None:
-        """Bars of some timeframes that were made anew elsewhere: what is merged later is merged of these."""
+        """Bars of some timeframes that were rebuilt elsewhere: what is merged later is merged of these."""
         made: dict[str, list[Bar]] = defaultdict(list)
         for bar in bars:
             made[bar.every].append(bar)

@@ -147,7 +147,7 @@ class Ledger:
             self._doubt = cause
             self._spans = None
 
-    def recall(self, known: Known) -> None:
+    def restore(self, known: Known) -> None:
         """What was recorded before the first trade: what is missing of it, and since, is a hole from the first trade on."""
         self._known = known
         if self._next:

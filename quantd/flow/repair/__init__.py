@@ -24,9 +24,13 @@ What is rebuilt, and when:
 
     a trade came, or went missing, too late for its open bar    its bars from the recorded trades, then the points of those bars
     a killed run may have left trades that are in no bar        the bars of the last ten minutes of its record
+    a stop left bars in the queue                               those bars, after the next start
     a file of the record was broken                             bars of which the trades are still recorded
     a recorded point does not fit its bars, or lacks            `check`, after each start: that point and those behind it
     a recorded point is of an older definition                  `upgrade`, once after an update: all such points
+
+`repairs` coordinates all this for one flow: the trades that `by_id` and `by_day` fetch go to `insert`, the times of bars that are not right
+any more to `queue`; `gap_news` tells of the gaps; `restore` and `broken_record` read what the record holds and lacks.
 
 A rebuilt row that says something else than the recorded one is issued under the next revision; one that says the same is dropped.
 """

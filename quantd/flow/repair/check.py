@@ -1,19 +1,22 @@
 """Checks after a start, while the daemon serves, that the recorded points of earlier runs fit their bars: a killed run may have left points
 of other prices than those of the bars, or none."""
 
+import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from quantd.clock import Clock
 from quantd.errors import unforeseen
+from quantd.flow.outlets import Outlets
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries
 from quantd.flow.publish import Delivery
 from quantd.flow.repair.by_day import REACH_MS
 from quantd.flow.repair.pace import half_load, until_done
+from quantd.flow.repair.points import PointRebuilder
 from quantd.flow.symbol import SymbolStage
+from quantd.flow.venue import VenueClock
 from quantd.history.history import Span
 from quantd.timeframes import timeframe
 
@@ -35,24 +38,46 @@ class _Checked(Struct, frozen=True):
 
 
 class Check:
-    """Checks what was recorded before this flow began, newest first. It takes half of a core at most."""
+    """Checks what was recorded before this flow began, newest first, once. It takes half of a core at most."""
 
-    def __init__(self, delivery: Delivery, stages: Sequence[SymbolStage], clock: Clock) -> None:
+    def __init__(self, outlets: Outlets, delivery: Delivery, stages: Collection[SymbolStage], clock: VenueClock) -> None:
+        self.done = False
+        self._outlets = outlets
         self._delivery = delivery
         self._stages = stages
         self._clock = clock
+        self._begun = False
+        self._task: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
+    def start(self) -> None:
+        """Check from now on, unless that is done or goes on."""
+        self._begun = True
+        self.resume()
+
+    def resume(self) -> None:
+        """The flow runs, perhaps again after its feed has failed: go on with a check that has begun and is not done."""
+        if self._begun and not (self.done or self._task):
+            self._task = self._outlets.supervisor.start(f"check {self._clock.name}", self._run)
+
+    async def end(self) -> None:
+        """Check no more, for the flow has ended."""
+        task, self._task = self._task, None
+        if task:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
         """Check every series once. One that fails is told of, and tried again later."""
-        await self._delivery.retell(self._stages)
+        await self._delivery.retell(list(self._stages))
         await until_done([_Checked(pair, series) for pair in self._delivery.pairs for series in pair.series], self._is_done)
+        self.done = True
 
     async def _is_done(self, checked: _Checked) -> bool:
         made = 0
         try:
             for span in self._spans(checked.series):
                 async with half_load(self._clock):
-                    made += await self._delivery.check(checked.pair, checked.series, span)
+                    made += await self._rebuild(checked, span)
         except Exception as error:  # whatever a store raises
             text = "%s: the recorded points are not held against their bars; it is tried again: %s"
             _log.warning(text, checked.name, error, exc_info=unforeseen(error))
@@ -60,6 +85,14 @@ class Check:
         if made:
             _log.info("%s: %d recorded points were not those of their bars, or lacked: they are rebuilt", checked.name, made)
         return True
+
+    async def _rebuild(self, checked: _Checked, span: Span) -> int:
+        """Rebuild the points of a span of time that do not fit their bars; how many."""
+        async with self._outlets.rebuilding:
+            rebuilder = PointRebuilder.of(checked.pair, checked.series, self._outlets.history)
+            rebuilt = await asyncio.to_thread(rebuilder.rebuild_misfits, *span)
+            self._delivery.amend(checked.pair, rebuilt.points)
+            return len(rebuilt.points)
 
     def _spans(self, series: PairSeries) -> Iterator[Span]:
         """The times to check, an hour of seconds at once, newest first."""

@@ -28,6 +28,7 @@ import msgspec
 from msgspec import Struct
 
 from quantd.flow.ingest.ledger import Span
+from quantd.flow.pair import PairStage, RebuiltPoints
 from quantd.flow.pairs import Guards, PairSeries, PairSpec
 from quantd.flow.pairs.spec import worse
 from quantd.flow.repair.revisions import next_revisions
@@ -55,13 +56,6 @@ class LegBars(Struct, frozen=True):
         return [(bar, x[bar.ts]) for bar in self.y if bar.ts in x]
 
 
-class Rebuilt(Struct, frozen=True):
-    """Points under their next revisions; those before `until` (ms) that are not among them are right as they are."""
-
-    points: Sequence[PairPoint] = ()
-    until: int = 0
-
-
 class PointRebuilder:
     """Rebuilds the points of one pair on one timeframe from the bars of the history, as regression and jobs behind `guards` make them."""
 
@@ -73,20 +67,25 @@ class PointRebuilder:
         self._reach = spec.memory * timeframe(spec.every).step
         """So long (ms) a point looks back, where no bar is missing."""
 
-    async def changed_by(self, bars: Iterable[Bar], live_from: int) -> Rebuilt:
+    @classmethod
+    def of(cls, pair: PairStage, series: PairSeries, history: History) -> "PointRebuilder":
+        """One for a live series of a pair, which it leaves alone."""
+        return cls(series.spec, series.guards, history, Legs(pair.y.symbol, pair.x.symbol))
+
+    async def changed_by(self, bars: Iterable[Bar], live_from: int) -> RebuiltPoints:
         """The points that change with these bars, which the history does not have yet. `live_from` is the time (ms) of the oldest bar that
         the live series holds."""
         changed = [bar for bar in bars if bar.every == self.spec.every]
         if not changed:
-            return Rebuilt()
+            return RebuiltPoints()
         first, until = self._affected(min(bar.ts for bar in changed), max(bar.ts for bar in changed))
         until = min(until, live_from) if self.spec.regression.recursive else until
         return await asyncio.to_thread(self.rebuild, first, until, changed)
 
-    def rebuild_misfits(self, start: int, end: int) -> Rebuilt:
+    def rebuild_misfits(self, start: int, end: int) -> RebuiltPoints:
         """The points that do not fit their bars of start <= ts < end (ms), and those behind them. Reads the store: for a thread."""
         found = self._misfits(start, end)
-        return self.rebuild(*self._affected(found[0], found[-1])) if found else Rebuilt()
+        return self.rebuild(*self._affected(found[0], found[-1])) if found else RebuiltPoints()
 
     def _misfits(self, start: int, end: int) -> list[int]:
         """The times of the bars of start <= ts < end (ms) whose point is of other prices, quality or coverage, or lacks. Reads the store:
@@ -98,7 +97,7 @@ class PointRebuilder:
         ]
         return [y.ts for (y, _), fit in zip(rows, fits, strict=True) if y.ts >= start and not fit]
 
-    def rebuild(self, first: int, until: int, changed: Sequence[Bar] = ()) -> Rebuilt:
+    def rebuild(self, first: int, until: int, changed: Sequence[Bar] = ()) -> RebuiltPoints:
         """The points of first <= ts < until (ms) that differ from the known ones, or are not known. `changed` are bars that the history
         does not have yet. Reads the store: for a thread."""
         bars = self._bars_and_before(first, until, changed)
@@ -108,7 +107,7 @@ class PointRebuilder:
         if self.spec.regression.recursive:
             made = [point for point in made if point.ts not in known or not _of_same_bars(point, known[point.ts])]
         ends = [leg[-1].ts + 1 for leg in (bars.y, bars.x) if leg]
-        return Rebuilt(next_revisions(made, known), min(ends, default=first))
+        return RebuiltPoints(next_revisions(made, known), min(ends, default=first))
 
     def bars(self, start: int, end: int, changed: Sequence[Bar] = ()) -> LegBars:
         """The bars of start <= ts < end (ms), and those that have changed."""

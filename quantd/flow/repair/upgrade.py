@@ -90,13 +90,13 @@ class Upgrade:
             _log.info(text, points.name, points.made, self._clock.monotonic() - began, points.left)
 
     async def _rebuild_next(self, points: OutdatedPoints, recorder: Recorder) -> None:
-        async with self._outlets.remaking:
+        async with self._outlets.rebuilding:
             rebuilt = await asyncio.to_thread(points.rebuild_next)
             recorder.points(rebuilt)
             if rebuilt and not await recorder.write():
                 raise QuantdError("the store does not take them")
         points.made += len(rebuilt)
-        self._outlets.made_anew += len(rebuilt)
+        self._outlets.points_rebuilt += len(rebuilt)
 
 
 def _key(points: OutdatedPoints) -> str:

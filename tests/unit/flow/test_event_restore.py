@@ -79,7 +79,7 @@ class Life:
         self.stage.line.follow_record(recorded=True, fetched=fetched)
         known = restore(disk.store, SYMBOL, []) if fetched else None
         if known:
-            self.stage.intake.ledger.recall(known)
+            self.stage.intake.ledger.restore(known)
             self.stage.take(self.history.recorded_ticks(SYMBOL, known.ts - 700, FOR_EVER), past=True)
         self.restorer = EventRestorer(outlets, [self.stage], disk.kept)
 

@@ -71,7 +71,7 @@ class Venue(quantd.Feed):
 class Run:
     """A daemon's flow on the venue, which can be killed."""
 
-    def __init__(self, venue: Venue, folder: Path, clock: EventClock) -> None:
+    def __init__(self, venue: Venue, folder: Path, clock: EventClock, kept: dict[str, bytes] | None = None) -> None:
         self.store = Local()
         self.store.open(folder)
         self.records = Records(folder / "records.db", Losses())
@@ -81,7 +81,7 @@ class Run:
         hub = Hub()
         hub.listen("bars", self._hear)
         outlets = Outlets(History(self.store), AlertEngine(), Outbox({}), hub, self.recorder, self.records)
-        self.flow = FeedFlow("venue", venue, outlets, clock, Inline(), Environment(warm=True))
+        self.flow = FeedFlow("venue", venue, outlets, clock, Inline(), Environment(warm=True, kept={} if kept is None else kept))
         stage = SymbolStage("X", TimeBars(every=EVERY, reopen="5s"), guard, Exports([]))
 
         self.flow.members.add(stage)
@@ -196,15 +196,49 @@ async def test_no_bar_is_rebuilt_before_its_symbol_has_begun(tmp_path: Path) -> 
     run = Run(slow, tmp_path, clock)
     slow.inbox.put_nowait([Status(DAWN + 19_900, healthy=True)])
     await turn()
-    mender = run.flow._recovery._mender
-    assert mender
-    mender.remake(run.flow.stages[0], second[1], second[1] + 999)
+    repairs = run.flow._recovery._repairs
+    assert repairs
+    repairs.rebuild(run.flow.stages[0], second[1], second[1] + 999)
     await turn()
     assert not run.issued[second]
     slow.gives.set()
     await turn()
     assert [(bar.trades, bar.quality) for bar in run.issued[second]] == [(right.trades, "complete")]
     await run.kill(gently=True)
+
+
+async def test_bars_that_a_stop_leaves_to_be_rebuilt_are_rebuilt_by_the_next_run(tmp_path: Path) -> None:
+    """They are older than the end of the record that each start looks through."""
+    second, end = ("1s", DAWN + 2_000), DAWN + 1_200_000
+    trades = [Tick("X", 1_000 + n, DAWN + n * 500, DAWN + n * 500, 100.0 + n, 1.0, False) for n in range(30)]
+    trades.append(Tick("X", 1_030, end, end, 100.0, 1.0, False))
+    venue, clock = Venue(), EventClock(end)
+    run = Run(venue, tmp_path, clock)
+    venue.inbox.put_nowait(trades)
+    venue.inbox.put_nowait([Status(end + 900, healthy=True)])
+    await turn(100)
+    right = run.issued[second][-1]
+    await run.kill(gently=True)
+    store = Local()
+    store.open(tmp_path)
+    store.append([], [msgspec.structs.replace(right, trades=0, quality="gap", revision=right.revision + 1)], [])
+    store.close()
+    slow, kept = Slow(), dict[str, bytes]()
+    slow.tape, slow.upto = trades, end
+    run = Run(slow, tmp_path, clock, kept)
+    slow.inbox.put_nowait([Status(end + 900, healthy=True)])
+    await turn()
+    assert run.flow._recovery._repairs
+    run.flow._recovery._repairs.rebuild(run.flow.stages[0], second[1], second[1] + 999)
+    await run.kill(gently=True)
+    assert not run.issued[second]
+    slow.gives.set()
+    run = Run(slow, tmp_path, clock, kept)
+    slow.inbox.put_nowait([Status(end + 900, healthy=True)])
+    await turn(100)
+    assert [(bar.trades, bar.quality) for bar in run.issued[second]] == [(right.trades, "complete")]
+    await run.kill(gently=True)
+    assert kept == {}
 
 
 async def finish(venue: Venue, clock: EventClock, run: Run) -> None:

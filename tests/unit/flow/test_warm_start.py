@@ -84,8 +84,8 @@ async def test_the_record_of_a_symbol_that_gives_up_its_past_is_looked_through(t
     monkeypatch.setattr("quantd.flow.feed.MOST_WAITING", 2)
     daemon = Daemon(Slow(now=AWAY), tmp_path, ["1m"])
     await until(lambda: all(asleep("warm " + symbol, "fetch_bars") for symbol in "XY"))
-    assert daemon.flow._recovery._mender
-    left = daemon.flow._recovery._mender._recorded
+    assert daemon.flow._recovery._repairs
+    left = daemon.flow._recovery._repairs._recorded
     assert len(left) == 2
     await daemon.live_to(AWAY + 5 * MINUTE)
     await daemon.warm()

@@ -113,7 +113,7 @@ def test_news_of_holes_are_told_once() -> None:
 
 def test_what_was_recorded_before_and_since_is_missing_until_it_comes() -> None:
     ledger = Ledger()
-    ledger.recall(Known(100, 1_000, (Hole(40, 41, 400, 420, 420, "disconnected"),)))
+    ledger.restore(Known(100, 1_000, (Hole(40, 41, 400, 420, 420, "disconnected"),)))
     assert ledger.admit(tick(105, 1_050))
     assert [(hole.first, hole.last, hole.cause) for hole in ledger.holes] == [(40, 41, "disconnected"), (101, 104, STOPPED)]
     assert [ledger.admit(tick(identity)) for identity in (40, 99, 102)] == [True, False, True]
@@ -124,7 +124,7 @@ def test_of_what_comes_again_nothing_is_missing() -> None:
     """Warm windows bring trades of before the end of the record: they are taken, once."""
     ledger = Ledger()
     assert all(ledger.admit(tick(identity)) for identity in range(90, 111))
-    ledger.recall(Known(100, 1_000, (Hole(95, 96, 1, 2, 2, "disconnected"), Hole(50, 51, 1, 2, 2, "disconnected"))))
+    ledger.restore(Known(100, 1_000, (Hole(95, 96, 1, 2, 2, "disconnected"), Hole(50, 51, 1, 2, 2, "disconnected"))))
     assert [(hole.first, hole.last) for hole in ledger.holes] == [(50, 51)]
 
 

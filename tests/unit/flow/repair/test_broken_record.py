@@ -83,7 +83,7 @@ def test_recorded_trades_that_come_again_say_why_some_are_missing(store: Store) 
     known = restore(store, "X", [], lost_rows(store, "X", [], 0, END).trades)
     assert known is not None
     ledger = Ledger()
-    ledger.recall(known)
+    ledger.restore(known)
     for tick in ticks[-60:]:
         ledger.admit(tick)
     assert [(hole.first, hole.last, hole.cause) for hole in ledger.holes] == [(1_400, 1_409, RECORD_BROKEN)]

@@ -2,17 +2,21 @@
 
 import asyncio
 import shutil
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from quantd.flow.repair.mend import Mender
-from quantd.flow.repair.points import PointRebuilder, Rebuilt
+import quantd
+from quantd.flow.pair import RebuiltPoints
+from quantd.flow.repair.points import PointRebuilder
+from quantd.flow.repair.repairs import Repairs
 from quantd.model import Bar
 from quantd.timeframes import MINUTE
 from quantd_plugins.stores.local import Local
 from tests.unit.flow.test_restore import NOW, Daemon, Venue, changed, run, wrong
+from tests.waiting import until
 
 
 async def test_a_point_that_the_flow_re_issues_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +26,7 @@ async def test_a_point_that_the_flow_re_issues_meanwhile_is_not_overwritten(tmp_
     spoilt = store.points("Y-X", "1m", 0, 2**60)[-6]
     store.append([], [], [wrong(spoilt)])
     store.close()
-    monkeypatch.setattr(Mender, "begin", lambda mender, stage: None)  # which would make the bars of these minutes anew
+    monkeypatch.setattr(Repairs, "begin", lambda repairs, stage: None)  # which would make the bars of these minutes anew
     daemon = Daemon(Venue(now=NOW + 40 * MINUTE), tmp_path, ["1m"])
     loop, mended = asyncio.get_running_loop(), []
 
@@ -33,7 +37,7 @@ async def test_a_point_that_the_flow_re_issues_meanwhile_is_not_overwritten(tmp_
 
     rebuild = PointRebuilder.rebuild
 
-    def made_while_a_trade_comes(*asked: Any) -> Rebuilt:
+    def made_while_a_trade_comes(*asked: Any) -> RebuiltPoints:
         made = rebuild(*asked)
         if not mended:
             asyncio.run_coroutine_threadsafe(mend(), loop).result()
@@ -70,3 +74,35 @@ async def test_what_was_exported_before_a_kill_and_never_recorded_is_exported_as
     assert again == [point for point in after.store.points("Y-X", "1m", 0, 2**60) if point.ts in touched]
     await after.stop()
     assert (left / "told").read_text() == ""
+
+
+class Failing(Venue):
+    """Fails at an empty batch."""
+
+    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+        async for batch in super().stream(wants):
+            if not batch:
+                raise quantd.QuantdError("the connection is lost")
+            yield batch
+
+
+async def test_a_check_goes_on_after_the_feed_has_failed(tmp_path: Path) -> None:
+    await run(Venue(), tmp_path, NOW + 40 * MINUTE, every=["1m"])
+    store = Local()
+    store.open(tmp_path)
+    right = store.points("Y-X", "1m", 0, 2**60)[20]
+    store.append([], [], [wrong(changed(right, revision=7))])
+    store.close()
+    venue = Failing(now=NOW + 40 * MINUTE)
+    daemon = Daemon(venue, tmp_path, ["1m"])
+    async with daemon.flow._outlets.rebuilding:  # so that the check cannot come to its end
+        await until(lambda: daemon.flow.warm == 2)
+        venue.inbox.put_nowait([])
+        with pytest.raises(quantd.QuantdError):
+            await daemon.task
+    daemon.task = asyncio.create_task(daemon.flow.run())
+    await daemon.warm()
+    await daemon.stop()
+    store.open(tmp_path)
+    assert store.points("Y-X", "1m", right.ts, right.ts + 1) == [changed(right, revision=8)]
+    store.close()

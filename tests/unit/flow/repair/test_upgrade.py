@@ -208,7 +208,7 @@ async def upgraded(store: Local, regression: Regression, kept: dict[str, bytes])
     begin.set()
     await Upgrade(outlets, [PairStage(y, x, (series,), Exports([]))], clock, kept).run(begin)
     assert await recorder.write()
-    return outlets.made_anew
+    return outlets.points_rebuilt
 
 
 async def test_a_store_that_fails_is_told_of_and_tried_again(tmp_path: Path, impatient: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,80 @@
+"""Tells which gaps opened and closed, and has the bars rebuilt that closed before that was known."""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from quantd.clock import Clock
+from quantd.flow.news import News
+from quantd.flow.outlets import Outlets
+from quantd.flow.repair.queue import RebuildQueue
+from quantd.flow.symbol import SymbolStage
+from quantd.flow.watermark import Watermark
+from quantd.model import Gap
+
+_MOST_LOGGED = 5
+"""So many gaps of one batch are named in the log: a lost connection opens one in each of its symbols."""
+_log = logging.getLogger("quantd.flow")
+
+
+class GapNews:
+    """The gaps of the symbols of one flow. One closes only when its bars are rebuilt: a run after a kill then finds it open still."""
+
+    def __init__(
+        self, outlets: Outlets, clock: Clock, stages: Collection[SymbolStage], watermark: Watermark, queue: RebuildQueue, news: News
+    ) -> None:
+        self._outlets = outlets
+        self._clock = clock
+        self._stages = stages
+        self._queue = queue
+        self._watermark = watermark
+        self._news = news
+        self._held: SymbolStage | None = None
+
+    @contextmanager
+    def held_back(self, stage: SymbolStage) -> Iterator[None]:
+        """Meanwhile nothing is told of the gaps of this symbol."""
+        self._held = stage
+        try:
+            yield
+        finally:
+            self._held = None
+
+    def tell(self) -> None:
+        """Tell of the gaps that opened or closed since the last call."""
+        now = self._clock.now()
+        told: list[Gap] = []
+        for stage in self._stages:
+            self._end_doubt(stage)
+            if stage is self._held or self._queue.holds(stage):
+                continue
+            if gaps := stage.intake.news_of_gaps(now):
+                told += gaps
+                self._doubt(stage, gaps)
+        self._outlets.tell_gaps(told)
+        _log_gaps(told)
+
+    def _doubt(self, stage: SymbolStage, gaps: Iterable[Gap]) -> None:
+        """Have the bars rebuilt that closed before anyone knew that trades are missing, so that they say so."""
+        began = self._news.began
+        for gap in gaps:
+            if gap.closed is None and began <= gap.end and gap.start < stage.mended_from(self._watermark.closed):
+                self._queue.put(stage, max(gap.start, began), gap.end)
+
+    def _end_doubt(self, stage: SymbolStage) -> None:
+        """Have the bars rebuilt that closed in doubt, once the missing trades have come by themselves, or nothing was missing."""
+        mended_from = stage.mended_from(self._watermark.closed)
+        for start, end in stage.news_of_trust():
+            if start < mended_from:
+                self._queue.put(stage, start, min(end, mended_from))
+
+
+def _log_gaps(gaps: Sequence[Gap]) -> None:
+    for gap in gaps[:_MOST_LOGGED]:
+        ids = f"{gap.symbol}: ids {gap.first_id} to {gap.last_id}"
+        if gap.closed is None:
+            _log.info("%s are missing: %s", ids, gap.cause)
+        else:
+            _log.info("%s are no longer missing", ids)
+    if len(gaps) > _MOST_LOGGED:
+        _log.info("and %d gaps more have opened or closed", len(gaps) - _MOST_LOGGED)

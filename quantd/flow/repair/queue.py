@@ -1,0 +1,139 @@
+"""Closed bars that are not right any more wait here until they are rebuilt from what is recorded, a stretch of time at a time."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from quantd.errors import QuantdError, unforeseen
+from quantd.flow.ingest.ledger import Span
+from quantd.flow.outlets import Outlets
+from quantd.flow.pair import PairStage, RebuiltPair
+from quantd.flow.publish import Delivery
+from quantd.flow.repair.bars import rebuild_bars
+from quantd.flow.repair.points import PointRebuilder
+from quantd.flow.symbol import SymbolStage
+from quantd.flow.watermark import Watermark
+from quantd.model import Bar
+from quantd.timeframes import HOUR, MINUTE
+
+LONGEST_MS = HOUR
+"""A stretch is so long at most: the loop does other things in between."""
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+_log = logging.getLogger("quantd.flow")
+
+
+class RebuildQueue:
+    """The times of which bars are to be rebuilt, by symbol.
+
+    They wait until they are done, whatever fails meanwhile, and until their symbol has begun: before that some trades are neither recorded
+    nor known to be missing. Bars that the stage mends itself are left to it."""
+
+    def __init__(self, outlets: Outlets, delivery: Delivery, watermark: Watermark) -> None:
+        self._outlets = outlets
+        self._delivery = delivery
+        self._watermark = watermark
+        self._waiting: dict[SymbolStage, list[Span]] = {}
+        self._current: SymbolStage | None = None
+        self._woken = asyncio.Event()
+        self._busy = asyncio.Lock()
+
+    def put(self, stage: SymbolStage, start: int, end: int) -> None:
+        """Have the bars rebuilt that hold a moment of start <= ts <= end (ms)."""
+        if self._outlets.recorder:
+            self._waiting[stage] = _joined([*self._waiting.get(stage, []), (start, end)])
+            self._woken.set()
+
+    def wake(self, stage: SymbolStage) -> None:
+        """The symbol has begun: what waits for that can be done."""
+        if stage in self._waiting:
+            self._woken.set()
+
+    def waiting(self, stage: SymbolStage) -> list[Span]:
+        """The times (ms, both ends included) that wait."""
+        return self._waiting.get(stage, []).copy()
+
+    def holds(self, stage: SymbolStage) -> bool:
+        """Whether bars of a symbol wait, or are being rebuilt."""
+        return stage in self._waiting or stage is self._current
+
+    def drop(self, stage: SymbolStage) -> None:
+        """There is no such symbol any more."""
+        self._waiting.pop(stage, None)
+
+    async def run(self) -> None:
+        """Work the queue off whenever something is put into it, until cancelled."""
+        pause = _SHORTEST_PAUSE_S
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self.work_off()
+                pause = _SHORTEST_PAUSE_S
+            except Exception as error:  # whatever a store raises
+                _log.warning("bars are not rebuilt, trying again in %.0f s: %s", pause, error, exc_info=unforeseen(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+                self._woken.set()
+
+    async def work_off(self) -> None:
+        """Rebuild all that waits of symbols that have begun. After an error the rest goes on waiting, and the error goes to the caller."""
+        async with self._busy:
+            while stage := next((each for each in self._waiting if each.ready), None):
+                await self._rebuild_next(stage)
+
+    async def _rebuild_next(self, stage: SymbolStage) -> None:
+        start, end = self._take_oldest(stage)
+        until = min(end, start + LONGEST_MS)
+        self._current = stage
+        try:
+            await self._rebuild(stage, start, until)
+        except BaseException:
+            self.put(stage, start, end)
+            raise
+        finally:
+            self._current = None
+        if until < end:
+            self.put(stage, until + 1, end)
+
+    def _take_oldest(self, stage: SymbolStage) -> Span:
+        """A quiet bar goes on from the one before, so the oldest comes first."""
+        spans = self._waiting[stage]
+        oldest = spans.pop(0)
+        if not spans:
+            del self._waiting[stage]
+        return oldest
+
+    async def _rebuild(self, stage: SymbolStage, start: int, end: int) -> None:
+        end = min(end, stage.mended_from(self._watermark.closed) - 1)
+        recorder = self._outlets.recorder
+        if recorder is None or start > end:
+            return
+        if not await recorder.write():
+            raise QuantdError(f"{stage.symbol}: the store does not take the trades of which bars are to be made")
+        rebuilt = await rebuild_bars(stage, self._outlets.history, start, end)
+        stage.absorb(rebuilt)
+        async with self._outlets.rebuilding:
+            pairs = [await self._points(pair, rebuilt) for pair in self._delivery.pairs if stage in (pair.y, pair.x)]
+            self._delivery.rebuilt(stage, rebuilt, pairs)
+            await recorder.write()
+
+    async def _points(self, pair: PairStage, bars: Sequence[Bar]) -> RebuiltPair:
+        history, rebuilt = self._outlets.history, {}
+        for series in pair.series:
+            rebuilt[series.spec.every] = await PointRebuilder.of(pair, series, history).changed_by(bars, series.oldest)
+        return RebuiltPair(pair, rebuilt)
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Sorted, those that touch or nearly do as one.
+
+    >>> _joined([(900_000, 900_500), (0, 10), (5, 30_000)])
+    [(0, 30000), (900000, 900500)]
+    """
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1] + MINUTE:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
+        else:
+            joined.append((start, end))
+    return joined

@@ -1,0 +1,169 @@
+"""Coordinates repair, rebuild and restore for the symbols of one flow.
+
+by_id, by_day --trades--> insert --> the open bars of the stage
+                             |
+restore, gap_news, feed --times--> queue --bars--> publish
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable, MutableMapping
+from functools import partial
+
+from quantd.flow.ingest.ledger import Source
+from quantd.flow.outlets import Outlets
+from quantd.flow.publish import Delivery
+from quantd.flow.repair.broken_record import LostRows, lost_rows
+from quantd.flow.repair.by_day import REACH_MS, DayRepairer
+from quantd.flow.repair.by_id import IdRepairer
+from quantd.flow.repair.gap_news import GapNews
+from quantd.flow.repair.insert import Inserter
+from quantd.flow.repair.left_over import LeftOver
+from quantd.flow.repair.missing import MissingTrades
+from quantd.flow.repair.queue import RebuildQueue
+from quantd.flow.repair.restore import TAIL_MS, restore
+from quantd.flow.symbol import SymbolStage
+from quantd.flow.venue import VenueClock
+from quantd.flow.watermark import Watermark
+from quantd.model import Tick
+from quantd.plugin import answers
+from quantd.plugin.base import Feed, Store
+from quantd.timeframes import timeframe
+
+_LAST_S = 1.5
+"""So long a stop waits for bars to be rebuilt."""
+_log = logging.getLogger("quantd.flow")
+
+
+def has_days(feed: Feed) -> bool:
+    """Whether the venue publishes files of each day."""
+    return type(feed).fetch_day is not Feed.fetch_day
+
+
+def has_ids(feed: Feed) -> bool:
+    """Whether the feed can be asked for trades by their ids."""
+    return type(feed).fetch_ids is not Feed.fetch_ids
+
+
+class Repairs:
+    """Repairs, rebuilds and restores the symbols of one flow, whose stages are `stages`."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        outlets: Outlets,
+        clock: VenueClock,
+        stages: Collection[SymbolStage],
+        delivery: Delivery,
+        watermark: Watermark,
+        kept: MutableMapping[str, bytes],
+    ) -> None:
+        """What is `kept` outlives the daemon."""
+        self._outlets = outlets
+        self._clock = clock
+        self._stages = stages
+        self._feed = feed
+        self._queue = RebuildQueue(outlets, delivery, watermark)
+        self._gaps = GapNews(outlets, clock, stages, watermark, self._queue, delivery.news)
+        self._inserter = Inserter(delivery, watermark, self._queue, self._gaps)
+        self._by_day = DayRepairer(feed.fetch_day, self._missing, clock) if has_days(feed) else None
+        next_source: Source = "file" if self._by_day else "none"
+        self._by_id = IdRepairer(self._fetch, self._missing, clock, max_age=feed.reach, next_source=next_source)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._recorded: dict[SymbolStage, int] = {}
+        """Up to when (ms) an earlier run recorded what a stage has not yet taken up."""
+        self._left = LeftOver(kept)
+        self._killed = False
+
+    def start(self, *, killed: bool) -> None:
+        """Repair from now on. `killed`: the run before did not come to its end."""
+        self._killed = killed
+        for stage in self._stages:
+            self._queue_kept(stage)
+        if not self._tasks:
+            works = {"repair": self._by_id.run, "rebuild": self._queue.run}
+            works |= {"repair by day": self._by_day.run} if self._by_day else {}
+            self._tasks = [self._outlets.supervisor.start(f"{name} {self._clock.name}", work) for name, work in works.items()]
+
+    async def end(self) -> None:
+        """Repair no more. Bars that wait are rebuilt, as far as there is time; the rest is kept for the next run."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        try:
+            async with asyncio.timeout(_LAST_S):
+                await self._queue.work_off()
+        except TimeoutError:
+            _log.warning("not all bars are rebuilt: the rest is after the next start")
+        except Exception as error:  # whatever a store raises: the flow ends all the same
+            _log.warning("not all bars are rebuilt: the rest is after the next start: %s", error)
+        for stage in self._stages:
+            self._keep(stage)
+
+    def begin(self, stage: SymbolStage) -> None:
+        """Rebuild what an earlier run has left of a symbol that begins: who was killed may have left trades at the end of the record that
+        are in no bar."""
+        if end := self._recorded.pop(stage, None):
+            self._queue.put(stage, end - TAIL_MS, end)
+        self._queue_kept(stage)
+        self._queue.wake(stage)
+
+    def forget(self, stage: SymbolStage) -> None:
+        """There is no such symbol any more."""
+        self._recorded.pop(stage, None)
+        self._queue.drop(stage)
+        self._left.write(stage.symbol, [])
+
+    async def restore(self, stage: SymbolStage) -> int | None:
+        """Have the ledger of a symbol go on from what is recorded, so that what was missed since counts as missing; the time (ms) of the
+        newest recorded trade, None where there is none."""
+        recorder, records = self._outlets.recorder, self._outlets.records
+        if recorder is None:
+            return None
+        saved = records.open_gaps(stage.symbol) if records else []
+        stage.intake.resume_gaps(saved)
+        lost = await self._lost_rows(stage, recorder.store)
+        known = await asyncio.to_thread(restore, recorder.store, stage.symbol, saved, lost.trades)
+        if known:
+            stage.restore(known, killed=self._killed)
+            self._recorded[stage] = known.ts
+        return known.ts if known else None
+
+    def rebuild(self, stage: SymbolStage, start: int, end: int) -> None:
+        """Have the bars of start <= ts <= end (ms) rebuilt from what is recorded, soon."""
+        self._queue.put(stage, start, end)
+
+    def tell(self) -> None:
+        """Tell of the gaps that opened or closed."""
+        self._gaps.tell()
+
+    async def _lost_rows(self, stage: SymbolStage, store: Store) -> LostRows:
+        """What is missing in the midst of the record, if a file of it was found broken; bars of trades that are there are rebuilt."""
+        read_from, now = self._outlets.losses.incomplete_from(), self._clock.now()
+        if read_from is None:
+            return LostRows()
+        frames = [timeframe(name) for name in dict.fromkeys((stage.base, *stage.every))]
+        lost = await asyncio.to_thread(lost_rows, store, stage.symbol, frames, max(read_from, now - REACH_MS), now)
+        for start, end in lost.bars:
+            self._queue.put(stage, start, end)
+        return lost
+
+    async def _fetch(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
+        return await answers.rows(Tick, self._feed.fetch_ids, symbol, first_id, last_id)
+
+    def _missing(self) -> Iterable[MissingTrades]:
+        insert = self._inserter.insert
+        return [MissingTrades(stage.symbol, stage.intake.ledger, partial(insert, stage)) for stage in self._stages if stage.ready]
+
+    def _queue_kept(self, stage: SymbolStage) -> None:
+        """Put into the queue what an earlier run has kept of a symbol. It stays kept, in case this run is killed."""
+        for start, end in self._left.read(stage.symbol):
+            self._queue.put(stage, start, end)
+
+    def _keep(self, stage: SymbolStage) -> None:
+        """Keep for the next run what of a symbol waits to be rebuilt."""
+        if not stage.ready:
+            self._queue_kept(stage)
+        self._left.write(stage.symbol, self._queue.waiting(stage))
