@@ -9,9 +9,9 @@ import msgspec
 
 from quantd.blobs import recalled
 from quantd.clock import Clock
-from quantd.config.load import as_legs
 from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
+from quantd.config.texts import as_legs
 from quantd.flow.alerts.engine import Watch
 from quantd.flow.alerts.journal import Journal
 from quantd.flow.feed import FeedFlow
