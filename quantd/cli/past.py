@@ -18,9 +18,11 @@ from quantd.cli.replay import Chosen, chosen, plugins_at_hand, recorded, regress
 from quantd.cli.session import fail_if_faulty, run_to_end
 from quantd.clock import EventClock
 from quantd.config.bounds import demand_reachable, z_range
-from quantd.config.load import DEFAULT_PIPELINE, Loaded, as_legs
+from quantd.config.load import Loaded
 from quantd.config.model import Config, Pipeline
+from quantd.config.pairs import DEFAULT_PIPELINE
 from quantd.config.pipelines import Folder
+from quantd.config.texts import as_legs
 from quantd.errors import QuantdError
 from quantd.flow.bars.merge import lengthen, longest_source
 from quantd.flow.pairs import PairSpec, analyse

@@ -66,12 +66,17 @@ def fits(value: Any, kind: Any) -> bool:
     return True
 
 
+def may_stand(default: Any, kind: Any) -> bool:
+    """Whether a default may be written: an empty text stands for none where a text must not be empty."""
+    return default != "" or fits(default, kind)
+
+
 def _takes_text(kind: Any) -> bool:
     literals = [choice for each in _alternatives(kind) if get_origin(each) is Literal for choice in get_args(each)]
     return str in _alternatives(kind) or any(isinstance(choice, str) for choice in literals)
 
 
-def fields(kind: Any) -> dict[str, Any]:
+def kinds(kind: Any) -> dict[str, Any]:
     """The types of a struct's fields, by their names in a config; none of anything else."""
     structs = [each for each in _alternatives(kind) if isinstance(each, type) and issubclass(each, msgspec.Struct)]
     return {field.encode_name: field.type for each in structs for field in msgspec.structs.fields(each)}

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from quantd.config.schema import settings
+from quantd.config.shapes import default
 from quantd.plugin.base import Plugin
 
 _NAMES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "nothing"}
@@ -33,12 +34,8 @@ def fields_of(plugin: type[Plugin]) -> list[Field]:
 
 
 def _field(field: msgspec.structs.FieldInfo, schema: Mapping[str, Any]) -> Field:
-    default = None if field.required else _shown(_default(field))
-    return Field(field.encode_name, words(schema), default, _description(schema))
-
-
-def _default(field: msgspec.structs.FieldInfo) -> object:
-    return field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    told = None if field.required else _shown(default(field))
+    return Field(field.encode_name, words(schema), told, _description(schema))
 
 
 def _shown(value: object) -> str:

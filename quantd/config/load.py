@@ -1,35 +1,31 @@
 """Reads the config, loads the plugins it names, and checks everything in one pass."""
 
-import re
-import unicodedata
 from collections.abc import Collection, Mapping
 from os.path import exists, expanduser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from quantd.config.convert import Invalid
-from quantd.config.lookalikes import oddities, plain
 from quantd.config.makers import Mention, one_maker_a_bar
-from quantd.config.model import ApiSettings, Config, DaemonJobStage, PairEntry, Pipeline
+from quantd.config.model import Config, ConfigFile, PairEntry, Pipeline, PipelineFile, PluginSettings
 from quantd.config.named import Named
 from quantd.config.node import Node, shown
-from quantd.config.pipelines import Folder, NoPipeline, Text, read_file, read_pipeline
+from quantd.config.pairs import DEFAULT_PIPELINE, name_and_pipeline
+from quantd.config.pipelines import Folder, NoPipeline, read_file, read_pipeline
 from quantd.config.reader import Reader
+from quantd.config.sections import Part, read_section
+from quantd.config.shapes import fields
 from quantd.config.tree import PREFIX, override, substitute
 from quantd.config.writers import Writer, one_writer_a_place
 from quantd.errors import ConfigError, Mistake, QuantdError
-from quantd.log import Level
-from quantd.plugin.base import DaemonJob, Feed
+from quantd.plugin.base import Feed
 from quantd.plugin.loader import load as load_plugins
 from quantd.plugin.registry import Registry
-from quantd.timeframes import DAY, SECOND, duration
 
-KEYS = ("pairs", "symbols", "feeds", "store", "sinks", "jobs", "api", "state", "plugins", "log")
-DEFAULT_PIPELINE = "default"
-STATE_DIR = "~/.local/state/quantd"
-_APART = re.compile(r"[\s/:|,~-]+")
+KEYS = tuple(fields(ConfigFile))
+_OF_A_PIPELINE = frozenset({"extends", *(key for key, field in fields(PipelineFile).items() if field.required)})
 ETC = Path("/etc/quantd/quantd.yaml")
 
 
@@ -129,13 +125,12 @@ def find_plugins(given: Path | None, environ: Mapping[str, str]) -> tuple[Regist
 def plugins_of(node: Node | None, folder: Path, mistakes: list[Mistake]) -> Plugins:
     """Load the plugins as the section `plugins:` says; `./plugins` is looked into even unnamed. What is wrong there has no effect."""
     reader = Reader(Registry())
-    keys = reader.keys(node, "plugins", ("dirs", "disable"))
-    dirs = reader.value(keys.get("dirs"), "plugins.dirs", tuple[Text, ...])
-    disable = reader.value(keys.get("disable"), "plugins.disable", tuple[str, ...], ())
+    part = read_section(reader, node or Node({}, ""), "plugins", PluginSettings)
     mistakes += reader.mistakes
-    if dirs is None:
-        dirs = ("plugins",) if (folder / "plugins").is_dir() else ()
-    return Plugins(load_plugins([folder / expanduser(each) for each in dirs], disable), disable)
+    dirs, disable = part.keys["dirs"], part.keys["disable"].value or ()
+    if dirs.node is None and not (folder / "plugins").is_dir():
+        return Plugins(load_plugins([], disable), disable)
+    return Plugins(load_plugins([folder / expanduser(each) for each in dirs.value or ()], disable), disable)
 
 
 class _Load:
@@ -149,117 +144,86 @@ class _Load:
         self._pipelines = Folder(folder / "pipelines", environ, pipelines, mistakes)
         self._writers: list[Writer] = []
         self._read: dict[str, Node] = {}
+        self._asked: set[str] = set()
+        """Names of pipelines."""
         self._mentions: list[Mention] = []
 
     def run(self, path: Path | None, *, all_pipelines: bool) -> Loaded:
         root, mistakes = self._root, self._mistakes
-        if not isinstance(root.value, dict):
-            raise ConfigError([root.mistake("", f"expected a mapping, found {shown(root)}")])
-        if root.value and not set(KEYS) - {"jobs"} & set(root.value) and {"extends", "feed", "bars", "regression"} & set(root.value):
-            raise ConfigError([root.mistake("", "is a pipeline: give the quantd.yaml that names it")])
+        _demand_config(root)
         override(root, self._environ, KEYS, mistakes)
         substitute(root, self._environ, mistakes)
         plugins = plugins_of(root.value.get("plugins"), self._folder, mistakes)
         reader = self._reader = Reader(plugins.registry, plugins.disabled)
-        config = self._config(all_pipelines)
+        config = self._config(read_section(reader, root, "", ConfigFile), all_pipelines=all_pipelines)
         known = {_place(mistake) for mistake in mistakes}
         mistakes += [mistake for mistake in reader.mistakes if not mistake.line or _place(mistake) not in known]
-        if mistakes:
+        if mistakes or config is None:
             raise ConfigError(sorted(dict.fromkeys(mistakes), key=_place))
         named = [Named(symbol, config.pipelines[pipeline].feed, node, path) for symbol, pipeline, node, path in self._mentions]
         return Loaded(config, reader.registry, path, {"": root} | self._read, tuple(named))
 
-    def _config(self, all_pipelines: bool) -> Config:
-        reader = self._reader
-        top = reader.keys(self._root, "", KEYS)
-        feeds = {name: reader.plugin("feed", child, path, use=name) for name, child, path in reader.mapping(top.get("feeds"), "feeds")}
-        sinks = {name: reader.plugin("sink", child, path, use=name) for name, child, path in reader.mapping(top.get("sinks"), "sinks")}
-        pairs = self._pairs(top.get("pairs"))
-        symbols = self._symbols(top.get("symbols"))
-        used = {entry.pipeline: (node, path) for entry, node, path in pairs}
-        if symbols:
-            used.setdefault(DEFAULT_PIPELINE, (top["symbols"], "symbols"))
-        pipelines = {name: each for name, (node, path) in used.items() if (each := self._pipeline(name, node, path, feeds, sinks))}
-        self._writers += [
-            Writer(feed, child, path) for name, child, path in reader.mapping(top.get("feeds"), "feeds") if (feed := feeds[name])
-        ]
-        one_writer_a_place(reader, self._writers)
-        one_maker_a_bar(reader, self._mentions, pipelines, self._read)
-        for name in self._pipelines.names() if all_pipelines else ():
-            if name not in used:
-                any_feed = dict.fromkeys(reader.registry.names("feed")) | feeds
-                self._pipeline(name, self._root, "", any_feed, [*sinks, *reader.registry.names("sink")])
-        return Config(
-            pairs=tuple(entry for entry, *_ in pairs),
-            symbols=tuple(dict.fromkeys(symbols)),
-            feeds=feeds,
-            store=reader.plugin("store", top["store"], "store") if "store" in top and not top["store"].is_nothing else None,
-            sinks=sinks,
-            jobs=tuple(stage for child, path in reader.items(top.get("jobs"), "jobs") if (stage := self._job(child, path))),
-            pipelines=pipelines,
-            api=reader.struct(top.get("api"), "api", ApiSettings) or ApiSettings(),
-            state_dir=self._state_dir(top.get("state")),
-            log=reader.value(top.get("log"), "log", Level, "info"),
-        )
+    def _config(self, part: Part, *, all_pipelines: bool) -> Config | None:
+        """The config of the sections that were read, with the pipelines that it uses; None where one is not right."""
+        feeds, sinks = part.keys["feeds"].value or {}, part.keys["sinks"].value or {}
+        pairs = self._pairs(part.keys["pairs"])
+        symbols = self._symbols(part.keys["symbols"])
+        pipelines = self._used_pipelines(pairs, part.keys["symbols"] if symbols else None, feeds, sinks)
+        self._writers += [Writer(each.value, each.node, each.path) for each in part.keys["feeds"].keys.values() if each.value and each.node]
+        one_writer_a_place(self._reader, self._writers)
+        one_maker_a_bar(self._reader, self._mentions, pipelines, self._read)
+        if all_pipelines:
+            self._check_unused_pipelines(feeds, sinks)
+        if part.value is None:
+            return None
+        made = {"pairs": tuple(entry for entry, *_ in pairs), "symbols": tuple(dict.fromkeys(symbols)), "pipelines": pipelines}
+        return Config(**msgspec.structs.asdict(part.value) | made)
 
-    def _pairs(self, node: Node | None) -> list[tuple[PairEntry, Node, str]]:
+    def _pairs(self, part: Part) -> list[tuple[PairEntry, Node, str]]:
         """The pairs, with the place of each one's pipeline."""
-        pairs: list[tuple[PairEntry, Node, str]] = []
-        for child, path in self._reader.items(node, "pairs"):
-            name, pipeline = self._pair(child, path)
-            legs = self._reader.text(name, path, as_legs)
-            chosen = self._chosen(pipeline, path) if name else None
-            twice = next((entry for entry, *_ in pairs if legs == (entry.y, entry.x)), None)
-            if twice and chosen:
-                both = "" if twice.pipeline == chosen else f", through {twice.pipeline!r} and {chosen!r}: a pair goes through one pipeline"
-                self._reader.wrong(child, path, f"{twice.name} stands here twice{both}")
-            elif legs and chosen:
-                pairs.append((PairEntry(legs[0], legs[1], chosen), pipeline, path))
-                self._mentions += [Mention(leg, chosen, name or child, path) for leg in legs]
-        return pairs
+        pairs: dict[str, tuple[PairEntry, Node, str]] = {}
+        for each in part.items:
+            pair: PairEntry | None = each.value
+            if pair is None or each.node is None:
+                continue
+            if pair.name in pairs:
+                self._reader.wrong(each.node, each.path, _twice(pairs[pair.name][0], pair))
+                continue
+            name, pipeline = name_and_pipeline(each.node)
+            pairs[pair.name] = pair, pipeline, each.path
+            self._mentions += [Mention(leg, pair.pipeline, name or each.node, each.path) for leg in (pair.y, pair.x)]
+        return list(pairs.values())
 
-    def _chosen(self, node: Node, path: str) -> str | None:
-        """A pipeline's name."""
-        if isinstance(node.value, str):
-            return self._reader.value(node, path, Text)  # type: ignore[no-any-return]
-        self._reader.wrong(node, path, f"expected the name of a pipeline, found {shown(node)}")
-        return None
+    def _symbols(self, part: Part) -> list[str]:
+        symbols = [each for each in part.items if each.value and each.node]
+        self._mentions += [Mention(each.value, DEFAULT_PIPELINE, each.node, each.path) for each in symbols if each.node]
+        return [each.value for each in symbols]
 
-    def _symbols(self, node: Node | None) -> list[str]:
-        found: list[str] = []
-        for child, path in self._reader.items(node, "symbols"):
-            if symbol := self._reader.text(child, path, as_symbol):
-                found.append(symbol)
-                self._mentions.append(Mention(symbol, DEFAULT_PIPELINE, child, path))
-        return found
+    def _used_pipelines(
+        self,
+        pairs: list[tuple[PairEntry, Node, str]],
+        symbols: Part | None,
+        feeds: Mapping[str, Feed | None],
+        sinks: Collection[str],
+    ) -> dict[str, Pipeline]:
+        """Those that pairs go through, and that of symbols; each is named where it was named last."""
+        used = {entry.pipeline: (node, path) for entry, node, path in pairs}
+        if symbols and symbols.node:
+            used.setdefault(DEFAULT_PIPELINE, (symbols.node, symbols.path))
+        made = {name: self._pipeline(name, node, path, feeds, sinks) for name, (node, path) in used.items()}
+        return {name: pipeline for name, pipeline in made.items() if pipeline}
 
-    def _pair(self, node: Node, path: str) -> tuple[Node | None, Node]:
-        """The nodes of a pair and of its pipeline's name."""
-        if not isinstance(node.value, dict):
-            return node, Node(DEFAULT_PIPELINE, node.file, node.line, node.column)
-        if len(node.value) != 1:
-            self._reader.wrong(node, path, "expected Y-X, or Y-X: pipeline")
-            return None, node
-        ((name, pipeline),) = node.value.items()
-        return node.at(name), pipeline
-
-    def _job(self, node: Node, path: str) -> DaemonJobStage | None:
-        reader = self._reader
-        job = reader.plugin("job", node, path, besides=["every"])
-        if job is None:
-            return None
-        if not isinstance(job, DaemonJob):
-            reader.wrong(node, path, "works on a pair: name it under `jobs:` of a pipeline")
-            return None
-        given = node.value.get("every") if isinstance(node.value, dict) else None
-        if given is None:
-            reader.wrong(node, path, "'every' is missing: how often it runs, like 1h")
-            return None
-        period = reader.text(given, f"{path}.every", as_period)
-        return DaemonJobStage(period, job) if period else None
+    def _check_unused_pipelines(self, feeds: Mapping[str, Feed | None], sinks: Collection[str]) -> None:
+        """They may name any feed and sink that could be configured."""
+        names = self._reader.registry.names
+        any_feed = {**dict.fromkeys(names("feed")), **feeds}
+        for name in self._pipelines.names():
+            if name not in self._asked:
+                self._pipeline(name, self._root, "", any_feed, [*sinks, *names("sink")])
 
     def _pipeline(self, name: str, node: Node, path: str, feeds: Mapping[str, Feed | None], sinks: Collection[str]) -> Pipeline | None:
         reader = self._reader
+        self._asked.add(name)
         try:
             keys = self._pipelines.node(name)
         except ConfigError as error:
@@ -271,54 +235,19 @@ class _Load:
         self._read[name] = keys
         return read_pipeline(reader, name, keys, feeds, sinks, self._writers)
 
-    def _state_dir(self, node: Node | None) -> Path:
-        keys = self._reader.keys(node, "state", ["dir"])
-        return Path(expanduser(self._reader.value(keys.get("dir"), "state.dir", Text, STATE_DIR)))
+
+def _demand_config(root: Node) -> None:
+    """Raises ConfigError for what is not the mapping of a quantd.yaml."""
+    if not isinstance(root.value, dict):
+        raise ConfigError([root.mistake("", f"expected a mapping, found {shown(root)}")])
+    if root.value and not set(KEYS) - set(fields(PipelineFile)) & set(root.value) and _OF_A_PIPELINE & set(root.value):
+        raise ConfigError([root.mistake("", "is a pipeline: give the quantd.yaml that names it")])
+
+
+def _twice(first: PairEntry, second: PairEntry) -> str:
+    through = f", through {first.pipeline!r} and {second.pipeline!r}: a pair goes through one pipeline"
+    return f"{first.name} stands here twice{through if first.pipeline != second.pipeline else ''}"
 
 
 def _place(mistake: Mistake) -> tuple[str, int, int]:
     return mistake.file, mistake.line, mistake.column
-
-
-def as_period(text: str) -> int:
-    """Milliseconds from one run of a job to the next, from 1s to 366d. Raises ValueError."""
-    period = duration(text)
-    if not SECOND <= period <= 366 * DAY:
-        raise ValueError(f"{text!r} is not between 1s and 366d")
-    return period
-
-
-def as_symbol(text: str) -> str:
-    """A symbol, in upper case; any letters will do, for not all are Latin. Raises ValueError.
-
-    >>> as_symbol("btcusdt")
-    'BTCUSDT'
-    """
-    _demand_no_oddities(text, "symbol")
-    if not text or any(letter in "-/:" or letter.isspace() or unicodedata.category(letter)[0] == "C" for letter in text):
-        raise ValueError(f"{text!r} is not a symbol: write it like BTCUSDT")
-    return text.upper()
-
-
-def as_legs(text: str) -> tuple[str, str]:
-    """The legs of `Y-X`. Raises ValueError.
-
-    >>> as_legs("BTCUSDT-ethusdt")
-    ('BTCUSDT', 'ETHUSDT')
-    """
-    _demand_no_oddities(text, "pair")
-    y, dash, x = text.partition("-")
-    apart = [part for part in _APART.split(text) if part]
-    if len(apart) == 2 and text != "-".join(apart):
-        raise Invalid(f"{text!r} is not a pair: write it like BTCUSDT-ETHUSDT", "-".join(apart))
-    if not dash:
-        raise ValueError(f"{text!r} is not a pair: write it like BTCUSDT-ETHUSDT")
-    legs = as_symbol(y), as_symbol(x)
-    if legs[0] == legs[1]:
-        raise ValueError(f"{text!r} pairs a symbol with itself: its spread is always 0")
-    return legs
-
-
-def _demand_no_oddities(text: str, what: str) -> None:
-    if odd := oddities(text):
-        raise Invalid(f"{text!r} is not a {what}: {'; '.join(odd)}", plain(text).upper())

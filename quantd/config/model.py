@@ -1,13 +1,23 @@
-"""The config, read and checked."""
+"""The sections of quantd.yaml and of a pipeline.
+
+A field here is a key there. Its type, bounds and default are what reading checks, and the JSON Schema, `quantd config show` and the test of
+docs/config.md know it: a new key is a new field. `shapes` tells how each type is written in a file.
+"""
 
 import re
+from os.path import expanduser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
 from quantd.config.addresses import check_host, check_origin
+from quantd.config.node import Node
+from quantd.config.pairs import SCHEMA, read_pair
+from quantd.config.reader import Reader
 from quantd.config.rules import Rule
+from quantd.config.shapes import Stage, Written
+from quantd.config.texts import Period, Symbol, Text, Timeframe
 from quantd.log import Level
 from quantd.model import Spread
 from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Extra, Feed, PairJob, Resampler, Store
@@ -15,8 +25,6 @@ from quantd.plugin.regression import Regression
 from quantd.stats.zscore import ZScore
 
 DEV_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]") for port in (8080, 8081, 8082, 3000, 5173))
-
-
 _STRANGE = re.compile(r"[/\s@]")
 
 
@@ -32,35 +40,28 @@ class PairEntry(Struct, frozen=True):
         return f"{self.y}-{self.x}"
 
 
-class DaemonJobStage(Struct, frozen=True):
-    """A daemon-wide job and its period in ms."""
+def _pair(reader: Reader, node: Node, path: str) -> PairEntry | None:
+    found = read_pair(reader, node, path)
+    return PairEntry(*found) if found else None
 
-    every: int
+
+Pair = Annotated[PairEntry, Written(_pair, SCHEMA)]
+
+
+class DaemonJobStage(Stage, frozen=True, kw_only=False):
+    """A daemon-wide job and its period."""
+
+    elsewhere: ClassVar[str] = "works on a pair: name it under `jobs:` of a pipeline"
+    every: Period
     job: DaemonJob
 
 
-class PairJobStage(Struct, frozen=True):
+class PairJobStage(Stage, frozen=True, kw_only=True):
     """A pair's job and the timeframe at whose closes it runs."""
 
-    every: str
+    elsewhere: ClassVar[str] = "works for the whole daemon: name it under `jobs:` of quantd.yaml"
+    every: Timeframe = ""
     job: PairJob
-
-
-class Pipeline(Struct, frozen=True):
-    """How a pair is processed, top to bottom."""
-
-    name: str
-    feed: str
-    bars: Resampler
-    regression: Regression
-    zscore: ZScore = ZScore()
-    spread: Spread = "hedge"
-    jobs: tuple[PairJobStage, ...] = ()
-    alerts: tuple[Rule, ...] = ()
-    exports: tuple[Exporter, ...] = ()
-    event_bars: tuple[EventBars, ...] = ()
-    streams: frozenset[Extra] = frozenset()
-    """What the feed is asked for besides trades."""
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,16 +84,63 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
                     raise ValueError(f"{key}: {error}") from None
 
 
-class Config(Struct, frozen=True):
+class StateSettings(Struct, frozen=True, kw_only=True):
+    """Where the daemon keeps what it needs after a restart."""
+
+    dir: Annotated[str, Meta(min_length=1, description="A folder of one daemon; ~ is the home directory.")] = "~/.local/state/quantd"
+
+
+class PluginSettings(Struct, frozen=True, kw_only=True):
+    """Which plugins there are besides the installed ones, and which there are not."""
+
+    dirs: Annotated[tuple[Text, ...], Meta(description="Folders of drop-in plugins, relative to the config.")] = ("plugins",)
+    disable: Annotated[tuple[str, ...], Meta(description="Names of plugins, or kind:name.")] = ()
+
+
+class ConfigFile(Struct, frozen=True, kw_only=True):
+    """The keys of quantd.yaml."""
+
+    pairs: Annotated[tuple[Pair, ...], Meta(description="Y-X, read as y minus beta times x; or Y-X: pipeline.")] = ()
+    symbols: Annotated[tuple[Symbol, ...], Meta(description="Also recorded, without a pair.")] = ()
+    feeds: Annotated[dict[str, Feed], Meta(description="Where trades come from.")] = {}
+    store: Annotated[Store | None, Meta(description="Where ticks, bars and points are recorded.")] = None
+    sinks: Annotated[dict[str, AlertSink], Meta(description="Where alerts go.")] = {}
+    jobs: Annotated[tuple[DaemonJobStage, ...], Meta(description="What runs every so often for the whole daemon.")] = ()
+    api: ApiSettings = ApiSettings()
+    state: StateSettings = StateSettings()
+    plugins: PluginSettings = PluginSettings()
+    log: Annotated[Level, Meta(description="The least severe that is logged.")] = "info"
+
+
+class PipelineFile(Struct, frozen=True, kw_only=True):
+    """The keys of a file of pipelines/: how a pair is processed, top to bottom."""
+
+    extends: Annotated[str, Meta(min_length=1, description="The pipeline whose keys hold where this file has none of its own.")] = ""
+    feed: Annotated[str, Meta(min_length=1, description="A feed of quantd.yaml.")]
+    streams: Annotated[frozenset[Extra], Meta(description="What the feed brings besides trades; bars of the book are made of it.")] = (
+        frozenset()
+    )
+    bars: Annotated[Resampler, Meta(description="What makes bars of ticks.")]
+    event_bars: Annotated[tuple[EventBars, ...], Meta(description="Bars that end with an event, beside those of time.")] = ()
+    regression: Annotated[Regression, Meta(description="What finds the hedge ratio.")]
+    spread: Annotated[Spread, Meta(description="y - beta * x, or y - beta * x - alpha.")] = "hedge"
+    zscore: ZScore = ZScore()
+    jobs: Annotated[tuple[PairJobStage, ...], Meta(description="What runs at each close of a timeframe; its metrics join the points.")] = ()
+    alerts: Annotated[tuple[Rule, ...], Meta(description="Rules on the points.")] = ()
+    exports: Annotated[tuple[Exporter, ...], Meta(description="Where bars and points are written.")] = ()
+
+
+class Pipeline(PipelineFile, frozen=True, kw_only=True):
+    """A pipeline of a name; a timeframe that is left out is the first of `bars.every`."""
+
+    name: str
+
+
+class Config(ConfigFile, frozen=True, kw_only=True):
     """Everything that quantd.yaml and the pipelines it uses say."""
 
-    pairs: tuple[PairEntry, ...]
-    symbols: tuple[str, ...]
-    feeds: dict[str, Feed]
-    store: Store | None
-    sinks: dict[str, AlertSink]
-    jobs: tuple[DaemonJobStage, ...]
-    pipelines: dict[str, Pipeline]
-    state_dir: Path
-    log: Level
-    api: ApiSettings = ApiSettings()
+    pipelines: dict[str, Pipeline] = {}
+
+    @property
+    def state_dir(self) -> Path:
+        return Path(expanduser(self.state.dir))

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from quantd.config.load import KEYS, STATE_DIR, Loaded
-from quantd.config.model import Pipeline
+from quantd.config.convert import may_stand
+from quantd.config.load import Loaded
+from quantd.config.model import ConfigFile, PipelineFile
 from quantd.config.node import ENVIRONMENT, Node
 from quantd.config.reader import join
-from quantd.config.rules import COVERAGE
+from quantd.config.shapes import Many, Names, Plain, Section, Staged, Uses, Written, fields, shape
 from quantd.plugin.registry import KINDS, Registry
 
 HIDDEN = "***"
@@ -20,6 +21,10 @@ _VARIABLES = re.compile(r"(?:\$\{\w+\})+")
 """Without defaults, which stand in the file."""
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
 _QUERY = re.compile(r"(?i)([?&][^=&\s]*(?:pass|secret|token|key|sig|auth)[^=&\s]*=)[^&\s]+")
+_URL = re.compile(r"(?i)(^|_)urls?$")
+_PATH = re.compile(r"(?<=://)([^/\s?#,\]]*)/[^\s?#,\]]+")
+_OTHER = re.compile(r"(?<!\w)(?!(?:https?|wss?)://)(\w+)://[^\s,\]]+")
+"""An address of another scheme, which may hold a token where others have their host."""
 DEFAULT = "default"
 
 
@@ -33,82 +38,63 @@ class Setting(Struct, frozen=True):
 
 def settings_of(loaded: Loaded) -> list[Setting]:
     """Those of quantd.yaml in the order of its keys, then those of each pipeline that is used."""
-    return list(_Show(loaded).rows())
+    config, nodes = loaded.config, loaded.nodes
+    rows = list(section(loaded.registry, ConfigFile, config, nodes[""], ""))
+    for name, pipeline in config.pipelines.items():
+        rows += section(loaded.registry, PipelineFile, pipeline, nodes[name], f"pipelines.{name}")
+    return rows
 
 
-class _Show:
-    def __init__(self, loaded: Loaded) -> None:
-        self._config = loaded.config
-        self._registry = loaded.registry
-        self._nodes = loaded.nodes
+def section(registry: Registry, struct: type[Struct], value: Struct, node: Node | None, path: str) -> Iterator[Setting]:
+    """The rows of a section's fields; `value` may have more."""
+    given = node.value if node is not None and isinstance(node.value, dict) else {}
+    for key, field in fields(struct).items():
+        yield from _field(registry, field.type, getattr(value, field.name), given.get(key), join(path, key))
 
-    def rows(self) -> Iterator[Setting]:
-        config, top = self._config, self._nodes[""].value
-        for key in KEYS:
-            node = top.get(key)
-            if key in ("feeds", "sinks"):
-                for name, plugin in getattr(config, key).items():
-                    yield from _plugin(self._registry, plugin, node.value[name], f"{key}.{name}")
-            elif key == "jobs":
-                yield from self._stages([stage.job for stage in config.jobs], node, key)
-            elif key == "store" and config.store is not None:
-                yield from _plugin(self._registry, config.store, node, key)
-            elif key == "api":
-                yield from _fields(config.api, node, key)
-            elif key == "state":
-                given = node.value if node is not None and isinstance(node.value, dict) else {}
-                yield from _given_or(given.get("dir"), "state.dir", STATE_DIR)
-            elif key == "log":
-                yield from _given_or(node, key, config.log)
-            elif node is not None:
-                yield from _leaves(node, key)
-        for name, pipeline in config.pipelines.items():
-            yield from self._pipeline(pipeline, self._nodes[name], f"pipelines.{name}")
 
-    def _pipeline(self, pipeline: Pipeline, node: Node, path: str) -> Iterator[Setting]:
-        given = node.value
-        for key in ("extends", "feed", "streams"):
-            if key in given:
-                yield from _leaves(given[key], f"{path}.{key}")
-        yield from _plugin(self._registry, pipeline.bars, given["bars"], f"{path}.bars")
-        yield from self._stages(pipeline.event_bars, given.get("event_bars"), f"{path}.event_bars")
-        yield from _plugin(self._registry, pipeline.regression, given["regression"], f"{path}.regression")
-        yield from _given_or(given.get("spread"), f"{path}.spread", pipeline.spread)
-        yield from _fields(pipeline.zscore, given.get("zscore"), f"{path}.zscore")
-        yield from self._stages([stage.job for stage in pipeline.jobs], given.get("jobs"), f"{path}.jobs")
-        for number, stage in enumerate(pipeline.jobs):
-            job = given["jobs"].value[number].value
-            if not isinstance(job, dict) or "every" not in job:
-                yield Setting(f"{path}.jobs[{number}].every", stage.every, DEFAULT)
-        for number, rule in enumerate(given["alerts"].value if pipeline.alerts else ()):
-            yield from _leaves(rule, f"{path}.alerts[{number}]")
-            for key, default in (("every", pipeline.alerts[number].every), ("coverage", COVERAGE)):
-                if key not in rule.value:
-                    yield Setting(f"{path}.alerts[{number}].{key}", _text(default), DEFAULT)
-        yield from self._stages(pipeline.exports, given.get("exports"), f"{path}.exports")
-
-    def _stages(self, plugins: Any, node: Node | None, path: str) -> Iterator[Setting]:
-        for number, plugin in enumerate(plugins):
-            assert node is not None
-            yield from _plugin(self._registry, plugin, node.value[number], f"{path}[{number}]")
+def _field(registry: Registry, kind: Any, value: Any, node: Node | None, path: str) -> Iterator[Setting]:
+    """The rows of a value; of a list, mapping or plugin that is not there, none."""
+    children = node.value if node is not None and isinstance(node.value, (dict, list)) else ()
+    match shape(kind):
+        case Section(struct):
+            yield from section(registry, struct, value, node, path)
+        case Uses() if node is not None and value is not None:
+            yield from _plugin(registry, value, node, path)
+        case Staged() as staged if node is not None:
+            yield from _stage(registry, staged, value, node, path)
+        case Names(uses):
+            for name, plugin in value.items():
+                yield from _field(registry, uses.base, plugin, children[name], join(path, name))
+        case Many(item) if not isinstance(shape(item), (Plain, Written)):
+            for number, (each, child) in enumerate(zip(value, children, strict=True)):
+                yield from _field(registry, item, each, child, f"{path}[{number}]")
+        case Plain() | Many() | Written():
+            yield from _given_or(node, path, value) if node is not None or may_stand(value, kind) else ()
 
 
 def _plugin(registry: Registry, plugin: Struct, node: Node, path: str) -> Iterator[Setting]:
-    """A plugin's name, its settings, and what stands beside them, like `every` of a job."""
+    """A plugin's name and its settings."""
     given = node.value if isinstance(node.value, dict) else {"use": node} if isinstance(node.value, str) and node.value else {}
     if "use" in given:
         yield from _leaves(given["use"], f"{path}.use")
     else:
         names = [entry.name for entry in registry.entries() if entry.plugin is type(plugin) and entry.kind in KINDS]
         yield Setting(f"{path}.use", names[0], origin(node))
-    known = plugin.__struct_fields__
-    for key, child in given.items():
-        if key != "use" and key not in known:
-            yield from _leaves(child, join(path, key))
     yield from _fields(plugin, node, path)
 
 
+def _stage(registry: Registry, staged: Staged, stage: Struct, node: Node, path: str) -> Iterator[Setting]:
+    """A plugin's name, the keys beside its settings, and these."""
+    use, *settings = _plugin(registry, getattr(stage, staged.field), node, path)
+    given = node.value if isinstance(node.value, dict) else {}
+    yield use
+    for key, field in staged.beside.items():
+        yield from _field(registry, field.type, getattr(stage, field.name), given.get(key), join(path, key))
+    yield from settings
+
+
 def _fields(struct: Struct, node: Node | None, path: str) -> Iterator[Setting]:
+    """The rows of a plugin's settings."""
     given = node.value if node is not None and isinstance(node.value, dict) else {}
     for field in msgspec.structs.fields(type(struct)):
         child, value = given.get(field.encode_name), getattr(struct, field.name)
@@ -161,10 +147,13 @@ def _text(value: object) -> str:
 
 
 def _masked(path: str, text: str) -> str:
-    """Without what looks like a credential: by the name of the setting, or in an address."""
+    """Without what looks like a credential: by the name of the setting, or in an address. Under a key like `url`, as webhooks have it, the
+    path is one."""
     names = [part.partition("[")[0] for part in path.split(".")]
     if any(map(_CREDENTIAL.search, names[1:])) and text not in ("null", "''", "[]", "{}") and not _VARIABLES.fullmatch(text):
         return HIDDEN
+    if any(map(_URL.search, names[1:])):
+        text = _PATH.sub(rf"\1/{HIDDEN}", _OTHER.sub(rf"\1://{HIDDEN}", text))
     return _QUERY.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"{HIDDEN}@", text))
 
 

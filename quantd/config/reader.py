@@ -5,13 +5,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from quantd.config.convert import Invalid, convert, fields, fitted, inner
+from quantd.config.convert import Invalid, convert, fitted, inner, kinds
 from quantd.config.lookalikes import oddities, plain
 from quantd.config.node import ENVIRONMENT, Node, shown
+from quantd.config.shapes import Written, fields, shape
 from quantd.errors import Mistake, close_to
+from quantd.plugin.base import Plugin
 from quantd.plugin.blame import blame
 from quantd.plugin.contract import demand_answers
-from quantd.plugin.registry import Registry
+from quantd.plugin.registry import Entry, Registry
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -69,7 +71,7 @@ class Reader:
             if node.filled and node.filled.text is not None:
                 node.value = fitted(node.value, node.filled.text, kind)
             self._check_children(node, path, *inner(kind))
-            self._check_fields(node, path, fields(kind))
+            self._check_fields(node, path, kinds(kind))
             return convert(node.plain, kind) if len(self.mistakes) == before else default
         except Invalid as error:
             hints = {"expected a list": _as_list, "expected a text": _as_text}
@@ -117,7 +119,7 @@ class Reader:
             self._no_plugin(kind, named, path if named is node else join(path, "use"))
             return None
         try:
-            made = self._made(entry.plugin, node, settings, path, besides)
+            made = self._settings_of(entry, node, settings, path, besides)
             if made is not None:
                 demand_answers(made)
             return made
@@ -149,20 +151,19 @@ class Reader:
         odd = "".join(f"; {each}" for each in oddities(named.value))
         self.wrong(named, path, f"no {kind} {shown(named)}{odd}; there {_are(names)}{broken}", close_to(plain(named.value), names))
 
-    def struct(self, node: Node | None, path: str, cls: type[S]) -> S | None:
-        """A mapping as the fields of a struct that has a default for each; nothing at all is that."""
-        known = ", ".join(field.encode_name for field in msgspec.structs.fields(cls))
-        given = {key: child for key, child, _ in self.mapping(node, path, f" of {known}")}
-        return self._made(cls, node, given, path, ()) if node and given else cls()
-
-    def _made(self, cls: type[S], node: Node, given: Mapping[str, Node], path: str, besides: Collection[str]) -> S | None:
-        known = {field.encode_name: field for field in msgspec.structs.fields(cls)}
+    def _settings_of(self, entry: Entry, node: Node, given: Mapping[str, Node], path: str, besides: Collection[str]) -> Plugin | None:
+        """A plugin with these settings."""
         before = len(self.mistakes)
+        known = fields(entry.plugin)
         self.unknown_keys(node, path, given, [*known, *besides])
         values = {field.name: self.value(given[key], join(path, key), field.type) for key, field in known.items() if key in given}
-        for key, field in known.items():
+        return self.made(entry.plugin, node, given, path, values, before)
+
+    def made(self, cls: type[S], node: Node, given: Mapping[str, Node], path: str, values: Mapping[str, Any], before: int) -> S | None:
+        """The struct of these values, unless a mistake was noted since there were `before`, a field is missing, or the struct refuses."""
+        for key, field in fields(cls).items():
             if field.required and key not in given:
-                self.wrong(node, path, f"{key!r} is missing")
+                self.wrong(node, path, f"{key!r} is missing{_hint(field.type)}")
         if len(self.mistakes) > before:
             return None
         try:
@@ -184,6 +185,12 @@ def join(path: str, key: str) -> str:
     """`path.key`, in quotes where the key is not made of printable letters."""
     name = key if key and key.isprintable() and len(key) <= 60 else repr(key[:60])
     return f"{path}.{name}" if path else name
+
+
+def _hint(kind: Any) -> str:
+    """What a field that is missing is for, where its type says so."""
+    of = shape(kind)
+    return f": {of.missing}" if isinstance(of, Written) and of.missing else ""
 
 
 def _as_list(node: Node) -> str:

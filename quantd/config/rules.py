@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from quantd.config.shapes import parsed
+from quantd.config.texts import Text, Timeframe
+
 Operator = Literal[">", "<", ">=", "<=", "==", "!="]
 METRICS = ("zscore", "spread", "spread_mean", "spread_std", "corr", "corr_returns", "beta", "alpha", "y", "x", "coverage")
 """What a condition can speak of, besides the metrics of the pipeline's jobs."""
@@ -26,21 +29,6 @@ class Condition(Struct, frozen=True):
         return f"{metric} {self.op} {value}"
 
 
-COVERAGE = 0.9
-Coverage = Annotated[float, Meta(ge=0, le=1, description="Share of the bars behind a number that must be whole; 0 judges all.")]
-
-
-class Rule(Struct, frozen=True):
-    """A named condition on a pair's points of one timeframe, and the sinks that are told."""
-
-    name: str
-    when: Condition
-    every: str
-    send: tuple[str, ...] = ()
-    coverage: Coverage = COVERAGE
-    """A number is judged only where at least this share of the bars behind it hold every trade, and the bar itself does; 0 judges all."""
-
-
 def parse_condition(text: str) -> Condition:
     """Raises ValueError.
 
@@ -54,3 +42,18 @@ def parse_condition(text: str) -> Condition:
     if name and (absolute or op not in ("==", "!=")):
         raise ValueError(f"{text!r} compares with a name: write it like `health == broken` or `health != healthy`")
     return Condition(inner or plain, op, name or float(number), bool(absolute))  # type: ignore[arg-type]
+
+
+COVERAGE = 0.9
+Coverage = Annotated[float, Meta(ge=0, le=1, description="Share of the bars behind a number that must be whole; 0 judges all.")]
+
+
+class Rule(Struct, frozen=True):
+    """A named condition on a pair's points of one timeframe, and the sinks that are told."""
+
+    name: Text
+    when: Annotated[Condition, parsed(parse_condition, {"examples": ["abs(zscore) > 2"]})]
+    every: Timeframe = ""
+    send: Annotated[tuple[Text, ...], Meta(description="Names of sinks.")] = ()
+    coverage: Coverage = COVERAGE
+    """A number is judged only where at least this share of the bars behind it hold every trade, and the bar itself does; 0 judges all."""

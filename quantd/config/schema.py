@@ -1,107 +1,111 @@
 """The JSON Schema of the config files, the settings of every plugin included: for editors, and for whoever generates a config."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from inspect import cleandoc
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 
-from quantd.config.convert import choices, inner
-from quantd.config.model import ApiSettings
-from quantd.config.rules import Coverage
-from quantd.log import Level
-from quantd.model import Spread
-from quantd.plugin.base import DaemonJob, Extra, PairJob, Plugin
+from quantd.config.convert import choices, inner, may_stand
+from quantd.config.model import ConfigFile, PipelineFile
+from quantd.config.shapes import Many, Names, Plain, Section, Staged, Uses, Written, default, description, fields, shape
+from quantd.plugin.base import Plugin
 from quantd.plugin.registry import Entry, Registry
-from quantd.stats.zscore import ZScore
 
 What = Literal["config", "pipeline"]
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_TEXT: Schema = {"type": "string", "minLength": 1}
-_TIMEFRAME: Schema = {"type": "string", "pattern": "^[1-9][0-9]?[smhd]$"}
-_PERIOD: Schema = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$"}
 
 
 def schema(registry: Registry, what: What) -> Schema:
     """The draft 2020-12 schema of quantd.yaml (`config`) or of a file in pipelines/ (`pipeline`)."""
-    kinds: dict[str, list[Entry]] = {}
-    for entry in registry.entries():
-        kinds.setdefault(entry.kind, []).append(entry)
-    made = _config(kinds) if what == "config" else _pipeline(kinds)
-    return {"$schema": DIALECT, "title": "quantd.yaml" if what == "config" else "pipelines/*.yaml"} | made
+    title, made = ("quantd.yaml", section(registry, ConfigFile)) if what == "config" else ("pipelines/*.yaml", _pipeline(registry))
+    return {"$schema": DIALECT, "title": title} | made
 
 
-def doc(plugin: type[Plugin]) -> str:
-    """A plugin's docstring."""
-    return cleandoc(plugin.__doc__ or "")
+def _pipeline(registry: Registry) -> Schema:
+    """What a pipeline lacks may stand in the one that it extends."""
+    made = section(registry, PipelineFile)
+    return made | {"type": "object", "required": [], "anyOf": [{"required": ["extends"]}, {"required": made["required"]}]}
 
 
-def settings(plugin: type[msgspec.Struct]) -> Schema:
-    """The schema of each of a plugin's settings, or of a section's; of one whose type has no schema, that anything goes."""
-    return {field.encode_name: _setting(field) for field in msgspec.structs.fields(plugin)}
+def doc(struct: type[msgspec.Struct]) -> str:
+    """The docstring of a plugin or section."""
+    return cleandoc(struct.__doc__ or "")
 
 
-def _setting(field: msgspec.structs.FieldInfo) -> Schema:
-    try:
-        made = msgspec.json.schema(field.type)
-    except TypeError:
-        return {}
-    if keys := choices(inner(field.type)[0]):
-        made["propertyNames"] = {"enum": keys}
-    if field.default is not msgspec.NODEFAULT:
-        made["default"] = msgspec.to_builtins(field.default, enc_hook=str)
+def settings(plugin: type[Plugin]) -> Schema:
+    """The schema of each of a plugin's settings; of one whose type has no schema, that anything goes."""
+    return {name: _plain(field.type) | _default(field) for name, field in fields(plugin).items()}
+
+
+def section(registry: Registry, struct: type[msgspec.Struct]) -> Schema:
+    """The schema of a section: of each field a key."""
+    made = {name: _field(registry, field) for name, field in fields(struct).items()}
+    return _mapping(made, [name for name, field in fields(struct).items() if field.required])
+
+
+def _field(registry: Registry, field: msgspec.structs.FieldInfo) -> Schema:
+    """A key of a section. A list that is empty unless told may be left without a value."""
+    made, of = _shaped(registry, field.type), shape(field.type)
+    if isinstance(of, Many) and not field.required and not default(field):
+        made["type"] = [made["type"], "null"]
+    elif isinstance(of, Uses) and not field.required:
+        made = {"anyOf": [made, {"type": "null"}]}
+    if isinstance(of, (Plain, Many)):
+        made |= _default(field)
+    if text := description(field.type) or (doc(of.struct) if isinstance(of, Section) else ""):
+        made["description"] = text
     return made
 
 
-def _config(kinds: Mapping[str, list[Entry]]) -> Schema:
-    jobs = [entry for entry in kinds.get("job", []) if issubclass(entry.plugin, DaemonJob)]
-    pair = {"type": "string", "pattern": "^[^-]+-[^-]+$"}
-    through = {"type": "object", "propertyNames": pair, "additionalProperties": _TEXT, "minProperties": 1, "maxProperties": 1}
-    return _mapping(
-        {
-            "pairs": _list({"anyOf": [pair, through]}, "Y-X, read as y minus beta times x; or Y-X: pipeline."),
-            "symbols": _list(_TEXT, "Also recorded, without a pair."),
-            "feeds": _named(kinds.get("feed", [])),
-            "store": {"anyOf": [_any_of(kinds.get("store", [])), {"type": "null"}]},
-            "sinks": _named(kinds.get("sink", [])),
-            "jobs": _list(_any_of(jobs, {"every": _PERIOD}, ["every"]), "What runs every so often for the whole daemon."),
-            "api": _mapping(settings(ApiSettings)),
-            "state": _mapping({"dir": _TEXT}),
-            "plugins": _mapping({"dirs": {"type": "array", "items": _TEXT}, "disable": {"type": "array", "items": {"type": "string"}}}),
-            "log": {"enum": list(get_args(Level))},
-        }
-    )
+def _shaped(registry: Registry, kind: Any) -> Schema:
+    match shape(kind):
+        case Written(_, form):
+            return dict(form)
+        case Uses() as uses:
+            return _any_of(_entries(registry, uses))
+        case Staged() as staged:
+            return _stage(registry, staged)
+        case Section(struct):
+            return section(registry, struct)
+        case Names(uses):
+            return _named(_entries(registry, uses))
+        case Many(item) if not isinstance(shape(item), Plain):
+            return {"type": "array", "items": _shaped(registry, item)}
+    return _plain(kind)
 
 
-def _pipeline(kinds: Mapping[str, list[Entry]]) -> Schema:
-    jobs = [entry for entry in kinds.get("job", []) if issubclass(entry.plugin, PairJob)]
-    alert = {"name": _TEXT, "when": _TEXT | {"examples": ["abs(zscore) > 2"]}, "every": _TIMEFRAME, "send": _list(_TEXT, "Names of sinks.")}
-    alert["coverage"] = msgspec.json.schema(Coverage)
-    made = _mapping(
-        {
-            "extends": _TEXT | {"description": "The pipeline whose keys hold where this file has none of its own."},
-            "feed": _TEXT | {"description": "A feed of quantd.yaml."},
-            "streams": _list({"enum": list(get_args(Extra))}, "What the feed brings besides trades; bars of the book are made of it."),
-            "bars": _any_of(kinds.get("resampler", [])),
-            "event_bars": _list(_any_of(kinds.get("event_bar", [])), "Bars that end with an event, beside those of time."),
-            "regression": _any_of(kinds.get("regression", [])),
-            "spread": {"enum": list(get_args(Spread)), "description": "y - beta * x, or y - beta * x - alpha."},
-            "zscore": _mapping(settings(ZScore)),
-            "jobs": _list(_any_of(jobs, {"every": _TIMEFRAME}), "What runs at each close of a timeframe; its metrics join the points."),
-            "alerts": _list(_mapping(alert, ["name", "when"]) | {"type": "object"}, "Rules on the points."),
-            "exports": _list(_any_of(kinds.get("exporter", [])), "Where bars and points are written."),
-        }
-    )
-    return made | {"type": "object", "anyOf": [{"required": ["extends"]}, {"required": ["feed", "bars", "regression"]}]}
+def _plain(kind: Any) -> Schema:
+    try:
+        made = msgspec.json.schema(kind)
+    except TypeError:
+        return {}
+    if keys := choices(inner(kind)[0]):
+        made["propertyNames"] = {"enum": keys}
+    return made
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Schema:
+    """What a field is unless told, where that may be written, too."""
+    if field.default is msgspec.NODEFAULT:
+        return {}
+    return {"default": msgspec.to_builtins(field.default, enc_hook=str)} if may_stand(field.default, field.type) else {}
+
+
+def _entries(registry: Registry, uses: Uses) -> list[Entry]:
+    return [entry for entry in registry.entries() if entry.kind == uses.kind and issubclass(entry.plugin, uses.base)]
 
 
 def _mapping(properties: Schema, required: Iterable[str] = ()) -> Schema:
-    return {"type": ["object", "null"], "properties": properties, "required": list(required), "additionalProperties": False}
+    required = list(required)
+    kind = "object" if required else ["object", "null"]
+    return {"type": kind, "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _list(items: Schema, description: str) -> Schema:
-    return {"type": ["array", "null"], "items": items, "description": description}
+def _stage(registry: Registry, staged: Staged) -> Schema:
+    beside = {name: _field(registry, field) for name, field in staged.beside.items()}
+    return _any_of(_entries(registry, staged.uses), beside, [name for name, field in staged.beside.items() if field.required])
 
 
 def _any_of(entries: Iterable[Entry], extra: Schema | None = None, required: Iterable[str] = ()) -> Schema:

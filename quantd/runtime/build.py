@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from quantd.clock import Clock, EventClock, MarketClock, venue_time
-from quantd.config.load import DEFAULT_PIPELINE
 from quantd.config.model import Config, PairEntry, Pipeline
+from quantd.config.pairs import DEFAULT_PIPELINE
 from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox

@@ -13,12 +13,15 @@ from quantd.api import door, frames, requests
 from quantd.api.app import make_app
 from quantd.cli import app
 from quantd.clock import EventClock
-from quantd.config import load, pipelines
-from quantd.config.model import ApiSettings
+from quantd.config import load
+from quantd.config.model import ApiSettings, ConfigFile, PipelineFile
+from quantd.config.pairs import DEFAULT_PIPELINE
+from quantd.config.shapes import sections
 from quantd.metrics import Metrics
 from quantd.rows import COLUMNS
 from quantd.runtime.build import build
 from quantd.runtime.measures import measure, measure_pool
+from quantd.stats.zscore import ZScore
 from quantd.testing.services import fake_services
 from tests.api.serving import ApiServer
 from tests.conftest import ROOT
@@ -100,10 +103,27 @@ def test_every_frame_is_told() -> None:
 # --- config.md -----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("keys", [load.KEYS, pipelines.KEYS], ids=["quantd.yaml", "pipeline"])
-def test_every_key_is_told(keys: tuple[str, ...]) -> None:
-    told = doc("config.md")
-    assert [key for key in keys if not re.search(rf"(?:^|`){key}:", told, re.MULTILINE)] == []
+def untold(file: type[msgspec.Struct], text: str) -> list[str]:
+    """The keys of a file that a page does not tell of: its own as `key:`, those of its sections as any word of code."""
+    words = {word for code in (*spans(text), *(body for _, body in FENCE.findall(text))) for word in re.findall(r"\w+", code)}
+    heads = set(re.findall(r"(?:^|`)(\w+):", text, re.MULTILINE))
+    return [f"{path}{key}" for path, keys in sections(file) for key in keys if key not in (words if path else heads)]
+
+
+@pytest.mark.parametrize("file", [ConfigFile, PipelineFile])
+def test_every_key_is_told(file: type[msgspec.Struct]) -> None:
+    assert untold(file, doc("config.md")) == []
+
+
+def test_a_new_key_must_be_told() -> None:
+    class Coloured(ZScore, kw_only=True, frozen=True):
+        colour: int = 0
+
+    class More(PipelineFile, kw_only=True, frozen=True):
+        shade: int = 0
+        hue: Coloured = Coloured()
+
+    assert untold(More, doc("config.md")) == ["shade", "hue", "hue.colour"]
 
 
 @pytest.mark.parametrize("text", list(yaml_blocks()))
@@ -113,7 +133,7 @@ def test_every_example_is_a_config(text: str, tmp_path: Path) -> None:
     (tmp_path / "pipelines").mkdir()
     if is_pipeline:
         (tmp_path / "pipelines/default.yaml").write_text(text)
-    assert load.DEFAULT_PIPELINE in load.load(tmp_path / "quantd.yaml", {}).config.pipelines
+    assert DEFAULT_PIPELINE in load.load(tmp_path / "quantd.yaml", {}).config.pipelines
 
 
 # --- data.md, operations.md ----------------------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ import uuid
 from collections.abc import Sequence
 
 from quantd.clock import Clock
-from quantd.config.load import as_legs
 from quantd.config.model import Config
 from quantd.config.rules import Condition, Rule
+from quantd.config.texts import as_legs
 from quantd.flow.alerts.engine import Watch
 from quantd.flow.alerts.journal import Journal
 from quantd.flow.pair import PairStage

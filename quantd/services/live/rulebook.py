@@ -8,8 +8,8 @@ import msgspec
 
 from quantd.blobs import recalled
 from quantd.config.bounds import LIVE, mistake
-from quantd.config.load import as_legs, as_symbol
 from quantd.config.rules import Condition, Operator
+from quantd.config.texts import as_legs, as_symbol
 from quantd.services.alerts import RestRule
 from quantd.state import tried_again
 from quantd.supervision.troubles import Troubles

@@ -21,6 +21,7 @@ sinks:
     secret: s3cret
     headers: {Authorization: s3cret, Accept: text, Token: "${TOKEN:-s3cret}", Key: "${KEY}s3cret", Auth: "${KEY}${NOTE}"}
     note: ${NOTE}-${MORE:-more}
+    urls: ["https://hooks.example/T0/s3cret", "tgram://s3cret/chat", "https://plain.example"]
 state: {dir: there}
 """
 POST = """
@@ -33,6 +34,7 @@ class Post(quantd.AlertSink):
     api_key: str = "built-in"
     headers: dict[str, str] = {}
     note: str = ""
+    urls: tuple[str, ...] = ()
     async def send(self, alert): ...
 
 @quantd.hookimpl
@@ -70,7 +72,7 @@ def shown(quantd: Run, tmp_path: Path) -> dict[str, tuple[str, str]]:
         ("feeds.synthetic.use", "synthetic", "quantd.yaml:5"),
         ("feeds.synthetic.seed", "5", "quantd.yaml:5"),
         ("feeds.synthetic.lateness", "500ms", "default"),
-        ("sinks.hook.url", "https://***@hook.example/x?token=***&a=1", "quantd.yaml:10"),
+        ("sinks.hook.url", "https://***@hook.example/***?token=***&a=1", "quantd.yaml:10"),
         ("sinks.hook.secret", "***", "quantd.yaml:11"),
         ("sinks.hook.api_key", "***", "default"),
         ("sinks.hook.headers.Authorization", "***", "quantd.yaml:12"),
@@ -79,9 +81,10 @@ def shown(quantd: Run, tmp_path: Path) -> dict[str, tuple[str, str]]:
         ("sinks.hook.headers.Auth", "${KEY}${NOTE}", "quantd.yaml:12, environment variable KEY, NOTE"),
         ("sinks.hook.headers.Accept", "text", "quantd.yaml:12"),
         ("sinks.hook.note", "${NOTE}-${MORE:-more}", "quantd.yaml:13, environment variable NOTE"),
+        ("sinks.hook.urls", "[https://hooks.example/***, tgram://***, https://plain.example]", "quantd.yaml:14"),
         ("api.listen", "${QUANTD__API__LISTEN}", "environment variable QUANTD__API__LISTEN"),
         ("api.max_symbols", "10", "default"),
-        ("state.dir", "there", "quantd.yaml:14"),
+        ("state.dir", "there", "quantd.yaml:15"),
         ("log", "info", "default"),
         ("pipelines.default.regression.use", "ols", "pipelines/default.yaml:3"),
         ("pipelines.mine.bars.every", "[1m]", "pipelines/default.yaml:2"),

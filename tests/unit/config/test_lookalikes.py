@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from quantd.config.load import as_legs, as_symbol, load
+from quantd.config.load import load
 from quantd.config.lookalikes import is_dash, oddities, plain
+from quantd.config.texts import as_legs, as_symbol
 from quantd.errors import ConfigError
 
 CYRILLIC = "\u0412\u0422\u0421USDT"

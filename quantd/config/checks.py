@@ -1,0 +1,203 @@
+"""Holds the parts of a pipeline against one another: what refers to a feed, a sink, a timeframe or a metric names one that is there."""
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import msgspec
+
+from quantd.config.bounds import Range, between, close_ranges, judged_coverage, mistake, z_range
+from quantd.config.convert import Invalid
+from quantd.config.model import PairJobStage
+from quantd.config.node import Node
+from quantd.config.reader import Reader
+from quantd.config.rules import METRICS, Condition, Rule
+from quantd.config.sections import Part
+from quantd.errors import close_to
+from quantd.plugin.base import Feed, Resampler
+from quantd.rows import RESERVED
+from quantd.stats.zscore import ZScore
+from quantd.timeframes import timeframe
+
+FEED, SINK = "feed of quantd.yaml", "sink of quantd.yaml"
+
+
+class Checks:
+    """Notes what does not fit; `jobs` and `alerts` are those that do, each with its timeframe. Where a part is not right, nothing is said
+    of what refers to it."""
+
+    def __init__(self, reader: Reader, pipeline: Part, feeds: Mapping[str, Feed | None], sinks: Collection[str]) -> None:
+        self._reader = reader
+        self._keys = pipeline.keys
+        self._sinks = sinks
+        feed = self._one_of(self._keys["feed"], feeds, FEED)
+        self._streams(feeds.get(feed) if feed else None)
+        self._every = self._timeframes()
+        self._ranges = self._ranges_at_close()
+        self.jobs = tuple(self._checked_jobs())
+        self.alerts = tuple(self._checked_alerts())
+
+    def _streams(self, feed: Feed | None) -> None:
+        """Of a feed that is known, only what it can bring is asked for."""
+        for part in self._keys["streams"].items:
+            if feed and part.value and part.value not in feed.brings:
+                can = ", ".join(["trades", *sorted(feed.brings)])
+                self._wrong(part, f"the feed brings no {part.value}; it can bring {can}")
+
+    def _timeframes(self) -> Sequence[str] | None:
+        """Those of `bars.every`; None where they are not right."""
+        bars: Resampler | None = self._keys["bars"].value
+        node = self._keys["bars"].node
+        if bars is None or node is None:
+            return None
+        before = len(self._reader.mistakes)
+        listed = node.value.get("every") if isinstance(node.value, dict) else None
+        for number, every in enumerate(bars.every):
+            at, path = (listed.value[number] if listed else node).at(every), f"bars.every[{number}]"
+            self._reader.text(at, path, lambda text: _reachable(text, bars))
+            if every in bars.every[:number]:
+                self._reader.wrong(at, path, f"{every!r} stands here twice")
+        return bars.every if len(self._reader.mistakes) == before else None
+
+    def _ranges_at_close(self) -> Mapping[str, Range]:
+        """The ranges of the pair's own metrics at a close."""
+        zscore: ZScore | None = self._keys["zscore"].value
+        regression, node = self._keys["regression"].value, self._keys["zscore"].node
+        if zscore is None or regression is None:
+            return {}
+        if zscore.method == "innovation" and not regression.predicts and node:
+            message = "innovation asks for a regression that predicts, like kalman: take that, or window"
+            self._reader.wrong(node.value["method"], "zscore.method", message)
+            return {}
+        return close_ranges(z_range(zscore, regression.window), regression.prices)
+
+    def _checked_jobs(self) -> list[PairJobStage]:
+        stages: list[PairJobStage] = []
+        given: dict[tuple[str, str], Node] = {}
+        for part in self._keys["jobs"].items:
+            every = self._timeframe(part)
+            if part.value is None or part.node is None or every is None:
+                continue
+            stage = msgspec.structs.replace(part.value, every=every)
+            if text := _names_taken(stage, given):
+                self._wrong(part, text)
+            else:
+                stages.append(stage)
+                given |= {(every, metric): part.node for metric in stage.job.metrics}
+        return stages
+
+    def _checked_alerts(self) -> list[Rule]:
+        rules: list[Rule] = []
+        jobs = self.jobs if len(self.jobs) == len(self._keys["jobs"].items) else None
+        for part in self._keys["alerts"].items:
+            rule = self._rule(part, jobs)
+            if rule and part.node and any(rule.name == other.name for other in rules):
+                self._reader.wrong(part.node, f"{part.path}.name", f"another alert is named {rule.name!r}: give each a name of its own")
+            elif rule:
+                rules.append(rule)
+        return rules
+
+    def _rule(self, part: Part, jobs: Collection[PairJobStage] | None) -> Rule | None:
+        every = self._timeframe(part)
+        send = [self._one_of(sink, self._sinks, SINK) for sink in part.keys["send"].items]
+        sound = self._condition(part, every, jobs)
+        return msgspec.structs.replace(part.value, every=every) if part.value and every and sound and None not in send else None
+
+    def _condition(self, rule: Part, every: str | None, jobs: Collection[PairJobStage] | None) -> bool:
+        """Whether a rule's condition is on a metric that there is, and one that data decide."""
+        when, coverage = rule.keys["when"], rule.keys["coverage"].value
+        if when.value is None:
+            return False
+        try:
+            _demand_known(when.value, every, jobs, self._offered)
+        except Invalid as error:
+            self._wrong(when, str(error), error.suggestion)
+            return False
+        if coverage is not None:
+            ranges = {**self._ranges, "coverage": judged_coverage(coverage), **_of_jobs(jobs, every)}
+            if text := mistake(when.value, ranges):
+                self._wrong(when, text)
+        return True
+
+    def _offered(self, metric: str) -> str:
+        """Which job computes a metric, if one does that the pipeline does not name."""
+        jobs = {entry.name for entry in self._reader.registry.entries() if metric in getattr(entry.plugin, "metrics", ())}
+        return f": the job {' or '.join(sorted(jobs))} computes it, name it under `jobs:`" if jobs else ""
+
+    def _timeframe(self, part: Part) -> str | None:
+        """The `every` of a job or alert, the first of `bars.every` unless told."""
+        every = part.keys["every"]
+        if every.node is None:
+            return self._every[0] if self._every else None
+        return self._one_of(every, self._every, "timeframe of bars.every")
+
+    def _one_of(self, part: Part, names: Collection[str] | None, what: str) -> str | None:
+        """A text that is one of `names`, if these are known."""
+        text: str | None = part.value
+        if not text or names is None or text in names:
+            return text
+        section = {FEED: "feeds", SINK: "sinks"}.get(what)
+        plugged = section and text in self._reader.registry.names(section.removesuffix("s"))
+        hint = f": write `{section}: {{{text}: {{}}}}` there" if plugged else ""
+        self._wrong(part, f"no {what} is named {text!r}; there is {', '.join(names) or 'none'}{hint}", close_to(text, names))
+        return None
+
+    def _wrong(self, part: Part, message: str, suggestion: str | None = None) -> None:
+        assert part.node is not None
+        self._reader.wrong(part.node, part.path, message, suggestion)
+
+
+def _names_taken(stage: PairJobStage, given: Mapping[tuple[str, str], Node]) -> str | None:
+    """A text on the names of a job's metrics that are not its own; `given` holds those of other jobs, by timeframe and name."""
+    metrics = stage.job.metrics
+    if unnamed := sorted(metric for metric in metrics if not metric.isidentifier()):
+        return f"its metrics {', '.join(map(repr, unnamed))} are no names: take letters, digits and _, in the plugin"
+    if columns := sorted(RESERVED.intersection(metrics)):
+        return f"its {', '.join(columns)} would stand for what a pair's points have under that name: rename it in the plugin"
+    if repeated := sorted({metric for metric in metrics if metrics.count(metric) > 1}):
+        return f"it names {', '.join(repeated)} twice among its metrics: rename one in the plugin"
+    twice = sorted(metric for metric in metrics if (stage.every, metric) in given)
+    if not twice:
+        return None
+    other = given[stage.every, twice[0]]
+    there = f"{other.file}:{other.line}:{other.column}" if other.line else other.file
+    return f"another job gives {', '.join(twice)} at {stage.every}: take one of them out, this or the one at {there}"
+
+
+def _reachable(every: str, bars: Resampler) -> str:
+    if not timeframe(every).holds(timeframe(bars.base)):
+        raise ValueError(f"{every} cannot be made of bars of {bars.base}")
+    return every
+
+
+def _of_jobs(jobs: Collection[PairJobStage] | None, every: str | None) -> dict[str, Range]:
+    """The ranges of the metrics of the jobs that run at a timeframe."""
+    metrics = [(stage.job, metric) for stage in jobs or () if stage.every == every for metric in stage.job.metrics]
+    return {metric: between(metric, *job.ranges.get(metric, (-math.inf, math.inf))) for job, metric in metrics}
+
+
+def _demand_comparable(condition: Condition, words: Sequence[str] | None) -> None:
+    """Raises Invalid where a number is compared with a text, or a text with what it never is. `words` is None of a number."""
+    if (words is not None) != isinstance(condition.value, str):
+        raise Invalid(f"{condition.metric!r} is a {'number: compare it with one' if words is None else 'text: compare it with a word'}")
+    if words and condition.value not in words:
+        raise Invalid(f"{condition.metric!r} is never {condition.value!r}; it is {', '.join(words)}", close_to(str(condition.value), words))
+
+
+def _demand_known(condition: Condition, every: str | None, jobs: Collection[PairJobStage] | None, offered: Callable[[str], str]) -> None:
+    """A condition is on what the points of a timeframe hold. Without `jobs`, their metrics are not known, and any name will do.
+
+    Raises Invalid."""
+    if condition.metric in METRICS and isinstance(condition.value, str):
+        raise Invalid(f"{condition.metric!r} is a number: compare it with one")
+    if condition.metric in METRICS or jobs is None:
+        return
+    computed = [stage.every for stage in jobs if condition.metric in stage.job.metrics]
+    if not computed:
+        known = [*METRICS, *dict.fromkeys(metric for stage in jobs for metric in stage.job.metrics)]
+        hint = offered(condition.metric)
+        meant = None if hint else close_to(condition.metric, known)
+        raise Invalid(f"no metric {condition.metric!r}; there is {', '.join(known)}{hint}", meant)
+    if every and every not in computed:
+        raise Invalid(f"{condition.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
+    giving = (stage.job for stage in jobs if condition.metric in stage.job.metrics and every in (None, stage.every))
+    _demand_comparable(condition, next(giving).texts.get(condition.metric))
