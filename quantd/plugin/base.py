@@ -5,10 +5,10 @@ no setting is set in `__post_init__`; `msgspec.structs.replace(plugin)` makes a 
 """
 
 import os
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, dataclass_transform
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,7 @@ from msgspec import Meta
 from quantd.clock import Clock, SystemClock
 from quantd.model import Alert, Bar, Event, FundingRate, Loss, Metric, PairPoint, Prices, Tick
 from quantd.plugin.feed_health import FeedHealth, Progress
+from quantd.plugin.plugin import Plugin as Plugin
 
 Columns = Mapping[str, Any]
 """Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
@@ -24,23 +25,6 @@ Extra = Literal["quotes", "depth", "marks"]
 """What a feed may bring of a symbol besides its trades: Quote, Depth and Mark events."""
 Extras = Mapping[str, frozenset[Extra]]
 """Of each symbol that has any."""
-
-
-class PluginMeta(msgspec.StructMeta, ABCMeta):
-    """Struct and ABC at once. Every field is keyword-only and unknown ones are refused, in subclasses too: msgspec inherits neither."""
-
-    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> Any:
-        return super().__new__(mcls, name, bases, namespace, **{"kw_only": True, "forbid_unknown_fields": True, "dict": True} | config)
-
-
-@dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
-class Plugin(msgspec.Struct, metaclass=PluginMeta):
-    """Anything that `use:` can name."""
-
-    def places(self) -> frozenset[str]:
-        """What it writes to and no other may: files, by their real paths. Two parts of a config that have one in common are a mistake, but
-        for exporters with equal settings, which are one. A pattern may stand for the files of a kind."""
-        return frozenset()
 
 
 class Wants(msgspec.Struct, frozen=True):

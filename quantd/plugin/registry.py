@@ -9,6 +9,7 @@ from msgspec import Struct
 from quantd.plugin.base import AlertSink, EventBars, Exporter, Feed, Job, Plugin, Resampler, Store
 from quantd.plugin.contract import flaws
 from quantd.plugin.regression import Regression
+from quantd.plugin.reports import name_reports
 
 KINDS: dict[str, type[Plugin]] = {
     "feed": Feed,
@@ -57,6 +58,7 @@ class Registry:
             raise ValueError(f"{kind} {name!r}: {'; '.join(found)}")
         if taken := self._entries.get((kind, name)):
             raise ValueError(f"{kind} {name!r} is already offered by {taken.source}")
+        name_reports(plugin, kind, name)
         self._entries[kind, name] = Entry(kind, name, plugin, source)
 
     def get(self, kind: str, name: str) -> Entry | None:

@@ -144,3 +144,5 @@ def _measure_plugins(runtime: Runtime, metrics: Metrics) -> None:
     metrics.add(
         Gauge, "quantd_plugin_quarantined", "1 while a plugin is left alone", labels, each(lambda health: health.state == "quarantined")
     )
+    reported = "What plugins report of themselves"
+    metrics.add(Gauge, "quantd_plugin_metric", reported, (*labels, "metric"), lambda: runtime.guards.reported())

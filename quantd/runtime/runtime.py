@@ -16,6 +16,7 @@ from quantd.plugin.guard import LIMIT, Guard, Health
 from quantd.plugin.pace import Pace
 from quantd.plugin.registry import Registry
 from quantd.plugin.regression import Regression
+from quantd.plugin.reports import reports_of
 from quantd.plugin.watch import Watch
 
 _OF_FLOWS = ("resampler", "event_bar", "regression", "job")
@@ -55,6 +56,11 @@ class Guards:
         for plugin, user in list(self._guards):
             if self._names[plugin][0] in _OF_FLOWS and f"{user} ".startswith(f"{name} "):
                 del self._guards[plugin, user]
+
+    def reported(self) -> list[tuple[tuple[str, str, str], float]]:
+        """Kind, name and metric of each number that a plugin reported of itself, and the number."""
+        told = [(kind, name, reports_of(plugin)) for plugin, (kind, name) in self._names.items()]
+        return [((kind, name, metric), number) for kind, name, reports in told for metric, number in reports.numbers().items()]
 
     def health(self) -> list[Health]:
         """How each plugin fares."""
