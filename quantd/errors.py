@@ -1,11 +1,14 @@
 """Errors that an operator reads: what is wrong, where, and what to do."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from msgspec import Struct
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 class QuantdError(Exception):
@@ -38,6 +41,16 @@ class StateNewer(QuantdError):
 def unforeseen(error: BaseException) -> bool:
     """Whether an error is none that a disk, a network, a feed or a store is expected to raise, so that its traceback helps."""
     return not isinstance(error, QuantdError | OSError | sqlite3.Error)
+
+
+def checked(what: str, read: Callable[[Given], Made], given: Given) -> Made:
+    """What `read` makes of what was given; its ValueError as a QuantdError that names `what` is wrong, such as an option."""
+    try:
+        return read(given)
+    except ValueError as error:
+        wrong = QuantdError(f"{what}: {error}")
+        wrong.suggestion = getattr(error, "suggestion", None)
+        raise wrong from None
 
 
 class Mistake(Struct, frozen=True):

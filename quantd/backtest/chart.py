@@ -18,7 +18,7 @@ _Y_TICKS, _X_TICKS = 4, 8
 
 
 class Line(Struct, frozen=True):
-    """A curve; NaN interrupts it. `fill` also paints what lies between it and this value."""
+    """A curve, which NaN interrupts. With `fill` the area between the curve and that value is painted, too."""
 
     name: str
     values: FloatArray
@@ -26,7 +26,7 @@ class Line(Struct, frozen=True):
 
 
 class Mark(Struct, frozen=True, gc=False):
-    """Something at a moment: `shape` is up, down, dot or cross, `name` its class."""
+    """A mark on a curve. `shape` is up, down, dot or cross; `name` is its class."""
 
     ts: int
     value: float
@@ -36,7 +36,7 @@ class Mark(Struct, frozen=True, gc=False):
 
 
 class Chart:
-    """One plot; add what it shows, then take its `svg`."""
+    """One plot. Add the marks and the split first, then ask for its `svg`."""
 
     def __init__(self, title: str, ts: Sequence[int], lines: Sequence[Line], height: int, levels: Sequence[tuple[str, float]] = ()) -> None:
         self._title = title
@@ -49,15 +49,15 @@ class Chart:
         self._low, self._high = _range([*(line.values for line in lines), np.array([value for _, value in levels])])
 
     def mark(self, marks: Iterable[Mark]) -> None:
-        """Draw these on top."""
+        """Draw marks on top of the curves."""
         self._marks += marks
 
     def cut(self, ts: int | None) -> None:
-        """Draw an upright line there, if anywhere."""
+        """Draw an upright line at `ts` (ms), if that is given."""
         self._cut = ts
 
     def svg(self) -> str:
-        """The drawing, as wide as its place."""
+        """The SVG element. It is as wide as its place."""
         parts = [
             *self._grid(),
             *self._split(),
@@ -128,7 +128,7 @@ class Chart:
 
 
 def thin(ts: Sequence[int] | np.ndarray, values: FloatArray, columns: int) -> list[list[tuple[float, float]]]:
-    """The runs of a curve without NaN; of what falls into one of `columns` only the first, lowest, highest and last.
+    """The runs of a curve without NaN. Of the values that fall into one of `columns`, the first, lowest, highest and last are left.
 
     >>> thin([0, 1, 2], np.array([1.0, math.nan, 2.0]), 100)
     [[(0.0, 1.0)], [(2.0, 2.0)]]
@@ -151,7 +151,7 @@ def thin(ts: Sequence[int] | np.ndarray, values: FloatArray, columns: int) -> li
 
 
 def nice_step(rough: float) -> float:
-    """The next of 1, 2, 2.5, 5, 10 times a power of ten.
+    """The smallest of 1, 2, 2.5, 5 and 10 times a power of ten that is not less than `rough`.
 
     >>> nice_step(0.34), nice_step(23.0)
     (0.5, 25.0)

@@ -1,13 +1,14 @@
-"""The numbers of a summary as a reader sees them."""
+"""Numbers and times of a backtest as a reader sees them."""
 
 from collections.abc import Iterator
 
 from quantd.backtest.model import Settings, Trade
 from quantd.stats.performance import Summary
+from quantd.times import formatted
 
 
 def money(value: float) -> str:
-    """With a sign and thousands.
+    """An amount with its sign and with commas between thousands.
 
     >>> money(1234.5), money(-0.001), money(0.0)
     ('+1,234.50', '-0.0010', '0.00')
@@ -15,6 +16,15 @@ def money(value: float) -> str:
     if value == 0:
         return "0.00"
     return f"{value:+,.2f}" if abs(value) >= 0.1 else f"{value:+.4f}" if abs(value) >= 1e-4 else f"{value:+.1e}"
+
+
+def when(ts: int, every: str = "1m") -> str:
+    """A UTC time to the minute, or to the second for bars of seconds.
+
+    >>> when(1_767_225_600_000)
+    '2026-01-01 00:00'
+    """
+    return formatted(ts, "%Y-%m-%d %H:%M:%S" if every.endswith("s") else "%Y-%m-%d %H:%M")
 
 
 def or_none(value: float | None, form: str) -> str:
@@ -28,21 +38,21 @@ def sharpe(summary: Summary) -> str:
 
 
 def probability(summary: Summary) -> str:
-    """That the true ratio is above 0; never a certainty."""
+    """The probability that the true ratio is above 0. It is never shown as a certainty."""
     value = summary.probabilistic_sharpe
     if value is None:
         return "–"
     return "> 99.9%" if value > 0.999 else "< 0.1%" if value < 0.001 else f"{value:.1%}"
 
 
-def carried(trade: Trade) -> str:
+def trade_funding(trade: Trade) -> str:
     """A trade's funding, with an asterisk where times of it are missing."""
     received = "–" if trade.funding is None else money(trade.funding)
     return f"{received}*" if trade.funding_missing else received
 
 
 def funding(summary: Summary) -> str:
-    """What came of it, and how much is missing."""
+    """The funding of all trades, and how many times of it are missing."""
     received = "–" if summary.funding is None else money(summary.funding)
     return f"{received}, {summary.funding_missing:,} times missing" if summary.funding_missing else received
 
@@ -59,7 +69,7 @@ def won(summary: Summary) -> str:
 
 
 def figures(summary: Summary, settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is compared of two summaries: names and numbers, a dash and the reason where there is none."""
+    """The figures by which two summaries are compared, each with its name. Where there is no number, a dash and the reason stand."""
     why = summary.reasons
     yield "tested", f"{summary.days:,.1f} days, {summary.bars:,} bars"
     yield "trades", f"{summary.trades:,}: {ends(summary)}" if summary.trades else "none"

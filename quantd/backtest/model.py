@@ -1,4 +1,4 @@
-"""The nouns of a backtest. Times are ms UTC, money is in the quote currency."""
+"""The structs of a backtest. Times are milliseconds (UTC), and money is in the quote currency."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ Side = Literal["long", "short"]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What was tested: how the z-score was made, and what was made of it."""
+    """The settings of a backtest: how the z-score was made, and by which rules it was traded."""
 
     pair: str
     every: str
@@ -26,17 +26,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     spread: Spread = "hedge"
     zscore: ZScore = ZScore()
     beta: float | None = None
-    """Of a hedge that is fixed, as is `alpha`; None where it is not, or they are left out."""
+    """The hedge ratio, where the hedge is fixed; `alpha` likewise. None where it is not fixed, or not given."""
     alpha: float | None = None
     split: float | None = None
-    """Share of the tested time that is in-sample; None where all is one sample."""
+    """The share of the tested time that is in-sample; None where all is one sample."""
 
     def __post_init__(self) -> None:
         demand_split(self.split)
 
 
 def demand_split(split: float | None) -> None:
-    """Raises ValueError, beginning with `split`, for a share that leaves nothing on one side."""
+    """Raise ValueError, whose text begins with `split`, for a share that leaves nothing on one side."""
     if split is not None and not 0 < split < 1:
         raise ValueError(f"split: expected a number between 0 and 1, found {split:g}")
 
@@ -46,13 +46,13 @@ class Halves(Struct, frozen=True):
     and the second begins without one."""
 
     at: int
-    """Open time of the first bar of the second."""
+    """The open time of the first bar of the second part."""
     in_sample: Summary
     out_of_sample: Summary
 
 
 class Trade(Deal, frozen=True, kw_only=True, gc=False):
-    """One position; long: the spread was bought. It was decided on at the close before `entered`."""
+    """One position. Of a long one the spread was bought. It was decided on at the close before `entered`."""
 
     side: Side
     entered: int
@@ -60,46 +60,46 @@ class Trade(Deal, frozen=True, kw_only=True, gc=False):
 
 
 class DataQuality(Struct, frozen=True):
-    """What the bars were worth, from the first z-score on."""
+    """The quality of the bars from the first z-score on."""
 
     start: int | None
-    """Open time of the first bar; None without any."""
+    """The open time of the first bar; None without any bar."""
     end: int | None
-    """When the last one closed."""
+    """When the last bar closed."""
     gap: int
-    """Bars in which trades are known to be missing, of either leg: no entry is decided or filled on them."""
+    """How many bars lack trades of either leg: no entry is decided or filled on them."""
     partial: int
-    """Bars that were not watched from beginning to end."""
+    """How many bars were not watched from beginning to end."""
     holes: int
-    """Times that one or more bars are missing altogether: no entry is filled on the bar behind."""
+    """How often one or more bars are missing altogether: no entry is filled on the bar after such a hole."""
     missing: int
-    """Bars that are missing in these holes."""
+    """How many bars are missing in these holes."""
     unusable: int
-    """Bars left out for a price that is none."""
+    """How many bars were left out because a price cannot be true."""
     without_zscore: dict[str, int]
-    """Bars that gave no signal, by reason."""
+    """How many bars gave no signal, by reason."""
     lapsed: int
-    """Entries that were decided on and not filled: for one of these reasons, because a leg did not trade, or because the data ended."""
+    """How many entries were decided on and not filled: for one of these reasons, because a leg did not trade, or because the data ended."""
 
 
 class Backtest(Struct, frozen=True):
-    """The columns have the shape (bars,), NaN where there is no value."""
+    """The result of a backtest. Columns have the shape (bars,), and NaN where there is no value."""
 
     settings: Settings
     summary: Summary
     quality: DataQuality
     trades: list[Trade]
     ts: list[int]
-    """Open times."""
+    """The open times of the bars."""
     equity: FloatArray
-    """What has been made by each close."""
+    """The money made up to each close."""
     zscore: FloatArray
     zscore_held: FloatArray
-    """Of the position that is open at the close, by the beta, mean and std that it was entered with."""
+    """The z-score of the position that is open at the close, by the beta, mean and std that it was entered with."""
     spread: FloatArray
     middle: FloatArray
     """What the z-score measures the spread from."""
     deviation: FloatArray
-    """The unit that it measures in."""
+    """The unit in which the z-score measures that distance."""
     halves: Halves | None = None
-    """With a `split`; all else is of the whole time."""
+    """Both parts, where there is a `split`. All other fields are of the whole time."""

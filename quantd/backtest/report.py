@@ -7,11 +7,10 @@ from importlib.resources import files
 import numpy as np
 
 from quantd.backtest.chart import Chart, Line, Mark
-from quantd.backtest.figures import carried, ends, figures, funding, money, or_none, probability, sharpe, won
+from quantd.backtest.figures import ends, figures, funding, money, or_none, probability, sharpe, trade_funding, when, won
 from quantd.backtest.model import Backtest, Settings, Trade
 from quantd.stats.backtest import Rules
 from quantd.stats.performance import drawdown
-from quantd.times import formatted
 
 MOST_ROWS = 1000
 """Trades in the table; the CSV has all."""
@@ -43,15 +42,6 @@ def html(result: Backtest) -> str:
     for name, part in parts.items():
         text = text.replace(f"<!-- {name} -->", part)
     return text
-
-
-def when(ts: int, every: str = "1m") -> str:
-    """A UTC time to the minute, or to the second for bars of seconds.
-
-    >>> when(1_767_225_600_000)
-    '2026-01-01 00:00'
-    """
-    return formatted(ts, "%Y-%m-%d %H:%M:%S" if every.endswith("s") else "%Y-%m-%d %H:%M")
 
 
 def _span(result: Backtest) -> str:
@@ -128,8 +118,8 @@ def _charts(result: Backtest) -> Iterable[str]:
 
 
 def _scored(result: Backtest) -> Iterable[str]:
-    """The distance of the spread from its mean, its z-score, each with the levels that are held against it, and the z-score of what is
-    held."""
+    """The charts of the spread's distance from its mean and of its z-score, each with the levels of the rules, and of the z-score of the
+    position that is held."""
     rules = result.settings.rules
     entry, leave, stop = (_both(name, getattr(rules, name)) for name in ("entry", "exit", "stop"))
     bands = entry if rules.hold else [*entry, *leave, *stop]
@@ -152,7 +142,7 @@ def _scored(result: Backtest) -> Iterable[str]:
 
 
 def _both(name: str, level: float | None) -> list[tuple[str, float]]:
-    """The level of sold spreads and of bought ones."""
+    """The level at which spreads are sold, and the one at which they are bought."""
     return [] if level is None else [(name, each) for each in dict.fromkeys((level, -level))]
 
 
@@ -180,7 +170,7 @@ def _class(name: str) -> str:
 
 
 def _marks(result: Backtest, curve: np.ndarray) -> Iterable[Mark]:
-    """Where trades were entered and left; on the curve at the bar before, whose close decided it."""
+    """Marks where trades were entered and left. Each stands on the curve at the bar before, whose close decided it."""
     rows = {ts: number for number, ts in enumerate(result.ts)}
     last, first = len(result.ts) - 1, max(0, len(result.trades) - _MOST_MARKS)
     for number, trade in enumerate(result.trades[first:], first + 1):
@@ -211,7 +201,7 @@ def _row(number: int, trade: Trade, every: str) -> str:
     prices = [f"{price:,.8g}" for price in (trade.y_entry, trade.y_exit, trade.x_entry, trade.x_exit)]
     times = when(trade.entered, every), when(trade.exited, every), str(trade.bars)
     before = _cells([str(number), trade.side, *times, trade.reason, f"{trade.zscore:+.2f}", f"{trade.zscore_held:+.2f}"])
-    after = _cells([money(trade.gross), f"{trade.fees + trade.slippage:,.2f}", carried(trade), f"{trade.beta:.5g}", *prices])
+    after = _cells([money(trade.gross), f"{trade.fees + trade.slippage:,.2f}", trade_funding(trade), f"{trade.beta:.5g}", *prices])
     return f"<tr>{before}<td class='{'up' if trade.net > 0 else 'down'}'>{money(trade.net)}</td>{after}</tr>"
 
 

@@ -59,7 +59,7 @@ class _Row(Struct, frozen=True, gc=False):
 
     @property
     def traded(self) -> bool:
-        """Whether both legs did: a bar without trades stands at the close before, where nothing can be had any more."""
+        """Whether both legs traded. A bar without trades stands at the close before, at which nothing can be bought or sold any more."""
         return not any(bar.volume == 0 and bar.low == bar.high for bar in (self.y, self.x))
 
     @property
@@ -76,7 +76,7 @@ def backtest(
     end: int | None = None,
     funding: Mapping[str, Rates] = MappingProxyType({}),
 ) -> Backtest:
-    """Trade the points of start <= ts < end, which are the pair's over these bars, oldest first; `funding` by symbol."""
+    """Trade the points of start <= ts < end. They are the pair's over these bars, oldest first; `funding` has the rates by symbol."""
     frame = timeframe(settings.every)
     found = _rows(y_bars, x_bars, points, start, end)
     rows = [row for row in found if row.usable]
@@ -107,7 +107,7 @@ class _Test(Struct, frozen=True):
     funding: Mapping[str, Rates]
 
     def of(self, rows: Sequence[_Row]) -> tuple[Outcome, Summary]:
-        """What trading them alone makes."""
+        """The outcome of trading these rows alone."""
         market = self._market(rows)
         run = simulate(market, self.settings.rules)
         closed = np.array([self.frame.end(row.y.ts) for row in rows], dtype=np.int64)
@@ -115,8 +115,8 @@ class _Test(Struct, frozen=True):
         return run, summarise(run, self.settings.rules, Span(rows[0].y.ts if rows else 0, closed), unfunded)
 
     def halves(self, rows: Sequence[_Row]) -> Halves | None:
-        """What each part makes for itself. The first sees nothing of the second; the windows of the second reach back into the first, as
-        they would live."""
+        """The summaries of both parts, each traded for itself. The first part sees nothing of the second; the windows of the second reach
+        back into the first, as they would live."""
         if self.settings.split is None or not rows:
             return None
         start, end = rows[0].y.ts, self.frame.end(rows[-1].y.ts)
@@ -157,7 +157,7 @@ class _Test(Struct, frozen=True):
 
 
 def _rows(y_bars: Iterable[Bar], x_bars: Iterable[Bar], points: Sequence[PairPoint], start: int | None, end: int | None) -> list[_Row]:
-    """What both legs have, from the first z-score in the range on."""
+    """The bars that both legs have, from the first z-score in the range on."""
     y, x = ({bar.ts: bar for bar in bars} for bars in (y_bars, x_bars))
     known = {point.ts: point for point in points}
     begin = next((point.ts for point in points if point.zscore is not None and (start is None or point.ts >= start)), math.inf)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantd.cli.options import Config
-from quantd.cli.replay import Against, Alpha, Beta, Chosen, Prices, Scores, Spread
+from quantd.cli.replay import Against, Alpha, Beta, Prices, Scores, Spread
 
 if TYPE_CHECKING:
     from quantd.backtest import Backtest
-    from quantd.cli.past import Sample, Wanted
+    from quantd.backtest.sample import Request, Sample
     from quantd.stats.backtest import Rules
+    from quantd.stats.funding import Rates
 
 _LATEST = 20
 Files = Annotated[
@@ -62,22 +63,62 @@ def backtest(
     """Trade a pair's z-score on the past: enter when it is stretched, leave when it is back, costs of both legs included.
 
     Decided at a bar's close, filled at the next bar's open. Reads the history also while the daemon runs."""
-    from quantd.backtest import backtest as test
-    from quantd.cli.funding import rates_of
-    from quantd.cli.past import of_files, of_store, wanted
+    from quantd.backtest.overrides import Overrides
+    from quantd.backtest.sample import request
+    from quantd.cli.options import times
 
-    told = Chosen([every], window, regression, prices, spread, zscore, against, beta, alpha)
-    asked = wanted(pair, told, pipeline, since, until)
+    overrides = Overrides([every], window, regression, prices, spread, zscore, against, beta, alpha)
+    asked = request(pair, overrides, pipeline, *times(since, until))
     costs = {"fee_bps": fee_bps, "slippage_bps": slippage_bps}
     rules = _rules(split, entry=entry, exit=leave, stop=stop, hold=hold, notional=notional, sizing=sizing, **costs)
     _find_places(report, trades)
-    rates = rates_of(funding or [], (asked.y, asked.x))
-    past = of_files(files, asked, rules, chunk) if files else of_store(config, asked, rules)
-    result = test(past.y_bars, past.x_bars, past.points, past.settings(asked, rules, split), asked.start, asked.end, rates)
+    rates = _rates(funding, asked)
+    sample = _of_files(files, asked, rules, chunk) if files else _of_history(config, asked, rules)
+    result = _tested(sample, asked, rules, split, rates)
     _write(result, report, trades)
     _print(result, as_json)
-    past.fail_if_faulty()
-    _fail_if_empty(result, asked, past)
+    _fail_if_faulty(sample, asked, result)
+
+
+def _rates(files: list[str] | None, asked: "Request") -> "dict[str, Rates]":
+    from quantd.backtest.funding_files import rates_of
+
+    return rates_of(files or [], (asked.y, asked.x))
+
+
+def _tested(sample: "Sample", asked: "Request", rules: "Rules", split: float | None, rates: "dict[str, Rates]") -> "Backtest":
+    from quantd.backtest import backtest
+
+    return backtest(sample.y_bars, sample.x_bars, sample.points, sample.settings(asked, rules, split), asked.start, asked.end, rates)
+
+
+def _fail_if_faulty(sample: "Sample", asked: "Request", result: "Backtest") -> None:
+    from quantd.cli.session import fail
+
+    fail(sample.faults)
+    if not result.ts:
+        fail([f"no z-score of {asked.pair} on {asked.every} bars to trade: {sample.why_untested(asked)}"])
+
+
+def _of_files(files: list[str], asked: "Request", rules: "Rules", chunk: int) -> "Sample":
+    from quantd.backtest.of_files import Replayed, files_config
+    from quantd.cli.session import faults_of, run_to_end
+
+    loaded, replayed = files_config(files, asked, rules, chunk), Replayed(asked)
+    runtime = run_to_end(loaded, lambda runtime: replayed.listen(runtime.outlets.hub))
+    return replayed.sample(runtime.flows[0].pairs[0].series[0].spec, loaded.registry, faults_of(runtime))
+
+
+def _of_history(config: Path | None, asked: "Request", rules: "Rules") -> "Sample":
+    from quantd.backtest.of_history import recorded_legs
+    from quantd.cli.options import recorded
+    from quantd.cli.progress import busy, tell_of_kernels
+
+    with recorded(config, "name files, or ") as (loaded, history):
+        legs = recorded_legs(loaded, history, asked, rules)
+    tell_of_kernels()
+    with busy(f"computing the points of {min(len(legs.y_bars), len(legs.x_bars)):,} bars"):
+        return legs.sample()
 
 
 def _find_places(*paths: Path | None) -> None:
@@ -121,9 +162,9 @@ def _print(result: "Backtest", as_json: bool) -> None:
 
         typer.echo(encode(body(result)))
         return
-    from quantd.backtest.report import when
+    from quantd.backtest.figures import when
+    from quantd.cli.backtest_tables import halves, summary, trades
     from quantd.cli.screen import screen
-    from quantd.cli.tested import halves, summary, trades
 
     console = screen()
     console.print(summary(result))
@@ -136,30 +177,3 @@ def _print(result: "Backtest", as_json: bool) -> None:
         console.print(trades(result, _LATEST))
     if len(result.trades) > _LATEST:
         console.print(f"the last {_LATEST} of {len(result.trades):,}: --trades writes all")
-
-
-def _outside(asked: "Wanted", past: "Sample") -> str | None:
-    """A sentence on the bars that there are, if none of them is in the time that was asked for."""
-    from quantd.backtest.report import when
-
-    first, last = past.y_bars[0].ts, past.y_bars[-1].ts
-    if (asked.start is None or asked.start <= last) and (asked.end is None or first < asked.end):
-        return None
-    return f"bars are there from {when(first, asked.every)} to {when(last, asked.every)} UTC, none of them in the time asked for"
-
-
-def _fail_if_empty(result: "Backtest", asked: "Wanted", past: "Sample") -> None:
-    if result.ts:
-        return
-    legs = [(asked.y, len(past.y_bars)), (asked.x, len(past.x_bars))]
-    if missing := [leg for leg, bars in legs if not bars]:
-        why = f"there are no bars of {' and '.join(missing)}"
-    elif outside := _outside(asked, past):
-        why = outside
-    elif any(point.reason == "flat" for point in past.points):
-        why = "the spread does not move"
-    else:
-        counts = " and ".join(f"{bars:,} of {leg}" for leg, bars in legs)
-        why = f"there are {counts} in that time, which do not fill the windows: take more data, or a shorter --window"
-    typer.echo(f"no z-score of {asked.pair} on {asked.every} bars to trade: {why}", err=True)
-    raise typer.Exit(1)

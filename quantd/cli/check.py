@@ -52,7 +52,7 @@ def _fail(mistakes: "Sequence[Mistake]") -> NoReturn:
 
 
 def _ask(loaded: "Loaded") -> None:
-    """Say what the exchanges list of the config's symbols."""
+    """Ask the exchanges for their symbols, and print which of the config's they list."""
     import asyncio
 
     from quantd.config.online import ask

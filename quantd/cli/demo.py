@@ -64,7 +64,7 @@ def _load(exchange: "Exchange", state: "Path") -> "Loaded":
 
 
 async def _narrate(daemon: "Daemon") -> None:
-    """Say where to look, then now and then what is seen."""
+    """Print the address of the page, then every few seconds the rate of ticks and the z-scores."""
     import asyncio
 
     typer.echo(f"Open http://{daemon.listen} in a browser. Ctrl-C stops.")

@@ -2,18 +2,19 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from quantd.cli.options import Config
 
 if TYPE_CHECKING:
-    from quantd.cli.kept import Series
-    from quantd.plugin.base import Columns, Kind
+    from quantd.history.recorded import RecordedSeries
+    from quantd.model import Bar, PairPoint
+    from quantd.plugin.base import Kind
 
 Symbol = Annotated[str, typer.Option(help="The symbol.", metavar="SYMBOL")]
 Every = Annotated[str, typer.Option(help="The timeframe, one that is kept.", metavar="1s|1m|…")]
@@ -21,9 +22,7 @@ Since = Annotated[str | None, typer.Option("--from", help="From here on: ISO 860
 Until = Annotated[str | None, typer.Option("--to", help="What is before this.", metavar="TIME")]
 Out = Annotated[Path, typer.Option(help="The file to write; - is standard output.", metavar="CSV")]
 
-TICKS = ("id", "ts", "price", "qty", "buyer_maker")
 STDOUT = Path("-")
-_BLOCK = 10_000
 _OUTDATED = "an older version made them, and the daemon has not made them anew, or cannot for want of recorded bars"
 
 export = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -37,12 +36,14 @@ def _export() -> None:
 @export.command()
 def ticks(symbol: Symbol, since: Since = None, until: Until = None, out: Out = STDOUT, config: Config = None) -> None:
     """The trades of a symbol by id, each once: id, ts, price, qty, buyer_maker, with the exchange's decimals."""
+    from quantd.history.csv_lines import TICKS, tick_lines
+
     with _reading("ticks", symbol, "", since, until, out, config) as series, _sheet(out) as file:
         file.write(f"{','.join(TICKS)}\n")
         count = 0
         for piece in series.ticks():
             count += len(piece["id"])
-            file.writelines(lines(piece))
+            file.writelines(tick_lines(piece))
     _tell(count, "ticks", symbol, out)
 
 
@@ -76,57 +77,35 @@ def points(
         typer.echo(f"quantd: {series.outdated:,} points of {pair} are left out: {_OUTDATED}", err=True)
 
 
-@contextmanager
-def _reading(
-    kind: "Kind", name: str, every: str, since: str | None, until: str | None, out: Path, config: Path | None
-) -> Iterator["Series"]:
-    from quantd.cli.kept import Series, opened
-    from quantd.cli.options import find_place, times
+def _write(file: TextIO, columns: tuple[str, ...], pieces: "Iterable[Sequence[Bar] | Sequence[PairPoint]]") -> int:
+    """Write a line for each row below the columns, and return how many there were."""
+    from quantd.history.csv_lines import lines, row_lines
 
-    start, end = times(since, until)
-    find_place(out)
-    with opened(config) as (_, store):
-        yield Series(store, kind, name.upper(), every, start, end)
-
-
-# --- lines ---------------------------------------------------------------------------------------------------------------------------
-
-
-def _write(file: TextIO, columns: tuple[str, ...], pieces: Iterable[list[Any]]) -> int:
-    """Writes a row each and tells how many."""
-    import csv
-
-    from quantd.rows import cells
-
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
+    file.write(lines([columns]))
     count = 0
     for piece in pieces:
-        writer.writerows(cells(row, columns) for row in piece)
+        file.write(row_lines(piece, columns))
         count += len(piece)
     return count
 
 
-def lines(ticks: "Columns") -> Iterator[str]:
-    """One a tick below `TICKS`, many to a text."""
-    for start in range(0, len(ticks["id"]), _BLOCK):
-        ids, times, prices, quantities, sells = (ticks[name][start : start + _BLOCK].tolist() for name in TICKS)
-        texts = map(str, ids), map(str, times), map(decimal, prices), map(decimal, quantities), map(("false", "true").__getitem__, sells)
-        yield "".join([f"{','.join(line)}\n" for line in zip(*texts, strict=True)])
+@contextmanager
+def _reading(
+    kind: "Kind", name: str, every: str, since: str | None, until: str | None, out: Path, config: Path | None
+) -> "Iterator[RecordedSeries]":
+    from quantd.cli.options import find_place, recorded, times
+    from quantd.errors import QuantdError
+    from quantd.history.recorded import NotRecorded
 
-
-def decimal(value: float) -> str:
-    """The shortest decimal that reads back to the same float, never with an exponent.
-
-    >>> decimal(100.0), decimal(0.1), decimal(1e-7), decimal(1e22)
-    ('100', '0.1', '0.0000001', '10000000000000000000000')
-    """
-    text = repr(value)
-    if "e" in text:
-        import numpy as np
-
-        return np.format_float_positional(value, trim="-")
-    return text.removesuffix(".0")
+    start, end = times(since, until)
+    find_place(out)
+    with recorded(config) as (_, history):
+        try:
+            series = history.series(kind, name.upper(), every, start, end)
+        except NotRecorded as error:
+            option = "--every" if error.wrong == "every" else "--pair" if kind == "points" else "--symbol"
+            raise QuantdError(f"{option}: {error}") from None
+        yield series
 
 
 # --- where to ------------------------------------------------------------------------------------------------------------------------
@@ -134,7 +113,8 @@ def decimal(value: float) -> str:
 
 @contextmanager
 def _sheet(out: Path) -> Iterator[TextIO]:
-    """Where the lines go. A file has its name once it is whole; a pipe that is broken is left to the command line, which ends quietly."""
+    """The file that the lines are written to. It takes its name once it is whole. A broken pipe is left to the command line, which ends
+    quietly."""
     from quantd.errors import QuantdError
 
     try:
@@ -155,7 +135,7 @@ def _sheet(out: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[TextIO]:
-    """A file beside it that takes its name at the end, and is gone if there is no end."""
+    """A temporary file beside `path`, which takes its name at the end, and is deleted if an error comes first."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with draft.open("w", encoding="utf-8", newline="") as file:

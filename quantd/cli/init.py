@@ -53,7 +53,7 @@ def init(directory: Annotated[Path, typer.Argument(help="Where to write them.", 
 
 
 def _write(texts: Mapping[Path, str]) -> None:
-    """All files or none."""
+    """Write all files or none."""
     written: list[Path] = []
     try:
         for path, text in texts.items():

@@ -1,28 +1,21 @@
-"""Reads options that more than one command has. What is wrong is a QuantdError that names the option."""
+"""Reads options that more than one command has. A wrong option raises QuantdError, which names it."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantd.errors import QuantdError
+from quantd.errors import QuantdError, checked
 from quantd.times import parse_time
 
+if TYPE_CHECKING:
+    from quantd.config.load import Loaded
+    from quantd.history.history import History
+
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="The config file.", metavar="FILE")]
-"""Of every command that reads one."""
-Given = TypeVar("Given")
-Made = TypeVar("Made")
-
-
-def checked(option: str, read: Callable[[Given], Made], given: Given) -> Made:
-    """What `read` makes of it; its ValueError as the option's."""
-    try:
-        return read(given)
-    except ValueError as error:
-        wrong = QuantdError(f"{option}: {error}")
-        wrong.suggestion = getattr(error, "suggestion", None)
-        raise wrong from None
+"""The option of every command that reads a config."""
 
 
 def times(since: str | None, until: str | None) -> tuple[int | None, int | None]:
@@ -34,6 +27,24 @@ def times(since: str | None, until: str | None) -> tuple[int | None, int | None]
 
 
 def find_place(path: Path) -> None:
-    """Before the work, not after it."""
+    """Raise QuantdError if a file cannot be written there: before the work, not after it."""
     if not path.parent.is_dir():
         raise QuantdError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+@contextmanager
+def recorded(config: Path | None, instead: str = "") -> "Iterator[tuple[Loaded, History]]":
+    """The config and the history of its store, to read only; `instead` is what else to do where it has none. Raises QuantdError."""
+    import os
+
+    from quantd.config.load import load
+    from quantd.history.opened import open_history
+    from quantd.log import setup
+
+    loaded = load(config, os.environ)
+    store = loaded.config.store
+    if store is None:
+        raise QuantdError(f"{loaded.path} has no store, so there is no history: {instead}set `store: local` and let the daemon run")
+    setup("warning")
+    with open_history(store, loaded.config.state_dir) as history:
+        yield loaded, history

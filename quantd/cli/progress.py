@@ -21,7 +21,7 @@ COMPILING = "compiling kernels, once: it takes some ten seconds, and later runs 
 
 
 def tell_of_kernels() -> None:
-    """From now on a line says so when numerics are compiled."""
+    """Print a line from now on when numerics are compiled."""
     from quantd.stats.kernels import workshop
 
     workshop.tell = _compiling
@@ -33,7 +33,7 @@ def _compiling() -> None:
 
 @contextmanager
 def busy(what: str) -> Iterator[None]:
-    """Tell of work of which it is not known how long it takes."""
+    """Tell of work whose length is not known."""
     if sys.stderr.isatty():
         from rich.console import Console
 
@@ -72,7 +72,7 @@ def _move(runtime: "Runtime", bar: "Progress", tasks: dict[str, "TaskID"]) -> No
 
 
 def line(runtime: "Runtime") -> str:
-    """How far each feed has come."""
+    """A line that says how far each feed has come."""
     shares = []
     for flow in runtime.flows:
         progress = flow.feed.progress()

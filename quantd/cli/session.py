@@ -22,11 +22,11 @@ def play(loaded: Loaded) -> None:
     """Run to the end of every feed and print the summary. Exits with 1 if a plugin failed on the way, or a symbol had no data."""
     runtime = run_to_end(loaded)
     _print_summary(runtime)
-    fail_if_faulty(runtime)
+    fail(faults_of(runtime))
 
 
 def run_to_end(loaded: Loaded, prepare: Callable[[Runtime], None] = lambda runtime: None) -> Runtime:
-    """What has run to the end of every feed; `prepare` is called before it begins. Raises QuantdError."""
+    """Run a config to the end of every feed, and return its runtime; `prepare` is called before it begins. Raises QuantdError."""
     setup(loaded.config.log)
     tell_of_kernels()
     clock = EventClock()
@@ -37,23 +37,26 @@ def run_to_end(loaded: Loaded, prepare: Callable[[Runtime], None] = lambda runti
     return runtime
 
 
-def fail_if_faulty(runtime: Runtime) -> None:
-    """Say which plugins failed on the way, which symbols had no data and which trades were lost, and exit with 1 if any did."""
+def faults_of(runtime: Runtime) -> list[str]:
+    """A sentence on each plugin that failed on the way, on symbols that had no data, and on trades that were lost."""
     silent = [stage.symbol for flow in runtime.flows for stage in flow.stages if not stage.bars_made]
-    if silent:
-        typer.echo(f"no data of {', '.join(silent)}: look at the symbols, and at the timeframe of OHLC files", err=True)
-    lost = list(_lost(runtime))
-    for line in lost:
-        typer.echo(line, err=True)
+    no_data = [f"no data of {', '.join(silent)}: look at the symbols, and at the timeframe of OHLC files"] if silent else []
     failed = [health for health in runtime.guards.health() if health.faults]
-    for health in failed:
-        typer.echo(f"{health.kind} {health.name} failed {health.faults} times, last: {health.last_error}", err=True)
-    if failed or silent or lost:
+    plugins = [f"{health.kind} {health.name} failed {health.faults} times, last: {health.last_error}" for health in failed]
+    return [*no_data, *_lost(runtime), *plugins]
+
+
+def fail(faults: Iterable[str]) -> None:
+    """Print the faults and exit with 1, if there are any."""
+    lines = list(faults)
+    for line in lines:
+        typer.echo(line, err=True)
+    if lines:
         raise typer.Exit(1)
 
 
 def _lost(runtime: Runtime) -> Iterable[str]:
-    """A sentence on each symbol of which trades came, and are in no bar."""
+    """A sentence on each symbol whose trades came too early or too late for any bar."""
     for flow in runtime.flows:
         if flow.refused:
             yield f"lost {flow.refused:,} trades: their time is a day or more from when they were received"

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantd.cli.options import Config, checked
+from quantd.cli.options import Config
+from quantd.errors import checked
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from quantd.cli.asked import Said
+    from quantd.cli.daemon_status import DaemonStatus
 
 UNWELL = 1
 UNREACHABLE = 69  # EX_UNAVAILABLE
@@ -29,90 +30,90 @@ def status(
     Exit code 0 if it is healthy, 1 if it is degraded or down, 69 if it cannot be reached."""
     import msgspec
 
-    from quantd.cli.asked import Unreachable, ask, demand_address
+    from quantd.cli.daemon_status import Unreachable, ask, demand_address
 
     where = _configured(config) if url is None else checked("--url", demand_address, url)
     try:
-        said = ask(where)
+        daemon = ask(where)
     except Unreachable as error:
         typer.echo(f"quantd: {error}", err=True)
         raise typer.Exit(UNREACHABLE) from None
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(said)).decode())
+        typer.echo(msgspec.json.format(msgspec.json.encode(daemon)).decode())
     else:
-        _print(said, where)
-    if said.health["status"] != "healthy":
+        _print(daemon, where)
+    if daemon.health["status"] != "healthy":
         raise typer.Exit(UNWELL)
 
 
 def _configured(config: "Config") -> str:
     import os
 
-    from quantd.cli.asked import address
+    from quantd.cli.daemon_status import address
     from quantd.config.load import load
 
     return address(load(config, os.environ).config.api.listen)
 
 
-def _print(said: "Said", where: str) -> None:
+def _print(daemon: "DaemonStatus", where: str) -> None:
     from rich.text import Text
 
     from quantd.cli.screen import screen
 
     console = screen()
-    console.print(Text(f"{said.health['status']}   {where}", style="bold"))
-    console.print(Text(f"not ready: {said.waiting.removeprefix('Not ready: ')}" if said.waiting else "ready"))
-    for part in (_reasons(said), _feeds(said), _symbols(said), _pairs(said)):
+    console.print(Text(f"{daemon.health['status']}   {where}", style="bold"))
+    console.print(Text(f"not ready: {daemon.waiting.removeprefix('Not ready: ')}" if daemon.waiting else "ready"))
+    for part in (_reasons(daemon), _feeds(daemon), _symbols(daemon), _pairs(daemon)):
         if part.row_count:
             console.print()
             console.print(part)
     console.print()
-    for line in _summary(said):
+    for line in _summary(daemon):
         console.print(Text(line))
 
 
-def _reasons(said: "Said") -> "Table":
+def _reasons(daemon: "DaemonStatus") -> "Table":
     return _table(
-        ("reason", "why", "since"), ((f"{each['what']} {each['name']}", each["text"], each["since"]) for each in _of(said, "reasons"))
+        ("reason", "why", "since"), ((f"{each['what']} {each['name']}", each["text"], each["since"]) for each in _of(daemon, "reasons"))
     )
 
 
-def _feeds(said: "Said") -> "Table":
+def _feeds(daemon: "DaemonStatus") -> "Table":
     names = ("feed", "state", "symbols", "warm", "trades", "refused", "last trade")
     keys = ("name", "state", "symbols", "warm", "ticks", "refused", "last_tick")
-    return _table(names, ([each.get(key) for key in keys] for each in _of(said, "feeds")))
+    return _table(names, ([each.get(key) for key in keys] for each in _of(daemon, "feeds")))
 
 
-def _symbols(said: "Said") -> "Table":
-    """Those that are not well, or lack trades."""
+def _symbols(daemon: "DaemonStatus") -> "Table":
+    """The symbols that are not well, or lack trades."""
     names = ("symbol", "state", "missing", "lost", "last trade")
-    unwell = [each for each in said.quality if each.get("missing") or each.get("lost") or each.get("state") not in _WELL]
+    unwell = [each for each in daemon.quality if each.get("missing") or each.get("lost") or each.get("state") not in _WELL]
     keys = ("symbol", "state", "missing", "lost", "last_tick")
     return _table(names, ([each.get(key) for key in keys] for each in unwell[:_MOST_SYMBOLS]))
 
 
-def _pairs(said: "Said") -> "Table":
+def _pairs(daemon: "DaemonStatus") -> "Table":
     names = ("pair", "every", "beta", "spread", "zscore", "corr", "coverage", "why")
-    rows = ([each.get(key) for key in names[:-1]] + [_warming(each)] for each in said.pairs[:_MOST_PAIRS])
+    rows = ([each.get(key) for key in names[:-1]] + [_warming(each)] for each in daemon.pairs[:_MOST_PAIRS])
     return _table(names, rows)
 
 
 def _warming(pair: dict[str, Any]) -> str:
-    """Why a value is missing."""
+    """Say why a value is missing."""
     reason = pair.get("reason") or ""
     return f"{reason} {pair['bars']}/{pair['needed']}" if reason == "warming" and "bars" in pair else reason
 
 
-def _summary(said: "Said") -> Iterator[str]:
-    missing = sum(each.get("missing") or 0 for each in said.quality)
-    yield f"{len(said.quality)} symbols, {missing:,} trades missing, {said.health.get('active_alerts', 0)} alert rules"
-    for what, count, most in (("pairs and timeframes", len(said.pairs), _MOST_PAIRS),):
+def _summary(daemon: "DaemonStatus") -> Iterator[str]:
+    missing = sum(each.get("missing") or 0 for each in daemon.quality)
+    yield f"{len(daemon.quality)} symbols, {missing:,} trades missing, {daemon.health.get('active_alerts', 0)} alert rules"
+    for what, count, most in (("pairs and timeframes", len(daemon.pairs), _MOST_PAIRS),):
         if count > most:
             yield f"the first {most} of {count} {what}: --json has all"
 
 
-def _of(said: "Said", key: str) -> list[dict[str, Any]]:
-    found = said.health.get(key)
+def _of(daemon: "DaemonStatus", key: str) -> list[dict[str, Any]]:
+    found = daemon.health.get(key)
     return found if isinstance(found, list) else []
 
 
@@ -130,7 +131,7 @@ def _table(names: tuple[str, ...], rows: Any) -> "Table":
 
 
 def _cell(value: object) -> str:
-    """Letters that steer a terminal are left out: the texts are those of an exchange, too."""
+    """The text of a cell. Letters that control a terminal are left out: some of the texts come from an exchange."""
     if value is None:
         return "-"
     text = f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

@@ -11,7 +11,6 @@ from quantd.errors import unforeseen
 from quantd.flow.bars.events import EventStage
 from quantd.flow.ingest.ledger import FOR_EVER
 from quantd.flow.outlets import Outlets
-from quantd.flow.record import Recorder
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
 from quantd.model import Bar, Tick
@@ -93,7 +92,7 @@ class EventRestorer:
             await self._begin(stage)
             self._keep_broken(stage)
         line.keep()
-        if await recorder.write() and await self._read(stage, recorder) and line.catch_up():
+        if await recorder.write() and await self._read(stage) and line.catch_up():
             _log.debug("%s: event bars have caught up with the record", stage.symbol)
 
     async def _begin(self, stage: SymbolStage) -> None:
@@ -132,9 +131,9 @@ class EventRestorer:
         self._kept[key] = msgspec.json.encode(mark)
         return mark, False
 
-    async def _read(self, stage: SymbolStage, recorder: Recorder) -> bool:
+    async def _read(self, stage: SymbolStage) -> bool:
         """All that is recorded and not in all bars, by the hour; False where it is of no use to read on."""
-        newest = await asyncio.to_thread(recorder.store.newest_tick, stage.symbol)
+        newest = await asyncio.to_thread(self._outlets.history.newest_trade, stage.symbol)
         start, last = stage.line.since - MINUTE, newest[1] if newest else 0
         while start < last + MINUTE:
             until = start + HOUR

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from quantd.flow.pair import PairStage
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.watermark import Watermark
-from quantd.history.history import History, Span
+from quantd.history.history import History
+from quantd.history.store_reader import Span
 from quantd.model import DEFINITION, WHOLE, Bar, PairPoint
 from quantd.timeframes import timeframe
 

@@ -16,16 +16,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from quantd.clock import Clock
-from quantd.flow.bars.merge import lengthen, longest_source
 from quantd.flow.ingest.ledger import FOR_EVER, Numbering
 from quantd.history.history import History
+from quantd.history.klines import LOOK_BACK, klines
 from quantd.model import WHOLE, Bar, Tick
 from quantd.plugin import answers
 from quantd.plugin.base import Feed
 from quantd.timeframes import DAY, MINUTE, SECOND, Timeframe, timeframe
 
-LOOK_BACK = 480
-"""Bars of each timeframe that are there to be looked at, of at most `LONGEST_MS`."""
 LONGEST_MS = 14 * DAY
 MINUTES_AWAY = 1_500
 """So many minutes of a daemon's absence are made up for by klines, and `LONGEST_MS` of longer bars."""
@@ -53,11 +51,6 @@ class Past(Struct, frozen=True):
     recorded: Sequence[Tick] = ()
     ticks: Sequence[Tick] = ()
     told: bool = False
-
-
-def has_past(feed: Feed) -> bool:
-    """Whether the feed can be asked for past trades."""
-    return type(feed).fetch_ticks is not Feed.fetch_ticks
 
 
 async def read_past(feed: Feed, demand: Demand, newest: int | None, clock: Clock, history: History) -> Past:
@@ -153,15 +146,6 @@ class _Reader:
         fresh = await answers.rows(Tick, self._feed.fetch_ticks, symbol, last.ts if last else begins, self._now + DAY)
         numbering = Numbering()
         return recorded, [tick for tick in fresh if last is None or (tick.id or numbering.number(tick.ts)) > last.id]
-
-
-async def klines(feed: Feed, symbol: str, frame: Timeframe, start: int, end: int) -> list[Bar]:
-    """The past bars of start <= ts < end (ms), of klines as long as may be: a bar that these do not fill is left out."""
-    source = longest_source(frame, feed.past_timeframes)
-    if source is None:
-        return []
-    told = await answers.rows(Bar, feed.fetch_bars, symbol, source.name, start, end)
-    return told if source == frame else [bar for bar in lengthen(told, source, frame) if bar.quality in WHOLE]
 
 
 def _buckets(frame: Timeframe, since: int, until: int) -> Iterator[int]:

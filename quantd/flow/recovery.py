@@ -6,7 +6,6 @@ from collections.abc import Collection
 from quantd.flow.environment import Environment
 from quantd.flow.event_restore import EventRestorer
 from quantd.flow.outlets import Outlets
-from quantd.flow.past import has_past
 from quantd.flow.publish import Delivery, Taken
 from quantd.flow.repair.repairs import Repairs, has_ids
 from quantd.flow.running import RunMark
@@ -14,6 +13,7 @@ from quantd.flow.symbol import SymbolStage
 from quantd.flow.venue import VenueClock
 from quantd.flow.warm_start import Warming
 from quantd.flow.watermark import Watermark
+from quantd.history.klines import has_past
 from quantd.plugin.base import Feed
 
 

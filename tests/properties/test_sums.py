@@ -8,8 +8,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantd.flow.bars.merge import Merger, lengthen
+from quantd.flow.bars.merge import Merger
 from quantd.model import Bar, Tick
+from quantd.stats.bars import lengthen
 from quantd.timeframes import DAY, HOUR, timeframe
 from quantd_plugins.resamplers.time import TimeBars
 

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from quantd.flow.bars.merge import lengthen, longest_source
 from quantd.flow.ingest.ledger import Span
 from quantd.flow.news import supersedes
 from quantd.flow.repair.revisions import next_revisions
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
 from quantd.model import Bar, Tick
+from quantd.stats.bars import lengthen, longest_source
 from quantd.timeframes import MINUTE, Timeframe, timeframe
 
 

@@ -17,7 +17,7 @@ from quantd.flow.repair.pace import half_load, until_done
 from quantd.flow.repair.points import PointRebuilder
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.venue import VenueClock
-from quantd.history.history import Span
+from quantd.history.store_reader import Span
 from quantd.timeframes import timeframe
 
 MOST_BARS = 2 * 86_400

@@ -1,29 +1,25 @@
 """Analytics of a running flow: answers about any two symbols, computed when they are asked for."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 
 import msgspec
 
 from quantd.clock import Clock
-from quantd.flow.symbol import SymbolStage
+from quantd.history.live_bars import LiveBars
 from quantd.model import WHOLE, Bar
 from quantd.plugin.registry import Registry
 from quantd.plugin.regression import takes_long
 from quantd.pool import ANYBODY, Asker, Pool
 from quantd.runtime.runtime import Runtime
 from quantd.services.analytics import Analysis, Analytics, Method, PairPast, PairStatus, Question
-from quantd.services.candles import Candles
 from quantd.services.live.calculator import Calculator, Task, analysis_of
 from quantd.services.live.funding import PastFunding
-from quantd.services.live.lookup import flow_of, stage_of
+from quantd.services.live.lookup import flow_of
 from quantd.services.live.pair_status import pair_statuses
 from quantd.stats.spreads import SHORTEST
 
 _ANSWERS_KEPT = 64
-Stages = Sequence[SymbolStage | None]
-"""Those of y and of x; None for one that does not stream."""
 Freshness = tuple[tuple[int, int, int, int] | None, ...]
 """Of each leg how many bars there are, the newest one, how many hold every trade, and how often they were re-issued."""
 
@@ -31,10 +27,10 @@ Freshness = tuple[tuple[int, int, int, int] | None, ...]
 class LiveAnalytics(Analytics):
     """Has the pool compute what is asked, over the last bars that both legs have, and remembers the latest answers."""
 
-    def __init__(self, runtime: Runtime, registry: Registry, candles: Candles, clock: Clock, pool: Pool) -> None:
+    def __init__(self, runtime: Runtime, registry: Registry, bars: LiveBars, clock: Clock, pool: Pool) -> None:
         self._runtime = runtime
         self._registry = registry
-        self._candles = candles
+        self._bars = bars
         self._pool = pool
         self._calculator = Calculator(registry, clock)
         self._funding = PastFunding(clock)
@@ -50,7 +46,7 @@ class LiveAnalytics(Analytics):
 
     async def analyse(self, question: Question, asker: Asker = ANYBODY) -> Analysis:
         wanted = max(3 * question.window, question.window + SHORTEST)
-        legs = await self._past_legs(self._stages(question), question.every, wanted + 2 * self._calculator.spec(question).reach, asker)
+        legs = await self._bars.shared((question.y, question.x), question.every, wanted + 2 * self._calculator.spec(question).reach, asker)
         state = tuple(map(_freshness, legs))
         known = self._answers.get(question)
         if known is None or known[0] != state:
@@ -62,35 +58,20 @@ class LiveAnalytics(Analytics):
         return known[1]
 
     async def past(self, question: Question, limit: int, asker: Asker = ANYBODY) -> PairPast:
-        stages = self._stages(question)
-        legs = await self._past_legs(stages, question.every, limit + 2 * self._calculator.spec(question).reach, asker)
+        legs = await self._bars.shared((question.y, question.x), question.every, limit + 2 * self._calculator.spec(question).reach, asker)
         state = tuple(map(_freshness, legs))
         past = PairPast(legs[0], legs[1], (await self._computed(Task(question, legs), state, asker)).points)
-        rates = self._funding.beside(past, [flow_of(self._runtime, stage) if stage else None for stage in stages])
+        rates = self._funding.beside(past, [flow_of(self._runtime, leg) for leg in (question.y, question.x)])
         return await asker.wait(rates, past)
 
     def pairs(self) -> list[PairStatus]:
         return [status for pair in self._runtime.pairs for status in pair_statuses(pair)]
-
-    def _stages(self, question: Question) -> Stages:
-        return [stage_of(self._runtime, leg) for leg in (question.y, question.x)]
 
     async def _computed(self, task: Task, state: Freshness, asker: Asker) -> Analysis:
         coded = partial(msgspec.msgpack.encode, task), analysis_of
         topic = task.question, task.wanted or max(map(len, task.legs))
         function = partial(self._calculator.calculate, task)
         return await self._pool.compute(asker, self._calculator.cost(task), function, coded, topic=topic, state=state)
-
-    async def _past_legs(self, stages: Stages, every: str, count: int, asker: Asker) -> list[list[Bar]]:
-        """The same as `_legs`, once these bars are at hand."""
-        await asyncio.gather(*(self._candles.reach(stage, every, count, asker) for stage in stages if stage))
-        return await self._pool.read(asker, self._legs, stages, every, count)
-
-    def _legs(self, stages: Stages, every: str, count: int) -> list[list[Bar]]:
-        """The last `count` closed bars of each, up to the last one that both have. Any thread may call."""
-        newest = [self._candles.newest(stage, every) for stage in stages if stage]
-        until = min((ts for ts in newest if ts is not None), default=0) + 1
-        return [self._candles.closed(stage, every, until, count) if stage else [] for stage in stages]
 
 
 def _freshness(leg: Sequence[Bar]) -> tuple[int, int, int, int] | None:

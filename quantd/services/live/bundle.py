@@ -1,22 +1,20 @@
 """The services of a runtime, put together."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from quantd.clock import Clock
 from quantd.config.model import Config
+from quantd.history.live_bars import LiveBars
 from quantd.plugin.registry import Registry
 from quantd.pool import Pool
 from quantd.runtime.runtime import Runtime
 from quantd.services.bundle import Services
-from quantd.services.candles import Candles
 from quantd.services.live.alerts import LiveAlerts
 from quantd.services.live.analytics import LiveAnalytics
-from quantd.services.live.lookup import flow_of
+from quantd.services.live.lookup import RuntimeStreams
 from quantd.services.live.market import LiveMarket
 from quantd.services.live.status import LiveStatus
 from quantd.services.live.symbols import LiveSymbols
-from quantd.services.older import OlderBars
 from quantd.state import State
 
 
@@ -34,13 +32,12 @@ class LiveServices(Services, frozen=True):
 
 def live_services(runtime: Runtime, config: Config, registry: Registry, clock: Clock, state: State, pool: Pool) -> LiveServices:
     """The services of a runtime; rules and firings of earlier runs are taken up from `state`."""
-    older = OlderBars(partial(flow_of, runtime), clock)
-    candles = Candles(runtime.outlets.history, older, pool)
-    symbols = LiveSymbols(runtime, config, older, state.cache, clock)
+    bars = LiveBars(runtime.outlets.history, RuntimeStreams(runtime), clock, pool)
+    symbols = LiveSymbols(runtime, config, bars, state.cache, clock)
     return LiveServices(
         symbols=symbols,
-        market=LiveMarket(runtime, candles, clock, pool),
-        analytics=LiveAnalytics(runtime, registry, candles, clock, pool),
+        market=LiveMarket(runtime, bars),
+        analytics=LiveAnalytics(runtime, registry, bars, clock, pool),
         alerts=LiveAlerts(runtime, config, symbols, clock, state),
         status=LiveStatus(runtime, symbols, clock),
         events=runtime.outlets.hub,

@@ -1,7 +1,10 @@
 """Where the stages of a symbol are."""
 
+from collections.abc import Sequence
+
 from quantd.flow.feed import FeedFlow
 from quantd.flow.symbol import SymbolStage
+from quantd.model import Tick
 from quantd.runtime.runtime import Runtime
 
 
@@ -15,6 +18,22 @@ def stage_of(runtime: Runtime, symbol: str) -> SymbolStage | None:
     return next(iter(stages_of(runtime, symbol)), None)
 
 
-def flow_of(runtime: Runtime, stage: SymbolStage) -> FeedFlow | None:
-    """The flow that a stage is part of; None once it has been dropped."""
-    return next((flow for flow in runtime.flows if stage in flow.stages), None)
+def flow_of(runtime: Runtime, symbol: str) -> FeedFlow | None:
+    """The first flow that has a symbol; None for one that does not stream."""
+    return next((flow for flow in runtime.flows if any(stage.symbol == symbol for stage in flow.stages)), None)
+
+
+class RuntimeStreams:
+    """The symbols of a runtime as the history sees them: satisfies `history.streams.Streams`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def symbol_bars(self, symbol: str) -> SymbolStage | None:
+        return stage_of(self._runtime, symbol)
+
+    def venue(self, symbol: str) -> FeedFlow | None:
+        return flow_of(self._runtime, symbol)
+
+    def waiting(self, symbol: str) -> Sequence[Tick]:
+        return next((ticks for flow in self._runtime.flows if (ticks := flow.waiting(symbol))), ())

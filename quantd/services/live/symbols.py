@@ -9,10 +9,10 @@ import msgspec
 from quantd.blobs import recalled
 from quantd.clock import Clock
 from quantd.config.model import Config
+from quantd.history.live_bars import LiveBars
 from quantd.runtime.runtime import Runtime
 from quantd.services.live.lookup import stages_of
 from quantd.services.live.subscriptions import Subscriptions
-from quantd.services.older import OlderBars
 from quantd.services.symbols import Symbols
 from quantd.state import tried_again
 
@@ -24,10 +24,10 @@ _SYMBOLS = "symbols"
 class LiveSymbols(Symbols):
     """Steers which symbols a runtime streams. What the exchange lists is remembered in `cache`."""
 
-    def __init__(self, runtime: Runtime, config: Config, older: OlderBars, cache: MutableMapping[str, bytes], clock: Clock) -> None:
+    def __init__(self, runtime: Runtime, config: Config, bars: LiveBars, cache: MutableMapping[str, bytes], clock: Clock) -> None:
         self._runtime = runtime
         self._config = config
-        self._older = older
+        self._bars = bars
         self._cache = cache
         self._clock = clock
         self._supported = self._known_with(recalled(cache, _SYMBOLS, list[str]) or ())
@@ -96,5 +96,5 @@ class LiveSymbols(Symbols):
         """Drop the symbols that have been streamed for long enough though nobody holds them."""
         for symbol in self._subscriptions.expire():
             self._asked.pop(symbol, None)
-            self._older.forget(symbol)
+            self._bars.forget(symbol)
             self._runtime.drop_symbol(symbol)

@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-import random
 import re
 import shutil
 import sqlite3
@@ -17,11 +16,8 @@ from threading import Event
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from quantd.cli.export import TICKS, decimal, lines
-from quantd.cli.kept import Series
+from quantd.history.csv_lines import decimal
 from quantd.model import Bar, PairPoint, Tick
 from quantd.testing import fakes
 from quantd.times import iso
@@ -70,11 +66,6 @@ def rows(text: str) -> list[list[str]]:
     return found
 
 
-def exported(series: Series) -> list[list[str]]:
-    text = "".join(line for piece in series.ticks() for line in lines(piece))
-    return rows(f"{','.join(TICKS)}\n{text}")
-
-
 def test_points_of_an_older_definition_are_left_out(process: Run, store: Local) -> None:
     points = fakes.points(300)
     old = [msgspec.structs.replace(point, definition=1, revision=4) for point in [*points[:150], *points[250:]]]
@@ -89,29 +80,6 @@ def test_points_of_an_older_definition_are_left_out(process: Run, store: Local) 
     early = process("export", "points", *PAIR, "--to", str(points[140].ts))
     assert early.returncode == 2
     assert f"kept from {iso(points[0].ts)} to {iso(points[140].ts - 1)} were made by an older version" in early.stderr
-
-
-class Watched(Local):
-    """Notes the spans that it is asked for."""
-
-    asked: list[tuple[int, int]] = msgspec.field(default_factory=list)
-
-    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        self.asked.append((start, end))
-        return super().points(pair, every, start, end)
-
-
-def test_only_the_time_that_is_asked_for_is_read(tmp_path: Path) -> None:
-    store = Watched()
-    store.open(tmp_path)
-    points = fakes.points(3_000)
-    store.append([], [], [msgspec.structs.replace(point, definition=1) for point in points[:2_900]] + points[2_900:])
-    start, end = points[2_930].ts, points[2_950].ts
-    assert [point.ts for piece in Series(store, "points", *PAIR[1:], "1m", start, end).points() for point in piece] == [
-        point.ts for point in points[2_930:2_950]
-    ]
-    assert set(store.asked) == {(start, end)}
-    store.close()
 
 
 # --- ticks ---------------------------------------------------------------------------------------------------------------------------
@@ -135,70 +103,6 @@ def test_times_cut_ticks(process: Run, store: Local) -> None:
     found = rows(process("export", "ticks", *SYMBOL, "--from", "2026-01-01T02:00", "--to", str(ticks[400].ts)).stdout)
     assert found == [texts(tick) for tick in ticks[:400] if tick.ts >= fakes.START + 2 * HOUR]
     assert 200 < len(found) < 400
-
-
-@settings(max_examples=80, deadline=None)
-@given(
-    data=st.data(),
-    seed=st.integers(0, 2**32),
-    span=st.sampled_from([1_000, HOUR, 9 * HOUR, -9 * HOUR]),
-    disorder=st.sampled_from([0, 50, HOUR, 9 * HOUR]),
-)
-def test_what_is_exported_is_what_was_appended(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, seed: int, span: int, disorder: int
-) -> None:
-    """Doubles may even be of another time: the one that was received first counts."""
-    numbers = data.draw(st.lists(st.integers(0, 60), max_size=90))
-    amounts = st.floats(1e-12, 1e12, exclude_min=True)
-    noise, store = random.Random(seed), Local()
-    first: dict[int, Tick] = {}
-    store.open(tmp_path_factory.mktemp("store"))
-    for recv, number in enumerate(numbers):
-        ts = fakes.START + 9 * HOUR + number * span // 60 + noise.randint(0, disorder)
-        tick = Tick("X", number, ts, recv, data.draw(amounts), data.draw(amounts), noise.random() < 0.5)
-        store.append([tick, msgspec.structs.replace(tick, symbol="Y", id=recv)], [], [])
-        first.setdefault(number, tick)
-    if numbers:
-        found = exported(Series(store, "ticks", "X", "", None, None))
-        assert found == [texts(first[number]) for number in sorted(first)]
-        assert [float(row[2]) for row in found] == [first[number].price for number in sorted(first)]
-    store.close()
-
-
-@given(value=st.floats(min_value=0, allow_nan=False, allow_infinity=False))
-def test_a_decimal_reads_back_and_has_no_exponent(value: float) -> None:
-    text = decimal(value)
-    assert float(text) == value
-    assert set(text) <= set("0123456789.")
-    assert not text.endswith(".")
-    assert not ("." in text and text.endswith("0"))
-
-
-@given(units=st.integers(1, 10**12), places=st.integers(0, 8))
-def test_a_decimal_of_the_exchange_comes_back(units: int, places: int) -> None:
-    whole = str(units).rjust(places + 1, "0")
-    wire = f"{whole[:-places]}.{whole[-places:]}".rstrip("0").rstrip(".") if places else whole
-    assert decimal(float(wire)) == wire
-
-
-def test_no_more_than_an_hour_is_read_at_once(store: Local) -> None:
-    ticks = fakes.ticks(2_000, spacing=10_000)
-    store.append(ticks, [], [])
-    pieces = [piece["ts"] for piece in Series(store, "ticks", "BTCUSDT", "", None, None).ticks()]
-    assert len(pieces) == len({tick.ts // HOUR for tick in ticks}) > 4
-    assert sum(map(len, pieces)) == 2_000
-    assert all(times[-1] - times[0] < HOUR for times in pieces)
-
-
-def test_what_comes_late_meanwhile_breaks_no_order(store: Local) -> None:
-    ticks = fakes.ticks(500, spacing=60_000)
-    store.append([tick for tick in ticks if tick.id != 5], [], [])
-    pieces = Series(store, "ticks", "BTCUSDT", "", None, None).ticks()
-    ids = next(pieces)["id"].tolist()
-    late = msgspec.structs.replace(ticks[4], ts=ticks[300].ts)
-    store.append([late, ticks[4], *fakes.ticks(50, start=ticks[-1].ts + 1)], [], [])
-    ids += [number for piece in pieces for number in piece["id"].tolist()]
-    assert ids == [tick.id for tick in ticks if tick.id != 5]
 
 
 def test_beside_a_writer(process: Run, store: Local) -> None:

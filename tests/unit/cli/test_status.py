@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from quantd.api.app import make_app
-from quantd.cli.asked import address
+from quantd.cli.daemon_status import address
 from quantd.config.model import ApiSettings
 from quantd.plugin.feed_health import FeedHealth
 from quantd.services.analytics import PairStatus

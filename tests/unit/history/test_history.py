@@ -4,8 +4,12 @@ from pathlib import Path
 
 import msgspec
 
-from quantd.history.history import RECENT, History
+from quantd.history.history import History
+from quantd.history.opened import open_history
+from quantd.history.recent import RECENT
+from quantd.stats.bars import lengthen
 from quantd.testing import fakes
+from quantd.timeframes import MINUTE, timeframe
 from quantd_plugins.stores.local import Local
 
 LAST = 2**60
@@ -53,3 +57,36 @@ def test_older_rows_that_come_later_take_no_room_from_newer_ones() -> None:
     assert history.bars("BTCUSDT", "1m", 0, LAST) == rows, "what is recorded has room of its own"
     history.amend([msgspec.structs.replace(rows[3], revision=1)])
     assert history.bars("BTCUSDT", "1m", 0, rows[5].ts)[3].revision == 1
+
+
+def test_bars_of_a_timeframe_that_is_not_recorded_are_merged_of_the_longest_that_fits() -> None:
+    history = History(None)
+    minutes = fakes.bars(100)
+    fives = lengthen(minutes, timeframe("1m"), timeframe("5m"))
+    history.put_bars([*minutes, *fives])
+    assert history.merged_bars("BTCUSDT", "5m", ("1m", "5m"), 0, LAST) == fives
+    tens = history.merged_bars("BTCUSDT", "10m", ("1m", "5m"), 0, LAST)
+    assert tens == lengthen(fives, timeframe("5m"), timeframe("10m"))
+    assert history.merged_bars("BTCUSDT", "10m", ("1m", "5m"), 0, LAST, 3) == tens[-3:]
+    assert history.merged_bars("BTCUSDT", "10m", ("1h",), 0, LAST) == []
+
+
+def test_a_merged_bar_that_opens_in_the_span_has_its_parts_behind_the_span() -> None:
+    history = History(None)
+    minutes = fakes.bars(25)
+    history.put_bars(minutes)
+    found = history.merged_bars("BTCUSDT", "10m", ("1m",), minutes[0].ts, minutes[0].ts + 13 * MINUTE)
+    assert found == lengthen(minutes[:20], timeframe("1m"), timeframe("10m"))
+    assert history.merged_bars("BTCUSDT", "10m", ("1m",), 0, LAST) == found, "the one that is open is none"
+
+
+def test_a_history_is_read_beside_its_writer(tmp_path: Path) -> None:
+    store = Local()
+    store.open(tmp_path)
+    rows = fakes.bars(3)
+    store.append([], rows[:2], [])
+    with open_history(Local(), tmp_path) as history:
+        assert history.bars("BTCUSDT", "1m", 0, LAST) == rows[:2]
+        store.append([], rows[2:], [])
+        assert list(history.series("bars", "BTCUSDT", "1m", None, None).bars()) == [rows]
+    store.close()

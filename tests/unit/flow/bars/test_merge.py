@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from quantd.flow.bars.merge import Merger, bridge, ladder, lengthen
+from quantd.flow.bars.merge import Merger, bridge, ladder
 from quantd.model import Bar, Quality
+from quantd.stats.bars import lengthen
 from quantd.timeframes import DAY, HOUR, MINUTE, SECOND, timeframe
 
 DAWN = 20_000 * DAY

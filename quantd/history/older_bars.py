@@ -1,22 +1,21 @@
-"""Past bars that are older than what is recorded, or of timeframes that no pipeline keeps, fetched from a symbol's feed when somebody looks
-that far back."""
+"""Bars that are older than what is recorded, or of timeframes that no pipeline records, fetched from the exchange when somebody looks that
+far back."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
 from quantd.clock import Clock
-from quantd.flow.feed import FeedFlow
-from quantd.flow.past import LOOK_BACK, has_past, klines
-from quantd.flow.symbol import SymbolStage
+from quantd.history.klines import LOOK_BACK, has_past, klines
+from quantd.history.streams import Venue
 from quantd.model import Bar
 from quantd.timeframes import timeframe
 
 _log = logging.getLogger("quantd.live")
 MOST_BARS = 10_000
-"""Of a series."""
-_MOST_KEPT = 500_000
-"""Of all."""
+"""So many bars of a series are fetched at most."""
+_MOST_HELD = 500_000
+"""So many bars of all series are held at most."""
 _PATIENCE_S = 5.0
 _AGAIN_S = 30.0
 Key = tuple[str, str]
@@ -24,10 +23,10 @@ Key = tuple[str, str]
 
 
 class OlderBars:
-    """What was fetched stays until its symbol is let go: newer bars are merged of those that are kept."""
+    """Fetches bars from the venue of their symbol, and holds them until `forget`: newer bars are merged of the recorded ones."""
 
-    def __init__(self, flow_of: Callable[[SymbolStage], FeedFlow | None], clock: Clock) -> None:
-        self._flow_of = flow_of
+    def __init__(self, venue_of: Callable[[str], Venue | None], clock: Clock) -> None:
+        self._venue_of = venue_of
         self._clock = clock
         self._bars: dict[Key, Mapping[int, Bar]] = {}
         self._counts: dict[Key, int] = {}
@@ -41,7 +40,7 @@ class OlderBars:
         return self._bars.get((symbol, every), {})
 
     def forget(self, symbol: str) -> None:
-        """Let go of the bars of a symbol, and of those that are on their way."""
+        """Drop the bars of a symbol, and those that are being fetched."""
         for key in [key for key in self._fetching if key[0] == symbol]:
             self._fetching.pop(key).cancel()
         for table in (self._bars, self._counts, self._failed):
@@ -54,34 +53,34 @@ class OlderBars:
         waits = self._clock.monotonic() - self._failed.get(key, float("-inf")) < _AGAIN_S
         return waits or self._counts.get(key, 0) >= min(count, MOST_BARS)
 
-    async def fetch(self, stage: SymbolStage, every: str, count: int) -> None:
-        """Have the last `count` bars of a timeframe, as far as the feed tells them within some seconds."""
-        key = stage.symbol, every
+    async def fetch(self, symbol: str, every: str, count: int) -> None:
+        """Fetch the last `count` bars of a timeframe, as far as the feed tells them within some seconds."""
+        key = symbol, every
         if key not in self._fetching:
-            task = self._fetch(stage, every, min(max(count, LOOK_BACK), MOST_BARS))
-            self._fetching[key] = asyncio.create_task(task, name=f"older bars of {stage.symbol}")
+            task = self._fetch(symbol, every, min(max(count, LOOK_BACK), MOST_BARS))
+            self._fetching[key] = asyncio.create_task(task, name=f"older bars of {symbol}")
         await asyncio.wait([self._fetching[key]], timeout=_PATIENCE_S)
 
-    async def _fetch(self, stage: SymbolStage, every: str, count: int) -> None:
-        key, frame = (stage.symbol, every), timeframe(every)
+    async def _fetch(self, symbol: str, every: str, count: int) -> None:
+        key, frame = (symbol, every), timeframe(every)
         try:
-            flow = self._flow_of(stage)
-            if flow and has_past(flow.feed):
-                now = flow.clock.now()
-                told = await klines(flow.feed, stage.symbol, frame, frame.floor(now - count * frame.step), now)
-                self._keep(key, {bar.ts: bar for bar in told})
+            venue = self._venue_of(symbol)
+            if venue and has_past(venue.feed):
+                now = venue.clock.now()
+                told = await klines(venue.feed, symbol, frame, frame.floor(now - count * frame.step), now)
+                self._hold(key, {bar.ts: bar for bar in told})
             self._counts[key] = count
         except Exception as error:  # whatever a feed raises
             self._failed[key] = self._clock.monotonic()
-            _log.warning("%s: past bars of %s are not to be had, which is tried again in %.0f s: %s", stage.symbol, every, _AGAIN_S, error)
+            _log.warning("%s: past bars of %s are not to be had, which is tried again in %.0f s: %s", symbol, every, _AGAIN_S, error)
         finally:
             if self._fetching.get(key) is asyncio.current_task():
                 del self._fetching[key]
 
-    def _keep(self, key: Key, bars: Mapping[int, Bar]) -> None:
+    def _hold(self, key: Key, bars: Mapping[int, Bar]) -> None:
         self._bars.pop(key, None)
         self._bars[key] = bars
-        while sum(map(len, self._bars.values())) > _MOST_KEPT:
+        while sum(map(len, self._bars.values())) > _MOST_HELD:
             oldest = next(iter(self._bars))
             del self._bars[oldest]
             self._counts.pop(oldest, None)

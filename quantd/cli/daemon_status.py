@@ -1,4 +1,4 @@
-"""What a running daemon says over its API, by plain requests that wait no longer than they must."""
+"""Asks a running daemon over its API how it fares, by plain requests that wait no longer than they must."""
 
 import http.client
 import json
@@ -19,8 +19,8 @@ class Unreachable(Exception):
     """No daemon answers there."""
 
 
-class Said(Struct, frozen=True):
-    """The bodies of what was asked; `waiting` says why the daemon is not ready, None if it is."""
+class DaemonStatus(Struct, frozen=True):
+    """The bodies of the answers. `waiting` says why the daemon is not ready; it is None if it is."""
 
     health: dict[str, Any]
     waiting: str | None
@@ -36,7 +36,7 @@ def address(listen: str) -> str:
 
 
 def demand_address(url: str) -> str:
-    """The URL without a slash at its end. Raises ValueError."""
+    """Return the URL without a slash at its end. Raises ValueError for one that is no address."""
     parts = urlsplit(url)
     if parts.username is not None:
         raise ValueError("a user and a password are not asked for: leave them out")
@@ -45,8 +45,8 @@ def demand_address(url: str) -> str:
     return url.rstrip("/")
 
 
-def ask(base: str) -> Said:
-    """What the daemon at this address says. Raises Unreachable."""
+def ask(base: str) -> DaemonStatus:
+    """Ask the daemon at this address. Raises Unreachable."""
     _, health = _get(base, "/health")
     code, ready = _get(base, "/ready")
     _, quality = _get(base, "/quality")
@@ -54,11 +54,11 @@ def ask(base: str) -> Said:
     if not (isinstance(health, dict) and "status" in health and isinstance(quality, list) and isinstance(pairs, list)):
         raise Unreachable(f"{base} answers, but is no quantd")
     waiting = None if code == 200 else str(ready.get("detail", ready)) if isinstance(ready, dict) else str(ready)
-    return Said(health, waiting, quality, pairs)
+    return DaemonStatus(health, waiting, quality, pairs)
 
 
 def _get(base: str, path: str) -> tuple[int, Any]:
-    """Status and body. No proxy is asked: the daemon is on this host or in its network."""
+    """Return the status and the body of an answer. No proxy is asked: the daemon is on this host or in its network."""
     try:
         with build_opener(ProxyHandler({})).open(base + path, timeout=TIME_OUT_S) as response:
             return response.status, json.loads(response.read(_MOST_BYTES))
@@ -79,7 +79,7 @@ def _get(base: str, path: str) -> tuple[int, Any]:
 
 
 def _detail(error: HTTPError) -> str:
-    """What an answer says is wrong, as quantd's do."""
+    """Return what an error says is wrong: answers of quantd have it in `detail`."""
     try:
         body = json.loads(error.read(_MOST_BYTES))
     except (OSError, ValueError, http.client.HTTPException):

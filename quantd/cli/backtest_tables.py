@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from rich.table import Table
 
 from quantd.backtest import Backtest
-from quantd.backtest.figures import carried, figures, funding, money, probability, sharpe
-from quantd.backtest.report import when
+from quantd.backtest.figures import figures, funding, money, probability, sharpe, trade_funding, when
 from quantd.cli.screen import table
 
 _RATIOS = (
@@ -19,7 +18,7 @@ _RATIOS = (
 
 
 def summary(result: Backtest) -> Table:
-    """What came of it, a line each."""
+    """The summary of a backtest, a line for each figure."""
     rows = Table(box=None, pad_edge=False, show_header=False)
     for name, text in _lines(result):
         rows.add_row(name, text, style=None if text else "bold")
@@ -69,12 +68,12 @@ def halves(result: Backtest) -> Table:
 
 
 def trades(result: Backtest, latest: int) -> Table:
-    """The last trades, a row each."""
+    """The last trades, a row for each."""
     rows = table("side", "entered", "left", "bars", "z", "z held", "beta", "gross", "costs", "funding", "net", "why")
     every = result.settings.every
     for trade in result.trades[-latest:]:
         times = when(trade.entered, every), when(trade.exited, every), str(trade.bars)
         scores = f"{trade.zscore:+.2f}", f"{trade.zscore_held:+.2f}"
-        made = money(trade.gross), f"{trade.fees + trade.slippage:,.2f}", carried(trade), money(trade.net)
+        made = money(trade.gross), f"{trade.fees + trade.slippage:,.2f}", trade_funding(trade), money(trade.net)
         rows.add_row(trade.side, *times, *scores, f"{trade.beta:.5g}", *made, trade.reason)
     return rows

@@ -1,18 +1,12 @@
-"""What a daemon's store has kept, read an hour at a time, also while the daemon writes."""
+"""One recorded series, read an hour at a time, also while a daemon writes."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantd.config.load import Loaded, load
 from quantd.errors import QuantdError
-from quantd.history.history import current
-from quantd.log import setup
 from quantd.model import DEFINITION, Bar, PairPoint
 from quantd.plugin.base import Columns, Kind, Store
 from quantd.timeframes import HOUR
@@ -22,46 +16,45 @@ Read = TypeVar("Read")
 _NAMED = 20
 
 
-@contextmanager
-def opened(config: Path | None, instead: str = "") -> Iterator[tuple[Loaded, Store]]:
-    """The config and its store, to read only; `instead` is what else to do where it has none. Raises QuantdError."""
-    loaded = load(config, os.environ)
-    store = loaded.config.store
-    if store is None:
-        raise QuantdError(f"{loaded.path} has no store, so there is no history: {instead}set `store: local` and let the daemon run")
-    setup("warning")
-    store.open_to_read(loaded.config.state_dir)
-    try:
-        yield loaded, store
-    finally:
-        store.close()
+class NotRecorded(QuantdError):
+    """A series is not recorded. `wrong` says which part of the question must change: the name, or the timeframe."""
+
+    def __init__(self, text: str, wrong: Literal["name", "every"]) -> None:
+        super().__init__(text)
+        self.wrong = wrong
 
 
-class Series:
-    """One series of a store, from `start` to before `end`, as far as it is kept when it is made. Raises QuantdError where it is not."""
+def current(points: Iterable[PairPoint]) -> list[PairPoint]:
+    """The points of the definition by which points are made now. No others are shown to anybody."""
+    return [point for point in points if point.definition == DEFINITION]
+
+
+class RecordedSeries:
+    """One series of a store, from `start` to before `end`, as far as it is recorded when this object is made. Raises NotRecorded where it
+    is not, and QuantdError where nothing is of that time."""
 
     def __init__(self, store: Store, kind: Kind, name: str, every: str, start: int | None, end: int | None) -> None:
         self._store = store
         self._of = (name, every) if every else (name,)
-        kept = dict(_asked(store.kept, kind))
+        spans = dict(_asked(store.kept, kind))
         self._outdated: dict[int, int] = {}
-        self.start, self.end = _span(kept, kind, name, every, start, end)
+        self.start, self.end = _span(spans, kind, name, every, start, end)
         if kind == "points":
             self.start = self._first_current()
 
     def bars(self) -> Iterator[list[Bar]]:
-        """By time."""
+        """The bars by time, a list for each hour."""
         for start in range(self.start, self.end, HOUR):
             yield _asked(self._store.bars, *self._of, start, min(start + HOUR, self.end))
 
     def points(self) -> Iterator[list[PairPoint]]:
-        """By time, those of the current definition."""
+        """The points of the current definition by time, a list for each hour."""
         for start in range(self.start, self.end, HOUR):
             yield self._points(start, min(start + HOUR, self.end))
 
     @property
     def outdated(self) -> int:
-        """How many points of an older definition there were where it was read: they are left out."""
+        """How many points of an older definition were read, and left out."""
         return sum(self._outdated.values())
 
     def _points(self, start: int, end: int) -> list[PairPoint]:
@@ -83,7 +76,7 @@ class Series:
         )
 
     def ticks(self) -> Iterator[Columns]:
-        """By id, each id once, as it was received first. Only hours that share ids with one another are in memory together."""
+        """The trades by id, each id once, as it was received first. Only hours that share ids with one another are in memory together."""
         hours = sorted((int(ids[0]), start) for start in range(self.start, self.end, HOUR) if len(ids := self._hour(start)["id"]))
         waiting: Columns = {}
         written = -1
@@ -126,11 +119,12 @@ def _asked(read: Callable[..., Read], *args: object) -> Read:
 
 
 def _span(
-    kept: Mapping[tuple[str, str], tuple[int, int]], kind: Kind, name: str, every: str, start: int | None, end: int | None
+    spans: Mapping[tuple[str, str], tuple[int, int]], kind: Kind, name: str, every: str, start: int | None, end: int | None
 ) -> tuple[int, int]:
-    if (name, every) not in kept:
-        raise QuantdError(_missing(list(kept), kind, name, every))
-    first, last = kept[name, every]
+    """The part of start <= ts < end in which the series is recorded."""
+    if (name, every) not in spans:
+        raise _missing(list(spans), kind, name, every)
+    first, last = spans[name, every]
     begin = first if start is None else max(first, start)
     stop = last + 1 if end is None else min(last + 1, end)
     if begin >= stop:
@@ -138,13 +132,12 @@ def _span(
     return begin, stop
 
 
-def _missing(kept: list[tuple[str, str]], kind: Kind, name: str, every: str) -> str:
-    """What to ask for instead."""
-    option = "--pair" if kind == "points" else "--symbol"
-    if not kept:
-        return f"no {kind} are kept yet: let the daemon run"
-    if others := [other for of, other in kept if of == name]:
-        return f"--every: no {kind} of {name} are kept at {every!r}; there is {', '.join(others)}"
-    names = list(dict.fromkeys(of for of, _ in kept))
+def _missing(series: list[tuple[str, str]], kind: Kind, name: str, every: str) -> QuantdError:
+    """Says what to ask for instead."""
+    if not series:
+        return QuantdError(f"no {kind} are kept yet: let the daemon run")
+    if others := [other for of, other in series if of == name]:
+        return NotRecorded(f"no {kind} of {name} are kept at {every!r}; there is {', '.join(others)}", "every")
+    names = list(dict.fromkeys(of for of, _ in series))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{option}: no {kind} of {name!r} are kept; there is {', '.join(names[:_NAMED])}{more}"
+    return NotRecorded(f"no {kind} of {name!r} are kept; there is {', '.join(names[:_NAMED])}{more}", "name")

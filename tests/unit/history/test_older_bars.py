@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from quantd.flow.bars.merge import lengthen
-from quantd.flow.symbol import SymbolStage
+from quantd.history.older_bars import OlderBars
 from quantd.model import Bar
 from quantd.services.analytics import Question
-from quantd.services.older import OlderBars
+from quantd.stats.bars import lengthen
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import DAY, HOUR, timeframe
@@ -125,23 +124,23 @@ class Held(Venue):
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Held, OlderBars, SymbolStage]]:
+async def running(folder: Path) -> AsyncIterator[tuple[Held, OlderBars]]:
     venue = Held()
     daemon = Daemon(venue, folder, ["1m"])
     await daemon.warm()
-    yield venue, OlderBars(lambda stage: daemon.flow, daemon.clock), daemon.flow.stages[0]
+    yield venue, OlderBars(lambda symbol: daemon.flow, daemon.clock)
     await daemon.stop()
 
 
 async def test_those_on_their_way_go_with_their_symbol(tmp_path: Path) -> None:
     """Of one that comes back they would be of before, and what closed meanwhile would lack."""
-    async with running(tmp_path) as (venue, older, stage):
-        asked = asyncio.create_task(older.fetch(stage, "2h", 20))
+    async with running(tmp_path) as (venue, older):
+        asked = asyncio.create_task(older.fetch("Y", "2h", 20))
         await until(lambda: venue.waits)
         older.forget("Y")
         venue.tell.set()
         await asked
         assert not older.bars("Y", "2h")
         assert not older.has("Y", "2h", 20)
-        await older.fetch(stage, "2h", 20)
+        await older.fetch("Y", "2h", 20)
         assert older.has("Y", "2h", 20)

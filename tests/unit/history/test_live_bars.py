@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from quantd.flow.bars.merge import lengthen
 from quantd.model import Bar, Status
 from quantd.services.analytics import Analysis, Question, Style
+from quantd.stats.bars import lengthen
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import DAY, HOUR, MINUTE, SECOND, timeframe

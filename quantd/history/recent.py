@@ -1,0 +1,77 @@
+"""The recent rows of one series, which are kept in memory."""
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from quantd.model import Bar, PairPoint
+
+RECENT = 3_600
+"""So many rows of a series are kept in memory."""
+Row = TypeVar("Row", Bar, PairPoint)
+
+
+class RecentRows(Generic[Row]):
+    """The recent rows of one series by time, each at its last revision; `recorded` reads the older ones from the store."""
+
+    def __init__(self, recorded: Callable[[int, int, int | None], list[Row]]) -> None:
+        self._rows: dict[int, Row] = {}
+        self._most = RECENT
+        self._newest = -1
+        self._in_order = True
+        """Whether the rows stand by time; if they do not, they are sorted once that matters."""
+        self._recorded: Callable[[int, int, int | None], list[Row]] = recorded
+
+    def put(self, row: Row) -> None:
+        if row.ts < self._newest and row.ts not in self._rows:
+            if len(self._rows) >= self._most and row.ts < (self._oldest() or 0):
+                return
+            self._in_order = False
+        self._newest = max(self._newest, row.ts)
+        self._rows[row.ts] = row
+        self._evict()
+
+    def _oldest(self) -> int | None:
+        if not self._in_order:
+            self._rows = dict(sorted(self._rows.items()))
+            self._in_order = True
+        return next(iter(self._rows), None)
+
+    def _evict(self) -> None:
+        while len(self._rows) > self._most and (oldest := self._oldest()) is not None:
+            del self._rows[oldest]
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Put in rows of an earlier run, however many, beside those that are there already."""
+        earlier: dict[int, Row] = {row.ts: row for row in rows if row.ts not in self._rows}
+        if earlier:
+            self._rows |= earlier
+            self._newest = max(self._newest, *earlier)
+            self._in_order = False
+            self._most = max(self._most, len(self._rows) + RECENT // 2)
+
+    def amend(self, rows: Iterable[Row]) -> None:
+        """Put in later revisions of rows, and rows that came late, unless they are older than all that is here."""
+        oldest = self._oldest()
+        for row in rows:
+            if oldest is not None and row.ts >= oldest:
+                self.put(row)
+
+    def get(self, ts: int) -> Row | None:
+        return self._rows.get(ts)
+
+    def recent(self) -> list[Row]:
+        return [self._rows[ts] for ts in sorted(self._rows)]
+
+    def read(self, start: int, end: int, count: int | None = None) -> list[Row]:
+        """The rows of start <= ts < end, recorded ones among them, ascending; with `count` the newest so many. Any thread may call."""
+        recent = self._rows.copy()
+        found = {row.ts: row for row in self._recorded(start, end, count)}
+        for ts, row in recent.items():
+            if start <= ts < end and (ts not in found or _rank(found[ts]) <= _rank(row)):
+                found[ts] = row
+        return [found[ts] for ts in sorted(found)[-count if count else 0 :]]
+
+
+def _rank(row: Bar | PairPoint) -> tuple[int, int]:
+    """The rank of a row: of two rows of one time the one that ranks higher counts, as in a store."""
+    return (row.definition, row.revision) if isinstance(row, PairPoint) else (0, row.revision)

@@ -1,0 +1,79 @@
+"""Reads a store: the recorded rows alone, whatever is in memory."""
+
+from collections.abc import Mapping
+from typing import get_args
+
+from quantd.errors import QuantdError
+from quantd.history.recorded import RecordedSeries
+from quantd.model import DEFINITION, Bar, PairPoint, Tick
+from quantd.plugin.base import Columns, Kind, Store
+
+Span = tuple[int, int]
+"""The times of the first and the last row of a series (ms)."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_OF_TICK = ("id", "ts", "recv", "price", "qty", "buyer_maker")
+
+
+class StoreReader:
+    """Answers from a store; without one there is nothing to answer. Each method reads from disk, and may be called from any thread."""
+
+    def __init__(self, store: Store | None) -> None:
+        self._store = store
+        self._spans: dict[Kind, Mapping[tuple[str, str], Span]] = {}
+
+    def look_up(self) -> None:
+        """Read which series are recorded, and since when; `span` then tells it."""
+        if self._store:
+            self._spans = {kind: self._store.kept(kind) for kind in KINDS}
+
+    def span(self, kind: Kind, name: str, every: str) -> Span | None:
+        """The times of the first and the last recorded row of a series as of the last `look_up`; None where there was none."""
+        return self._spans.get(kind, {}).get((name, every))
+
+    def recorded_span(self, kind: Kind, name: str, every: str) -> Span | None:
+        """The times of the first and the last row of a series that are recorded by now; None where there is none."""
+        return self._store.kept(kind).get((name, every)) if self._store else None
+
+    def series(self, kind: Kind, name: str, every: str, start: int | None, end: int | None) -> RecordedSeries:
+        """One recorded series, to be read an hour at a time. Raises QuantdError where it is not recorded."""
+        if self._store is None:
+            raise QuantdError("there is no store, so nothing is recorded")
+        return RecordedSeries(self._store, kind, name, every, start, end)
+
+    def trades_since(self, symbol: str) -> int | None:
+        """The time of the first recorded trade; None where there is none."""
+        return self._store.first_tick(symbol) if self._store else None
+
+    def newest_trade(self, symbol: str) -> tuple[int, int] | None:
+        """The greatest recorded trade id and that trade's time; None where there is none."""
+        return self._store.newest_tick(symbol) if self._store else None
+
+    def trade_columns(self, symbol: str, start: int, end: int) -> Columns:
+        """The recorded trades of start <= ts < end by id, as columns. Raises QuantdError without a store."""
+        if self._store is None:
+            raise QuantdError("there is no store, so nothing is recorded")
+        return self._store.ticks(symbol, start, end)
+
+    def recorded_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        """The recorded trades of start <= ts < end by id."""
+        if self._store is None:
+            return []
+        columns = self._store.ticks(symbol, start, end)
+        return [Tick(symbol, *row) for row in zip(*(columns[name].tolist() for name in _OF_TICK), strict=True)]
+
+    def recorded_bars(self, symbol: str, every: str, start: int, end: int, count: int | None = None) -> list[Bar]:
+        """The recorded bars of start <= ts < end, ascending; with `count` the newest so many."""
+        if self._store is None:
+            return []
+        wanted = symbol, every, start, end
+        return self._store.bars(*wanted) if count is None else self._store.last_bars(*wanted, count)
+
+    def recorded_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        """The recorded points of start <= ts < end, ascending, without those that a later version of quantd has made by another
+        definition."""
+        points = self._store.points(pair, every, start, end) if self._store else []
+        return [point for point in points if point.definition <= DEFINITION]
+
+    def outdated_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+        """The recorded points of start <= ts < end, ascending, of older definitions."""
+        return [point for point in self.recorded_points(pair, every, start, end) if point.definition < DEFINITION]
