@@ -24,14 +24,17 @@ _OURS = "raw = 1 and mode = 1 and filename is null and typeof(key) = 'text' and 
 """What a row of ours is; its value stands in the row itself."""
 
 
-def recalled(kept: MutableMapping[str, bytes], key: str, kind: type[T]) -> T | None:
-    """A kept value, which is JSON of this type; None where there is none. One that is broken is told in the log, and let go."""
+def recalled(kept: MutableMapping[str, bytes], key: str, kind: type[T], check: Callable[[T], None] = lambda value: None) -> T | None:
+    """A kept value, which is JSON of this type; None where there is none. One that is broken, or for which `check` raises ValueError, is
+    told in the log, and let go."""
     value = kept.get(key)
     if value is None:
         return None
     try:
-        return msgspec.json.decode(value, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        found = msgspec.json.decode(value, type=kind)
+        check(found)
+        return found
+    except (msgspec.DecodeError, ValueError) as error:
         _log.error("what was kept as %s is broken, and is let go: %s: %r", key, error, value[:_TOLD])
     kept.pop(key, None)
     return None

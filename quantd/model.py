@@ -300,6 +300,22 @@ class Alert(Struct, frozen=True, gc=False):
     """The open time of the bar that was judged; None of a rule that is judged between closes."""
 
 
+class RuleState(Struct, frozen=True, gc=False):
+    """The state of one alert rule: whether its condition holds, and its last firing."""
+
+    holds: bool = False
+    since: int | None = None
+    """When it last began to hold, as `Alert.since`; None where it never did."""
+    firing: str = ""
+    """The id of its last firing."""
+    times: int = 0
+    """How many firings began at that moment."""
+    triggered_at: int | None = None
+    """When it last fired, as `Alert.ts`."""
+    trigger_count: int = 0
+    """How often it has fired."""
+
+
 class Listing(Struct, frozen=True, gc=False):
     """A venue says of a symbol that what it lists has changed: `status` is the venue's word for how it stands now. What trades is then
     asked for anew (`Feed.fetch_symbols`)."""

@@ -4,25 +4,24 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self, TypeVar
 
 import diskcache
-from msgspec import Struct
 from msgspec.structs import astuple
 
 from quantd import salvage
 from quantd.blobs import Blobs
 from quantd.errors import StateLocked, StateNewer, StateUnusable
-from quantd.model import Alert, AlertState, Gap
+from quantd.model import Alert, Gap, RuleState
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 
 T = TypeVar("T")
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 CACHE_BYTES = 256 * 1024**2
 _CACHE = {"eviction_policy": "least-recently-used", "size_limit": CACHE_BYTES}
 _KEPT = {"eviction_policy": "none", "size_limit": 2**62, "cull_limit": 0, "sqlite_synchronous": 2}
@@ -32,14 +31,20 @@ FIRINGS_KEPT = 1_000
 _log = logging.getLogger("quantd.state")
 _NEW_GAPS = "drop table if exists gaps;"
 """Of schema 1: what is missing shows again in the record."""
+_RULE_STATES = """
+insert or ignore into rule_states select alert_id, state = 'firing', since, id, 1, null, 0 from alert_states;
+drop table alert_states;
+"""
+"""Of a schema before 4, which had whether each rule fires in a table of another name and form."""
 _SCHEMA = f"""
 create table if not exists gaps(
     symbol text, first_id integer, last_id integer, start integer not null, "end" integer not null,
     opened integer not null, closed integer, cause text not null,
     primary key (symbol, first_id, last_id)
 ) strict, without rowid;
-create table if not exists alert_states(
-    alert_id text primary key, pair text not null, state text not null, since integer not null, id text not null
+create table if not exists rule_states(
+    rule text primary key, holds integer not null, since integer, firing text not null, times integer not null,
+    triggered_at integer, trigger_count integer not null
 ) strict, without rowid;
 create table if not exists firings(
     number integer primary key, id text not null, alert_id text not null, rule text not null, pair text not null, state text not null,
@@ -47,24 +52,12 @@ create table if not exists firings(
 ) strict;
 pragma user_version = {SCHEMA_VERSION};
 """
-
-
 _LOST = "Rules that were firing may fire again; the record is looked through at a start for what is missing"
 _ANEW = 1
 """The application_id of a file that took the place of a broken one in the midst of a run, until the next start has looked for the gaps
 that were lost with it."""
-_TABLES = {"gaps": 8, "alert_states": 5, "firings": 13}
+_TABLES = {"gaps": 8, "rule_states": 7, "firings": 13}
 """How many columns each has."""
-
-
-class AlertRecord(Struct, frozen=True, gc=False):
-    """Where a rule stands: `alert_id` names the rule on its pair, `id` its last firing, which began at `since`."""
-
-    alert_id: str
-    pair: str
-    state: AlertState
-    since: int
-    id: str
 
 
 class Records:
@@ -145,20 +138,18 @@ class Records:
     def _read(self, query: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
         return self._do(lambda db: db.execute(query, values).fetchall())
 
-    def save_alerts(
-        self, changed: Iterable[Alert], fired: Iterable[Alert] = (), forgotten: Iterable[str] = (), *, cleared: bool = False
-    ) -> None:
-        """Forget where the `forgotten` rules stand, by alert_id, and what has fired, if it is `cleared`; then remember where these alerts'
-        rules stand now, and what has fired, oldest first: the latest 1,000 are kept."""
-        stand = [(alert.alert_id, alert.pair, alert.state, alert.since, alert.id) for alert in changed]
+    def save_alerts(self, states: Mapping[str, RuleState | None], fired: Iterable[Alert] = (), *, cleared: bool = False) -> None:
+        """Remember these states of rules, by the rule's id; forget that of a rule whose state is None. Forget what has fired before, if it
+        is `cleared`; then remember what has fired, oldest first: the latest 1,000 are kept."""
+        changed = [(rule, *astuple(state)) for rule, state in states.items() if state]
         rows = [(None, *astuple(alert)) for alert in fired]
-        gone = [(alert_id,) for alert_id in forgotten]
+        gone = [(rule,) for rule, state in states.items() if state is None]
 
         def save(db: sqlite3.Connection) -> None:
-            db.executemany("delete from alert_states where alert_id = ?", gone)
+            db.executemany("delete from rule_states where rule = ?", gone)
             if cleared:
                 db.execute("delete from firings")
-            db.executemany("insert or replace into alert_states values (?, ?, ?, ?, ?)", stand)
+            db.executemany("insert or replace into rule_states values (?, ?, ?, ?, ?, ?, ?)", changed)
             db.executemany(f"insert into firings values ({', '.join('?' * 13)})", rows)
             db.execute("delete from firings where number <= (select max(number) from firings) - ?", (FIRINGS_KEPT,))
 
@@ -168,10 +159,10 @@ class Records:
         """What has fired, in the order in which it was saved. One without a value, for that was no number, is left out."""
         return [Alert(*row) for _, *row in self._read("select * from firings where value is not null order by number")]
 
-    def firing(self) -> list[AlertRecord]:
-        """The rules that fire, by alert_id."""
-        rows = self._read("select alert_id, pair, state, since, id from alert_states where state = 'firing' order by alert_id")
-        return [AlertRecord(*row) for row in rows]
+    def rule_states(self) -> dict[str, RuleState]:
+        """The states of rules, by the rule's id."""
+        rows = self._read("select * from rule_states order by rule")
+        return {rule: RuleState(bool(holds), *rest) for rule, holds, *rest in rows}
 
     def close(self) -> None:
         self._db.close()
@@ -195,10 +186,15 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         known = f"schema {version}; this one knows {SCHEMA_VERSION}"
         raise StateNewer(f"{path} was written by a later quantd ({known}): install that one or name another state.dir")
     if version < SCHEMA_VERSION:
-        db.executescript(f"begin; {_NEW_GAPS if version < 2 else ''} {_SCHEMA} commit;")
+        taken_over = _RULE_STATES if _has_table(db, "alert_states") else ""
+        db.executescript(f"begin; {_NEW_GAPS if version < 2 else ''} {_SCHEMA} {taken_over} commit;")
     db.execute("delete from gaps where closed is not null")  # which earlier versions kept
     for table in _TABLES:
         db.execute(f"select * from {table} limit 1").fetchall()
+
+
+def _has_table(db: sqlite3.Connection, name: str) -> bool:
+    return bool(db.execute("select 1 from sqlite_master where type = 'table' and name = ?", (name,)).fetchall())
 
 
 def _at_once(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -218,7 +214,7 @@ def _taken_over(broken: salvage.Aside, db: sqlite3.Connection) -> dict[str, int]
     with closing(salvage.opened_aside(broken.path, db)) as old:
         found = {
             "gaps": salvage.keyed_rows(old, "gaps", ("symbol", "first_id", "last_id")),
-            "alert_states": salvage.keyed_rows(old, "alert_states", ("alert_id",)),
+            "rule_states": salvage.keyed_rows(old, "rule_states", ("rule",)) + _earlier_states(old),
             "firings": [row for _, row in salvage.rows(old, "firings")],
         }
     before = db.total_changes
@@ -232,6 +228,12 @@ def _taken_over(broken: salvage.Aside, db: sqlite3.Connection) -> dict[str, int]
         counts[table], before = db.total_changes - before, db.total_changes
     db.execute("commit")
     return counts
+
+
+def _earlier_states(old: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    """The states of rules in a broken file of a schema before 4."""
+    rows = [row for row in salvage.keyed_rows(old, "alert_states", ("alert_id",)) if len(row) == 5]
+    return [(rule, int(state == "firing"), since, firing, 1, None, 0) for rule, _, state, since, firing in rows]
 
 
 @contextmanager

@@ -15,15 +15,15 @@ from quantd.services.symbols import Symbols
 async def create(request: web.Request) -> web.Response:
     """Make a rule."""
     asked = await body(request, requests.RuleBody)
-    metric = METRICS.get(asked.metric.lower())
+    metric, op = METRICS.get(asked.metric.lower()), OPERATORS.get(asked.op)
     if metric is None:
         raise Failure(400, f"Invalid metric. Must be one of: {list(METRICS)}")
-    if asked.op not in OPERATORS:
-        raise Failure(400, f"Invalid operator. Must be one of: {OPERATORS}")
-    if text := mistake(Condition(metric, asked.op, asked.value), LIVE):  # type: ignore[arg-type]
+    if op is None:
+        raise Failure(400, f"Invalid operator. Must be one of: {list(OPERATORS)}")
+    if text := mistake(Condition(metric, op, asked.value), LIVE):
         raise Failure(400, f"Invalid value. {in_words(text)}")
     subject = _subject(services(request).symbols, metric, asked.pair)
-    return answer(wire.rule(services(request).alerts.add(metric, subject, asked.op, asked.value)))
+    return answer(wire.rule(services(request).alerts.add(metric, subject, op, asked.value)))
 
 
 def _subject(symbols: Symbols, metric: str, text: str) -> str:

@@ -4,11 +4,13 @@ import re
 from math import isfinite
 from typing import Literal
 
+from quantd.config.rules import Operator
 from quantd.model import Alert, PairPoint
 
 METRICS = {"zscore": "zscore", "spread": "spread", "correlation": "corr", "corr_returns": "corr_returns", "price": "price"}
 """What a rule made by request may watch: the contract's word, and ours."""
-OPERATORS = [">", "<", ">=", "<=", "=="]
+OPERATORS: dict[str, Operator] = {">": ">", "<": "<", ">=": ">=", "<=": "<=", "==": "=="}
+"""The operators of such a rule."""
 _WORDS = {ours: word for word, ours in METRICS.items() if word != ours}
 _OURS = re.compile(rf"\b({'|'.join(_WORDS)})\b")
 Column = Literal["hedge_ratio", "spread", "zscore", "correlation"]

@@ -4,17 +4,18 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from quantd.config.rules import Operator
 from quantd.model import Alert
 
 
-class RestRule(Struct):
-    """An alert rule made by request."""
+class RestRule(Struct, frozen=True):
+    """An alert rule made by request, and what became of it."""
 
     id: str
     metric: str
     """zscore, spread, corr, corr_returns or price."""
     pair: str
-    op: str
+    op: Operator
     value: float
     created_at: int
     triggered_at: int | None = None
@@ -33,7 +34,7 @@ class PipelineRule(Struct, frozen=True):
 class Alerts(Protocol):
     """Rules made by request, rules of pipelines, and the latest firings."""
 
-    def add(self, metric: str, pair: str, op: str, value: float) -> RestRule:
+    def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
         """Make a rule; one that is true already fires at once. `pair` is Y-X, or a symbol for `price`."""
         ...
 

@@ -4,6 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 
 from quantd.clock import Clock, EventClock
+from quantd.config.rules import Operator
 from quantd.flow.hub import Hub
 from quantd.model import Alert, Bar, BookBar, Hedge, PairPoint, Tick, Ticker
 from quantd.pool import ANYBODY, Asker, Pool, Workers
@@ -166,7 +167,7 @@ class FakeAlerts(Alerts):
         self._fired += alerts
         self._hub.publish("alerts", alerts)
 
-    def add(self, metric: str, pair: str, op: str, value: float) -> RestRule:
+    def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
         rule = RestRule(f"rule-{len(self._rules) + 1}", metric, pair, op, value, self._clock.now())
         self._rules[rule.id] = rule
         return rule

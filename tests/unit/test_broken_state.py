@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from quantd import salvage
-from quantd.model import Alert, Gap
+from quantd.model import Alert, Gap, RuleState
 from quantd.state import State
 from quantd.supervision.losses import Losses
 from tests import damage
@@ -21,6 +21,7 @@ from tests.conftest import ROOT
 GAPS = [Gap(f"S{number % 7}", 100 * number, 100 * number + 9, number, number, number, None, "disconnected") for number in range(400)]
 ALERT = Alert("A-B/wide@5", "A-B/wide", "wide", "A-B", "firing", 2.5, 2.0, 5, 5, "a text of some length", "zscore")
 ALERTS = [replace(ALERT, id=f"A-B/{number}@5", alert_id=f"A-B/{number}") for number in range(200)]
+STATES: dict[str, RuleState | None] = {alert.alert_id: RuleState(True, 5, alert.id, 1, 5, 1) for alert in ALERTS}
 RULES = {f"rule/{number}": b'{"id": "%d", "more": "%s"}' % (number, b"x" * (number % 50)) for number in range(100)}
 FILES = ("quantd.db", "kept/cache.db", "cache/cache.db")
 
@@ -30,7 +31,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("good") / "state"
     with State.open(directory) as state:
         state.records.save_gaps(GAPS)
-        state.records.save_alerts(ALERTS, ALERTS)
+        state.records.save_alerts(STATES, ALERTS)
         for key, value in RULES.items():
             state.kept[key] = value
             state.cache[key] = value
@@ -58,9 +59,11 @@ def check(directory: Path, what: str) -> float:
     losses = Losses()
     with State.open(directory, losses) as state:
         rules = {key: value for key, value in state.kept.items() if key in RULES}
-        parts: list[list[Any]] = [state.records.open_gaps(), state.records.firing(), state.records.firings(), list(rules)]
+        states = state.records.rule_states()
+        parts: list[list[Any]] = [state.records.open_gaps(), list(states), state.records.firings(), list(rules)]
         wanted = [len(GAPS), len(ALERTS), len(ALERTS), len(RULES)]
         assert set(parts[0]) <= set(GAPS), what
+        assert states.items() <= STATES.items(), what
         assert set(parts[2]) <= set(ALERTS), what
         assert rules.items() <= RULES.items(), what
         assert losses.present() or wanted == [len(part) for part in parts], f"{what}: something is lost, and nobody is told"
@@ -120,7 +123,7 @@ def spoil_all_but_the_first_page(file: Path) -> None:
         db.execute("pragma wal_checkpoint(truncate)")
         for page in range(1, file.stat().st_size // damage.PAGE):
             damage.overwriting(page, bytes(damage.PAGE))(file)
-        db.execute("pragma user_version = 3")
+        db.execute("pragma user_version = 4")
 
 
 def test_what_breaks_while_it_is_open_is_made_anew(tmp_path: Path) -> None:

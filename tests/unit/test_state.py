@@ -14,11 +14,13 @@ import pytest
 from msgspec.structs import replace
 
 from quantd.errors import QuantdError, StateLocked, StateNewer, StateUnusable
-from quantd.model import Alert, Gap
-from quantd.state import FIRINGS_KEPT, SCHEMA_VERSION, AlertRecord, Shelf, State
+from quantd.model import Alert, Gap, RuleState
+from quantd.state import FIRINGS_KEPT, SCHEMA_VERSION, Shelf, State
 
 GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")
 ALERT = Alert("BTCUSDT-ETHUSDT/wide@5", "BTCUSDT-ETHUSDT/wide", "wide", "BTCUSDT-ETHUSDT", "firing", 2.5, 2.0, 5, 5, "text", "zscore")
+STATE = RuleState(True, 5, ALERT.id, 1, 6, 3)
+STATES: dict[str, RuleState | None] = {ALERT.alert_id: STATE}
 HOLD = """
 import sys; from pathlib import Path; from quantd.state import State
 state = State.open(Path(sys.argv[1])); print("open", flush=True); input()
@@ -116,12 +118,12 @@ def test_a_later_schema_is_refused(directory: Path) -> None:
 def test_everything_is_there_after_reopening(directory: Path) -> None:
     with State.open(directory) as state:
         state.records.save_gaps([GAP])
-        state.records.save_alerts([ALERT], [ALERT, replace(ALERT, threshold="word", bar=7)])
+        state.records.save_alerts(STATES, [ALERT, replace(ALERT, threshold="word", bar=7)])
         state.kept["k"] = b"\x00kept"
         state.cache["c"] = b"cached" * 100_000
     with State.open(directory) as state:
         assert state.records.open_gaps() == [GAP]
-        assert [record.id for record in state.records.firing()] == [ALERT.id]
+        assert state.records.rule_states() == STATES
         assert state.records.firings() == [ALERT, replace(ALERT, threshold="word", bar=7)]
         assert state.kept.get("k") == b"\x00kept"
         assert state.cache.get("c") == b"cached" * 100_000
@@ -170,55 +172,74 @@ def test_gaps_are_saved_all_or_none(state: State) -> None:
     with pytest.raises(OverflowError):
         state.records.save_gaps(unsaved)
     assert state.records.open_gaps() == [GAP]
-    state.records.save_alerts([ALERT])
-    assert len(state.records.firing()) == 1
+    state.records.save_alerts(STATES)
+    assert len(state.records.rule_states()) == 1
 
 
 def test_an_alert_rule_has_one_state(state: State) -> None:
-    state.records.save_alerts([ALERT])
-    again = replace(ALERT, id="BTCUSDT-ETHUSDT/wide@9", since=9)
-    state.records.save_alerts([again])
-    assert state.records.firing() == [AlertRecord(ALERT.alert_id, ALERT.pair, "firing", 9, again.id)]
-    state.records.save_alerts([replace(again, state="resolved")])
-    assert state.records.firing() == []
+    state.records.save_alerts(STATES)
+    for after in (replace(STATE, since=9, firing="BTCUSDT-ETHUSDT/wide@9"), replace(STATE, holds=False), RuleState()):
+        state.records.save_alerts({ALERT.alert_id: after})
+        assert state.records.rule_states() == {ALERT.alert_id: after}
 
 
 def test_a_rule_that_is_no_more_leaves_no_state_but_its_firings(state: State) -> None:
-    state.records.save_alerts([ALERT], [ALERT])
-    state.records.save_alerts([], forgotten=[ALERT.alert_id, "other"])
-    assert (state.records.firing(), state.records.firings()) == ([], [ALERT])
-    state.records.save_alerts([], cleared=True)
+    state.records.save_alerts(STATES, [ALERT])
+    state.records.save_alerts({ALERT.alert_id: None, "other": None})
+    assert (state.records.rule_states(), state.records.firings()) == ({}, [ALERT])
+    state.records.save_alerts({}, cleared=True)
     assert state.records.firings() == []
 
 
 def test_the_latest_firings_are_kept(state: State) -> None:
     made = [replace(ALERT, id=f"wide@{number}", ts=number) for number in range(FIRINGS_KEPT + 30)]
     for begin in range(0, len(made), 103):
-        state.records.save_alerts([], made[begin : begin + 103])
+        state.records.save_alerts({}, made[begin : begin + 103])
     assert state.records.firings() == made[30:]
-    state.records.save_alerts([], [replace(ALERT, value=float("nan"))])
+    state.records.save_alerts({}, [replace(ALERT, value=float("nan"))])
     assert state.records.firings() == made[31:]
 
 
-def test_a_directory_of_schema_2_keeps_its_gaps_and_states(directory: Path) -> None:
+EARLIER = """
+drop table rule_states;
+create table alert_states(
+    alert_id text primary key, pair text not null, state text not null, since integer not null, id text not null
+) strict, without rowid;
+insert into alert_states values ('A-B/wide', 'A-B', 'firing', 5, 'A-B/wide@5'), ('A-B/high', 'A-B', 'resolved', 4, 'A-B/high@4');
+"""
+TAKEN_OVER = {"A-B/wide": RuleState(True, 5, "A-B/wide@5", 1), "A-B/high": RuleState(False, 4, "A-B/high@4", 1)}
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_directory_of_an_earlier_schema_keeps_its_gaps_and_states(directory: Path, version: int) -> None:
     with State.open(directory) as state:
         state.records.save_gaps([GAP])
-        state.records.save_alerts([ALERT])
     with sqlite3.connect(directory / "quantd.db") as db:
-        db.executescript("drop table firings; pragma user_version = 2;")
+        db.executescript(f"{EARLIER} {'drop table firings;' if version < 3 else ''} pragma user_version = {version};")
+    db.close()
+    for _ in range(2):
+        with State.open(directory) as state:
+            assert (state.records.open_gaps(), state.records.firings()) == ([GAP], [])
+            assert state.records.rule_states() == TAKEN_OVER
+    with State.open(directory) as state:
+        state.records.save_alerts(STATES, [ALERT])
+        assert state.records.firings() == [ALERT]
+
+
+def test_of_a_broken_file_of_an_earlier_schema_the_states_are_kept(directory: Path) -> None:
+    State.open(directory).close()
+    with sqlite3.connect(directory / "quantd.db", isolation_level=None) as db:
+        db.executescript(f"{EARLIER} drop table gaps; pragma user_version = 3;")
     db.close()
     with State.open(directory) as state:
-        assert (state.records.open_gaps(), state.records.firings()) == ([GAP], [])
-        assert [record.id for record in state.records.firing()] == [ALERT.id]
-        state.records.save_alerts([ALERT], [ALERT])
-        assert state.records.firings() == [ALERT]
+        assert state.records.rule_states() == TAKEN_OVER
 
 
 def test_records_take_turns_between_threads(state: State) -> None:
     def write(symbol: str) -> None:
         for number in range(5):
             state.records.save_gaps([replace(GAP, symbol=symbol, first_id=number + part, last_id=number) for part in (0, 100)])
-            state.records.save_alerts([ALERT], [ALERT])
+            state.records.save_alerts(STATES, [ALERT])
 
     threads = [threading.Thread(target=write, args=(symbol,)) for symbol in ("A", "B", "C")]
     for thread in threads:

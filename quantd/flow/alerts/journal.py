@@ -1,8 +1,9 @@
-"""What has fired of late, and where rules stand: in memory, and on disk with each `save`."""
+"""What has fired of late, and the states of rules: in memory, and on disk with each `save`."""
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
+from quantd.flow.alerts.table import RuleStates
 from quantd.model import Alert
 from quantd.state import FIRINGS_KEPT, Records, tried_again
 from quantd.supervision.troubles import Troubles
@@ -12,13 +13,12 @@ class Journal:
     """The latest firings, those of earlier runs among them. What changes is on disk after the next `save`: a rule may do so many times a
     second."""
 
-    def __init__(self, records: Records, troubles: Troubles) -> None:
+    def __init__(self, records: Records, states: RuleStates, troubles: Troubles) -> None:
         self._records = records
+        self._states = states
         self._troubles = troubles
         self._fired: deque[Alert] = deque(records.firings(), maxlen=FIRINGS_KEPT)
         self._unsaved: deque[Alert] = deque(maxlen=FIRINGS_KEPT)
-        self._changed: dict[str, Alert] = {}
-        self._forgotten: set[str] = set()
         self._cleared = False
 
     def add(self, alerts: Sequence[Alert]) -> None:
@@ -26,29 +26,25 @@ class Journal:
         fired = [alert for alert in alerts if alert.state == "firing"]
         self._fired.extend(fired)
         self._unsaved.extend(fired)
-        self._changed |= {alert.alert_id: alert for alert in alerts}
 
     def fired(self) -> list[Alert]:
         """The latest firings, by their time."""
         return sorted(self._fired, key=lambda alert: alert.ts)
 
     def clear(self) -> None:
-        """Forget the firings, not where rules stand."""
+        """Forget the firings; the states of rules stay."""
         self._fired.clear()
         self._unsaved.clear()
         self._cleared = True
 
-    def forget(self, rules: Collection[str]) -> None:
-        """These rules are no more: one that comes back under the same name begins anew. Their firings stay."""
-        for rule in rules:
-            self._changed.pop(rule, None)
-            self._forgotten.add(rule)
-
     def save(self) -> None:
-        """Put on disk what has changed since the last call. Never raises for the disk's sake: it is tried again with the next call."""
-        if not (self._changed or self._unsaved or self._forgotten or self._cleared):
+        """Put on disk what has changed since the last call, in one transaction. Never raises for the disk's sake: it is tried again with
+        the next call."""
+        states = self._states.unsaved
+        if not (states or self._unsaved or self._cleared):
             return
         with tried_again(self._troubles, "alerts"):
-            self._records.save_alerts(self._changed.values(), self._unsaved, self._forgotten, cleared=self._cleared)
-            self._changed, self._forgotten, self._cleared = {}, set(), False
+            self._records.save_alerts(states, self._unsaved, cleared=self._cleared)
+            self._states.saved()
             self._unsaved.clear()
+            self._cleared = False

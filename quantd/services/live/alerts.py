@@ -1,22 +1,23 @@
 """Alert rules of a running flow."""
 
 import uuid
-from collections.abc import Sequence
+
+from msgspec.structs import asdict, replace
 
 from quantd.clock import Clock
 from quantd.config.model import Config
-from quantd.config.rules import Condition, Rule
+from quantd.config.rules import Operator, Rule
 from quantd.config.texts import as_legs
-from quantd.flow.alerts.engine import Watch
 from quantd.flow.alerts.journal import Journal
+from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.pair import PairStage
 from quantd.model import Alert
 from quantd.runtime.runtime import Runtime
 from quantd.services.alerts import Alerts, PipelineRule, RestRule
 from quantd.services.live.lookup import stage_of
-from quantd.services.live.rulebook import RuleBook
+from quantd.services.live.rulebook import Definition, RuleBook
 from quantd.services.symbols import Symbols
-from quantd.state import State
+from quantd.state import Records, State
 from quantd.timeframes import timeframe
 
 RULE_EVERY = "1m"
@@ -32,26 +33,29 @@ class LiveAlerts(Alerts):
         self._clock = clock
         self._engine = runtime.outlets.alerts
         self._book = RuleBook(state.kept, runtime.outlets.troubles)
-        self._journal = Journal(state.records, runtime.outlets.troubles)
-        self._recall(state)
-        runtime.outlets.hub.listen("alerts", self._remember)
+        self._journal = Journal(state.records, self._engine.states, runtime.outlets.troubles)
+        self._recall(state.records)
+        runtime.outlets.hub.listen("alerts", self._journal.add)
 
-    def add(self, metric: str, pair: str, op: str, value: float) -> RestRule:
-        rule = RestRule(str(uuid.uuid4()), metric, pair, op, value, self._clock.now())
+    def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
+        rule = Definition(str(uuid.uuid4()), metric, pair, op, value, self._clock.now())
         self._book.put(rule)
         self._watch(rule)
         self._judge_at_once(rule)
-        return rule
+        return self._with_state(rule)
 
     def rules(self) -> list[RestRule]:
-        return self._book.all()
+        return [self._with_state(rule) for rule in self._book.all()]
+
+    def _with_state(self, rule: Definition) -> RestRule:
+        state = self._engine.states.of(rule.id)
+        return RestRule(**asdict(rule), triggered_at=state.triggered_at, trigger_count=state.trigger_count)
 
     def delete(self, rule_id: str) -> bool:
         rule = self._book.drop(rule_id)
         if rule is None:
             return False
         self._engine.remove(rule_id)
-        self._journal.forget([rule_id])
         self.save()
         if rule.metric != "price" and not self._wanted(rule.pair):
             self._runtime.drop_pair(rule.pair)
@@ -59,8 +63,8 @@ class LiveAlerts(Alerts):
         return True
 
     def pipeline_rules(self) -> list[PipelineRule]:
-        watches = [watch for watch in self._engine.watches if not watch.live]
-        return [PipelineRule(watch.on, watch.rule.name, str(watch.rule.when), watch.since is not None) for watch in watches]
+        rules, states = self._engine.rules, self._engine.states
+        return [PipelineRule(each.on, each.rule.name, str(each.rule.when), states.of(each.id).holds) for each in rules if not each.live]
 
     def fired(self) -> list[Alert]:
         return self._journal.fired()
@@ -76,22 +80,25 @@ class LiveAlerts(Alerts):
 
     def hold_all(self) -> None:
         """Stream the legs of every rule that are supported by now."""
-        for rule in self.rules():
+        for rule in self._book.all():
             self._hold_legs(rule)
 
-    def _recall(self, state: State) -> None:
-        """Take up the rules that were there before a restart."""
-        for rule in self._book.recall():
-            self._watch(rule)
-        stood = state.records.firing()
-        self._journal.forget([each.alert_id for each in stood if not self._engine.resume(each.alert_id, each.since, each.id)])
+    def _recall(self, records: Records) -> None:
+        """Take up the rules that were there before a restart, and the states of all rules: one that holds must not fire again."""
+        stored, states = self._book.recall(), self._engine.states
+        for rule in stored:
+            self._watch(rule.definition)
+        states.restore(records.rule_states(), [rule.id for rule in self._engine.rules])
+        for rule in stored:
+            known = states.of(rule.id)
+            if rule.trigger_count > known.trigger_count:  # as an earlier version wrote it
+                states.put(rule.id, replace(known, triggered_at=rule.triggered_at, trigger_count=rule.trigger_count))
         self.save()
 
-    def _watch(self, rule: RestRule) -> None:
+    def _watch(self, rule: Definition) -> None:
         self._hold_legs(rule)
-        condition = Condition(rule.metric, rule.op, rule.value)  # type: ignore[arg-type]
         text = f"{rule.metric} {rule.op} {float(rule.value)} for {rule.pair}"
-        self._engine.put(Watch(rule.id, Rule(rule.metric, condition, self._every(rule.pair)), rule.pair, text, live=True))
+        self._engine.put(AlertRule(rule.id, Rule(rule.metric, rule.when, self._every(rule.pair)), rule.pair, text, live=True))
 
     def _every(self, pair: str) -> str:
         """A minute, or the shortest timeframe of a pair that has no minutes."""
@@ -105,7 +112,7 @@ class LiveAlerts(Alerts):
         """Whether the config or a rule names the pair."""
         return pair in [each.name for each in self._config.pairs] or any(rule.pair == pair for rule in self._book.all())
 
-    def _hold_legs(self, rule: RestRule) -> None:
+    def _hold_legs(self, rule: Definition) -> None:
         if rule.metric == "price":
             self._symbols.hold(_holder(rule), [rule.pair])
             return
@@ -114,21 +121,12 @@ class LiveAlerts(Alerts):
         if not self._stages(rule.pair):
             self._runtime.watch_pair(*legs)
 
-    def _judge_at_once(self, rule: RestRule) -> None:
+    def _judge_at_once(self, rule: Definition) -> None:
         stage = stage_of(self._runtime, rule.pair)
         nowcasts = [point for pair in self._stages(rule.pair) for point in pair.nowcasts()]
         self._runtime.outlets.tell(self._engine.judge_prices(rule.pair, [stage.last] if stage and stage.last else []))
         self._runtime.outlets.tell(self._engine.judge_now(nowcasts))
 
-    def _remember(self, alerts: Sequence[Alert]) -> None:
-        self._journal.add(alerts)
-        for alert in alerts:
-            rule = self._book.get(alert.alert_id)
-            if rule and alert.state == "firing":
-                rule.triggered_at = alert.ts
-                rule.trigger_count += 1
-                self._book.touch([rule.id])
 
-
-def _holder(rule: RestRule) -> str:
+def _holder(rule: Definition) -> str:
     return f"rule:{rule.id}"

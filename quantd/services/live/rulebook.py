@@ -1,16 +1,16 @@
-"""The alert rules made by request: in memory, and on disk, what the disk does not take at once with a later `save`."""
+"""The definitions of alert rules made by request: in memory, and on disk, what the disk does not take at once with a later `save`."""
 
 import logging
-from collections.abc import Iterable, Iterator, MutableMapping
-from typing import get_args
+from collections.abc import Iterator, MutableMapping
+from functools import partial
 
 import msgspec
+from msgspec import Struct
 
 from quantd.blobs import recalled
 from quantd.config.bounds import LIVE, mistake
 from quantd.config.rules import Condition, Operator
 from quantd.config.texts import as_legs, as_symbol
-from quantd.services.alerts import RestRule
 from quantd.state import tried_again
 from quantd.supervision.troubles import Troubles
 
@@ -21,73 +21,79 @@ _EARLIER_METRICS = {"correlation": "corr"}
 _log = logging.getLogger("quantd.alerts")
 
 
+class Definition(Struct, frozen=True):
+    """An alert rule made by request, as its maker defined it; see `RestRule`."""
+
+    id: str
+    metric: str
+    pair: str
+    op: Operator
+    value: float
+    created_at: int
+
+    @property
+    def when(self) -> Condition:
+        """Its condition."""
+        return Condition(self.metric, self.op, self.value)
+
+
+class Stored(Definition, frozen=True):
+    """A rule as it is found on disk: earlier versions wrote what became of it beside its definition."""
+
+    triggered_at: int | None = None
+    trigger_count: int = 0
+
+    @property
+    def definition(self) -> Definition:
+        """The definition alone, in the present words."""
+        metric = _EARLIER_METRICS.get(self.metric, self.metric)
+        return Definition(self.id, metric, self.pair, self.op, self.value, self.created_at)
+
+
 class RuleBook:
-    """Rules by id, oldest first."""
+    """Definitions by id, oldest first."""
 
     def __init__(self, kept: MutableMapping[str, bytes], troubles: Troubles) -> None:
         self._kept = kept
         self._troubles = troubles
-        self._rules: dict[str, RestRule] = {}
+        self._rules: dict[str, Definition] = {}
         self._unsaved: set[str] = set()
-        """The ids of those that are new, changed or dropped since they were last saved."""
+        """The ids of those that are new or dropped since they were last saved, or were found as an earlier version wrote them."""
 
-    def recall(self) -> list[RestRule]:
+    def recall(self) -> list[Stored]:
         """The rules of earlier runs, which are in the book from now on. One that data cannot decide is passed over, and told of; one that
         is broken is let go."""
-        for rule in sorted(self._kept_rules(), key=lambda rule: rule.created_at):
-            if text := mistake(Condition(rule.metric, rule.op, rule.value), LIVE):  # type: ignore[arg-type]
-                _log.warning("the kept rule %s %s %s %g is passed over: %s", rule.pair, rule.metric, rule.op, rule.value, text)
-            else:
-                self._rules[rule.id] = rule
-        return self.all()
+        found = sorted(self._stored(), key=lambda rule: rule.created_at)
+        good = [rule for rule in found if _is_decidable(rule.definition)]
+        self._rules |= {rule.id: rule.definition for rule in good}
+        self._unsaved.update(rule.id for rule in good if rule.trigger_count or rule.metric in _EARLIER_METRICS)
+        return good
 
-    def _kept_rules(self) -> Iterator[RestRule]:
+    def _stored(self) -> Iterator[Stored]:
         for key in [key for key in self._kept if key.startswith(_PREFIX)]:
-            rule = recalled(self._kept, key, RestRule)
+            rule = recalled(self._kept, key, Stored, partial(_check, key.removeprefix(_PREFIX)))
             if rule is None:
                 self._troubles.begin("store", key, _LOST)
-            elif rule.id != key.removeprefix(_PREFIX) or not _is_rule(rule):
-                self._let_go(key, f"it is no rule: {rule}")
             else:
-                yield self._renamed(rule)
+                yield rule
 
-    def _renamed(self, rule: RestRule) -> RestRule:
-        """The rule with the metric's present name; it is written with the next `save`."""
-        if rule.metric not in _EARLIER_METRICS:
-            return rule
-        self.touch([rule.id])
-        return msgspec.structs.replace(rule, metric=_EARLIER_METRICS[rule.metric])
-
-    def all(self) -> list[RestRule]:
+    def all(self) -> list[Definition]:
         """Every rule."""
         return list(self._rules.values())
 
-    def get(self, rule_id: str) -> RestRule | None:
-        """The rule of this id, if there is one."""
-        return self._rules.get(rule_id)
-
-    def put(self, rule: RestRule) -> None:
+    def put(self, rule: Definition) -> None:
         """Have a rule from now on."""
         self._rules[rule.id] = rule
-        self.touch([rule.id])
+        self._unsaved.add(rule.id)
         self.save()
 
-    def drop(self, rule_id: str) -> RestRule | None:
+    def drop(self, rule_id: str) -> Definition | None:
         """Have a rule no more; the one that it was."""
         rule = self._rules.pop(rule_id, None)
         if rule:
-            self.touch([rule_id])
+            self._unsaved.add(rule_id)
             self.save()
         return rule
-
-    def _let_go(self, key: str, why: str) -> None:
-        self.touch([key.removeprefix(_PREFIX)])
-        _log.error("what was kept as %s is broken, and is let go: %s", key, why)
-        self._troubles.begin("store", key, _LOST)
-
-    def touch(self, rule_ids: Iterable[str]) -> None:
-        """These have changed: they are written with the next `save`."""
-        self._unsaved.update(rule_ids)
 
     def save(self) -> None:
         """Put on disk what has changed. Never raises for the disk's sake: it is tried again with the next call."""
@@ -105,9 +111,18 @@ class RuleBook:
             self._kept.pop(_PREFIX + rule_id, None)
 
 
-def _is_rule(rule: RestRule) -> bool:
-    """Whether it can be judged: what is kept may be JSON of the right fields, and no rule."""
-    try:
-        return rule.op in get_args(Operator) and bool(as_symbol(rule.pair) if rule.metric == "price" else as_legs(rule.pair))
-    except ValueError:
-        return False
+def _check(rule_id: str, rule: Stored) -> None:
+    """Raises ValueError for what cannot be judged: what is kept may be JSON of the right fields, and no rule."""
+    if rule.id != rule_id:
+        raise ValueError(f"it is another rule, {rule.id}")
+    if rule.metric == "price":
+        as_symbol(rule.pair)
+    else:
+        as_legs(rule.pair)
+
+
+def _is_decidable(rule: Definition) -> bool:
+    text = mistake(rule.when, LIVE)
+    if text:
+        _log.warning("the kept rule %s %s %s %g is passed over: %s", rule.pair, rule.metric, rule.op, rule.value, text)
+    return text is None

@@ -80,11 +80,12 @@ def trade(symbol: str, second: int) -> Tick:
 class Rig:
     """The services, and what they stand on."""
 
-    def __init__(self, runtime: Runtime, services: LiveServices, feed: Told, clock: EventClock) -> None:
+    def __init__(self, runtime: Runtime, services: LiveServices, feed: Told, clock: EventClock, state: State) -> None:
         self.runtime = runtime
         self.services = services
         self.feed = feed
         self.clock = clock
+        self.state = state
         self.flow = runtime.flows[0]
         self.history = runtime.outlets.history
 
@@ -98,14 +99,15 @@ def rig(
     zscore: Mapping[str, Any] | None = None,
     budget: float = BUDGET_S,
     exports: Sequence[Mapping[str, Any]] = (),
+    alerts: Sequence[Mapping[str, Any]] = (),
     **top: Any,
 ) -> Iterator[Rig]:
     """A pair A-B of a feed that has nothing to tell yet, at `now` (ms) by the host's clock."""
-    pipeline = PIPELINE | {"zscore": zscore or {}, "exports": list(exports)}
+    pipeline = PIPELINE | {"zscore": zscore or {}, "exports": list(exports), "alerts": list(alerts)}
     loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, **top}, {"default": pipeline}, {})
     feed, clock = Told(), EventClock(now)
     config = msgspec.structs.replace(loaded.config, feeds={"synthetic": feed})
     runtime = build(config, loaded.registry, clock, folder, warm=warm)
     pool = make_pool(loaded.registry, "info", runtime.outlets.troubles, budget)
     with State.open(folder / "state") as state:
-        yield Rig(runtime, live_services(runtime, config, loaded.registry, clock, state, pool), feed, clock)
+        yield Rig(runtime, live_services(runtime, config, loaded.registry, clock, state, pool), feed, clock, state)

@@ -1,8 +1,9 @@
 """What the daemon takes over from before a restart."""
 
 import logging
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -10,19 +11,21 @@ import pytest
 
 from quantd.clock import EventClock
 from quantd.config.load import build as load
-from quantd.model import Alert
+from quantd.model import Alert, RuleState
 from quantd.runtime.build import build
 from quantd.services.alerts import RestRule
 from quantd.services.live.bundle import LiveServices, live_services
+from quantd.services.live.rulebook import Definition
 from quantd.state import State
 from quantd.testing import fakes
 from quantd.testing.services import fake_services
+from tests.unit.services.rig import Rig, rig
 
 PIPELINE = {"feed": "synthetic", "bars": {"use": "time", "every": ["1m"]}, "regression": {"use": "ols", "window": 10}}
 
 
 @contextmanager
-def started(folder: Path, *rules: RestRule, alerts: Sequence[Alert] = ()) -> Iterator[tuple[LiveServices, State]]:
+def started(folder: Path, *rules: Definition, alerts: Sequence[Alert] = ()) -> Iterator[tuple[LiveServices, State]]:
     """The services of a daemon that finds these."""
     loaded = load({"pairs": [{"A-B": "plain"}], "feeds": {"synthetic": {}}}, {"plain": PIPELINE}, {})
     clock = EventClock()
@@ -30,11 +33,11 @@ def started(folder: Path, *rules: RestRule, alerts: Sequence[Alert] = ()) -> Ite
     with State.open(folder / "state") as state:
         for rule in rules:
             state.kept[f"rule/{rule.id}"] = msgspec.json.encode(rule)
-        state.records.save_alerts(alerts, alerts)
+        state.records.save_alerts({each.alert_id: RuleState(True, each.since, each.id, 1, each.ts, 1) for each in alerts}, alerts)
         yield live_services(runtime, loaded.config, loaded.registry, clock, state, fake_services().pool), state
 
 
-def recalled(folder: Path, *rules: RestRule) -> list[RestRule]:
+def recalled(folder: Path, *rules: Definition) -> list[RestRule]:
     """The rules that a daemon goes on with that finds these."""
     with started(folder, *rules) as (found, _):
         return found.alerts.rules()
@@ -44,34 +47,35 @@ def test_firings_and_the_states_of_rules_outlive_the_daemon_but_not_the_rule(tmp
     fired, gone = (
         msgspec.structs.replace(fakes.alert(number, ts=number), alert_id=name) for number, name in ((1, "kept"), (2, "A-B/gone"))
     )
-    kept = RestRule("kept", "corr", "A-B", ">", 0.5, 1)
+    kept = Definition("kept", "corr", "A-B", ">", 0.5, 1)
     with started(tmp_path, kept, alerts=[fired, gone]) as (found, state):
         assert found.alerts.fired() == [fired, gone]
-        assert [record.alert_id for record in state.records.firing()] == ["kept"]
+        assert list(state.records.rule_states()) == ["kept"]
         found.alerts.delete("kept")
-        assert state.records.firing() == []
+        assert state.records.rule_states() == {}
         found.alerts.clear_fired()
     with started(tmp_path) as (found, _):
         assert found.alerts.fired() == []
 
 
 def test_a_kept_rule_that_data_cannot_decide_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    good, wrong = RestRule("good", "corr", "A-B", ">", 0.5, 1), RestRule("wrong", "corr", "A-B", ">", 1.5, 2)
+    good, wrong = Definition("good", "corr", "A-B", ">", 0.5, 1), Definition("wrong", "corr", "A-B", ">", 1.5, 2)
     with caplog.at_level(logging.WARNING, "quantd.live"):
         assert [rule.id for rule in recalled(tmp_path, good, wrong)] == ["good"]
     (record,) = [record.getMessage() for record in caplog.records if "passed over" in record.getMessage()]
     assert record == ("the kept rule A-B corr > 1.5 is passed over: corr > 1.5 is never true: corr is from -1 to 1; take another threshold")
 
 
-GOOD = RestRule("good", "corr", "A-B", ">", 0.5, 1)
+GOOD = Definition("good", "corr", "A-B", ">", 0.5, 1)
+SHOWN = RestRule("good", "corr", "A-B", ">", 0.5, 1)
 BROKEN = {
     "no JSON": b"\x80\x00",
     "no text": b'"\xff\xfe"',
     "another JSON": b"[1, 2]",
     "no rule": b'{"id": "bad"}',
     "another rule": msgspec.json.encode(GOOD),
-    "no operator": msgspec.json.encode(RestRule("bad", "corr", "A-B", "~", 0.5, 1)),
-    "no pair": msgspec.json.encode(RestRule("bad", "corr", "?", ">", 0.5, 1)),
+    "no operator": msgspec.json.encode(GOOD).replace(b'"good"', b'"bad"').replace(b'">"', b'"~"'),
+    "no pair": msgspec.json.encode(Definition("bad", "corr", "?", ">", 0.5, 1)),
     "empty": b"",
 }
 
@@ -81,12 +85,12 @@ def test_a_kept_rule_that_is_broken_is_told_and_let_go(tmp_path: Path, caplog: p
     with started(tmp_path, GOOD) as (_, state):
         state.kept["rule/bad"] = value
     with started(tmp_path) as (found, state):
-        assert found.alerts.rules() == [GOOD]
+        assert found.alerts.rules() == [SHOWN]
         assert [(each.what, each.name) for each in found.status.troubles()] == [("store", "rule/bad")]
         assert "rule/bad" not in state.kept
     assert any("let go" in record.message for record in caplog.records)
     with started(tmp_path) as (found, _):
-        assert (found.alerts.rules(), found.status.troubles()) == ([GOOD], [])
+        assert (found.alerts.rules(), found.status.troubles()) == ([SHOWN], [])
 
 
 def test_symbols_that_are_broken_are_learnt_again(tmp_path: Path) -> None:
@@ -104,3 +108,98 @@ def test_a_rule_that_an_earlier_version_wrote_is_read_under_our_name(tmp_path: P
         with started(tmp_path) as (found, state):
             assert [(rule.id, rule.metric) for rule in found.alerts.rules()] == [("old", "corr")]
             assert b"correlation" not in state.kept["rule/old"]
+
+
+def test_what_became_of_a_rule_is_taken_over_from_where_an_earlier_version_wrote_it(tmp_path: Path) -> None:
+    with started(tmp_path) as (_, state):
+        state.kept["rule/old"] = (
+            b'{"id":"old","metric":"zscore","pair":"A-B","op":">","value":0.5,"created_at":1,"triggered_at":7,"trigger_count":3}'
+        )
+        state.records.save_alerts({"old": RuleState(True, 7, "old@7", 1)})
+    for _ in range(2):
+        with started(tmp_path) as (found, state):
+            (rule,) = found.alerts.rules()
+            assert (rule.triggered_at, rule.trigger_count) == (7, 3)
+            assert state.records.rule_states() == {"old": RuleState(True, 7, "old@7", 1, 7, 3)}
+            assert b"trigger" not in state.kept["rule/old"]
+
+
+APART = [{"name": "apart", "when": "zscore > 2", "every": "1m"}]
+BOTH_FIRE, BOTH_RESOLVE = [[(rule, state) for rule in ("apart", "zscore")] for state in ("firing", "resolved")]
+
+
+def judge(at: Rig, zscore: float) -> list[tuple[str, str]]:
+    """A closed bar and a now-cast of A-B with this z-score; the rules that changed, and how."""
+    told: list[Alert] = []
+    unlisten = at.services.events.listen("alerts", told.extend)
+    point = msgspec.structs.replace(fakes.points(6, pair="A-B")[5], zscore=zscore)
+    engine = at.runtime.outlets.alerts
+    at.runtime.outlets.tell(engine.judge([point]) + engine.judge_now([point]))
+    unlisten()
+    return [(alert.rule, alert.state) for alert in told]
+
+
+def table(at: Rig) -> dict[str, RuleState]:
+    engine = at.runtime.outlets.alerts
+    return {rule.id: engine.states.of(rule.id) for rule in engine.rules}
+
+
+def test_rules_of_pipelines_and_of_requests_go_on_where_they_were(tmp_path: Path) -> None:
+    with rig(tmp_path, alerts=APART) as at:
+        made = at.services.alerts.add("zscore", "A-B", ">", 2.0)
+        assert [judge(at, zscore) for zscore in (3.0, 1.0, 3.0)] == [BOTH_FIRE, BOTH_RESOLVE, BOTH_FIRE]
+        before, shown = table(at), at.services.alerts.rules()
+        at.services.alerts.save()
+    with rig(tmp_path, alerts=APART) as at:
+        assert table(at) == before
+        assert {state.trigger_count for state in before.values()} == {2}
+        assert at.services.alerts.rules() == shown
+        assert [rule.holds for rule in at.services.alerts.pipeline_rules()] == [True]
+        assert judge(at, 3.0) == [], "a rule that holds does not fire again"
+        assert judge(at, 1.0) == BOTH_RESOLVE
+        at.services.alerts.delete(made.id)
+    with rig(tmp_path, alerts=APART) as at:
+        assert [(rule, state.holds) for rule, state in table(at).items()] == [("A-B/apart", False)]
+
+
+def test_of_a_rule_that_is_deleted_nothing_is_left(tmp_path: Path) -> None:
+    def there(at: Rig) -> list[object]:
+        pairs = [pair.name for pair in at.runtime.pairs]
+        users = {user for _, user in at.runtime.guards._guards}
+        return [
+            set(at.state.kept),
+            pairs,
+            users,
+            at.services.symbols.active(),
+            dict(at.runtime.outlets.alerts._at),
+            at.services.alerts.rules(),
+        ]
+
+    with rig(tmp_path) as at:
+        at.services.learn_symbols(["A", "B", "G", "H"])
+        at.services.symbols.hold("somebody", ["G", "H"])
+        before, engine = there(at), at.runtime.outlets.alerts
+        for _ in range(2):
+            made = at.services.alerts.add("zscore", "G-H", ">", 2.0)
+            assert (made.triggered_at, made.trigger_count) == (None, 0)
+            point = msgspec.structs.replace(fakes.points(6, pair="G-H")[5], zscore=3.0)
+            at.runtime.outlets.tell(engine.judge_now([point]))
+            at.services.alerts.save()
+            assert (at.services.alerts.rules()[0].trigger_count, list(at.state.records.rule_states())) == (1, [made.id])
+            assert at.services.alerts.delete(made.id)
+            assert there(at) == before
+            assert (at.state.records.rule_states(), engine.states.of(made.id)) == ({}, RuleState())
+        at.services.symbols.release("somebody")
+        assert at.services.symbols.active() == ["A", "B"]
+
+
+def test_the_states_wait_for_a_disk_that_does_not_take_them(tmp_path: Path) -> None:
+    with rig(tmp_path, alerts=APART) as at, closing(sqlite3.connect(tmp_path / "state" / "quantd.db")) as db:
+        db.execute("alter table rule_states rename to hidden")
+        judge(at, 3.0)
+        at.services.alerts.save()
+        assert [trouble.name for trouble in at.services.status.troubles()] == ["alerts"]
+        db.execute("alter table hidden rename to rule_states")
+        at.services.alerts.save()
+        assert at.services.status.troubles() == []
+        assert at.state.records.rule_states() == table(at)

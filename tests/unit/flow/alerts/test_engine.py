@@ -7,8 +7,9 @@ import pytest
 
 from quantd.clock import Clock, EventClock
 from quantd.config.rules import Rule, parse_condition
-from quantd.flow.alerts.engine import AlertEngine, Watch
-from quantd.model import PairPoint
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.rule import AlertRule
+from quantd.model import PairPoint, RuleState
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import DAY, HOUR, MINUTE
@@ -80,7 +81,7 @@ def test_no_alert_fires_before_its_bar_has_ended() -> None:
 
 def between_closes(when: str) -> AlertEngine:
     made = AlertEngine(EventClock(START + HOUR))
-    made.put(Watch("rule", Rule("rule", parse_condition(when), "1m"), PAIR, "text", live=True))
+    made.put(AlertRule("rule", Rule("rule", parse_condition(when), "1m"), PAIR, "text", live=True))
     return made
 
 
@@ -101,12 +102,23 @@ def test_firings_of_one_millisecond_have_ids_of_their_own() -> None:
     assert told == [first, first, again, again, third, third, later]
 
 
-def test_a_rule_that_is_resumed_keeps_the_id_of_its_firing() -> None:
+def test_a_rule_whose_state_is_restored_does_not_fire_again_and_keeps_the_id_of_its_firing() -> None:
     rule = engine("zscore > 2")
-    assert rule.resume("Y-X/stretched", 5, "Y-X/stretched@5.2")
-    assert not rule.resume("Y-X/gone", 5, "Y-X/gone@5")
+    rule.states.restore({"Y-X/stretched": RuleState(True, 5, "Y-X/stretched@5.2", 2, 5, 7)}, ["Y-X/stretched"])
     ((resolved, _),) = rule.judge(points(3.0, 1.0))
     assert (resolved.state, resolved.id, resolved.since) == ("resolved", "Y-X/stretched@5.2", 5)
+    rule.judge(points(3.0))
+    assert rule.states.of("Y-X/stretched").trigger_count == 8
+
+
+def test_a_rule_that_is_removed_leaves_nothing_and_begins_afresh() -> None:
+    rule = engine("zscore > 2")
+    assert states(rule, points(3.0)) == [("firing", 3.0)]
+    rule.remove("Y-X/stretched")
+    assert (rule.rules, rule._at, rule.states.of("Y-X/stretched")) == ([], {}, RuleState())
+    rule.add(Rule("stretched", parse_condition("zscore > 2"), "1m"), PAIR)
+    assert states(rule, points(3.0)) == [("firing", 3.0)]
+    assert rule.states.of("Y-X/stretched").trigger_count == 1
 
 
 def test_other_pairs_and_timeframes_are_left_alone() -> None:

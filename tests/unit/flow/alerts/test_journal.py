@@ -10,13 +10,15 @@ import pytest
 
 from quantd.clock import EventClock
 from quantd.flow.alerts.journal import Journal
-from quantd.model import Alert
+from quantd.flow.alerts.table import RuleStates
+from quantd.model import Alert, RuleState
 from quantd.state import FIRINGS_KEPT, Records
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
 
 TROUBLES = Troubles(EventClock())
+FIRING = RuleState(True, 5, "rule 1@5", 1, 5, 1)
 
 
 @pytest.fixture
@@ -37,48 +39,53 @@ def fired(number: int, ts: int) -> Alert:
 
 def test_firings_are_ordered_in_time_across_a_restart(records: Records) -> None:
     before, late, after = fired(1, 5_000), fired(2, 4_000), fired(3, 4_500)
-    first = Journal(records, TROUBLES)
+    first = Journal(records, RuleStates(), TROUBLES)
     first.add([before, msgspec.structs.replace(before, state="resolved")])
     first.add([late])
     assert first.fired() == [late, before]
     first.save()
-    again = Journal(records, TROUBLES)
+    again = Journal(records, RuleStates(), TROUBLES)
     again.add([after])
     assert again.fired() == [late, after, before]
-    assert [each.alert_id for each in records.firing()] == ["rule 2"]
 
 
 def test_what_is_cleared_does_not_come_back(records: Records) -> None:
-    journal = Journal(records, TROUBLES)
+    states = RuleStates()
+    journal = Journal(records, states, TROUBLES)
+    states.put("rule 1", FIRING)
     journal.add([fired(1, 1_000)])
     journal.save()
     journal.add([fired(2, 2_000)])
     journal.clear()
     assert journal.fired() == []
     journal.save()
-    assert Journal(records, TROUBLES).fired() == []
-    assert len(records.firing()) == 2
+    assert Journal(records, RuleStates(), TROUBLES).fired() == []
+    assert records.rule_states() == {"rule 1": FIRING}
 
 
 def test_a_rule_that_is_forgotten_is_not_saved_again_but_its_firing_is(records: Records) -> None:
-    journal = Journal(records, TROUBLES)
+    states = RuleStates()
+    journal = Journal(records, states, TROUBLES)
+    states.put("rule 1", FIRING)
     journal.add([fired(1, 1_000)])
-    journal.forget(["rule 1"])
+    states.forget("rule 1")
     journal.save()
-    assert records.firing() == []
-    assert Journal(records, TROUBLES).fired() == [fired(1, 1_000)]
+    assert records.rule_states() == {}
+    assert Journal(records, RuleStates(), TROUBLES).fired() == [fired(1, 1_000)]
 
 
 def test_the_latest_thousand_are_kept(records: Records) -> None:
-    journal = Journal(records, TROUBLES)
+    journal = Journal(records, RuleStates(), TROUBLES)
     made = [fired(number, number) for number in range(FIRINGS_KEPT + 5)]
     journal.add(made)
     journal.save()
-    assert journal.fired() == Journal(records, TROUBLES).fired() == made[5:]
+    assert journal.fired() == Journal(records, RuleStates(), TROUBLES).fired() == made[5:]
 
 
 def test_a_disk_that_fails_loses_nothing_once_it_is_back(records: Records, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    journal = Journal(records, TROUBLES)
+    states = RuleStates()
+    journal = Journal(records, states, TROUBLES)
+    states.put("rule 1", FIRING)
     journal.add([fired(1, 1_000)])
     with sqlite3.connect(path) as db:
         db.execute("alter table firings rename to hidden")
@@ -91,4 +98,5 @@ def test_a_disk_that_fails_loses_nothing_once_it_is_back(records: Records, path:
     journal.add([fired(2, 2_000)])
     journal.save()
     assert TROUBLES.present() == []
-    assert Journal(records, TROUBLES).fired() == [fired(1, 1_000), fired(2, 2_000)]
+    assert records.rule_states() == {"rule 1": FIRING}
+    assert Journal(records, RuleStates(), TROUBLES).fired() == [fired(1, 1_000), fired(2, 2_000)]

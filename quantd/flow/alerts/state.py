@@ -1,0 +1,91 @@
+"""The state machine of an alert rule. It is pure: a state and a value in, the state after it and the alert out.
+
+no value: stays                    no value: stays
+  +-------+                          +-------+
+  |       v      condition true      |       v
+not holding  --------------------->  holding      an alert `firing`, with an id of its own
+             <---------------------               an alert `resolved`, with the id of that firing
+                 condition false
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from quantd.config.rules import Condition
+from quantd.flow.alerts.rule import AlertRule
+from quantd.model import Alert, Metric, RuleState
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+class Moment(Struct, frozen=True, gc=False):
+    """When a value was so, when it is judged, and the bar that it is of; see `Alert`."""
+
+    since: int
+    ts: int
+    bar: int | None = None
+
+
+class Change(Struct, frozen=True):
+    """A rule's state after a value has changed it, and the alert that tells so."""
+
+    state: RuleState
+    alert: Alert
+
+
+def judged(rule: AlertRule, state: RuleState, value: Metric, moment: Moment) -> Change | None:
+    """What a value changes; None where it changes nothing."""
+    holds = holding(rule.rule.when, value)
+    if holds is None or holds == state.holds:
+        return None
+    after = _fired(rule.id, state, moment) if holds else replace(state, holds=False)
+    return Change(after, _alert(rule, after, value, moment))
+
+
+def holding(condition: Condition, value: Metric) -> bool | None:
+    """Whether a value fulfils a condition; None where there is no value, or it is a number and the condition names a state, or vice versa.
+
+    >>> condition = Condition("zscore", ">", 2.0)
+    >>> holding(condition, 2.5), holding(condition, 2.0), holding(condition, None), holding(condition, "broken")
+    (True, False, None, None)
+    """
+    if value is None or isinstance(value, str) != isinstance(condition.value, str):
+        return None
+    return _COMPARE[condition.op](value, condition.value)
+
+
+def _fired(rule_id: str, state: RuleState, moment: Moment) -> RuleState:
+    """Trades of one millisecond may make a rule true more than once: the second firing of a moment has `.2` at the end of its id."""
+    times = state.times + 1 if moment.since == state.since else 1
+    firing = f"{rule_id}@{moment.since}" + (f".{times}" if times > 1 else "")
+    return RuleState(True, moment.since, firing, times, moment.ts, state.trigger_count + 1)
+
+
+def _alert(rule: AlertRule, state: RuleState, value: Metric, moment: Moment) -> Alert:
+    assert value is not None
+    assert state.since is not None
+    return Alert(
+        id=state.firing,
+        alert_id=rule.id,
+        rule=rule.rule.name,
+        pair=rule.on,
+        state="firing" if state.holds else "resolved",
+        value=value,
+        threshold=rule.rule.when.value,
+        since=state.since,
+        ts=moment.ts,
+        text=rule.text,
+        metric=rule.rule.when.metric,
+        bar=moment.bar,
+    )
