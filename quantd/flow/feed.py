@@ -210,16 +210,17 @@ class FeedFlow:
     def _hand_on(self) -> None:
         """Give what came to each symbol's stage, and to listeners; what came for a symbol that is still warming up waits."""
         for stage in self._of.values():
-            if not stage.arrivals.fresh:
+            arrivals = stage.arrivals
+            if not arrivals.fresh:
                 continue
-            if stage.ready:
-                taken = self._delivery.trades(stage, stage.arrivals.take())
+            if arrivals.ready:
+                taken = self._delivery.trades(stage, arrivals.take())
                 self._recovery.rebuild(stage, taken)
                 stage.note_lag(taken.good)
                 self._delivery.prices(stage.symbol, taken.good)
             else:
-                self._delivery.prices(stage.symbol, stage.arrivals.wait())
-                if len(stage.arrivals.waiting) > MOST_WAITING:
+                self._delivery.prices(stage.symbol, arrivals.wait())
+                if len(arrivals.waiting) > MOST_WAITING:
                     self._recovery.give_up_past(stage)
 
     def _close(self) -> Iterator[None]:
@@ -227,7 +228,7 @@ class FeedFlow:
         for moment in self._watermark.moments():
             if self._environment.driven:
                 self._environment.driven.advance_to(moment)
-            self._delivery.bars([(stage, stage.close(moment)) for stage in self._of.values() if stage.ready])
+            self._delivery.bars([(stage, stage.close(moment)) for stage in self._of.values() if stage.arrivals.ready])
             for stage in self._of.values():
                 self._delivery.books(stage, moment)
             yield

@@ -37,7 +37,7 @@ class InOrder:
         """From when on (ms) the record has what is not in all bars."""
         self.first: Tick | None = None
         """Of the trades that came before it was known where bars begin, the one with the least id."""
-        self._rules = rules
+        self.rules = rules
         self._ledger = ledger
         self._most = most
         self._recorded = self._fetched = False
@@ -94,14 +94,14 @@ class InOrder:
             for tick in ticks:
                 self._put(tick)
             return
-        for rule in self._rules:
+        for rule in self.rules:
             rule.take_as_they_come(ticks, self._broken)
         self._next = max(self._next or 0, max(tick.id for tick in ticks) + 1)
         self.since = max(self.since, ticks[-1].ts)
 
     def _put(self, tick: Tick) -> None:
         if self._next is not None and tick.id < self._next:
-            for rule in self._rules:
+            for rule in self.rules:
                 rule.miss(tick)
             return
         if self._next is None and (self.first is None or tick.id < self.first.id):
@@ -145,7 +145,7 @@ class InOrder:
     def _give(self, ticks: Sequence[Tick]) -> None:
         self.since = ticks[-1].ts
         broken = self._broken if self._ledger.last_id is None else None
-        for rule in self._rules:
+        for rule in self.rules:
             rule.take(ticks, broken)
 
     def advance(self, watermark: int) -> None:
@@ -209,9 +209,9 @@ class InOrder:
     def begin(self, since: int, broken: Iterable[int] = ()) -> None:
         """Each rule knows where its bars begin; what is not in all of them was traded from `since` (ms) on. `broken` is as an earlier run
         told it last, and with the first trade of this one."""
-        self._broken |= {identity for identity in broken if any(identity > rule.cut for rule in self._rules)}
+        self._broken |= {identity for identity in broken if any(identity > rule.cut for rule in self.rules)}
         self.since = since
-        self._next = min((rule.reached or 0) + 1 for rule in self._rules)
+        self._next = min((rule.reached or 0) + 1 for rule in self.rules)
         self._waiting = {identity: tick for identity, tick in self._waiting.items() if identity >= self._next}
         self._lowest = min(self._waiting, default=FOR_EVER)
 

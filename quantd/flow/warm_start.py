@@ -95,8 +95,7 @@ class Warming:
         """The trades that have waited go first: what closes from now on is whole. Then the end of the record is looked through, and all of
         it once every symbol has begun."""
         self._delivery.prices(stage.symbol, stage.arrivals.wait())
-        stage.set_ready()
-        self._take(stage, stage.arrivals.take_waiting())
+        self._take(stage, stage.arrivals.begin())
         if self._repairs:
             self._repairs.begin(stage)
         if all(each.ready or each.absent for each in self._stages):

@@ -1,5 +1,7 @@
 """The trades of one symbol between its feed and its intake."""
 
+import asyncio
+
 from quantd.flow.ingest.intake import Intake
 from quantd.model import Tick
 
@@ -13,12 +15,20 @@ class Arrivals:
     """
 
     def __init__(self, symbol: str) -> None:
+        self.ready = True
+        """Whether what comes goes on at once."""
         self.fresh: list[Tick] = []
         """What came since the last call of `take` or `wait`."""
         self.waiting: list[Tick] = []
         """What waits for the past."""
-        self._symbol = symbol
         self._live = Intake(symbol)
+        self._begun = asyncio.Event()
+        self._begun.set()
+
+    def hold(self) -> None:
+        """What comes waits from now on."""
+        self.ready = False
+        self._begun.clear()
 
     def take(self) -> list[Tick]:
         """The fresh trades, which are no longer here."""
@@ -31,8 +41,13 @@ class Arrivals:
         self.waiting += fresh
         return self._live.take(fresh)
 
-    def take_waiting(self) -> list[Tick]:
-        """What has waited, which is no longer here: the past is there."""
+    def begin(self) -> list[Tick]:
+        """What has waited, which is no longer here: the past is there, or is given up, and what comes goes on at once."""
+        self.ready = True
+        self._begun.set()
         waiting, self.waiting = self.waiting, []
-        self._live = Intake(self._symbol)
         return waiting
+
+    async def begun(self) -> None:
+        """Return when nothing waits."""
+        await self._begun.wait()

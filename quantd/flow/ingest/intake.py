@@ -1,14 +1,16 @@
 """The door of the flow for one symbol: refuses what is no trade, numbers what has no id, drops what has come before."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from quantd.flow.ingest.gaps import Gaps
-from quantd.flow.ingest.ledger import Ledger, Numbering, Span
+from quantd.flow.ingest.ledger import Known, Ledger, Numbering, Span, cleared
 from quantd.model import Gap, Tick
 
 _TOO_MUCH = 1e12
+_MOST_CLEARED = 10_000
 
 
 def is_price(value: float) -> bool:
@@ -36,6 +38,9 @@ class Intake:
         self._symbol = symbol
         self._numbering = Numbering()
         self._told: tuple[Span, ...] = ()
+        self._marked: tuple[Span, ...] = ()
+        """In which spans of time bars say that they lack trades."""
+        self._cleared: deque[Span] = deque(maxlen=_MOST_CLEARED)
 
     def take(self, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
         """What of these may go on. Only those that are asked for as the past may be from long before the first one: a feed that sends such
@@ -66,6 +71,15 @@ class Intake:
         if not tick.id:
             self.ledger.miss(tick.ts)
 
+    def restore(self, known: Known) -> None:
+        """Go on from what an earlier run recorded; its bars were made in doubt where trades were missing."""
+        self.ledger.restore(known)
+        self._marked = tuple((hole.start, hole.end) for hole in known.holes)
+
+    def count_refused(self) -> None:
+        """A bar has come that is none."""
+        self.refused += 1
+
     def count_repaired(self, count: int) -> None:
         """So many trades were missing, and have come after all."""
         self.repaired += count
@@ -79,8 +93,15 @@ class Intake:
         spans = self.ledger.spans()
         if spans is self._told:
             return None
-        self._told = spans
+        self._cleared += cleared(self._marked, spans)
+        self._told = self._marked = spans
         return spans
+
+    def news_of_trust(self) -> list[Span]:
+        """From when to when (ms) trades were missing as bars closed, and are no longer missing, since the last call."""
+        found = list(self._cleared)
+        self._cleared.clear()
+        return found
 
     def news_of_gaps(self, now: int) -> list[Gap]:
         """The gaps that closed or opened since the last call."""

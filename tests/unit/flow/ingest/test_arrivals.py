@@ -1,5 +1,6 @@
 """While a symbol waits for its past, listeners hear of valid and new trades only, and of each once."""
 
+import asyncio
 import math
 
 from quantd.flow.ingest.arrivals import Arrivals
@@ -28,8 +29,21 @@ def test_all_waits_as_it_came_for_the_intake_counts_it() -> None:
     came = [tick(7), tick(7), tick(8, price=-1.0)]
     wait(arrivals, *came)
     assert arrivals.waiting == came
-    assert arrivals.take_waiting() == came
+    assert arrivals.begin() == came
     assert (arrivals.waiting, arrivals.fresh) == ([], [])
+
+
+async def test_who_waits_for_the_past_goes_on_when_it_is_there() -> None:
+    arrivals = Arrivals("X")
+    await arrivals.begun()
+    arrivals.hold()
+    assert not arrivals.ready
+    waiting = asyncio.create_task(arrivals.begun())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    arrivals.begin()
+    await waiting
+    assert arrivals.ready
 
 
 def test_trades_without_an_id_are_all_told() -> None:
