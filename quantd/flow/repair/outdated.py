@@ -7,6 +7,7 @@ cannot resume what an older definition has left.
 import sys
 
 import msgspec
+from msgspec import Struct
 
 from quantd.clock import Clock
 from quantd.errors import QuantdError
@@ -27,15 +28,26 @@ class RegressionError(QuantdError):
     """The regression failed at recorded bars."""
 
 
+class Progress(Struct):
+    """How far an upgrade has come: points of before `at` (ms) are done, and those of before `end` (ms) are to be done."""
+
+    at: int = 0
+    end: int = 0
+    made: int = 0
+    left: int = 0
+    """So many points stay as they are, since their bars are not recorded."""
+    failures: int = 0
+    """So often the regression has failed."""
+
+
 class OutdatedPoints:
     """The outdated points of one pair on one timeframe. Reads the store: each call is for a thread.
 
-    Points of before `at` (ms) are done; the bars from there on are fed to a series as soon as a point of theirs is outdated."""
+    Bars are fed to a series as soon as a point of theirs is outdated."""
 
     def __init__(self, spec: PairSpec, legs: Legs, history: History, clock: Clock) -> None:
         self.name = f"{spec.pair} {spec.every}"
-        self.at = self.end = 0
-        self.made = self.left = self.failures = 0
+        self.progress = Progress()
         self._counted = 0
         self._spec = msgspec.structs.replace(spec, jobs=())
         self._history = history
@@ -50,9 +62,8 @@ class OutdatedPoints:
     def start(self, at: int) -> None:
         """Start, or start again after a failure: what is recorded of `at` (ms) and later is to be done."""
         self._guard, self._series = self._fresh_guard(), None
-        self.at = self.end = at
-        if span := self._history.recorded_span("points", self._spec.pair, self._spec.every):
-            self.at, self.end = max(at, span[0]), span[1] + 1
+        span = self._history.recorded_span("points", self._spec.pair, self._spec.every)
+        self.progress.at, self.progress.end = (max(at, span[0]), span[1] + 1) if span else (at, at)
 
     @property
     def found(self) -> bool:
@@ -66,7 +77,7 @@ class OutdatedPoints:
             return []
         start, end = self._fed, self._fed + self._stretch * self._step
         bars = self._points.bars(start, end)
-        old = {point.ts: point for point in self._outdated(max(start, self.at), end)}
+        old = {point.ts: point for point in self._outdated(max(start, self.progress.at), end)}
         quiet = not (bars.y or bars.x or old)
         if self._stretch > _FED and not quiet:
             self._stretch = _FED  # and read again, less at once
@@ -74,29 +85,30 @@ class OutdatedPoints:
         self._stretch = min(2 * self._stretch, _SKIPPED) if quiet else _FED
         made = {point.ts: point for point in self._series.add(bars.y, bars.x)}
         self._demand_no_faults()
-        self.left += sum(ts >= self._counted and ts not in made for ts in old)
-        self._fed, self.at, self._counted = end, max(self.at, end), max(self._counted, end)
+        self.progress.left += sum(ts >= self._counted and ts not in made for ts in old)
+        self._fed, self._counted = end, max(self._counted, end)
+        self.progress.at = max(self.progress.at, end)
         return next_revisions([made[ts] for ts in old if ts in made], old)
 
     def _demand_no_faults(self) -> None:
         """Raise RegressionError where the regression has failed: its points can still be made, by a fresh one."""
         health = self._guard.health()
         if health.faults:
-            self.failures += 1
+            self.progress.failures += 1
             raise RegressionError(f"the regression failed {health.faults} times, last: {health.last_error}")
 
     def _find(self) -> None:
         """Look for the first outdated point in the next stretch; where there is one, a series begins with the bars that it depends on."""
-        found = self._outdated(self.at, self.at + _SEARCHED * self._step)
+        found = self._outdated(self.progress.at, self.progress.at + _SEARCHED * self._step)
         if not found:
-            self.at += _SEARCHED * self._step
+            self.progress.at += _SEARCHED * self._step
             return
-        self.at = found[0].ts
-        self._fed = self._points.warm_up_from(self.at)
+        self.progress.at = found[0].ts
+        self._fed = self._points.warm_up_from(self.progress.at)
         self._series = PairSeries(self._spec, self._guarded, reopen=0)
 
     def _outdated(self, start: int, end: int) -> list[PairPoint]:
-        return self._history.outdated_points(self._spec.pair, self._spec.every, start, min(end, self.end))
+        return self._history.outdated_points(self._spec.pair, self._spec.every, start, min(end, self.progress.end))
 
     def _fresh_guard(self) -> Guard:
         """One beside the live pair's, which these faults do not touch. It gives no rest: after a stretch with a fault there is no next."""

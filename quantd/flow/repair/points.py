@@ -143,8 +143,11 @@ class PointRebuilder:
         return max(span[0] if span else default for span in spans)
 
     def _leg(self, symbol: str, start: int, end: int, changed: Sequence[Bar]) -> list[Bar]:
-        bars = {bar.ts: bar for bar in self._history.bars(symbol, self.spec.every, start, end)}
-        bars |= {bar.ts: bar for bar in changed if bar.symbol == symbol}
+        known = self._history.bars(symbol, self.spec.every, start, end)
+        fresh = {bar.ts: bar for bar in changed if bar.symbol == symbol}
+        if not fresh:
+            return known
+        bars = {bar.ts: bar for bar in known} | fresh
         return [bars[ts] for ts in sorted(bars)]
 
     def _known(self, start: int, end: int) -> dict[int, PairPoint]:

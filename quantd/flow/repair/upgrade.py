@@ -63,31 +63,31 @@ class Upgrade:
         return True
 
     def _given_up(self, points: OutdatedPoints, error: RegressionError) -> bool:
-        if points.failures < _MOST_FAILURES:
+        if points.progress.failures < _MOST_FAILURES:
             _log.warning("%s: points of an older definition are not rebuilt; it is tried again: %s", points.name, error)
             return False
         text = "%s: points of an older definition are not rebuilt from %s on, which is tried again at the next start: %s"
-        _log.error(text, points.name, _time(points.at), error)
+        _log.error(text, points.name, _time(points.progress.at), error)
         return True
 
     async def _rebuild(self, points: OutdatedPoints, recorder: Recorder) -> None:
         began = told = self._clock.monotonic()
         await asyncio.to_thread(points.start, recalled(self._kept, _key(points), int) or 0)
-        while points.at < points.end:
+        while points.progress.at < points.progress.end:
             begun = points.found
             async with half_load(self._clock):
                 await self._rebuild_next(points, recorder)
                 now = self._clock.monotonic()
                 if points.found and not begun:
-                    span = _time(points.at), _time(points.end - 1)
+                    span = _time(points.progress.at), _time(points.progress.end - 1)
                     _log.info("%s: points of an older definition are rebuilt, %s to %s", points.name, *span)
                 elif now - told >= _TELL_S:
-                    told, self._kept[_key(points)] = now, b"%d" % points.at
-                    _log.info("%s: %d points rebuilt, up to %s", points.name, points.made, _time(points.at))
-        self._kept[_key(points)] = b"%d" % points.end
+                    told, self._kept[_key(points)] = now, b"%d" % points.progress.at
+                    _log.info("%s: %d points rebuilt, up to %s", points.name, points.progress.made, _time(points.progress.at))
+        self._kept[_key(points)] = b"%d" % points.progress.end
         if points.found:
             text = "%s: %d points rebuilt in %.1f s; %d stay as they were: their bars are not recorded"
-            _log.info(text, points.name, points.made, self._clock.monotonic() - began, points.left)
+            _log.info(text, points.name, points.progress.made, self._clock.monotonic() - began, points.progress.left)
 
     async def _rebuild_next(self, points: OutdatedPoints, recorder: Recorder) -> None:
         async with self._outlets.rebuilding:
@@ -95,7 +95,7 @@ class Upgrade:
             recorder.points(rebuilt)
             if rebuilt and not await recorder.write():
                 raise QuantdError("the store does not take them")
-        points.made += len(rebuilt)
+        points.progress.made += len(rebuilt)
         self._outlets.points_rebuilt += len(rebuilt)
 
 

@@ -70,7 +70,7 @@ def store(tmp_path: Path) -> Iterator[Local]:
 def rebuild(store: Local, spec: PairSpec, at: int = 0) -> None:
     work = OutdatedPoints(spec, Legs(*LEGS), History(store), EventClock())
     work.start(at)
-    while work.at < work.end:
+    while work.progress.at < work.progress.end:
         store.append([], [], work.rebuild_next())
 
 
