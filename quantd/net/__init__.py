@@ -6,6 +6,9 @@ A feed uses these names, and none of the modules below:
   server has answered, with its status and headers.
 - `Channel.run(take)` gives each `Message` to `take`: a list of texts (bytes) that came together, or a pong, a close or a binary frame of
   `websockets`. `pause` and `resume` hold up the other end by TCP. Pings are answered; a silent line is asked, and left.
+- `http_session(url)` is a session of aiohttp for requests to one host.
+- Both go through the proxy that the environment names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY: `proxies.py`), or raise `ProxyFault`;
+  directly they try all addresses of a host, one a quarter of a second after the other, and take the first that answers.
 - `Backoff` tells how long to wait before the next try, `Budget` lets so many through a second, `Attempts` is the budget of all connects of
   a feed.
 - `Inbox` holds events between connections and the flow, so many at most.
@@ -41,7 +44,9 @@ if TYPE_CHECKING:
     from quantd.net.errors import ADVICE as ADVICE
     from quantd.net.errors import cause as cause
     from quantd.net.errors import shown as shown
+    from quantd.net.http import http_session as http_session
     from quantd.net.inbox import Inbox as Inbox
+    from quantd.net.proxies import ProxyFault as ProxyFault
 
 _HOMES = {
     "backoff": "Attempts Backoff Budget Sleep",
@@ -49,7 +54,9 @@ _HOMES = {
     "channel": "Channel",
     "cutter": "Message",
     "connect": "Refused Rejected dial",
+    "http": "http_session",
     "inbox": "Inbox",
+    "proxies": "ProxyFault",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

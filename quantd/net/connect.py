@@ -1,12 +1,9 @@
 """Opens WebSocket connections, and says in plain words why one cannot be opened."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
-from itertools import chain, zip_longest
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import WebSocketException
@@ -17,10 +14,9 @@ from quantd.net.channel import Channel
 from quantd.net.cutter import LARGEST
 from quantd.net.errors import ADVICE, cause
 from quantd.net.handshake import Handshake, NotUpgraded
+from quantd.net.proxies import Proxy, ProxyFault, open_directly, proxy_for
 
 CONNECT_S = 10.0
-ADDRESS_S = 3.0
-"""For one of several addresses of a host, of which some may lead nowhere from here."""
 SAMPLE = 80
 PLACES = {
     200: "no streams are served there: check the address",
@@ -45,17 +41,24 @@ class Rejected(Refused):
 
 
 async def dial(url: str, advice: Mapping[int, str] = ADVICE) -> Channel:
-    """An open connection. It is led nowhere else, whatever the answer says. Raises Refused, and its kind Rejected, whose text says what
-    `advice` has for the status of the answer."""
+    """An open connection, through the proxy that the environment names for it, if any. It is led nowhere else, whatever the answer says.
+    Raises Refused, and its kind Rejected, whose text says what `advice` has for the status of the answer."""
+    try:
+        proxy = proxy_for(url)
+    except ProxyFault as fault:
+        raise Refused(f"cannot connect: {fault}") from None
+    through = f" through {proxy}" if proxy else ""
     try:
         async with asyncio.timeout(CONNECT_S):
-            return await _open(parse_uri(url))
+            return await _open(parse_uri(url), proxy)
     except NotUpgraded as answer:
         raise _rejected(answer, {**PLACES, **advice}) from None
+    except ProxyFault as fault:
+        raise Refused(f"cannot connect: {fault}") from None
     except TimeoutError:
-        raise Refused(f"no answer within {CONNECT_S:.0f} s: {CHECK}") from None
+        raise Refused(f"no answer{through} within {CONNECT_S:.0f} s: {CHECK}") from None
     except (WebSocketException, OSError, ValueError) as error:
-        raise Refused(f"cannot connect: {cause(error)}: {CHECK}") from None
+        raise Refused(f"cannot connect{through}: {cause(error)}: {CHECK}") from None
 
 
 def _rejected(answer: NotUpgraded, advice: Mapping[int, str]) -> Rejected:
@@ -66,8 +69,8 @@ def _rejected(answer: NotUpgraded, advice: Mapping[int, str]) -> Rejected:
     return Rejected(f"refused with HTTP {status}: {advice.get(status, NO_ADVICE)}", status, headers)
 
 
-async def _open(uri: WebSocketURI) -> Channel:
-    handshake = await _reach(uri)
+async def _open(uri: WebSocketURI, proxy: Proxy | None) -> Channel:
+    handshake = await _reach(uri, proxy)
     try:
         return await handshake.channel
     except BaseException:
@@ -75,31 +78,18 @@ async def _open(uri: WebSocketURI) -> Channel:
         raise
 
 
-async def _reach(uri: WebSocketURI) -> Handshake:
-    """Under way at the first of the host's addresses that can be reached."""
-    *first, last = await _addresses(uri.host, uri.port)
-    for address in first:
-        with suppress(OSError):
-            async with asyncio.timeout(ADDRESS_S):
-                return await _reach_at(address, uri)
-    return await _reach_at(last, uri)
-
-
-async def _reach_at(address: str, uri: WebSocketURI) -> Handshake:
+async def _reach(uri: WebSocketURI, proxy: Proxy | None) -> Handshake:
+    """Under way to the host, or to whichever of its addresses answers first."""
+    sock = await (proxy.open if proxy else open_directly)(uri.host, uri.port)
     context, name = (_verified(), uri.host) if uri.secure else (None, None)
-    loop = asyncio.get_running_loop()
-    _, handshake = await loop.create_connection(
-        lambda: Handshake(ClientProtocol(uri, max_size=LARGEST)), address, uri.port, ssl=context, server_hostname=name
-    )
+    try:
+        _, handshake = await asyncio.get_running_loop().create_connection(
+            lambda: Handshake(ClientProtocol(uri, max_size=LARGEST)), sock=sock, ssl=context, server_hostname=name
+        )
+    except BaseException:
+        sock.close()
+        raise
     return handshake
-
-
-async def _addresses(host: str, port: int) -> list[str]:
-    """Those of the preferred family and of others in turn."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    preferred = [str(to[0]) for family, *_, to in found if family == found[0][0]]
-    others = [str(to[0]) for family, *_, to in found if family != found[0][0]]
-    return [address for address in chain(*zip_longest(preferred, others)) if address]
 
 
 @cache

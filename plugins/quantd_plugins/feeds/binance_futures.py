@@ -30,7 +30,7 @@ class BinanceFutures(quantd.Feed):
     every 100 ms, and mark prices every second, of symbols of which they are wanted.
 
     Needs no key. A lost connection comes back by itself, however long that takes; trades missed meanwhile show as a gap. Addresses
-    are used as they stand: name another host to use a proxy or a simulator.
+    are used as they stand: name another host to use a simulator. HTTPS_PROXY and the like lead through a proxy.
     """
 
     ws: Annotated[str, Meta(pattern="^wss?://", description="Where streams are.")] = "wss://fstream.binance.com"

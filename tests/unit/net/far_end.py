@@ -30,13 +30,15 @@ class Far:
         """The request."""
         return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
 
-    async def upgrade(self, *behind: bytes) -> None:
-        """Say yes, and more in the same breath."""
-        self._parser.receive_data(await self.head())
+    async def upgrade(self, *behind: bytes) -> bytes:
+        """Say yes, and more in the same breath. The request."""
+        head = await self.head()
+        self._parser.receive_data(head)
         [request] = self._parser.events_received()
         assert isinstance(request, Request)
         self._parser.send_response(self._parser.accept(request))
         await self.send(*self._parser.data_to_send(), *behind)
+        return head
 
     async def send(self, *data: bytes) -> None:
         self.writer.write(b"".join(data))
@@ -75,7 +77,7 @@ class FarEnd:
 
 
 @asynccontextmanager
-async def listening(context: ssl.SSLContext | None = None) -> AsyncIterator[FarEnd]:
+async def listening(context: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[FarEnd]:
     """A server on 127.0.0.1."""
     end, opened = FarEnd(context is not None), list[asyncio.StreamWriter]()
 
@@ -83,7 +85,7 @@ async def listening(context: ssl.SSLContext | None = None) -> AsyncIterator[FarE
         opened.append(writer)
         end.accepted.put_nowait(Far(reader, writer))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(accept, "127.0.0.1", port, ssl=context)
     end.port = server.sockets[0].getsockname()[1]
     try:
         yield end

@@ -260,23 +260,22 @@ async def test_a_host_is_reached_at_whichever_of_its_addresses_answers(end: FarE
     (await dialled).close()
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """Of 127.0.0.1, with its key."""
-    made = tmp_path / "certificate.pem"
+def make_certificate(folder: Path, name: str) -> Path:
+    """Of a name like `IP:127.0.0.1`, with its key."""
+    made = folder / "certificate.pem"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=test"]
-    files = ["-keyout", str(made), "-out", str(tmp_path / "own.pem")]
-    command = ["openssl", "req", "-x509", *curve, "-addext", "subjectAltName=IP:127.0.0.1", *files]
+    files = ["-keyout", str(made), "-out", str(folder / "own.pem")]
+    command = ["openssl", "req", "-x509", *curve, "-addext", f"subjectAltName={name}", *files]
     try:
         subprocess.run(command, check=True, capture_output=True)
     except FileNotFoundError:
         pytest.skip("there is no openssl")
-    made.write_bytes(made.read_bytes() + (tmp_path / "own.pem").read_bytes())
+    made.write_bytes(made.read_bytes() + (folder / "own.pem").read_bytes())
     return made
 
 
-async def test_over_tls_certificates_are_verified(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = SSLContext(PROTOCOL_TLS_SERVER)
+async def test_over_tls_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, context = make_certificate(tmp_path, "IP:127.0.0.1"), SSLContext(PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     async with listening(context) as end:
         with pytest.raises(Refused, match="certificate"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import quantd
-from quantd.net import cause, shown
+from quantd.net import cause, http_session, shown
 from quantd_plugins.feeds.readers.dumps import dump_parser
 from quantd_plugins.feeds.readers.row import BAD_LINE, Parse
 from quantd_plugins.feeds.readers.source import Source
@@ -39,7 +39,7 @@ async def ticks(base: str, clock: quantd.Clock, symbol: str, day: int, first: in
     with tempfile.TemporaryDirectory(prefix="quantd-") as folder:
         path = Path(folder) / name
         try:
-            async with aiohttp.ClientSession(timeout=timeout) as session:
+            async with http_session(base, timeout=timeout) as session:
                 await _download(session, url, path)
         except TimeoutError:
             raise quantd.QuantdError(f"binance-futures: {shown(url)}: nothing came for {SILENT_S:.0f} s") from None

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 import quantd
-from quantd.net import Backoff, Sleep, cause, shown
+from quantd.net import Backoff, Sleep, cause, http_session, shown
 from quantd_plugins.feeds.binance.bans import ADVICE, SLOW_DOWN, Bans
 from quantd_plugins.feeds.binance.body import ACCEPT, BadBody, read_body
 
@@ -137,7 +137,7 @@ class Gateway:
 
         if self._session is None:
             whole = aiohttp.ClientTimeout(total=self._timeout)
-            self._session = aiohttp.ClientSession(timeout=whole, auto_decompress=False, headers=ACCEPT)
+            self._session = http_session(self._base, timeout=whole, auto_decompress=False, headers=ACCEPT)
         try:
             async with self._session.get(self._base + path, params=params, allow_redirects=False) as response:
                 return Reply(path, response.status, response.headers, await read_body(response))
