@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections import deque
+from dataclasses import dataclass
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -19,39 +20,46 @@ from quantd.simulator.scenario import Limits
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST
 
 
-class Connection:
-    """`route` is the category in the path, None on the legacy paths; `number` counts the connections from 1."""
+@dataclass(frozen=True)
+class Upgrade:
+    """The request that became a connection. `route` is the category in the path, None on the legacy paths."""
 
-    def __init__(
-        self,
-        ws: web.WebSocketResponse,
-        transport: asyncio.Transport,
-        session: Session,
-        *,
-        number: int,
-        path: str,
-        route: str | None,
-        limits: Limits,
-        clock: Clock,
-        faults: ActiveFaults,
-        rate_limits: RateLimits,
-        client: str,
-    ) -> None:
-        self.number = number
-        self.path = path
-        self.route = route
+    number: int
+    """How many upgrades there were up to this one."""
+    path: str
+    route: str | None
+    client: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What all connections of an exchange are held to."""
+
+    limits: Limits
+    clock: Clock
+    faults: ActiveFaults
+    rate_limits: RateLimits
+
+
+class Connection:
+    """An open WebSocket connection: it answers the client, and queues what the client receives."""
+
+    def __init__(self, ws: web.WebSocketResponse, transport: asyncio.Transport, session: Session, upgrade: Upgrade, rules: Rules) -> None:
+        self.number = upgrade.number
+        self.path = upgrade.path
+        self.route = upgrade.route
+        self.client = upgrade.client
         self.session = session
         self._ws = ws
         self._transport = transport
-        self._limits = limits
-        self._clock = clock
-        self._faults = faults
-        self._rate_limits = rate_limits
-        self.client = client
+        self._limits = rules.limits
+        self._clock = rules.clock
+        self._faults = rules.faults
+        self._rate_limits = rules.rate_limits
         self._outbox = Outbox(self._write)
         self.owed_pongs = 0  # these are not held against the client: it was made to send them
-        self._last_pong = clock.now_ms()
-        self._message_times: deque[int] = deque(maxlen=limits.messages_per_s + 1)
+        self._last_pong = self._clock.now_ms()
+        self._message_times: deque[int] = deque(maxlen=self._limits.messages_per_s + 1)
 
     async def serve(self) -> None:
         """Answers the client until one side leaves."""

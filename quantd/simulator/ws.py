@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from aiohttp import WSCloseCode, web
 
 from quantd.simulator.clock import Clock
-from quantd.simulator.connection import Connection
+from quantd.simulator.connection import Connection, Rules, Upgrade
 from quantd.simulator.faults.active import ActiveFaults
 from quantd.simulator.faults.fault import FrameFault
 from quantd.simulator.faults.middleware import fault_middleware
@@ -32,9 +32,8 @@ class Gateway:
         self.answers: Counter[tuple[str, int]] = Counter()
         self._faults = faults or ActiveFaults()
         self._rate_limits = rate_limits or RateLimits(limits, clock)
+        self._rules = Rules(limits, clock, self._faults, self._rate_limits)
         self._opened = 0
-        self._limits = limits
-        self._clock = clock
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[fault_middleware(self._faults, "ws")])
@@ -81,7 +80,7 @@ class Gateway:
             return refusal.response()
         ws = web.WebSocketResponse(timeout=CLOSE_TIMEOUT_S, autoping=False, compress=False)
         await ws.prepare(request)
-        session = Session(combined=as_combined, max_streams=self._limits.max_streams)
+        session = Session(combined=as_combined, max_streams=self._rules.limits.max_streams)
         connection = self._connection(request, ws, session)
         try:
             session.subscribe([name for name in names.split("/") if name and not _NUMBER.fullmatch(name)])
@@ -101,19 +100,8 @@ class Gateway:
     def _connection(self, request: web.Request, ws: web.WebSocketResponse, session: Session) -> Connection:
         assert request.transport is not None
         self._opened += 1
-        return Connection(
-            ws,
-            request.transport,
-            session,
-            number=self._opened,
-            path=request.path,
-            route=request.match_info.get("route"),
-            limits=self._limits,
-            clock=self._clock,
-            faults=self._faults,
-            rate_limits=self._rate_limits,
-            client=request.remote or "",
-        )
+        upgrade = Upgrade(self._opened, request.path, request.match_info.get("route"), request.remote or "")
+        return Connection(ws, request.transport, session, upgrade, self._rules)
 
     async def _leave(self, _: web.Application) -> None:
         await asyncio.gather(*(connection.close(WSCloseCode.GOING_AWAY) for connection in self.connections))

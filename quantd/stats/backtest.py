@@ -169,20 +169,28 @@ class _Account:
         self.cash -= sum(self._costs.of(value))
 
 
+class _Rows:
+    """A market row by row, as lists of Python numbers, which are quicker to read one by one than arrays."""
+
+    def __init__(self, market: Market) -> None:
+        self.opens = _pairs(market.y_open, market.x_open)
+        self.closes = _pairs(market.y_close, market.x_close)
+        self.seen = _pairs(np.log(market.y_close), np.log(market.x_close)) if market.elastic else self.closes
+        self.zscores: list[float] = market.zscore.tolist()
+        self.measures = list(zip(market.beta.tolist(), market.alpha.tolist(), market.std.tolist(), strict=True))
+        traded = np.ones(len(market.fills), dtype=bool) if market.traded is None else market.traded
+        self.signals, self.fills = market.signals.tolist(), (market.fills & traded).tolist()
+        self.traded: list[bool] = traded.tolist()
+
+
 class _Trader:
+    """Decides at each close by the rules, and fills at the opens after."""
+
     def __init__(self, market: Market, rules: Rules) -> None:
         self._rules = rules
+        self._market = market
+        self._rows = _Rows(market)
         self._account = _Account(market, rules)
-        self._funded = market.funding is not None
-        self._spanned = int(market.index[-1] - market.index[0]) + 1 if len(market.index) else 0
-        self._opens = _pairs(market.y_open, market.x_open)
-        self._closes = _pairs(market.y_close, market.x_close)
-        self._seen = _pairs(np.log(market.y_close), np.log(market.x_close)) if market.elastic else self._closes
-        self._zscores: list[float] = market.zscore.tolist()
-        self._measures = list(zip(market.beta.tolist(), market.alpha.tolist(), market.std.tolist(), strict=True))
-        traded = np.ones(len(market.fills), dtype=bool) if market.traded is None else market.traded
-        self._signals, self._fills = market.signals.tolist(), (market.fills & traded).tolist()
-        self._traded: list[bool] = traded.tolist()
         self._leaving: Reason | None = None
         self._decided = 0
         self._entering: Signal | None = None
@@ -194,11 +202,11 @@ class _Trader:
     def fill(self, row: int) -> None:
         """Do at the open what was decided at the close before, or earlier; funding falls on what was held until then."""
         self._account.carry(row)
-        if self._leaving and self._traded[row]:
-            self._account.close(row, self._opens[row], self._seen[self._decided], self._leaving)
+        if self._leaving and self._rows.traded[row]:
+            self._account.close(row, self._rows.opens[row], self._rows.seen[self._decided], self._leaving)
             self._leaving = None
-        if self._entering and self._fills[row]:
-            self._account.open(row, self._opens[row], self._entering)
+        if self._entering and self._rows.fills[row]:
+            self._account.open(row, self._rows.opens[row], self._entering)
         elif self._entering:
             self._lapsed += 1
         self._entering = None
@@ -206,12 +214,12 @@ class _Trader:
     def mark(self, row: int) -> None:
         """Note what the close makes of the position."""
         position = self._account.position
-        self._held.append(position.signal.held(*self._seen[row]) if position else math.nan)
-        self._equity.append(self._account.equity(self._closes[row]))
+        self._held.append(position.signal.held(*self._rows.seen[row]) if position else math.nan)
+        self._equity.append(self._account.equity(self._rows.closes[row]))
 
     def decide(self, row: int) -> None:
         """What to do at the next open. Without a z-score to judge by all stays as it is."""
-        zscore, position = self._zscores[row], self._account.position
+        zscore, position = self._rows.zscores[row], self._account.position
         if position and not self._leaving:
             self._decided = row
             self._leaving = self._why_leave(position.signal.side, self._held[row] if self._rules.hold else zscore)
@@ -223,13 +231,15 @@ class _Trader:
         """Close what is open at the last close."""
         self._lapsed += self._entering is not None
         if self._account.position:
-            last = len(self._closes) - 1
-            self._account.close(last, self._closes[last], self._seen[last], "end")
+            last = len(self._rows.closes) - 1
+            self._account.close(last, self._rows.closes[last], self._rows.seen[last], "end")
             self._equity[last] = self._account.cash
 
     def outcome(self) -> Outcome:
         account, equity, held = self._account, np.array(self._equity, dtype=float), np.array(self._held, dtype=float)
-        return Outcome(account.trips, equity, held, self._lapsed, account.traded, self._funded, self._spanned)
+        index, funded = self._market.index, self._market.funding is not None
+        spanned = int(index[-1] - index[0]) + 1 if len(index) else 0
+        return Outcome(account.trips, equity, held, self._lapsed, account.traded, funded, spanned)
 
     def _why_leave(self, side: int, zscore: float) -> Reason | None:
         against = -side * zscore
@@ -239,13 +249,13 @@ class _Trader:
 
     def _wanted(self, row: int, zscore: float) -> Signal | None:
         """The entry that this close asks for."""
-        (beta, alpha, std), stop = self._measures[row], self._rules.stop
+        (beta, alpha, std), stop = self._rows.measures[row], self._rules.stop
         beyond = stop is not None and abs(zscore) >= stop
-        if self._barred or beyond or not abs(zscore) >= self._rules.entry or not self._signals[row]:
+        if self._barred or beyond or not abs(zscore) >= self._rules.entry or not self._rows.signals[row]:
             return None
         if not (math.isfinite(beta) and std > 0.0) or (beta == 0.0 and self._rules.sizing == "dollar"):
             return None
-        return signal(-1 if zscore > 0 else 1, zscore, beta, alpha, std, self._seen[row])
+        return signal(-1 if zscore > 0 else 1, zscore, beta, alpha, std, self._rows.seen[row])
 
 
 def _due(funding: Funding | None) -> dict[int, tuple[float, float, int, int]]:

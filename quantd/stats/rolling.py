@@ -133,8 +133,7 @@ class Moments:
     """
 
     __slots__ = (
-        *("_ys", "_xs", "_due", "_cy", "_cx"),
-        *("_ty", "_tx", "_tyy", "_txx", "_tyx"),
+        *("_ys", "_xs", "_due", "_shifted"),
         *("window", "n", "mean_y", "mean_x", "syy", "sxx", "sxy", "peak_y", "peak_x"),
     )
 
@@ -149,28 +148,28 @@ class Moments:
         self._ys.clear()
         self._xs.clear()
         self._due: float = -math.inf
-        self._cy = self._cx = self.peak_y = self.peak_x = 0.0
-        self._ty = self._tx = self._tyy = self._txx = self._tyx = 0.0
+        self._shifted = (0.0,) * 7  # the centres of y and x; the sums of dy, dx, dy², dx² and dy dx, deviations from them
         self.n = 0
+        self.peak_y = self.peak_x = 0.0
         self.mean_y = self.mean_x = self.syy = self.sxx = self.sxy = 0.0
 
     def push(self, index: int, y: float, x: float) -> None:
         """Take the pair of bar `index`; the oldest leaves a full window."""
         ys, xs = self._ys, self._xs
-        cy, cx = self._cy, self._cx
+        cy, cx, ty, tx, tyy, txx, tyx = self._shifted
         dy, dx = y - cy, x - cx
         n = self.n
         if n == self.window:
             oy, ox = ys[0] - cy, xs[0] - cx
-            ty = self._ty + (dy - oy)
-            tx = self._tx + (dx - ox)
-            tyy = self._tyy + (dy * dy - oy * oy)
-            txx = self._txx + (dx * dx - ox * ox)
-            tyx = self._tyx + (dy * dx - oy * ox)
+            ty += dy - oy
+            tx += dx - ox
+            tyy += dy * dy - oy * oy
+            txx += dx * dx - ox * ox
+            tyx += dy * dx - oy * ox
         else:
             self.n = n = n + 1
-            ty, tx = self._ty + dy, self._tx + dx
-            tyy, txx, tyx = self._tyy + dy * dy, self._txx + dx * dx, self._tyx + dy * dx
+            ty, tx = ty + dy, tx + dx
+            tyy, txx, tyx = tyy + dy * dy, txx + dx * dx, tyx + dy * dx
         ys.append(y)
         xs.append(x)
         syy, sxx = tyy - ty * ty / n, txx - tx * tx / n
@@ -179,7 +178,7 @@ class Moments:
         if index >= self._due or not (syy >= COLLAPSE * peak_y and sxx >= COLLAPSE * peak_x):
             self._rebuild(index)
             return
-        self._ty, self._tx, self._tyy, self._txx, self._tyx = ty, tx, tyy, txx, tyx
+        self._shifted = cy, cx, ty, tx, tyy, txx, tyx
         self.peak_y, self.peak_x = peak_y, peak_x
         self.mean_y, self.mean_x = cy + ty / n, cx + tx / n
         self.syy, self.sxx, self.sxy = syy, sxx, tyx - ty * tx / n
@@ -190,17 +189,16 @@ class Moments:
 
     def _rebuild(self, index: int) -> None:
         self._due = (index // self.window + 1) * self.window
-        cy, cx = self._cy, self._cx = _sum(self._ys) / self.n, _sum(self._xs) / self.n
-        dy, dx = [y - cy for y in self._ys], [x - cx for x in self._xs]
-        ty, tx = self._ty, self._tx = _sum(dy), _sum(dx)
-        self._tyy = self.peak_y = _dot(dy, dy)
-        self._txx = self.peak_x = _dot(dx, dx)
-        self._tyx = _dot(dy, dx)
         n = self.n
+        cy, cx = _sum(self._ys) / n, _sum(self._xs) / n
+        dy, dx = [y - cy for y in self._ys], [x - cx for x in self._xs]
+        ty, tx, tyx = _sum(dy), _sum(dx), _dot(dy, dx)
+        tyy, txx = self.peak_y, self.peak_x = _dot(dy, dy), _dot(dx, dx)
+        self._shifted = cy, cx, ty, tx, tyy, txx, tyx
         self.mean_y, self.mean_x = cy + ty / n, cx + tx / n
-        self.syy = max(0.0, self._tyy - ty * ty / n)
-        self.sxx = max(0.0, self._txx - tx * tx / n)
-        self.sxy = self._tyx - ty * tx / n
+        self.syy = max(0.0, tyy - ty * ty / n)
+        self.sxx = max(0.0, txx - tx * tx / n)
+        self.sxy = tyx - ty * tx / n
 
     @property
     def full(self) -> bool:

@@ -28,7 +28,9 @@ from tests.conftest import ROOT
 
 WIDEST = 140
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LINKED = [*DOCS, ROOT / "plugins/README.md", ROOT / "CHANGELOG.md"]
+WRITTEN = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "tests/README.md")]
+LINKED = [*DOCS, ROOT / "plugins/README.md", *WRITTEN]
+WRAPPED = [*DOCS, *WRITTEN]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 ROUTE = re.compile(r"(GET|POST|DELETE) (/\S*)")
@@ -178,6 +180,6 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in map(slug, headings), f"{target}#{anchor}"
 
 
-@every_document
+@pytest.mark.parametrize("path", WRAPPED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_lines_are_not_too_wide(path: Path) -> None:
     assert [number for number, line in enumerate(path.read_text("utf-8").splitlines(), 1) if len(line) > WIDEST] == []

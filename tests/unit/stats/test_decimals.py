@@ -58,7 +58,7 @@ def test_the_mean_price_is_within_the_prices(rows: list[tuple[int, int]], tick_d
     assert volume == float(total.scaleb(-step_digits))
     assert bought == float(Decimal(sum(s for _, s in rows[1::2])).scaleb(-step_digits))
     assert min(prices) <= (mean or 0.0) <= max(prices)
-    assert mean == pytest.approx(float(turnover.scaleb(-tick_digits) / steps), rel=1e-15)
+    assert mean == pytest.approx(float(turnover.scaleb(-tick_digits) / total), rel=1e-15)
 
 
 def test_a_mean_price_leaves_no_range_by_rounding_and_needs_a_volume() -> None:
