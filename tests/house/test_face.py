@@ -20,6 +20,7 @@ STATS = """
 __init__: FloatArray IntArray
 asynchronous: LeadLag Reason hayashi_yoshida lead_lag
 backtest: BoolArray Market Outcome Rules simulate
+bars: fills lengthen longest_source merge
 blips: AROUND SAMPLE STRICT blips
 calibration: Calibration Held Labels barriers calibration evenly stretches
 cointegration: ENOUGH EngleGranger engle_granger

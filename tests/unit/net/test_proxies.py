@@ -50,7 +50,8 @@ async def site() -> AsyncIterator[TestServer]:
 
     app = web.Application()
     app.router.add_get("/", hello)
-    async with TestServer(app) as server:
+    server = TestServer(app)
+    async with server:
         yield server
 
 
