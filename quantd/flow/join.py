@@ -8,7 +8,7 @@ from quantd.clock import Clock
 from quantd.errors import unforeseen
 from quantd.flow.outlets import Outlets
 from quantd.flow.pair import PairStage
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.turns import Turns
 from quantd.model import Bar
@@ -32,9 +32,9 @@ class _Join:
 class Joining:
     """Of one flow. What takes one turn is done at once; the rest of it goes on in a task."""
 
-    def __init__(self, outlets: Outlets, delivery: Delivery, clock: Clock) -> None:
+    def __init__(self, outlets: Outlets, publisher: Publisher, clock: Clock) -> None:
         self._outlets = outlets
-        self._delivery = delivery
+        self._publisher = publisher
         self._clock = clock
         self._joins: dict[str, _Join] = {}
         """Of the pairs that have not had all bars yet, by name."""
@@ -80,7 +80,7 @@ class Joining:
             bars = self._next(given)
             if not bars:
                 del self._joins[join.name]
-                self._delivery.add_pair(pair)
+                self._publisher.add_pair(pair)
                 return
             self._outlets.history.put_points(pair.add(bars, lambda pair, every: join.began))
             for leg, some in bars.items():

@@ -25,7 +25,7 @@ class Taken(NamedTuple):
     too_late: Span | None
 
 
-class Delivery:
+class Publisher:
     """Publishes what one flow makes. `warm` tells whether what is older than its first event was told by earlier runs."""
 
     def __init__(self, outlets: Outlets, background: Background, watermark: Watermark, *, warm: bool) -> None:

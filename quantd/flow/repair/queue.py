@@ -8,7 +8,7 @@ from quantd.errors import QuantdError, unforeseen
 from quantd.flow.ingest.ledger import Span
 from quantd.flow.outlets import Outlets
 from quantd.flow.pair import PairStage, RebuiltPair
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.repair.bars import rebuild_bars
 from quantd.flow.repair.points import PointRebuilder
 from quantd.flow.symbol import SymbolStage
@@ -28,9 +28,9 @@ class RebuildQueue:
     They wait until they are done, whatever fails meanwhile, and until their symbol has begun: before that some trades are neither recorded
     nor known to be missing. Bars that the stage mends itself are left to it."""
 
-    def __init__(self, outlets: Outlets, delivery: Delivery, watermark: Watermark) -> None:
+    def __init__(self, outlets: Outlets, publisher: Publisher, watermark: Watermark) -> None:
         self._outlets = outlets
-        self._delivery = delivery
+        self._publisher = publisher
         self._watermark = watermark
         self._waiting: dict[SymbolStage, list[Span]] = {}
         self._current: SymbolStage | None = None
@@ -113,8 +113,8 @@ class RebuildQueue:
         rebuilt = await rebuild_bars(stage, self._outlets.history, start, end)
         stage.absorb(rebuilt)
         async with self._outlets.rebuilding:
-            pairs = [await self._points(pair, rebuilt) for pair in self._delivery.pairs if stage in (pair.y, pair.x)]
-            self._delivery.rebuilt(stage, rebuilt, pairs)
+            pairs = [await self._points(pair, rebuilt) for pair in self._publisher.pairs if stage in (pair.y, pair.x)]
+            self._publisher.rebuilt(stage, rebuilt, pairs)
             await recorder.write()
 
     async def _points(self, pair: PairStage, bars: Sequence[Bar]) -> RebuiltPair:

@@ -12,7 +12,7 @@ from functools import partial
 
 from quantd.flow.ingest.ledger import Source
 from quantd.flow.outlets import Outlets
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.repair.broken_record import LostRows, lost_rows
 from quantd.flow.repair.by_day import REACH_MS, DayRepairer
 from quantd.flow.repair.by_id import IdRepairer
@@ -54,7 +54,7 @@ class Repairs:
         outlets: Outlets,
         clock: VenueClock,
         stages: Collection[SymbolStage],
-        delivery: Delivery,
+        publisher: Publisher,
         watermark: Watermark,
         kept: MutableMapping[str, bytes],
     ) -> None:
@@ -63,9 +63,9 @@ class Repairs:
         self._clock = clock
         self._stages = stages
         self._feed = feed
-        self._queue = RebuildQueue(outlets, delivery, watermark)
-        self._gaps = GapNews(outlets, clock, stages, watermark, self._queue, delivery.news)
-        self._inserter = Inserter(delivery, watermark, self._queue, self._gaps)
+        self._queue = RebuildQueue(outlets, publisher, watermark)
+        self._gaps = GapNews(outlets, clock, stages, watermark, self._queue, publisher.news)
+        self._inserter = Inserter(publisher, watermark, self._queue, self._gaps)
         self._by_day = DayRepairer(feed.fetch_day, self._missing, clock) if has_days(feed) else None
         next_source: Source = "file" if self._by_day else "none"
         self._by_id = IdRepairer(self._fetch, self._missing, clock, max_age=feed.reach, next_source=next_source)

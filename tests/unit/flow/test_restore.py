@@ -140,7 +140,7 @@ class Daemon:
 
     async def warm(self) -> None:
         await until(lambda: self.flow.warm == 2)
-        await until(lambda: self.flow._recovery._warming._check.done)
+        await until(lambda: self.flow._recovery._warm_start._check.done)
 
     def rows(self, kind: str, every: str) -> list[int]:
         """The times of those of Y, none of which came twice under one revision."""

@@ -13,7 +13,7 @@ from quantd.flow.exports import Exports
 from quantd.flow.hub import Hub
 from quantd.flow.outlets import Outlets
 from quantd.flow.pairs import Inline
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.record import Recorder
 from quantd.flow.repair.queue import RebuildQueue
 from quantd.flow.symbol import SymbolStage
@@ -54,7 +54,7 @@ class Bench:
         outlets = Outlets(History(self.store), AlertEngine(), Outbox({}), hub, recorder)
         self.stage = SymbolStage("X", TimeBars(every=("1m",)), guard, Exports([]))
         watermark = Watermark(0)
-        self.queue = RebuildQueue(outlets, Delivery(outlets, Inline(), watermark, warm=False), watermark)
+        self.queue = RebuildQueue(outlets, Publisher(outlets, Inline(), watermark, warm=False), watermark)
         ticks = [Tick("X", 1 + n, START + 1_000 * n, 0, 100.0 + n % 7, 1.0, False) for n in range(2 * 3_600)]
         self.stage.take(ticks)
         bars = self.stage.close(START + 2 * HOUR)
