@@ -13,7 +13,7 @@ from quantd.clock import Clock
 from quantd.flow.environment import Environment
 from quantd.flow.ingest.ledger import DISCONNECTED
 from quantd.flow.members import Members
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import Background
 from quantd.flow.publish import Publisher
@@ -40,7 +40,7 @@ class FeedFlow:
     `background`. Symbols and pairs join and leave through `members`."""
 
     def __init__(
-        self, name: str, feed: Feed, outlets: Outlets, clock: Clock, background: Background, environment: Environment | None = None
+        self, name: str, feed: Feed, outputs: Outputs, clock: Clock, background: Background, environment: Environment | None = None
     ) -> None:
         self.name = name
         self.feed = feed
@@ -49,14 +49,14 @@ class FeedFlow:
         self.clock = VenueClock(name, feed, clock)
         self._host = clock
         self._environment = environment or Environment()
-        self._outlets = outlets
+        self._outputs = outputs
         self._refusals = Refusals(name, clock)
         self._of: dict[str, SymbolStage] = {}
         self._watermark = Watermark(duration(feed.lateness))
-        self._publisher = Publisher(outlets, background, self._watermark, warm=self._environment.warm)
+        self._publisher = Publisher(outputs, background, self._watermark, warm=self._environment.warm)
         stages = self._of.values()
-        self._recovery = Recovery(feed, outlets, self.clock, stages, self._publisher, self._watermark, self._environment)
-        self.members = Members(self._of, feed, outlets, self.clock, self._publisher, self._watermark, self._recovery)
+        self._recovery = Recovery(feed, outputs, self.clock, stages, self._publisher, self._watermark, self._environment)
+        self.members = Members(self._of, feed, outputs, self.clock, self._publisher, self._watermark, self._recovery)
 
     @property
     def refused(self) -> int:
@@ -94,7 +94,7 @@ class FeedFlow:
 
     async def run(self) -> None:
         """Drink the feed to its end, then close what is open."""
-        recorder = self._outlets.recorder
+        recorder = self._outputs.recorder
         self._recovery.start()
         try:
             async for events in self.feed.stream(self._wants()):
@@ -167,8 +167,8 @@ class FeedFlow:
             if stage := self._of.get(event.symbol):
                 stage.take_bar(event)
         elif isinstance(event, Ticker):
-            self._outlets.history.put_ticker(event)
-            self._outlets.hub.publish("tickers", [event])
+            self._outputs.history.put_ticker(event)
+            self._outputs.hub.publish("tickers", [event])
         elif isinstance(event, Listing):
             self.relisted.set()
 

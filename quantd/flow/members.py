@@ -3,7 +3,7 @@
 from collections.abc import Callable, MutableMapping
 
 from quantd.flow.join import Joining
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.publish import Publisher
 from quantd.flow.recovery import Recovery
@@ -21,7 +21,7 @@ class Members:
         self,
         of: MutableMapping[str, SymbolStage],
         feed: Feed,
-        outlets: Outlets,
+        outputs: Outputs,
         clock: VenueClock,
         publisher: Publisher,
         watermark: Watermark,
@@ -29,11 +29,11 @@ class Members:
     ) -> None:
         self._of = of
         self._feed = feed
-        self._outlets = outlets
+        self._outputs = outputs
         self._publisher = publisher
         self._watermark = watermark
         self._recovery = recovery
-        self._joining = Joining(outlets, publisher, clock)
+        self._joining = Joining(outputs, publisher, clock)
 
     def add(self, stage: SymbolStage) -> None:
         """Have a symbol from now on."""
@@ -47,7 +47,7 @@ class Members:
         self._publisher.drop_pairs([pair.name for pair in self._publisher.pairs if symbol in (pair.y.symbol, pair.x.symbol)])
         if stage := self._of.pop(symbol, None):
             self._recovery.forget(stage)
-        self._outlets.history.forget(symbol)
+        self._outputs.history.forget(symbol)
         self._ask()
 
     def set_absent(self, symbol: str, absent: Absent | None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from quantd.flow.environment import Environment
 from quantd.flow.event_restore import EventRestorer
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.publish import Publisher, Taken
 from quantd.flow.repair.repairs import Repairs, has_ids
 from quantd.flow.running import RunMark
@@ -23,7 +23,7 @@ class Recovery:
     def __init__(
         self,
         feed: Feed,
-        outlets: Outlets,
+        outputs: Outputs,
         clock: VenueClock,
         stages: Collection[SymbolStage],
         publisher: Publisher,
@@ -33,10 +33,10 @@ class Recovery:
         warm = environment.warm
         self._waits = warm and has_past(feed)
         self._mark = RunMark(environment.kept)
-        self._restorer = EventRestorer(outlets, stages, environment.kept) if warm and outlets.recorder else None
+        self._restorer = EventRestorer(outputs, stages, environment.kept) if warm and outputs.recorder else None
         repairs = warm and has_ids(feed)
-        self._repairs = Repairs(feed, outlets, clock, stages, publisher, watermark, environment.kept) if repairs else None
-        self._warm_start = WarmStart(feed, outlets, clock, stages, publisher, watermark, self._repairs)
+        self._repairs = Repairs(feed, outputs, clock, stages, publisher, watermark, environment.kept) if repairs else None
+        self._warm_start = WarmStart(feed, outputs, clock, stages, publisher, watermark, self._repairs)
 
     def start(self) -> None:
         """The stream begins."""

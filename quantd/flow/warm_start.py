@@ -8,7 +8,7 @@ from itertools import islice
 
 from quantd.errors import unforeseen
 from quantd.flow.ingest.ledger import FOR_EVER, STOPPED, as_told
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.past import Past, read_past
 from quantd.flow.publish import Publisher
 from quantd.flow.repair.check import Check
@@ -31,7 +31,7 @@ class WarmStart:
     def __init__(
         self,
         feed: Feed,
-        outlets: Outlets,
+        outputs: Outputs,
         clock: VenueClock,
         stages: Collection[SymbolStage],
         publisher: Publisher,
@@ -39,7 +39,7 @@ class WarmStart:
         repairs: Repairs | None,
     ) -> None:
         self._feed = feed
-        self._outlets = outlets
+        self._outputs = outputs
         self._clock = clock
         self._stages = stages
         self._publisher = publisher
@@ -49,14 +49,14 @@ class WarmStart:
         self._restoring: set[SymbolStage] = set()
         """Those whose past is on its way to the pairs."""
         self._looked_up: asyncio.Task[None] | None = None
-        self._check = Check(outlets, publisher, stages, clock)
+        self._check = Check(outputs, publisher, stages, clock)
 
     def start(self) -> None:
         """Fetch the past of the stages that are listed and not ready. The feed has just said that every subscription stands, so the past
         that is fetched from now on overlaps with what streams in."""
         for stage in self._stages:
             if not (stage.ready or stage.absent or stage in self._tasks):
-                self._tasks[stage] = self._outlets.supervisor.start(f"warm {stage.symbol}", partial(self._warm_up, stage))
+                self._tasks[stage] = self._outputs.supervisor.start(f"warm {stage.symbol}", partial(self._warm_up, stage))
 
     def drop(self, stage: SymbolStage) -> None:
         """Do without the past of a symbol."""
@@ -109,7 +109,7 @@ class WarmStart:
             stage.note_lag(good)
 
     async def _take_past(self, stage: SymbolStage) -> None:
-        history = self._outlets.history
+        history = self._outputs.history
         newest = await self._repairs.restore(stage) if self._repairs else None
         await self._look_up(stage)
         past = await read_past(self._feed, stage.demand, newest, self._clock, history)
@@ -124,13 +124,13 @@ class WarmStart:
         """Learn what is recorded: once for all symbols of the start, and anew for one that joins later, or after an error."""
         looked_up = self._looked_up
         if looked_up is None or stage.joined or _has_failed(looked_up):
-            looked_up = asyncio.create_task(asyncio.to_thread(self._outlets.history.look_up), name="look up what is recorded")
+            looked_up = asyncio.create_task(asyncio.to_thread(self._outputs.history.look_up), name="look up what is recorded")
             self._looked_up = looked_up
         await asyncio.shield(looked_up)  # a symbol that goes meanwhile takes it from no other
 
     async def _restore(self, stage: SymbolStage, past: Past) -> None:
         """The bars of the past on to the pairs, some at a time; those that closed while nobody was here are news."""
-        history = self._outlets.history
+        history = self._outputs.history
         for series in [series for pair in self._publisher.pairs if stage in (pair.y, pair.x) for series in pair.series]:
             every = series.spec.every
             since = past.bars[every][0].ts if past.bars.get(every) else past.begins

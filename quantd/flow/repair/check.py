@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from msgspec import Struct
 
 from quantd.errors import unforeseen
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries
 from quantd.flow.publish import Publisher
@@ -40,9 +40,9 @@ class _Checked(Struct, frozen=True):
 class Check:
     """Checks what was recorded before this flow began, newest first, once. It takes half of a core at most."""
 
-    def __init__(self, outlets: Outlets, publisher: Publisher, stages: Collection[SymbolStage], clock: VenueClock) -> None:
+    def __init__(self, outputs: Outputs, publisher: Publisher, stages: Collection[SymbolStage], clock: VenueClock) -> None:
         self.done = False
-        self._outlets = outlets
+        self._outputs = outputs
         self._publisher = publisher
         self._stages = stages
         self._clock = clock
@@ -57,7 +57,7 @@ class Check:
     def resume(self) -> None:
         """The flow runs, perhaps again after its feed has failed: go on with a check that has begun and is not done."""
         if self._begun and not (self.done or self._task):
-            self._task = self._outlets.supervisor.start(f"check {self._clock.name}", self._run)
+            self._task = self._outputs.supervisor.start(f"check {self._clock.name}", self._run)
 
     async def end(self) -> None:
         """Check no more, for the flow has ended."""
@@ -88,8 +88,8 @@ class Check:
 
     async def _rebuild(self, checked: _Checked, span: Span) -> int:
         """Rebuild the points of a span of time that do not fit their bars; how many."""
-        async with self._outlets.rebuilding:
-            rebuilder = PointRebuilder.of(checked.pair, checked.series, self._outlets.history)
+        async with self._outputs.rebuilding:
+            rebuilder = PointRebuilder.of(checked.pair, checked.series, self._outputs.history)
             rebuilt = await asyncio.to_thread(rebuilder.rebuild_misfits, *span)
             self._publisher.amend(checked.pair, rebuilt.points)
             return len(rebuilt.points)

@@ -95,7 +95,7 @@ async def test_a_check_goes_on_after_the_feed_has_failed(tmp_path: Path) -> None
     store.close()
     venue = Failing(now=NOW + 40 * MINUTE)
     daemon = Daemon(venue, tmp_path, ["1m"])
-    async with daemon.flow._outlets.rebuilding:  # so that the check cannot come to its end
+    async with daemon.flow._outputs.rebuilding:  # so that the check cannot come to its end
         await until(lambda: daemon.flow.warm == 2)
         venue.inbox.put_nowait([])
         with pytest.raises(quantd.QuantdError):
