@@ -129,7 +129,7 @@ class Audience:
         self.samples: list[tuple[float, int, int, float]] = []
         (self._flow,) = daemon.runtime.flows
         self._lateness = timeframes.duration(self._flow.feed.lateness)
-        hub = daemon.runtime.outlets.hub
+        hub = daemon.runtime.outputs.hub
         hub.listen("ticks", self._take)
         hub.listen("points", self._take_points)
 

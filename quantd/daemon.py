@@ -74,8 +74,8 @@ class Daemon:
             state = stack.enter_context(State.open(config.state_dir, self.losses))
             lasting = Lasting(self.troubles, self.losses, state)
             self.runtime = build(config, self._loaded.registry, self.clock, config.state_dir, warm=True, lasting=lasting)
-            self.runtime.outlets.tell_losses()
-            asyncio.get_running_loop().set_exception_handler(self.runtime.outlets.supervisor.unhandled)
+            self.runtime.outputs.tell_losses()
+            asyncio.get_running_loop().set_exception_handler(self.runtime.outputs.supervisor.unhandled)
             market = MarketClock(self.clock, self.runtime.venue_time)
             pool = make_pool(self._loaded.registry, config.log, self.troubles)
             stack.push_async_callback(pool.gone)
@@ -83,7 +83,7 @@ class Daemon:
             self._checkup = Checkup(self.runtime, config.state_dir, self.clock)
             measure(self.runtime, self.metrics, market)
             measure_pool(pool, self.metrics)
-            upgrade = Upgrade(self.runtime.outlets, self.runtime.pairs, self.clock, Shelf(state.kept, "definition/"))
+            upgrade = Upgrade(self.runtime.outputs, self.runtime.pairs, self.clock, Shelf(state.kept, "definition/"))
             if watch := self.runtime.guards.watch:
                 watch.start(asyncio.get_running_loop())
                 stack.callback(watch.stop)
@@ -122,7 +122,7 @@ class Daemon:
         return runner
 
     def _start_tasks(self, upgrade: Upgrade) -> list[asyncio.Task[None]]:
-        start = self.runtime.outlets.supervisor.start
+        start = self.runtime.outputs.supervisor.start
         feeds = [start(f"feed {flow.name}", flow.run) for flow in self.runtime.flows]
         listings = Listings(self.runtime.flows, self._loaded.named, self.troubles, self.services.learn_symbols)
         beside: dict[str, Callable[[], Awaitable[None]]]
@@ -169,10 +169,10 @@ class Daemon:
                 flow.clock.look()
             self.services.symbols.sweep()
             self._checkup.look()
-            self.runtime.outlets.tell_losses()
-            self.runtime.outlets.save_late()
-            if self.runtime.outlets.recorder:  # also while the feed is silent
-                self.runtime.outlets.recorder.begin_if_due()
+            self.runtime.outputs.tell_losses()
+            self.runtime.outputs.save_late()
+            if self.runtime.outputs.recorder:  # also while the feed is silent
+                self.runtime.outputs.recorder.begin_if_due()
 
 
 def _warming(flows: Sequence[FeedFlow], waited: float) -> str | None:

@@ -105,7 +105,7 @@ def _of_files(files: list[str], asked: "Request", rules: "Rules", chunk: int) ->
     from quantd.cli.session import faults_of, run_to_end
 
     loaded, replayed = files_config(files, asked, rules, chunk), Replayed(asked)
-    runtime = run_to_end(loaded, lambda runtime: replayed.listen(runtime.outlets.hub))
+    runtime = run_to_end(loaded, lambda runtime: replayed.listen(runtime.outputs.hub))
     return replayed.sample(runtime.flows[0].pairs[0].series[0].spec, loaded.registry, faults_of(runtime))
 
 

@@ -10,7 +10,7 @@ from quantd.blobs import recalled
 from quantd.errors import unforeseen
 from quantd.flow.bars.events import EventStage
 from quantd.flow.ingest.ledger import FOR_EVER
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
 from quantd.model import Bar, Tick
@@ -35,8 +35,8 @@ class EventRestorer:
     """Reads for each of the `stages` of one flow what is recorded and not yet in its event bars, after a start and when too much waited for
     what is missing. Trades that come meanwhile wait. What is `kept` outlives the daemon."""
 
-    def __init__(self, outlets: Outlets, stages: Collection[SymbolStage], kept: MutableMapping[str, bytes]) -> None:
-        self._outlets = outlets
+    def __init__(self, outputs: Outputs, stages: Collection[SymbolStage], kept: MutableMapping[str, bytes]) -> None:
+        self._outputs = outputs
         self._stages = stages
         self._kept = kept
         self._told: dict[str, bytes] = {}
@@ -45,7 +45,7 @@ class EventRestorer:
     def start(self) -> None:
         """Restore from now on."""
         if self._task is None:
-            self._task = self._outlets.supervisor.start("restore event bars", self._run)
+            self._task = self._outputs.supervisor.start("restore event bars", self._run)
 
     async def end(self) -> None:
         """Restore no more. What waits is recorded: the next start takes it up."""
@@ -85,7 +85,7 @@ class EventRestorer:
             self._keep_broken(stage)
 
     async def _catch_up(self, stage: SymbolStage) -> None:
-        recorder, line = self._outlets.recorder, stage.line
+        recorder, line = self._outputs.recorder, stage.line
         if recorder is None:
             return
         if not line.began:
@@ -102,7 +102,7 @@ class EventRestorer:
             return
         since, resumed = [], False
         for rule in stage.events:
-            bar = await asyncio.to_thread(last_bar, self._outlets.history, stage.symbol, rule.label, first.ts)
+            bar = await asyncio.to_thread(last_bar, self._outputs.history, stage.symbol, rule.label, first.ts)
             if bar:
                 rule.resume(bar)
             if bar and rule.reached is not None:
@@ -133,11 +133,11 @@ class EventRestorer:
 
     async def _read(self, stage: SymbolStage) -> bool:
         """All that is recorded and not in all bars, by the hour; False where it is of no use to read on."""
-        newest = await asyncio.to_thread(self._outlets.history.newest_trade, stage.symbol)
+        newest = await asyncio.to_thread(self._outputs.history.newest_trade, stage.symbol)
         start, last = stage.line.since - MINUTE, newest[1] if newest else 0
         while start < last + MINUTE:
             until = start + HOUR
-            ticks = await asyncio.to_thread(self._outlets.history.recorded_ticks, stage.symbol, start, until)
+            ticks = await asyncio.to_thread(self._outputs.history.recorded_ticks, stage.symbol, start, until)
             for begin in range(0, len(ticks), _AT_ONCE):
                 if not stage.line.read(ticks[begin : begin + _AT_ONCE], min(until, last)):
                     return False

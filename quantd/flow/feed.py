@@ -13,10 +13,10 @@ from quantd.clock import Clock
 from quantd.flow.environment import Environment
 from quantd.flow.ingest.ledger import DISCONNECTED
 from quantd.flow.members import Members
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import Background
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.recovery import Recovery
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.turns import Turns
@@ -40,7 +40,7 @@ class FeedFlow:
     `background`. Symbols and pairs join and leave through `members`."""
 
     def __init__(
-        self, name: str, feed: Feed, outlets: Outlets, clock: Clock, background: Background, environment: Environment | None = None
+        self, name: str, feed: Feed, outputs: Outputs, clock: Clock, background: Background, environment: Environment | None = None
     ) -> None:
         self.name = name
         self.feed = feed
@@ -49,14 +49,14 @@ class FeedFlow:
         self.clock = VenueClock(name, feed, clock)
         self._host = clock
         self._environment = environment or Environment()
-        self._outlets = outlets
+        self._outputs = outputs
         self._refusals = Refusals(name, clock)
         self._of: dict[str, SymbolStage] = {}
         self._watermark = Watermark(duration(feed.lateness))
-        self._delivery = Delivery(outlets, background, self._watermark, warm=self._environment.warm)
+        self._publisher = Publisher(outputs, background, self._watermark, warm=self._environment.warm)
         stages = self._of.values()
-        self._recovery = Recovery(feed, outlets, self.clock, stages, self._delivery, self._watermark, self._environment)
-        self.members = Members(self._of, feed, outlets, self.clock, self._delivery, self._watermark, self._recovery)
+        self._recovery = Recovery(feed, outputs, self.clock, stages, self._publisher, self._watermark, self._environment)
+        self.members = Members(self._of, feed, outputs, self.clock, self._publisher, self._watermark, self._recovery)
 
     @property
     def refused(self) -> int:
@@ -71,7 +71,7 @@ class FeedFlow:
     @property
     def pairs(self) -> list[PairStage]:
         """The pairs of its symbols."""
-        return self._delivery.pairs
+        return self._publisher.pairs
 
     @property
     def symbols(self) -> int:
@@ -94,7 +94,7 @@ class FeedFlow:
 
     async def run(self) -> None:
         """Drink the feed to its end, then close what is open."""
-        recorder = self._outlets.recorder
+        recorder = self._outputs.recorder
         self._recovery.start()
         try:
             async for events in self.feed.stream(self._wants()):
@@ -155,8 +155,8 @@ class FeedFlow:
             self.state = "live"
         self._hand_on()
         self._recovery.tell()
-        self._delivery.findings()
-        self._delivery.between_closes()
+        self._publisher.findings()
+        self._publisher.between_closes()
 
     def _take_rare(self, event: Event) -> Iterator[None]:
         """Take what comes now and then."""
@@ -167,8 +167,8 @@ class FeedFlow:
             if stage := self._of.get(event.symbol):
                 stage.take_bar(event)
         elif isinstance(event, Ticker):
-            self._outlets.history.put_ticker(event)
-            self._outlets.hub.publish("tickers", [event])
+            self._outputs.history.put_ticker(event)
+            self._outputs.hub.publish("tickers", [event])
         elif isinstance(event, Listing):
             self.relisted.set()
 
@@ -176,7 +176,7 @@ class FeedFlow:
         """The stream has ended: everything up to its last moment is closed."""
         self._hand_on()
         deque(self._close(), 0)
-        self._delivery.bars([(stage, stage.flush(self._watermark.top)) for stage in self._of.values()])
+        self._publisher.bars([(stage, stage.flush(self._watermark.top)) for stage in self._of.values()])
 
     def _take_status(self, status: Status) -> Iterator[None]:
         stages = [stage for stage in self._of.values() if not status.symbols or stage.symbol in status.symbols]
@@ -214,12 +214,12 @@ class FeedFlow:
             if not arrivals.fresh:
                 continue
             if arrivals.ready:
-                taken = self._delivery.trades(stage, arrivals.take())
+                taken = self._publisher.trades(stage, arrivals.take())
                 self._recovery.rebuild(stage, taken)
                 stage.note_lag(taken.good)
-                self._delivery.prices(stage.symbol, taken.good)
+                self._publisher.prices(stage.symbol, taken.good)
             else:
-                self._delivery.prices(stage.symbol, arrivals.wait())
+                self._publisher.prices(stage.symbol, arrivals.wait())
                 if len(arrivals.waiting) > MOST_WAITING:
                     self._recovery.give_up_past(stage)
 
@@ -228,7 +228,7 @@ class FeedFlow:
         for moment in self._watermark.moments():
             if self._environment.driven:
                 self._environment.driven.advance_to(moment)
-            self._delivery.bars([(stage, stage.close(moment)) for stage in self._of.values() if stage.arrivals.ready])
+            self._publisher.bars([(stage, stage.close(moment)) for stage in self._of.values() if stage.arrivals.ready])
             for stage in self._of.values():
-                self._delivery.books(stage, moment)
+                self._publisher.books(stage, moment)
             yield

@@ -6,9 +6,9 @@ from functools import partial
 
 from quantd.clock import Clock
 from quantd.errors import unforeseen
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.turns import Turns
 from quantd.model import Bar
@@ -32,9 +32,9 @@ class _Join:
 class Joining:
     """Of one flow. What takes one turn is done at once; the rest of it goes on in a task."""
 
-    def __init__(self, outlets: Outlets, delivery: Delivery, clock: Clock) -> None:
-        self._outlets = outlets
-        self._delivery = delivery
+    def __init__(self, outputs: Outputs, publisher: Publisher, clock: Clock) -> None:
+        self._outputs = outputs
+        self._publisher = publisher
         self._clock = clock
         self._joins: dict[str, _Join] = {}
         """Of the pairs that have not had all bars yet, by name."""
@@ -54,7 +54,7 @@ class Joining:
         except Exception as error:  # whatever a store raises: the task begins anew, and is told of if it fails, too
             _log.warning("%s does not join at once: %s", join.name, error, exc_info=unforeseen(error))
         if self._joins.get(join.name) is join:
-            self._outlets.supervisor.start(f"join {join.name}", partial(self._go_on, join, steps, turns))
+            self._outputs.supervisor.start(f"join {join.name}", partial(self._go_on, join, steps, turns))
 
     def drop(self, name: str) -> None:
         """Do without the pair of this name."""
@@ -80,9 +80,9 @@ class Joining:
             bars = self._next(given)
             if not bars:
                 del self._joins[join.name]
-                self._delivery.add_pair(pair)
+                self._publisher.add_pair(pair)
                 return
-            self._outlets.history.put_points(pair.add(bars, lambda pair, every: join.began))
+            self._outputs.history.put_points(pair.add(bars, lambda pair, every: join.began))
             for leg, some in bars.items():
                 given[leg] |= {bar.ts: bar for bar in some}
             if any(len(some) == _AT_ONCE for some in bars.values()):
@@ -92,7 +92,7 @@ class Joining:
         """The oldest bars of each leg that are not given yet, or were re-issued since."""
         found: Legs = {}
         for (leg, every), known in given.items():
-            bars = [bar for bar in self._outlets.history.recent_bars(leg.symbol, every) if known.get(bar.ts) != bar]
+            bars = [bar for bar in self._outputs.history.recent_bars(leg.symbol, every) if known.get(bar.ts) != bar]
             if bars:
                 found[leg, every] = bars[:_AT_ONCE]
         return found

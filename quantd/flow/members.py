@@ -3,9 +3,9 @@
 from collections.abc import Callable, MutableMapping
 
 from quantd.flow.join import Joining
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.recovery import Recovery
 from quantd.flow.symbol import Absent, SymbolStage
 from quantd.flow.venue import VenueClock
@@ -21,19 +21,19 @@ class Members:
         self,
         of: MutableMapping[str, SymbolStage],
         feed: Feed,
-        outlets: Outlets,
+        outputs: Outputs,
         clock: VenueClock,
-        delivery: Delivery,
+        publisher: Publisher,
         watermark: Watermark,
         recovery: Recovery,
     ) -> None:
         self._of = of
         self._feed = feed
-        self._outlets = outlets
-        self._delivery = delivery
+        self._outputs = outputs
+        self._publisher = publisher
         self._watermark = watermark
         self._recovery = recovery
-        self._joining = Joining(outlets, delivery, clock)
+        self._joining = Joining(outputs, publisher, clock)
 
     def add(self, stage: SymbolStage) -> None:
         """Have a symbol from now on."""
@@ -44,22 +44,22 @@ class Members:
     def drop(self, symbol: str) -> None:
         """Have a symbol no more, nor the pairs that it is a leg of."""
         self._joining.drop_leg(symbol)
-        self._delivery.drop_pairs([pair.name for pair in self._delivery.pairs if symbol in (pair.y.symbol, pair.x.symbol)])
+        self._publisher.drop_pairs([pair.name for pair in self._publisher.pairs if symbol in (pair.y.symbol, pair.x.symbol)])
         if stage := self._of.pop(symbol, None):
             self._recovery.forget(stage)
-        self._outlets.history.forget(symbol)
+        self._outputs.history.forget(symbol)
         self._ask()
 
     def set_absent(self, symbol: str, absent: Absent | None) -> None:
         """The venue does not list a symbol, or (None) does: until then nothing of it is waited for, open bars close, and none opens."""
         if stage := self._of.get(symbol):
             self._recovery.stop_warming(stage)
-            self._delivery.bars([(stage, stage.set_absent(absent, self._watermark.top))])
+            self._publisher.bars([(stage, stage.set_absent(absent, self._watermark.top))])
         self._ask()
 
     def begin_with(self, pair: PairStage) -> None:
         """Have a pair from the start of the stream on."""
-        self._delivery.add_pair(pair)
+        self._publisher.add_pair(pair)
 
     def add_pair(self, make: Callable[[], PairStage]) -> None:
         """Have a pair from now on, beginning with the bars that its legs have had. `make` makes it, once more if that fails."""
@@ -68,7 +68,7 @@ class Members:
     def drop_pair(self, name: str) -> None:
         """Have a pair no more."""
         self._joining.drop(name)
-        self._delivery.drop_pairs([name])
+        self._publisher.drop_pairs([name])
 
     def _ask(self) -> None:
         self._feed.want(*wanted(self._of.values()))

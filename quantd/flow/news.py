@@ -1,4 +1,4 @@
-"""Which bars and points are news: what was told on once is not so again, however often it is made anew.
+"""Which bars and points are news: what was told on once is not so again, however often it is made again.
 
 A row under a time that is known takes the next revision if it says something else, and is dropped if it does not, or knows less. From
 when on (ms) rows are told of is a matter of the record: what it does not hold and what is newer than its newest row, or than its first
@@ -18,7 +18,7 @@ from quantd.model import DEFINITION, WHOLE, Bar, PairPoint
 from quantd.timeframes import timeframe
 
 
-class Taken(NamedTuple):
+class Judged(NamedTuple):
     """A bar as it is to be taken from now on, whether it is to be recorded, and whether it is told of."""
 
     bar: Bar
@@ -63,16 +63,16 @@ class News:
         """Times (ms) of the first and the last point that earlier runs have recorded of a pair."""
         return self._history.span("points", pair, every)
 
-    def bar(self, stage: SymbolStage, bar: Bar) -> Taken:
+    def bar(self, stage: SymbolStage, bar: Bar) -> Judged:
         """What becomes of a bar that was made, or came."""
         known = self._history.recent_bar(bar.symbol, bar.every, bar.ts)
         live = bar.ts >= (stage.joined or self.began) or stage.is_event(bar.every)
         if known is None:
-            return Taken(bar, True, live or bar.ts >= self._told_from(stage, bar.every))
+            return Judged(bar, True, live or bar.ts >= self._told_from(stage, bar.every))
         if replace(bar, revision=known.revision) == known or not (live or supersedes(bar, known)):
-            return Taken(known, False, bar.ts >= stage.retold_from)
+            return Judged(known, False, bar.ts >= stage.retold_from)
         fresh = replace(bar, revision=max(bar.revision, known.revision + 1))
-        return Taken(fresh, True, live or bar.ts >= self._told_from(stage, bar.every))
+        return Judged(fresh, True, live or bar.ts >= self._told_from(stage, bar.every))
 
     def point(self, pair: PairStage, point: PairPoint, *, exact: bool) -> tuple[PairPoint, bool]:
         """The same of a point, which is recorded if it is told of. One that a series makes for the first time, and that is known from an

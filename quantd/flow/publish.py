@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from quantd.flow.ingest.ledger import FOR_EVER, Span
 from quantd.flow.news import News
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage, RebuiltPair
 from quantd.flow.pairs import Background
 from quantd.flow.symbol import SymbolStage
@@ -25,13 +25,13 @@ class Taken(NamedTuple):
     too_late: Span | None
 
 
-class Delivery:
+class Publisher:
     """Publishes what one flow makes. `warm` tells whether what is older than its first event was told by earlier runs."""
 
-    def __init__(self, outlets: Outlets, background: Background, watermark: Watermark, *, warm: bool) -> None:
-        self.news = News(outlets.history, watermark, warm=warm)
+    def __init__(self, outputs: Outputs, background: Background, watermark: Watermark, *, warm: bool) -> None:
+        self.news = News(outputs.history, watermark, warm=warm)
         self._pairs: list[PairStage] = []
-        self._outlets = outlets
+        self._outputs = outputs
         self._background = background
         self._watermark = watermark
 
@@ -54,9 +54,9 @@ class Delivery:
         lost = stage.lost
         good = stage.take(ticks, past=past, mendable=mendable)
         stage.exports.write("ticks", good)
-        self._outlets.history.put_ticks(stage.symbol, good)
-        if self._outlets.recorder:
-            self._outlets.recorder.ticks(good)
+        self._outputs.history.put_ticks(stage.symbol, good)
+        if self._outputs.recorder:
+            self._outputs.recorder.ticks(good)
         return Taken(good, self._too_late(stage, good) if stage.lost > lost else None)
 
     def _too_late(self, stage: SymbolStage, good: Sequence[Tick]) -> Span:
@@ -66,8 +66,8 @@ class Delivery:
 
     def prices(self, symbol: str, ticks: Sequence[Tick]) -> None:
         """Good and new trades to listeners, and to the rules on prices."""
-        self._outlets.hub.publish("ticks", ticks)
-        self._outlets.tell(self._outlets.alerts.judge_prices(symbol, ticks))
+        self._outputs.hub.publish("ticks", ticks)
+        self._outputs.tell(self._outputs.alerts.judge_prices(symbol, ticks))
 
     def bars(self, closed: Iterable[tuple[SymbolStage, Sequence[Bar]]]) -> None:
         """Bars to history and record, on to the pairs, and those that are news to exports and listeners: at once, so that no batch of the
@@ -78,7 +78,7 @@ class Delivery:
     def rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> None:
         """Rebuilt bars of a symbol, however old, to everyone, in one batch with the points that change with them: those of bars that the
         pairs still hold are made here, older ones come with `pairs`."""
-        self._outlets.history.amend(bars)
+        self._outputs.history.amend(bars)
         self._record(bars)
         self._tell(stage, bars)
         for pair, rebuilt in ((each.pair, each.by_timeframe) for each in pairs):
@@ -90,14 +90,14 @@ class Delivery:
     def amend(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
         """Rebuilt points, however old, to everyone."""
         told = [point for point in points if (point.revision or self.news.tells(pair, point)) and not self.news.is_overtaken(point)]
-        self._outlets.history.amend(told)
+        self._outputs.history.amend(told)
         self._announce(pair, told)
 
     def books(self, stage: SymbolStage, watermark: int) -> None:
         """The book bars that end up to the watermark (ms) to the history and listeners."""
         if stage.book and (bars := stage.book.close(watermark)):
-            self._outlets.history.put_books(bars)
-            self._outlets.hub.publish("books", bars)
+            self._outputs.history.put_books(bars)
+            self._outputs.hub.publish("books", bars)
 
     def findings(self) -> None:
         """What slow jobs have found since the last batch joins its points."""
@@ -108,31 +108,31 @@ class Delivery:
 
     def between_closes(self) -> None:
         """Judge the live rules on the last prices, and tell the now-casts to whoever listens."""
-        outlets = self._outlets
-        if not (outlets.alerts.live or outlets.hub.wants("nowcasts")):
+        outputs = self._outputs
+        if not (outputs.alerts.live or outputs.hub.wants("nowcasts")):
             return
         points = [point for pair in self._pairs for point in pair.nowcasts()]
-        outlets.hub.publish("nowcasts", points)
-        outlets.tell(outlets.alerts.judge_now(points))
+        outputs.hub.publish("nowcasts", points)
+        outputs.tell(outputs.alerts.judge_now(points))
 
     def _taken(self, stage: SymbolStage, bars: Sequence[Bar]) -> list[Bar]:
         """The bars as they are known from now on: recorded, and the news among them told."""
         taken = [self.news.bar(stage, bar) for bar in bars]
-        self._outlets.history.put_bars(each.bar for each in taken)
+        self._outputs.history.put_bars(each.bar for each in taken)
         self._record([each.bar for each in taken if each.recorded])
         self._tell(stage, [each.bar for each in taken if each.told])
         return [each.bar for each in taken]
 
     def _record(self, bars: Sequence[Bar]) -> None:
-        if self._outlets.recorder:
-            self._outlets.recorder.bars(bars)
+        if self._outputs.recorder:
+            self._outputs.recorder.bars(bars)
 
     def _tell(self, stage: SymbolStage, bars: Sequence[Bar]) -> None:
         stage.count(bars)
         for _, series in groupby(bars, lambda bar: bar.every):
-            self._outlets.ahead.note("bars", list(series))
+            self._outputs.ahead.note("bars", list(series))
         stage.exports.write("bars", bars)
-        self._outlets.hub.publish("bars", bars)
+        self._outputs.hub.publish("bars", bars)
 
     def _on_to_pairs(self, closed: Sequence[tuple[SymbolStage, Sequence[Bar]]]) -> None:
         by_series: dict[tuple[SymbolStage, str], list[Bar]] = defaultdict(list)
@@ -144,21 +144,21 @@ class Delivery:
             self._publish(pair, pair.add(by_series, self.news.measured_from))
 
     def _publish(self, pair: PairStage, points: Sequence[PairPoint], *, late: bool = False, exact: bool = False) -> None:
-        outlets = self._outlets
+        outputs = self._outputs
         judged = [self.news.point(pair, point, exact=exact) for point in points]
-        outlets.history.put_points(point for point, _ in judged)
+        outputs.history.put_points(point for point, _ in judged)
         fresh = [point for point, is_news in judged if is_news]
         self._announce(pair, fresh)
         newest = [point for point in fresh if point.ts >= self.news.judged_from(point.every)]
         if late:
-            outlets.tell(outlets.alerts.judge_late(newest, pair.slow_metrics))
+            outputs.tell(outputs.alerts.judge_late(newest, pair.slow_metrics))
         else:
-            outlets.tell(outlets.alerts.judge(newest))
-        outlets.hub.publish("transitions", pair.transitions(newest))
+            outputs.tell(outputs.alerts.judge(newest))
+        outputs.hub.publish("transitions", pair.transitions(newest))
 
     async def retell(self, stages: Sequence[SymbolStage]) -> None:
         """Export again, as they are recorded, the rows of these stages and their pairs that a killed run may have exported otherwise."""
-        history, ahead = self._outlets.history, self._outlets.ahead
+        history, ahead = self._outputs.history, self._outputs.ahead
         for note in ahead.left.copy():
             span = note.name, note.every, note.first, note.last + 1
             for pair in [pair for pair in self._pairs if (note.kind, note.name) == ("points", pair.name)]:
@@ -169,11 +169,11 @@ class Delivery:
 
     def _announce(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
         for _, series in groupby(points, lambda point: point.every):
-            self._outlets.ahead.note("points", list(series))
+            self._outputs.ahead.note("points", list(series))
         pair.exports.write("points", points)
-        self._outlets.hub.publish("points", points)
-        if self._outlets.recorder:
-            self._outlets.recorder.points(points)
+        self._outputs.hub.publish("points", points)
+        if self._outputs.recorder:
+            self._outputs.recorder.points(points)
 
 
 def _never(pair: str, every: str) -> int:

@@ -5,13 +5,13 @@ from collections.abc import Collection
 
 from quantd.flow.environment import Environment
 from quantd.flow.event_restore import EventRestorer
-from quantd.flow.outlets import Outlets
-from quantd.flow.publish import Delivery, Taken
+from quantd.flow.outputs import Outputs
+from quantd.flow.publish import Publisher, Taken
 from quantd.flow.repair.repairs import Repairs, has_ids
 from quantd.flow.running import RunMark
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.venue import VenueClock
-from quantd.flow.warm_start import Warming
+from quantd.flow.warm_start import WarmStart
 from quantd.flow.watermark import Watermark
 from quantd.history.klines import has_past
 from quantd.plugin.base import Feed
@@ -23,20 +23,20 @@ class Recovery:
     def __init__(
         self,
         feed: Feed,
-        outlets: Outlets,
+        outputs: Outputs,
         clock: VenueClock,
         stages: Collection[SymbolStage],
-        delivery: Delivery,
+        publisher: Publisher,
         watermark: Watermark,
         environment: Environment,
     ) -> None:
         warm = environment.warm
         self._waits = warm and has_past(feed)
         self._mark = RunMark(environment.kept)
-        self._restorer = EventRestorer(outlets, stages, environment.kept) if warm and outlets.recorder else None
+        self._restorer = EventRestorer(outputs, stages, environment.kept) if warm and outputs.recorder else None
         repairs = warm and has_ids(feed)
-        self._repairs = Repairs(feed, outlets, clock, stages, delivery, watermark, environment.kept) if repairs else None
-        self._warming = Warming(feed, outlets, clock, stages, delivery, watermark, self._repairs)
+        self._repairs = Repairs(feed, outputs, clock, stages, publisher, watermark, environment.kept) if repairs else None
+        self._warm_start = WarmStart(feed, outputs, clock, stages, publisher, watermark, self._repairs)
 
     def start(self) -> None:
         """The stream begins."""
@@ -45,7 +45,7 @@ class Recovery:
             self._repairs.start(killed=killed)
         if self._restorer:
             self._restorer.start()
-        self._warming.resume()
+        self._warm_start.resume()
 
     def add(self, stage: SymbolStage, now: int) -> None:
         """A stage takes part from event time `now` (ms) on."""
@@ -53,21 +53,21 @@ class Recovery:
 
     def forget(self, stage: SymbolStage) -> None:
         """A stage takes part no more."""
-        self._warming.drop(stage)
+        self._warm_start.drop(stage)
         if self._repairs:
             self._repairs.forget(stage)
 
     def warm_up(self) -> None:
         """The feed is connected: stages take up their past."""
-        self._warming.start()
+        self._warm_start.start()
 
     def stop_warming(self, stage: SymbolStage) -> None:
         """The venue brings nothing of a symbol for now."""
-        self._warming.drop(stage)
+        self._warm_start.drop(stage)
 
     def give_up_past(self, stage: SymbolStage) -> None:
         """Too much has come while the past of a symbol was fetched."""
-        self._warming.give_up(stage)
+        self._warm_start.give_up(stage)
 
     def rebuild(self, stage: SymbolStage, taken: Taken) -> None:
         """Have the bars rebuilt for which some of these trades came too late."""
@@ -90,7 +90,7 @@ class Recovery:
             await self._restorer.end()
         if self._repairs:
             await self._repairs.end()
-        await self._warming.end()
+        await self._warm_start.end()
 
     def came_to_its_end(self) -> None:
         """This run was not killed."""

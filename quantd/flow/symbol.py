@@ -199,9 +199,9 @@ class SymbolStage:
         """From when on (ms) it mends its closed bars itself, given the watermark (ms): its resampler takes no trades of before."""
         return max(timeframe(self.base).floor(closed) - self.reopen, self._bars.begins)
 
-    def remade(self, ticks: Sequence[Tick], begin: int, until: int, close: float | None, holes: Sequence[Span]) -> list[Bar]:
-        """Closed bars of the base timeframe, of recorded trades: `BarMaker.remade`."""
-        return self._bars.remade(ticks, begin, until, close, holes)
+    def rebuilt(self, ticks: Sequence[Tick], begin: int, until: int, close: float | None, holes: Sequence[Span]) -> list[Bar]:
+        """Closed bars of the base timeframe, of recorded trades: `BarMaker.rebuilt`."""
+        return self._bars.rebuilt(ticks, begin, until, close, holes)
 
     def absorb(self, bars: Sequence[Bar]) -> None:
         """Bars that were rebuilt: longer ones are merged of them from now on."""

@@ -8,9 +8,9 @@ from itertools import islice
 
 from quantd.errors import unforeseen
 from quantd.flow.ingest.ledger import FOR_EVER, STOPPED, as_told
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.past import Past, read_past
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.repair.check import Check
 from quantd.flow.repair.repairs import Repairs
 from quantd.flow.symbol import SymbolStage
@@ -25,38 +25,38 @@ _AT_ONCE = 50
 _log = logging.getLogger("quantd.flow")
 
 
-class Warming:
+class WarmStart:
     """Has the `stages` of one flow take up their past, and begins each that has it, or that goes without."""
 
     def __init__(
         self,
         feed: Feed,
-        outlets: Outlets,
+        outputs: Outputs,
         clock: VenueClock,
         stages: Collection[SymbolStage],
-        delivery: Delivery,
+        publisher: Publisher,
         watermark: Watermark,
         repairs: Repairs | None,
     ) -> None:
         self._feed = feed
-        self._outlets = outlets
+        self._outputs = outputs
         self._clock = clock
         self._stages = stages
-        self._delivery = delivery
+        self._publisher = publisher
         self._watermark = watermark
         self._repairs = repairs
         self._tasks: dict[SymbolStage, asyncio.Task[None]] = {}
         self._restoring: set[SymbolStage] = set()
         """Those whose past is on its way to the pairs."""
         self._looked_up: asyncio.Task[None] | None = None
-        self._check = Check(outlets, delivery, stages, clock)
+        self._check = Check(outputs, publisher, stages, clock)
 
     def start(self) -> None:
         """Fetch the past of the stages that are listed and not ready. The feed has just said that every subscription stands, so the past
         that is fetched from now on overlaps with what streams in."""
         for stage in self._stages:
             if not (stage.ready or stage.absent or stage in self._tasks):
-                self._tasks[stage] = self._outlets.supervisor.start(f"warm {stage.symbol}", partial(self._warm_up, stage))
+                self._tasks[stage] = self._outputs.supervisor.start(f"warm {stage.symbol}", partial(self._warm_up, stage))
 
     def drop(self, stage: SymbolStage) -> None:
         """Do without the past of a symbol."""
@@ -89,12 +89,12 @@ class Warming:
             _log.error(text, stage.symbol, error, exc_info=error if unforeseen(error) else None)
         self._tasks.pop(stage, None)
         self._begin(stage)
-        self._delivery.bars([(stage, stage.close(self._watermark.closed))])
+        self._publisher.bars([(stage, stage.close(self._watermark.closed))])
 
     def _begin(self, stage: SymbolStage) -> None:
         """The trades that have waited go first: what closes from now on is whole. Then the end of the record is looked through, and all of
         it once every symbol has begun."""
-        self._delivery.prices(stage.symbol, stage.arrivals.wait())
+        self._publisher.prices(stage.symbol, stage.arrivals.wait())
         self._take(stage, stage.arrivals.begin())
         if self._repairs:
             self._repairs.begin(stage)
@@ -102,14 +102,14 @@ class Warming:
             self._check.start()
 
     def _take(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False) -> None:
-        good, too_late = self._delivery.trades(stage, ticks, past=past)
+        good, too_late = self._publisher.trades(stage, ticks, past=past)
         if self._repairs and too_late:
             self._repairs.rebuild(stage, *too_late)
         if not past:
             stage.note_lag(good)
 
     async def _take_past(self, stage: SymbolStage) -> None:
-        history = self._outlets.history
+        history = self._outputs.history
         newest = await self._repairs.restore(stage) if self._repairs else None
         await self._look_up(stage)
         past = await read_past(self._feed, stage.demand, newest, self._clock, history)
@@ -124,14 +124,14 @@ class Warming:
         """Learn what is recorded: once for all symbols of the start, and anew for one that joins later, or after an error."""
         looked_up = self._looked_up
         if looked_up is None or stage.joined or _has_failed(looked_up):
-            looked_up = asyncio.create_task(asyncio.to_thread(self._outlets.history.look_up), name="look up what is recorded")
+            looked_up = asyncio.create_task(asyncio.to_thread(self._outputs.history.look_up), name="look up what is recorded")
             self._looked_up = looked_up
         await asyncio.shield(looked_up)  # a symbol that goes meanwhile takes it from no other
 
     async def _restore(self, stage: SymbolStage, past: Past) -> None:
         """The bars of the past on to the pairs, some at a time; those that closed while nobody was here are news."""
-        history = self._outlets.history
-        for series in [series for pair in self._delivery.pairs if stage in (pair.y, pair.x) for series in pair.series]:
+        history = self._outputs.history
+        for series in [series for pair in self._publisher.pairs if stage in (pair.y, pair.x) for series in pair.series]:
             every = series.spec.every
             since = past.bars[every][0].ts if past.bars.get(every) else past.begins
             history.restore_points(await asyncio.to_thread(history.recorded_points, series.spec.pair, every, since, FOR_EVER))
@@ -139,7 +139,7 @@ class Warming:
         turns = Turns(self._clock)
         try:
             for bars in _batched(stage.begin(past), _AT_ONCE):
-                self._delivery.bars([(stage, bars)])
+                self._publisher.bars([(stage, bars)])
                 await turns.take()
         finally:
             self._restoring.remove(stage)

@@ -21,7 +21,7 @@ from quantd.flow.environment import Environment
 from quantd.flow.exports import Export, Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import Background, Inline, PairSeries, PairSpec
 from quantd.flow.record import Recorder
@@ -79,7 +79,7 @@ class Builder:
         if config.store:
             config.store.open(directory)
         ahead = Ahead(directory / "told" if self._warm and config.store else None)
-        outlets = Outlets(
+        outputs = Outputs(
             history=self._history,
             alerts=self._alerts(),
             outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
@@ -90,15 +90,15 @@ class Builder:
             troubles=self._troubles,
             losses=self._lasting.losses if self._lasting else Losses(),
         )
-        self._flows = {name: self._flow(name, outlets) for name in config.feeds if any(use.feed == name for use, _ in self._uses)}
+        self._flows = {name: self._flow(name, outputs) for name in config.feeds if any(use.feed == name for use, _ in self._uses)}
         exports = [(each, self._metrics(each.exporter)) for each in self._lines.values()]
-        return Runtime(list(self._flows.values()), outlets, exports, guards, self._watch_symbol, self._watch_pair)
+        return Runtime(list(self._flows.values()), outputs, exports, guards, self._watch_symbol, self._watch_pair)
 
     def _recorder(self, store: Store, ahead: Ahead) -> Recorder:
         return Recorder(store, self._guards(store, "store", sys.maxsize), self._clock, self._troubles, ahead)
 
-    def _flow(self, name: str, outlets: Outlets) -> FeedFlow:
-        flow = FeedFlow(name, self._config.feeds[name], outlets, self._clock, self._backgrounds[name], self._environment(name))
+    def _flow(self, name: str, outputs: Outputs) -> FeedFlow:
+        flow = FeedFlow(name, self._config.feeds[name], outputs, self._clock, self._backgrounds[name], self._environment(name))
         for pipeline, symbols in self._uses:
             for symbol in symbols if pipeline.feed == name else ():
                 self._stage(pipeline, symbol)

@@ -31,7 +31,7 @@ class Checkup:
         self._runtime = runtime
         self._directory = directory
         self._clock = clock
-        self._troubles: Troubles = runtime.outlets.troubles
+        self._troubles: Troubles = runtime.outputs.troubles
         self._found: _Found = {}
         self._disk: _Found = {}
         self._disk_due = float("-inf")
@@ -56,7 +56,7 @@ class Checkup:
         yield from self._of_listeners()
         for health in self._runtime.guards.health():
             yield from _of_plugin(health)
-        if dropped := self._runtime.outlets.outbox.dropped:
+        if dropped := self._runtime.outputs.outbox.dropped:
             yield ("sinks", "queues"), f"{dropped} alerts were dropped, for their sinks did not keep up"
         if self._clock.monotonic() >= self._disk_due:
             self._disk_due = self._clock.monotonic() + _DISK_EVERY_S
@@ -71,7 +71,7 @@ class Checkup:
             yield ("feed", f"{flow.name} past"), f"{missing} of {flow.symbols} symbols wait for their past: the log says why"
 
     def _of_listeners(self) -> Iterator[tuple[tuple[What, str], str]]:
-        failing, now = self._runtime.outlets.hub.failing(), self._clock.monotonic()
+        failing, now = self._runtime.outputs.hub.failing(), self._clock.monotonic()
         self._deaf_since = {topic: self._deaf_since.get(topic, now) for topic in failing}
         for topic, text in failing.items():
             if now - self._deaf_since[topic] >= _DEAF_S:

@@ -23,7 +23,7 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
         metrics.tick_lag.observe(max(0, oldest.recv - oldest.ts) / 1000)
         metrics.publish_lag.observe(max(0, clock.now() - oldest.recv) / 1000)
 
-    runtime.outlets.hub.listen("ticks", observe)
+    runtime.outputs.hub.listen("ticks", observe)
     _measure_symbols(runtime, metrics)
     _measure_pairs(runtime, metrics)
     _measure_plugins(runtime, metrics)
@@ -35,22 +35,22 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     refused = "Trades whose time cannot be true"
     metrics.add(Counter, "quantd_feed_ticks_refused", refused, ("feed",), lambda: [((flow.name,), flow.refused) for flow in runtime.flows])
     _measure_connections(runtime, metrics)
-    supervisor = runtime.outlets.supervisor
+    supervisor = runtime.outputs.supervisor
     started = "Times that a background task failed and was started again"
     metrics.add(Counter, "quantd_task_restarts", started, ("task",), lambda: [((name,), n) for name, n in supervisor.restarts.items()])
-    troubles, wrong = runtime.outlets.troubles, "1 for each thing that is wrong at present"
+    troubles, wrong = runtime.outputs.troubles, "1 for each thing that is wrong at present"
     metrics.add(Gauge, "quantd_trouble", wrong, ("what", "name"), lambda: [((t.what, t.name), 1) for t in troubles.present()])
-    recorder = runtime.outlets.recorder
+    recorder = runtime.outputs.recorder
     metrics.add(
         Counter, "quantd_rows_unrecorded", "Rows that the store did not take", (), lambda: [((), recorder.dropped)] if recorder else []
     )
     anew = "Recorded points of an older definition that were rebuilt"
-    metrics.add(Counter, "quantd_points_made_anew", anew, (), lambda: [((), runtime.outlets.points_rebuilt)])
-    hub = runtime.outlets.hub
+    metrics.add(Counter, "quantd_points_made_anew", anew, (), lambda: [((), runtime.outputs.points_rebuilt)])
+    hub = runtime.outputs.hub
     deaf = "Calls that failed of what listens to a topic of the flow, as the API does"
     metrics.add(Counter, "quantd_listener_faults", deaf, ("topic",), lambda: [((topic,), count) for topic, count in hub.faults.items()])
     metrics.add(
-        Counter, "quantd_alerts_dropped", "Alerts for which a sink's queue was full", (), lambda: [((), runtime.outlets.outbox.dropped)]
+        Counter, "quantd_alerts_dropped", "Alerts for which a sink's queue was full", (), lambda: [((), runtime.outputs.outbox.dropped)]
     )
 
 

@@ -9,7 +9,7 @@ from quantd.clock import Clock, venue_time
 from quantd.errors import QuantdError, StateUnusable
 from quantd.flow.exports import Export
 from quantd.flow.feed import FeedFlow
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.plugin.base import PairJob, Plugin
 from quantd.plugin.guard import LIMIT, Guard, Health
@@ -73,14 +73,14 @@ class Runtime:
     def __init__(
         self,
         flows: Sequence[FeedFlow],
-        outlets: Outlets,
+        outputs: Outputs,
         exports: Sequence[tuple[Export, tuple[str, ...]]],
         guards: Guards,
         watch_symbol: Callable[[str], None],
         watch_pair: Callable[[str, str], None],
     ) -> None:
         self.flows = flows
-        self.outlets = outlets
+        self.outputs = outputs
         self.guards = guards
         self.watch_symbol = watch_symbol
         """Stream a symbol that the config does not name, through the default pipeline."""
@@ -129,7 +129,7 @@ class Runtime:
     async def opened(self) -> AsyncIterator[None]:
         """Sinks, exporters and the store are open meanwhile and closed after, whatever happens."""
         self._open_exporters()
-        await self.outlets.outbox.start()
+        await self.outputs.outbox.start()
         try:
             yield
         finally:
@@ -144,12 +144,12 @@ class Runtime:
 
     async def _close(self) -> None:
         """Data first: a sink that hangs must not cost a row."""
-        if self.outlets.recorder:
-            await self.outlets.recorder.close()
-            self.outlets.save_late()
+        if self.outputs.recorder:
+            await self.outputs.recorder.close()
+            self.outputs.save_late()
         for export, _ in self.exports:
             export.close()
-        await self.outlets.outbox.stop()
+        await self.outputs.outbox.stop()
 
 
 def _leaves(group: BaseExceptionGroup[QuantdError]) -> list[BaseException]:

@@ -180,7 +180,7 @@ async def test_what_a_cut_line_cost_is_repaired_and_every_bar_is_whole(folder: P
     told: list[Bar] = []
     async with running(folder, str(venue.server.make_url("")).rstrip("/")) as runtime:
         (flow,) = runtime.flows
-        runtime.outlets.hub.listen("bars", told.extend)
+        runtime.outputs.hub.listen("bars", told.extend)
         await until(lambda: flow.warm == 2 and flow.state == "live")
         began = NOW()
         (line,) = flow.health().connections
@@ -192,7 +192,7 @@ async def test_what_a_cut_line_cost_is_repaired_and_every_bar_is_whole(folder: P
         await until(lambda: whole(flow, back))
         end = NOW() - NOW() % SECOND
         await until(lambda: flow.state == "live" and all(_closed(runtime, symbol, end) for symbol in SYMBOLS))
-        bars = {symbol: runtime.outlets.history.bars(symbol, "1s", began - 2 * MINUTE, end) for symbol in SYMBOLS}
+        bars = {symbol: runtime.outputs.history.bars(symbol, "1s", began - 2 * MINUTE, end) for symbol in SYMBOLS}
         assert flow.health().connections[0].reconnects >= 2, "the cut, and an upgrade that was refused"
     gaps = {bar.ts for bar in told if bar.quality == "gap"}
     assert gaps, "what was missing was named meanwhile"
@@ -209,4 +209,4 @@ async def test_what_a_cut_line_cost_is_repaired_and_every_bar_is_whole(folder: P
 
 def _closed(runtime: Runtime, symbol: str, end: int) -> bool:
     """Whether all bars up to `end` (ms) are closed."""
-    return bool(runtime.outlets.history.bars(symbol, "1s", end - SECOND, end))
+    return bool(runtime.outputs.history.bars(symbol, "1s", end - SECOND, end))

@@ -112,7 +112,7 @@ class BarMaker:
         self._stood = reached if reached < watermark else 0
         return reached
 
-    def remade(self, ticks: Sequence[Tick], begin: int, until: int, close: float | None, holes: Sequence[Span]) -> list[Bar]:
+    def rebuilt(self, ticks: Sequence[Tick], begin: int, until: int, close: float | None, holes: Sequence[Span]) -> list[Bar]:
         """The closed bars of the base timeframe of begin <= ts < until (ms), of these trades, all that are recorded of that time but for
         those in the holes.
 
@@ -125,7 +125,7 @@ class BarMaker:
         return [bar for bar in self._guard.call(answers.bars, fresh.advance, until, default=[]) if bar.ts >= begin]
 
     def absorb(self, bars: Sequence[Bar]) -> None:
-        """Bars that were made anew: longer ones are merged of them from now on."""
+        """Bars that were rebuilt: longer ones are merged of them from now on."""
         self._merger(self.base).absorb(bars)
 
     def _mark(self, holes: Sequence[Span] | None) -> None:

@@ -67,7 +67,7 @@ def _bars_of(stage: SymbolStage, history: History, frames: Sequence[Timeframe], 
 
 def _base_bars(stage: SymbolStage, history: History, trades: RecordedTrades) -> list[Bar]:
     close = _close_before(stage, history, trades.begin)
-    bars = stage.remade(trades.ticks, trades.begin, trades.until, close, trades.holes)
+    bars = stage.rebuilt(trades.ticks, trades.begin, trades.until, close, trades.holes)
     if close is None and bars and history.bars(stage.symbol, stage.base, bars[0].ts, bars[0].ts + 1):
         del bars[0]  # it is known, and these trades do not tell whether it was whole
     return bars

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator
 from msgspec import Struct
 
 from quantd.errors import unforeseen
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.repair.by_day import REACH_MS
 from quantd.flow.repair.pace import half_load, until_done
 from quantd.flow.repair.points import PointRebuilder
@@ -40,10 +40,10 @@ class _Checked(Struct, frozen=True):
 class Check:
     """Checks what was recorded before this flow began, newest first, once. It takes half of a core at most."""
 
-    def __init__(self, outlets: Outlets, delivery: Delivery, stages: Collection[SymbolStage], clock: VenueClock) -> None:
+    def __init__(self, outputs: Outputs, publisher: Publisher, stages: Collection[SymbolStage], clock: VenueClock) -> None:
         self.done = False
-        self._outlets = outlets
-        self._delivery = delivery
+        self._outputs = outputs
+        self._publisher = publisher
         self._stages = stages
         self._clock = clock
         self._begun = False
@@ -57,7 +57,7 @@ class Check:
     def resume(self) -> None:
         """The flow runs, perhaps again after its feed has failed: go on with a check that has begun and is not done."""
         if self._begun and not (self.done or self._task):
-            self._task = self._outlets.supervisor.start(f"check {self._clock.name}", self._run)
+            self._task = self._outputs.supervisor.start(f"check {self._clock.name}", self._run)
 
     async def end(self) -> None:
         """Check no more, for the flow has ended."""
@@ -68,8 +68,8 @@ class Check:
 
     async def _run(self) -> None:
         """Check every series once. One that fails is told of, and tried again later."""
-        await self._delivery.retell(list(self._stages))
-        await until_done([_Checked(pair, series) for pair in self._delivery.pairs for series in pair.series], self._is_done)
+        await self._publisher.retell(list(self._stages))
+        await until_done([_Checked(pair, series) for pair in self._publisher.pairs for series in pair.series], self._is_done)
         self.done = True
 
     async def _is_done(self, checked: _Checked) -> bool:
@@ -88,15 +88,15 @@ class Check:
 
     async def _rebuild(self, checked: _Checked, span: Span) -> int:
         """Rebuild the points of a span of time that do not fit their bars; how many."""
-        async with self._outlets.rebuilding:
-            rebuilder = PointRebuilder.of(checked.pair, checked.series, self._outlets.history)
+        async with self._outputs.rebuilding:
+            rebuilder = PointRebuilder.of(checked.pair, checked.series, self._outputs.history)
             rebuilt = await asyncio.to_thread(rebuilder.rebuild_misfits, *span)
-            self._delivery.amend(checked.pair, rebuilt.points)
+            self._publisher.amend(checked.pair, rebuilt.points)
             return len(rebuilt.points)
 
     def _spans(self, series: PairSeries) -> Iterator[Span]:
         """The times to check, an hour of seconds at once, newest first."""
-        spec, news = series.spec, self._delivery.news
+        spec, news = series.spec, self._publisher.news
         recorded = news.recorded(spec.pair, spec.every)
         if recorded is None:
             return

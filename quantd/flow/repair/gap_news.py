@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from quantd.clock import Clock
 from quantd.flow.news import News
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.repair.queue import RebuildQueue
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.watermark import Watermark
@@ -21,9 +21,9 @@ class GapNews:
     """The gaps of the symbols of one flow. One closes only when its bars are rebuilt: a run after a kill then finds it open still."""
 
     def __init__(
-        self, outlets: Outlets, clock: Clock, stages: Collection[SymbolStage], watermark: Watermark, queue: RebuildQueue, news: News
+        self, outputs: Outputs, clock: Clock, stages: Collection[SymbolStage], watermark: Watermark, queue: RebuildQueue, news: News
     ) -> None:
-        self._outlets = outlets
+        self._outputs = outputs
         self._clock = clock
         self._stages = stages
         self._queue = queue
@@ -51,7 +51,7 @@ class GapNews:
             if gaps := stage.intake.news_of_gaps(now):
                 told += gaps
                 self._doubt(stage, gaps)
-        self._outlets.tell_gaps(told)
+        self._outputs.tell_gaps(told)
         _log_gaps(told)
 
     def _doubt(self, stage: SymbolStage, gaps: Iterable[Gap]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from quantd.flow.ingest.ledger import Hole, Span, overlapping
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.repair.gap_news import GapNews
 from quantd.flow.repair.queue import RebuildQueue
 from quantd.flow.symbol import SymbolStage
@@ -21,8 +21,8 @@ class Inserter:
             from the record                    these bars
     """
 
-    def __init__(self, delivery: Delivery, watermark: Watermark, queue: RebuildQueue, gaps: GapNews) -> None:
-        self._delivery = delivery
+    def __init__(self, publisher: Publisher, watermark: Watermark, queue: RebuildQueue, gaps: GapNews) -> None:
+        self._publisher = publisher
         self._watermark = watermark
         self._queue = queue
         self._gaps = gaps
@@ -41,12 +41,12 @@ class Inserter:
     def _put(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
         ledger, mended_from = stage.intake.ledger, stage.mended_from(self._watermark.closed)
         before = overlapping(ledger.holes, min(tick.id for tick in ticks), max(tick.id for tick in ticks))
-        good, too_late = self._delivery.trades(stage, ticks, mendable=mended_from)
+        good, too_late = self._publisher.trades(stage, ticks, mendable=mended_from)
         if too_late:
             self._queue.put(stage, *too_late)
         stage.intake.count_repaired(len(good))
         times = [tick.ts for tick in good] + [time for hole in before for time in _no_longer_in_doubt(hole, ledger.holes)]
-        self._delivery.bars([(stage, stage.close(self._watermark.closed))])
+        self._publisher.bars([(stage, stage.close(self._watermark.closed))])
         stage.news_of_trust()  # what follows says when
         if times and min(times) < mended_from:
             self._queue.put(stage, min(times), max(times))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from quantd.errors import QuantdError, unforeseen
 from quantd.flow.ingest.ledger import Span
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage, RebuiltPair
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.repair.bars import rebuild_bars
 from quantd.flow.repair.points import PointRebuilder
 from quantd.flow.symbol import SymbolStage
@@ -28,9 +28,9 @@ class RebuildQueue:
     They wait until they are done, whatever fails meanwhile, and until their symbol has begun: before that some trades are neither recorded
     nor known to be missing. Bars that the stage mends itself are left to it."""
 
-    def __init__(self, outlets: Outlets, delivery: Delivery, watermark: Watermark) -> None:
-        self._outlets = outlets
-        self._delivery = delivery
+    def __init__(self, outputs: Outputs, publisher: Publisher, watermark: Watermark) -> None:
+        self._outputs = outputs
+        self._publisher = publisher
         self._watermark = watermark
         self._waiting: dict[SymbolStage, list[Span]] = {}
         self._current: SymbolStage | None = None
@@ -39,7 +39,7 @@ class RebuildQueue:
 
     def put(self, stage: SymbolStage, start: int, end: int) -> None:
         """Have the bars rebuilt that hold a moment of start <= ts <= end (ms)."""
-        if self._outlets.recorder:
+        if self._outputs.recorder:
             self._waiting[stage] = _joined([*self._waiting.get(stage, []), (start, end)])
             self._woken.set()
 
@@ -105,20 +105,20 @@ class RebuildQueue:
 
     async def _rebuild(self, stage: SymbolStage, start: int, end: int) -> None:
         end = min(end, stage.mended_from(self._watermark.closed) - 1)
-        recorder = self._outlets.recorder
+        recorder = self._outputs.recorder
         if recorder is None or start > end:
             return
         if not await recorder.write():
             raise QuantdError(f"{stage.symbol}: the store does not take the trades of which bars are to be made")
-        rebuilt = await rebuild_bars(stage, self._outlets.history, start, end)
+        rebuilt = await rebuild_bars(stage, self._outputs.history, start, end)
         stage.absorb(rebuilt)
-        async with self._outlets.rebuilding:
-            pairs = [await self._points(pair, rebuilt) for pair in self._delivery.pairs if stage in (pair.y, pair.x)]
-            self._delivery.rebuilt(stage, rebuilt, pairs)
+        async with self._outputs.rebuilding:
+            pairs = [await self._points(pair, rebuilt) for pair in self._publisher.pairs if stage in (pair.y, pair.x)]
+            self._publisher.rebuilt(stage, rebuilt, pairs)
             await recorder.write()
 
     async def _points(self, pair: PairStage, bars: Sequence[Bar]) -> RebuiltPair:
-        history, rebuilt = self._outlets.history, {}
+        history, rebuilt = self._outputs.history, {}
         for series in pair.series:
             rebuilt[series.spec.every] = await PointRebuilder.of(pair, series, history).changed_by(bars, series.oldest)
         return RebuiltPair(pair, rebuilt)

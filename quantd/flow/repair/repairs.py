@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, MutableMapping
 from functools import partial
 
 from quantd.flow.ingest.ledger import Source
-from quantd.flow.outlets import Outlets
-from quantd.flow.publish import Delivery
+from quantd.flow.outputs import Outputs
+from quantd.flow.publish import Publisher
 from quantd.flow.repair.broken_record import LostRows, lost_rows
 from quantd.flow.repair.by_day import REACH_MS, DayRepairer
 from quantd.flow.repair.by_id import IdRepairer
@@ -51,21 +51,21 @@ class Repairs:
     def __init__(
         self,
         feed: Feed,
-        outlets: Outlets,
+        outputs: Outputs,
         clock: VenueClock,
         stages: Collection[SymbolStage],
-        delivery: Delivery,
+        publisher: Publisher,
         watermark: Watermark,
         kept: MutableMapping[str, bytes],
     ) -> None:
         """What is `kept` outlives the daemon."""
-        self._outlets = outlets
+        self._outputs = outputs
         self._clock = clock
         self._stages = stages
         self._feed = feed
-        self._queue = RebuildQueue(outlets, delivery, watermark)
-        self._gaps = GapNews(outlets, clock, stages, watermark, self._queue, delivery.news)
-        self._inserter = Inserter(delivery, watermark, self._queue, self._gaps)
+        self._queue = RebuildQueue(outputs, publisher, watermark)
+        self._gaps = GapNews(outputs, clock, stages, watermark, self._queue, publisher.news)
+        self._inserter = Inserter(publisher, watermark, self._queue, self._gaps)
         self._by_day = DayRepairer(feed.fetch_day, self._missing, clock) if has_days(feed) else None
         next_source: Source = "file" if self._by_day else "none"
         self._by_id = IdRepairer(self._fetch, self._missing, clock, max_age=feed.reach, next_source=next_source)
@@ -83,7 +83,7 @@ class Repairs:
         if not self._tasks:
             works = {"repair": self._by_id.run, "rebuild": self._queue.run}
             works |= {"repair by day": self._by_day.run} if self._by_day else {}
-            self._tasks = [self._outlets.supervisor.start(f"{name} {self._clock.name}", work) for name, work in works.items()]
+            self._tasks = [self._outputs.supervisor.start(f"{name} {self._clock.name}", work) for name, work in works.items()]
 
     async def end(self) -> None:
         """Repair no more. Bars that wait are rebuilt, as far as there is time; the rest is kept for the next run."""
@@ -119,7 +119,7 @@ class Repairs:
     async def restore(self, stage: SymbolStage) -> int | None:
         """Have the ledger of a symbol go on from what is recorded, so that what was missed since counts as missing; the time (ms) of the
         newest recorded trade, None where there is none."""
-        recorder, records = self._outlets.recorder, self._outlets.records
+        recorder, records = self._outputs.recorder, self._outputs.records
         if recorder is None:
             return None
         saved = records.open_gaps(stage.symbol) if records else []
@@ -141,7 +141,7 @@ class Repairs:
 
     async def _lost_rows(self, stage: SymbolStage, store: Store) -> LostRows:
         """What is missing in the midst of the record, if a file of it was found broken; bars of trades that are there are rebuilt."""
-        read_from, now = self._outlets.losses.incomplete_from(), self._clock.now()
+        read_from, now = self._outputs.losses.incomplete_from(), self._clock.now()
         if read_from is None:
             return LostRows()
         frames = [timeframe(name) for name in dict.fromkeys((stage.base, *stage.every))]

@@ -7,7 +7,7 @@ from collections.abc import MutableMapping, Sequence
 from quantd.blobs import recalled
 from quantd.clock import Clock
 from quantd.errors import QuantdError, unforeseen
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.record import Recorder
 from quantd.flow.repair.outdated import OutdatedPoints, RegressionError
@@ -27,15 +27,15 @@ class Upgrade:
 
     It takes half of a core at most. What it makes is neither exported nor told to listeners: those were told of that time then."""
 
-    def __init__(self, outlets: Outlets, pairs: Sequence[PairStage], clock: Clock, kept: MutableMapping[str, bytes]) -> None:
-        self._outlets = outlets
+    def __init__(self, outputs: Outputs, pairs: Sequence[PairStage], clock: Clock, kept: MutableMapping[str, bytes]) -> None:
+        self._outputs = outputs
         self._clock = clock
         self._kept = kept
         self._pairs = pairs
 
     async def run(self, begin: asyncio.Event) -> None:
         """From `begin` on, to the end of what is recorded then. A series that fails is told of, and tried again later from where it was."""
-        recorder = self._outlets.recorder
+        recorder = self._outputs.recorder
         if recorder is None:
             return
         outdated = self._outdated()
@@ -43,7 +43,7 @@ class Upgrade:
         await until_done(outdated, lambda points: self._is_done(points, recorder))
 
     def _outdated(self) -> list[OutdatedPoints]:
-        history, clock = self._outlets.history, self._clock
+        history, clock = self._outputs.history, self._clock
         return [
             OutdatedPoints(series.spec, Legs(pair.y.symbol, pair.x.symbol), history, clock)
             for pair in self._pairs
@@ -90,13 +90,13 @@ class Upgrade:
             _log.info(text, points.name, points.progress.made, self._clock.monotonic() - began, points.progress.left)
 
     async def _rebuild_next(self, points: OutdatedPoints, recorder: Recorder) -> None:
-        async with self._outlets.rebuilding:
+        async with self._outputs.rebuilding:
             rebuilt = await asyncio.to_thread(points.rebuild_next)
             recorder.points(rebuilt)
             if rebuilt and not await recorder.write():
                 raise QuantdError("the store does not take them")
         points.progress.made += len(rebuilt)
-        self._outlets.points_rebuilt += len(rebuilt)
+        self._outputs.points_rebuilt += len(rebuilt)
 
 
 def _key(points: OutdatedPoints) -> str:

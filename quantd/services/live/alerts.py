@@ -31,11 +31,11 @@ class LiveAlerts(Alerts):
         self._config = config
         self._symbols = symbols
         self._clock = clock
-        self._engine = runtime.outlets.alerts
-        self._book = RuleBook(state.kept, runtime.outlets.troubles)
-        self._journal = Journal(state.records, self._engine.states, runtime.outlets.troubles)
+        self._engine = runtime.outputs.alerts
+        self._book = RuleBook(state.kept, runtime.outputs.troubles)
+        self._journal = Journal(state.records, self._engine.states, runtime.outputs.troubles)
         self._recall(state.records)
-        runtime.outlets.hub.listen("alerts", self._journal.add)
+        runtime.outputs.hub.listen("alerts", self._journal.add)
 
     def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
         rule = Definition(str(uuid.uuid4()), metric, pair, op, value, self._clock.now())
@@ -124,8 +124,8 @@ class LiveAlerts(Alerts):
     def _judge_at_once(self, rule: Definition) -> None:
         stage = stage_of(self._runtime, rule.pair)
         nowcasts = [point for pair in self._stages(rule.pair) for point in pair.nowcasts()]
-        self._runtime.outlets.tell(self._engine.judge_prices(rule.pair, [stage.last] if stage and stage.last else []))
-        self._runtime.outlets.tell(self._engine.judge_now(nowcasts))
+        self._runtime.outputs.tell(self._engine.judge_prices(rule.pair, [stage.last] if stage and stage.last else []))
+        self._runtime.outputs.tell(self._engine.judge_now(nowcasts))
 
 
 def _holder(rule: Definition) -> str:

@@ -32,7 +32,7 @@ class LiveServices(Services, frozen=True):
 
 def live_services(runtime: Runtime, config: Config, registry: Registry, clock: Clock, state: State, pool: Pool) -> LiveServices:
     """The services of a runtime; rules and firings of earlier runs are taken up from `state`."""
-    bars = LiveBars(runtime.outlets.history, RuntimeStreams(runtime), clock, pool)
+    bars = LiveBars(runtime.outputs.history, RuntimeStreams(runtime), clock, pool)
     symbols = LiveSymbols(runtime, config, bars, state.cache, clock)
     return LiveServices(
         symbols=symbols,
@@ -40,6 +40,6 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
         analytics=LiveAnalytics(runtime, registry, bars, clock, pool),
         alerts=LiveAlerts(runtime, config, symbols, clock, state),
         status=LiveStatus(runtime, symbols, clock),
-        events=runtime.outlets.hub,
+        events=runtime.outputs.hub,
         pool=pool,
     )

@@ -14,7 +14,7 @@ class LiveMarket(Market):
 
     def __init__(self, runtime: Runtime, bars: LiveBars) -> None:
         self._runtime = runtime
-        self._history = runtime.outlets.history
+        self._history = runtime.outputs.history
         self._bars = bars
 
     async def bars(

@@ -24,11 +24,11 @@ class LiveStatus(Status):
         return [self._feed(flow) for flow in self._runtime.flows]
 
     def quality(self) -> list[SymbolQuality]:
-        losses = self._runtime.outlets.losses
+        losses = self._runtime.outputs.losses
         return [quality_of(stage, flow, losses) for flow in self._runtime.flows for stage in flow.stages]
 
     def troubles(self) -> list[Trouble]:
-        return self._runtime.outlets.troubles.present()
+        return self._runtime.outputs.troubles.present()
 
     def _feed(self, flow: FeedFlow) -> FeedState:
         """Only symbols that are held count: a question must not make the daemon unready."""

@@ -45,7 +45,7 @@ class LiveSymbols(Symbols):
     def learn(self, listed: Sequence[str]) -> None:
         """The exchange lists these as trading now."""
         self._supported = self._known_with(listed)
-        with tried_again(self._runtime.outlets.troubles, _SYMBOLS):
+        with tried_again(self._runtime.outputs.troubles, _SYMBOLS):
             self._cache[_SYMBOLS] = msgspec.json.encode(listed)
 
     def _known_with(self, exchange: Sequence[str]) -> list[str]:

@@ -25,7 +25,7 @@ from quantd.flow.exports import Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
 from quantd.flow.ingest.ledger import FOR_EVER
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pairs import Inline
 from quantd.flow.record import Recorder
 from quantd.flow.repair.restore import restore
@@ -74,14 +74,14 @@ class Life:
         guard, clock = Guard("any", "", EventClock()), EventClock()
         self.recorder = Recorder(disk.store, guard, clock, Troubles(clock))
         self.history = History(disk.store)
-        outlets = Outlets(history=self.history, alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=self.recorder)
+        outputs = Outputs(history=self.history, alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=self.recorder)
         self.stage = SymbolStage(SYMBOL, TimeBars(), guard, Exports([]), stages(rules))
         self.stage.line.follow_record(recorded=True, fetched=fetched)
         known = restore(disk.store, SYMBOL, []) if fetched else None
         if known:
             self.stage.intake.ledger.restore(known)
             self.stage.take(self.history.recorded_ticks(SYMBOL, known.ts - 700, FOR_EVER), past=True)
-        self.restorer = EventRestorer(outlets, [self.stage], disk.kept)
+        self.restorer = EventRestorer(outputs, [self.stage], disk.kept)
 
     def take(self, ticks: Sequence[Tick], *, repaired: bool = False) -> None:
         self.recorder.ticks(self.stage.take(ticks, mendable=int(repaired)))
@@ -273,8 +273,8 @@ class Anonymous(quantd.Feed):
 async def run_to_the_end(disk: Disk, feed: quantd.Feed) -> None:
     guard, clock = Guard("any", "", EventClock()), EventClock()
     recorder = Recorder(disk.store, guard, clock, Troubles(clock))
-    outlets = Outlets(history=History(disk.store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=recorder)
-    flow = FeedFlow("test", feed, outlets, clock, Inline(), Environment(warm=True, kept=disk.kept))
+    outputs = Outputs(history=History(disk.store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=recorder)
+    flow = FeedFlow("test", feed, outputs, clock, Inline(), Environment(warm=True, kept=disk.kept))
     flow.members.add(SymbolStage(SYMBOL, TimeBars(every=("1s",)), guard, Exports([]), stages([TickBars(count=7)])))
     await flow.run()
     await recorder.write()

@@ -19,7 +19,7 @@ from quantd.flow.environment import Environment
 from quantd.flow.exports import Export, Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import Inline, PairSeries, PairSpec
 from quantd.flow.symbol import SymbolStage
@@ -79,8 +79,8 @@ class Bench:
         self.kept = Keep(kinds=("ticks", "bars", "points"))
         self.hub = Hub()
         clock = EventClock()
-        outlets = Outlets(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=self.hub)
-        self.flow = FeedFlow("test", Silent(lateness=lateness), outlets, clock, Inline(), Environment(driven=clock))
+        outputs = Outputs(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=self.hub)
+        self.flow = FeedFlow("test", Silent(lateness=lateness), outputs, clock, Inline(), Environment(driven=clock))
         every = every or ("1s",)
         exports = Exports([export(self.kept)])
         extras: frozenset[quantd.Extra] = frozenset({"quotes"}) if book else frozenset()
@@ -234,7 +234,7 @@ def test_quotes_make_bars_of_the_book_which_an_outage_marks() -> None:
     bench.flow.take([Status(DAWN + 1_700, healthy=False, extras=True), tick("Y", 2, 1_800), Status(DAWN + 3_600, healthy=True)])
     assert [quality for _, _, quality in bench.bars("Y")] == ["partial", "complete", "complete"], "no trade is missing"
     assert [(each.ts - DAWN, each.quality) for each in told[1:] if each.symbol == "Y"] == [(1_000, "gap"), (2_000, "gap")]
-    assert bench.flow._outlets.history.books("Y", "1s") == [each for each in told if each.symbol == "Y"]
+    assert bench.flow._outputs.history.books("Y", "1s") == [each for each in told if each.symbol == "Y"]
 
 
 trades = st.lists(st.tuples(st.sampled_from("YX"), st.integers(1, 40), st.integers(0, 9_000), st.integers(1, 50)), min_size=1, max_size=60)
@@ -314,7 +314,7 @@ async def test_a_feed_that_ends_is_told_in_the_log(caplog: pytest.LogCaptureFixt
 
 def test_rows_that_are_told_again_are_noted_before_they_are_recorded(tmp_path: Path) -> None:
     bench = Bench()
-    bench.flow._outlets.ahead = Ahead(tmp_path / "told")
+    bench.flow._outputs.ahead = Ahead(tmp_path / "told")
     bench.flow.take([tick(symbol, second, 1_000 * second, price=100 + second**2 % 7) for second in range(8) for symbol in "YX"])
     assert Ahead(tmp_path / "told").left == []
     bench.flow.take([tick("Y", 8, 5_500, price=99.0), tick("Y", 9, 9_000)])

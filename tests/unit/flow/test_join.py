@@ -134,4 +134,4 @@ async def test_a_pair_joins_though_its_past_cannot_be_read_at_first(faults: int)
     await until(lambda: made.flow.pairs)
     assert (len(tried), made.flow.pairs) == (faults + 1, [tried[-1]])
     assert tried[-1].series[0].points_made == len(made.kept.rows["bars"]) // 2 - 19
-    await until(lambda: not made.flow._outlets.troubles.present())
+    await until(lambda: not made.flow._outputs.troubles.present())

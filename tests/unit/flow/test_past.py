@@ -15,7 +15,7 @@ from quantd.flow.environment import Environment
 from quantd.flow.exports import Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pairs import Inline
 from quantd.flow.record import Recorder
 from quantd.flow.symbol import SymbolStage
@@ -71,8 +71,8 @@ def flow_of(feed: quantd.Feed, store: quantd.Store | None = None, *symbols: str,
     clock = EventClock(DAWN)
     guard = Guard("any", "", clock)
     recorder = Recorder(store, guard, clock, Troubles(clock)) if store else None
-    outlets = Outlets(history=History(store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=recorder)
-    flow = FeedFlow("test", feed, outlets, clock, Inline(), Environment(warm=True))
+    outputs = Outputs(history=History(store), alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=recorder)
+    flow = FeedFlow("test", feed, outputs, clock, Inline(), Environment(warm=True))
     for symbol in symbols or ("X",):
         stage = SymbolStage(symbol, TimeBars(every=("1s",), reopen=reopen), guard, Exports([]))
 
@@ -173,8 +173,8 @@ async def test_what_a_symbol_lacks_must_be_known_before_its_bars_are_made_anew(t
     feed.tell.set()
     await until(lambda: flow.warm == 2)
     flow.take([Status(DAWN + 2_000, healthy=True)])
-    assert flow._outlets.recorder
-    await flow._outlets.recorder.write()
+    assert flow._outputs.recorder
+    await flow._outputs.recorder.write()
     bar = await bar_of(store, -10_000, 3)
     assert (bar.revision, bar.quality) == (1, "complete")
     feed.done.set()
@@ -189,7 +189,7 @@ async def test_bars_that_closed_before_a_hole_was_known_say_so_once_it_is(tmp_pa
     running = asyncio.create_task(flow.run())
     await until(lambda: flow.warm == 1)
     flow.take([tick(6, 1_000), Status(DAWN + 20_000, healthy=True)])
-    assert flow._outlets.history.bars("X", "1s", DAWN + 5_000, DAWN + 6_000)[0].quality == "complete", "nobody knows"
+    assert flow._outputs.history.bars("X", "1s", DAWN + 5_000, DAWN + 6_000)[0].quality == "complete", "nobody knows"
     flow.take([Tick("X", 9, DAWN + 19_900, DAWN - 5_000, 100.0, 1.0, False)])
     assert flow.stages[0].intake.ledger.missing == 2
 

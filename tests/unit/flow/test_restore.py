@@ -18,7 +18,7 @@ from quantd.flow.exports import Export, Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
 from quantd.flow.news import supersedes
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import Inline, PairSeries, PairSpec
 from quantd.flow.record import Recorder
@@ -125,8 +125,8 @@ class Daemon:
         for name in every:
             engine.add(Rule(f"all-{name}", Condition("beta", "<", 1e9), name), "Y-X")
         self.history = History(self.store)
-        outlets = Outlets(self.history, engine, Outbox({}), hub, self.recorder, ahead=ahead)
-        self.flow = FeedFlow("venue", venue, outlets, self.clock, Inline(), Environment(warm=True, kept={} if kept is None else kept))
+        outputs = Outputs(self.history, engine, Outbox({}), hub, self.recorder, ahead=ahead)
+        self.flow = FeedFlow("venue", venue, outputs, self.clock, Inline(), Environment(warm=True, kept={} if kept is None else kept))
         exports = Exports([Export(self.kept, guard, self.clock, Troubles(self.clock))])
         specs = [PairSpec("Y-X", name, Ols(window=WINDOW)) for name in every]
         needed = {spec.every: spec.memory for spec in specs}
@@ -140,7 +140,7 @@ class Daemon:
 
     async def warm(self) -> None:
         await until(lambda: self.flow.warm == 2)
-        await until(lambda: self.flow._recovery._warming._check.done)
+        await until(lambda: self.flow._recovery._warm_start._check.done)
 
     def rows(self, kind: str, every: str) -> list[int]:
         """The times of those of Y, none of which came twice under one revision."""

@@ -18,7 +18,7 @@ from quantd.flow.environment import Environment
 from quantd.flow.exports import Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pairs import Inline
 from quantd.flow.record import Recorder
 from quantd.flow.symbol import SymbolStage
@@ -80,8 +80,8 @@ class Run:
         self.issued: dict[Key, list[Bar]] = defaultdict(list)
         hub = Hub()
         hub.listen("bars", self._hear)
-        outlets = Outlets(History(self.store), AlertEngine(), Outbox({}), hub, self.recorder, self.records)
-        self.flow = FeedFlow("venue", venue, outlets, clock, Inline(), Environment(warm=True, kept={} if kept is None else kept))
+        outputs = Outputs(History(self.store), AlertEngine(), Outbox({}), hub, self.recorder, self.records)
+        self.flow = FeedFlow("venue", venue, outputs, clock, Inline(), Environment(warm=True, kept={} if kept is None else kept))
         stage = SymbolStage("X", TimeBars(every=EVERY, reopen="5s"), guard, Exports([]))
 
         self.flow.members.add(stage)

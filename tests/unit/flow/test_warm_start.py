@@ -65,7 +65,7 @@ async def test_a_look_up_that_failed_is_made_anew_for_the_next_symbol(tmp_path: 
     await until(lambda: bool(failed) and daemon.flow.warm == 2)
     (y, _) = daemon.flow.stages
     assert not y.joined
-    await daemon.flow._recovery._warming._look_up(y)
+    await daemon.flow._recovery._warm_start._look_up(y)
     assert daemon.history.span("bars", "Y", "1m")
     await daemon.stop()
 

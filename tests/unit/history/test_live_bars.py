@@ -142,8 +142,8 @@ async def test_a_feed_that_is_down_takes_nothing_away(tmp_path: Path) -> None:
 async def test_the_newest_bars_are_found_across_a_hole(tmp_path: Path) -> None:
     with rig(tmp_path, store="local") as at:
         old, new = fakes.bars(5_000, symbol="A", every="1s"), fakes.bars(5, symbol="A", every="1s", start=START + 300 * DAY)
-        assert at.runtime.outlets.recorder
-        at.runtime.outlets.recorder.store.append([], old, [])
+        assert at.runtime.outputs.recorder
+        at.runtime.outputs.recorder.store.append([], old, [])
         at.history.put_bars(new)
         assert await at.services.market.bars("A", "1s", limit=12) == old[-7:] + new
         assert await at.services.market.bars("A", "1s", None, new[0].ts, 12) == old[-12:]

@@ -72,7 +72,7 @@ def test_a_bar_of_a_shared_leg_is_told_and_exported_once(tmp_path: Path) -> None
     bars = {"use": "time", "every": ["1s", "1m"]}
     run = runtime(tmp_path, {"A-B": {"exports": exports[0]}, "C-B": {"exports": exports[1], "bars": bars}})
     told: list[quantd.Bar] = []
-    run.outlets.hub.listen("bars", told.extend)
+    run.outputs.hub.listen("bars", told.extend)
     asyncio.run(run.run())
     keys = [(bar.symbol, bar.every, bar.ts, bar.revision) for bar in told]
     assert len(keys) == len(set(keys)) > 300
@@ -138,7 +138,7 @@ def test_an_alert_of_a_replay_fires_at_the_end_of_its_bar(tmp_path: Path) -> Non
     """However the tape is cut, and whatever the machine's clock says."""
     run = runtime(tmp_path, {"A-B": {"alerts": [{"name": "any", "when": "abs(zscore) > 0.1"}]}})
     told: list[Alert] = []
-    run.outlets.hub.listen("alerts", told.extend)
+    run.outputs.hub.listen("alerts", told.extend)
     asyncio.run(run.run())
     assert len(told) > 10
     assert all(alert.bar is not None and alert.ts == alert.bar + 1_000 for alert in told)
@@ -178,7 +178,7 @@ def test_an_alert_fires_by_the_venue_s_clock(tmp_path: Path) -> None:
     feed = Told()
     engine = build(
         msgspec.structs.replace(loaded.config, feeds={"synthetic": feed}), loaded.registry, Host(9 * DAY), tmp_path
-    ).outlets.alerts
+    ).outputs.alerts
     hedge = quantd.Hedge(alpha=0.0, beta=1.0, n=10)
     for told, wanted in ((None, 9 * DAY), (2 * DAY, 2 * DAY)):
         feed.now = told
@@ -204,7 +204,7 @@ def test_a_plugin_that_fails_in_one_pair_leaves_the_other_alone(tmp_path: Path) 
     def points(pairs: dict[str, dict[str, Any]]) -> tuple[dict[str, list[Any]], list[Any]]:
         run = runtime(tmp_path, pairs, plugins=plugins)
         asyncio.run(run.run())
-        history = run.outlets.history
+        history = run.outputs.history
         return {pair: history.points(pair, "1s", 0, 2**60) for pair in pairs}, run.guards.health()
 
     both, health = points({"A-B": {}, "C-D": broken})

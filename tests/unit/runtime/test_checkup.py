@@ -67,8 +67,8 @@ async def test_a_listener_that_raises_does_not_end_the_feed_and_is_told_of_if_it
         def fail(ticks: Sequence[Tick]) -> None:
             raise LookupError("no such client")
 
-        unlisten = at.runtime.outlets.hub.listen("ticks", fail)
-        at.runtime.outlets.hub.listen("ticks", heard.extend)
+        unlisten = at.runtime.outputs.hub.listen("ticks", fail)
+        at.runtime.outputs.hub.listen("ticks", heard.extend)
         at.feed.events.put_nowait([Status(START, healthy=True), trade("A", 0)])
         at.feed.events.put_nowait([trade("A", 1)])
         await until(lambda: heard == [trade("A", 0), trade("A", 1)])

@@ -32,8 +32,8 @@ async def running(folder: Path) -> AsyncIterator[Rig]:
         yield at
         at.feed.events.put_nowait([])
         await flow
-        assert at.runtime.outlets.recorder
-        await at.runtime.outlets.recorder.close()
+        assert at.runtime.outputs.recorder
+        await at.runtime.outputs.recorder.close()
 
 
 def seconds(bars: list[Bar]) -> list[int]:
@@ -157,7 +157,7 @@ async def test_one_that_comes_back_after_all_loses_and_doubles_nothing(tmp_path:
 
 async def recorded(at: Rig, symbol: str) -> list[int]:
     """The ids of the trades on disk, one for each time that they were written."""
-    recorder = at.runtime.outlets.recorder
+    recorder = at.runtime.outputs.recorder
     assert recorder
     await recorder.write()
     return [int(number) for number in recorder.store.ticks(symbol, 0, 2**60)["id"]]

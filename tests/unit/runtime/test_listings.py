@@ -25,7 +25,7 @@ NAMED = [Named(symbol, "synthetic", Node("A-B", "quantd.yaml", 2, 5), "pairs[0]"
 
 @contextmanager
 def listings(at: Rig) -> Iterator[Listings]:
-    yield Listings(at.runtime.flows, NAMED, at.runtime.outlets.troubles, at.services.learn_symbols)
+    yield Listings(at.runtime.flows, NAMED, at.runtime.outputs.troubles, at.services.learn_symbols)
 
 
 def states(at: Rig) -> dict[str, str]:

@@ -35,8 +35,8 @@ def test_rows_that_the_store_did_not_take_are_counted(tmp_path: Path) -> None:
     metrics, clock = Metrics(), EventClock()
     runtime = build(loaded.config, loaded.registry, clock, tmp_path)
     measure(runtime, metrics, clock)
-    assert runtime.outlets.recorder is not None
-    runtime.outlets.recorder.dropped += 7
+    assert runtime.outputs.recorder is not None
+    runtime.outputs.recorder.dropped += 7
     assert b"\nquantd_rows_unrecorded_total 7.0\n" in metrics.render()[0]
 
 
@@ -60,8 +60,8 @@ def test_faults_of_listeners_are_counted_by_topic(tmp_path: Path) -> None:
     metrics, clock = Metrics(), EventClock()
     runtime = build(loaded.config, loaded.registry, clock, tmp_path)
     measure(runtime, metrics, clock)
-    runtime.outlets.hub.listen("gaps", lambda gaps: gaps[9])
-    runtime.outlets.hub.publish("gaps", [1])
+    runtime.outputs.hub.listen("gaps", lambda gaps: gaps[9])
+    runtime.outputs.hub.publish("gaps", [1])
     assert b'\nquantd_listener_faults_total{topic="gaps"} 1.0\n' in metrics.render()[0]
 
 

@@ -87,7 +87,7 @@ class Rig:
         self.clock = clock
         self.state = state
         self.flow = runtime.flows[0]
-        self.history = runtime.outlets.history
+        self.history = runtime.outputs.history
 
 
 @contextmanager
@@ -108,6 +108,6 @@ def rig(
     feed, clock = Told(), EventClock(now)
     config = msgspec.structs.replace(loaded.config, feeds={"synthetic": feed})
     runtime = build(config, loaded.registry, clock, folder, warm=warm)
-    pool = make_pool(loaded.registry, "info", runtime.outlets.troubles, budget)
+    pool = make_pool(loaded.registry, "info", runtime.outputs.troubles, budget)
     with State.open(folder / "state") as state:
         yield Rig(runtime, live_services(runtime, config, loaded.registry, clock, state, pool), feed, clock, state)

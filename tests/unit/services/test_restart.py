@@ -133,14 +133,14 @@ def judge(at: Rig, zscore: float) -> list[tuple[str, str]]:
     told: list[Alert] = []
     unlisten = at.services.events.listen("alerts", told.extend)
     point = msgspec.structs.replace(fakes.points(6, pair="A-B")[5], zscore=zscore)
-    engine = at.runtime.outlets.alerts
-    at.runtime.outlets.tell(engine.judge([point]) + engine.judge_now([point]))
+    engine = at.runtime.outputs.alerts
+    at.runtime.outputs.tell(engine.judge([point]) + engine.judge_now([point]))
     unlisten()
     return [(alert.rule, alert.state) for alert in told]
 
 
 def table(at: Rig) -> dict[str, RuleState]:
-    engine = at.runtime.outlets.alerts
+    engine = at.runtime.outputs.alerts
     return {rule.id: engine.states.of(rule.id) for rule in engine.rules}
 
 
@@ -171,19 +171,19 @@ def test_of_a_rule_that_is_deleted_nothing_is_left(tmp_path: Path) -> None:
             pairs,
             users,
             at.services.symbols.active(),
-            dict(at.runtime.outlets.alerts._at),
+            dict(at.runtime.outputs.alerts._at),
             at.services.alerts.rules(),
         ]
 
     with rig(tmp_path) as at:
         at.services.learn_symbols(["A", "B", "G", "H"])
         at.services.symbols.hold("somebody", ["G", "H"])
-        before, engine = there(at), at.runtime.outlets.alerts
+        before, engine = there(at), at.runtime.outputs.alerts
         for _ in range(2):
             made = at.services.alerts.add("zscore", "G-H", ">", 2.0)
             assert (made.triggered_at, made.trigger_count) == (None, 0)
             point = msgspec.structs.replace(fakes.points(6, pair="G-H")[5], zscore=3.0)
-            at.runtime.outlets.tell(engine.judge_now([point]))
+            at.runtime.outputs.tell(engine.judge_now([point]))
             at.services.alerts.save()
             assert (at.services.alerts.rules()[0].trigger_count, list(at.state.records.rule_states())) == (1, [made.id])
             assert at.services.alerts.delete(made.id)

@@ -33,7 +33,7 @@ async def test_a_point_that_the_flow_re_issues_meanwhile_is_not_overwritten(tmp_
     async def mend() -> None:
         (bar,) = daemon.history.bars("Y", "1m", spoilt.ts, spoilt.ts + 1)
         mended.append(changed(bar, close=bar.close + 1, high=bar.high + 1, revision=bar.revision + 1))
-        daemon.flow._delivery.bars([(daemon.flow.stages[0], mended)])
+        daemon.flow._publisher.bars([(daemon.flow.stages[0], mended)])
 
     rebuild = PointRebuilder.rebuild
 
@@ -58,7 +58,7 @@ async def test_what_was_exported_before_a_kill_and_never_recorded_is_exported_as
     await killed.warm()
     await killed.recorder.write()
     bar = killed.history.bars("Y", "1m", 0, 2**60)[-6]
-    killed.flow._delivery.bars([(killed.flow.stages[0], [changed(bar, close=bar.close + 1, revision=bar.revision + 1)])])
+    killed.flow._publisher.bars([(killed.flow.stages[0], [changed(bar, close=bar.close + 1, revision=bar.revision + 1)])])
     (stale,) = [row for row in killed.kept.rows["bars"] if row.revision > bar.revision]
     assert isinstance(stale, Bar)
     assert (stale.ts, stale.close) == (bar.ts, bar.close + 1)
@@ -95,7 +95,7 @@ async def test_a_check_goes_on_after_the_feed_has_failed(tmp_path: Path) -> None
     store.close()
     venue = Failing(now=NOW + 40 * MINUTE)
     daemon = Daemon(venue, tmp_path, ["1m"])
-    async with daemon.flow._outlets.rebuilding:  # so that the check cannot come to its end
+    async with daemon.flow._outputs.rebuilding:  # so that the check cannot come to its end
         await until(lambda: daemon.flow.warm == 2)
         venue.inbox.put_nowait([])
         with pytest.raises(quantd.QuantdError):

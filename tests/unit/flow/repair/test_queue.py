@@ -11,9 +11,9 @@ from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.exports import Exports
 from quantd.flow.hub import Hub
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pairs import Inline
-from quantd.flow.publish import Delivery
+from quantd.flow.publish import Publisher
 from quantd.flow.record import Recorder
 from quantd.flow.repair.queue import RebuildQueue
 from quantd.flow.symbol import SymbolStage
@@ -51,10 +51,10 @@ class Bench:
         hub, self.told = Hub(), list[Bar]()
         hub.listen("bars", self.told.extend)
         recorder = Recorder(self.store, guard, clock, Troubles(clock))
-        outlets = Outlets(History(self.store), AlertEngine(), Outbox({}), hub, recorder)
+        outputs = Outputs(History(self.store), AlertEngine(), Outbox({}), hub, recorder)
         self.stage = SymbolStage("X", TimeBars(every=("1m",)), guard, Exports([]))
         watermark = Watermark(0)
-        self.queue = RebuildQueue(outlets, Delivery(outlets, Inline(), watermark, warm=False), watermark)
+        self.queue = RebuildQueue(outputs, Publisher(outputs, Inline(), watermark, warm=False), watermark)
         ticks = [Tick("X", 1 + n, START + 1_000 * n, 0, 100.0 + n % 7, 1.0, False) for n in range(2 * 3_600)]
         self.stage.take(ticks)
         bars = self.stage.close(START + 2 * HOUR)
@@ -66,7 +66,7 @@ async def test_what_the_store_does_not_take_goes_on_waiting(tmp_path: Path) -> N
     bench = Bench(tmp_path)
     bench.queue.put(bench.stage, START + 600_000, START + 720_000)
     bench.store.full = True
-    bench.queue._outlets.recorder.ticks([Tick("X", 7_201, START + 2 * HOUR, 0, 100.0, 1.0, False)])
+    bench.queue._outputs.recorder.ticks([Tick("X", 7_201, START + 2 * HOUR, 0, 100.0, 1.0, False)])
     with pytest.raises(QuantdError, match="X: the store does not take the trades"):
         await bench.queue.work_off()
     assert bench.queue.holds(bench.stage)

@@ -14,7 +14,7 @@ from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.exports import Exports
 from quantd.flow.hub import Hub
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries, PairSpec, analyse
 from quantd.flow.record import Recorder
@@ -201,14 +201,14 @@ async def upgraded(store: Local, regression: Regression, kept: dict[str, bytes])
     """How many points were rebuilt."""
     clock = EventClock()
     recorder = Recorder(store, Guard("store", "test", clock), clock, Troubles(clock))
-    outlets = Outlets(History(store), AlertEngine(), Outbox({}), Hub(), recorder)
+    outputs = Outputs(History(store), AlertEngine(), Outbox({}), Hub(), recorder)
     y, x = (SymbolStage(leg, TimeBars(every=("1m",)), GUARD, Exports([])) for leg in LEGS)
     series = PairSeries(PairSpec(PAIR, "1m", regression), guards, reopen=0)
     begin = asyncio.Event()
     begin.set()
-    await Upgrade(outlets, [PairStage(y, x, (series,), Exports([]))], clock, kept).run(begin)
+    await Upgrade(outputs, [PairStage(y, x, (series,), Exports([]))], clock, kept).run(begin)
     assert await recorder.write()
-    return outlets.points_rebuilt
+    return outputs.points_rebuilt
 
 
 async def test_a_store_that_fails_is_told_of_and_tried_again(tmp_path: Path, impatient: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.hub import Hub
-from quantd.flow.outlets import Outlets
+from quantd.flow.outputs import Outputs
 from quantd.history.history import History
 from quantd.model import Gap
 from quantd.state import Records
@@ -27,9 +27,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def outlets(path: Path) -> Iterator[Outlets]:
+def outputs(path: Path) -> Iterator[Outputs]:
     with closing(Records(path, Losses())) as records:
-        yield Outlets(History(None), AlertEngine(), Outbox({}), Hub(), records=records)
+        yield Outputs(History(None), AlertEngine(), Outbox({}), Hub(), records=records)
 
 
 def change(path: Path, statement: str) -> None:
@@ -37,36 +37,36 @@ def change(path: Path, statement: str) -> None:
         db.execute(statement)
 
 
-def open_gaps(outlets: Outlets) -> list[Gap]:
-    assert outlets.records is not None
-    return outlets.records.open_gaps()
+def open_gaps(outputs: Outputs) -> list[Gap]:
+    assert outputs.records is not None
+    return outputs.records.open_gaps()
 
 
-def test_the_gaps_of_a_batch_are_saved_at_once(outlets: Outlets, path: Path) -> None:
+def test_the_gaps_of_a_batch_are_saved_at_once(outputs: Outputs, path: Path) -> None:
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("pragma wal_checkpoint(truncate)")
-        outlets.tell_gaps([replace(GAP, symbol=f"S{number}") for number in range(50)])
+        outputs.tell_gaps([replace(GAP, symbol=f"S{number}") for number in range(50)])
         (_, pages, _) = reader.execute("pragma wal_checkpoint(passive)").fetchone()
-    assert len(open_gaps(outlets)) == 50
+    assert len(open_gaps(outputs)) == 50
     assert pages < 20, "each transaction adds a page at least"
 
 
-def test_what_the_records_do_not_take_is_told_and_saved_later(outlets: Outlets, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_the_records_do_not_take_is_told_and_saved_later(outputs: Outputs, path: Path, caplog: pytest.LogCaptureFixture) -> None:
     told: list[Gap] = []
-    outlets.hub.listen("gaps", told.extend)
-    outlets.tell_gaps([GAP])
+    outputs.hub.listen("gaps", told.extend)
+    outputs.tell_gaps([GAP])
     change(path, "alter table gaps rename to away")
     closed = replace(GAP, closed=2_000)
     brief = replace(GAP, first_id=50, last_id=51)
-    outlets.tell_gaps([closed, LATER])
-    outlets.tell_gaps([brief])
-    outlets.tell_gaps([replace(brief, closed=3_000)])
+    outputs.tell_gaps([closed, LATER])
+    outputs.tell_gaps([brief])
+    outputs.tell_gaps([replace(brief, closed=3_000)])
     assert told == [GAP, closed, LATER, brief, replace(brief, closed=3_000)]
-    assert list(outlets.unsaved.values()) == [closed, LATER], "of what came and went meanwhile there is nothing to save"
+    assert list(outputs.unsaved.values()) == [closed, LATER], "of what came and went meanwhile there is nothing to save"
     (complaint,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "state.dir" in complaint.getMessage()
     change(path, "alter table away rename to gaps")
-    assert open_gaps(outlets) == [GAP]
-    outlets.tell_gaps([replace(GAP, cause="given up")])
-    assert open_gaps(outlets) == [replace(GAP, cause="given up"), LATER]
-    assert not outlets.unsaved
+    assert open_gaps(outputs) == [GAP]
+    outputs.tell_gaps([replace(GAP, cause="given up")])
+    assert open_gaps(outputs) == [replace(GAP, cause="given up"), LATER]
+    assert not outputs.unsaved

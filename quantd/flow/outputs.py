@@ -20,7 +20,7 @@ from quantd.supervision.supervisor import Supervisor
 from quantd.supervision.troubles import Troubles
 
 
-class Outlets(Struct):
+class Outputs(Struct):
     """Everything that ticks, bars, points and alerts go to, besides exports."""
 
     history: History
