@@ -25,8 +25,8 @@ _OURS = "raw = 1 and mode = 1 and filename is null and typeof(key) = 'text' and 
 
 
 def recalled(kept: MutableMapping[str, bytes], key: str, kind: type[T], check: Callable[[T], None] = lambda value: None) -> T | None:
-    """A kept value, which is JSON of this type; None where there is none. One that is broken, or for which `check` raises ValueError, is
-    told in the log, and let go."""
+    """Decode a kept value as JSON of this type; None if there is none. A value that is broken, or for which `check` raises ValueError, is
+    logged and deleted."""
     value = kept.get(key)
     if value is None:
         return None

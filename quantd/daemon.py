@@ -27,7 +27,7 @@ from quantd.runtime.scheduler import Jobs
 from quantd.services.live.bundle import LiveServices, live_services
 from quantd.services.live.calculator import make_pool
 from quantd.services.status import FeedState
-from quantd.state import Shelf, State
+from quantd.state import Prefixed, State
 from quantd.supervision.losses import Losses
 from quantd.supervision.signals import leave, obeyed
 from quantd.supervision.systemd import notify, watchdog_seconds
@@ -83,7 +83,7 @@ class Daemon:
             self._checkup = Checkup(self.runtime, config.state_dir, self.clock)
             measure(self.runtime, self.metrics, market)
             measure_pool(pool, self.metrics)
-            upgrade = Upgrade(self.runtime.outputs, self.runtime.pairs, self.clock, Shelf(state.kept, "definition/"))
+            upgrade = Upgrade(self.runtime.outputs, self.runtime.pairs, self.clock, Prefixed(state.kept, "definition/"))
             if watch := self.runtime.guards.watch:
                 watch.start(asyncio.get_running_loop())
                 stack.callback(watch.stop)

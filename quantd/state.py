@@ -1,4 +1,4 @@
-"""What outlives the daemon besides history: records with transactions, bytes that are kept, and a cache. One daemon a directory."""
+"""The state directory: records with transactions, kept values, and a cache. One daemon uses a directory at a time."""
 
 import fcntl
 import logging
@@ -35,7 +35,7 @@ _RULE_STATES = """
 insert or ignore into rule_states select alert_id, state = 'firing', since, id, 1, null, 0 from alert_states;
 drop table alert_states;
 """
-"""Of a schema before 4, which had whether each rule fires in a table of another name and form."""
+"""Takes over the states of a schema before 4, which had them in another table."""
 _SCHEMA = f"""
 create table if not exists gaps(
     symbol text, first_id integer, last_id integer, start integer not null, "end" integer not null,
@@ -57,7 +57,7 @@ _ANEW = 1
 """The application_id of a file that took the place of a broken one in the midst of a run, until the next start has looked for the gaps
 that were lost with it."""
 _TABLES = {"gaps": 8, "rule_states": 7, "firings": 13}
-"""How many columns each has."""
+"""The number of columns of each table."""
 
 
 class Records:
@@ -139,8 +139,8 @@ class Records:
         return self._do(lambda db: db.execute(query, values).fetchall())
 
     def save_alerts(self, states: Mapping[str, RuleState | None], fired: Iterable[Alert] = (), *, cleared: bool = False) -> None:
-        """Remember these states of rules, by the rule's id; forget that of a rule whose state is None. Forget what has fired before, if it
-        is `cleared`; then remember what has fired, oldest first: the latest 1,000 are kept."""
+        """Write the states of rules, by the id of the rule; None deletes a state. `cleared` deletes all earlier firings. Then add the
+        firings `fired`, oldest first; the latest 1,000 are kept."""
         changed = [(rule, *astuple(state)) for rule, state in states.items() if state]
         rows = [(None, *astuple(alert)) for alert in fired]
         gone = [(rule,) for rule, state in states.items() if state is None]
@@ -252,8 +252,8 @@ def tried_again(troubles: Troubles, name: str) -> Iterator[None]:
             _log.info("%s are written again", name)
 
 
-class Shelf(MutableMapping[str, bytes]):
-    """Those of the kept values whose keys begin with a prefix of their own, which the user of it does not see."""
+class Prefixed(MutableMapping[str, bytes]):
+    """The kept values whose keys begin with a prefix. Callers use keys without the prefix."""
 
     def __init__(self, kept: MutableMapping[str, bytes], prefix: str) -> None:
         self._kept = kept

@@ -1,4 +1,4 @@
-"""Rules that are made by request, and what has fired."""
+"""Routes for alert rules and firings."""
 
 from aiohttp import web
 
@@ -46,7 +46,7 @@ async def listed(request: web.Request) -> web.Response:
 
 
 async def from_pipelines(request: web.Request) -> web.Response:
-    """The rules that pipelines hold."""
+    """The rules of pipelines."""
     return answer([wire.pipeline_rule(each) for each in services(request).alerts.pipeline_rules()])
 
 
@@ -73,7 +73,7 @@ async def one(request: web.Request) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Drop a rule."""
+    """Delete a rule."""
     rule_id = request.match_info["id"]
     if not services(request).alerts.delete(rule_id):
         raise _unknown(rule_id)

@@ -16,14 +16,14 @@ SIGNIFICANT = 0.05
 
 
 async def analysis_of(request: web.Request, asked: checks.PairRequest) -> Analysis:
-    """The analysis of a pair, whose past is waited for if nobody has asked for it before."""
+    """Analyse a pair; the first question for it waits for its past."""
     who = asker(request)
     await services(request).symbols.warm_up([asked.question.y, asked.question.x])
     return await services(request).analytics.analyse(asked.question, who)
 
 
 async def analysed(request: web.Request) -> tuple[checks.PairRequest, Analysis]:
-    """What the query asks, and its answer."""
+    """Read the query, and answer it."""
     asked = checks.pair(services(request), query(request, requests.PairQuery))
     return asked, await analysis_of(request, asked)
 

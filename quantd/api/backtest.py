@@ -1,4 +1,4 @@
-"""What trading a pair's z-score would have made of the bars at hand."""
+"""Route for backtests of a pair's z-score over the last bars."""
 
 from math import isfinite
 from typing import Any
@@ -19,10 +19,10 @@ from quantd.times import iso
 
 MOST_BARS = 10_000
 MOST_FITTED = 1_000_000
-"""Prices, over all windows, that one request may have fitted anew."""
+"""One request may fit at most this many prices, summed over all windows."""
 FORMATS = ("json", "html")
 _COST_S = 1e-5
-"""Estimate: of a bar."""
+"""The estimated cost of one bar."""
 _REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
 
 
@@ -42,7 +42,7 @@ async def tested(request: web.Request) -> web.Response:
 
 
 def _affordable(limit: int, asked: checks.PairRequest) -> int:
-    """The limit, unless fitting a window at each of so many bars takes minutes, in which nobody else would be answered."""
+    """Return the limit. Raises Failure if fitting a window at each bar would take minutes, in which nobody else would be answered."""
     window = asked.question.window
     if asked.method.refits and (limit + 2 * window) * window > MOST_FITTED:
         most = MOST_FITTED // window - 2 * window
@@ -78,7 +78,7 @@ def _response(past: PairPast, settings: Settings, limit: int, form: str) -> web.
 
 
 def body(result: Backtest) -> dict[str, Any]:
-    """All of a backtest under the names of its nouns; times as text."""
+    """The answer: all fields of a backtest under their own names, with times as text."""
     quality, halves = msgspec.structs.asdict(result.quality), result.halves
     curve = zip(result.ts, result.equity.tolist(), strict=True)
     return {

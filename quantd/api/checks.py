@@ -1,4 +1,4 @@
-"""Whether what a request names is supported; Failure (400, 404) if not."""
+"""Checks that what a request names is supported; raises Failure (400, 404) if it is not."""
 
 from msgspec import Struct
 
@@ -25,14 +25,14 @@ class PairRequest(Struct, frozen=True):
 
 
 def symbol(symbols: Symbols, text: str) -> str:
-    """A supported symbol, in upper case."""
+    """Return a supported symbol in upper case."""
     if (upper := text.upper()) not in symbols.supported():
         raise Failure(400, f"Symbol {upper} not supported. Available: {symbols.supported()}")
     return upper
 
 
 def every(text: str) -> str:
-    """A timeframe."""
+    """Return the name of a timeframe."""
     try:
         return timeframe(text).name
     except ValueError:
@@ -40,7 +40,7 @@ def every(text: str) -> str:
 
 
 def method(analytics: Analytics, text: str) -> Method:
-    """A regression plugin by its name; any case will do."""
+    """Find a regression plugin by its name in any case."""
     methods = {each.name.upper(): each for each in analytics.methods()}
     if text.upper() not in methods:
         raise Failure(400, f"Regression method {text} not supported. Available: {list(methods)}")
@@ -56,7 +56,7 @@ def legs(text: str) -> tuple[str, str] | None:
 
 
 def pair(services: Services, asked: PairQuery) -> PairRequest:
-    """A pair query of which everything is supported."""
+    """Check all of a pair query."""
     text = _pair_text(asked)
     y, x = pair_legs(services.symbols, text)
     tf = every(asked.tf)
@@ -75,7 +75,7 @@ def _style(asked: PairQuery) -> Style:
 
 
 def _method(analytics: Analytics, asked: PairQuery) -> Method:
-    """The method that is named; a beta or alpha alone names the first that takes them."""
+    """Find the named method; a query with beta or alpha alone means the first method that takes them."""
     named = asked.regression or asked.method
     given = asked.beta is not None or asked.alpha is not None
     known = _of_given_hedge(analytics, named) if given else method(analytics, named or DEFAULT_METHOD)
@@ -96,7 +96,7 @@ def _of_given_hedge(analytics: Analytics, named: str | None) -> Method:
 
 
 def pair_legs(symbols: Symbols, text: str) -> tuple[str, str]:
-    """The supported symbols of `Y-X`."""
+    """Return the two supported symbols of `Y-X`."""
     if not (named := legs(text)):
         raise Failure(404, f"No data available for pair {text}")
     return symbol(symbols, named[0]), symbol(symbols, named[1])

@@ -16,16 +16,16 @@ Render = Callable[[], tuple[bytes, str]]
 
 
 class Patience(Struct, frozen=True):
-    """For how many seconds a client is waited for."""
+    """How many seconds the server waits for a client."""
 
     idle: float = 75.0
-    """For a request, from the connection or the answer before to the end of its head. Proxies that keep connections do so for 60."""
+    """For the head of a request, counted from the connection or from the previous answer. Proxies keep connections for 60 s."""
     body: float = 30.0
-    """For the body of a request, to its end."""
+    """For the end of a request's body."""
     linger: float = 5.0
     """For the rest of a body that no answer depends on."""
     write: float = 120.0
-    """While it takes nothing of an answer. Who reads on, however slowly, may read as long as it takes."""
+    """While the client reads nothing of an answer. A slow reader may take as long as it needs."""
 
 
 DEFAULT_PATIENCE = Patience()
@@ -36,7 +36,7 @@ PATIENCE = web.AppKey("patience", Patience)
 BUDGET = web.AppKey("budget", float)
 _MANY = 500
 _TOLD_S = 1e-5
-"""Estimate: of a point."""
+"""The estimated cost of one point."""
 
 
 def services(request: web.Request) -> Services:
@@ -45,12 +45,12 @@ def services(request: web.Request) -> Services:
 
 
 async def told(request: web.Request, points: int, tell: Callable[[], web.Response]) -> web.Response:
-    """The response that tells of so many points: made in a thread where that takes more than some milliseconds."""
+    """Make the response for this many points; in a thread if that takes more than some milliseconds."""
     if points < _MANY:
         return tell()
     return await services(request).pool.aside(asker(request), _TOLD_S * points, tell)
 
 
 def asker(request: web.Request) -> Asker:
-    """Who asks, and until when an answer is of use; to be called before anything is waited for."""
+    """The client, and the time until which an answer is useful. Call it before the first await."""
     return Asker(request.remote or "", asyncio.get_running_loop().time() + request.app[BUDGET])

@@ -1,4 +1,4 @@
-"""Symbols, bars and ticks."""
+"""Routes for symbols, bars and ticks."""
 
 from aiohttp import web
 
@@ -9,7 +9,7 @@ from quantd.api.health import buffer_stats
 from quantd.api.params import moment, query
 
 BARS = 100
-"""Bars of a request that gives neither `from` nor `limit`."""
+"""The number of bars for a request without `from` and `limit`."""
 MOST_BARS = 2_000
 TICKS = 1_000
 
@@ -43,7 +43,7 @@ async def book(request: web.Request) -> web.Response:
 
 
 async def ticks(request: web.Request) -> web.Response:
-    """The newest ticks at hand."""
+    """The newest ticks in memory."""
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
     symbol = request.match_info["symbol"].upper()
@@ -55,13 +55,13 @@ async def ticks(request: web.Request) -> web.Response:
 
 
 def _range(asked: requests.RangeQuery) -> tuple[int | None, int | None]:
-    """Start and exclusive end: `to` itself is in the range."""
+    """Return start and exclusive end; `to` itself is in the range."""
     until = moment("to", asked.until)
     return moment("from", asked.since), None if until is None else until + 1
 
 
 async def stats(request: web.Request) -> web.Response:
-    """How many ticks are at hand."""
+    """The number of ticks in memory."""
     asked, market = query(request, requests.SymbolQuery), services(request).market
     if asked.symbol is None:
         return answer(buffer_stats(market))

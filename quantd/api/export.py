@@ -1,4 +1,4 @@
-"""CSV downloads."""
+"""Routes for CSV downloads."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Sends what happens to every socket: each event is encoded once, each socket gets one write a flush, a slow one gets less."""
+"""Sends events to all sockets. Each event is encoded once, each socket gets one write per flush, and a slow socket gets fewer frames."""
 
 import asyncio
 from collections import defaultdict
@@ -13,7 +13,7 @@ from quantd.services.events import Events, Listener, Topic
 
 Kind = Literal["trade", "ticker", "book"]
 Key = tuple[Kind, str]
-"""What is conflated: of one kind and symbol only the newest frame matters to a slow client."""
+"""The key of conflation: a slow client gets only the newest frame of each kind and symbol."""
 _SHORT = [bytes([0x81, length]) for length in range(126)]
 
 
@@ -79,7 +79,7 @@ class Client:
         return self.wanted is None or symbol in self.wanted
 
     def send(self, data: bytes) -> None:
-        """Whole frames, whatever the client's state."""
+        """Send whole frames, whatever the state of the client."""
         if not self._transport.is_closing():
             self._transport.write(data)
 
@@ -117,7 +117,7 @@ class Client:
 
 
 class Fanout:
-    """All sockets. It listens to events only while there is one."""
+    """All sockets. The fan-out listens to events only while there is a socket."""
 
     def __init__(self, events: Events, limits: Limits) -> None:
         self.limits = limits
@@ -136,7 +136,7 @@ class Fanout:
         return len(self._clients)
 
     def join(self, client: Client) -> None:
-        """From now on the client gets what happens."""
+        """Send events to this client from now on."""
         if not self._clients:
             topics: dict[Topic, Listener] = {
                 "ticks": self._on_ticks,
@@ -150,7 +150,7 @@ class Fanout:
         self._clients.add(client)
 
     def leave(self, client: Client) -> None:
-        """The client gets nothing more."""
+        """Send nothing more to this client."""
         self._clients.discard(client)
         if not self._clients:
             for unlisten in self._unlisten:
@@ -183,13 +183,13 @@ class Fanout:
         self._flush_soon()
 
     def _send_all(self, payloads: Iterable[bytes]) -> None:
-        """What is rare goes to every socket at once."""
+        """Send rare events to every socket at once."""
         data = b"".join(map(text_frame, payloads))
         for client in self._clients if data else ():
             client.send(data)
 
     def _flush_soon(self) -> None:
-        """At once, unless the last flush has only just been."""
+        """Flush at once, unless the last flush was less than `limits.flush` ago."""
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.0, self._flushed + self.limits.flush - loop.time()), self._flush)
@@ -212,7 +212,7 @@ class Fanout:
             self._timer = None
 
     def _chunks(self) -> dict[Key, Chunk]:
-        """What is waiting and wanted, encoded once for all."""
+        """Encode the waiting events that any client wants, once for all clients."""
         found: dict[Key, Chunk | None] = {}
         for symbol, ticks in self._ticks.items():
             if self._wanted(symbol):

@@ -1,4 +1,4 @@
-"""What the analytics routes answer. A number that is not finite never leaves: its point is left out."""
+"""The answers of the analytics routes. A point with a number that is not finite is left out."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,7 @@ from quantd.times import iso
 
 
 class Value(Struct, frozen=True, gc=False):
-    """One value of a series; null where a series beside the contract's four has none."""
+    """One value of a series. It may be null only in series other than the contract's four."""
 
     ts: str
     value: float | None
@@ -50,7 +50,7 @@ class Direction(Struct, frozen=True):
 
 
 class Cointegration(Direction, frozen=True, kw_only=True):
-    """That of y on x over `n` bars, and of x on y; `power` is low where n is too small for it to mean much."""
+    """The test of y on x over `n` bars, and of x on y. `power` is low if n is too small for the result to mean much."""
 
     n: int
     power: str | None
@@ -58,7 +58,7 @@ class Cointegration(Direction, frozen=True, kw_only=True):
 
 
 def cointegration(analysis: Analysis) -> Cointegration:
-    """Both tests."""
+    """Both directions of the test."""
     way, back = analysis.cointegration, analysis.reverse
     reverse = Direction(back.stat, back.pvalue, back.lags, back.reason)
     return Cointegration(way.stat, way.pvalue, way.lags, way.reason, n=way.n, power=way.power, reverse=reverse)
@@ -122,14 +122,14 @@ def pair(text: str, analysis: Analysis) -> PairAnalytics:
 
 
 def adf(analysis: Analysis) -> Adf:
-    """The test's outcome, or that of no test."""
+    """The outcome of the test; 0 and 1 if there was none."""
     test = analysis.adf
     stat, pvalue = finite(test.stat), finite(test.pvalue)
     return Adf(0.0, 1.0, test.n, test.reason) if stat is None or pvalue is None else Adf(stat, pvalue, test.n, None)
 
 
 def nowcast(status: PairStatus) -> Nowcast:
-    """A pair's state, as the page shows it."""
+    """The state of a pair as the page shows it."""
     point = status.point
     return Nowcast(
         pair=status.pair,

@@ -1,4 +1,4 @@
-"""What sockets get; `type` tells the frames apart."""
+"""The frames that sockets get; `type` tells them apart."""
 
 from collections.abc import Mapping
 from math import isfinite

@@ -1,4 +1,4 @@
-"""Is it there, and is it well."""
+"""Routes for health, quality and probes."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from quantd.services.status import FeedState, Status, SymbolQuality
 from quantd.times import iso
 
 _TIMES = ("start", "end", "opened")
-"""Of a gap."""
+"""The fields of a gap that are times."""
 
 
 async def root(request: web.Request) -> web.Response:
@@ -37,7 +37,7 @@ async def health(request: web.Request) -> web.Response:
 
 
 def in_a_word(status: Status) -> wire.Status:
-    """In one word, how the daemon fares."""
+    """The health of the daemon in one word."""
     feeds = status.feeds()
     if feeds and all(feed.state in ("starting", "down") for feed in feeds):
         return "down"

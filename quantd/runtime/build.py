@@ -31,7 +31,7 @@ from quantd.plugin.base import Exporter, Plugin, Store
 from quantd.plugin.registry import Registry
 from quantd.plugin.watch import Watch
 from quantd.runtime.runtime import Guards, Runtime
-from quantd.state import Shelf, State
+from quantd.state import Prefixed, State
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 
@@ -115,7 +115,7 @@ class Builder:
         driven = self._clock if isinstance(self._clock, EventClock) else None
         if self._lasting is None:
             return Environment(self._warm, driven)
-        return Environment(self._warm, driven, Shelf(self._lasting.state.kept, f"feed/{name}/"), self._config.state_dir / "raw" / name)
+        return Environment(self._warm, driven, Prefixed(self._lasting.state.kept, f"feed/{name}/"), self._config.state_dir / "raw" / name)
 
     def _watch_symbol(self, symbol: str) -> None:
         pipeline = self._for_guests

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from quantd.errors import QuantdError, StateLocked, StateNewer, StateUnusable
 from quantd.model import Alert, Gap, RuleState
-from quantd.state import FIRINGS_KEPT, SCHEMA_VERSION, Shelf, State
+from quantd.state import FIRINGS_KEPT, SCHEMA_VERSION, Prefixed, State
 
 GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")
 ALERT = Alert("BTCUSDT-ETHUSDT/wide@5", "BTCUSDT-ETHUSDT/wide", "wide", "BTCUSDT-ETHUSDT", "firing", 2.5, 2.0, 5, 5, "text", "zscore")
@@ -327,13 +327,13 @@ def test_what_is_kept_is_never_evicted(state: State) -> None:
 def test_a_shelf_holds_what_is_its_own(directory: Path) -> None:
     with State.open(directory) as state:
         state.kept["rule/1"] = b"a rule"
-        one, other = Shelf(state.kept, "feed/a/"), Shelf(state.kept, "feed/b/")
+        one, other = Prefixed(state.kept, "feed/a/"), Prefixed(state.kept, "feed/b/")
         one["end"], one["more"], other["end"] = b"1", b"2", b"3"
         del one["more"]
         with pytest.raises(KeyError):
             del one["rule/1"]
     with State.open(directory) as state:
-        assert dict(Shelf(state.kept, "feed/a/")) == {"end": b"1"}
-        assert len(Shelf(state.kept, "feed/b/")) == 1
-        assert Shelf(state.kept, "feed/c/").get("end") is None
+        assert dict(Prefixed(state.kept, "feed/a/")) == {"end": b"1"}
+        assert len(Prefixed(state.kept, "feed/b/")) == 1
+        assert Prefixed(state.kept, "feed/c/").get("end") is None
         assert state.kept["rule/1"] == b"a rule"

@@ -1,4 +1,4 @@
-"""What has fired of late, and the states of rules: in memory, and on disk with each `save`."""
+"""Keeps the latest firings in memory, and writes them and the states of rules to disk."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from quantd.supervision.troubles import Troubles
 
 
 class Journal:
-    """The latest firings, those of earlier runs among them. What changes is on disk after the next `save`: a rule may do so many times a
+    """The latest firings, including those of earlier runs. Changes are written with the next `save`, since a rule may change many times a
     second."""
 
     def __init__(self, records: Records, states: RuleStates, troubles: Troubles) -> None:
@@ -22,7 +22,7 @@ class Journal:
         self._cleared = False
 
     def add(self, alerts: Sequence[Alert]) -> None:
-        """Rules have changed their state."""
+        """Add the firings among these changes."""
         fired = [alert for alert in alerts if alert.state == "firing"]
         self._fired.extend(fired)
         self._unsaved.extend(fired)
@@ -38,8 +38,7 @@ class Journal:
         self._cleared = True
 
     def save(self) -> None:
-        """Put on disk what has changed since the last call, in one transaction. Never raises for the disk's sake: it is tried again with
-        the next call."""
+        """Write what has changed since the last call, in one transaction. Does not raise if the disk fails: the next call tries again."""
         states = self._states.unsaved
         if not (states or self._unsaved or self._cleared):
             return

@@ -14,7 +14,7 @@ _CAPACITY = 10_000
 _START_S = 2.0
 _DRAIN_S = 4.0
 _STOP_S = 0.5
-"""Less in all than the daemon takes to drain, so that one that hangs is named."""
+"""The sum is less than the time that the daemon takes to drain, so that a sink that hangs is named in the log."""
 
 
 class Outbox:
@@ -27,7 +27,7 @@ class Outbox:
         self.dropped = 0
 
     async def start(self) -> None:
-        """Start all sinks, and wait for them, for at most two seconds: of one that hangs only its own alerts wait."""
+        """Start all sinks and wait at most two seconds for them. If a sink hangs, only its own alerts wait."""
         started = {name: asyncio.Event() for name in self._sinks}
         self._workers = [asyncio.create_task(self._work(name, event), name=f"sink {name}") for name, event in started.items()]
         for name in await _late({name: event.wait() for name, event in started.items()}, _START_S):
@@ -63,7 +63,7 @@ class Outbox:
 
 
 async def _late(work: Mapping[str, Coroutine[Any, Any, object]], seconds: float) -> list[str]:
-    """The names of what does not come to its end within so many seconds; it is cancelled."""
+    """Run all coroutines for at most `seconds`; cancel those that have not ended, and return their names."""
     tasks = {asyncio.create_task(each): name for name, each in work.items()}
     late = (await asyncio.wait(tasks, timeout=seconds))[1] if tasks else ()
     for task in late:

@@ -1,4 +1,4 @@
-"""An alert rule on what it watches, and the value of a point that it speaks of."""
+"""An alert rule on a pair or symbol, and the value of a point that its condition names."""
 
 from msgspec import Struct
 
@@ -7,7 +7,7 @@ from quantd.model import Metric, PairPoint
 
 
 class AlertRule(Struct, frozen=True):
-    """One rule on one pair, or on one symbol's price. `text` is that of its alerts."""
+    """One rule on one pair, or on one symbol's price. `text` is the text of its alerts."""
 
     id: str
     rule: Rule
@@ -30,7 +30,7 @@ def is_sound(rule: Rule, point: PairPoint) -> bool:
 
 
 def measured(condition: Condition, point: PairPoint) -> Metric:
-    """The value that a condition speaks of; None where the point has none."""
+    """The value that a condition names; None if the point has none."""
     value: Metric
     if condition.metric in METRICS:
         value = getattr(point.hedge if condition.metric in ("alpha", "beta") else point, condition.metric)

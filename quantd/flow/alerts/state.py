@@ -30,7 +30,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Moment(Struct, frozen=True, gc=False):
-    """When a value was so, when it is judged, and the bar that it is of; see `Alert`."""
+    """When a value came to be (`since`), when it is judged (`ts`), and the open time of its bar; see `Alert`."""
 
     since: int
     ts: int
@@ -38,14 +38,14 @@ class Moment(Struct, frozen=True, gc=False):
 
 
 class Change(Struct, frozen=True):
-    """A rule's state after a value has changed it, and the alert that tells so."""
+    """The state of a rule after a value has changed it, and the alert for that change."""
 
     state: RuleState
     alert: Alert
 
 
 def judged(rule: AlertRule, state: RuleState, value: Metric, moment: Moment) -> Change | None:
-    """What a value changes; None where it changes nothing."""
+    """Judge a value: returns the change, or None if the state stays."""
     holds = holding(rule.rule.when, value)
     if holds is None or holds == state.holds:
         return None
@@ -54,7 +54,7 @@ def judged(rule: AlertRule, state: RuleState, value: Metric, moment: Moment) -> 
 
 
 def holding(condition: Condition, value: Metric) -> bool | None:
-    """Whether a value fulfils a condition; None where there is no value, or it is a number and the condition names a state, or vice versa.
+    """Whether a value fulfils a condition; None without a value, or if one of value and threshold is a number and the other a state.
 
     >>> condition = Condition("zscore", ">", 2.0)
     >>> holding(condition, 2.5), holding(condition, 2.0), holding(condition, None), holding(condition, "broken")

@@ -8,36 +8,36 @@ _FRESH = RuleState()
 
 
 class RuleStates:
-    """States by the rule's id. What has changed since it was last written is `unsaved`."""
+    """States by the id of the rule. `unsaved` holds those that have changed since they were last written."""
 
     def __init__(self) -> None:
         self._states: dict[str, RuleState] = {}
         self._changed: set[str] = set()
 
     def of(self, rule_id: str) -> RuleState:
-        """The state of a rule; a fresh one where nothing has happened to it."""
+        """The state of a rule; a fresh one if it has never changed."""
         return self._states.get(rule_id, _FRESH)
 
     def put(self, rule_id: str, state: RuleState) -> None:
-        """The rule has this state from now on."""
+        """Set the state of a rule."""
         self._states[rule_id] = state
         self._changed.add(rule_id)
 
     def forget(self, rule_id: str) -> None:
-        """The rule is no more: one that comes back under the same id begins afresh."""
+        """Remove the state of a rule that is deleted: a later rule of the same id begins afresh."""
         if self._states.pop(rule_id, None):
             self._changed.add(rule_id)
 
     def restore(self, stored: Mapping[str, RuleState], rules: Collection[str]) -> None:
-        """Take up what an earlier run has stored of these rules; what it stored of others is to be forgotten."""
+        """Restore the states that an earlier run stored for these rules; those of other rules will be deleted."""
         self._states |= {rule_id: state for rule_id, state in stored.items() if rule_id in rules}
         self._changed |= stored.keys() - set(rules)
 
     @property
     def unsaved(self) -> dict[str, RuleState | None]:
-        """The states that have changed; None of a rule that is no more."""
+        """The states that have changed; None for a rule that is deleted."""
         return {rule_id: self._states.get(rule_id) for rule_id in self._changed}
 
     def saved(self) -> None:
-        """All is written."""
+        """Mark all states as written."""
         self._changed.clear()

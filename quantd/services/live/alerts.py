@@ -74,7 +74,7 @@ class LiveAlerts(Alerts):
         self.save()
 
     def save(self) -> None:
-        """Put on disk what has changed since the last call."""
+        """Write what has changed since the last call to disk."""
         self._journal.save()
         self._book.save()
 
@@ -84,7 +84,7 @@ class LiveAlerts(Alerts):
             self._hold_legs(rule)
 
     def _recall(self, records: Records) -> None:
-        """Take up the rules that were there before a restart, and the states of all rules: one that holds must not fire again."""
+        """Restore the rules made by request, and the states of all rules, so that a rule that still holds does not fire again."""
         stored, states = self._book.recall(), self._engine.states
         for rule in stored:
             self._watch(rule.definition)

@@ -21,7 +21,7 @@ from quantd.stats.spreads import SHORTEST
 
 _ANSWERS_KEPT = 64
 Freshness = tuple[tuple[int, int, int, int] | None, ...]
-"""Of each leg how many bars there are, the newest one, how many hold every trade, and how often they were re-issued."""
+"""For each leg: the number of bars, the time of the newest, the number that hold every trade, and the sum of revisions."""
 
 
 class LiveAnalytics(Analytics):

@@ -19,13 +19,13 @@ from quantd.state import State
 
 
 class LiveServices(Services, frozen=True):
-    """The services, with what the daemon alone asks of them."""
+    """The services as the daemon uses them: their live classes offer more than the protocols."""
 
     symbols: LiveSymbols
     alerts: LiveAlerts
 
     def learn_symbols(self, listed: Sequence[str]) -> None:
-        """The exchange lists these as trading now: rules hold those that they could not hold before."""
+        """Take over the exchange's list of trading symbols, and hold those that rules could not hold before."""
         self.symbols.learn(listed)
         self.alerts.hold_all()
 

@@ -1,4 +1,4 @@
-"""What requests ask about two symbols, computed from their bars: in the daemon, or in a process of its pool."""
+"""Computes the answers to questions about two symbols from their bars, in the daemon or in a process of its pool."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -25,14 +25,13 @@ from quantd.stats.spreads import SpreadTest, spread_test
 from quantd.supervision.troubles import Troubles
 
 COMPILE = b""
-"""A frame that has the kernels compiled, and is answered when they are."""
+"""A frame that asks a process to compile the kernels; the answer comes when they are compiled."""
 _STEP_S, _FIT_S, _FITTED_S = 40e-6, 120e-6, 0.4e-6
-"""Estimates: of a bar, of a bar that is fitted anew, and of each bar of the window in that fit."""
+"""Estimated costs: one bar; one bar at which the window is fitted again; and each bar of the window in such a fit."""
 
 
 class Task(msgspec.Struct, frozen=True, array_like=True):
-    """A question, and the bars of y and of x that it is answered with. `wanted` is how many bars the tests are of; None for the points
-    alone."""
+    """A question, and the bars of y and x that answer it. `wanted` is the number of bars to test; None asks for the points alone."""
 
     question: Question
     legs: list[list[Bar]]
@@ -47,7 +46,7 @@ class Calculator:
         self._clock = clock
 
     def spec(self, question: Question) -> PairSpec:
-        """How the pair is processed to answer."""
+        """The settings of the pair with which the question is answered."""
         style = question.style
         given = {name: value for name in ("beta", "alpha") if (value := getattr(style, name)) is not None}
         settings = {"window": question.window, "prices": style.prices, **given}
@@ -55,12 +54,12 @@ class Calculator:
         return PairSpec(f"{question.y}-{question.x}", question.every, regression, style.zscore, spread=style.spread)
 
     def cost(self, task: Task) -> float:
-        """Seconds that it may take, to an order of magnitude: `benchmarks/windows.py` has measured them."""
+        """Seconds that a task may take, to an order of magnitude, as measured by `benchmarks/windows.py`."""
         refits = takes_long(self.plugin(task.question.method))
         return max(map(len, task.legs)) * (_FIT_S + _FITTED_S * task.question.window if refits else _STEP_S)
 
     def calculate(self, task: Task) -> Analysis:
-        """The points, and the tests of them."""
+        """Compute the points and their tests."""
         question, legs, wanted = task.question, task.legs, task.wanted
         spec = self.spec(question)
         points = self._points(legs, spec, question.method)
@@ -85,7 +84,7 @@ class Calculator:
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What a process needs to answer as the daemon would: its plugins, loaded there once more, its kernels, and its log."""
+    """What a process needs to compute the same answers as the daemon: the plugins to load, the kernels, and the log level."""
 
     dirs: list[str]
     disable: list[str]
@@ -94,19 +93,19 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 def setting(registry: Registry, level: Level) -> bytes:
-    """That of this process, for `prepare`."""
+    """Encode the setting of this process for `prepare`."""
     dirs = [os.path.abspath(folder) for folder in registry.dirs]
     return msgspec.msgpack.encode(Setting(dirs, list(registry.disable), str(workshop.place) if workshop.place else None, level))
 
 
 def make_pool(registry: Registry, level: Level, troubles: Troubles, budget: float = BUDGET_S) -> Pool:
-    """The pool of a daemon, in which a computation may take `budget` seconds."""
+    """Make the pool of a daemon; a computation may take `budget` seconds."""
     workers = Workers("quantd.services.live.calculator:prepare", setting(registry, level), troubles)
     return Pool(workers, budget=budget, warm=COMPILE if workshop.place else None)
 
 
 def prepare(given: bytes) -> Callable[[bytes], bytes]:
-    """Make this process one that answers tasks."""
+    """Prepare this process to answer tasks; returns the function that answers a frame."""
     where = msgspec.msgpack.decode(given, type=Setting)
     setup(where.level)
     if where.kernels:
@@ -122,12 +121,12 @@ def _answered(calculator: Calculator, frame: bytes) -> bytes:
 
 
 def analysis_of(frame: bytes) -> Analysis:
-    """What a process has answered."""
+    """Decode the answer of a process."""
     return msgspec.msgpack.decode(frame, type=Analysis)
 
 
 def _adf(points: Sequence[PairPoint], spec: PairSpec) -> SpreadTest:
-    """The test of the closes from the first point that is whole to the last, with the hedge of the last."""
+    """Test the spread over the closes from the first whole point to the last, with the hedge of the last."""
     shown = next((number for number, point in enumerate(points) if is_whole(point)), len(points))
     y, x = np.array([(point.y, point.x) for point in points[shown:]]).reshape(-1, 2).T
     if points and points[-1].reason == "flat":

@@ -1,4 +1,4 @@
-"""Funding rates of the past, asked of a symbol's feed when somebody tests a pair."""
+"""Fetches past funding rates from a symbol's feed when somebody tests a pair."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from quantd.timeframes import DAY, MINUTE, timeframe
 
 _log = logging.getLogger("quantd.live")
 _EARLIER = 2 * DAY
-"""So much before what is asked for tells in which rhythm they are paid."""
+"""Rates are also fetched for this long before the range, to find the interval at which they are paid."""
 _PATIENCE_S = 5.0
 _AGAIN_S = 30.0
 _MOST_KEPT = 64
@@ -30,10 +30,10 @@ class PastFunding:
         self._clock = clock
         self._known: dict[Key, Rates | None] = {}
         self._failed: dict[str, float] = {}
-        """When the feed did not answer (monotonic, s)."""
+        """When the feed last failed to answer (monotonic, s), by symbol."""
 
     async def beside(self, past: PairPast, flows: Sequence[FeedFlow | None]) -> PairPast:
-        """The same with the rates that were paid over its bars, as far as the flows of its legs tell them within some seconds."""
+        """Return `past` with the rates paid during its bars, as far as the feeds of its legs answer within some seconds."""
         if not (past.y_bars and past.x_bars):
             return past
         start, last = past.y_bars[0], past.y_bars[-1]

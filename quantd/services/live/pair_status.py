@@ -7,7 +7,7 @@ from quantd.services.analytics import PairStatus
 
 
 def pair_statuses(pair: PairStage) -> list[PairStatus]:
-    """One for each timeframe."""
+    """The status of a pair on each of its timeframes."""
     points = {point.every: point for point in pair.nowcasts()}
     return [_status(pair, series, points.get(series.spec.every)) for series in pair.series]
 
@@ -26,7 +26,7 @@ def _status(pair: PairStage, series: PairSeries, point: PairPoint | None) -> Pai
 
 
 def _lack(pair: PairStage, series: PairSeries) -> str:
-    """Why there is no point."""
+    """The reason why a series has no point."""
     if absent := pair.y.absent or pair.x.absent:
         return absent
     if not (pair.y.ready and pair.x.ready):

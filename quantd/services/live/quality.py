@@ -1,4 +1,4 @@
-"""How good what is known of a symbol is, in numbers."""
+"""Measures the quality of a symbol's data."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from quantd.timeframes import MINUTE
 
 
 def quality_of(stage: SymbolStage, flow: FeedFlow, losses: Losses) -> SymbolQuality:
-    """As of now by the venue's clock, with what of the record was lost."""
+    """The quality at present, by the venue's clock, with the losses of the record."""
     intake, ledger = stage.intake, stage.intake.ledger
     p50, p99 = (float(value) for value in np.percentile(stage.lags, [50, 99])) if stage.lags else (None, None)
     return SymbolQuality(

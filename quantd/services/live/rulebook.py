@@ -1,4 +1,4 @@
-"""The definitions of alert rules made by request: in memory, and on disk, what the disk does not take at once with a later `save`."""
+"""Keeps the definitions of alert rules made by request, in memory and on disk. A write that fails is tried again with the next `save`."""
 
 import logging
 from collections.abc import Iterator, MutableMapping
@@ -17,7 +17,7 @@ from quantd.supervision.troubles import Troubles
 _PREFIX = "rule/"
 _LOST = "an alert rule that was made by request is broken and lost: compare GET /alerts with what you have made"
 _EARLIER_METRICS = {"correlation": "corr"}
-"""What earlier versions wrote, and its name now."""
+"""Names of metrics that earlier versions wrote, and their present names."""
 _log = logging.getLogger("quantd.alerts")
 
 
@@ -38,7 +38,7 @@ class Definition(Struct, frozen=True):
 
 
 class Stored(Definition, frozen=True):
-    """A rule as it is found on disk: earlier versions wrote what became of it beside its definition."""
+    """A rule as it is found on disk: earlier versions wrote its state beside its definition."""
 
     triggered_at: int | None = None
     trigger_count: int = 0
@@ -58,11 +58,11 @@ class RuleBook:
         self._troubles = troubles
         self._rules: dict[str, Definition] = {}
         self._unsaved: set[str] = set()
-        """The ids of those that are new or dropped since they were last saved, or were found as an earlier version wrote them."""
+        """The ids of the rules to write: new ones, dropped ones, and those that an earlier version wrote."""
 
     def recall(self) -> list[Stored]:
-        """The rules of earlier runs, which are in the book from now on. One that data cannot decide is passed over, and told of; one that
-        is broken is let go."""
+        """Read the rules of earlier runs into the book. A rule that no data can decide is passed over with a warning; a broken one is
+        deleted and reported."""
         found = sorted(self._stored(), key=lambda rule: rule.created_at)
         good = [rule for rule in found if _is_decidable(rule.definition)]
         self._rules |= {rule.id: rule.definition for rule in good}
@@ -82,13 +82,13 @@ class RuleBook:
         return list(self._rules.values())
 
     def put(self, rule: Definition) -> None:
-        """Have a rule from now on."""
+        """Add a rule."""
         self._rules[rule.id] = rule
         self._unsaved.add(rule.id)
         self.save()
 
     def drop(self, rule_id: str) -> Definition | None:
-        """Have a rule no more; the one that it was."""
+        """Remove a rule; returns it, or None if there is none."""
         rule = self._rules.pop(rule_id, None)
         if rule:
             self._unsaved.add(rule_id)
@@ -96,7 +96,7 @@ class RuleBook:
         return rule
 
     def save(self) -> None:
-        """Put on disk what has changed. Never raises for the disk's sake: it is tried again with the next call."""
+        """Write the changed rules to disk. Does not raise if the disk fails: the next call tries again."""
         if not self._unsaved:
             return
         with tried_again(self._troubles, "alert rules"):
@@ -112,7 +112,7 @@ class RuleBook:
 
 
 def _check(rule_id: str, rule: Stored) -> None:
-    """Raises ValueError for what cannot be judged: what is kept may be JSON of the right fields, and no rule."""
+    """Raises ValueError for JSON that has the fields of a rule and cannot be judged."""
     if rule.id != rule_id:
         raise ValueError(f"it is another rule, {rule.id}")
     if rule.metric == "price":

@@ -1,4 +1,4 @@
-"""How a running flow fares."""
+"""Status of a running flow."""
 
 from quantd.clock import Clock
 from quantd.flow.feed import FeedFlow
@@ -10,7 +10,7 @@ from quantd.supervision.troubles import Trouble
 
 
 class LiveStatus(Status):
-    """Asks each feed and symbol of a runtime."""
+    """Reads the state of each feed and symbol of a runtime."""
 
     def __init__(self, runtime: Runtime, symbols: LiveSymbols, clock: Clock) -> None:
         self._runtime = runtime
@@ -31,7 +31,7 @@ class LiveStatus(Status):
         return self._runtime.outputs.troubles.present()
 
     def _feed(self, flow: FeedFlow) -> FeedState:
-        """Only symbols that are held count: a question must not make the daemon unready."""
+        """The state of a feed. Only held symbols count, so that a question about another symbol does not make the daemon unready."""
         held = [stage for stage in flow.stages if self._symbols.is_held(stage.symbol) and not stage.absent]
         warm = sum(stage.ready for stage in held)
         state = "warming" if flow.state == "live" and warm < len(held) else flow.state

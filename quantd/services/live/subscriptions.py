@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from quantd.clock import Clock
 
 KEPT_S = 300.0
-"""So long a symbol is streamed that nobody holds."""
+"""A symbol that nobody holds is streamed for this long."""
 MOST_GUESTS = 50
-"""So many of them at most: of more, the one that was asked for longest ago goes first."""
+"""At most this many symbols are streamed that nobody holds; the one that was asked for longest ago is dropped first."""
 
 
 class Subscriptions:
@@ -44,7 +44,7 @@ class Subscriptions:
             self._guests[symbol] = self._clock.monotonic() + KEPT_S
 
     def expire(self) -> list[str]:
-        """Remove the guests whose time is up, or that are too many; returns them."""
+        """Remove and return the guests whose time is up, and those beyond the limit."""
         now, over = self._clock.monotonic(), len(self._guests) - MOST_GUESTS
         gone = [symbol for number, (symbol, until) in enumerate(self._guests.items()) if number < over or until <= now]
         for symbol in gone:

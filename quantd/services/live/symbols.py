@@ -17,7 +17,7 @@ from quantd.services.symbols import Symbols
 from quantd.state import tried_again
 
 _PATIENCE_S = 5.0
-"""So long after the first question for a symbol its past is waited for."""
+"""A request waits for the past of a symbol until this long after the first question for that symbol."""
 _SYMBOLS = "symbols"
 
 
@@ -33,7 +33,7 @@ class LiveSymbols(Symbols):
         self._supported = self._known_with(recalled(cache, _SYMBOLS, list[str]) or ())
         self._subscriptions = Subscriptions("config", self.listed(), clock)
         self._asked: dict[str, float] = {}
-        """When (monotonic, s) a symbol was first asked for that streams."""
+        """When (monotonic, s) each streamed symbol was first asked for."""
 
     def listed(self) -> list[str]:
         legs = [leg for pair in self._config.pairs for leg in (pair.y, pair.x)]
@@ -93,7 +93,7 @@ class LiveSymbols(Symbols):
                         await stage.begun()
 
     def sweep(self) -> None:
-        """Drop the symbols that have been streamed for long enough though nobody holds them."""
+        """Drop the symbols that nobody has held for some minutes."""
         for symbol in self._subscriptions.expire():
             self._asked.pop(symbol, None)
             self._bars.forget(symbol)
