@@ -26,7 +26,7 @@ class ProxyServer:
         return f"{self.kind}://{login}{'@' if login else ''}127.0.0.1:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._tasks.add(task := asyncio.current_task())  # type: ignore[arg-type]
+        self._tasks.add(task := asyncio.current_task())
         try:
             target = await (self._connect if self.kind == "http" else self._socks)(reader, writer)
             if target:
@@ -35,7 +35,7 @@ class ProxyServer:
             pass
         finally:
             writer.close()
-            self._tasks.discard(task)  # type: ignore[arg-type]
+            self._tasks.discard(task)
 
     async def stop(self) -> None:
         for task in self._tasks:

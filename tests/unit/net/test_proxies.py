@@ -50,8 +50,10 @@ async def site() -> AsyncIterator[TestServer]:
 
     app = web.Application()
     app.router.add_get("/", hello)
-    async with TestServer(app) as server:
-        yield server
+    server = TestServer(app)
+    await server.start_server()
+    yield server
+    await server.close()
 
 
 async def body(url: str) -> str:
