@@ -1,13 +1,16 @@
 """From an exchange's socket to the hub: decoded, each id checked, made into bars and points of pairs, recorded, published.
 
-    pip install cryptofeed                                           # a peer, without which its row is left out
-    python benchmarks/ingest.py [--rounds 3] [--seconds 2] [--paced 20] [--flood 20]
+    pip install cryptofeed picows                                    # peers, without which their rows are left out
+    python benchmarks/ingest.py [--rounds 3] [--clients 3] [--seconds 2] [--paced 20] [--flood 20]
 
-The exchange (torrent.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with ten
-pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
+The exchange (fast_exchange.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with
+ten pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
 take turns with it on that core, on the same event loop: `plain` is `websockets`, `json` and a dict a trade, with a check of its id and a
 1-s bar; `cryptofeed` is its own connection and handler for Binance futures, with a callback that counts; neither has pairs, history or a
 store. `nobody` only counts what comes. Compare trades a CPU second: they stay comparable when others use the machine too.
+
+Then WebSocket clients alone, with the same decoding behind each (clients.py): `quantd.net` against aiohttp's client and picows. Where one
+of these comes within CLOSE of ours, it is to take its place: see docs/decisions.md.
 
 Then the daemon alone, at a steady rate: how late each trade is on the hub, from `E`, the exchange's clock at sending, which is this
 machine's; each point of 1s bars, from the sending of the first trade that is `lateness` behind the bar's end; and the event loop. Last, a
@@ -27,13 +30,16 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from consumers import CORE, QUIET_MS, free_port
 from numpy import median
 from peers import Figures
-from takers import CORE, QUIET_MS, free_port
 
 HERE = Path(__file__).parent
 OTHERS = (os.sched_getaffinity(0) - CORE) or CORE
 WARM_S = {"quantd": 3.0, "storeless": 3.0, "plain": 1.0, "cryptofeed": 1.0}
+CLIENTS = ("net", "picows", "aiohttp")
+CLOSE = 0.8
+"""Of the speed of ours."""
 CALM = 2_000
 CALM_S = 5.0
 """Before the flood: seconds at CALM trades a second."""
@@ -52,16 +58,16 @@ def process(cores: set[int], *command: str) -> Iterator[subprocess.Popen[str]]:
             running.kill()
 
 
-def taken(taker: str, plan: Plan, warm_s: float, seconds: float) -> tuple[Figures, list[Figures]]:
-    """What a taker tells, and the exchange of its phases that are over."""
+def consumed(consumer: str, plan: Plan, warm_s: float, seconds: float) -> tuple[Figures, list[Figures]]:
+    """What a consumer tells, and the exchange of its phases that are over."""
     port = free_port()
-    with process(OTHERS, str(HERE / "torrent.py"), str(port), *(f"{length}:{rate}" for length, rate in plan)) as exchange:
+    with process(OTHERS, str(HERE / "fast_exchange.py"), str(port), *(f"{length}:{rate}" for length, rate in plan)) as exchange:
         assert exchange.stdout
         exchange.stdout.readline()
-        with process(CORE, str(HERE / "takers.py"), taker, str(port), str(warm_s), str(seconds)) as running:
+        with process(CORE, str(HERE / "consumers.py"), consumer, str(port), str(warm_s), str(seconds)) as running:
             told = running.communicate()[0]
             if running.returncode:
-                raise SystemExit(f"{taker} failed with code {running.returncode}")
+                raise SystemExit(f"{consumer} failed with code {running.returncode}")
         exchange.kill()
         return json.loads(told), [json.loads(line) for line in exchange.stdout]
 
@@ -73,8 +79,8 @@ def throughput(rounds: int, seconds: float) -> None:
     for _ in range(rounds):
         for name in names:
             warm_s = WARM_S[name]
-            runs[name].append(taken(name, [(warm_s - 0.5, CALM), (600, 0)], warm_s, seconds)[0])
-    runs["nobody"] = [taken("nobody", [(600, 0)], 0.5, 1.0)[0]]
+            runs[name].append(consumed(name, [(warm_s - 0.5, CALM), (600, 0)], warm_s, seconds)[0])
+    runs["nobody"] = [consumed("nobody", [(600, 0)], 0.5, 1.0)[0]]
     speeds = {name: float(median([run["ticks"] / run["cpu"] for run in found])) for name, found in runs.items()}
     head = ["path", "trades/s, median (min-max)", "CPU %", "trades/CPU s", "x plain", "x cryptofeed", "lost", "peak MiB"]
     print(f"| {' | '.join(head)} |\n|---|{'---:|' * (len(head) - 1)}")
@@ -98,9 +104,29 @@ def _cells(runs: list[Figures], speed: float, speeds: dict[str, float]) -> list[
     return [rate, f"{busy:.0f}", f"{speed:,.0f}", *ratios, lost, f"{max(run['peak'] for run in runs):.0f}"]
 
 
+def clients(rounds: int, seconds: float) -> None:
+    """What each WebSocket client costs, and whether ours is worth its lines."""
+    names = [name for name in CLIENTS if name == "net" or find_spec(name)]
+    speeds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            run = consumed(name, [(600, 0)], 0.5, seconds)[0]
+            speeds[name].append(run["ticks"] / run["cpu"])
+    print("\n| client, with the same decoding | trades/CPU s: minimum | median | maximum | of ours |\n|---|---:|---:|---:|---:|")
+    ours = float(median(speeds["net"]))
+    for name, found in speeds.items():
+        label = "quantd.net" if name == "net" else f"{name} {version(name)}"
+        middle = float(median(found))
+        print(f"| {label} | {min(found):,.0f} | {middle:,.0f} | {max(found):,.0f} | {middle / ours:.2f} |", flush=True)
+    close = [name for name in names[1:] if median(speeds[name]) >= CLOSE * ours]
+    print(f"\n- within {1 - CLOSE:.0%} of ours: {', '.join(close) or 'none'}")
+    for name in [name for name in CLIENTS if name not in names]:
+        print(f"- {name} is not installed: it is left out (pip install {name}, or the extra `bench`)")
+
+
 def pace(rate: int, seconds: float) -> None:
     """How late trades, points and the event loop are at a steady rate."""
-    figures, _ = taken("paced", [(600, rate)], CALM_S, seconds)
+    figures, _ = consumed("paced", [(600, rate)], CALM_S, seconds)
     print(f"\n| at {rate:,} trades/s | p50 ms | p99 ms | max ms |\n|---|---:|---:|---:|")
     for name, label in (("ticks", "E to hub, trades"), ("points", "end of bar to hub, points of 1s"), ("loop", "event loop late")):
         cells = [f"{value:.1f}" for value in figures["lags"][name]] or ["-"] * 3
@@ -113,17 +139,17 @@ def pace(rate: int, seconds: float) -> None:
 
 def flood(rate: int, seconds: float) -> None:
     """Whether the daemon lives through a flood, and what that costs."""
-    figures, phases = taken("flooded", [(CALM_S, CALM), (seconds, rate), (600, CALM)], CALM_S - 2, seconds + 3)
-    _, torrent = phases
+    figures, phases = consumed("flooded", [(CALM_S, CALM), (seconds, rate), (600, CALM)], CALM_S - 2, seconds + 3)
+    _, burst = phases
     samples: list[tuple[float, int, int, float]] = figures["samples"]
-    before = [sample for sample in samples if sample[0] < torrent["began"]]
-    late = [at for at, _, lag, _ in samples if at > torrent["ended"] and lag > QUIET_MS]
+    before = [sample for sample in samples if sample[0] < burst["began"]]
+    late = [at for at, _, lag, _ in samples if at > burst["ended"] and lag > QUIET_MS]
     peak = max(size for *_, size in samples)
-    during = [lag for at, _, lag, _ in samples if torrent["began"] < at < torrent["ended"]]
-    recovery = max([at - torrent["ended"] for at in late], default=0.0)
+    during = [lag for at, _, lag, _ in samples if burst["began"] < at < burst["ended"]]
+    recovery = max([at - burst["ended"] for at in late], default=0.0)
     print(f"\n| flood of {rate:,} trades/s for {seconds:.0f} s | |\n|---|---:|")
-    print(f"| written by the exchange | {torrent['written']:,} of {torrent['due']:,} ({100 * torrent['written'] / torrent['due']:.0f} %) |")
-    print("| not written, for the daemon did not read (TCP) | {:,} |".format(torrent["due"] - torrent["written"]))
+    print(f"| written by the exchange | {burst['written']:,} of {burst['due']:,} ({100 * burst['written'] / burst['due']:.0f} %) |")
+    print("| not written, for the daemon did not read (TCP) | {:,} |".format(burst["due"] - burst["written"]))
     print(f"| lost of what was written (ids missing) | {figures['missing']} |")
     print(f"| worst lag during the flood, ms | {max(during)} |")
     print(f"| memory before, peak, MiB | {before[-1][3]:.0f}, {peak:.0f} |")
@@ -139,18 +165,21 @@ def goal(what: str, value: float, wanted: float, sense: str, text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="of the throughput, 0 for none")
+    parser.add_argument("--clients", type=int, default=3, help="rounds of the clients, 0 for none")
     parser.add_argument("--seconds", type=float, default=2.0, help="measured of each path in each of them")
     parser.add_argument("--rate", type=int, default=20_000, help="trades a second of the steady run")
     parser.add_argument("--paced", type=float, default=20.0, help="seconds of it, 0 for none")
-    parser.add_argument("--torrent", type=int, default=100_000, help="trades a second of the flood")
+    parser.add_argument("--burst", type=int, default=100_000, help="trades a second of the flood")
     parser.add_argument("--flood", type=float, default=20.0, help="seconds of it, 0 for none")
     options = parser.parse_args()
     if options.rounds:
         throughput(options.rounds, options.seconds)
+    if options.clients:
+        clients(options.clients, options.seconds)
     if options.paced:
         pace(options.rate, options.paced)
     if options.flood:
-        flood(options.torrent, options.flood)
+        flood(options.burst, options.flood)
 
 
 if __name__ == "__main__":
