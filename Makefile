@@ -2,26 +2,50 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
-WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+BENCHMARKS ?= flow ingest live
+FAST := $(addprefix tests/unit/,config history log plugin runtime services flow/alerts flow/bars flow/ingest) \
+  $(addprefix tests/unit/flow/test_,exports.py feed.py hub.py pairs.py)
+COVERED := --cov=quantd --cov=quantd_plugins --cov-report=term:skip-covered
 
-.PHONY: demo test chaos check
+.PHONY: help demo fix check test test-fast cover chaos soak bench
 
-demo: $(INSTALLED)
+help:           ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: $(INSTALLED)       ## run a simulated exchange and the daemon on it
 	$(BIN)/quantd demo
 
-test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+fix: $(INSTALLED)        ## mend what ruff can mend, and format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
 
-chaos: $(INSTALLED)
-	$(BIN)/python -m pytest -m chaos -n $(WORKERS) --dist loadfile
-
-check: $(INSTALLED)
+check: $(INSTALLED)      ## lint, types, import contracts and the example config
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/quantd check
+
+test: $(INSTALLED)       ## run every test but the long ones
+	$(PYTEST)
+
+test-fast: $(INSTALLED)  ## run the quick unit tests: config, plugins, bars, pairs, alerts, services
+	$(PYTEST) $(FAST)
+
+cover: $(INSTALLED)      ## run the same with coverage, which doubles their time, and hold it to its floor
+	$(PYTEST) $(FAST) $(COVERED)
+
+chaos: $(INSTALLED)      ## break connections, clocks and disks on purpose; takes minutes
+	$(PYTEST) -m chaos
+
+soak: $(INSTALLED)       ## the same for hours: a thousand disconnects, two hundred kills
+	$(PYTEST) -m soak
+
+bench: $(INSTALLED)      ## measure against peers; BENCHMARKS="statistics" takes others of benchmarks/
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 # pip knows a private index from its own config, which uv does not read: hence the second way.
 $(INSTALLED): pyproject.toml constraints.txt
