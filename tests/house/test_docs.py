@@ -183,3 +183,15 @@ def test_links_lead_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", WRAPPED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_lines_are_not_too_wide(path: Path) -> None:
     assert [number for number, line in enumerate(path.read_text("utf-8").splitlines(), 1) if len(line) > WIDEST] == []
+
+
+# --- architecture.md -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_map_names_what_is_there() -> None:
+    roots = [ROOT, ROOT / "quantd", ROOT / "quantd/flow", ROOT / "quantd/api", ROOT / "quantd/services/live", ROOT / "quantd/config"]
+    roots += [ROOT / "plugins/quantd_plugins", ROOT / "quantd/flow/repair", ROOT / "quantd/flow/alerts", ROOT / "quantd/flow/ingest"]
+    roots += [ROOT / "quantd/flow/bars"]
+    named = {span for span in spans(doc("architecture.md")) if re.fullmatch(r"[\w./]+(\.py|/)", span)}
+    assert len(named) > 50
+    assert {name for name in named if not any((root / name).exists() for root in roots)} == set()
