@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from quantd.flow.ingest.ledger import RECORD_BROKEN, Hole, Span
-from quantd.plugin.base import Store
+from quantd.history.store_reader import StoreReader
 from quantd.timeframes import HOUR, MINUTE, SECOND, Timeframe
 
 
@@ -17,9 +17,9 @@ class LostRows(Struct, frozen=True):
     bars: tuple[Span, ...] = ()
 
 
-def lost_rows(store: Store, symbol: str, frames: Sequence[Timeframe], since: int, until: int) -> LostRows:
+def lost_rows(record: StoreReader, symbol: str, frames: Sequence[Timeframe], since: int, until: int) -> LostRows:
     """What the record lacks of since <= ts < until (ms). Reads the store, an hour at a time."""
-    first = store.first_tick(symbol)
+    first = record.trades_since(symbol)
     if first is None:
         return LostRows()
     trades: list[Hole] = []
@@ -27,14 +27,14 @@ def lost_rows(store: Store, symbol: str, frames: Sequence[Timeframe], since: int
     last: tuple[int, int] | None = None
     for start in range(max(since, first), until, HOUR):
         end = min(start + HOUR, until)
-        ticks = store.ticks(symbol, start - MINUTE, end + MINUTE)  # ids and times may be in another order
+        ticks = record.trade_columns(symbol, start - MINUTE, end + MINUTE)  # ids and times may be in another order
         ids, times = np.asarray(ticks["id"]), np.asarray(ticks["ts"])
         if last and not (len(ids) and ids[0] <= last[0]):
             ids, times = np.insert(ids, 0, last[0]), np.insert(times, 0, last[1])
         trades += (hole for hole in holes_between(ids, times, RECORD_BROKEN) if start <= hole.end < end)
         if len(ids):
             last = int(ids[-1]), int(times[-1])
-        bars += _missing_bars(store, symbol, frames, times[(times >= start) & (times < end)])
+        bars += _missing_bars(record, symbol, frames, times[(times >= start) & (times < end)])
     return LostRows(tuple(trades), tuple(bars))
 
 
@@ -45,12 +45,12 @@ def holes_between(ids: np.ndarray, times: np.ndarray, cause: str) -> Iterator[Ho
         yield Hole(int(ids[at]) + 1, int(ids[at + 1]) - 1, start, end, end, cause)
 
 
-def _missing_bars(store: Store, symbol: str, frames: Sequence[Timeframe], times: np.ndarray) -> Iterator[Span]:
+def _missing_bars(record: StoreReader, symbol: str, frames: Sequence[Timeframe], times: np.ndarray) -> Iterator[Span]:
     """The buckets that hold trades of these times and have no bar."""
     if not len(times):
         return
     seconds = np.unique(times // SECOND * SECOND).tolist()
     for frame in frames:
         traded = sorted({frame.floor(second) for second in seconds})
-        recorded = {bar.ts for bar in store.bars(symbol, frame.name, traded[0], traded[-1] + 1)}
+        recorded = {bar.ts for bar in record.recorded_bars(symbol, frame.name, traded[0], traded[-1] + 1)}
         yield from ((ts, frame.end(ts) - 1) for ts in traded if ts not in recorded)

@@ -27,7 +27,7 @@ from quantd.flow.venue import VenueClock
 from quantd.flow.watermark import Watermark
 from quantd.model import Tick
 from quantd.plugin import answers
-from quantd.plugin.base import Feed, Store
+from quantd.plugin.base import Feed
 from quantd.timeframes import timeframe
 
 _LAST_S = 1.5
@@ -124,8 +124,8 @@ class Repairs:
             return None
         saved = records.open_gaps(stage.symbol) if records else []
         stage.intake.resume_gaps(saved)
-        lost = await self._lost_rows(stage, recorder.store)
-        known = await asyncio.to_thread(restore, recorder.store, stage.symbol, saved, lost.trades)
+        lost = await self._lost_rows(stage)
+        known = await asyncio.to_thread(restore, self._outputs.history, stage.symbol, saved, lost.trades)
         if known:
             stage.restore(known, killed=self._killed)
             self._recorded[stage] = known.ts
@@ -139,13 +139,13 @@ class Repairs:
         """Tell of the gaps that opened or closed."""
         self._gaps.tell()
 
-    async def _lost_rows(self, stage: SymbolStage, store: Store) -> LostRows:
+    async def _lost_rows(self, stage: SymbolStage) -> LostRows:
         """What is missing in the midst of the record, if a file of it was found broken; bars of trades that are there are rebuilt."""
         read_from, now = self._outputs.losses.incomplete_from(), self._clock.now()
         if read_from is None:
             return LostRows()
         frames = [timeframe(name) for name in dict.fromkeys((stage.base, *stage.every))]
-        lost = await asyncio.to_thread(lost_rows, store, stage.symbol, frames, max(read_from, now - REACH_MS), now)
+        lost = await asyncio.to_thread(lost_rows, self._outputs.history, stage.symbol, frames, max(read_from, now - REACH_MS), now)
         for start, end in lost.bars:
             self._queue.put(stage, start, end)
         return lost

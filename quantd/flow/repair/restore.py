@@ -6,8 +6,8 @@ import numpy as np
 
 from quantd.flow.ingest.ledger import FILED, LOST, NOT_RECORDED, Hole, Known, Source
 from quantd.flow.repair.broken_record import holes_between
+from quantd.history.store_reader import StoreReader
 from quantd.model import Gap
-from quantd.plugin.base import Store
 from quantd.timeframes import MINUTE
 
 TAIL_MS = 10 * MINUTE
@@ -15,17 +15,17 @@ TAIL_MS = 10 * MINUTE
 _SOURCES: dict[str, Source] = {FILED: "file", LOST: "none"}
 
 
-def restore(store: Store, symbol: str, gaps: Iterable[Gap], broken: Iterable[Hole] = ()) -> Known | None:
+def restore(record: StoreReader, symbol: str, gaps: Iterable[Gap], broken: Iterable[Hole] = ()) -> Known | None:
     """What is recorded of a symbol, given its saved open gaps and the holes of a broken record; None where nothing is. Reads the store.
 
     A hole of the broken record is all that is missing there, so it takes the place of a saved gap that it touches."""
-    newest = store.newest_tick(symbol)
+    newest = record.newest_trade(symbol)
     if newest is None:
         return None
     last_id, ts = newest
     broken = list(broken)
     known = [*broken, *(hole for hole in map(_hole, gaps) if not _touches(hole, broken))]
-    ticks = store.ticks(symbol, ts - TAIL_MS, ts + 1)
+    ticks = record.trade_columns(symbol, ts - TAIL_MS, ts + 1)
     found = holes_between(np.asarray(ticks["id"]), np.asarray(ticks["ts"]), NOT_RECORDED)
     holes = [hole for hole in known if hole.last < last_id] + [hole for hole in found if not _touches(hole, known)]
     return Known(last_id, ts, tuple(sorted(holes, key=lambda hole: hole.first)))

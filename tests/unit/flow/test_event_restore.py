@@ -77,7 +77,7 @@ class Life:
         outputs = Outputs(history=self.history, alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=self.recorder)
         self.stage = SymbolStage(SYMBOL, TimeBars(), guard, Exports([]), stages(rules))
         self.stage.line.follow_record(recorded=True, fetched=fetched)
-        known = restore(disk.store, SYMBOL, []) if fetched else None
+        known = restore(History(disk.store), SYMBOL, []) if fetched else None
         if known:
             self.stage.intake.ledger.restore(known)
             self.stage.take(self.history.recorded_ticks(SYMBOL, known.ts - 700, FOR_EVER), past=True)

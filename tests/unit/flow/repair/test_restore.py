@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from quantd.flow.repair.restore import restore
+from quantd.history.store_reader import StoreReader
 from quantd.model import Gap, Tick
 from quantd_plugins.stores.local import Local
 
@@ -17,9 +18,9 @@ def tick(number: int) -> Tick:
 def test_a_new_run_knows_what_the_record_lacks(tmp_path: Path) -> None:
     store = Local()
     store.open(tmp_path)
-    assert restore(store, "X", []) is None
+    assert restore(StoreReader(store), "X", []) is None
     store.append([tick(number) for number in (1, 2, 5, 6, 9)], [], [])
-    known = restore(store, "X", [Gap("X", 7, 8, START, START, START, None, "disconnected")])
+    known = restore(StoreReader(store), "X", [Gap("X", 7, 8, START, START, START, None, "disconnected")])
     assert known is not None
     assert (known.last_id, known.ts) == (9, tick(9).ts)
     assert [(hole.first, hole.last, hole.cause) for hole in known.holes] == [(3, 4, "not recorded"), (7, 8, "disconnected")]
