@@ -1,4 +1,28 @@
-"""When one connection may take over from another."""
+"""The handover of connections: the new one is made before the old one is closed ("make before break"), so that no trade falls between them.
+
+A connection is replaced when it is old (`rotate`), when the exchange says that it will close it, and when one of its streams is silent.
+These are the ids of one symbol's trades:
+
+               retire()         all confirmed: ready_at                   joined()
+                  |                        |                                  |
+    old    1 2 3 -+- 4 5 6 ----------------+------ 7 ------- 8 ------- 9 10 --+ closed
+    new           +- turn, connect, ask ---+---- 7 --- 8 9 10 --- 11 12 ------+----------------- 13 14 ->
+                                           |                                  |
+    handed on    1 2 3  4 5 6              |     7 7   8     8         9 10   | 9 10 11 12       13 14 ->
+    waits                                  |             9 10     11 12       | nothing
+
+- While there are two, both hand on what they bring; what comes twice is dropped by the ledger of its symbol. But a trade of the new one
+  that is farther than the next one after the old one's last waits (`Connection._waits`): it would look like a gap that the old one is about
+  to fill. Here 9 waits, since the old one has brought 7 only, and so do those behind it.
+- `ready_at` is the exchange's clock when all that is wanted had been confirmed over the new one: whatever is sent later comes over it, too.
+  Once the old one has brought all that was sent up to then (`whole`: its `upto` has passed `ready_at` by HOLD_MS, for trades are gathered
+  before they are sent), nothing can be missing between the two. The new one hands on what has waited (`Connection.take_over`), and the old
+  one is closed.
+- An old one that stands still (IDLE_S), or that does not get so far (CATCH_UP_S), is not waited for: the new one takes over, and what was
+  sent after the old one's `upto` counts as lost until the next ids show that nothing is missing (`Lane._take_over`).
+- A new one that is not confirmed, or that brings nothing while the old one does (`mute`), is given up; the old one goes on, and another is
+  tried after a wait. If the old one ends meanwhile, the new one goes on alone.
+"""
 
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 
