@@ -1,13 +1,16 @@
 """From an exchange's socket to the hub: decoded, each id checked, made into bars and points of pairs, recorded, published.
 
-    pip install cryptofeed                                           # a peer, without which its row is left out
-    python benchmarks/ingest.py [--rounds 3] [--seconds 2] [--paced 20] [--flood 20]
+    pip install cryptofeed picows                                    # peers, without which their rows are left out
+    python benchmarks/ingest.py [--rounds 3] [--clients 3] [--seconds 2] [--paced 20] [--flood 20]
 
 The exchange (torrent.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with ten
 pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
 take turns with it on that core, on the same event loop: `plain` is `websockets`, `json` and a dict a trade, with a check of its id and a
 1-s bar; `cryptofeed` is its own connection and handler for Binance futures, with a callback that counts; neither has pairs, history or a
 store. `nobody` only counts what comes. Compare trades a CPU second: they stay comparable when others use the machine too.
+
+Then WebSocket clients alone, with the same decoding behind each (clients.py): `quantd.net` against aiohttp's client and picows. Where one
+of these comes within CLOSE of ours, it is to take its place: see docs/decisions.md.
 
 Then the daemon alone, at a steady rate: how late each trade is on the hub, from `E`, the exchange's clock at sending, which is this
 machine's; each point of 1s bars, from the sending of the first trade that is `lateness` behind the bar's end; and the event loop. Last, a
@@ -34,6 +37,9 @@ from takers import CORE, QUIET_MS, free_port
 HERE = Path(__file__).parent
 OTHERS = (os.sched_getaffinity(0) - CORE) or CORE
 WARM_S = {"quantd": 3.0, "storeless": 3.0, "plain": 1.0, "cryptofeed": 1.0}
+CLIENTS = ("net", "picows", "aiohttp")
+CLOSE = 0.8
+"""Of the speed of ours."""
 CALM = 2_000
 CALM_S = 5.0
 """Before the flood: seconds at CALM trades a second."""
@@ -98,6 +104,26 @@ def _cells(runs: list[Figures], speed: float, speeds: dict[str, float]) -> list[
     return [rate, f"{busy:.0f}", f"{speed:,.0f}", *ratios, lost, f"{max(run['peak'] for run in runs):.0f}"]
 
 
+def clients(rounds: int, seconds: float) -> None:
+    """What each WebSocket client costs, and whether ours is worth its lines."""
+    names = [name for name in CLIENTS if name == "net" or find_spec(name)]
+    speeds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            run = taken(name, [(600, 0)], 0.5, seconds)[0]
+            speeds[name].append(run["ticks"] / run["cpu"])
+    print("\n| client, with the same decoding | trades/CPU s: minimum | median | maximum | of ours |\n|---|---:|---:|---:|---:|")
+    ours = float(median(speeds["net"]))
+    for name, found in speeds.items():
+        label = "quantd.net" if name == "net" else f"{name} {version(name)}"
+        middle = float(median(found))
+        print(f"| {label} | {min(found):,.0f} | {middle:,.0f} | {max(found):,.0f} | {middle / ours:.2f} |", flush=True)
+    close = [name for name in names[1:] if median(speeds[name]) >= CLOSE * ours]
+    print(f"\n- within {1 - CLOSE:.0%} of ours: {', '.join(close) or 'none'}")
+    for name in [name for name in CLIENTS if name not in names]:
+        print(f"- {name} is not installed: it is left out (pip install {name}, or the extra `bench`)")
+
+
 def pace(rate: int, seconds: float) -> None:
     """How late trades, points and the event loop are at a steady rate."""
     figures, _ = taken("paced", [(600, rate)], CALM_S, seconds)
@@ -139,6 +165,7 @@ def goal(what: str, value: float, wanted: float, sense: str, text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="of the throughput, 0 for none")
+    parser.add_argument("--clients", type=int, default=3, help="rounds of the clients, 0 for none")
     parser.add_argument("--seconds", type=float, default=2.0, help="measured of each path in each of them")
     parser.add_argument("--rate", type=int, default=20_000, help="trades a second of the steady run")
     parser.add_argument("--paced", type=float, default=20.0, help="seconds of it, 0 for none")
@@ -147,6 +174,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.rounds:
         throughput(options.rounds, options.seconds)
+    if options.clients:
+        clients(options.clients, options.seconds)
     if options.paced:
         pace(options.rate, options.paced)
     if options.flood:

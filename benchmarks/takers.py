@@ -1,4 +1,4 @@
-"""Who reads what the exchange of torrent.py sends: quantd's daemon, or one of peers.py.
+"""Who reads what the exchange of torrent.py sends: quantd's daemon, one of peers.py, or one of clients.py.
 
     python benchmarks/takers.py <taker> <port of the exchange> <seconds to warm up> <seconds to measure>
 
@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from clients import CLIENTS
 from peers import Figures, counted, cryptofeed, nobody, plain
 from torrent import SYMBOLS, TRAVEL_MS
 
@@ -183,7 +184,7 @@ def percentiles(values: "array[Any]") -> list[float]:
 
 
 TAKERS: dict[str, Callable[[int, float, float], Figures]] = {
-    each.__name__: each for each in (quantd, storeless, plain, cryptofeed, nobody, paced, flooded)
+    each.__name__: each for each in (quantd, storeless, plain, cryptofeed, nobody, paced, flooded, *CLIENTS)
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,109 @@
+"""WebSocket clients on the exchange of torrent.py, with the same work behind each: frames that came together are decoded and made into
+ticks, as the feed binance-futures does it. What is left is what the client itself costs. takers.py starts them.
+
+`net` is `quantd.net`. `aiohttp` is its client with `decode_text=False`, which spares it a copy of each text. `picows` is that package's
+core API. All get as much at once as the socket gives: aiohttp's messages are gathered until its reader waits.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from sys import intern
+
+from peers import Figures, counted, run
+from torrent import SYMBOLS
+
+SUBSCRIBE = json.dumps({"method": "SUBSCRIBE", "params": [f"{name.lower()}@aggTrade" for name in SYMBOLS], "id": 1})
+Take = Callable[[list[bytes]], None]
+
+
+def measured(client: Callable[[str, Take], Awaitable[object]], port: int, warm_s: float, seconds: float) -> Figures:
+    """How many trades a client brings that hands texts to what it is given."""
+    import quantd
+    from quantd_plugins.feeds.binance.frames import AggTrade, decode
+
+    count, tick, trade = 0, quantd.Tick, AggTrade
+
+    def take(texts: list[bytes]) -> None:
+        nonlocal count
+        frames = [frame.data for frame in map(decode, texts)]
+        ticks = [
+            tick(intern(data.symbol), data.id, data.ts, 0, data.price, data.qty, data.buyer_maker) for data in frames if type(data) is trade
+        ]
+        count += len(ticks)
+
+    async def main() -> Figures:
+        reading = await client(f"ws://127.0.0.1:{port}/market/stream", take)
+        figures = await counted(lambda: count, warm_s, seconds)
+        if isinstance(reading, asyncio.Task):
+            reading.cancel()
+        return figures
+
+    return run(main())
+
+
+def net(port: int, warm_s: float, seconds: float) -> Figures:
+    async def client(url: str, take: Take) -> object:
+        from quantd.net import Message, dial
+
+        def hear(message: Message) -> None:
+            if isinstance(message, list):
+                take(message)
+
+        channel = await dial(url)
+        channel.send_text(SUBSCRIBE.encode())
+        return asyncio.create_task(channel.run(hear))
+
+    return measured(client, port, warm_s, seconds)
+
+
+def aiohttp(port: int, warm_s: float, seconds: float) -> Figures:
+    async def client(url: str, take: Take) -> object:
+        from aiohttp import ClientSession
+
+        texts: list[bytes] = []
+        call_soon = asyncio.get_running_loop().call_soon
+
+        def flush() -> None:
+            took = texts.copy()
+            texts.clear()
+            take(took)
+
+        async def read() -> None:
+            async with ClientSession() as session, session.ws_connect(url, compress=0, decode_text=False) as ws:
+                await ws.send_str(SUBSCRIBE)
+                async for message in ws:
+                    if not texts:
+                        call_soon(flush)
+                    texts.append(message.data)
+
+        return asyncio.create_task(read())
+
+    return measured(client, port, warm_s, seconds)
+
+
+def picows(port: int, warm_s: float, seconds: float) -> Figures:
+    async def client(url: str, take: Take) -> object:
+        from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+        text = WSMsgType.TEXT
+
+        class Listener(WSListener):  # type: ignore[misc]
+            def __init__(self) -> None:
+                self.texts: list[bytes] = []
+
+            def on_ws_frame(self, _: WSTransport, frame: WSFrame) -> None:
+                if frame.msg_type is text and frame.fin:
+                    self.texts.append(frame.get_payload_as_bytes())
+                if frame.last_in_buffer:
+                    texts, self.texts = self.texts, []
+                    take(texts)
+
+        transport, _ = await ws_connect(Listener, url)
+        transport.send(text, SUBSCRIBE.encode())
+        return transport
+
+    return measured(client, port, warm_s, seconds)
+
+
+CLIENTS = (net, aiohttp, picows)
