@@ -50,9 +50,9 @@ def net(port: int, warm_s: float, seconds: float) -> Figures:
             if isinstance(message, list):
                 take(message)
 
-        channel = await dial(url)
-        channel.send_text(SUBSCRIBE.encode())
-        return asyncio.create_task(channel.run(hear))
+        websocket = await dial(url)
+        websocket.send_text(SUBSCRIBE.encode())
+        return asyncio.create_task(websocket.run(hear))
 
     return measured(client, port, warm_s, seconds)
 

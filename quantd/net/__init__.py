@@ -2,30 +2,30 @@
 
 A feed uses these names, and none of the modules below:
 
-- `dial(url)` opens a WebSocket as a `Channel`, or raises `Refused`, whose text tells the operator why, and what to do; `Rejected` where a
+- `dial(url)` opens a WebSocket as a `WebSocket`, or raises `Refused`, whose text tells the operator why, and what to do; `Rejected` where a
   server has answered, with its status and headers.
-- `Channel.run(take)` gives each `Message` to `take`: a list of texts (bytes) that came together, or a pong, a close or a binary frame of
+- `WebSocket.run(take)` gives each `Message` to `take`: a list of texts (bytes) that came together, or a pong, a close or a binary frame of
   `websockets`. `pause` and `resume` hold up the other end by TCP. Pings are answered; a silent line is asked, and left.
 - `http_session(url)` is a session of aiohttp for requests to one host.
 - Both go through the proxy that the environment names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY: `proxies.py`), or raise `ProxyFault`;
   directly they try all addresses of a host, one a quarter of a second after the other, and take the first that answers.
 - `Backoff` tells how long to wait before the next try, `Budget` lets so many through a second, `Attempts` is the budget of all connects of
   a feed.
-- `Inbox` holds events between connections and the flow, so many at most.
+- `BoundedQueue` holds events between connections and the flow, so many at most.
 - `cause` says of an error of the network in an operator's words what is wrong; `ADVICE` what to do about the status of an answer; `shown`
   is an address without its password.
 
-    async def listen(url: str, inbox: quantd.net.Inbox[bytes]) -> None:
-        channel = await quantd.net.connect(url)
+    async def listen(url: str, queue: quantd.net.BoundedQueue[bytes]) -> None:
+        websocket = await quantd.net.dial(url)
 
         def take(message: quantd.net.Message) -> None:
             if isinstance(message, list):
-                inbox.add(message)
-                if inbox.full() and not channel.paused:
-                    channel.pause()
-                    inbox.when_emptied(channel.resume)
+                queue.add(message)
+                if queue.full() and not websocket.paused:
+                    websocket.pause()
+                    queue.when_emptied(websocket.resume)
 
-        await channel.run(take)
+        await websocket.run(take)
 """
 
 from importlib import import_module
@@ -36,26 +36,26 @@ if TYPE_CHECKING:
     from quantd.net.backoff import Backoff as Backoff
     from quantd.net.backoff import Budget as Budget
     from quantd.net.backoff import Sleep as Sleep
-    from quantd.net.channel import Channel as Channel
     from quantd.net.connect import Refused as Refused
     from quantd.net.connect import Rejected as Rejected
     from quantd.net.connect import dial as dial
-    from quantd.net.cutter import Message as Message
     from quantd.net.errors import ADVICE as ADVICE
     from quantd.net.errors import cause as cause
     from quantd.net.errors import shown as shown
+    from quantd.net.frames import Message as Message
     from quantd.net.http import http_session as http_session
-    from quantd.net.inbox import Inbox as Inbox
     from quantd.net.proxies import ProxyFault as ProxyFault
+    from quantd.net.queue import BoundedQueue as BoundedQueue
+    from quantd.net.websocket import WebSocket as WebSocket
 
 _HOMES = {
     "backoff": "Attempts Backoff Budget Sleep",
     "errors": "ADVICE cause shown",
-    "channel": "Channel",
-    "cutter": "Message",
+    "websocket": "WebSocket",
+    "frames": "Message",
     "connect": "Refused Rejected dial",
     "http": "http_session",
-    "inbox": "Inbox",
+    "queue": "BoundedQueue",
     "proxies": "ProxyFault",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

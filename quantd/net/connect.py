@@ -10,11 +10,11 @@ from websockets.exceptions import WebSocketException
 from websockets.uri import WebSocketURI, parse_uri
 
 from quantd.errors import QuantdError
-from quantd.net.channel import Channel
-from quantd.net.cutter import LARGEST
 from quantd.net.errors import ADVICE, cause
+from quantd.net.frames import LARGEST
 from quantd.net.handshake import Handshake, NotUpgraded
 from quantd.net.proxies import Proxy, ProxyFault, open_directly, proxy_for
+from quantd.net.websocket import WebSocket
 
 CONNECT_S = 10.0
 SAMPLE = 80
@@ -40,7 +40,7 @@ class Rejected(Refused):
         self.headers = headers
 
 
-async def dial(url: str, advice: Mapping[int, str] = ADVICE) -> Channel:
+async def dial(url: str, advice: Mapping[int, str] = ADVICE) -> WebSocket:
     """An open connection, through the proxy that the environment names for it, if any. It is led nowhere else, whatever the answer says.
     Raises Refused, and its kind Rejected, whose text says what `advice` has for the status of the answer."""
     try:
@@ -69,10 +69,10 @@ def _rejected(answer: NotUpgraded, advice: Mapping[int, str]) -> Rejected:
     return Rejected(f"refused with HTTP {status}: {advice.get(status, NO_ADVICE)}", status, headers)
 
 
-async def _open(uri: WebSocketURI, proxy: Proxy | None) -> Channel:
+async def _open(uri: WebSocketURI, proxy: Proxy | None) -> WebSocket:
     handshake = await _reach(uri, proxy)
     try:
-        return await handshake.channel
+        return await handshake.websocket
     except BaseException:
         handshake.abort()
         raise

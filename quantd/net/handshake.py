@@ -8,7 +8,7 @@ from typing import cast
 
 from websockets.client import ClientProtocol
 
-from quantd.net.channel import Channel
+from quantd.net.websocket import WebSocket
 
 LARGEST_HEAD = 1 << 16
 END = b"\r\n\r\n"
@@ -26,10 +26,10 @@ class NotUpgraded(Exception):
 
 
 class Handshake(asyncio.Protocol):
-    """`channel` gives the open connection, or raises NotUpgraded, what the parser raises, OSError or ValueError."""
+    """`websocket` gives the open connection, or raises NotUpgraded, what the parser raises, OSError or ValueError."""
 
     def __init__(self, parser: ClientProtocol) -> None:
-        self.channel: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+        self.websocket: asyncio.Future[WebSocket] = asyncio.get_running_loop().create_future()
         self._parser = parser
         self._answer = bytearray()
 
@@ -41,7 +41,7 @@ class Handshake(asyncio.Protocol):
         self._transport.write(b"".join(self._parser.data_to_send()))
 
     def data_received(self, data: bytes) -> None:
-        if self.channel.done():
+        if self.websocket.done():
             return
         self._answer += data
         head, end, rest = bytes(self._answer).partition(END)
@@ -51,7 +51,7 @@ class Handshake(asyncio.Protocol):
             elif len(head) > LARGEST_HEAD:
                 raise ValueError("its answer has no end")
         except Exception as error:
-            self.channel.set_exception(error)
+            self.websocket.set_exception(error)
 
     def abort(self) -> None:
         """Leave at once."""
@@ -66,13 +66,13 @@ class Handshake(asyncio.Protocol):
             raise self._parser.handshake_exc
         self._parser.events_received()
         self._transport.pause_reading()
-        channel = Channel(self._parser, self._transport, rest)
-        self._transport.set_protocol(channel)
-        self.channel.set_result(channel)
+        websocket = WebSocket(self._parser, self._transport, rest)
+        self._transport.set_protocol(websocket)
+        self.websocket.set_result(websocket)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.channel.done():
-            self.channel.set_exception(exc or ConnectionResetError("it hung up without an answer"))
+        if not self.websocket.done():
+            self.websocket.set_exception(exc or ConnectionResetError("it hung up without an answer"))
 
 
 def _parsed(head: bytes) -> tuple[int, dict[str, str]]:

@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE_S
 
 NOW = 1_795_489_443_996
 MOST_TOGETHER = 1000 + (256 << 10) // 150
-"""Events that a feed brings together at most: what one read of a socket may bring comes on top of the inbox's limit."""
+"""Events that a feed brings together at most: what one read of a socket may bring comes on top of the queue's limit."""
 
 Answer = Callable[[web.Request], web.StreamResponse | Awaitable[web.StreamResponse]]
 

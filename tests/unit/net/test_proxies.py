@@ -16,7 +16,7 @@ from quantd.net import connect as connecting
 from quantd.net.proxies import proxy_for
 from tests.unit.net.far_end import PATIENCE_S, listening, wire
 from tests.unit.net.proxy_servers import Kind, ProxyServer, proxying
-from tests.unit.net.test_channel import Ear, make_certificate
+from tests.unit.net.test_websocket import Ear, make_certificate
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the")
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -84,7 +84,7 @@ async def test_a_stream_goes_through_it(proxy: ProxyServer, monkeypatch: pytest.
         assert f"\r\nhost: {VENUE}:{end.port}\r\n" in (await far.upgrade(wire(Opcode.TEXT, b"one"))).decode().lower()
         ear = Ear(await dialled, far)
         assert await ear.next() == b"one"
-        ear.channel.close()
+        ear.websocket.close()
         await ear.ended()
         assert proxy.asked == [(VENUE, end.port)]
 

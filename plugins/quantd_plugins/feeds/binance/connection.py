@@ -11,7 +11,7 @@ from msgspec import Struct
 from websockets.frames import Opcode
 
 import quantd
-from quantd.net import Attempts, Channel, Inbox, Message, Refused, cause, shown
+from quantd.net import Attempts, BoundedQueue, Message, Refused, WebSocket, cause, shown
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.books import Books
@@ -41,7 +41,7 @@ Early = Callable[[], quantd.Event | None]
 class Shared(Struct):
     """What all connections of a feed have in common."""
 
-    events: Inbox[quantd.Event]
+    events: BoundedQueue[quantd.Event]
     clock: quantd.Clock
     turn: TurnClock
     exchange: ExchangeClock
@@ -131,51 +131,51 @@ class Connection:
 
     async def _live(self) -> str:
         try:
-            channel = await dial(self.url, self._shared.bans)
+            websocket = await dial(self.url, self._shared.bans)
         except Refused as refusal:
             return str(refusal)
         try:
-            return await self._serve(channel)
+            return await self._serve(websocket)
         finally:
-            channel.close()
+            websocket.close()
 
-    async def _serve(self, channel: Channel) -> str:
+    async def _serve(self, websocket: WebSocket) -> str:
         log.info("binance-futures: %s: connected to %s", self.name, shown(self.url))
         self._up = True
         self.up_since = self._shared.clock.monotonic()
-        talk = asyncio.create_task(self._talk(channel), name=f"{self.name}-talk")
+        talk = asyncio.create_task(self._talk(websocket), name=f"{self.name}-talk")
         try:
-            await channel.run(partial(self._hear, channel))
+            await websocket.run(partial(self._hear, websocket))
         finally:
             self._up = False
             talk.cancel()
             await asyncio.wait([talk])
         if self.subscriptions.overdue:
             return f"no answer to a subscription within {ANSWER_S:.0f} s"
-        return f"the connection ended (code {channel.code}{_because(channel)})"
+        return f"the connection ended (code {websocket.code}{_because(websocket)})"
 
-    async def _talk(self, channel: Channel) -> None:
+    async def _talk(self, websocket: WebSocket) -> None:
         """Say at most one thing in PACE_S: what to subscribe to, or a ping into the silence. Ends when an answer is overdue."""
         try:
             while not self.subscriptions.overdue:
                 request = self.subscriptions.request()
                 if request is not None:
-                    channel.send_text(request)
+                    websocket.send_text(request)
                 elif not self._pinged:
-                    self._ping(channel)
+                    self._ping(websocket)
                 await asyncio.sleep(PACE_S)
         except Exception:
             log.exception("binance-futures: %s: cannot go on asking", self.name)
-        channel.close()
+        websocket.close()
 
-    def _hear(self, channel: Channel, message: Message) -> None:
+    def _hear(self, websocket: WebSocket, message: Message) -> None:
         """Hand on what came. It is not held up; but while it is too much, no more is read."""
         if isinstance(message, list):
-            inbox = self._shared.events
-            inbox.add(self._take(message))
-            if inbox.full() and not channel.paused:
-                channel.pause()
-                inbox.when_emptied(channel.resume)
+            queue = self._shared.events
+            queue.add(self._take(message))
+            if queue.full() and not websocket.paused:
+                websocket.pause()
+                queue.when_emptied(websocket.resume)
         elif message.opcode is Opcode.PONG:
             self._ponged(bytes(message.data))
         elif message.opcode is Opcode.BINARY:
@@ -280,12 +280,12 @@ class Connection:
         if not self.subscriptions.answer(frame):
             self._skip(data, "neither data nor an answer")
 
-    def _ping(self, channel: Channel) -> None:
+    def _ping(self, websocket: WebSocket) -> None:
         """Ask whether anything is under way: the pong, which carries the time of the asking, comes behind it."""
         now = self._shared.exchange.now()
         if now is not None and now - self.upto > SILENT_MS:
             self._pinged = True
-            channel.send_ping(str(now).encode())
+            websocket.send_ping(str(now).encode())
 
     def _ponged(self, sent: bytes) -> None:
         self._pinged = False
@@ -297,6 +297,6 @@ def _itself(event: quantd.Event) -> quantd.Event:
     return event
 
 
-def _because(channel: Channel) -> str:
-    reason = f", {channel.reason!r}" if channel.reason else ""
-    return f"{reason}: {cause(channel.error)}" if channel.error else reason
+def _because(websocket: WebSocket) -> str:
+    reason = f", {websocket.reason!r}" if websocket.reason else ""
+    return f"{reason}: {cause(websocket.error)}" if websocket.error else reason

@@ -4,7 +4,7 @@ from quantd import net
 from quantd_plugins.feeds.binance.bans import ADVICE, Bans
 
 
-async def dial(url: str, bans: Bans) -> net.Channel:
+async def dial(url: str, bans: Bans) -> net.WebSocket:
     """An open connection. Raises net.Refused, whose text says why and what to do."""
     try:
         return await net.dial(url, ADVICE)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable, Mapping
 
 import quantd
-from quantd.net import Attempts, Inbox
+from quantd.net import Attempts, BoundedQueue
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.connection import Connection, Shared
@@ -48,7 +48,7 @@ class Pool:
         self._limits = limits
         self._clock = clock
         self._rng = rng
-        self._events = Inbox[quantd.Event](BATCH)
+        self._events = BoundedQueue[quantd.Event](BATCH)
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0

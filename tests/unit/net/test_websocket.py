@@ -11,11 +11,11 @@ import pytest
 import uvloop
 from websockets.frames import Close, Frame, Opcode
 
-from quantd.net import channel as channels
 from quantd.net import connect as connecting
-from quantd.net.channel import Channel
+from quantd.net import websocket as websockets
 from quantd.net.connect import Refused, Rejected, dial
-from quantd.net.cutter import LARGEST, Message
+from quantd.net.frames import LARGEST, Message
+from quantd.net.websocket import WebSocket
 from tests.unit.net.far_end import PATIENCE_S, Far, FarEnd, listening, wire
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the")
@@ -34,13 +34,13 @@ async def end() -> AsyncIterator[FarEnd]:
 
 
 class Ear:
-    """What a running channel brings."""
+    """What a running websocket brings."""
 
-    def __init__(self, channel: Channel, far: Far) -> None:
-        self.channel = channel
+    def __init__(self, websocket: WebSocket, far: Far) -> None:
+        self.websocket = websocket
         self.far = far
         self.heard: asyncio.Queue[bytes | Frame] = asyncio.Queue()
-        self.running = asyncio.create_task(channel.run(self.take))
+        self.running = asyncio.create_task(websocket.run(self.take))
 
     def take(self, message: Message) -> None:
         for each in message if isinstance(message, list) else [message]:
@@ -55,7 +55,7 @@ class Ear:
 
 @asynccontextmanager
 async def connected(end: FarEnd, *behind: bytes) -> AsyncIterator[Ear]:
-    """A channel that runs."""
+    """A websocket that runs."""
     dialled = asyncio.create_task(dial(end.url()))
     far = await end.far()
     await far.upgrade(*behind)
@@ -63,7 +63,7 @@ async def connected(end: FarEnd, *behind: bytes) -> AsyncIterator[Ear]:
     try:
         yield ear
     finally:
-        ear.channel.close()
+        ear.websocket.close()
         await asyncio.wait([ear.running])
 
 
@@ -76,8 +76,8 @@ async def test_what_comes_behind_the_answer_is_not_lost(end: FarEnd) -> None:
 async def test_pings_are_answered_and_pongs_brought(end: FarEnd) -> None:
     async with connected(end, wire(PING, b"p")) as ear:
         assert (await ear.far.frame()) == Frame(PONG, b"p")
-        ear.channel.send_ping(b"123")
-        ear.channel.send_text("é".encode())
+        ear.websocket.send_ping(b"123")
+        ear.websocket.send_text("é".encode())
         assert [await ear.far.frame(), await ear.far.frame()] == [Frame(PING, b"123"), Frame(TEXT, "é".encode())]
         await ear.next()
         await ear.far.send(wire(PONG, b"123"))
@@ -86,14 +86,14 @@ async def test_pings_are_answered_and_pongs_brought(end: FarEnd) -> None:
 
 async def test_a_close_is_answered_and_its_code_and_reason_told(end: FarEnd) -> None:
     async with connected(end) as ear:
-        assert ear.channel.code is None
+        assert ear.websocket.code is None
         await ear.far.send(wire(TEXT, b"last"), wire(CLOSE, Close(1008, "too many").serialize()), wire(TEXT, b"late"))
         await ear.ended()
         assert await ear.next() == b"last"
-        assert (ear.channel.code, ear.channel.reason, ear.channel.error) == (1008, "too many", None)
+        assert (ear.websocket.code, ear.websocket.reason, ear.websocket.error) == (1008, "too many", None)
         assert (await ear.far.frame()) == Frame(CLOSE, Close(1008, "too many").serialize())
         await ear.far.gone()
-        ear.channel.send_text(b"nothing is sent any more")
+        ear.websocket.send_text(b"nothing is sent any more")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ async def test_what_breaks_the_protocol_ends_it_with_its_code(end: FarEnd, spoil
         await ear.ended()
         assert await ear.next() == b"sound"
         assert ear.heard.empty()
-        assert ear.channel.code == code
+        assert ear.websocket.code == code
         assert Close.parse((await ear.far.frame()).data).code == code
 
 
@@ -123,21 +123,21 @@ async def test_a_hang_up_is_told(end: FarEnd, abort: bool) -> None:
     async with connected(end, wire(TEXT, b"half")[:4]) as ear:
         (ear.far.writer.transport.abort if abort else ear.far.writer.close)()
         await ear.ended()
-        assert ear.channel.code == 1006
-        assert ear.channel.error is not None
+        assert ear.websocket.code == 1006
+        assert ear.websocket.error is not None
 
 
 async def test_a_silent_end_is_asked_and_left_when_it_does_not_answer(end: FarEnd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels, "HEARTBEAT_S", 0.05)
-    monkeypatch.setattr(channels, "PONG_S", 0.2)
+    monkeypatch.setattr(websockets, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(websockets, "PONG_S", 0.2)
     async with connected(end) as ear:
         for _ in range(3):
             assert await ear.far.frame() == Frame(PING, b"")
             await ear.far.send(wire(PONG, b""))
         assert await ear.far.frame() == Frame(PING, b"")
         await ear.ended()
-        assert isinstance(ear.channel.error, TimeoutError)
-        assert ear.channel.code == 1006
+        assert isinstance(ear.websocket.error, TimeoutError)
+        assert ear.websocket.code == 1006
 
 
 async def test_while_it_is_paused_nothing_comes_and_nothing_is_lost(end: FarEnd) -> None:
@@ -145,29 +145,29 @@ async def test_while_it_is_paused_nothing_comes_and_nothing_is_lost(end: FarEnd)
     dialled = asyncio.create_task(dial(end.url()))
     far = await end.far()
     await far.upgrade()
-    channel, got, resumed = await dialled, list[bytes](), 0
+    websocket, got, resumed = await dialled, list[bytes](), 0
 
     def take(message: Message) -> None:
         if isinstance(message, Frame):
             return
         got.extend(message)
-        if not channel.paused:
-            channel.pause()
+        if not websocket.paused:
+            websocket.pause()
             loop.call_soon(read_on, len(got))
 
     def read_on(had: int) -> None:
         nonlocal resumed
         assert sum(map(len, got[had:])) <= 256 << 10
         resumed += 1
-        channel.resume()
+        websocket.resume()
 
-    running = asyncio.create_task(channel.run(take))
+    running = asyncio.create_task(websocket.run(take))
     await far.send(*(wire(TEXT, b"%d" % number + b" " * size) for number in range(count)))
     await far.send(wire(CLOSE, b""))
     await asyncio.wait_for(running, PATIENCE_S)
     assert [int(text) for text in got] == list(range(count))
     assert resumed > count * size // (600 << 10)
-    assert channel.code == 1005
+    assert websocket.code == 1005
 
 
 async def test_many_pings_are_all_answered_though_the_answers_are_read_late(end: FarEnd) -> None:
@@ -193,10 +193,10 @@ async def test_what_the_taker_raises_ends_it_and_is_raised(end: FarEnd) -> None:
 
 async def test_closing_says_goodbye(end: FarEnd) -> None:
     async with connected(end) as ear:
-        ear.channel.close()
+        ear.websocket.close()
         assert await ear.far.frame() == Frame(CLOSE, Close(1000, "").serialize())
         await ear.ended()
-        assert ear.channel.code == 1000
+        assert ear.websocket.code == 1000
         await ear.far.gone()
 
 

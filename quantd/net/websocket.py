@@ -7,7 +7,7 @@ from websockets.client import ClientProtocol
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
-from quantd.net.cutter import Cutter, Message
+from quantd.net.frames import FrameReader, Message
 
 HEARTBEAT_S = 15.0
 """After so long a silence we ask whether anybody is there."""
@@ -17,7 +17,7 @@ CLOSE_S = 1.0
 """For so long what we said last may be on its way."""
 
 
-class Channel(asyncio.Protocol):
+class WebSocket(asyncio.Protocol):
     """Nothing is read before `run`. Pings are answered, and a connection over which nothing comes, not even an answer, is left."""
 
     def __init__(self, parser: ClientProtocol, transport: asyncio.Transport, first: bytes) -> None:
@@ -25,7 +25,7 @@ class Channel(asyncio.Protocol):
         self.error: BaseException | None = None
         """Why it ended, unless it was closed in good order."""
         self._parser = parser
-        self._cutter = Cutter(parser)
+        self._frames = FrameReader(parser)
         self._transport = transport
         self._first = first
         self._take: Callable[[Message], None] = _ignore
@@ -103,7 +103,7 @@ class Channel(asyncio.Protocol):
             return
         self._heard = self._loop.time()
         try:
-            for message in self._cutter.feed(data):
+            for message in self._frames.feed(data):
                 self._take(message)
                 if self._ended.is_set():
                     return
@@ -161,7 +161,7 @@ class Channel(asyncio.Protocol):
         if self._ended.is_set():
             return
         self._flush()
-        self._cutter.end()
+        self._frames.end()
         self.error = error or self._parser.close_exc.__cause__
         self._ended.set()
         self._transport.close()

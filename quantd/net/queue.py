@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Inbox(Generic[T]):
+class BoundedQueue(Generic[T]):
     """Holds `most` events, in the order in which they came; whoever has another one then waits. Only what came together is added together,
     though it be more: who added it stops then until there is room."""
 

@@ -12,7 +12,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from quantd.net.cutter import LARGEST, Cutter
+from quantd.net.frames import LARGEST, FrameReader
 
 Found = tuple[list[tuple[Opcode, bytes]], Close | None, Close | None, list[tuple[Opcode, bytes]]]
 """Messages in order, the close received and the close sent, and the frames that were answered."""
@@ -50,11 +50,11 @@ def parsed(stream: bytes) -> Found:
 
 def cut(chunks: Iterable[bytes]) -> Found:
     parser, found = opened(), list[tuple[Opcode, bytes]]()
-    cutter = Cutter(parser)
+    reader = FrameReader(parser)
     for chunk in chunks:
-        for message in cutter.feed(chunk):
+        for message in reader.feed(chunk):
             found += [(message.opcode, bytes(message.data))] if isinstance(message, Frame) else [(Opcode.TEXT, text) for text in message]
-    cutter.end()
+    reader.end()
     assert parser.state is State.CLOSED
     return found, parser.close_rcvd, parser.close_sent, answered(parser)
 
@@ -132,8 +132,8 @@ def test_any_bytes_are_taken_as_the_parser_takes_them(stream: bytes, cuts: list[
 @pytest.mark.parametrize("missing", [0, 1])
 def test_texts_of_any_allowed_size_are_taken_once_they_are_whole(size: int, missing: int) -> None:
     stream = wire(Opcode.TEXT, b"x" * size)
-    cutter = Cutter(opened())
-    found = [list(cutter.feed(chunk)) for chunk in (stream[: len(stream) - missing], b"x" * missing + wire(Opcode.TEXT, b"next"))]
+    reader = FrameReader(opened())
+    found = [list(reader.feed(chunk)) for chunk in (stream[: len(stream) - missing], b"x" * missing + wire(Opcode.TEXT, b"next"))]
     whole = [len(text) for messages in found for texts in messages if isinstance(texts, list) for text in texts]
     assert whole == [size, 4]
     assert bool(found[0]) is not bool(missing)

@@ -22,7 +22,7 @@ Message = list[bytes] | Frame
 """Texts that came one after the other; or a ping, a pong, a close, or a whole binary message."""
 
 
-class Cutter:
+class FrameReader:
     """Give it all that comes once the parser, which allows LARGEST bytes, is OPEN without any extension. What the parser has to say is
     for the caller to send."""
 
