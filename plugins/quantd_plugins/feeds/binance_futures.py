@@ -74,8 +74,8 @@ class BinanceFutures(quantd.Feed):
         self._wanted: tuple[Sequence[str], quantd.Extras] | None = None
 
     async def stream(self, wants: quantd.Wants) -> AsyncGenerator[Sequence[quantd.Event], None]:
-        from quantd_plugins.feeds.binance.lane import Limits  # only who streams needs a WebSocket
-        from quantd_plugins.feeds.binance.pool import Pool
+        from quantd_plugins.feeds.binance.pool import Pool  # only who streams needs a WebSocket
+        from quantd_plugins.feeds.binance.stream_group import Limits
 
         if wants.clock is not self._clock:
             self._live_by(wants.clock)

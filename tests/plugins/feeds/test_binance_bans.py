@@ -180,16 +180,16 @@ class VirtualTime:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@pytest.mark.parametrize("lanes", [1, 3, 10])
+@pytest.mark.parametrize("groups", [1, 3, 10])
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_an_exchange_that_is_down_for_half_an_hour_is_not_stormed(lanes: int, seed: int) -> None:
+async def test_an_exchange_that_is_down_for_half_an_hour_is_not_stormed(groups: int, seed: int) -> None:
     time = VirtualTime()
     attempts, rng = Attempts(time.clock, time.sleep), random.Random(seed)
     tried: list[int] = []
     back = NOW + 1_800_000
     found: list[int] = []
 
-    async def lane() -> None:
+    async def group() -> None:
         backoff = Backoff(0.5, 60.0, rng)
         while True:
             await attempts.take()
@@ -200,12 +200,12 @@ async def test_an_exchange_that_is_down_for_half_an_hour_is_not_stormed(lanes: i
                 return
             await attempts.pause(backoff.delay())
 
-    await time.run(back + 300_000, *(lane() for _ in range(lanes)))
+    await time.run(back + 300_000, *(group() for _ in range(groups)))
     assert sum(at < back for at in tried) <= 60
     assert all(sum(start <= at < start + 1000 for at in tried if at > NOW + 5000) <= 1 for start in tried[5:])
-    assert len(found) == lanes
+    assert len(found) == groups
     assert found[0] - back <= 65_000
-    assert found[-1] - found[0] <= 1000 * (lanes + 2)
+    assert found[-1] - found[0] <= 1000 * (groups + 2)
 
 
 async def test_connections_that_bring_data_are_not_held_up(exchange: Exchange) -> None:

@@ -12,10 +12,10 @@ import quantd
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.book_frames import DepthSnapshot
 from quantd_plugins.feeds.binance.books import Books
-from quantd_plugins.feeds.binance.lane import Limits
 from quantd_plugins.feeds.binance.pool import Pool
 from quantd_plugins.feeds.binance.routes import Routes, streams
 from quantd_plugins.feeds.binance.sessions import Schedule, Sessions
+from quantd_plugins.feeds.binance.stream_group import Limits
 from quantd_plugins.feeds.binance.timing import ExchangeClock
 from quantd_plugins.feeds.binance_futures import BinanceFutures
 from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, Peer, running

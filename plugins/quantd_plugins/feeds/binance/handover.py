@@ -19,7 +19,7 @@ These are the ids of one symbol's trades:
   before they are sent), nothing can be missing between the two. The new one hands on what has waited (`Connection.take_over`), and the old
   one is closed.
 - An old one that stands still (IDLE_S), or that does not get so far (CATCH_UP_S), is not waited for: the new one takes over, and what was
-  sent after the old one's `upto` counts as lost until the next ids show that nothing is missing (`Lane._take_over`).
+  sent after the old one's `upto` counts as lost until the next ids show that nothing is missing (`StreamGroup._take_over`).
 - A new one that is not confirmed, or that brings nothing while the old one does (`mute`), is given up; the old one goes on, and another is
   tried after a wait. If the old one ends meanwhile, the new one goes on alone.
 """

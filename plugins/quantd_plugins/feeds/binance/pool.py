@@ -11,10 +11,10 @@ from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.frames import Faults
 from quantd_plugins.feeds.binance.handover import HOLD_MS
-from quantd_plugins.feeds.binance.lane import Lane, Limits
 from quantd_plugins.feeds.binance.recorder import Recorder
 from quantd_plugins.feeds.binance.routes import Route, Stream
 from quantd_plugins.feeds.binance.sessions import Sessions
+from quantd_plugins.feeds.binance.stream_group import Limits, StreamGroup
 from quantd_plugins.feeds.binance.subscriptions import symbols
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
 from quantd_plugins.feeds.binance.upkeep import keep_up
@@ -49,7 +49,7 @@ class Pool:
         self._clock = clock
         self._rng = rng
         self._events = BoundedQueue[quantd.Event](BATCH)
-        self._tasks: dict[Lane, asyncio.Task[None]] = {}
+        self._tasks: dict[StreamGroup, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0
         self._opened = 0
@@ -84,20 +84,20 @@ class Pool:
     def want(self, streams: Iterable[Stream]) -> None:
         """From now on these streams and no others; those that stay keep their connection."""
         new = tuple(dict.fromkeys(streams))
-        for lane in self._tasks:
-            lane.wanted = lane.wanted.intersection(stream.name for stream in new)
-        placed = {name for lane in self._tasks for name in lane.wanted}
+        for group in self._tasks:
+            group.wanted = group.wanted.intersection(stream.name for stream in new)
+        placed = {name for group in self._tasks for name in group.wanted}
         for stream in new:
             if stream.name not in placed:
                 self._place(stream)
-        for lane in [lane for lane in self._tasks if not lane.wanted]:
-            self._drop(lane)
+        for group in [group for group in self._tasks if not group.wanted]:
+            self._drop(group)
         self._watch.keep(symbols(stream.name for stream in new))
 
     def health(self) -> quantd.FeedHealth:
         """How the connections are."""
-        lanes = (lane.health(self._watch.silent_symbols(lane.current) if lane.current else ()) for lane in self._tasks)
-        return quantd.FeedHealth(tuple(lanes), self._bans.until(), self._recorder.lost if self._recorder else 0, self.books.resyncs)
+        groups = (group.health(self._watch.silent_symbols(group.current) if group.current else ()) for group in self._tasks)
+        return quantd.FeedHealth(tuple(groups), self._bans.until(), self._recorder.lost if self._recorder else 0, self.books.resyncs)
 
     async def take(self) -> list[quantd.Event]:
         """All events that are there; waits for at least one."""
@@ -105,8 +105,8 @@ class Pool:
 
     async def close(self) -> None:
         """Close every connection."""
-        for lane in list(self._tasks):
-            self._drop(lane)
+        for group in list(self._tasks):
+            self._drop(group)
         for task in self._helpers:
             task.cancel()
         await asyncio.gather(*self._helpers, *self._leaving, return_exceptions=True)
@@ -115,21 +115,21 @@ class Pool:
             await asyncio.to_thread(self._recorder.stop)
 
     def _current(self) -> list[Connection]:
-        return [lane.current for lane in self._tasks if lane.current]
+        return [group.current for group in self._tasks if group.current]
 
     def _place(self, stream: Stream) -> None:
-        with_room = (lane for lane in self._tasks if lane.route == stream.route and len(lane.wanted) < self._limits.streams)
-        lane = next(with_room, None) or self._add(stream.route)
-        lane.wanted |= {stream.name}
+        with_room = (group for group in self._tasks if group.route == stream.route and len(group.wanted) < self._limits.streams)
+        group = next(with_room, None) or self._add(stream.route)
+        group.wanted |= {stream.name}
 
-    def _add(self, route: Route) -> Lane:
+    def _add(self, route: Route) -> StreamGroup:
         self._opened += 1
-        lane = Lane(f"connection {self._opened}", route, self._urls[route], self._shared, self._limits, self._rng)
-        self._tasks[lane] = keep_up(lane.name, lane.run)
-        return lane
+        group = StreamGroup(f"connection {self._opened}", route, self._urls[route], self._shared, self._limits, self._rng)
+        self._tasks[group] = keep_up(group.name, group.run)
+        return group
 
-    def _drop(self, lane: Lane) -> None:
-        task = self._tasks.pop(lane)
+    def _drop(self, group: StreamGroup) -> None:
+        task = self._tasks.pop(group)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
         task.cancel()
@@ -146,18 +146,18 @@ class Pool:
 
     def _complete_upto(self) -> int | None:
         now = self._exchange.now()
-        trades = [lane for lane in self._tasks if lane.route == "market"]
-        if now is None or not trades or not all(lane.ready for lane in trades):
+        trades = [group for group in self._tasks if group.route == "market"]
+        if now is None or not trades or not all(group.ready for group in trades):
             return None
-        others = (lane.upto for lane in self._tasks if lane.route == "public" and lane.ready and lane.upto > now - BEHIND_MS)
-        return min(now, *(lane.upto for lane in trades), *others) - HOLD_MS
+        others = (group.upto for group in self._tasks if group.route == "public" and group.ready and group.upto > now - BEHIND_MS)
+        return min(now, *(group.upto for group in trades), *others) - HOLD_MS
 
     def _tell_behind(self) -> None:
         """Bars do not wait for a connection of the public route that is far behind; so what it carries is in doubt, as long as it is."""
         now = self._exchange.now() or 0
-        for lane in self._tasks:
-            if lane.route == "public" and lane.ready and 0 < lane.upto <= now - BEHIND_MS:
-                self._lost(lane.route, lane.upto)
+        for group in self._tasks:
+            if group.route == "public" and group.ready and 0 < group.upto <= now - BEHIND_MS:
+                self._lost(group.route, group.upto)
 
     def _missed(self) -> None:
         """A stream of trades was found silent: there are some that it did not bring."""

@@ -54,7 +54,7 @@ class Carrier(Protocol):
     def retire(self, reason: str) -> None: ...
 
 
-class Ear(Struct, eq=False):
+class StreamState(Struct, eq=False):
     """What has been heard of a symbol over a connection, and when (s)."""
 
     carrier: Carrier
@@ -93,7 +93,7 @@ class Watch:
         self._clock = clock
         self._is_closed = is_closed
         self._budget = Budget(PROBES_PER_S, PROBES_AT_ONCE, clock)
-        self._ears: dict[str, Ear] = {}
+        self._states: dict[str, StreamState] = {}
         self._gaps: dict[str, float] = {}
         self._strikes: dict[str, int] = {}
         self._upto: dict[Carrier, tuple[int, float]] = {}
@@ -118,7 +118,7 @@ class Watch:
 
     def silent_symbols(self, carrier: Carrier) -> list[str]:
         """Those whose streams over this connection have been found dead."""
-        return [symbol for symbol, ear in self._ears.items() if ear.silent and ear.carrier is carrier]
+        return [symbol for symbol, state in self._states.items() if state.silent and state.carrier is carrier]
 
     def keep(self, symbols: Iterable[str]) -> None:
         """Forget what is usual of all others."""
@@ -140,8 +140,8 @@ class Watch:
                 for symbol in carrier.trades_of:
                     self._listen(carrier, symbol, now)
         wanted = {symbol for carrier in carriers for symbol in carrier.trades_of}
-        for symbol in self._ears.keys() - wanted:
-            del self._ears[symbol]
+        for symbol in self._states.keys() - wanted:
+            del self._states[symbol]
         self._upto = {carrier: self._upto[carrier] for carrier in carriers if carrier in self._upto}
         self._excuse_closed(now)
         self._judge(now)
@@ -152,16 +152,16 @@ class Watch:
         await asyncio.gather(*self._probes.values(), return_exceptions=True)
 
     def _excuse(self, now: float) -> None:
-        for ear in self._ears.values():
-            ear.heard = ear.checked = ear.told = now
+        for state in self._states.values():
+            state.heard = state.checked = state.told = now
         self._upto.clear()
 
     def _excuse_closed(self, now: float) -> None:
         """Who is silent in a closed market is so for a reason; listening begins anew when it opens."""
-        for symbol, ear in self._ears.items():
+        for symbol, state in self._states.items():
             if self._is_closed(symbol):
-                ear.heard = ear.checked = now
-                ear.newer, ear.silent = 0, False
+                state.heard = state.checked = now
+                state.newer, state.silent = 0, False
 
     def _listen_to_all(self, carrier: Carrier, now: float) -> None:
         """Whether anything comes, pongs included: we ask for those into every silence."""
@@ -172,32 +172,32 @@ class Watch:
             carrier.retire(f"nothing has come for {now - since:.0f} s, not even pongs")
 
     def _listen(self, carrier: Carrier, symbol: str, now: float) -> None:
-        ear, last = self._ears.get(symbol), carrier.brought.get(symbol)
-        if ear is None or ear.carrier is not carrier:
-            self._ears[symbol] = Ear(carrier, self._exchange_now() or 0, last, now, now)
-        elif last is not None and last != ear.last:
-            if ear.last is not None and last > ear.last:
-                gap = (now - ear.heard) / (last - ear.last)
+        state, last = self._states.get(symbol), carrier.brought.get(symbol)
+        if state is None or state.carrier is not carrier:
+            self._states[symbol] = StreamState(carrier, self._exchange_now() or 0, last, now, now)
+        elif last is not None and last != state.last:
+            if state.last is not None and last > state.last:
+                gap = (now - state.heard) / (last - state.last)
                 self._gaps[symbol] = gap + (1 - FORGET) * (self._gaps.get(symbol, gap) - gap)
-            ear.last, ear.heard, ear.checked = last, now, now
-            ear.silent = False
+            state.last, state.heard, state.checked = last, now, now
+            state.silent = False
             self._strikes.pop(symbol, None)
 
     def _judge(self, now: float) -> None:
         """What REST had more of, and still has, is silent, and may have missed more than that."""
         found = False
-        for symbol, ear in self._ears.items():
-            if not ear.newer:
+        for symbol, state in self._states.items():
+            if not state.newer:
                 continue
-            if ear.last is not None and ear.last >= ear.newer:
-                ear.newer = 0
-            elif now - ear.told >= min(GRACE_S, self._silent / 10):
+            if state.last is not None and state.last >= state.newer:
+                state.newer = 0
+            elif now - state.told >= min(GRACE_S, self._silent / 10):
                 log.warning(
                     "binance-futures: %s: %s: silent for %.0f s while REST tells of trade %d (last here: %s)",
-                    *(ear.carrier.name, symbol, now - ear.heard, ear.newer, "none" if ear.last is None else ear.last),
+                    *(state.carrier.name, symbol, now - state.heard, state.newer, "none" if state.last is None else state.last),
                 )
-                ear.carrier.retire(f"{symbol} is silent")
-                ear.newer, ear.silent, ear.checked = 0, True, now
+                state.carrier.retire(f"{symbol} is silent")
+                state.newer, state.silent, state.checked = 0, True, now
                 found = True
                 self._strikes[symbol] = min(MOST_STRIKES, self._strikes.get(symbol, 0) + 1)
         if found:
@@ -205,22 +205,24 @@ class Watch:
 
     def _ask(self, now: float) -> None:
         """Hold the most suspicious streams against REST, as the budget allows."""
-        suspects = [(self._suspicion(symbol, ear, now), symbol) for symbol, ear in self._ears.items() if self._is_due(symbol, ear, now)]
+        suspects = [
+            (self._suspicion(symbol, state, now), symbol) for symbol, state in self._states.items() if self._is_due(symbol, state, now)
+        ]
         for suspicion, symbol in sorted(suspects, reverse=True):
-            alarming = suspicion >= ALARMING or not self._ears[symbol].carrier.brought
+            alarming = suspicion >= ALARMING or not self._states[symbol].carrier.brought
             if len(self._probes) >= PROBES_AT_ONCE or not self._budget.try_take(keep=0 if alarming else 1):
                 return
-            self._probes[symbol] = asyncio.create_task(self._probe(symbol, self._ears[symbol]), name=f"binance-futures-probe-{symbol}")
+            self._probes[symbol] = asyncio.create_task(self._probe(symbol, self._states[symbol]), name=f"binance-futures-probe-{symbol}")
 
-    def _suspicion(self, symbol: str, ear: Ear, now: float) -> float:
-        return (now - max(ear.heard, ear.checked)) / max(self._gaps.get(symbol, self._silent / 3), 1e-3)
+    def _suspicion(self, symbol: str, state: StreamState, now: float) -> float:
+        return (now - max(state.heard, state.checked)) / max(self._gaps.get(symbol, self._silent / 3), 1e-3)
 
-    def _is_due(self, symbol: str, ear: Ear, now: float) -> bool:
+    def _is_due(self, symbol: str, state: StreamState, now: float) -> bool:
         usual = self._gaps.get(symbol, 0.0)
         patience = max(self._silent / 3, min(UNUSUAL * usual, self._silent)) * 2 ** self._strikes.get(symbol, 0)
-        return symbol not in self._probes and not ear.newer and now - max(ear.heard, ear.checked) >= patience
+        return symbol not in self._probes and not state.newer and now - max(state.heard, state.checked) >= patience
 
-    async def _probe(self, symbol: str, ear: Ear) -> None:
+    async def _probe(self, symbol: str, state: StreamState) -> None:
         try:
             async with asyncio.timeout(self._silent / 3):
                 newest = await self._newest(symbol)
@@ -230,20 +232,20 @@ class Watch:
                     "binance-futures: %s: silent, and REST cannot tell whether it should be: %s", symbol, str(error) or "no answer in time"
                 )
             self._unavailable = True
-            if self._suspicion(symbol, ear, self._clock.monotonic()) >= ALARMING:
+            if self._suspicion(symbol, state, self._clock.monotonic()) >= ALARMING:
                 self._missed()
         except Exception:
             log.exception("binance-futures: %s: cannot be held against REST", symbol)
         else:
             self._unavailable = False
-            if newest and self._is_newer(ear, *newest):
-                ear.newer, ear.told = newest[0], self._clock.monotonic()
+            if newest and self._is_newer(state, *newest):
+                state.newer, state.told = newest[0], self._clock.monotonic()
         finally:
-            ear.checked = self._clock.monotonic()
+            state.checked = self._clock.monotonic()
             self._probes.pop(symbol, None)
 
-    def _is_newer(self, ear: Ear, number: int, ts: int) -> bool:
+    def _is_newer(self, state: StreamState, number: int, ts: int) -> bool:
         """Whether this trade should have come over the stream."""
-        if ear.last is None:
-            return 0 < ear.begun_ms < ts - EARLY_MS
-        return number > ear.last
+        if state.last is None:
+            return 0 < state.begun_ms < ts - EARLY_MS
+        return number > state.last

@@ -1,4 +1,5 @@
-"""Some streams of one route, kept coming: over one connection after the other, or over two while one takes over from the other."""
+"""A group of streams of one route is kept coming: over one connection after the other, or over two while one takes over from the other
+(handover.py)."""
 
 import asyncio
 import logging
@@ -41,8 +42,8 @@ class Life(Struct, eq=False):
     task: asyncio.Task[str]
 
 
-class Lane:
-    """Set `wanted` at any time; `run` does the rest."""
+class StreamGroup:
+    """The streams that one connection carries. `wanted` may be set at any time; `run` keeps a connection that carries them."""
 
     def __init__(self, name: str, route: Route, url: str, shared: Shared, limits: Limits, rng: random.Random) -> None:
         self.name = name
@@ -125,7 +126,7 @@ class Lane:
                 return life.connection.upto, life.task.result()
 
     async def _turn(self) -> None:
-        """Wait until it is this lane's turn to connect."""
+        """Wait until it is this group's turn to connect."""
         bans = self._shared.bans
         while True:
             await bans.pass_through("ws", self.name)
