@@ -1,5 +1,5 @@
-"""WebSocket clients on the exchange of torrent.py, with the same work behind each: frames that came together are decoded and made into
-ticks, as the feed binance-futures does it. What is left is what the client itself costs. takers.py starts them.
+"""WebSocket clients on the exchange of fast_exchange.py, with the same work behind each: frames that came together are decoded and made
+into ticks, as the feed binance-futures does it. What is left is what the client itself costs. consumers.py starts them.
 
 `net` is `quantd.net`. `aiohttp` is its client with `decode_text=False`, which spares it a copy of each text. `picows` is that package's
 core API. All get as much at once as the socket gives: aiohttp's messages are gathered until its reader waits.
@@ -10,8 +10,8 @@ import json
 from collections.abc import Awaitable, Callable
 from sys import intern
 
+from fast_exchange import SYMBOLS
 from peers import Figures, counted, run
-from torrent import SYMBOLS
 
 SUBSCRIBE = json.dumps({"method": "SUBSCRIBE", "params": [f"{name.lower()}@aggTrade" for name in SYMBOLS], "id": 1})
 Take = Callable[[list[bytes]], None]

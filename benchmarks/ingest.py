@@ -3,8 +3,8 @@
     pip install cryptofeed picows                                    # peers, without which their rows are left out
     python benchmarks/ingest.py [--rounds 3] [--clients 3] [--seconds 2] [--paced 20] [--flood 20]
 
-The exchange (torrent.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with ten
-pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
+The exchange (fast_exchange.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with
+ten pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
 take turns with it on that core, on the same event loop: `plain` is `websockets`, `json` and a dict a trade, with a check of its id and a
 1-s bar; `cryptofeed` is its own connection and handler for Binance futures, with a callback that counts; neither has pairs, history or a
 store. `nobody` only counts what comes. Compare trades a CPU second: they stay comparable when others use the machine too.
@@ -30,9 +30,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from consumers import CORE, QUIET_MS, free_port
 from numpy import median
 from peers import Figures
-from takers import CORE, QUIET_MS, free_port
 
 HERE = Path(__file__).parent
 OTHERS = (os.sched_getaffinity(0) - CORE) or CORE
@@ -58,16 +58,16 @@ def process(cores: set[int], *command: str) -> Iterator[subprocess.Popen[str]]:
             running.kill()
 
 
-def taken(taker: str, plan: Plan, warm_s: float, seconds: float) -> tuple[Figures, list[Figures]]:
-    """What a taker tells, and the exchange of its phases that are over."""
+def consumed(consumer: str, plan: Plan, warm_s: float, seconds: float) -> tuple[Figures, list[Figures]]:
+    """What a consumer tells, and the exchange of its phases that are over."""
     port = free_port()
-    with process(OTHERS, str(HERE / "torrent.py"), str(port), *(f"{length}:{rate}" for length, rate in plan)) as exchange:
+    with process(OTHERS, str(HERE / "fast_exchange.py"), str(port), *(f"{length}:{rate}" for length, rate in plan)) as exchange:
         assert exchange.stdout
         exchange.stdout.readline()
-        with process(CORE, str(HERE / "takers.py"), taker, str(port), str(warm_s), str(seconds)) as running:
+        with process(CORE, str(HERE / "consumers.py"), consumer, str(port), str(warm_s), str(seconds)) as running:
             told = running.communicate()[0]
             if running.returncode:
-                raise SystemExit(f"{taker} failed with code {running.returncode}")
+                raise SystemExit(f"{consumer} failed with code {running.returncode}")
         exchange.kill()
         return json.loads(told), [json.loads(line) for line in exchange.stdout]
 
@@ -79,8 +79,8 @@ def throughput(rounds: int, seconds: float) -> None:
     for _ in range(rounds):
         for name in names:
             warm_s = WARM_S[name]
-            runs[name].append(taken(name, [(warm_s - 0.5, CALM), (600, 0)], warm_s, seconds)[0])
-    runs["nobody"] = [taken("nobody", [(600, 0)], 0.5, 1.0)[0]]
+            runs[name].append(consumed(name, [(warm_s - 0.5, CALM), (600, 0)], warm_s, seconds)[0])
+    runs["nobody"] = [consumed("nobody", [(600, 0)], 0.5, 1.0)[0]]
     speeds = {name: float(median([run["ticks"] / run["cpu"] for run in found])) for name, found in runs.items()}
     head = ["path", "trades/s, median (min-max)", "CPU %", "trades/CPU s", "x plain", "x cryptofeed", "lost", "peak MiB"]
     print(f"| {' | '.join(head)} |\n|---|{'---:|' * (len(head) - 1)}")
@@ -110,7 +110,7 @@ def clients(rounds: int, seconds: float) -> None:
     speeds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
-            run = taken(name, [(600, 0)], 0.5, seconds)[0]
+            run = consumed(name, [(600, 0)], 0.5, seconds)[0]
             speeds[name].append(run["ticks"] / run["cpu"])
     print("\n| client, with the same decoding | trades/CPU s: minimum | median | maximum | of ours |\n|---|---:|---:|---:|---:|")
     ours = float(median(speeds["net"]))
@@ -126,7 +126,7 @@ def clients(rounds: int, seconds: float) -> None:
 
 def pace(rate: int, seconds: float) -> None:
     """How late trades, points and the event loop are at a steady rate."""
-    figures, _ = taken("paced", [(600, rate)], CALM_S, seconds)
+    figures, _ = consumed("paced", [(600, rate)], CALM_S, seconds)
     print(f"\n| at {rate:,} trades/s | p50 ms | p99 ms | max ms |\n|---|---:|---:|---:|")
     for name, label in (("ticks", "E to hub, trades"), ("points", "end of bar to hub, points of 1s"), ("loop", "event loop late")):
         cells = [f"{value:.1f}" for value in figures["lags"][name]] or ["-"] * 3
@@ -139,17 +139,17 @@ def pace(rate: int, seconds: float) -> None:
 
 def flood(rate: int, seconds: float) -> None:
     """Whether the daemon lives through a flood, and what that costs."""
-    figures, phases = taken("flooded", [(CALM_S, CALM), (seconds, rate), (600, CALM)], CALM_S - 2, seconds + 3)
-    _, torrent = phases
+    figures, phases = consumed("flooded", [(CALM_S, CALM), (seconds, rate), (600, CALM)], CALM_S - 2, seconds + 3)
+    _, burst = phases
     samples: list[tuple[float, int, int, float]] = figures["samples"]
-    before = [sample for sample in samples if sample[0] < torrent["began"]]
-    late = [at for at, _, lag, _ in samples if at > torrent["ended"] and lag > QUIET_MS]
+    before = [sample for sample in samples if sample[0] < burst["began"]]
+    late = [at for at, _, lag, _ in samples if at > burst["ended"] and lag > QUIET_MS]
     peak = max(size for *_, size in samples)
-    during = [lag for at, _, lag, _ in samples if torrent["began"] < at < torrent["ended"]]
-    recovery = max([at - torrent["ended"] for at in late], default=0.0)
+    during = [lag for at, _, lag, _ in samples if burst["began"] < at < burst["ended"]]
+    recovery = max([at - burst["ended"] for at in late], default=0.0)
     print(f"\n| flood of {rate:,} trades/s for {seconds:.0f} s | |\n|---|---:|")
-    print(f"| written by the exchange | {torrent['written']:,} of {torrent['due']:,} ({100 * torrent['written'] / torrent['due']:.0f} %) |")
-    print("| not written, for the daemon did not read (TCP) | {:,} |".format(torrent["due"] - torrent["written"]))
+    print(f"| written by the exchange | {burst['written']:,} of {burst['due']:,} ({100 * burst['written'] / burst['due']:.0f} %) |")
+    print("| not written, for the daemon did not read (TCP) | {:,} |".format(burst["due"] - burst["written"]))
     print(f"| lost of what was written (ids missing) | {figures['missing']} |")
     print(f"| worst lag during the flood, ms | {max(during)} |")
     print(f"| memory before, peak, MiB | {before[-1][3]:.0f}, {peak:.0f} |")
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="measured of each path in each of them")
     parser.add_argument("--rate", type=int, default=20_000, help="trades a second of the steady run")
     parser.add_argument("--paced", type=float, default=20.0, help="seconds of it, 0 for none")
-    parser.add_argument("--torrent", type=int, default=100_000, help="trades a second of the flood")
+    parser.add_argument("--burst", type=int, default=100_000, help="trades a second of the flood")
     parser.add_argument("--flood", type=float, default=20.0, help="seconds of it, 0 for none")
     options = parser.parse_args()
     if options.rounds:
@@ -179,7 +179,7 @@ def main() -> None:
     if options.paced:
         pace(options.rate, options.paced)
     if options.flood:
-        flood(options.torrent, options.flood)
+        flood(options.burst, options.flood)
 
 
 if __name__ == "__main__":

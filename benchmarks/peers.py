@@ -1,4 +1,4 @@
-"""Other consumers of the exchange of torrent.py, each with what it needs to be timed; takers.py starts them.
+"""Other consumers of the exchange of fast_exchange.py, each with what it needs to be timed; consumers.py starts them.
 
 `plain` is `websockets`, `json` and a dict a trade. `cryptofeed` is that package's own connection and handler. `nobody` only counts trades
 in the bytes that the socket gives: what the exchange could send.
@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from torrent import COINS, SYMBOLS
+from fast_exchange import COINS, SYMBOLS
 
 Figures = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """An exchange that sends trades faster than anybody reads them: frames are made beforehand, only ids and times are written into them.
 
-    python benchmarks/torrent.py <port> <seconds>:<trades a second, 0 for as many as are read> ...
+    python benchmarks/fast_exchange.py <port> <seconds>:<trades a second, 0 for as many as are read> ...
 
 The phases follow each other from the first subscription on. Ids of each symbol are contiguous over all of them; what a phase could not
 send in its time, because the reader did not read, is not sent later. `E` is the moment of sending, `T` is TRAVEL_MS before. Of each phase
@@ -116,7 +116,7 @@ class Phase(Struct):
     written: int = 0
 
 
-class Torrent:
+class FastExchange:
     """All trades of all symbols in turn, to one reader at a time."""
 
     def __init__(self, phases: list[Phase]) -> None:
@@ -185,7 +185,7 @@ class Reader:
             yield frame[0] & 0x0F, bytes(byte ^ mask[index % 4] for index, byte in enumerate(frame[at + 4 :]))
 
 
-def answer(sock: socket.socket, torrent: Torrent) -> None:
+def answer(sock: socket.socket, exchange: FastExchange) -> None:
     """Serve one connection until its other end is gone."""
     data = b""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -199,19 +199,19 @@ def answer(sock: socket.socket, torrent: Torrent) -> None:
             path = request.split()[1]
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
             if "sec-websocket-key" in headers:
-                _stream(sock, rest, headers["sec-websocket-key"], "streams=" in path, torrent)
+                _stream(sock, rest, headers["sec-websocket-key"], "streams=" in path, exchange)
                 return
             sock.sendall(_rest(path))
             data = rest
 
 
-def _stream(sock: socket.socket, rest: bytes, key: str, asked: bool, torrent: Torrent) -> None:
+def _stream(sock: socket.socket, rest: bytes, key: str, asked: bool, exchange: FastExchange) -> None:
     sock.sendall((HANDSHAKE % b64encode(sha1((key + GUID).encode()).digest()).decode()).encode())
     reader = Reader(sock, rest)
     try:
         while not (asked or reader.asked):
             reader.hear(1.0)
-        torrent.run(reader)
+        exchange.run(reader)
         while True:
             reader.hear(1.0)
     except OSError:
@@ -227,11 +227,11 @@ def _rest(path: str) -> bytes:
 
 def main() -> None:
     phases = [Phase(float(seconds), int(rate)) for seconds, _, rate in (text.partition(":") for text in sys.argv[2:])]
-    torrent = Torrent(phases)
+    exchange = FastExchange(phases)
     with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
         print("ready", flush=True)
         while True:
-            Thread(target=answer, args=(server.accept()[0], torrent), daemon=True).start()
+            Thread(target=answer, args=(server.accept()[0], exchange), daemon=True).start()
 
 
 if __name__ == "__main__":

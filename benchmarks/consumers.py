@@ -1,6 +1,6 @@
-"""Who reads what the exchange of torrent.py sends: quantd's daemon, one of peers.py, or one of clients.py.
+"""Who reads what the exchange of fast_exchange.py sends: quantd's daemon, one of peers.py, or one of clients.py.
 
-    python benchmarks/takers.py <taker> <port of the exchange> <seconds to warm up> <seconds to measure>
+    python benchmarks/consumers.py <consumer> <port of the exchange> <seconds to warm up> <seconds to measure>
 
 Runs on the first core and prints JSON: trades, seconds, CPU seconds (of all threads) and peak memory. `quantd` is the daemon as it runs,
 and so are `paced`, which tells how late each trade, each point and the event loop was, and `flooded`, which takes ten samples a second,
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from clients import CLIENTS
+from fast_exchange import SYMBOLS, TRAVEL_MS
 from peers import Figures, counted, cryptofeed, nobody, plain
-from torrent import SYMBOLS, TRAVEL_MS
 
 CORE = {min(os.sched_getaffinity(0))}
 SAMPLE_S = 0.1
@@ -77,9 +77,9 @@ def free_port() -> int:
 
 def quantd(port: int, warm_s: float, seconds: float, store: str | None = "local") -> Figures:
     async def narrate(daemon: Any) -> Figures:
-        audience = Audience(daemon)
-        figures = await counted(lambda: audience.ticks, warm_s, seconds)
-        return figures | {"missing": audience.missing()}
+        listener = HubListener(daemon)
+        figures = await counted(lambda: listener.ticks, warm_s, seconds)
+        return figures | {"missing": listener.missing()}
 
     return run_quantd(port, narrate, store)
 
@@ -90,32 +90,32 @@ def storeless(port: int, warm_s: float, seconds: float) -> Figures:
 
 def paced(port: int, warm_s: float, seconds: float) -> Figures:
     async def narrate(daemon: Any) -> Figures:
-        audience, loop_lags = Audience(daemon), array("d")
+        listener, loop_lags = HubListener(daemon), array("d")
         await asyncio.sleep(warm_s)
-        audience.lags, audience.point_lags = array("i"), array("i")
+        listener.lags, listener.point_lags = array("i"), array("i")
         probe = asyncio.create_task(probe_loop(loop_lags))
-        figures = await counted(lambda: audience.ticks, 0, seconds)
+        figures = await counted(lambda: listener.ticks, 0, seconds)
         probe.cancel()
-        lags: dict[str, Any] = {"ticks": audience.lags, "points": audience.point_lags, "loop": loop_lags}
-        return figures | {"lags": {name: percentiles(values) for name, values in lags.items()}, "missing": audience.missing()}
+        lags: dict[str, Any] = {"ticks": listener.lags, "points": listener.point_lags, "loop": loop_lags}
+        return figures | {"lags": {name: percentiles(values) for name, values in lags.items()}, "missing": listener.missing()}
 
     return run_quantd(port, narrate)
 
 
 def flooded(port: int, warm_s: float, seconds: float) -> Figures:
     async def narrate(daemon: Any) -> Figures:
-        audience = Audience(daemon)
-        samples = asyncio.create_task(audience.sample())
-        figures = await counted(lambda: audience.ticks, warm_s, seconds)
+        listener = HubListener(daemon)
+        samples = asyncio.create_task(listener.sample())
+        figures = await counted(lambda: listener.ticks, warm_s, seconds)
         with suppress(TimeoutError):
-            await asyncio.wait_for(audience.quiet.wait(), PATIENCE_S)
+            await asyncio.wait_for(listener.quiet.wait(), PATIENCE_S)
         samples.cancel()
-        return figures | {"samples": audience.samples, "missing": audience.missing()}
+        return figures | {"samples": listener.samples, "missing": listener.missing()}
 
     return run_quantd(port, narrate)
 
 
-class Audience:
+class HubListener:
     """Listens to the hub."""
 
     def __init__(self, daemon: Any) -> None:
@@ -183,10 +183,10 @@ def percentiles(values: "array[Any]") -> list[float]:
     return np.percentile(values, [50, 99, 100]).tolist() if values else []
 
 
-TAKERS: dict[str, Callable[[int, float, float], Figures]] = {
+CONSUMERS: dict[str, Callable[[int, float, float], Figures]] = {
     each.__name__: each for each in (quantd, storeless, plain, cryptofeed, nobody, paced, flooded, *CLIENTS)
 }
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, CORE)
-    print(json.dumps(TAKERS[sys.argv[1]](int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))), flush=True)
+    print(json.dumps(CONSUMERS[sys.argv[1]](int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))), flush=True)
