@@ -23,6 +23,7 @@ from quantd.runtime.runtime import Runtime
 from quantd.testing.checks import checks_for
 from quantd.timeframes import MINUTE, SECOND
 from tests.conftest import ROOT
+from tests.unit.net.proxy_servers import proxying
 from tests.waiting import until
 
 DOC = (ROOT / "docs/plugins.md").read_text("utf-8")
@@ -210,3 +211,12 @@ async def test_what_a_cut_line_cost_is_repaired_and_every_bar_is_whole(folder: P
 def _closed(runtime: Runtime, symbol: str, end: int) -> bool:
     """Whether all bars up to `end` (ms) are closed."""
     return bool(runtime.outputs.history.bars(symbol, "1s", end - SECOND, end))
+
+
+async def test_it_works_behind_a_proxy(folder: Path, venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with proxying("socks5") as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url())
+        async with running(folder, f"http://made-up.test:{venue.server.port}") as runtime:
+            (flow,) = runtime.flows
+            await until(lambda: flow.warm == 2 and flow.state == "live")
+        assert {host for host, _ in proxy.asked} == {"made-up.test"}
