@@ -1,4 +1,4 @@
-"""What the daemon takes over from before a restart."""
+"""Alert rules of a running flow: what the services restore after a restart, and what a deleted rule leaves: nothing."""
 
 import logging
 import sqlite3
