@@ -1,5 +1,7 @@
 """Made-up market data: seeded random walks, the same for the same arguments."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from msgspec.structs import replace
 
@@ -44,6 +46,25 @@ def ticks(n: int, *, symbol: str = "BTCUSDT", seed: int = 0, price: float = 100.
         strict=True,
     )
     return [Tick(symbol, number, *values) for number, values in enumerate(columns, 1)]
+
+
+def tick(number: int, ts: int = START, *, symbol: str = "BTCUSDT", price: float = 100.0, qty: float = 1.0, delay: int = 0) -> Tick:
+    """One trade, received `delay` ms after it was made; makers buy and sell in turns, by the number."""
+    return Tick(symbol, number, ts, ts + delay, price, qty, number % 2 == 0)
+
+
+def flat_bars(closes: Iterable[float], *, symbol: str = "BTCUSDT", every: str = "1m", start: int = START) -> list[Bar]:
+    """Contiguous bars of one trade each, whose four prices are the close.
+
+    >>> [(bar.ts - START, bar.open, bar.close) for bar in flat_bars([1.0, 2.5])]
+    [(0, 1.0, 1.0), (60000, 2.5, 2.5)]
+    """
+    frame = timeframe(every)
+    ts, made = frame.floor(start), []
+    for close in map(float, closes):
+        made.append(Bar(symbol, every, ts, close, close, close, close, 1.0, 1, close, 0.5, "complete"))
+        ts = frame.end(ts)
+    return made
 
 
 def bars(n: int, *, symbol: str = "BTCUSDT", every: str = "1m", seed: int = 0, price: float = 100.0, start: int = START) -> list[Bar]:

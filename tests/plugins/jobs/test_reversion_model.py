@@ -11,6 +11,7 @@ from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
 from quantd.stats.calibration import barriers
+from quantd.testing import fakes
 from quantd_plugins.jobs.reversion_model import ReversionModel, _features, _held
 from quantd_plugins.regressions.ols import Ols
 
@@ -172,12 +173,7 @@ def _held_columns(y: FloatArray, x: FloatArray) -> dict[str, FloatArray]:
             shown.append(view)
             return {"nothing": None}
 
-    def bars(symbol: str, closes: FloatArray) -> list[quantd.Bar]:
-        return [
-            quantd.Bar(symbol, "1m", 60_000 * at, close, close, close, close, 1.0, 1, close, 0.0, "complete")
-            for at, close in enumerate(closes.tolist())
-        ]
-
+    y_bars, x_bars = (fakes.flat_bars(closes, symbol=symbol) for symbol, closes in (("Y", y), ("X", x)))
     spec = PairSpec("Y-X", "1m", Ols(window=60), jobs=(Look(),))
-    PairSeries(spec, lambda plugin, user: Guard("job", user, EventClock()), 0).add(bars("Y", y), bars("X", x))
+    PairSeries(spec, lambda plugin, user: Guard("job", user, EventClock()), 0).add(y_bars, x_bars)
     return {name: np.array(column) for name, column in shown[-1].columns.items()}

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-import quantd
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.model import Metric, PairPoint, Prices
 from quantd.plugin.guard import Guard
 from quantd.plugin.regression import Regression
 from quantd.stats import FloatArray
+from quantd.testing import fakes
 from quantd_plugins.jobs.adf import AdfJob
 from quantd_plugins.jobs.kpss import KpssJob
 from quantd_plugins.jobs.reversion import Reversion
@@ -25,14 +25,9 @@ REASONS = ("adf_reason", "kpss_reason", "half_life_reason", "reversion_reason")
 
 
 def points(y: FloatArray, x: FloatArray, regression: Regression) -> list[PairPoint]:
-    def bars(symbol: str, closes: FloatArray) -> list[quantd.Bar]:
-        return [
-            quantd.Bar(symbol, "1m", 60_000 * at, close, close, close, close, 1.0, 1, close, 0.0, "complete")
-            for at, close in enumerate(closes.tolist())
-        ]
-
+    y_bars, x_bars = (fakes.flat_bars(closes, symbol=symbol) for symbol, closes in (("Y", y), ("X", x)))
     spec = PairSpec("Y-X", "1m", regression, jobs=(AdfJob(), KpssJob(), Reversion()))
-    return PairSeries(spec, lambda plugin, user: Guard("job", user, EventClock()), 0).add(bars("Y", y), bars("X", x))
+    return PairSeries(spec, lambda plugin, user: Guard("job", user, EventClock()), 0).add(y_bars, x_bars)
 
 
 def last(y: FloatArray, x: FloatArray, regression: Regression | None = None) -> Mapping[str, Metric]:

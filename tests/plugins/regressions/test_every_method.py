@@ -13,6 +13,7 @@ from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
 from quantd.plugin.regression import Regression, takes_long
 from quantd.stats import FloatArray
+from quantd.testing import fakes
 from quantd.testing.checks.regressions import Legs, assert_finite
 from quantd.testing.fakes import START
 from quantd.testing.services import fake_services
@@ -44,10 +45,7 @@ def series(name: str, window: int = WINDOW, recorded: list[PairPoint] | None = N
 
 
 def bars(prices: FloatArray) -> list[Bar]:
-    return [
-        Bar("S", "1s", START + 1000 * at, price, price, price, price, 1.0, 1, price, 0.5, "complete")
-        for at, price in enumerate(prices.tolist())
-    ]
+    return fakes.flat_bars(prices, symbol="S", every="1s", start=START)
 
 
 @every_method

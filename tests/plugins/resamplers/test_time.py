@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import quantd
+from quantd.testing import fakes
 from quantd_plugins.resamplers.time import Bucket, TimeBars
 
 DAWN = 1_700_000_000_000
 
 
 def tick(identity: int, ts: int, price: float = 100.0, qty: float = 1.0) -> quantd.Tick:
-    return quantd.Tick("S", identity, DAWN + ts, DAWN + ts, price, qty, identity % 2 == 0)
+    return fakes.tick(identity, DAWN + ts, symbol="S", price=price, qty=qty)
 
 
 def test_a_bar_closes_when_the_watermark_reaches_its_end() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import quantd
 from quantd.model import Tick
+from quantd.testing import fakes
 from quantd_plugins.stores import local
 from quantd_plugins.stores.local import Local
 
@@ -30,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[Local]:
 
 
 def tick(number: int, ts: int, *, symbol: str = "X", price: float = 100.0) -> quantd.Tick:
-    return quantd.Tick(symbol, number, ts, ts + 3, price, 0.5, number % 2 == 0)
+    return fakes.tick(number, ts, symbol=symbol, price=price, qty=0.5, delay=3)
 
 
 def bar(ts: int, *, revision: int = 0, close: float = 1.0, every: str = "1s", symbol: str = "X") -> quantd.Bar:
