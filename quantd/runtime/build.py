@@ -133,10 +133,12 @@ class Builder:
         self._watch_symbol(y)
         self._watch_symbol(x)
         flow = next((flow for flow in self._flows.values() if {y, x} <= {stage.symbol for stage in flow.stages}), None)
-        if flow:
-            flow.members.add_pair(partial(self._pair, PairEntry(y, x, pipeline.name), pipeline, flow.name))
-        else:
+        if flow is None:
             _log.warning("%s-%s is not processed: its legs come from two feeds", y, x)
+        elif not _shared(pipeline, self._stages[flow.name, y], self._stages[flow.name, x]):
+            _log.warning("%s-%s is not processed: its legs have no bars in common of %s", y, x, ", ".join(pipeline.bars.every))
+        else:
+            flow.members.add_pair(partial(self._pair, PairEntry(y, x, pipeline.name), pipeline, flow.name))
 
     @property
     def _for_guests(self) -> Pipeline | None:
@@ -165,11 +167,10 @@ class Builder:
         """A series for each timeframe of the pair's pipeline that both legs have bars of."""
         y, x = self._stages[feed, pair.y], self._stages[feed, pair.x]
         series: list[PairSeries] = []
-        for every in pipeline.bars.every:
-            if every in y.every and every in x.every:
-                spec = _spec(pipeline, pair.name, every)
-                recall = partial(self._history.points, pair.name, every) if self._warm else None
-                series.append(PairSeries(spec, self._guards, max(y.reopen, x.reopen), self._backgrounds[feed], recall))
+        for every in _shared(pipeline, y, x):
+            spec = _spec(pipeline, pair.name, every)
+            recall = partial(self._history.points, pair.name, every) if self._warm else None
+            series.append(PairSeries(spec, self._guards, max(y.reopen, x.reopen), self._backgrounds[feed], recall))
         return PairStage(y, x, tuple(series), self._exports([pipeline]))
 
     def _exports(self, pipelines: Iterable[Pipeline]) -> Exports:
@@ -195,6 +196,11 @@ class Builder:
             for rule in self._config.pipelines[pair.pipeline].alerts:
                 engine.add(rule, pair.name)
         return engine
+
+
+def _shared(pipeline: Pipeline, y: SymbolStage, x: SymbolStage) -> list[str]:
+    """The timeframes of a pipeline that both legs have bars of."""
+    return [every for every in pipeline.bars.every if every in y.every and every in x.every]
 
 
 def _spec(pipeline: Pipeline, pair: str, every: str) -> PairSpec:
