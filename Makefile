@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+ARGS ?=
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 BENCHMARKS ?= flow ingest live
 FAST := $(addprefix tests/unit/,config history log plugin runtime services flow/alerts flow/bars flow/ingest) \
   $(addprefix tests/unit/flow/test_,exports.py feed.py hub.py pairs.py)
