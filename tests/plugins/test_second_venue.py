@@ -195,15 +195,16 @@ async def test_what_a_cut_line_cost_is_repaired_and_every_bar_is_whole(folder: P
         await until(lambda: flow.state == "live" and all(_closed(runtime, symbol, end) for symbol in SYMBOLS))
         bars = {symbol: runtime.outputs.history.bars(symbol, "1s", began - 2 * MINUTE, end) for symbol in SYMBOLS}
         assert flow.health().connections[0].reconnects >= 2, "the cut, and an upgrade that was refused"
-    gaps = {bar.ts for bar in told if bar.quality == "gap"}
+    gaps = {bar.ts for bar in told if bar.quality == "gap" and bar.every == "1s" and bar.ts < end}
     assert gaps, "what was missing was named meanwhile"
     assert any(last - first + 1 >= MISSED for first, last in venue.asked), "and asked for by id"
     for symbol, made in bars.items():
         assert [bar.ts for bar in made] == list(range(made[0].ts, end, SECOND))
+        assert sum(bar.trades for bar in made) == sum(made[0].ts <= row["ts"] < end for row in venue.tape[symbol])
         assert len(made) > 120
         assert {bar.quality for bar in made} == {"complete"}
         assert gaps <= {bar.ts for bar in made if bar.revision}
-        for bar in made:
+        for bar in [bar for bar in made if bar.trades]:  # on a busy machine the venue may rest for a second
             got = (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trades, bar.taker_buy_volume)
             assert got == venue.bar(symbol, bar.ts), bar
 
