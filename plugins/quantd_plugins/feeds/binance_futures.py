@@ -84,7 +84,7 @@ class BinanceFutures(quantd.Feed):
         limits = Limits(self.streams_per_connection, *(quantd.duration(text) / 1000 for text in durations))
         kept = Books(lambda symbol: books.snapshot(self._rest(), symbol), self.depth_levels, wants.clock, self._rng)
         urls = self.routes.urls(self.ws)
-        pool = self._pool = Pool(urls, limits, wants.clock, self._exchange, self._rng, self._bans, kept, self._recorder(wants))
+        pool = self._pool = Pool(urls, limits, self._exchange, self._rng, self._bans, kept, self._recorder(wants))
         pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol), self._sessions)
         self.want(*self._wanted or (wants.symbols, wants.extras))
         try:

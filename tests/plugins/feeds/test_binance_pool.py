@@ -47,7 +47,7 @@ async def pooling(exchange: Exchange, streams_each: int = 200) -> AsyncIterator[
     urls = Routes().urls(exchange.url.replace("http", "ws", 1))
     bans, books = Bans(clock, {}), Books(snapshot, 20, clock, rng)
     exchange_clock = ExchangeClock(clock)
-    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), clock, exchange_clock, rng, bans, books)
+    pool = Pool(urls, Limits(streams_each, 0.001, 1.0, 3600.0, 30.0), exchange_clock, rng, bans, books)
     pool.open(ask, newest, Sessions(never, exchange_clock.now))
     try:
         yield pool

@@ -33,7 +33,6 @@ class Pool:
         self,
         urls: Mapping[Route, str],
         limits: Limits,
-        clock: quantd.Clock,
         exchange: ExchangeClock,
         rng: random.Random,
         bans: Bans,
@@ -41,38 +40,37 @@ class Pool:
         recorder: Recorder | None = None,
     ) -> None:
         self._recorder = recorder
-        self._bans = bans
         self.books = books
         self._exchange = exchange
         self._urls = urls
         self._limits = limits
-        self._clock = clock
         self._rng = rng
         self._events = BoundedQueue[quantd.Event](BATCH)
         self._tasks: dict[StreamGroup, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0
         self._opened = 0
+        clock = exchange.clock
+        self._shared = Shared(
+            events=self._events,
+            clock=clock,
+            turn=TurnClock(quantd.MarketClock(clock, exchange.now)),
+            exchange=exchange,
+            faults=Faults(clock),
+            bans=bans,
+            attempts=Attempts(clock),
+            books=books,
+            lost=self._lost,
+            record=recorder.add if recorder else None,
+        )
 
     def open(self, ask: Ask, newest: Newest, sessions: Sessions) -> None:
         """Begin; needs a running loop. `ask` and `newest` ask REST for the time and for a symbol's newest trade, `sessions` are kept."""
-        self._shared = Shared(
-            events=self._events,
-            clock=self._clock,
-            turn=TurnClock(quantd.MarketClock(self._clock, self._exchange.now)),
-            exchange=self._exchange,
-            faults=Faults(self._clock),
-            bans=self._bans,
-            attempts=Attempts(self._clock),
-            books=self.books,
-            lost=self._lost,
-            record=self._recorder.add if self._recorder else None,
-        )
         if self._recorder:
             self._recorder.start()
         exchange, seconds = self._exchange, self._limits.silent
         watch = self._watch = Watch(
-            seconds, self._current, newest, exchange.now, self._events.full, self._missed, self._clock, sessions.is_closed
+            seconds, self._current, newest, exchange.now, self._events.full, self._missed, self._shared.clock, sessions.is_closed
         )
         self._helpers = [
             keep_up("watch", watch.run),
@@ -97,7 +95,7 @@ class Pool:
     def health(self) -> quantd.FeedHealth:
         """How the connections are."""
         groups = (group.health(self._watch.silent_symbols(group.current) if group.current else ()) for group in self._tasks)
-        return quantd.FeedHealth(tuple(groups), self._bans.until(), self._recorder.lost if self._recorder else 0, self.books.resyncs)
+        return quantd.FeedHealth(tuple(groups), self._shared.bans.until(), self._recorder.lost if self._recorder else 0, self.books.resyncs)
 
     async def take(self) -> list[quantd.Event]:
         """All events that are there; waits for at least one."""

@@ -42,6 +42,19 @@ class Life(Struct, eq=False):
     task: asyncio.Task[str]
 
 
+class Past(Struct):
+    """What is left of the connections that have ended."""
+
+    known: dict[str, int] = {}
+    """The last trade id of each symbol."""
+    skipped: int = 0
+    """Frames that could not be read."""
+    fed: bool = False
+    """Whether one of them brought or was promised anything, since a loss was last told."""
+    told: str = ""
+    """Why the last tries failed, told once."""
+
+
 class StreamGroup:
     """The streams that one connection carries. `wanted` may be set at any time; `run` keeps a connection that carries them."""
 
@@ -60,11 +73,7 @@ class StreamGroup:
         self._backoff = Backoff(limits.shortest, limits.longest, rng)
         self._lives: set[asyncio.Task[str]] = set()
         self._opened = 0
-        self._known: dict[str, int] = {}
-        self._skipped = 0
-        self._fed = False
-        self._told = ""
-        """Why the last tries failed, told once."""
+        self._past = Past()
 
     @property
     def ready(self) -> bool:
@@ -81,7 +90,7 @@ class StreamGroup:
         current, told = self.current, quantd.ConnectionHealth(self.name, self.route, len(self.wanted), "connecting")
         refused = symbols(current.subscriptions.refused) if current else []
         quiet = tuple(dict.fromkeys([*silent, *refused]))
-        told = replace(told, reconnects=self.reconnects, handovers=self.handovers, silent=quiet, skipped=self._skipped)
+        told = replace(told, reconnects=self.reconnects, handovers=self.handovers, silent=quiet, skipped=self._past.skipped)
         if current is None or current.up_since is None:
             return told
         state = "handing over" if self.successor else "up" if current.ready else "subscribing"
@@ -97,9 +106,9 @@ class StreamGroup:
                 upto, cause = await self._carry()
                 self._lost(upto)
                 delay = self._backoff.delay()
-                level = logging.DEBUG if cause == self._told else logging.WARNING
+                level = logging.DEBUG if cause == self._past.told else logging.WARNING
                 log.log(level, "binance-futures: %s: %s: %s; next try in %.1f s", self.name, shown(self.url), cause, delay)
-                self._told = cause
+                self._past.told = cause
                 await self._shared.attempts.pause(delay)
                 self.reconnects += 1
         except Exception:
@@ -114,7 +123,7 @@ class StreamGroup:
     async def _carry(self) -> tuple[int, str]:
         """Over a new connection and those that take over from it; up to when the last of them brought everything, and why it ended."""
         life = self._begin()
-        life.connection.resume(self._known)
+        life.connection.resume(self._past.known)
         while True:
             self.current, self.successor = life.connection, None
             await self._until_old(life)
@@ -144,18 +153,18 @@ class StreamGroup:
         return Life(connection, task)
 
     def _remember(self, connection: Connection) -> None:
-        known = self._known | connection.brought
-        self._known = {symbol: known[symbol] for symbol in connection.trades_of if symbol in known}
-        self._skipped += connection.skipped
-        self._fed |= connection.subscriptions.confirmed or connection.data_since is not None
-        if self._fed:
-            self._told = ""
+        known = self._past.known | connection.brought
+        self._past.known = {symbol: known[symbol] for symbol in connection.trades_of if symbol in known}
+        self._past.skipped += connection.skipped
+        self._past.fed |= connection.subscriptions.confirmed or connection.data_since is not None
+        if self._past.fed:
+            self._past.told = ""
         if connection.steady:
             self._backoff.reset()
 
     def _lost(self, upto: int) -> None:
         """Tell that what was sent after `upto` (ms) may be lost. A try that brought nothing loses nothing that was not told before."""
-        fed, self._fed = self._fed, False
+        fed, self._past.fed = self._past.fed, False
         if fed:
             self._shared.lost(self.route, upto)
 
@@ -214,7 +223,7 @@ class StreamGroup:
         ended = old.task.done()
         self._remember(old.connection)
         if not whole:
-            new.connection.resume(self._known)
+            new.connection.resume(self._past.known)
             self._lost(old.connection.upto)
         await new.connection.take_over()
         self.handovers += 1

@@ -29,7 +29,8 @@ class ExchangeClock:
     """
 
     def __init__(self, clock: quantd.Clock) -> None:
-        self._clock = clock
+        self.clock = clock
+        """The host's."""
         self._offset: float | None = None
         """To the monotonic clock, ms."""
         self._proofs: list[float] = []
@@ -37,7 +38,7 @@ class ExchangeClock:
 
     def now(self) -> int | None:
         """ms UTC; None before anything told the time."""
-        return None if self._offset is None else int(self._clock.monotonic() * 1000 + self._offset)
+        return None if self._offset is None else int(self.clock.monotonic() * 1000 + self._offset)
 
     async def first(self) -> None:
         """Wait until REST has told the time, or that it cannot, but not for long."""
@@ -62,13 +63,13 @@ class ExchangeClock:
 
     async def measure(self, ask: Ask) -> None:
         """Ask REST for the time; the quickest answer of a few counts."""
-        offset = max([await ask() - self._clock.monotonic() * 1000 for _ in range(SAMPLES)])
+        offset = max([await ask() - self.clock.monotonic() * 1000 for _ in range(SAMPLES)])
         self._offset = offset
         self._proofs.clear()
 
     def observe(self, sent: int) -> None:
         """A frame has just been read that was sent at `sent` by the exchange's clock."""
-        offset = sent - self._clock.monotonic() * 1000
+        offset = sent - self.clock.monotonic() * 1000
         if self._offset is not None and offset <= self._offset:
             self._proofs.clear()
             return
