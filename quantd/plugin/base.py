@@ -20,7 +20,7 @@ from quantd.plugin.plugin import Plugin as Plugin
 
 Columns = Mapping[str, Any]
 """Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
-Kind = Literal["ticks", "bars", "points"]
+RowKind = Literal["ticks", "bars", "points"]
 Extra = Literal["quotes", "depth", "marks"]
 """What a feed may bring of a symbol besides its trades: Quote, Depth and Mark events."""
 Extras = Mapping[str, frozenset[Extra]]
@@ -246,7 +246,7 @@ class AlertSink(Plugin):
 class Exporter(Plugin):
     """Writes rows of some kinds somewhere."""
 
-    kinds: Annotated[tuple[Kind, ...], Meta(min_length=1, description="The kinds of rows to write.")] = ("bars", "points")
+    kinds: Annotated[tuple[RowKind, ...], Meta(min_length=1, description="The kinds of rows to write.")] = ("bars", "points")
 
     def places(self) -> frozenset[str]:
         """Unless told otherwise: of one with a field `dir` each of its kinds in that folder, whatever other plugins write there."""
@@ -260,7 +260,7 @@ class Exporter(Plugin):
         """Called once before the first write; `metrics` names what the pipeline's jobs add to its points."""
 
     @abstractmethod
-    def write(self, kind: Kind, rows: Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]) -> None:
+    def write(self, kind: RowKind, rows: Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]) -> None:
         """Write rows of one of its `kinds`. A row replaces the earlier one of the same series and ts: it has a `revision` above 0, or comes
         again after a kill."""
 
@@ -312,7 +312,7 @@ class Store(Plugin):
         return span[0] if span else None
 
     @abstractmethod
-    def kept(self, kind: Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+    def kept(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         """The series of a kind: (symbol or pair, every, which is "" for ticks) -> ts of its first and last row. Quick, however many."""
 
     @abstractmethod

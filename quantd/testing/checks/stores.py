@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 
 from quantd.model import Bar, PairPoint, Tick
-from quantd.plugin.base import Columns, Kind, Store
+from quantd.plugin.base import Columns, RowKind, Store
 from quantd.testing import fakes
 
 PAIR = "BTCUSDT-ETHUSDT"
 END = fakes.START + 86_400_000
-_KINDS: tuple[Kind, ...] = ("ticks", "bars", "points")
+_KINDS: tuple[RowKind, ...] = ("ticks", "bars", "points")
 _TYPES = {"id": np.int64, "ts": np.int64, "recv": np.int64, "price": np.float64, "qty": np.float64, "buyer_maker": np.bool_}
 
 
@@ -211,7 +211,7 @@ def _assert_ticks(columns: Columns, ticks: list[Tick]) -> None:
         assert np.array_equal(column, wanted), f"{name}: {len(column)} values that are not the {len(wanted)} appended, by id"
 
 
-def _assert_kept(store: Store, kind: Kind, wanted: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+def _assert_kept(store: Store, kind: RowKind, wanted: Mapping[tuple[str, str], tuple[int, int]]) -> None:
     found = dict(store.kept(kind))
     assert found == wanted, f"`kept` of {kind} answers {found} instead of {wanted}"
 

@@ -54,7 +54,7 @@ class Keep(quantd.Exporter):
 
     def open(self, metrics: Sequence[str]) -> None: ...
 
-    def write(self, kind: quantd.Kind, rows: Sequence[Any]) -> None:
+    def write(self, kind: quantd.RowKind, rows: Sequence[Any]) -> None:
         self.rows[kind] += rows
 
     def close(self) -> None: ...

@@ -43,7 +43,7 @@ GOOD = [
     ("AlertSink", "sink", SEND),
     ("Feed", "feed", STREAM + "brings: ClassVar = {'quotes'}"),
     ("Feed", "feed", "def stream(self, wants): return anything()"),
-    ("Exporter", "exporter", FILES + "kinds: tuple[quantd.Kind, ...] = ('points',)"),
+    ("Exporter", "exporter", FILES + "kinds: tuple[quantd.RowKind, ...] = ('points',)"),
     ("Resampler", "resampler", BARS + FORMING),
     ("EventBars", "event_bar", "label = 'v1'\ndef ends(self, tick): return True"),
 ]
@@ -94,7 +94,7 @@ BAD = [
     (
         "Exporter",
         "exporter",
-        FILES + "kinds: tuple[quantd.Kind, ...] = ('x',)",
+        FILES + "kinds: tuple[quantd.RowKind, ...] = ('x',)",
         6,
         "the default of its field 'kinds' is ('x',)",
     ),

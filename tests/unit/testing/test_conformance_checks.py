@@ -592,7 +592,7 @@ class Lines(quantd.Exporter):
         if self.lie != "never opened":
             self._file = (Path(self.dir) / "rows.txt").open(mode, encoding="utf-8")
 
-    def write(self, kind: quantd.Kind, rows: Sequence[Any]) -> None:
+    def write(self, kind: quantd.RowKind, rows: Sequence[Any]) -> None:
         if self.lie != "nothing":
             self._file.writelines(f"{kind} {row}\n" for row in rows)
 
@@ -626,7 +626,7 @@ def test_an_exporter_without_a_directory_is_not_run() -> None:
         def open(self, metrics: Sequence[str]) -> None:
             raise ConnectionError
 
-        def write(self, kind: quantd.Kind, rows: Sequence[Any]) -> None: ...
+        def write(self, kind: quantd.RowKind, rows: Sequence[Any]) -> None: ...
 
         def close(self) -> None: ...
 
@@ -696,7 +696,7 @@ class Notebook(quantd.Store):
         rows = [(tick.id, tick.ts) for tick in self._look().ticks if tick.symbol == symbol]
         return (max(rows, key=lambda row: row[self.lie == "newest"])) if rows else None
 
-    def kept(self, kind: quantd.Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+    def kept(self, kind: quantd.RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         times: dict[tuple[str, str], list[int]] = {}
         for row in getattr(self._look(), kind):
             times.setdefault((row.pair if kind == "points" else row.symbol, "" if kind == "ticks" else row.every), []).append(row.ts)

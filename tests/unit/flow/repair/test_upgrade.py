@@ -25,7 +25,7 @@ from quantd.flow.repair.upgrade import Upgrade
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
 from quantd.model import DEFINITION, Bar, Hedge, PairPoint
-from quantd.plugin.base import Kind, Plugin
+from quantd.plugin.base import Plugin, RowKind
 from quantd.plugin.guard import Guard
 from quantd.plugin.regression import Regression
 from quantd.stats.sums import Sums
@@ -156,7 +156,7 @@ class Moody(Local):
 
     away: set[str] = msgspec.field(default_factory=lambda: {"kept", "points"})
 
-    def kept(self, kind: Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+    def kept(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         self.answer("kept")
         return super().kept(kind)
 
