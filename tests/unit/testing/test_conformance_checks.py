@@ -186,7 +186,7 @@ class OfSums(quantd.Regression):
     def fit(self, y: Any, x: Any) -> quantd.Hedge | None:
         return ols_fit(y, x)
 
-    def of_sums(self, sums: Sums) -> quantd.Hedge | None:
+    def fit_sums(self, sums: Sums) -> quantd.Hedge | None:
         hedge = ols(sums)
         if hedge is None:
             return quantd.Hedge(0.0, math.nan, sums.n) if self.lie == "nan" else None
