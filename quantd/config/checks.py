@@ -200,4 +200,4 @@ def _demand_known(condition: Condition, every: str | None, jobs: Collection[Pair
     if every and every not in computed:
         raise Invalid(f"{condition.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
     giving = (stage.job for stage in jobs if condition.metric in stage.job.metrics and every in (None, stage.every))
-    _demand_comparable(condition, next(giving).texts.get(condition.metric))
+    _demand_comparable(condition, next(giving).words.get(condition.metric))

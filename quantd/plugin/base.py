@@ -200,14 +200,14 @@ class PairJob(Job):
 
     metrics: ClassVar[tuple[str, ...]]
     """The names of what `run` returns."""
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Those of `metrics` that are a text, each with the words that it may be; none where it may be anything. A rule compares with one of
     the words."""
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Those of the other `metrics` that are never below a least or above a greatest number, each with these two; both may occur, and
     `math.inf` stands for no end. A rule that no value of a range, or every one, makes true is a mistake. Name only what is certain."""
     states: ClassVar[tuple[str, ...]] = ()
-    """Those of `texts` that are the name of a state: each change of one is told as an event."""
+    """Those of `words` that are the name of a state: each change of one is told as an event."""
     background: ClassVar[bool] = False
     """True where `run` takes more than a few milliseconds: the daemon then runs it in a thread beside the flow, one run of a job and
     series at a time, then one on the newest bar, and re-issues the point with its metrics when it is done."""

@@ -182,10 +182,10 @@ def _metrics(cls: type[PairJob]) -> Flaws:
         given = "" if metrics is None else f", which are {metrics!r}"
         yield f"it names no metrics{given}: write metrics = ('name', ...), what `run` returns", None
         return
-    for name, known in (("texts", metrics), ("states", cls.texts), ("ranges", set(metrics) - set(cls.texts))):
+    for name, known in (("words", metrics), ("states", cls.words), ("ranges", set(metrics) - set(cls.words))):
         stray = sorted(set(getattr(cls, name)) - set(known))
         if stray:
-            what = {"texts": "metrics", "states": "texts", "ranges": "metrics that are numbers"}[name]
+            what = {"words": "metrics", "states": "words", "ranges": "metrics that are numbers"}[name]
             yield f"its {name} name {', '.join(map(repr, stray))}, which are none of its {what}", None
 
 

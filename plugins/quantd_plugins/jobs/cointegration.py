@@ -21,7 +21,7 @@ class Cointegration(quantd.PairJob):
     metrics: ClassVar[tuple[str, ...]] = (
         *("eg_stat", "eg_pvalue", "eg_lags", "eg_n", "eg_reverse_stat", "eg_reverse_pvalue", "eg_power", "eg_reason"),
     )
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"eg_power": ("low",), "eg_reason": get_args(Reason)}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"eg_power": ("low",), "eg_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         **dict.fromkeys(("eg_pvalue", "eg_reverse_pvalue"), (0.0, 1.0)),
         **dict.fromkeys(("eg_lags", "eg_n"), (0.0, math.inf)),

@@ -28,7 +28,7 @@ class Health(quantd.PairJob):
     metrics: ClassVar[tuple[str, ...]] = (
         *("health", "health_reasons", "health_beta_drift", "health_cusum", "health_jump", "health_half_life", "health_pvalue"),
     )
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "health": ("warming", "healthy", "unproven", "degraded", "broken"),
         "health_reasons": (),
     }

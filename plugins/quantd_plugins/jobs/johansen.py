@@ -21,7 +21,7 @@ class JohansenJob(quantd.PairJob):
     metrics: ClassVar[tuple[str, ...]] = (
         *("johansen_trace", "johansen_max_eigen", "johansen_rank", "johansen_beta", "johansen_white_pvalue", "johansen_reason"),
     )
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"johansen_reason": get_args(Reason)}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"johansen_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         **dict.fromkeys(("johansen_trace", "johansen_max_eigen"), (0.0, math.inf)),
         "johansen_rank": (0.0, 2.0),

@@ -27,7 +27,7 @@ class KalmanNoise(quantd.PairJob):
     size."""
 
     metrics: ClassVar[tuple[str, ...]] = ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise", "kalman_gain", "kalman_reason")
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kalman_reason": (*get_args(Reason), "bound")}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"kalman_reason": (*get_args(Reason), "bound")}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = dict.fromkeys(
         ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise"), (0.0, math.inf)
     )

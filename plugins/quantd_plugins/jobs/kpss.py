@@ -19,7 +19,7 @@ class KpssJob(quantd.PairJob):
     says that the spread is not stationary, the other way round than with `adf`. `kpss_reason` says why there is none."""
 
     metrics: ClassVar[tuple[str, ...]] = ("kpss_stat", "kpss_pvalue", "kpss_lags", "kpss_reason")
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kpss_reason": get_args(Reason)}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"kpss_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "kpss_stat": (0.0, math.inf),
         "kpss_pvalue": (0.01, 0.1),

@@ -23,7 +23,7 @@ class Reversion(quantd.PairJob):
         *("half_life", "half_life_low", "half_life_high", "half_life_reason", "variance_ratio", "variance_ratio_pvalue"),
         *("hurst", "crossings", "crossings_expected", "reversion_reason"),
     )
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"half_life_reason": get_args(NoHalfLife), "reversion_reason": get_args(Reason)}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"half_life_reason": get_args(NoHalfLife), "reversion_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         **dict.fromkeys(("half_life", "half_life_low", "half_life_high", "variance_ratio"), (0.0, math.inf)),
         **dict.fromkeys(("variance_ratio_pvalue", "crossings", "crossings_expected"), (0.0, 1.0)),

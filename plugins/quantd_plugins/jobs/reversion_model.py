@@ -41,7 +41,7 @@ class ReversionModel(quantd.PairJob):
         *("model_brier", "model_skill", "model_skill_stderr", "model_error"),
     )
     background: ClassVar[bool] = True
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "model_verdict": ("few_events", "no_skill", "skilled"),
         "model_reason": ("no events", *FEW.values()),
     }

@@ -74,9 +74,9 @@ def _answer(job: PairJob, columns: Columns, of: str) -> Mapping[str, Metric]:
     assert set(answer) == set(job.metrics), f"of {of} it answers {sorted(answer)}, but declares {sorted(job.metrics)}"
     _assert_values(answer, of)
     for name, value in answer.items():
-        words = job.texts.get(name)
+        words = job.words.get(name)
         assert value is None or isinstance(value, str) == (words is not None), (
-            f"of {of} it answers {name} = {value!r}: `texts` tells otherwise"
+            f"of {of} it answers {name} = {value!r}: `words` tells otherwise"
         )
         assert value is None or not words or value in words, f"of {of} it answers {name} = {value!r}, which is none of {words}"
         low, high = job.ranges.get(name, (-math.inf, math.inf))

@@ -230,7 +230,7 @@ class Named(quantd.PairJob):
     """A state that follows the sign of the spread's last change."""
 
     metrics: ClassVar[tuple[str, ...]] = ("direction", "steps")
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"direction": ("up", "down")}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"direction": ("up", "down")}
     states: ClassVar[tuple[str, ...]] = ("direction",)
 
     def needs(self, window: int) -> int:
