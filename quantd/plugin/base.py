@@ -216,7 +216,7 @@ class PairJob(Job):
     def run(self, view: PairView) -> Mapping[str, Metric]:
         """One value for each metric: a finite number, a text if it is declared as one, or None where there is none."""
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         """How many bars it reads at most, given the pair's regression window."""
         return window
 

@@ -33,7 +33,7 @@ def demand_answers(plugin: Any) -> None:
     elif isinstance(plugin, EventBars):
         _demand(type(plugin), "label", plugin.label, _is_label, "a text that is no timeframe, the `every` of its bars")
     elif isinstance(plugin, PairJob):
-        _demand(type(plugin), "needs", plugin.needs(_WINDOW), _is_count, "a whole number of bars, 1 or more")
+        _demand(type(plugin), "bars_needed", plugin.bars_needed(_WINDOW), _is_count, "a whole number of bars, 1 or more")
 
 
 def _demand(cls: type[Plugin], name: str, answer: object, fits: Callable[[object], bool], expected: str) -> None:

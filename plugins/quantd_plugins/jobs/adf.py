@@ -33,7 +33,7 @@ class AdfJob(quantd.PairJob):
         if self.window and self.lags and self.window < 2 * self.lags + 10:
             raise ValueError(f"lags: {self.lags} lags take a window of at least {2 * self.lags + 10}")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window or max(2 * window, SHORTEST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

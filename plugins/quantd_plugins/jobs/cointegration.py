@@ -36,11 +36,11 @@ class Cointegration(quantd.PairJob):
         if self.window and self.lags and self.window < 2 * self.lags + 10:
             raise ValueError(f"lags: {self.lags} lags take a window of at least {2 * self.lags + 10}")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window or max(4 * window, LEAST, 2 * (self.lags or 0) + 10)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
-        y, x = (view.columns[leg][-self.needs(view.window) :].copy() for leg in ("y", "x"))
+        y, x = (view.columns[leg][-self.bars_needed(view.window) :].copy() for leg in ("y", "x"))
         log = view.prices == "log"
         way, back = (engle_granger(*legs, trend=self.trend, lags=self.lags, log=log) for legs in ((y, x), (x, y)))
         answer = (way.stat, way.pvalue, way.lags, way.n, back.stat, back.pvalue, way.power, way.reason or back.reason)

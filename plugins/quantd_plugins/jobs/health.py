@@ -60,7 +60,7 @@ class Health(quantd.PairJob):
         for name in ("corr_returns", "data"):
             _demand_order(name, *reversed(getattr(self, name)))
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return max(2 * window, self._bars_of_evidence(window))
 
     def _bars_of_evidence(self, window: int) -> int:

@@ -36,7 +36,7 @@ class KalmanNoise(quantd.PairJob):
     window: Annotated[int, Meta(ge=50, description="Bars to learn from.")] = 500
     method: Annotated[Literal["ml", "em"], Meta(description="Greatest likelihood, or expectation maximisation by pykalman.")] = "ml"
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

@@ -34,7 +34,7 @@ class KpssJob(quantd.PairJob):
         if self.window and self.lags and self.window <= self.lags:
             raise ValueError(f"lags: must be less than the window of {self.window}")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window or max(2 * window, SHORTEST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

@@ -36,7 +36,7 @@ class Reversion(quantd.PairJob):
         if self.window and self.window < 2 * self.period:
             raise ValueError(f"period: steps of {self.period} bars take a window of at least {2 * self.period}")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window or max(2 * window, LEAST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

@@ -63,7 +63,7 @@ class ReversionModel(quantd.PairJob):
         if not self.target < self.entry < self.stop:
             raise ValueError("target, entry and stop must rise")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

@@ -50,7 +50,7 @@ class Measures:
 
     def _view(self, job: PairJob, point: PairPoint) -> PairView:
         regression = self._spec.regression
-        table: FloatArray = self._rows.last(job.needs(regression.window))
+        table: FloatArray = self._rows.last(job.bars_needed(regression.window))
         if job.background:
             table = table.copy()
             table.flags.writeable = False

@@ -49,7 +49,7 @@ class PairSpec(Struct, frozen=True):
     @property
     def rows_read(self) -> int:
         """How many rows a job reads at most."""
-        return max((job.needs(self.regression.window) for job in self.jobs), default=1)
+        return max((job.bars_needed(self.regression.window) for job in self.jobs), default=1)
 
     @property
     def memory(self) -> int:

@@ -233,7 +233,7 @@ class Named(quantd.PairJob):
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {"direction": ("up", "down")}
     states: ClassVar[tuple[str, ...]] = ("direction",)
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return 2
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

@@ -164,8 +164,20 @@ PIPELINE = "feed: synthetic\nbars: {use: BARS, every: [1m]}\nregression: ols\nev
             6,
             "One.label returned '1m', a str: expected a text that is no timeframe",
         ),
-        ("PairJob", "job", "metrics = ('a',)\ndef needs(self, window): return window / 2\n" + RUN, 9, "One.needs returned 30.0, a float"),
-        ("PairJob", "job", "metrics = ('a',)\ndef needs(self, window): return 1 / 0\n" + RUN, 9, "ZeroDivisionError: division by zero"),
+        (
+            "PairJob",
+            "job",
+            "metrics = ('a',)\ndef bars_needed(self, window): return window / 2\n" + RUN,
+            9,
+            "One.bars_needed returned 30.0, a float",
+        ),
+        (
+            "PairJob",
+            "job",
+            "metrics = ('a',)\ndef bars_needed(self, window): return 1 / 0\n" + RUN,
+            9,
+            "ZeroDivisionError: division by zero",
+        ),
     ],
 )
 def test_what_an_instance_answers_is_asked_with_its_settings(

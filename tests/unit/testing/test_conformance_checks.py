@@ -343,10 +343,10 @@ class Spreads(quantd.PairJob):
     """The last spread, but for one lie."""
 
     metrics: ClassVar[tuple[str, ...]] = ("last_spread",)
-    lie: Literal["", "key", "nan", "few", "write", "random", "needs"] = ""
+    lie: Literal["", "key", "nan", "few", "write", "random", "bars"] = ""
 
-    def needs(self, window: int) -> int:
-        return 0 if self.lie == "needs" else window
+    def bars_needed(self, window: int) -> int:
+        return 0 if self.lie == "bars" else window
 
     def run(self, view: quantd.PairView) -> Mapping[str, float | None]:
         spread = view.columns["spread"]
@@ -366,7 +366,7 @@ class Spreads(quantd.PairJob):
         ("few", "survives_few_points"),
         ("write", "answers_each_metric"),
         ("random", "answers_the_same_twice"),
-        ("needs", "needs_at_least_one_point"),
+        ("bars", "needs_at_least_one_point"),
     ],
 )
 def test_a_lying_job_is_caught(lie: str, caught: str) -> None:
