@@ -44,7 +44,7 @@ class Feed(Plugin):
     lateness: Annotated[
         str, Meta(pattern=r"^\d+(ms|s|m)$", description="How late a trade may come and still be in its bar at the close.")
     ] = "500ms"
-    reach: ClassVar[int] = 2**62
+    id_history_ms: ClassVar[int] = 2**62
     """How old (ms) a trade may be that `fetch_ids` still tells."""
     past_timeframes: ClassVar[tuple[str, ...]] = ("1m",)
     """The timeframes of the bars that `fetch_bars` tells."""

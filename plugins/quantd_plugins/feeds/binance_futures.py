@@ -58,7 +58,7 @@ class BinanceFutures(quantd.Feed):
     record_keep: Annotated[int, Meta(ge=1, description="MiB of all files together; the oldest are deleted.")] = 4096
     seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
 
-    reach: ClassVar[int] = history.REACH
+    id_history_ms: ClassVar[int] = history.ID_HISTORY_MS
     past_timeframes: ClassVar[tuple[str, ...]] = history.INTERVALS
     brings: ClassVar[frozenset[quantd.Extra]] = frozenset({"quotes", "depth", "marks"})
 

@@ -18,7 +18,7 @@ def tells_what_the_rest_of_its_past_needs(cls: type[Feed]) -> None:
 
 
 def reaches_back(cls: type[Feed]) -> None:
-    assert cls.reach > 0, f"`reach` is {cls.reach}: leave `fetch_ids` out where it tells nothing"
+    assert cls.id_history_ms > 0, f"`id_history_ms` is {cls.id_history_ms}: leave `fetch_ids` out where it tells nothing"
 
 
 def lateness_is_a_duration(feed: Feed) -> None:

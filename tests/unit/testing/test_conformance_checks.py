@@ -502,7 +502,7 @@ class Boasting(Yielding):
 class Fractional(Yielding):
     """Tells half a millisecond."""
 
-    reach: ClassVar = 0.5
+    id_history_ms: ClassVar = 0.5
 
 
 class Silent(Yielding):
@@ -541,7 +541,7 @@ class Unopened(Yielding):
         (Narrow, "has_what_its_kind_needs", "fetch_bars is called with (symbol, every, start, end), but takes (symbol, start, end)"),
         (Filing, "tells_what_the_rest_of_its_past_needs", "`fetch_day` is never asked without `fetch_ids`"),
         (Boasting, "has_what_its_kind_needs", "rumours"),
-        (Fractional, "has_what_its_kind_needs", "reach is 0.5, and must be int"),
+        (Fractional, "has_what_its_kind_needs", "id_history_ms is 0.5, and must be int"),
         (Silent, "tells_its_health_before_it_starts", "no attribute '_connections'"),
         (Absent, "tells_its_health_before_it_starts", "`health` answers None"),
         (Unready, "is_told_what_is_wanted_before_it_starts", "no attribute '_queue'"),
