@@ -36,7 +36,7 @@ class RecordedSeries:
     def __init__(self, store: Store, kind: RowKind, name: str, every: str, start: int | None, end: int | None) -> None:
         self._store = store
         self._of = (name, every) if every else (name,)
-        spans = dict(_asked(store.kept, kind))
+        spans = dict(_asked(store.series, kind))
         self._outdated: dict[int, int] = {}
         self.start, self.end = _span(spans, kind, name, every, start, end)
         if kind == "points":

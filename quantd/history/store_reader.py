@@ -24,7 +24,7 @@ class StoreReader:
     def look_up(self) -> None:
         """Read which series are recorded, and since when; `span` then tells it."""
         if self._store:
-            self._spans = {kind: self._store.kept(kind) for kind in KINDS}
+            self._spans = {kind: self._store.series(kind) for kind in KINDS}
 
     def span(self, kind: RowKind, name: str, every: str) -> Span | None:
         """The times of the first and the last recorded row of a series as of the last `look_up`; None where there was none."""
@@ -32,7 +32,7 @@ class StoreReader:
 
     def recorded_span(self, kind: RowKind, name: str, every: str) -> Span | None:
         """The times of the first and the last row of a series that are recorded by now; None where there is none."""
-        return self._store.kept(kind).get((name, every)) if self._store else None
+        return self._store.series(kind).get((name, every)) if self._store else None
 
     def series(self, kind: RowKind, name: str, every: str, start: int | None, end: int | None) -> RecordedSeries:
         """One recorded series, to be read an hour at a time. Raises QuantdError where it is not recorded."""

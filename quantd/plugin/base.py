@@ -307,12 +307,12 @@ class Store(Plugin):
         """The greatest trade id that is kept of a symbol, and that trade's ts; None where there is none. Quick, however many."""
 
     def first_tick(self, symbol: str) -> int | None:
-        """The ts of the first tick that is kept of a symbol; None where there is none. Found in `kept` unless told."""
-        span = self.kept("ticks").get((symbol, ""))
+        """The ts of the first tick that is kept of a symbol; None where there is none. Found in `series` unless told."""
+        span = self.series("ticks").get((symbol, ""))
         return span[0] if span else None
 
     @abstractmethod
-    def kept(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
+    def series(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         """The series of a kind: (symbol or pair, every, which is "" for ticks) -> ts of its first and last row. Quick, however many."""
 
     @abstractmethod

@@ -133,7 +133,7 @@ class Local(quantd.Store):
         (first,) = self._file.read(lambda db: db.execute(FIRST_TICK, (symbol,)).fetchone())
         return None if first is None else int(first)
 
-    def kept(self, kind: quantd.RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
+    def series(self, kind: quantd.RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         def spans(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[int, int]]:
             found: dict[tuple[str, str], tuple[int, int]] = {}
             db.execute("BEGIN")

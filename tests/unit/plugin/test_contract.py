@@ -106,7 +106,7 @@ BAD = [
         8,
         "base is asked, not called: put @property",
     ),
-    ("Store", "store", "", 6, "One lacks append, bars, close, kept, newest_tick, open, points, prune, ticks"),
+    ("Store", "store", "", 6, "One lacks append, bars, close, newest_tick, open, points, prune, series, ticks"),
 ]
 
 

@@ -696,7 +696,7 @@ class Notebook(quantd.Store):
         rows = [(tick.id, tick.ts) for tick in self._look().ticks if tick.symbol == symbol]
         return (max(rows, key=lambda row: row[self.lie == "newest"])) if rows else None
 
-    def kept(self, kind: quantd.RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
+    def series(self, kind: quantd.RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         times: dict[tuple[str, str], list[int]] = {}
         for row in getattr(self._look(), kind):
             times.setdefault((row.pair if kind == "points" else row.symbol, "" if kind == "ticks" else row.every), []).append(row.ts)
