@@ -21,9 +21,9 @@ from quantd.plugin.plugin import Plugin as Plugin
 Columns = Mapping[str, Any]
 """Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
 RowKind = Literal["ticks", "bars", "points"]
-Extra = Literal["quotes", "depth", "marks"]
+Channel = Literal["quotes", "depth", "marks"]
 """What a feed may bring of a symbol besides its trades: Quote, Depth and Mark events."""
-Extras = Mapping[str, frozenset[Extra]]
+Channels = Mapping[str, frozenset[Channel]]
 """Of each symbol that has any."""
 
 
@@ -32,7 +32,7 @@ class Wants(msgspec.Struct, frozen=True):
     directory of its own, which may not exist yet; None where nothing is to be written."""
 
     symbols: tuple[str, ...]
-    extras: Extras = {}
+    channels: Channels = {}
     clock: Clock = SystemClock()
     kept: MutableMapping[str, bytes] = msgspec.field(default_factory=dict)
     directory: Path | None = None
@@ -48,15 +48,15 @@ class Feed(Plugin):
     """How old (ms) a trade may be that `fetch_ids` still tells."""
     past_timeframes: ClassVar[tuple[str, ...]] = ("1m",)
     """The timeframes of the bars that `fetch_bars` tells."""
-    brings: ClassVar[frozenset[Extra]] = frozenset()
+    channels: ClassVar[frozenset[Channel]] = frozenset()
     """What it can bring besides trades."""
 
     @abstractmethod
     def stream(self, wants: Wants) -> AsyncIterator[Sequence[Event]]:
         """Yield batches of events in the order of receipt, until the feed ends or is cancelled."""
 
-    def want(self, symbols: Sequence[str], extras: Extras) -> None:
-        """While streaming: from now on these symbols are wanted, and of them these extras; nothing else. A feed with a fixed set ignores
+    def want(self, symbols: Sequence[str], channels: Channels) -> None:
+        """While streaming: from now on these symbols are wanted, and of them these channels; nothing else. A feed with a fixed set ignores
         it."""
 
     async def fetch_symbols(self) -> list[str]:

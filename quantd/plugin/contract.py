@@ -127,7 +127,7 @@ def _way(ours: Callable[..., Any], called: Callable[..., Any]) -> str | None:
 
 
 def _constants(cls: type[Plugin], base: type[Plugin]) -> Flaws:
-    """What the class says of itself, like `brings` of a feed."""
+    """What the class says of itself, like `channels` of a feed."""
     for owner in _kinds_of(cls, base):
         for name, hint in get_type_hints(owner, include_extras=True).items():
             if get_origin(hint) is not ClassVar or name not in vars(owner).get("__annotations__", {}) or not hasattr(cls, name):

@@ -36,7 +36,7 @@ def tells_its_health_before_it_starts(feed: Feed) -> None:
 
 
 def is_told_what_is_wanted_before_it_starts(feed: Feed) -> None:
-    feed.want((SYMBOL, "ETHUSDT"), {SYMBOL: feed.brings} if feed.brings else {})
+    feed.want((SYMBOL, "ETHUSDT"), {SYMBOL: feed.channels} if feed.channels else {})
     feed.want((), {})
 
 

@@ -41,7 +41,7 @@ GOOD = [
     ("PairJob", "job", "metrics: ClassVar = ('a',)\nranges = {'a': (0.0, float('inf'))}\n" + RUN),
     ("DaemonJob", "job", RUN),
     ("AlertSink", "sink", SEND),
-    ("Feed", "feed", STREAM + "brings: ClassVar = {'quotes'}"),
+    ("Feed", "feed", STREAM + "channels: ClassVar = {'quotes'}"),
     ("Feed", "feed", "def stream(self, wants): return anything()"),
     ("Exporter", "exporter", FILES + "kinds: tuple[quantd.RowKind, ...] = ('points',)"),
     ("Resampler", "resampler", BARS + FORMING),
@@ -88,7 +88,7 @@ BAD = [
     ("Feed", "feed", "async def stream(self, wants): return []", 8, "stream is iterated: write `async def`, and `yield` in it"),
     ("Feed", "feed", "def stream(self, wants): yield []", 8, "stream is iterated: write `async def`, and `yield` in it"),
     ("Feed", "feed", STREAM + "def fetch_ticks(self, symbol, start, end): return []", 9, "fetch_ticks is awaited"),
-    ("Feed", "feed", STREAM + "brings = ('rumours',)", 6, "brings is ('rumours',), and must be frozenset[Literal["),
+    ("Feed", "feed", STREAM + "channels = ('rumours',)", 6, "channels is ('rumours',), and must be frozenset[Literal["),
     ("Feed", "feed", STREAM + "past_timeframes = '1m'", 6, "past_timeframes is '1m', and must be tuple[str, ...]"),
     ("Exporter", "exporter", FILES + "kinds = ('bars',)", 6, "kinds = ... hides the setting 'kinds'"),
     (

@@ -466,7 +466,7 @@ class Plain(Recalling):
 class Waiting(Yielding):
     """Waits where nobody awaits it."""
 
-    async def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None: ...
+    async def want(self, symbols: Sequence[str], channels: quantd.Channels) -> None: ...
 
 
 class Filing(Recalling):
@@ -496,7 +496,7 @@ class Narrow(Recalling):
 class Boasting(Yielding):
     """Brings what there is not."""
 
-    brings: ClassVar[Any] = frozenset({"quotes", "rumours"})
+    channels: ClassVar[Any] = frozenset({"quotes", "rumours"})
 
 
 class Fractional(Yielding):
@@ -521,7 +521,7 @@ class Absent(Yielding):
 class Unready(Yielding):
     """Wants to stream before it can be told what."""
 
-    def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None:
+    def want(self, symbols: Sequence[str], channels: quantd.Channels) -> None:
         self._queue.put_nowait(symbols)
 
 
