@@ -89,7 +89,7 @@ def states(y: FloatArray, x: FloatArray, job: Health, last: int = 1) -> list[str
     """What is said of these legs at each of the last bars."""
     returns = pd.DataFrame({"y": np.diff(np.log(y)), "x": np.diff(np.log(x))})
     corr = returns["y"].rolling(WINDOW).corr(returns["x"]).to_numpy()
-    found, needed = [], job.needs(WINDOW)
+    found, needed = [], job.bars_needed(WINDOW)
     for end in range(len(y) - last + 1, len(y) + 1):
         span = slice(end - needed, end)
         ones = np.ones(needed)
@@ -111,7 +111,7 @@ KINDS: list[tuple[str, str, Made]] = [
 
 
 def row(name: str, since: str, made: Made, job: Health, pairs: int, seed: int) -> str:
-    chance, bars = np.random.default_rng([seed, len(name), job.needs(WINDOW)]), job.needs(WINDOW) + WINDOW
+    chance, bars = np.random.default_rng([seed, len(name), job.bars_needed(WINDOW)]), job.bars_needed(WINDOW) + WINDOW
     found = [states(*made(chance, bars), job)[0] for _ in range(pairs)]
     shares = " | ".join(f"{found.count(state) / pairs:.1%}" for state in STATES)
     if since != "–":
@@ -129,7 +129,7 @@ def main() -> None:
     options = parser.parse_args()
     kinds = [kind for kind in KINDS if options.only in kind[0]]
     workshop.compile()
-    print(f"{options.pairs} pairs a row, seed {options.seed}, evidence {Health().needs(WINDOW)} bars\n")
+    print(f"{options.pairs} pairs a row, seed {options.seed}, evidence {Health().bars_needed(WINDOW)} bars\n")
     print(HEAD)
     for kind in kinds:
         print(row(*kind, Health(), options.pairs, options.seed), flush=True)

@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from quantd.model import Ticker as Ticker
     from quantd.model import Transition as Transition
     from quantd.plugin.base import AlertSink as AlertSink
+    from quantd.plugin.base import Channel as Channel
+    from quantd.plugin.base import Channels as Channels
     from quantd.plugin.base import Columns as Columns
     from quantd.plugin.base import DaemonJob as DaemonJob
     from quantd.plugin.base import DaemonView as DaemonView
     from quantd.plugin.base import EventBars as EventBars
     from quantd.plugin.base import Exporter as Exporter
-    from quantd.plugin.base import Extra as Extra
-    from quantd.plugin.base import Extras as Extras
     from quantd.plugin.base import Feed as Feed
     from quantd.plugin.base import Job as Job
-    from quantd.plugin.base import Kind as Kind
     from quantd.plugin.base import PairJob as PairJob
     from quantd.plugin.base import PairView as PairView
     from quantd.plugin.base import Resampler as Resampler
+    from quantd.plugin.base import RowKind as RowKind
     from quantd.plugin.base import Store as Store
     from quantd.plugin.base import Wants as Wants
     from quantd.plugin.feed_health import ConnectionHealth as ConnectionHealth
@@ -63,8 +63,8 @@ _HOMES = {
     "quantd.errors": "QuantdError StateNewer StateUnusable",
     "quantd.model": "Alert Bar BookBar Depth Event FundingRate Gap Hedge Level Listing Loss Mark Metric PairPoint Quality Quote Status "
     "Tick Ticker Transition",
-    "quantd.plugin.base": "AlertSink Columns DaemonJob DaemonView EventBars Exporter Extra Extras Feed Job Kind PairJob PairView "
-    "Resampler Store Wants",
+    "quantd.plugin.base": "AlertSink Channel Channels Columns DaemonJob DaemonView EventBars Exporter Feed Job PairJob PairView "
+    "Resampler RowKind Store Wants",
     "quantd.plugin.feed_health": "ConnectionHealth FeedHealth Progress",
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.plugin.regression": "Regression",

@@ -180,7 +180,7 @@ class Status(Struct, frozen=True, gc=False):
 
     ts: int
     healthy: bool
-    extras: bool = False
+    channels_only: bool = False
     """It speaks of quotes, depth and marks only: of these some may be missing since `ts`, of trades none is."""
     symbols: tuple[str, ...] = ()
     """Those that it speaks of; without any, all. Unhealthy, it then says that trades of these may be missing since their last ones, not

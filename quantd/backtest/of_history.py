@@ -92,6 +92,6 @@ def _bars(history: History, symbol: str, recorded: Sequence[str], asked: Request
     frame = timeframe(asked.every)
     if frame.name not in recorded and longest_source(frame, recorded) is None:
         raise QuantdError(f"--every: bars of {frame.name} cannot be made of those recorded: {', '.join(recorded)}")
-    earlier = _EARLIER * spec.reach * frame.step
+    earlier = _EARLIER * spec.bars_needed * frame.step
     start = 0 if asked.start is None else frame.floor(max(0, asked.start - earlier))
     return history.merged_bars(symbol, frame.name, recorded, start, FOR_EVER if asked.end is None else asked.end)

@@ -183,7 +183,7 @@ def _marks(result: Backtest, curve: np.ndarray) -> Iterable[Mark]:
 
 
 def _nothing(result: Backtest) -> str:
-    first = result.settings.zscore.reach(result.settings.window)
+    first = result.settings.zscore.bars_needed(result.settings.window)
     return f"<section><p>No z-score, so nothing to trade: the first one is that of bar {first:,}.</p></section>"
 
 

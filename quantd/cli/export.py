@@ -14,7 +14,7 @@ from quantd.cli.options import Config
 if TYPE_CHECKING:
     from quantd.history.recorded import RecordedSeries
     from quantd.model import Bar, PairPoint
-    from quantd.plugin.base import Kind
+    from quantd.plugin.base import RowKind
 
 Symbol = Annotated[str, typer.Option(help="The symbol.", metavar="SYMBOL")]
 Every = Annotated[str, typer.Option(help="The timeframe, one that is kept.", metavar="1s|1m|…")]
@@ -91,7 +91,7 @@ def _write(file: TextIO, columns: tuple[str, ...], pieces: "Iterable[Sequence[Ba
 
 @contextmanager
 def _reading(
-    kind: "Kind", name: str, every: str, since: str | None, until: str | None, out: Path, config: Path | None
+    kind: "RowKind", name: str, every: str, since: str | None, until: str | None, out: Path, config: Path | None
 ) -> "Iterator[RecordedSeries]":
     from quantd.cli.options import find_place, recorded, times
     from quantd.errors import QuantdError

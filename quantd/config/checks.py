@@ -30,17 +30,17 @@ class Checks:
         self._keys = pipeline.keys
         self._sinks = sinks
         feed = self._one_of(self._keys["feed"], feeds, FEED)
-        self._streams(feeds.get(feed) if feed else None)
+        self._channels(feeds.get(feed) if feed else None)
         self._every = self._timeframes()
         self._ranges = self._ranges_at_close()
         self.jobs = tuple(self._checked_jobs())
         self.alerts = tuple(self._checked_alerts())
 
-    def _streams(self, feed: Feed | None) -> None:
+    def _channels(self, feed: Feed | None) -> None:
         """Of a feed that is known, only what it can bring is asked for."""
-        for part in self._keys["streams"].items:
-            if feed and part.value and part.value not in feed.brings:
-                can = ", ".join(["trades", *sorted(feed.brings)])
+        for part in self._keys["channels"].items:
+            if feed and part.value and part.value not in feed.channels:
+                can = ", ".join(["trades", *sorted(feed.channels)])
                 self._wrong(part, f"the feed brings no {part.value}; it can bring {can}")
 
     def _timeframes(self) -> Sequence[str] | None:
@@ -200,4 +200,4 @@ def _demand_known(condition: Condition, every: str | None, jobs: Collection[Pair
     if every and every not in computed:
         raise Invalid(f"{condition.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
     giving = (stage.job for stage in jobs if condition.metric in stage.job.metrics and every in (None, stage.every))
-    _demand_comparable(condition, next(giving).texts.get(condition.metric))
+    _demand_comparable(condition, next(giving).words.get(condition.metric))

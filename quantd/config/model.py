@@ -20,7 +20,7 @@ from quantd.config.shapes import Stage, Written
 from quantd.config.texts import Period, Symbol, Text, Timeframe
 from quantd.log import Level
 from quantd.model import Spread
-from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Extra, Feed, PairJob, Resampler, Store
+from quantd.plugin.base import AlertSink, Channel, DaemonJob, EventBars, Exporter, Feed, PairJob, Resampler, Store
 from quantd.plugin.regression import Regression
 from quantd.stats.zscore import ZScore
 
@@ -117,7 +117,7 @@ class PipelineFile(Struct, frozen=True, kw_only=True):
 
     extends: Annotated[str, Meta(min_length=1, description="The pipeline whose keys hold where this file has none of its own.")] = ""
     feed: Annotated[str, Meta(min_length=1, description="A feed of quantd.yaml.")]
-    streams: Annotated[frozenset[Extra], Meta(description="What the feed brings besides trades; bars of the book are made of it.")] = (
+    channels: Annotated[frozenset[Channel], Meta(description="What the feed brings besides trades; bars of the book are made of it.")] = (
         frozenset()
     )
     bars: Annotated[Resampler, Meta(description="What makes bars of ticks.")]

@@ -16,6 +16,8 @@ from quantd.plugin.contract import demand_answers
 from quantd.plugin.registry import Entry, Registry
 
 S = TypeVar("S", bound=msgspec.Struct)
+_RENAMED = {"streams": "channels"}
+"""Keys of earlier versions that do not look like those of now."""
 
 
 class Reader:
@@ -40,7 +42,8 @@ class Reader:
         for key in given:
             if key not in known:
                 message = "; ".join([*oddities(key), f"unknown key; there {_are(known)}"])
-                self.wrong(node.keys.get(key, node), join(path, key), message, close_to(plain(key), known))
+                now = _RENAMED.get(key)
+                self.wrong(node.keys.get(key, node), join(path, key), message, now if now in known else close_to(plain(key), known))
 
     def mapping(self, node: Node | None, path: str, of: str = "") -> Iterator[tuple[str, Node, str]]:
         """(key, node, path) of a mapping; nothing at all is an empty one. `of` says what of."""

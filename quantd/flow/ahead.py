@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quantd.model import Bar, PairPoint
-from quantd.plugin.base import Kind
+from quantd.plugin.base import RowKind
 
 _log = logging.getLogger("quantd.flow")
 
@@ -24,7 +24,7 @@ _log = logging.getLogger("quantd.flow")
 class Note(NamedTuple):
     """Rows of first <= ts <= last (ms), of a symbol or pair."""
 
-    kind: Kind
+    kind: RowKind
     name: str
     every: str
     first: int
@@ -41,7 +41,7 @@ class Ahead:
         self._open: dict[Note, None] = {}
         self._cut: dict[Note, None] = {}
 
-    def note(self, kind: Kind, rows: Sequence[Bar] | Sequence[PairPoint]) -> None:
+    def note(self, kind: RowKind, rows: Sequence[Bar] | Sequence[PairPoint]) -> None:
         """These rows of one series are about to be told; those that were not told before need no note."""
         again = [row for row in rows if row.revision]
         if not (self._path and again):

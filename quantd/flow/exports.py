@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from quantd.clock import Clock
 from quantd.errors import QuantdError
 from quantd.model import Bar, PairPoint, Tick
-from quantd.plugin.base import Exporter, Kind
+from quantd.plugin.base import Exporter, RowKind
 from quantd.plugin.blame import blame
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
@@ -32,7 +32,7 @@ class Export:
         self._guard = guard
         self._clock = clock
         self._troubles = troubles
-        self._waiting: deque[tuple[Kind, Rows]] = deque()
+        self._waiting: deque[tuple[RowKind, Rows]] = deque()
         self._rows = 0
         """How many wait."""
         self._retry_at = 0.0
@@ -46,7 +46,7 @@ class Export:
         except BaseException as error:
             raise QuantdError(f"exporter {self.name} cannot begin: {blame(error)}") from None
 
-    def write(self, kind: Kind, rows: Rows) -> None:
+    def write(self, kind: RowKind, rows: Rows) -> None:
         """Rows of one kind, behind those that wait."""
         if self._waiting:
             self._keep(kind, rows)
@@ -63,7 +63,7 @@ class Export:
             _log.error("exporter %s cannot write the last %d rows: they are not exported", self.name, self._rows)
         self._guard.call(self.exporter.close)
 
-    def _try(self, kind: Kind, rows: Rows) -> OSError | None:
+    def _try(self, kind: RowKind, rows: Rows) -> OSError | None:
         try:
             self.exporter.write(kind, rows)
         except OSError as error:
@@ -81,7 +81,7 @@ class Export:
         if self._troubles.end("disk", f"exporter {self.name}"):
             _log.info("exporter %s writes again", self.name)
 
-    def _keep(self, kind: Kind, rows: Rows) -> None:
+    def _keep(self, kind: RowKind, rows: Rows) -> None:
         self._waiting.append((kind, list(rows)))  # type: ignore[arg-type]
         self._rows += len(rows)
         while self._rows > _MOST_WAITING:
@@ -101,11 +101,11 @@ class Exports:
 
     def __init__(self, exports: Iterable[Export]) -> None:
         exports = list(exports)
-        self._by_kind: dict[Kind, list[Export]] = {
+        self._by_kind: dict[RowKind, list[Export]] = {
             kind: [each for each in exports if kind in each.exporter.kinds] for kind in ("ticks", "bars", "points")
         }
 
-    def write(self, kind: Kind, rows: Rows) -> None:
+    def write(self, kind: RowKind, rows: Rows) -> None:
         """Hand on rows of one kind."""
         if rows:
             for export in self._by_kind[kind]:

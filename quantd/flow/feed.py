@@ -184,7 +184,7 @@ class FeedFlow:
             for stage in stages:
                 if stage.book:
                     stage.book.doubt(status.ts)
-        if status.extras:
+        if status.channels_only:
             return
         if status.healthy:
             self.state = "live"

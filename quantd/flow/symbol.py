@@ -14,7 +14,7 @@ from quantd.flow.ingest.intake import Intake, is_price
 from quantd.flow.ingest.ledger import DISCONNECTED, FOR_EVER, Known, Span
 from quantd.flow.past import Demand, Past
 from quantd.model import Bar, Tick
-from quantd.plugin.base import Extra, Resampler
+from quantd.plugin.base import Channel, Resampler
 from quantd.plugin.guard import Guard
 from quantd.timeframes import timeframe
 
@@ -33,7 +33,7 @@ class SymbolStage:
         guard: Guard,
         exports: Exports,
         events: Sequence[EventStage] = (),
-        extras: frozenset[Extra] = frozenset(),
+        channels: frozenset[Channel] = frozenset(),
         needed: Mapping[str, int] | None = None,
     ) -> None:
         """`needed` tells by timeframe how many bars stand behind a point."""
@@ -43,8 +43,8 @@ class SymbolStage:
         self.exports = exports
         self.line = InOrder(events, self.intake.ledger)
         """Trades on their way into bars that end with an event."""
-        self.extras = extras
-        self.book = BookStage(symbol, resampler.every) if extras else None
+        self.channels = channels
+        self.book = BookStage(symbol, resampler.every) if channels else None
         self.joined = 0
         """When it was added (event time, ms), if its feed was running already."""
         self.retold_from = FOR_EVER

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from quantd.errors import QuantdError
 from quantd.model import DEFINITION, Bar, PairPoint
-from quantd.plugin.base import Columns, Kind, Store
+from quantd.plugin.base import Columns, RowKind, Store
 from quantd.timeframes import HOUR
 from quantd.times import iso
 
@@ -33,10 +33,10 @@ class RecordedSeries:
     """One series of a store, from `start` to before `end`, as far as it is recorded when this object is made. Raises NotRecorded where it
     is not, and QuantdError where nothing is of that time."""
 
-    def __init__(self, store: Store, kind: Kind, name: str, every: str, start: int | None, end: int | None) -> None:
+    def __init__(self, store: Store, kind: RowKind, name: str, every: str, start: int | None, end: int | None) -> None:
         self._store = store
         self._of = (name, every) if every else (name,)
-        spans = dict(_asked(store.kept, kind))
+        spans = dict(_asked(store.series, kind))
         self._outdated: dict[int, int] = {}
         self.start, self.end = _span(spans, kind, name, every, start, end)
         if kind == "points":
@@ -119,7 +119,7 @@ def _asked(read: Callable[..., Read], *args: object) -> Read:
 
 
 def _span(
-    spans: Mapping[tuple[str, str], tuple[int, int]], kind: Kind, name: str, every: str, start: int | None, end: int | None
+    spans: Mapping[tuple[str, str], tuple[int, int]], kind: RowKind, name: str, every: str, start: int | None, end: int | None
 ) -> tuple[int, int]:
     """The part of start <= ts < end in which the series is recorded."""
     if (name, every) not in spans:
@@ -132,7 +132,7 @@ def _span(
     return begin, stop
 
 
-def _missing(series: list[tuple[str, str]], kind: Kind, name: str, every: str) -> QuantdError:
+def _missing(series: list[tuple[str, str]], kind: RowKind, name: str, every: str) -> QuantdError:
     """Says what to ask for instead."""
     if not series:
         return QuantdError(f"no {kind} are kept yet: let the daemon run")

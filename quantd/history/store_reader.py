@@ -6,11 +6,11 @@ from typing import get_args
 from quantd.errors import QuantdError
 from quantd.history.recorded import RecordedSeries
 from quantd.model import DEFINITION, Bar, PairPoint, Tick
-from quantd.plugin.base import Columns, Kind, Store
+from quantd.plugin.base import Columns, RowKind, Store
 
 Span = tuple[int, int]
 """The times of the first and the last row of a series (ms)."""
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[RowKind, ...] = get_args(RowKind)
 _OF_TICK = ("id", "ts", "recv", "price", "qty", "buyer_maker")
 
 
@@ -19,22 +19,22 @@ class StoreReader:
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
-        self._spans: dict[Kind, Mapping[tuple[str, str], Span]] = {}
+        self._spans: dict[RowKind, Mapping[tuple[str, str], Span]] = {}
 
     def look_up(self) -> None:
         """Read which series are recorded, and since when; `span` then tells it."""
         if self._store:
-            self._spans = {kind: self._store.kept(kind) for kind in KINDS}
+            self._spans = {kind: self._store.series(kind) for kind in KINDS}
 
-    def span(self, kind: Kind, name: str, every: str) -> Span | None:
+    def span(self, kind: RowKind, name: str, every: str) -> Span | None:
         """The times of the first and the last recorded row of a series as of the last `look_up`; None where there was none."""
         return self._spans.get(kind, {}).get((name, every))
 
-    def recorded_span(self, kind: Kind, name: str, every: str) -> Span | None:
+    def recorded_span(self, kind: RowKind, name: str, every: str) -> Span | None:
         """The times of the first and the last row of a series that are recorded by now; None where there is none."""
-        return self._store.kept(kind).get((name, every)) if self._store else None
+        return self._store.series(kind).get((name, every)) if self._store else None
 
-    def series(self, kind: Kind, name: str, every: str, start: int | None, end: int | None) -> RecordedSeries:
+    def series(self, kind: RowKind, name: str, every: str, start: int | None, end: int | None) -> RecordedSeries:
         """One recorded series, to be read an hour at a time. Raises QuantdError where it is not recorded."""
         if self._store is None:
             raise QuantdError("there is no store, so nothing is recorded")

@@ -20,10 +20,10 @@ from quantd.plugin.plugin import Plugin as Plugin
 
 Columns = Mapping[str, Any]
 """Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
-Kind = Literal["ticks", "bars", "points"]
-Extra = Literal["quotes", "depth", "marks"]
+RowKind = Literal["ticks", "bars", "points"]
+Channel = Literal["quotes", "depth", "marks"]
 """What a feed may bring of a symbol besides its trades: Quote, Depth and Mark events."""
-Extras = Mapping[str, frozenset[Extra]]
+Channels = Mapping[str, frozenset[Channel]]
 """Of each symbol that has any."""
 
 
@@ -32,7 +32,7 @@ class Wants(msgspec.Struct, frozen=True):
     directory of its own, which may not exist yet; None where nothing is to be written."""
 
     symbols: tuple[str, ...]
-    extras: Extras = {}
+    channels: Channels = {}
     clock: Clock = SystemClock()
     kept: MutableMapping[str, bytes] = msgspec.field(default_factory=dict)
     directory: Path | None = None
@@ -44,19 +44,19 @@ class Feed(Plugin):
     lateness: Annotated[
         str, Meta(pattern=r"^\d+(ms|s|m)$", description="How late a trade may come and still be in its bar at the close.")
     ] = "500ms"
-    reach: ClassVar[int] = 2**62
+    id_history_ms: ClassVar[int] = 2**62
     """How old (ms) a trade may be that `fetch_ids` still tells."""
     past_timeframes: ClassVar[tuple[str, ...]] = ("1m",)
     """The timeframes of the bars that `fetch_bars` tells."""
-    brings: ClassVar[frozenset[Extra]] = frozenset()
+    channels: ClassVar[frozenset[Channel]] = frozenset()
     """What it can bring besides trades."""
 
     @abstractmethod
     def stream(self, wants: Wants) -> AsyncIterator[Sequence[Event]]:
         """Yield batches of events in the order of receipt, until the feed ends or is cancelled."""
 
-    def want(self, symbols: Sequence[str], extras: Extras) -> None:
-        """While streaming: from now on these symbols are wanted, and of them these extras; nothing else. A feed with a fixed set ignores
+    def want(self, symbols: Sequence[str], channels: Channels) -> None:
+        """While streaming: from now on these symbols are wanted, and of them these channels; nothing else. A feed with a fixed set ignores
         it."""
 
     async def fetch_symbols(self) -> list[str]:
@@ -200,14 +200,14 @@ class PairJob(Job):
 
     metrics: ClassVar[tuple[str, ...]]
     """The names of what `run` returns."""
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Those of `metrics` that are a text, each with the words that it may be; none where it may be anything. A rule compares with one of
     the words."""
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Those of the other `metrics` that are never below a least or above a greatest number, each with these two; both may occur, and
     `math.inf` stands for no end. A rule that no value of a range, or every one, makes true is a mistake. Name only what is certain."""
     states: ClassVar[tuple[str, ...]] = ()
-    """Those of `texts` that are the name of a state: each change of one is told as an event."""
+    """Those of `words` that are the name of a state: each change of one is told as an event."""
     background: ClassVar[bool] = False
     """True where `run` takes more than a few milliseconds: the daemon then runs it in a thread beside the flow, one run of a job and
     series at a time, then one on the newest bar, and re-issues the point with its metrics when it is done."""
@@ -216,7 +216,7 @@ class PairJob(Job):
     def run(self, view: PairView) -> Mapping[str, Metric]:
         """One value for each metric: a finite number, a text if it is declared as one, or None where there is none."""
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         """How many bars it reads at most, given the pair's regression window."""
         return window
 
@@ -246,7 +246,7 @@ class AlertSink(Plugin):
 class Exporter(Plugin):
     """Writes rows of some kinds somewhere."""
 
-    kinds: Annotated[tuple[Kind, ...], Meta(min_length=1, description="The kinds of rows to write.")] = ("bars", "points")
+    kinds: Annotated[tuple[RowKind, ...], Meta(min_length=1, description="The kinds of rows to write.")] = ("bars", "points")
 
     def places(self) -> frozenset[str]:
         """Unless told otherwise: of one with a field `dir` each of its kinds in that folder, whatever other plugins write there."""
@@ -260,7 +260,7 @@ class Exporter(Plugin):
         """Called once before the first write; `metrics` names what the pipeline's jobs add to its points."""
 
     @abstractmethod
-    def write(self, kind: Kind, rows: Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]) -> None:
+    def write(self, kind: RowKind, rows: Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]) -> None:
         """Write rows of one of its `kinds`. A row replaces the earlier one of the same series and ts: it has a `revision` above 0, or comes
         again after a kill."""
 
@@ -307,12 +307,12 @@ class Store(Plugin):
         """The greatest trade id that is kept of a symbol, and that trade's ts; None where there is none. Quick, however many."""
 
     def first_tick(self, symbol: str) -> int | None:
-        """The ts of the first tick that is kept of a symbol; None where there is none. Found in `kept` unless told."""
-        span = self.kept("ticks").get((symbol, ""))
+        """The ts of the first tick that is kept of a symbol; None where there is none. Found in `series` unless told."""
+        span = self.series("ticks").get((symbol, ""))
         return span[0] if span else None
 
     @abstractmethod
-    def kept(self, kind: Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+    def series(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         """The series of a kind: (symbol or pair, every, which is "" for ticks) -> ts of its first and last row. Quick, however many."""
 
     @abstractmethod

@@ -33,7 +33,7 @@ def demand_answers(plugin: Any) -> None:
     elif isinstance(plugin, EventBars):
         _demand(type(plugin), "label", plugin.label, _is_label, "a text that is no timeframe, the `every` of its bars")
     elif isinstance(plugin, PairJob):
-        _demand(type(plugin), "needs", plugin.needs(_WINDOW), _is_count, "a whole number of bars, 1 or more")
+        _demand(type(plugin), "bars_needed", plugin.bars_needed(_WINDOW), _is_count, "a whole number of bars, 1 or more")
 
 
 def _demand(cls: type[Plugin], name: str, answer: object, fits: Callable[[object], bool], expected: str) -> None:
@@ -127,7 +127,7 @@ def _way(ours: Callable[..., Any], called: Callable[..., Any]) -> str | None:
 
 
 def _constants(cls: type[Plugin], base: type[Plugin]) -> Flaws:
-    """What the class says of itself, like `brings` of a feed."""
+    """What the class says of itself, like `channels` of a feed."""
     for owner in _kinds_of(cls, base):
         for name, hint in get_type_hints(owner, include_extras=True).items():
             if get_origin(hint) is not ClassVar or name not in vars(owner).get("__annotations__", {}) or not hasattr(cls, name):
@@ -182,10 +182,10 @@ def _metrics(cls: type[PairJob]) -> Flaws:
         given = "" if metrics is None else f", which are {metrics!r}"
         yield f"it names no metrics{given}: write metrics = ('name', ...), what `run` returns", None
         return
-    for name, known in (("texts", metrics), ("states", cls.texts), ("ranges", set(metrics) - set(cls.texts))):
+    for name, known in (("words", metrics), ("states", cls.words), ("ranges", set(metrics) - set(cls.words))):
         stray = sorted(set(getattr(cls, name)) - set(known))
         if stray:
-            what = {"texts": "metrics", "states": "texts", "ranges": "metrics that are numbers"}[name]
+            what = {"words": "metrics", "states": "words", "ranges": "metrics that are numbers"}[name]
             yield f"its {name} name {', '.join(map(repr, stray))}, which are none of its {what}", None
 
 

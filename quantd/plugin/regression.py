@@ -37,7 +37,7 @@ class Regression(Plugin):
     def fit(self, y: FloatArray, x: FloatArray) -> Hedge | None:
         """y = alpha + beta * x over two arrays of equal length, oldest first. None where there is no answer."""
 
-    def of_sums(self, sums: Sums) -> Hedge | None:
+    def fit_sums(self, sums: Sums) -> Hedge | None:
         """The hedge of a full window of which the means and the centred sums are known, to which it must be equal but for rounding.
 
         Implement it where they suffice; the core, which keeps them for the correlation anyway, then calls it instead of `fit`."""
@@ -67,14 +67,14 @@ class Regression(Plugin):
         return hedges
 
 
-def offers(cls: type[Regression], name: Literal["of_sums", "update"]) -> bool:
+def offers(cls: type[Regression], name: Literal["fit_sums", "update"]) -> bool:
     """Whether a regression has this way of its own."""
     return getattr(cls, name) is not getattr(Regression, name)
 
 
 def is_stepwise(cls: type[Regression]) -> bool:
     """Whether a bar costs it less than a fit of the window."""
-    return offers(cls, "of_sums") or offers(cls, "update")
+    return offers(cls, "fit_sums") or offers(cls, "update")
 
 
 def takes_long(cls: type[Regression]) -> bool:
@@ -83,7 +83,7 @@ def takes_long(cls: type[Regression]) -> bool:
 
 
 class Steps:
-    """A fresh instance of a regression along the bars, by the cheapest way that it offers: `of_sums`, `update`, or else `fit`.
+    """A fresh instance of a regression along the bars, by the cheapest way that it offers: `fit_sums`, `update`, or else `fit`.
 
     `sums` are those of the last `window` bars. Both prices must be finite.
     """
@@ -93,8 +93,8 @@ class Steps:
         self.sums = Moments(regression.window)
         self._bar: tuple[int, float, float] = (-1, 0.0, 0.0)
         self._legs: Ring | None = None
-        if offers(type(regression), "of_sums"):
-            self.hedge = self._of_sums
+        if offers(type(regression), "fit_sums"):
+            self.hedge = self._fit_sums
         elif offers(type(regression), "update"):
             self.hedge = self._update
         else:
@@ -105,7 +105,7 @@ class Steps:
     def asked(self) -> Callable[..., Hedge | None]:
         """The regression's method that `hedge` asks."""
         cls, one = type(self.regression), self.regression
-        return one.of_sums if offers(cls, "of_sums") else one.update if offers(cls, "update") else one.fit
+        return one.fit_sums if offers(cls, "fit_sums") else one.update if offers(cls, "update") else one.fit
 
     def push(self, index: int, y: float, x: float) -> None:
         """Take the bar whose absolute number is `index`; then ask once for the `hedge` as of it, None while there is none."""
@@ -114,8 +114,8 @@ class Steps:
         if self._legs is not None:
             self._legs.append((y, x))
 
-    def _of_sums(self) -> Hedge | None:
-        return self.regression.of_sums(self.sums) if self.sums.full else None
+    def _fit_sums(self) -> Hedge | None:
+        return self.regression.fit_sums(self.sums) if self.sums.full else None
 
     def _update(self) -> Hedge | None:
         return self.regression.update(*self._bar)

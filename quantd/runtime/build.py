@@ -157,10 +157,10 @@ class Builder:
             resampler = msgspec.structs.replace(sharing[0].bars, every=tuple(every))
             rules = {rule.label: rule for use in sharing for rule in use.event_bars}
             events = [EventStage(symbol, rule, self._guards(rule, f"{symbol} {label}")) for label, rule in rules.items()]
-            extras = frozenset(extra for use in sharing for extra in use.streams)
+            channels = frozenset(channel for use in sharing for channel in use.channels)
             needed = {name: max(_needed(use, name) for use in sharing) for name in every}
             guard = self._guards(resampler, symbol)
-            self._stages[key] = SymbolStage(symbol, resampler, guard, self._exports(sharing), events, extras, needed)
+            self._stages[key] = SymbolStage(symbol, resampler, guard, self._exports(sharing), events, channels, needed)
         return self._stages[key]
 
     def _pair(self, pair: PairEntry, pipeline: Pipeline, feed: str) -> PairStage:

@@ -56,7 +56,7 @@ class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.halflife is not None and self.method != "ew":
             raise ValueError(f"halflife: is for `method: ew`, not {self.method}: take it out")
 
-    def reach(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         """How many bars stand behind a hedge over `window` bars and its z-score: the first z-score is that of bar number so many."""
         if self.method == "innovation":
             return window

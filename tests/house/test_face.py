@@ -11,9 +11,9 @@ import quantd.testing
 from tests.conftest import ROOT
 
 FACE = """
-Alert AlertSink Bar BookBar COLUMNS Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Extra Extras Feed
-FeedHealth FundingRate Gap Hedge Job Kind Level Listing Loss Mark MarketClock Metric PairJob PairPoint PairView Progress QuantdError
-Quality Quote Register Regression Resampler StateNewer StateUnusable Status Store SystemClock Tick Ticker Timeframe Transition Wants cells
+Alert AlertSink Bar BookBar COLUMNS Channel Channels Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Feed
+FeedHealth FundingRate Gap Hedge Job Level Listing Loss Mark MarketClock Metric PairJob PairPoint PairView Progress Quality QuantdError
+Quote Register Regression Resampler RowKind StateNewer StateUnusable Status Store SystemClock Tick Ticker Timeframe Transition Wants cells
 duration hookimpl timeframe
 """
 STATS = """

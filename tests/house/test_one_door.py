@@ -5,7 +5,7 @@ import ast
 from quantd.plugin.base import Store
 from tests.conftest import ROOT
 
-READS = {"ticks", "bars", "last_bars", "points", "newest_tick", "first_tick", "kept", "open_to_read"}
+READS = {"ticks", "bars", "last_bars", "points", "newest_tick", "first_tick", "series", "open_to_read"}
 FILES = [
     file for file in sorted((ROOT / "quantd").rglob("*.py")) if file.relative_to(ROOT / "quantd").parts[0] not in ("history", "testing")
 ]
@@ -24,7 +24,7 @@ def test_the_store_is_read_by_the_history_alone() -> None:
 
 def test_a_read_is_noticed() -> None:
     found = store_reads(
-        ast.parse("recorder.store.bars(s, e, 0, 1)\nself._store.kept('bars')\nhistory.bars(s, e, 0, 1)\nstore.append([], [], [])")
+        ast.parse("recorder.store.bars(s, e, 0, 1)\nself._store.series('bars')\nhistory.bars(s, e, 0, 1)\nstore.append([], [], [])")
     )
-    assert sorted(found) == ["recorder.store.bars", "self._store.kept"]
+    assert sorted(found) == ["recorder.store.bars", "self._store.series"]
     assert all(hasattr(Store, name) for name in READS)

@@ -39,8 +39,8 @@ class CsvExporter(quantd.Exporter):
 
     def __post_init__(self) -> None:
         self._metrics: tuple[str, ...] = ()
-        self._sheets: dict[tuple[quantd.Kind, int], Sheet] = {}
-        self._closing: dict[tuple[quantd.Kind, int], Thread] = {}
+        self._sheets: dict[tuple[quantd.RowKind, int], Sheet] = {}
+        self._closing: dict[tuple[quantd.RowKind, int], Thread] = {}
 
     def places(self) -> frozenset[str]:
         return frozenset(f"{Path(self.dir).resolve() / kind}{'' if self.roll == 'never' else '-*'}.csv" for kind in self.kinds)
@@ -52,7 +52,7 @@ class CsvExporter(quantd.Exporter):
             for kind in self.kinds:
                 self._sheet(kind, 0)
 
-    def write(self, kind: quantd.Kind, rows: Sequence[Row]) -> None:
+    def write(self, kind: quantd.RowKind, rows: Sequence[Row]) -> None:
         try:
             for day, group in groupby(rows, lambda row: row.ts // DAY if self.roll == "1d" else 0):
                 self._sheet(kind, day).append(list(group))
@@ -69,7 +69,7 @@ class CsvExporter(quantd.Exporter):
                 each.callback(sheet.close)
             self._sheets = {}
 
-    def _sheet(self, kind: quantd.Kind, day: int) -> "Sheet":
+    def _sheet(self, kind: quantd.RowKind, day: int) -> "Sheet":
         """The open file of a kind and day; the oldest of its kind is closed when a third day begins, in a thread: a million rows that are
         to be settled take seconds. Who wants to write to it again waits for that."""
         if (kind, day) not in self._sheets:

@@ -13,7 +13,7 @@ from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.books import MOST_LEVELS, Books
 from quantd_plugins.feeds.binance.recorder import MIB, Recorder, Shape
 from quantd_plugins.feeds.binance.rest import Gateway
-from quantd_plugins.feeds.binance.routes import LISTING, Routes, extra_streams, streams
+from quantd_plugins.feeds.binance.routes import LISTING, Routes, channel_streams, streams
 from quantd_plugins.feeds.binance.sessions import Sessions, schedule
 from quantd_plugins.feeds.binance.timing import ExchangeClock
 
@@ -58,9 +58,9 @@ class BinanceFutures(quantd.Feed):
     record_keep: Annotated[int, Meta(ge=1, description="MiB of all files together; the oldest are deleted.")] = 4096
     seed: Annotated[int | None, Meta(description="Of the random waits before reconnects; without one they differ each time.")] = None
 
-    reach: ClassVar[int] = history.REACH
+    id_history_ms: ClassVar[int] = history.ID_HISTORY_MS
     past_timeframes: ClassVar[tuple[str, ...]] = history.INTERVALS
-    brings: ClassVar[frozenset[quantd.Extra]] = frozenset({"quotes", "depth", "marks"})
+    channels: ClassVar[frozenset[quantd.Channel]] = frozenset({"quotes", "depth", "marks"})
 
     def __post_init__(self) -> None:
         if not 0 < quantd.duration(self.rotate) <= DAY:
@@ -71,7 +71,7 @@ class BinanceFutures(quantd.Feed):
         self._gateway: Gateway | None = None
         self._sessions = Sessions(lambda: schedule(self._rest()), self.time)
         self._pool: Pool | None = None
-        self._wanted: tuple[Sequence[str], quantd.Extras] | None = None
+        self._wanted: tuple[Sequence[str], quantd.Channels] | None = None
 
     async def stream(self, wants: quantd.Wants) -> AsyncGenerator[Sequence[quantd.Event], None]:
         from quantd_plugins.feeds.binance.pool import Pool  # only who streams needs a WebSocket
@@ -86,21 +86,21 @@ class BinanceFutures(quantd.Feed):
         urls = self.routes.urls(self.ws)
         pool = self._pool = Pool(urls, limits, self._exchange, self._rng, self._bans, kept, self._recorder(wants))
         pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol), self._sessions)
-        self.want(*self._wanted or (wants.symbols, wants.extras))
+        self.want(*self._wanted or (wants.symbols, wants.channels))
         try:
             while True:
                 yield await pool.take()
         finally:
             await self.close()
 
-    def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None:
-        self._wanted = symbols, extras
+    def want(self, symbols: Sequence[str], channels: quantd.Channels) -> None:
+        self._wanted = symbols, channels
         self._sessions.want(symbols)
         if self._pool:
             kinds = ("aggTrade", "ticker") if self.tickers else ("aggTrade",)
-            self._pool.books.want(symbol for symbol in symbols if "depth" in extras.get(symbol, ()))
+            self._pool.books.want(symbol for symbol in symbols if "depth" in channels.get(symbol, ()))
             listing = [LISTING] if self.listings and symbols else []
-            self._pool.want(listing + streams(symbols, kinds) + extra_streams(symbols, extras))
+            self._pool.want(listing + streams(symbols, kinds) + channel_streams(symbols, channels))
 
     def time(self) -> int | None:
         return self._exchange.now()

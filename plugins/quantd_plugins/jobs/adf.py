@@ -21,7 +21,7 @@ class AdfJob(quantd.PairJob):
     """
 
     metrics: ClassVar[tuple[str, ...]] = ("adf_stat", "adf_pvalue", "adf_lags", "adf_n", "adf_reason")
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"adf_reason": get_args(Reason)}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"adf_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"adf_pvalue": (0.0, 1.0), "adf_lags": (0.0, math.inf), "adf_n": (0.0, math.inf)}
 
     window: Annotated[int, Meta(ge=SHORTEST, description="Closes to test; twice the regression window by default.")] | None = None
@@ -33,7 +33,7 @@ class AdfJob(quantd.PairJob):
         if self.window and self.lags and self.window < 2 * self.lags + 10:
             raise ValueError(f"lags: {self.lags} lags take a window of at least {2 * self.lags + 10}")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window or max(2 * window, SHORTEST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

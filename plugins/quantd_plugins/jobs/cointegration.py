@@ -21,7 +21,7 @@ class Cointegration(quantd.PairJob):
     metrics: ClassVar[tuple[str, ...]] = (
         *("eg_stat", "eg_pvalue", "eg_lags", "eg_n", "eg_reverse_stat", "eg_reverse_pvalue", "eg_power", "eg_reason"),
     )
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"eg_power": ("low",), "eg_reason": get_args(Reason)}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"eg_power": ("low",), "eg_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         **dict.fromkeys(("eg_pvalue", "eg_reverse_pvalue"), (0.0, 1.0)),
         **dict.fromkeys(("eg_lags", "eg_n"), (0.0, math.inf)),
@@ -36,11 +36,11 @@ class Cointegration(quantd.PairJob):
         if self.window and self.lags and self.window < 2 * self.lags + 10:
             raise ValueError(f"lags: {self.lags} lags take a window of at least {2 * self.lags + 10}")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window or max(4 * window, LEAST, 2 * (self.lags or 0) + 10)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
-        y, x = (view.columns[leg][-self.needs(view.window) :].copy() for leg in ("y", "x"))
+        y, x = (view.columns[leg][-self.bars_needed(view.window) :].copy() for leg in ("y", "x"))
         log = view.prices == "log"
         way, back = (engle_granger(*legs, trend=self.trend, lags=self.lags, log=log) for legs in ((y, x), (x, y)))
         answer = (way.stat, way.pvalue, way.lags, way.n, back.stat, back.pvalue, way.power, way.reason or back.reason)

@@ -28,7 +28,7 @@ class Health(quantd.PairJob):
     metrics: ClassVar[tuple[str, ...]] = (
         *("health", "health_reasons", "health_beta_drift", "health_cusum", "health_jump", "health_half_life", "health_pvalue"),
     )
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "health": ("warming", "healthy", "unproven", "degraded", "broken"),
         "health_reasons": (),
     }
@@ -60,7 +60,7 @@ class Health(quantd.PairJob):
         for name in ("corr_returns", "data"):
             _demand_order(name, *reversed(getattr(self, name)))
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return max(2 * window, self._bars_of_evidence(window))
 
     def _bars_of_evidence(self, window: int) -> int:

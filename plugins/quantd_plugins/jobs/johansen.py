@@ -21,7 +21,7 @@ class JohansenJob(quantd.PairJob):
     metrics: ClassVar[tuple[str, ...]] = (
         *("johansen_trace", "johansen_max_eigen", "johansen_rank", "johansen_beta", "johansen_white_pvalue", "johansen_reason"),
     )
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"johansen_reason": get_args(Reason)}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"johansen_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         **dict.fromkeys(("johansen_trace", "johansen_max_eigen"), (0.0, math.inf)),
         "johansen_rank": (0.0, 2.0),
@@ -40,11 +40,11 @@ class JohansenJob(quantd.PairJob):
         if self.window and self.window < shortest(self.lags):
             raise ValueError(f"lags: {self.lags} lags take a window of at least {shortest(self.lags)}")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window or max(4 * window, LEAST, shortest(self.lags))
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:
-        y, x = (view.columns[leg][-self.needs(view.window) :].copy() for leg in ("y", "x"))
+        y, x = (view.columns[leg][-self.bars_needed(view.window) :].copy() for leg in ("y", "x"))
         log = view.prices == "log"
         found = johansen(y, x, trend=self.trend, lags=self.lags, log=log)
         trace, max_eigen = found.trace and found.trace[0], found.max_eigen and found.max_eigen[0]

@@ -27,7 +27,7 @@ class KalmanNoise(quantd.PairJob):
     size."""
 
     metrics: ClassVar[tuple[str, ...]] = ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise", "kalman_gain", "kalman_reason")
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kalman_reason": (*get_args(Reason), "bound")}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"kalman_reason": (*get_args(Reason), "bound")}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = dict.fromkeys(
         ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise"), (0.0, math.inf)
     )
@@ -36,7 +36,7 @@ class KalmanNoise(quantd.PairJob):
     window: Annotated[int, Meta(ge=50, description="Bars to learn from.")] = 500
     method: Annotated[Literal["ml", "em"], Meta(description="Greatest likelihood, or expectation maximisation by pykalman.")] = "ml"
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

@@ -19,7 +19,7 @@ class KpssJob(quantd.PairJob):
     says that the spread is not stationary, the other way round than with `adf`. `kpss_reason` says why there is none."""
 
     metrics: ClassVar[tuple[str, ...]] = ("kpss_stat", "kpss_pvalue", "kpss_lags", "kpss_reason")
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"kpss_reason": get_args(Reason)}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"kpss_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "kpss_stat": (0.0, math.inf),
         "kpss_pvalue": (0.01, 0.1),
@@ -34,7 +34,7 @@ class KpssJob(quantd.PairJob):
         if self.window and self.lags and self.window <= self.lags:
             raise ValueError(f"lags: must be less than the window of {self.window}")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window or max(2 * window, SHORTEST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

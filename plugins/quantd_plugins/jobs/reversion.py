@@ -23,7 +23,7 @@ class Reversion(quantd.PairJob):
         *("half_life", "half_life_low", "half_life_high", "half_life_reason", "variance_ratio", "variance_ratio_pvalue"),
         *("hurst", "crossings", "crossings_expected", "reversion_reason"),
     )
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"half_life_reason": get_args(NoHalfLife), "reversion_reason": get_args(Reason)}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"half_life_reason": get_args(NoHalfLife), "reversion_reason": get_args(Reason)}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         **dict.fromkeys(("half_life", "half_life_low", "half_life_high", "variance_ratio"), (0.0, math.inf)),
         **dict.fromkeys(("variance_ratio_pvalue", "crossings", "crossings_expected"), (0.0, 1.0)),
@@ -36,7 +36,7 @@ class Reversion(quantd.PairJob):
         if self.window and self.window < 2 * self.period:
             raise ValueError(f"period: steps of {self.period} bars take a window of at least {2 * self.period}")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window or max(2 * window, LEAST)
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

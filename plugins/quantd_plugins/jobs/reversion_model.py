@@ -41,7 +41,7 @@ class ReversionModel(quantd.PairJob):
         *("model_brier", "model_skill", "model_skill_stderr", "model_error"),
     )
     background: ClassVar[bool] = True
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "model_verdict": ("few_events", "no_skill", "skilled"),
         "model_reason": ("no events", *FEW.values()),
     }
@@ -63,7 +63,7 @@ class ReversionModel(quantd.PairJob):
         if not self.target < self.entry < self.stop:
             raise ValueError("target, entry and stop must rise")
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return self.window
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

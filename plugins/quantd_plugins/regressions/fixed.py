@@ -26,7 +26,7 @@ class GivenHedge(quantd.Regression):
             return None
         return quantd.Hedge(self.alpha, self.beta, len(y))
 
-    def of_sums(self, sums: Sums) -> quantd.Hedge:
+    def fit_sums(self, sums: Sums) -> quantd.Hedge:
         return quantd.Hedge(self.alpha, self.beta, sums.n)
 
 

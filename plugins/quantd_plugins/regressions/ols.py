@@ -12,7 +12,7 @@ class Ols(quantd.Regression):
     def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
         return ols_fit(y, x)
 
-    def of_sums(self, sums: Sums) -> quantd.Hedge | None:
+    def fit_sums(self, sums: Sums) -> quantd.Hedge | None:
         return ols(sums)
 
 

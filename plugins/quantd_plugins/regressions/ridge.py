@@ -20,7 +20,7 @@ class Ridge(quantd.Regression):
         sums = sums_of(y, x)
         return ridge(sums, self.penalty) if sums else None
 
-    def of_sums(self, sums: Sums) -> quantd.Hedge | None:
+    def fit_sums(self, sums: Sums) -> quantd.Hedge | None:
         return ridge(sums, self.penalty)
 
 

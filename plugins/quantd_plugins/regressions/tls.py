@@ -23,7 +23,7 @@ class Tls(quantd.Regression):
         sums = sums_of(y, x)
         return orthogonal(sums, self.noise_ratio) if sums else None
 
-    def of_sums(self, sums: Sums) -> quantd.Hedge | None:
+    def fit_sums(self, sums: Sums) -> quantd.Hedge | None:
         return orthogonal(sums, self.noise_ratio)
 
 

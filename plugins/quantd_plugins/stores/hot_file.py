@@ -155,7 +155,7 @@ class HotFile:
         """What was found broken in this run, and how far it is taken over."""
         return [*self._losses, *(each.loss for each in self._rescues[:1])]
 
-    def tell_damage(self, kind: quantd.Kind) -> None:
+    def tell_damage(self, kind: quantd.RowKind) -> None:
         """Rows were found that SQLite reads, and that are no rows of this kind. Raises StateUnusable where it is only read."""
         if self._reads_only:
             raise quantd.StateUnusable(f"store local: {self._path} holds {kind} that are damaged: ask for the time before or after them")

@@ -15,7 +15,7 @@ from quantd_plugins.stores.hot_file import HotFile
 
 Row = TypeVar("Row")
 
-KEEP: dict[quantd.Kind, str] = {"ticks": "7d", "bars": "365d", "points": "365d"}
+KEEP: dict[quantd.RowKind, str] = {"ticks": "7d", "bars": "365d", "points": "365d"}
 SLICE = 1000
 """Rows that `prune` deletes in one transaction."""
 
@@ -46,12 +46,12 @@ NEWEST_TICK = """SELECT ticks, last_id, ts1 FROM ticks
 WHERE symbol = :symbol AND last_id = (SELECT MAX(last_id) FROM ticks WHERE symbol = :symbol)
 ORDER BY rowid LIMIT 1"""
 FIRST_TICK = "SELECT MIN(ts0) FROM ticks WHERE symbol = ?"
-NEXT_SERIES: dict[quantd.Kind, str] = {
+NEXT_SERIES: dict[quantd.RowKind, str] = {
     "ticks": "SELECT symbol, '' FROM ticks WHERE symbol > :name ORDER BY symbol LIMIT 1",
     "bars": "SELECT symbol, every FROM bars WHERE (symbol, every) > (:name, :every) ORDER BY symbol, every LIMIT 1",
     "points": "SELECT pair, every FROM points WHERE (pair, every) > (:name, :every) ORDER BY pair, every LIMIT 1",
 }
-SPAN: dict[quantd.Kind, str] = {
+SPAN: dict[quantd.RowKind, str] = {
     "ticks": """SELECT (SELECT MIN(ts0) FROM ticks WHERE symbol = :name), (SELECT MAX(ts1) FROM ticks WHERE symbol = :name
 AND ts0 > (SELECT MAX(ts0) FROM ticks WHERE symbol = :name) - 1000)""",
     "bars": """SELECT (SELECT MIN(ts) FROM bars WHERE symbol = :name AND every = :every),
@@ -60,7 +60,7 @@ AND ts0 > (SELECT MAX(ts0) FROM ticks WHERE symbol = :name) - 1000)""",
 (SELECT MAX(ts) FROM points WHERE pair = :name AND every = :every)""",
 }
 """Each answered from the ends of an index. The last tick is in the last second that a chunk is of."""
-PRUNE: dict[quantd.Kind, str] = {
+PRUNE: dict[quantd.RowKind, str] = {
     "ticks": "DELETE FROM ticks WHERE rowid IN (SELECT rowid FROM ticks WHERE ts1 < ? LIMIT ?) RETURNING n",
     "bars": "DELETE FROM bars WHERE rowid IN (SELECT rowid FROM bars WHERE ts < ? LIMIT ?) RETURNING 1",
     "points": "DELETE FROM points WHERE rowid IN (SELECT rowid FROM points WHERE ts < ? LIMIT ?) RETURNING 1",
@@ -83,7 +83,7 @@ class Local(quantd.Store):
     be read of it is taken over into a new one.
     """
 
-    keep: Annotated[dict[quantd.Kind, str], Meta(description="How long to keep ticks (7d unless told), bars and points (365d).")] = (
+    keep: Annotated[dict[quantd.RowKind, str], Meta(description="How long to keep ticks (7d unless told), bars and points (365d).")] = (
         msgspec.field(default_factory=KEEP.copy)
     )
     dir: Annotated[str, Meta(min_length=1, description="Where, below the state directory.")] = "history"
@@ -133,7 +133,7 @@ class Local(quantd.Store):
         (first,) = self._file.read(lambda db: db.execute(FIRST_TICK, (symbol,)).fetchone())
         return None if first is None else int(first)
 
-    def kept(self, kind: quantd.Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+    def series(self, kind: quantd.RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         def spans(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[int, int]]:
             found: dict[tuple[str, str], tuple[int, int]] = {}
             db.execute("BEGIN")
@@ -168,7 +168,7 @@ class Local(quantd.Store):
     def _read(self, query: str, *values: Any) -> list[bytes]:
         return self._file.read(lambda db: [blob for (blob,) in db.execute(query, values)])
 
-    def _decoded(self, kind: quantd.Kind, decode: Callable[[bytes], Row], blobs: Sequence[bytes]) -> list[Row]:
+    def _decoded(self, kind: quantd.RowKind, decode: Callable[[bytes], Row], blobs: Sequence[bytes]) -> list[Row]:
         """The rows of these, but for those that are damaged where SQLite does not notice."""
         try:
             return list(map(decode, blobs))

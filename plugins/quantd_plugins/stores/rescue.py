@@ -19,8 +19,8 @@ SLICE = 2_000
 """Rows of one transaction."""
 SCHEMA = "CREATE TABLE IF NOT EXISTS rescue(file TEXT, told TEXT, since INT, kind TEXT, below INT, taken INT, PRIMARY KEY(file, kind));"
 """Of each file that was set aside and each kind of rows: all with rowids from `below` on have been read; `told` is what was wrong."""
-KINDS: tuple[quantd.Kind, ...] = ("bars", "points", "ticks")
-ADD: dict[quantd.Kind, str] = {
+KINDS: tuple[quantd.RowKind, ...] = ("bars", "points", "ticks")
+ADD: dict[quantd.RowKind, str] = {
     "ticks": "INSERT INTO ticks VALUES(?, ?, ?, ?, ?, ?, ?)",
     "bars": """INSERT INTO bars VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
 SET revision = excluded.revision, bar = excluded.bar WHERE excluded.revision > bars.revision""",
@@ -28,7 +28,7 @@ SET revision = excluded.revision, bar = excluded.bar WHERE excluded.revision > b
 SET revision = excluded.revision, point = excluded.point WHERE excluded.revision > points.revision""",
 }
 """What was written since stands, unless the old row is of a later revision."""
-_WIDTH: dict[quantd.Kind, int] = {"ticks": 7, "bars": 5, "points": 5}
+_WIDTH: dict[quantd.RowKind, int] = {"ticks": 7, "bars": 5, "points": 5}
 _TOP = 2**63 - 1
 
 Row = tuple[Any, ...]
@@ -44,7 +44,7 @@ def begin(db: sqlite3.Connection, aside: salvage.Aside, told: str) -> None:
 class Rescue:
     """Of one file that was set aside, beside the database that `write` writes to."""
 
-    def __init__(self, path: Path, told: str, since: int, left: dict[quantd.Kind, int], taken: dict[quantd.Kind, int]) -> None:
+    def __init__(self, path: Path, told: str, since: int, left: dict[quantd.RowKind, int], taken: dict[quantd.RowKind, int]) -> None:
         self._path = path
         self._told = told
         self._since = since
@@ -82,7 +82,7 @@ class Rescue:
                         del found[kind]
                     yield
 
-    def _take(self, kind: quantd.Kind, rows: list[tuple[int, Row]], write: Write) -> None:
+    def _take(self, kind: quantd.RowKind, rows: list[tuple[int, Row]], write: Write) -> None:
         sound = [row for _, row in rows if len(row) == _WIDTH[kind] and _is_sound(kind, row)]
 
         def put(db: sqlite3.Connection) -> None:
@@ -96,7 +96,7 @@ class Rescue:
         if kind == "ticks" and sound:
             self._reached = min(self._reached, *(row[4] for row in sound))
 
-    def _end(self, kind: quantd.Kind, write: Write) -> None:
+    def _end(self, kind: quantd.RowKind, write: Write) -> None:
         def end(db: sqlite3.Connection) -> None:
             db.execute("UPDATE rescue SET below = 0 WHERE file = ? AND kind = ?", (self._path.name, kind))
 
@@ -133,7 +133,7 @@ _decode_bar = msgspec.msgpack.Decoder(quantd.Bar).decode
 _decode_point = msgspec.msgpack.Decoder(quantd.PairPoint).decode
 
 
-def _is_sound(kind: quantd.Kind, row: Row) -> bool:
+def _is_sound(kind: quantd.RowKind, row: Row) -> bool:
     """Whether a row says what its key says."""
     if kind == "ticks":
         return is_sound(row)

@@ -32,7 +32,7 @@ class Chain:
         self._steps = Steps(spec.regression)
         self._guard = guards(spec.regression, spec.pair)
         self._measures = measures
-        self._rows: deque[Row] = deque(maxlen=spec.reach)
+        self._rows: deque[Row] = deque(maxlen=spec.bars_needed)
         self._covered = 0
         self._gauges = Gauges(spec, self._steps.sums)
         self._returns = Returns(spec.regression.window, log=spec.log)

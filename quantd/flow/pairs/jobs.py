@@ -50,7 +50,7 @@ class Measures:
 
     def _view(self, job: PairJob, point: PairPoint) -> PairView:
         regression = self._spec.regression
-        table: FloatArray = self._rows.last(job.needs(regression.window))
+        table: FloatArray = self._rows.last(job.bars_needed(regression.window))
         if job.background:
             table = table.copy()
             table.flags.writeable = False
@@ -84,8 +84,8 @@ def _answer(job: PairJob, view: PairView) -> Metrics:
     if not isinstance(answer, Mapping):
         raise WrongAnswer(job.run, answer, "a mapping, with a value for each of its `metrics`")
     metrics = {name: value.item() if isinstance(value, np.generic) else value for name, value in answer.items()}
-    if not all(name in job.metrics and _fits(value, job.texts.get(name)) for name, value in metrics.items()):
-        texts = f", of which {', '.join(job.texts)} are texts" if job.texts else ""
+    if not all(name in job.metrics and _fits(value, job.words.get(name)) for name, value in metrics.items()):
+        texts = f", of which {', '.join(job.words)} are texts" if job.words else ""
         raise WrongAnswer(job.run, metrics, f"finite numbers, or None, of {', '.join(job.metrics)}{texts}")
     return metrics
 

@@ -42,20 +42,20 @@ class PairSpec(Struct, frozen=True):
         return self.zscore.window or self.regression.window
 
     @property
-    def reach(self) -> int:
+    def bars_needed(self) -> int:
         """How many bars stand behind a point: those of the hedge and those of the z-score."""
-        return self.zscore.reach(self.regression.window)
+        return self.zscore.bars_needed(self.regression.window)
 
     @property
     def rows_read(self) -> int:
         """How many rows a job reads at most."""
-        return max((job.needs(self.regression.window) for job in self.jobs), default=1)
+        return max((job.bars_needed(self.regression.window) for job in self.jobs), default=1)
 
     @property
     def memory(self) -> int:
         """How many bars a point depends on at most, to the last bit, besides what a recursive regression carries over: sums reach back
         over two windows."""
-        return 2 * self.reach + self.rows_read
+        return 2 * self.bars_needed + self.rows_read
 
 
 class Row(Struct, frozen=True, gc=False):

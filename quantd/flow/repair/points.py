@@ -93,7 +93,8 @@ class PointRebuilder:
         rows = self._bars_and_before(start, end).shared()
         known = self._known(start, end)
         fits = [
-            self._fits(known.get(y.ts), y, x, coverage) for (y, x), coverage in zip(rows, _coverages(rows, self.spec.reach), strict=True)
+            self._fits(known.get(y.ts), y, x, coverage)
+            for (y, x), coverage in zip(rows, _coverages(rows, self.spec.bars_needed), strict=True)
         ]
         return [y.ts for (y, _), fit in zip(rows, fits, strict=True) if y.ts >= start and not fit]
 

@@ -68,7 +68,7 @@ class Repairs:
         self._inserter = Inserter(publisher, watermark, self._queue, self._gaps)
         self._by_day = DayRepairer(feed.fetch_day, self._missing, clock) if has_days(feed) else None
         next_source: Source = "file" if self._by_day else "none"
-        self._by_id = IdRepairer(self._fetch, self._missing, clock, max_age=feed.reach, next_source=next_source)
+        self._by_id = IdRepairer(self._fetch, self._missing, clock, max_age=feed.id_history_ms, next_source=next_source)
         self._tasks: list[asyncio.Task[None]] = []
         self._recorded: dict[SymbolStage, int] = {}
         """Up to when (ms) an earlier run recorded what a stage has not yet taken up."""

@@ -46,7 +46,9 @@ class LiveAnalytics(Analytics):
 
     async def analyse(self, question: Question, asker: Asker = ANYBODY) -> Analysis:
         wanted = max(3 * question.window, question.window + SHORTEST)
-        legs = await self._bars.shared((question.y, question.x), question.every, wanted + 2 * self._calculator.spec(question).reach, asker)
+        legs = await self._bars.shared(
+            (question.y, question.x), question.every, wanted + 2 * self._calculator.spec(question).bars_needed, asker
+        )
         state = tuple(map(_freshness, legs))
         known = self._answers.get(question)
         if known is None or known[0] != state:
@@ -58,7 +60,9 @@ class LiveAnalytics(Analytics):
         return known[1]
 
     async def past(self, question: Question, limit: int, asker: Asker = ANYBODY) -> PairPast:
-        legs = await self._bars.shared((question.y, question.x), question.every, limit + 2 * self._calculator.spec(question).reach, asker)
+        legs = await self._bars.shared(
+            (question.y, question.x), question.every, limit + 2 * self._calculator.spec(question).bars_needed, asker
+        )
         state = tuple(map(_freshness, legs))
         past = PairPast(legs[0], legs[1], (await self._computed(Task(question, legs), state, asker)).points)
         rates = self._funding.beside(past, [flow_of(self._runtime, leg) for leg in (question.y, question.x)])

@@ -18,8 +18,8 @@ def _status(pair: PairStage, series: PairSeries, point: PairPoint | None) -> Pai
         pair=spec.pair,
         every=spec.every,
         ts=max((leg.last.ts for leg in (pair.y, pair.x) if leg.last), default=None),
-        bars=min(series.bars or 0, spec.reach),
-        needed=spec.reach,
+        bars=min(series.bars or 0, spec.bars_needed),
+        needed=spec.bars_needed,
         point=point,
         reason=point.reason if point else _lack(pair, series),
     )

@@ -9,7 +9,7 @@ from typing import get_args
 import msgspec
 
 from quantd.flow.exports import Rows
-from quantd.plugin.base import Exporter, Kind, Plugin
+from quantd.plugin.base import Exporter, Plugin, RowKind
 from quantd.testing import fakes
 
 METRICS = ("adf_stat",)
@@ -21,7 +21,7 @@ def writes_files(cls: type[Plugin]) -> bool:
 
 def kinds_exist(exporter: Exporter) -> None:
     assert exporter.kinds, "`kinds` is empty"
-    assert set(exporter.kinds) <= set(get_args(Kind)), f"kinds {exporter.kinds}: there are {', '.join(get_args(Kind))}"
+    assert set(exporter.kinds) <= set(get_args(RowKind)), f"kinds {exporter.kinds}: there are {', '.join(get_args(RowKind))}"
 
 
 def writes_all_its_kinds(exporter: Exporter) -> None:
@@ -54,7 +54,7 @@ def tells_its_places(exporter: Exporter) -> None:
         assert not elsewhere, f"`places` tells {sorted(elsewhere)} whatever `dir` is"
 
 
-def _life(exporter: Exporter, directory: Path, rows: Mapping[Kind, list[Rows]]) -> None:
+def _life(exporter: Exporter, directory: Path, rows: Mapping[RowKind, list[Rows]]) -> None:
     """One run of a fresh instance."""
     fresh = msgspec.structs.replace(exporter, dir=str(directory))
     fresh.open(METRICS)
@@ -64,7 +64,7 @@ def _life(exporter: Exporter, directory: Path, rows: Mapping[Kind, list[Rows]]) 
     fresh.close()
 
 
-def _rows() -> dict[Kind, list[Rows]]:
+def _rows() -> dict[RowKind, list[Rows]]:
     """Each kind in batches, the last of which replaces a row."""
     bars, points = fakes.bars(20), fakes.points(20)
     return {

@@ -18,7 +18,7 @@ def tells_what_the_rest_of_its_past_needs(cls: type[Feed]) -> None:
 
 
 def reaches_back(cls: type[Feed]) -> None:
-    assert cls.reach > 0, f"`reach` is {cls.reach}: leave `fetch_ids` out where it tells nothing"
+    assert cls.id_history_ms > 0, f"`id_history_ms` is {cls.id_history_ms}: leave `fetch_ids` out where it tells nothing"
 
 
 def lateness_is_a_duration(feed: Feed) -> None:
@@ -36,7 +36,7 @@ def tells_its_health_before_it_starts(feed: Feed) -> None:
 
 
 def is_told_what_is_wanted_before_it_starts(feed: Feed) -> None:
-    feed.want((SYMBOL, "ETHUSDT"), {SYMBOL: feed.brings} if feed.brings else {})
+    feed.want((SYMBOL, "ETHUSDT"), {SYMBOL: feed.channels} if feed.channels else {})
     feed.want((), {})
 
 

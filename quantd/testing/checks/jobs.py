@@ -31,17 +31,17 @@ def declares_ranges(cls: type[PairJob]) -> None:
 
 def needs_at_least_one_point(job: PairJob) -> None:
     for window in (2, WINDOW, 5000):
-        needed = job.needs(window)
-        assert isinstance(needed, int), f"needs({window}) is {needed!r}"
-        assert needed >= 1, f"needs({window}) is {needed}"
+        needed = job.bars_needed(window)
+        assert isinstance(needed, int), f"bars_needed({window}) is {needed!r}"
+        assert needed >= 1, f"bars_needed({window}) is {needed}"
 
 
 def answers_each_metric(job: PairJob) -> None:
-    _answer(job, _columns(job.needs(WINDOW)), "a well-behaved pair")
+    _answer(job, _columns(job.bars_needed(WINDOW)), "a well-behaved pair")
 
 
 def answers_the_same_twice(job: PairJob) -> None:
-    columns = _columns(job.needs(WINDOW))
+    columns = _columns(job.bars_needed(WINDOW))
     first, second = (dict(_answer(job, columns, "a well-behaved pair")) for _ in range(2))
     assert first == second, f"answers {first}, and of the same columns {second}"
 
@@ -52,7 +52,7 @@ def survives_few_points(job: PairJob) -> None:
 
 
 def survives_degenerate_points(job: PairJob) -> None:
-    columns = _columns(job.needs(WINDOW))
+    columns = _columns(job.bars_needed(WINDOW))
     absent = np.full(len(columns["ts"]), math.nan)
     _answer(job, columns | dict.fromkeys(_OF_POINTS, absent), "nothing of points")
     _answer(job, columns | {"zscore": absent, "corr": absent, "corr_returns": absent}, "no z-score and no correlation")
@@ -74,9 +74,9 @@ def _answer(job: PairJob, columns: Columns, of: str) -> Mapping[str, Metric]:
     assert set(answer) == set(job.metrics), f"of {of} it answers {sorted(answer)}, but declares {sorted(job.metrics)}"
     _assert_values(answer, of)
     for name, value in answer.items():
-        words = job.texts.get(name)
+        words = job.words.get(name)
         assert value is None or isinstance(value, str) == (words is not None), (
-            f"of {of} it answers {name} = {value!r}: `texts` tells otherwise"
+            f"of {of} it answers {name} = {value!r}: `words` tells otherwise"
         )
         assert value is None or not words or value in words, f"of {of} it answers {name} = {value!r}, which is none of {words}"
         low, high = job.ranges.get(name, (-math.inf, math.inf))

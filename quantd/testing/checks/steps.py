@@ -1,4 +1,4 @@
-"""What a regression must do that is not fitted anew at each bar, but has a way of its own along them: `of_sums` or `update`."""
+"""What a regression must do that is not fitted anew at each bar, but has a way of its own along them: `fit_sums` or `update`."""
 
 import math
 from collections.abc import Iterator

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 
 from quantd.model import Bar, PairPoint, Tick
-from quantd.plugin.base import Columns, Kind, Store
+from quantd.plugin.base import Columns, RowKind, Store
 from quantd.testing import fakes
 
 PAIR = "BTCUSDT-ETHUSDT"
 END = fakes.START + 86_400_000
-_KINDS: tuple[Kind, ...] = ("ticks", "bars", "points")
+_KINDS: tuple[RowKind, ...] = ("ticks", "bars", "points")
 _TYPES = {"id": np.int64, "ts": np.int64, "recv": np.int64, "price": np.float64, "qty": np.float64, "buyer_maker": np.bool_}
 
 
@@ -25,7 +25,7 @@ def is_empty_at_first(store: Store) -> None:
         assert store.bars("BTCUSDT", "1m", fakes.START, END) == []
         assert store.points(PAIR, "1m", fakes.START, END) == []
         assert store.newest_tick("BTCUSDT") is None, "`newest_tick` of a symbol without any is not None"
-        assert [dict(store.kept(kind)) for kind in _KINDS] == [{}] * 3, "`kept` names a series where there is none"
+        assert [dict(store.series(kind)) for kind in _KINDS] == [{}] * 3, "`series` names one where there is none"
         store.append([], [], [])
 
 
@@ -77,9 +77,9 @@ def tells_what_is_kept(store: Store) -> None:
         store.append(ticks[50:], bars[10:], points[5:])
         store.append(ticks[:50][::-1], [*bars[:10], *others[0]], [*points[:5], *others[1]])
         wanted = {("BTCUSDT", ""): (min(tick.ts for tick in ticks), max(tick.ts for tick in ticks))}
-        _assert_kept(store, "ticks", wanted)
-        _assert_kept(store, "bars", {(rows[0].symbol, rows[0].every): (rows[0].ts, rows[-1].ts) for rows in (bars, others[0])})
-        _assert_kept(store, "points", {(rows[0].pair, rows[0].every): (rows[0].ts, rows[-1].ts) for rows in (points, others[1])})
+        _assert_series(store, "ticks", wanted)
+        _assert_series(store, "bars", {(rows[0].symbol, rows[0].every): (rows[0].ts, rows[-1].ts) for rows in (bars, others[0])})
+        _assert_series(store, "points", {(rows[0].pair, rows[0].every): (rows[0].ts, rows[-1].ts) for rows in (points, others[1])})
 
 
 def returns_bars_of_a_range(store: Store) -> None:
@@ -186,7 +186,7 @@ def is_read_from_any_thread(store: Store) -> None:
 def _read_all(store: Store) -> set[float]:
     """How many appends are found, by whatever is read."""
     ids, bars = store.ticks("BTCUSDT", fakes.START, END)["id"], store.bars("BTCUSDT", "1m", fakes.START, END)
-    newest, span = store.newest_tick("BTCUSDT"), store.kept("bars").get(("BTCUSDT", "1m"))
+    newest, span = store.newest_tick("BTCUSDT"), store.series("bars").get(("BTCUSDT", "1m"))
     assert store.points(PAIR, "1m", fakes.START, END) == []
     return {len(ids) / 10, len(bars), newest[0] / 10 if newest else 0, (span[1] - span[0]) / 60_000 + 1 if span else 0}
 
@@ -211,9 +211,9 @@ def _assert_ticks(columns: Columns, ticks: list[Tick]) -> None:
         assert np.array_equal(column, wanted), f"{name}: {len(column)} values that are not the {len(wanted)} appended, by id"
 
 
-def _assert_kept(store: Store, kind: Kind, wanted: Mapping[tuple[str, str], tuple[int, int]]) -> None:
-    found = dict(store.kept(kind))
-    assert found == wanted, f"`kept` of {kind} answers {found} instead of {wanted}"
+def _assert_series(store: Store, kind: RowKind, wanted: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+    found = dict(store.series(kind))
+    assert found == wanted, f"`series` of {kind} answers {found} instead of {wanted}"
 
 
 def _assert_rows(found: list[Bar] | list[PairPoint], wanted: list[Bar] | list[PairPoint]) -> None:

@@ -85,7 +85,7 @@ def test_old_days_are_closed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ticks"])
-def test_ticks(tmp_path: Path, kind: quantd.Kind) -> None:
+def test_ticks(tmp_path: Path, kind: quantd.RowKind) -> None:
     exporter = CsvExporter(dir=str(tmp_path), kinds=(kind,))
     exporter.open([])
     exporter.write(kind, [quantd.Tick("S", 7, 1, 2, 0.1, 3.0, True)])

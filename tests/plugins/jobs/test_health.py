@@ -51,8 +51,8 @@ def test_evidence_is_settable_and_grows_with_the_window() -> None:
     y, x = pair()
     assert judged(y, x, evidence=251)[0] == "unproven"
     assert judged(y[-200:], x[-200:], evidence=200)[0] == "healthy"
-    assert [Health().needs(window) for window in (20, 60, 100)] == [250, 250, 400]
-    assert Health(evidence=50).needs(60) == 120
+    assert [Health().bars_needed(window) for window in (20, 60, 100)] == [250, 250, 400]
+    assert Health(evidence=50).bars_needed(60) == 120
 
 
 def test_logarithms_of_one_price_in_two_ticks_are_no_evidence() -> None:

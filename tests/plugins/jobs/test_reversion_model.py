@@ -166,7 +166,7 @@ def _held_columns(y: FloatArray, x: FloatArray) -> dict[str, FloatArray]:
 
         metrics = ("nothing",)
 
-        def needs(self, window: int) -> int:
+        def bars_needed(self, window: int) -> int:
             return 400
 
         def run(self, view: quantd.PairView) -> dict[str, quantd.Metric]:

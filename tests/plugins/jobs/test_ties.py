@@ -48,8 +48,8 @@ def test_engle_granger_takes_its_settings() -> None:
 
 
 def test_windows_hold_the_lags() -> None:
-    assert (JohansenJob().needs(60), JohansenJob(lags=60).needs(60)) == (250, 366)
-    assert (Cointegration().needs(60), Cointegration(lags=200).needs(60)) == (250, 410)
+    assert (JohansenJob().bars_needed(60), JohansenJob(lags=60).bars_needed(60)) == (250, 366)
+    assert (Cointegration().bars_needed(60), Cointegration(lags=200).bars_needed(60)) == (250, 410)
     with pytest.raises(ValueError, match="at least 36"):
         JohansenJob(window=35, lags=5)
 

@@ -130,7 +130,7 @@ def test_the_newest_tick_and_the_span_of_what_is_kept(
     for symbol in "XY":
         found = first.get(symbol)
         assert store.newest_tick(symbol) == ((max(found), found[max(found)]) if found else None)
-    assert store.kept("ticks") == {series: (min(ts), max(ts)) for series, ts in times.items()}
+    assert store.series("ticks") == {series: (min(ts), max(ts)) for series, ts in times.items()}
     store.close()
 
 

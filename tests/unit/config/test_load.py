@@ -40,7 +40,7 @@ import quantd
 
 class Word(quantd.PairJob):
     metrics = ("mood",)
-    texts = {"mood": ("calm", "wild")}
+    words = {"mood": ("calm", "wild")}
     def run(self, view): return {"mood": "calm"}
 
 class Number(quantd.PairJob):

@@ -25,7 +25,7 @@ class Full(Keep):
 
     full = True
 
-    def write(self, kind: quantd.Kind, rows: Rows) -> None:
+    def write(self, kind: quantd.RowKind, rows: Rows) -> None:
         if self.full:
             raise OSError(28, "No space left on device")
         super().write(kind, rows)

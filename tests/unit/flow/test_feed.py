@@ -54,7 +54,7 @@ class Keep(quantd.Exporter):
 
     def open(self, metrics: Sequence[str]) -> None: ...
 
-    def write(self, kind: quantd.Kind, rows: Sequence[Any]) -> None:
+    def write(self, kind: quantd.RowKind, rows: Sequence[Any]) -> None:
         self.rows[kind] += rows
 
     def close(self) -> None: ...
@@ -83,8 +83,8 @@ class Bench:
         self.flow = FeedFlow("test", Silent(lateness=lateness), outputs, clock, Inline(), Environment(driven=clock))
         every = every or ("1s",)
         exports = Exports([export(self.kept)])
-        extras: frozenset[quantd.Extra] = frozenset({"quotes"}) if book else frozenset()
-        y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports, made(symbol, events), extras) for symbol in "YX")
+        channels: frozenset[quantd.Channel] = frozenset({"quotes"}) if book else frozenset()
+        y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports, made(symbol, events), channels) for symbol in "YX")
         series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW)), guard, 5 * MINUTE) for name in every)
         self.flow.members.add(y)
         self.flow.members.add(x)
@@ -231,7 +231,7 @@ def test_quotes_make_bars_of_the_book_which_an_outage_marks() -> None:
     (bar,) = told
     assert (bar.symbol, bar.ts, bar.spread, bar.imbalance, bar.quotes, bar.quality) == ("Y", DAWN, 3.0, 0.5, 2, "complete")
     assert bar.microprice == 99.0 + 4.0 * 0.75
-    bench.flow.take([Status(DAWN + 1_700, healthy=False, extras=True), tick("Y", 2, 1_800), Status(DAWN + 3_600, healthy=True)])
+    bench.flow.take([Status(DAWN + 1_700, healthy=False, channels_only=True), tick("Y", 2, 1_800), Status(DAWN + 3_600, healthy=True)])
     assert [quality for _, _, quality in bench.bars("Y")] == ["partial", "complete", "complete"], "no trade is missing"
     assert [(each.ts - DAWN, each.quality) for each in told[1:] if each.symbol == "Y"] == [(1_000, "gap"), (2_000, "gap")]
     assert bench.flow._outputs.history.books("Y", "1s") == [each for each in told if each.symbol == "Y"]

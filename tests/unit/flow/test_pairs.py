@@ -230,10 +230,10 @@ class Named(quantd.PairJob):
     """A state that follows the sign of the spread's last change."""
 
     metrics: ClassVar[tuple[str, ...]] = ("direction", "steps")
-    texts: ClassVar[Mapping[str, tuple[str, ...]]] = {"direction": ("up", "down")}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"direction": ("up", "down")}
     states: ClassVar[tuple[str, ...]] = ("direction",)
 
-    def needs(self, window: int) -> int:
+    def bars_needed(self, window: int) -> int:
         return 2
 
     def run(self, view: quantd.PairView) -> Mapping[str, quantd.Metric]:

@@ -102,7 +102,7 @@ class Keep(quantd.Exporter):
 
     def open(self, metrics: Sequence[str]) -> None: ...
 
-    def write(self, kind: quantd.Kind, rows: Sequence[Bar]) -> None:  # type: ignore[override]
+    def write(self, kind: quantd.RowKind, rows: Sequence[Bar]) -> None:  # type: ignore[override]
         self.rows[kind] += rows
 
     def close(self) -> None: ...

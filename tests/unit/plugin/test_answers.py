@@ -113,7 +113,7 @@ class Moody(quantd.PairJob):
     """Answers what it is told to."""
 
     metrics = ("level", "mood")
-    texts = {"mood": ("calm",)}  # noqa: RUF012
+    words = {"mood": ("calm",)}  # noqa: RUF012
 
     def __post_init__(self) -> None:
         self.answer: Any = {}

@@ -46,7 +46,7 @@ class Told(quantd.Feed):
         while events := await self.events.get():
             yield events
 
-    def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None:
+    def want(self, symbols: Sequence[str], channels: quantd.Channels) -> None:
         self.wanted.append(tuple(symbols))
         self.events.put_nowait([Status(START, healthy=True)])
 

@@ -226,7 +226,7 @@ def test_a_bar_inside_its_window_is_at_most_so_far(window: int, seed: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("zscore", "reach"),
+    ("zscore", "needed"),
     [
         (ZScore(), 20),
         (ZScore(window=30), 30),
@@ -236,5 +236,5 @@ def test_a_bar_inside_its_window_is_at_most_so_far(window: int, seed: int) -> No
         (ZScore(method="innovation"), 20),
     ],
 )
-def test_reach_is_the_bar_of_the_first_z_score(zscore: ZScore, reach: int) -> None:
-    assert zscore.reach(20) == reach
+def test_the_bars_needed_end_with_that_of_the_first_z_score(zscore: ZScore, needed: int) -> None:
+    assert zscore.bars_needed(20) == needed

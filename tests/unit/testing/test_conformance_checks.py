@@ -186,7 +186,7 @@ class OfSums(quantd.Regression):
     def fit(self, y: Any, x: Any) -> quantd.Hedge | None:
         return ols_fit(y, x)
 
-    def of_sums(self, sums: Sums) -> quantd.Hedge | None:
+    def fit_sums(self, sums: Sums) -> quantd.Hedge | None:
         hedge = ols(sums)
         if hedge is None:
             return quantd.Hedge(0.0, math.nan, sums.n) if self.lie == "nan" else None
@@ -343,10 +343,10 @@ class Spreads(quantd.PairJob):
     """The last spread, but for one lie."""
 
     metrics: ClassVar[tuple[str, ...]] = ("last_spread",)
-    lie: Literal["", "key", "nan", "few", "write", "random", "needs"] = ""
+    lie: Literal["", "key", "nan", "few", "write", "random", "bars"] = ""
 
-    def needs(self, window: int) -> int:
-        return 0 if self.lie == "needs" else window
+    def bars_needed(self, window: int) -> int:
+        return 0 if self.lie == "bars" else window
 
     def run(self, view: quantd.PairView) -> Mapping[str, float | None]:
         spread = view.columns["spread"]
@@ -366,7 +366,7 @@ class Spreads(quantd.PairJob):
         ("few", "survives_few_points"),
         ("write", "answers_each_metric"),
         ("random", "answers_the_same_twice"),
-        ("needs", "needs_at_least_one_point"),
+        ("bars", "needs_at_least_one_point"),
     ],
 )
 def test_a_lying_job_is_caught(lie: str, caught: str) -> None:
@@ -466,7 +466,7 @@ class Plain(Recalling):
 class Waiting(Yielding):
     """Waits where nobody awaits it."""
 
-    async def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None: ...
+    async def want(self, symbols: Sequence[str], channels: quantd.Channels) -> None: ...
 
 
 class Filing(Recalling):
@@ -496,13 +496,13 @@ class Narrow(Recalling):
 class Boasting(Yielding):
     """Brings what there is not."""
 
-    brings: ClassVar[Any] = frozenset({"quotes", "rumours"})
+    channels: ClassVar[Any] = frozenset({"quotes", "rumours"})
 
 
 class Fractional(Yielding):
     """Tells half a millisecond."""
 
-    reach: ClassVar = 0.5
+    id_history_ms: ClassVar = 0.5
 
 
 class Silent(Yielding):
@@ -521,7 +521,7 @@ class Absent(Yielding):
 class Unready(Yielding):
     """Wants to stream before it can be told what."""
 
-    def want(self, symbols: Sequence[str], extras: quantd.Extras) -> None:
+    def want(self, symbols: Sequence[str], channels: quantd.Channels) -> None:
         self._queue.put_nowait(symbols)
 
 
@@ -541,7 +541,7 @@ class Unopened(Yielding):
         (Narrow, "has_what_its_kind_needs", "fetch_bars is called with (symbol, every, start, end), but takes (symbol, start, end)"),
         (Filing, "tells_what_the_rest_of_its_past_needs", "`fetch_day` is never asked without `fetch_ids`"),
         (Boasting, "has_what_its_kind_needs", "rumours"),
-        (Fractional, "has_what_its_kind_needs", "reach is 0.5, and must be int"),
+        (Fractional, "has_what_its_kind_needs", "id_history_ms is 0.5, and must be int"),
         (Silent, "tells_its_health_before_it_starts", "no attribute '_connections'"),
         (Absent, "tells_its_health_before_it_starts", "`health` answers None"),
         (Unready, "is_told_what_is_wanted_before_it_starts", "no attribute '_queue'"),
@@ -592,7 +592,7 @@ class Lines(quantd.Exporter):
         if self.lie != "never opened":
             self._file = (Path(self.dir) / "rows.txt").open(mode, encoding="utf-8")
 
-    def write(self, kind: quantd.Kind, rows: Sequence[Any]) -> None:
+    def write(self, kind: quantd.RowKind, rows: Sequence[Any]) -> None:
         if self.lie != "nothing":
             self._file.writelines(f"{kind} {row}\n" for row in rows)
 
@@ -626,7 +626,7 @@ def test_an_exporter_without_a_directory_is_not_run() -> None:
         def open(self, metrics: Sequence[str]) -> None:
             raise ConnectionError
 
-        def write(self, kind: quantd.Kind, rows: Sequence[Any]) -> None: ...
+        def write(self, kind: quantd.RowKind, rows: Sequence[Any]) -> None: ...
 
         def close(self) -> None: ...
 
@@ -696,7 +696,7 @@ class Notebook(quantd.Store):
         rows = [(tick.id, tick.ts) for tick in self._look().ticks if tick.symbol == symbol]
         return (max(rows, key=lambda row: row[self.lie == "newest"])) if rows else None
 
-    def kept(self, kind: quantd.Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
+    def series(self, kind: quantd.RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         times: dict[tuple[str, str], list[int]] = {}
         for row in getattr(self._look(), kind):
             times.setdefault((row.pair if kind == "points" else row.symbol, "" if kind == "ticks" else row.every), []).append(row.ts)

@@ -32,7 +32,7 @@ TRADES = "@aggTrade"
 MOST_EARLY = 10_000
 
 DATA = AggTrade, DayTicker, BookTicker, DepthUpdate, MarkPriceUpdate, ContractInfo
-EXTRAS = BookTicker, DepthUpdate, MarkPriceUpdate
+OF_CHANNELS = BookTicker, DepthUpdate, MarkPriceUpdate
 UNREAD = Frame()
 Early = Callable[[], quantd.Event | None]
 """What is made, when its turn comes, of something that came too early."""
@@ -69,7 +69,7 @@ class Connection:
         """The exchange's clock (ms) up to which everything that it sent here has been read."""
         self.brought: dict[str, int] = {}
         """The last trade id that came of each symbol."""
-        self.extras = 0
+        self.channel_frames = 0
         """How many quotes, mark prices and changes of books came."""
         self.resumed: dict[str, int] = {}
         """The last trade id that others had brought of symbols that have not come here yet: what is missed shows at the first."""
@@ -217,7 +217,7 @@ class Connection:
         """What is to be handed on of a frame without a trade."""
         data = frame.data
         if isinstance(data, DATA):
-            self.extras += isinstance(data, EXTRAS)
+            self.channel_frames += isinstance(data, OF_CHANNELS)
             return self._take_changes(data, recv) if isinstance(data, DepthUpdate) else data.event(recv)
         if frame is not UNREAD:
             self._take_answer(frame, text)

@@ -59,7 +59,7 @@ class Progress:
             if not self._new.ready:
                 return False
             self.ready_since, self._ready_at = now, self._shared.exchange.now() or 0
-            self._brought = dict(self._old.brought), self._old.extras
+            self._brought = dict(self._old.brought), self._old.channel_frames
         waited = now - self.ready_since
         self._ready_at = self._ready_at or self._shared.exchange.now() or 0
         has_data = self._new.data_since is not None or (waited > DATA_S and not self._old_brings())
@@ -77,4 +77,4 @@ class Progress:
 
     def _old_brings(self) -> bool:
         """Whether it has brought anything since the new one was ready."""
-        return (self._old.brought, self._old.extras) != self._brought
+        return (self._old.brought, self._old.channel_frames) != self._brought

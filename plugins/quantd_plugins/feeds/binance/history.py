@@ -14,7 +14,7 @@ from quantd_plugins.feeds.imported import imported
 HOUR = 3_600_000
 HORIZON = 49 * HOUR
 """Past trades are told for 48 hours."""
-REACH = 48 * HOUR - HOUR // 6
+ID_HISTORY_MS = 48 * HOUR - HOUR // 6
 """Up to this age they are asked for by id: at the very edge the answers would be in vain."""
 TRADES_A_PAGE = 1000
 TRADES_WEIGHT = 20

@@ -165,7 +165,7 @@ class Pool:
         """What one connection carried may be missing: say so, though another one be gone already. What that one carried is not in doubt
         any longer where more of it has come since. Trades come over the market route only, and have ids that tell since when."""
         if route != "market":
-            self._events.add((quantd.Status(upto, healthy=False, extras=True),))
+            self._events.add((quantd.Status(upto, healthy=False, channels_only=True),))
         else:
             self._told = max(self._told, self._exchange.now() or 0)
             self._events.add((quantd.Status(self._told, healthy=False),))

@@ -12,7 +12,7 @@ PUBLIC = ("bookTicker", "depth", "rpiDepth")
 """How the kinds of streams begin that only the public route carries."""
 
 KINDS: Mapping[str, str] = {"quotes": "bookTicker", "depth": "depth@100ms", "marks": "markPrice@1s"}
-"""The kind of stream that brings an extra."""
+"""The kind of stream that brings a channel."""
 
 
 class Routes(Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +44,6 @@ def streams(symbols: Iterable[str], kinds: Iterable[str]) -> list[Stream]:
     return [Stream(f"{symbol.lower()}@{kind}", "public" if kind.startswith(PUBLIC) else "market") for symbol in symbols for kind in kinds]
 
 
-def extra_streams(symbols: Iterable[str], extras: quantd.Extras) -> list[Stream]:
+def channel_streams(symbols: Iterable[str], channels: quantd.Channels) -> list[Stream]:
     """Those of what is wanted of each symbol besides trades."""
-    return [stream for symbol in symbols for stream in streams([symbol], [KINDS[extra] for extra in sorted(extras.get(symbol, ()))])]
+    return [stream for symbol in symbols for stream in streams([symbol], [KINDS[each] for each in sorted(channels.get(symbol, ()))])]

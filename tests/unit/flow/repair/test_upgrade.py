@@ -25,7 +25,7 @@ from quantd.flow.repair.upgrade import Upgrade
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
 from quantd.model import DEFINITION, Bar, Hedge, PairPoint
-from quantd.plugin.base import Kind, Plugin
+from quantd.plugin.base import Plugin, RowKind
 from quantd.plugin.guard import Guard
 from quantd.plugin.regression import Regression
 from quantd.stats.sums import Sums
@@ -152,13 +152,13 @@ def test_a_state_that_cannot_be_resumed_costs_what_is_remembered_and_no_more() -
 
 
 class Moody(Local):
-    """Does not answer the first time that it is asked for what is kept, nor for points."""
+    """Does not answer the first time that it is asked for its series, nor for points."""
 
-    away: set[str] = msgspec.field(default_factory=lambda: {"kept", "points"})
+    away: set[str] = msgspec.field(default_factory=lambda: {"series", "points"})
 
-    def kept(self, kind: Kind) -> Mapping[tuple[str, str], tuple[int, int]]:
-        self.answer("kept")
-        return super().kept(kind)
+    def series(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
+        self.answer("series")
+        return super().series(kind)
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         self.answer("points")
@@ -176,10 +176,10 @@ class Touchy(Ols):
     calls: ClassVar[Iterator[int]]
     fails: ClassVar[range]
 
-    def of_sums(self, sums: Sums) -> Hedge | None:
+    def fit_sums(self, sums: Sums) -> Hedge | None:
         if next(Touchy.calls) in Touchy.fails:
             raise ArithmeticError("it is touchy")
-        return super().of_sums(sums)
+        return super().fit_sums(sums)
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ async def test_a_store_that_fails_is_told_of_and_tried_again(tmp_path: Path, imp
     made = await upgraded(store, Ols(window=20), kept)
     assert [made, *kept.items()] == [len(old), (MARK, b"%d" % (old[-1].ts + 1))]
     assert History(store).points(PAIR, "1m", 0, END)[-1].ts == old[-1].ts
-    assert all(f"the disk with the {what} is away" in impatient.text for what in ("kept", "points"))
+    assert all(f"the disk with the {what} is away" in impatient.text for what in ("series", "points"))
     assert f"{PAIR} 1m: {len(old)} points rebuilt" in impatient.text
     store.close()
 

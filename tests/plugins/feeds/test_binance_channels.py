@@ -14,9 +14,9 @@ from quantd_plugins.feeds.binance_futures import BinanceFutures
 from tests.plugins.feeds.binance_exchange import MOST_TOGETHER, NOW, Events, Exchange, Peer, running, streaming, trade
 from tests.plugins.feeds.test_binance_handover import SHUTDOWN, gone
 
-ALL = {"BTCUSDT": frozenset[quantd.Extra]({"quotes", "depth", "marks"})}
-QUOTES = {"BTCUSDT": frozenset[quantd.Extra]({"quotes"})}
-DEPTH = {"BTCUSDT": frozenset[quantd.Extra]({"depth"})}
+ALL = {"BTCUSDT": frozenset[quantd.Channel]({"quotes", "depth", "marks"})}
+QUOTES = {"BTCUSDT": frozenset[quantd.Channel]({"quotes"})}
+DEPTH = {"BTCUSDT": frozenset[quantd.Channel]({"depth"})}
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ async def arrivals(exchange: Exchange) -> tuple[Peer, Peer]:
 
 
 @asynccontextmanager
-async def confirmed(feed: BinanceFutures, exchange: Exchange, extras: quantd.Extras) -> AsyncIterator[tuple[Events, Peer, Peer]]:
+async def confirmed(feed: BinanceFutures, exchange: Exchange, channels: quantd.Channels) -> AsyncIterator[tuple[Events, Peer, Peer]]:
     """A stream whose two connections are confirmed."""
-    async with streaming(feed, "BTCUSDT", extras=extras) as events:
+    async with streaming(feed, "BTCUSDT", channels=channels) as events:
         market, public = await arrivals(exchange)
         await market.confirm()
         await public.confirm()
@@ -61,7 +61,7 @@ async def confirmed(feed: BinanceFutures, exchange: Exchange, extras: quantd.Ext
 
 async def test_each_is_asked_for_where_it_comes_from(exchange: Exchange) -> None:
     feed = exchange.feed()
-    async with streaming(feed, "BTCUSDT", "ETHUSDT", extras=ALL | {"SOLUSDT": ALL["BTCUSDT"]}):
+    async with streaming(feed, "BTCUSDT", "ETHUSDT", channels=ALL | {"SOLUSDT": ALL["BTCUSDT"]}):
         market, public = await arrivals(exchange)
         assert await market.confirm() == ["btcusdt@aggTrade", "btcusdt@markPrice@1s", "ethusdt@aggTrade"]
         assert (public.path, await public.confirm()) == ("/public/stream", ["btcusdt@bookTicker", "btcusdt@depth@100ms"])
@@ -162,7 +162,7 @@ async def quote_on(peer: Peer) -> None:
 
 async def test_bars_of_trades_do_not_wait_for_the_public_route(exchange: Exchange) -> None:
     """A loss of quotes is told, since one that held holds no more; that they do not come back is not told again."""
-    async with streaming(exchange.feed(), "BTCUSDT", extras=QUOTES) as events:
+    async with streaming(exchange.feed(), "BTCUSDT", channels=QUOTES) as events:
         market, public = await arrivals(exchange)
         request = await public.request()
         await market.confirm()
@@ -179,7 +179,7 @@ async def test_bars_of_trades_do_not_wait_for_the_public_route(exchange: Exchang
             assert (await events.next(quantd.Status)).ts > before.ts
             await public.ws.close()
         assert events.healthy.count(False) == 1
-        assert told.extras, "no trade is missing"
+        assert told.channels_only, "no trade is missing"
         assert told.ts >= NOW + 1, "nothing is missing before the last that came"
 
 
@@ -197,7 +197,7 @@ async def test_what_a_mute_public_connection_carried_is_in_doubt_since_it_fell_m
         await gone(old)
         while (told := await events.next(quantd.Status)).healthy:
             pass
-        assert told == quantd.Status(NOW + 1, healthy=False, extras=True)
+        assert told == quantd.Status(NOW + 1, healthy=False, channels_only=True)
 
 
 async def test_what_a_public_connection_that_is_far_behind_carries_is_in_doubt(exchange: Exchange) -> None:
@@ -207,7 +207,7 @@ async def test_what_a_public_connection_that_is_far_behind_carries_is_in_doubt(e
         for _ in range(2):
             while (told := await events.next(quantd.Status)).healthy:
                 pass
-            assert told == quantd.Status(NOW - 9000, healthy=False, extras=True)
+            assert told == quantd.Status(NOW - 9000, healthy=False, channels_only=True)
         await public.send(quote(2, E=NOW + 60_000))
         await market.send(trade(1, E=NOW + 60_000))
         assert (await events.next(quantd.Status)).healthy

@@ -27,7 +27,7 @@ DEPTH = "btcusdt@depth@100ms"
 LEVELS = 12
 SEED = 1
 LISTINGS = Exchange(load("demo"), SEED, Clock(1_795_489_443_000)).listings
-ALL = frozenset[quantd.Extra]({"quotes", "depth", "marks"})
+ALL = frozenset[quantd.Channel]({"quotes", "depth", "marks"})
 Events = list[Any]
 
 
@@ -60,7 +60,7 @@ class Run:
 
 @pytest.fixture
 async def run(simulator: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Begins a stream of BTCUSDT with all extras, and of ETHUSDT without any."""
+    """Begins a stream of BTCUSDT with all channels, and of ETHUSDT without any."""
     monkeypatch.setattr(books, "SETTLE_S", 0.25)
     monkeypatch.setattr(books, "SHORTEST_S", 0.1)
 
