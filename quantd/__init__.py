@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from quantd.plugin.base import Resampler as Resampler
     from quantd.plugin.base import RowKind as RowKind
     from quantd.plugin.base import Store as Store
-    from quantd.plugin.base import Wants as Wants
+    from quantd.plugin.base import Subscription as Subscription
     from quantd.plugin.feed_health import ConnectionHealth as ConnectionHealth
     from quantd.plugin.feed_health import FeedHealth as FeedHealth
     from quantd.plugin.feed_health import Progress as Progress
@@ -64,7 +64,7 @@ _HOMES = {
     "quantd.model": "Alert Bar BookBar Depth Event FundingRate Gap Hedge Level Listing Loss Mark Metric PairPoint Quality Quote Status "
     "Tick Ticker Transition",
     "quantd.plugin.base": "AlertSink Channel Channels Columns DaemonJob DaemonView EventBars Exporter Feed Job PairJob PairView "
-    "Resampler RowKind Store Wants",
+    "Resampler RowKind Store Subscription",
     "quantd.plugin.feed_health": "ConnectionHealth FeedHealth Progress",
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.plugin.regression": "Regression",

@@ -25,7 +25,7 @@ from quantd.flow.wanted import wanted
 from quantd.flow.watermark import Watermark
 from quantd.model import Bar, Depth, Event, Listing, Mark, Quote, Status, Tick, Ticker
 from quantd.plugin import answers
-from quantd.plugin.base import Feed, Wants
+from quantd.plugin.base import Feed, Subscription
 from quantd.plugin.feed_health import FeedHealth
 from quantd.timeframes import DAY, MINUTE, duration, timeframe
 
@@ -97,7 +97,7 @@ class FeedFlow:
         recorder = self._outputs.recorder
         self._recovery.start()
         try:
-            async for events in self.feed.stream(self._wants()):
+            async for events in self.feed.stream(self._subscription()):
                 turns = Turns(self.clock)
                 for _ in self._taken(answers.batch(self.feed.stream, events)):
                     await turns.take()
@@ -116,8 +116,8 @@ class FeedFlow:
             self._recovery.came_to_its_end()
             await self.feed.close()
 
-    def _wants(self) -> Wants:
-        return Wants(*wanted(self._of.values()), self._host, self._environment.kept, self._environment.directory)
+    def _subscription(self) -> Subscription:
+        return Subscription(*wanted(self._of.values()), self._host, self._environment.kept, self._environment.directory)
 
     def take(self, events: Sequence[Event]) -> None:
         """One batch from the feed. A trade whose time is more than a day from when it was received is refused."""

@@ -27,14 +27,14 @@ Channels = Mapping[str, frozenset[Channel]]
 """Of each symbol that has any."""
 
 
-class Wants(msgspec.Struct, frozen=True):
+class Subscription(msgspec.Struct, frozen=True):
     """What a feed is asked for, and what it has for that: the clock that it lives by, a few values that outlive the daemon, and a
     directory of its own, which may not exist yet; None where nothing is to be written."""
 
     symbols: tuple[str, ...]
     channels: Channels = {}
     clock: Clock = SystemClock()
-    kept: MutableMapping[str, bytes] = msgspec.field(default_factory=dict)
+    memory: MutableMapping[str, bytes] = msgspec.field(default_factory=dict)
     directory: Path | None = None
 
 
@@ -52,7 +52,7 @@ class Feed(Plugin):
     """What it can bring besides trades."""
 
     @abstractmethod
-    def stream(self, wants: Wants) -> AsyncIterator[Sequence[Event]]:
+    def stream(self, subscription: Subscription) -> AsyncIterator[Sequence[Event]]:
         """Yield batches of events in the order of receipt, until the feed ends or is cancelled."""
 
     def want(self, symbols: Sequence[str], channels: Channels) -> None:

@@ -67,7 +67,7 @@ async def feed(exchange: Exchange) -> AsyncIterator[BinanceFutures]:
 async def play(feed: BinanceFutures, exchange: Exchange, holds: Callable[[Tape, dict[str, int]], bool], **fault: Any) -> Tape:
     """Stream, let the fault happen, and stream on until something holds of the tape and of what had come before the fault."""
     tape, before = Tape(), None
-    async with asyncio.timeout(PATIENCE_S), aclosing(feed.stream(quantd.Wants(SYMBOLS))) as stream:
+    async with asyncio.timeout(PATIENCE_S), aclosing(feed.stream(quantd.Subscription(SYMBOLS))) as stream:
         async for batch in stream:
             tape.add(batch)
             if before is None and tape.beyond(dict.fromkeys(SYMBOLS, 1)):

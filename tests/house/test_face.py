@@ -13,8 +13,8 @@ from tests.conftest import ROOT
 FACE = """
 Alert AlertSink Bar BookBar COLUMNS Channel Channels Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Feed
 FeedHealth FundingRate Gap Hedge Job Level Listing Loss Mark MarketClock Metric PairJob PairPoint PairView Progress Quality QuantdError
-Quote Register Regression Resampler RowKind StateNewer StateUnusable Status Store SystemClock Tick Ticker Timeframe Transition Wants cells
-duration hookimpl timeframe
+Quote Register Regression Resampler RowKind StateNewer StateUnusable Status Store Subscription SystemClock Tick Ticker Timeframe Transition
+cells duration hookimpl timeframe
 """
 STATS = """
 __init__: FloatArray IntArray

@@ -64,7 +64,7 @@ async def test_a_killed_daemon_leaves_a_recording_without_a_hole(folder: Path, e
 
 async def recorded(*files: Path) -> dict[str, set[int]]:
     ids: dict[str, set[int]] = {}
-    async for batch in Replay(files=tuple(map(str, files))).stream(quantd.Wants(())):
+    async for batch in Replay(files=tuple(map(str, files))).stream(quantd.Subscription(())):
         for event in batch:
             if isinstance(event, quantd.Tick):
                 ids.setdefault(event.symbol, set()).add(event.id)

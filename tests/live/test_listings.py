@@ -110,7 +110,7 @@ async def test_a_name_beyond_ascii_a_contract_with_an_end_a_closed_market_and_a_
 async def recorded(folder: Path) -> list[quantd.Tick]:
     """What a replay finds in the frames as they were received."""
     files = tuple(str(file) for file in (folder / "state/raw/binance-futures").iterdir() if file.stat().st_size)
-    stream = Replay(files=files).stream(quantd.Wants(()))
+    stream = Replay(files=files).stream(quantd.Subscription(()))
     return [event async for batch in stream for event in batch if isinstance(event, quantd.Tick)]
 
 

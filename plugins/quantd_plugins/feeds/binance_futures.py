@@ -66,27 +66,27 @@ class BinanceFutures(quantd.Feed):
         if not 0 < quantd.duration(self.rotate) <= DAY:
             raise ValueError("rotate: expected up to 24h, for then the exchange cuts, and more than nothing")
         self._rng = random.Random(self.seed)
-        self._live_by(quantd.Wants(()).clock)
+        self._live_by(quantd.Subscription(()).clock)
         self._bans = Bans(self._clock, {}, market=self._market)
         self._gateway: Gateway | None = None
         self._sessions = Sessions(lambda: schedule(self._rest()), self.time)
         self._pool: Pool | None = None
         self._wanted: tuple[Sequence[str], quantd.Channels] | None = None
 
-    async def stream(self, wants: quantd.Wants) -> AsyncGenerator[Sequence[quantd.Event], None]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncGenerator[Sequence[quantd.Event], None]:
         from quantd_plugins.feeds.binance.pool import Pool  # only who streams needs a WebSocket
         from quantd_plugins.feeds.binance.stream_group import Limits
 
-        if wants.clock is not self._clock:
-            self._live_by(wants.clock)
-        self._bans = self._rest().bans = Bans(wants.clock, wants.kept, market=self._market)
+        if subscription.clock is not self._clock:
+            self._live_by(subscription.clock)
+        self._bans = self._rest().bans = Bans(subscription.clock, subscription.memory, market=self._market)
         durations = (self.reconnect_min, self.reconnect_max, self.rotate, self.silent)
         limits = Limits(self.streams_per_connection, *(quantd.duration(text) / 1000 for text in durations))
-        kept = Books(lambda symbol: books.snapshot(self._rest(), symbol), self.depth_levels, wants.clock, self._rng)
+        kept = Books(lambda symbol: books.snapshot(self._rest(), symbol), self.depth_levels, subscription.clock, self._rng)
         urls = self.routes.urls(self.ws)
-        pool = self._pool = Pool(urls, limits, self._exchange, self._rng, self._bans, kept, self._recorder(wants))
+        pool = self._pool = Pool(urls, limits, self._exchange, self._rng, self._bans, kept, self._recorder(subscription))
         pool.open(lambda: history.server_time(self._rest()), lambda symbol: history.newest(self._rest(), symbol), self._sessions)
-        self.want(*self._wanted or (wants.symbols, wants.channels))
+        self.want(*self._wanted or (subscription.symbols, subscription.channels))
         try:
             while True:
                 yield await pool.take()
@@ -148,10 +148,10 @@ class BinanceFutures(quantd.Feed):
         self._exchange = ExchangeClock(clock)
         self._market = quantd.MarketClock(clock, self.time)
 
-    def _recorder(self, wants: quantd.Wants) -> Recorder | None:
+    def _recorder(self, subscription: quantd.Subscription) -> Recorder | None:
         if self.record is None:
             return None
-        directory = Path(self.record_dir).expanduser() if self.record_dir else wants.directory
+        directory = Path(self.record_dir).expanduser() if self.record_dir else subscription.directory
         if directory is None:
             raise quantd.QuantdError("binance-futures: `record` needs a directory here: name one in `record_dir`")
         return Recorder(Shape(directory, self.record_rotate * MIB, self.record_keep * MIB), self._market)

@@ -36,12 +36,12 @@ class Replay(quantd.Feed):
     def __post_init__(self) -> None:
         self._sources: list[Source] = []
 
-    async def stream(self, wants: quantd.Wants) -> AsyncGenerator[Sequence[quantd.Event], None]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncGenerator[Sequence[quantd.Event], None]:
         if not self.files:
             raise quantd.QuantdError("replay: there is nothing to play: name the files in `files`")
         with ExitStack() as opened:
             self._sources = [opened.enter_context(closing(source)) for path in self.files for source in sources(path)]
-            async for batch in offload(self._events(Admission(wants.symbols)), self.chunk):
+            async for batch in offload(self._events(Admission(subscription.symbols)), self.chunk):
                 yield batch
 
     def progress(self) -> quantd.Progress | None:

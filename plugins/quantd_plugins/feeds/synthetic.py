@@ -95,10 +95,10 @@ class Synthetic(quantd.Feed):
         self._length = quantd.duration(self.duration)
         self._done = 0
 
-    async def stream(self, wants: quantd.Wants) -> AsyncGenerator[Sequence[quantd.Event], None]:
-        if not wants.symbols:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncGenerator[Sequence[quantd.Event], None]:
+        if not subscription.symbols:
             raise quantd.QuantdError("synthetic: no symbol is wanted, and it has none of its own: name a pair under `pairs`")
-        async for batch in offload(self._ticks(self._couples(wants.symbols)), self.chunk):
+        async for batch in offload(self._ticks(self._couples(subscription.symbols)), self.chunk):
             yield batch
 
     def progress(self) -> quantd.Progress:

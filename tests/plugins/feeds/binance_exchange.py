@@ -169,8 +169,8 @@ class Events:
         """The ids of the next trades."""
         return [(await self.next(quantd.Tick)).id for _ in range(count)]
 
-    async def drink(self, feed: BinanceFutures, wants: quantd.Wants) -> None:
-        async with aclosing(feed.stream(wants)) as stream:
+    async def drink(self, feed: BinanceFutures, subscription: quantd.Subscription) -> None:
+        async with aclosing(feed.stream(subscription)) as stream:
             async for batch in stream:
                 self.batches.append(len(batch))
                 for event in batch:
@@ -183,7 +183,7 @@ class Events:
 async def streaming(feed: BinanceFutures, *symbols: str, **wanted: Any) -> AsyncIterator[Events]:
     """The events of a running feed, which is cancelled at the end."""
     events = Events()
-    task = asyncio.create_task(events.drink(feed, quantd.Wants(symbols, **wanted)))
+    task = asyncio.create_task(events.drink(feed, quantd.Subscription(symbols, **wanted)))
     try:
         yield events
     finally:

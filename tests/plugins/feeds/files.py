@@ -19,7 +19,7 @@ def replay(*files: Path, symbols: Iterable[str] = (), chunk: int = 1000) -> list
 
     async def drain() -> list[Any]:
         feed = Replay(files=tuple(map(str, files)), chunk=chunk)
-        return [event async for batch in feed.stream(quantd.Wants(tuple(symbols))) for event in batch]
+        return [event async for batch in feed.stream(quantd.Subscription(tuple(symbols))) for event in batch]
 
     return asyncio.run(drain())
 

@@ -135,14 +135,14 @@ async def test_a_feed_that_starts_while_it_is_banned_asks_for_nothing(exchange: 
     kept: dict[str, bytes] = {}
     exchange.upgrades = [web.Response(status=418, headers={"Retry-After": "600"})]
     refused = Watch("wants no connection for 600 s more")
-    async with streaming(exchange.feed(), "BTCUSDT", kept=kept):
+    async with streaming(exchange.feed(), "BTCUSDT", memory=kept):
         await refused.wait()
     assert exchange.dialled == 1
     asked = len(exchange.asked)
     caplog.clear()
     feed = exchange.feed()
     refused, unknown = Watch("wants no connection for"), Watch("clock is not known from REST")
-    async with streaming(feed, "BTCUSDT", kept=kept):
+    async with streaming(feed, "BTCUSDT", memory=kept):
         await refused.wait()
         await unknown.wait()
         with pytest.raises(quantd.QuantdError, match="wants no requests"):

@@ -67,7 +67,7 @@ async def run(simulator: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Any
     @asynccontextmanager
     async def running(**settings: Any) -> AsyncIterator[Run]:
         feed = BinanceFutures(ws=simulator["ws"], rest=simulator["rest"], depth_levels=LEVELS, reconnect_min="10ms", seed=1, **settings)
-        async with aclosing(feed.stream(quantd.Wants(("BTCUSDT", "ETHUSDT"), {"BTCUSDT": ALL}))) as batches:
+        async with aclosing(feed.stream(quantd.Subscription(("BTCUSDT", "ETHUSDT"), {"BTCUSDT": ALL}))) as batches:
             yield Run(feed, batches)
 
     return running

@@ -43,7 +43,7 @@ async def pooling(exchange: Exchange, streams_each: int = 200) -> AsyncIterator[
     async def snapshot(symbol: str) -> DepthSnapshot:
         raise quantd.QuantdError("there is none")
 
-    clock, rng = quantd.Wants(()).clock, random.Random(1)
+    clock, rng = quantd.Subscription(()).clock, random.Random(1)
     urls = Routes().urls(exchange.url.replace("http", "ws", 1))
     bans, books = Bans(clock, {}), Books(snapshot, 20, clock, rng)
     exchange_clock = ExchangeClock(clock)

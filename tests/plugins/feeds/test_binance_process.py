@@ -63,7 +63,7 @@ class Tally:
 
 async def test_what_is_streamed_is_what_was_traded(feed: BinanceFutures) -> None:
     tally = Tally()
-    async with asyncio.timeout(PATIENCE_S), aclosing(feed.stream(quantd.Wants(SYMBOLS))) as stream:
+    async with asyncio.timeout(PATIENCE_S), aclosing(feed.stream(quantd.Subscription(SYMBOLS))) as stream:
         async for batch in stream:
             tally.add(batch)
             if tally.holds(30) and tally.tickers == set(SYMBOLS) and len(tally.statuses) > 3:
@@ -79,7 +79,7 @@ async def test_what_is_streamed_is_what_was_traded(feed: BinanceFutures) -> None
 async def test_what_is_said_to_be_complete_is_complete(feed: BinanceFutures) -> None:
     """No trade comes more than its gathering time (100 ms, by ids out of order a little more) below the last healthy status."""
     upto, late, trades = 0, [], 0
-    async with asyncio.timeout(PATIENCE_S), aclosing(feed.stream(quantd.Wants(SYMBOLS))) as stream:
+    async with asyncio.timeout(PATIENCE_S), aclosing(feed.stream(quantd.Subscription(SYMBOLS))) as stream:
         async for batch in stream:
             for event in batch:
                 if isinstance(event, quantd.Status):
@@ -95,7 +95,11 @@ async def test_what_is_said_to_be_complete_is_complete(feed: BinanceFutures) -> 
 
 @pytest.mark.parametrize("mode", ["fin", "rst", "close:1000"])
 async def test_forced_disconnects_are_survived(feed: BinanceFutures, simulator: dict[str, str], mode: str) -> None:
-    async with asyncio.timeout(PATIENCE_S), aclosing(feed.stream(quantd.Wants(SYMBOLS))) as stream, aiohttp.ClientSession() as session:
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        aclosing(feed.stream(quantd.Subscription(SYMBOLS))) as stream,
+        aiohttp.ClientSession() as session,
+    ):
         everything: dict[str, list[int]] = {symbol: [] for symbol in SYMBOLS}
         for cuts_left in range(5, -1, -1):
             tally = Tally()
@@ -113,7 +117,7 @@ async def test_forced_disconnects_are_survived(feed: BinanceFutures, simulator: 
 async def test_connections_are_replaced_without_a_loss(feed: BinanceFutures) -> None:
     often = msgspec.structs.replace(feed, rotate="200ms")
     tally = Tally()
-    async with asyncio.timeout(PATIENCE_S), aclosing(often.stream(quantd.Wants(SYMBOLS))) as stream:
+    async with asyncio.timeout(PATIENCE_S), aclosing(often.stream(quantd.Subscription(SYMBOLS))) as stream:
         while not tally.holds(30):
             tally.add(await anext(stream))
     assert all(status.healthy for status in tally.statuses)
@@ -125,7 +129,7 @@ async def test_connections_are_replaced_without_a_loss(feed: BinanceFutures) -> 
 
 async def test_the_past_comes_in_bars_and_symbols_too(feed: BinanceFutures) -> None:
     assert set(SYMBOLS) <= set(await feed.fetch_symbols())
-    now = quantd.Wants(()).clock.now()
+    now = quantd.Subscription(()).clock.now()
     bars = await feed.fetch_bars("BTCUSDT", "1m", now - 40 * 3_600_000, now)
     assert [bar.ts - bars[0].ts for bar in bars] == [60_000 * number for number in range(len(bars))]
     assert bars[-1].ts + 60_000 <= now

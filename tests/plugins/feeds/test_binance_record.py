@@ -42,7 +42,7 @@ async def exchange() -> AsyncIterator[Exchange]:
 def replayed(directory: Path) -> list[quantd.Event]:
     async def play() -> list[quantd.Event]:
         feed = Replay(files=tuple(map(str, paths)))
-        return [event async for batch in feed.stream(quantd.Wants(())) for event in batch]
+        return [event async for batch in feed.stream(quantd.Subscription(())) for event in batch]
 
     paths = sorted(directory.iterdir())
     return asyncio.run(play())
@@ -91,7 +91,7 @@ async def test_a_replay_brings_what_the_stream_brought(exchange: Exchange, tmp_p
 
 async def test_a_record_without_a_place_is_refused(exchange: Exchange) -> None:
     with pytest.raises(quantd.QuantdError, match="name one in `record_dir`"):
-        await anext(exchange.feed(record="raw").stream(quantd.Wants(("A",))))
+        await anext(exchange.feed(record="raw").stream(quantd.Subscription(("A",))))
 
 
 def test_a_new_file_begins_each_hour_and_when_one_is_full(tmp_path: Path) -> None:

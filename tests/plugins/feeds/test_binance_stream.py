@@ -310,7 +310,7 @@ async def test_receipt_is_told_by_the_exchange_s_clock(exchange: Exchange) -> No
 
 async def test_a_reader_that_is_not_drunk_from_stops_reading(exchange: Exchange) -> None:
     flood = 20_000
-    async with aclosing(exchange.feed().stream(quantd.Wants(("BTCUSDT",)))) as stream:
+    async with aclosing(exchange.feed().stream(quantd.Subscription(("BTCUSDT",)))) as stream:
         first = asyncio.create_task(anext(stream))
         peer = await exchange.peer()
         await peer.confirm()
@@ -334,7 +334,7 @@ async def test_nothing_is_left_open(exchange: Exchange, orderly: bool) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         feed = exchange.feed()
-        stream = feed.stream(quantd.Wants(("BTCUSDT",)))
+        stream = feed.stream(quantd.Subscription(("BTCUSDT",)))
         reading = asyncio.create_task(anext(stream))
         peer = await exchange.peer()
         await peer.confirm()

@@ -337,7 +337,7 @@ def test_batches_and_progress(tmp_path: Path) -> None:
     feed = Replay(files=(str(path), str(path)), chunk=4)
 
     async def sizes() -> list[int]:
-        return [len(batch) async for batch in feed.stream(quantd.Wants(()))]
+        return [len(batch) async for batch in feed.stream(quantd.Subscription(()))]
 
     assert feed.progress() is None
     assert asyncio.run(sizes()) == [4, 4, 2]
@@ -349,7 +349,7 @@ def test_progress_grows_with_the_bytes_read(tmp_path: Path) -> None:
     feed = Replay(files=(str(path),))
 
     async def seen() -> list[int]:
-        return [feed.progress().done async for _ in feed.stream(quantd.Wants(()))]
+        return [feed.progress().done async for _ in feed.stream(quantd.Subscription(()))]
 
     done = asyncio.run(seen())
     assert done == sorted(done)
@@ -360,7 +360,7 @@ def test_leaving_early_closes_the_files(tmp_path: Path) -> None:
     feed = Replay(files=(str(write(tmp_path / "t", *(collected(T + n) for n in range(20_000)))),), chunk=1)
 
     async def first() -> Sequence[quantd.Event]:
-        async with aclosing(feed.stream(quantd.Wants(()))) as batches:
+        async with aclosing(feed.stream(quantd.Subscription(()))) as batches:
             return await anext(batches)
 
     assert len(asyncio.run(first())) == 1
@@ -375,7 +375,7 @@ def test_cancelling_while_nothing_wanted_comes(tmp_path: Path) -> None:
         started = asyncio.Event()
 
         async def play() -> None:
-            async for _ in feed.stream(quantd.Wants(("BTCUSDT",))):
+            async for _ in feed.stream(quantd.Subscription(("BTCUSDT",))):
                 started.set()
 
         task = asyncio.create_task(play())

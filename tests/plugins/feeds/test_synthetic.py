@@ -19,7 +19,10 @@ PAIR = ("AAAUSDT", "BBBUSDT")
 def ticks_of(*symbols: str, **settings: Any) -> list[quantd.Tick]:
     async def drain() -> list[quantd.Tick]:
         return [
-            tick async for batch in Synthetic(**settings).stream(quantd.Wants(symbols)) for tick in batch if isinstance(tick, quantd.Tick)
+            tick
+            async for batch in Synthetic(**settings).stream(quantd.Subscription(symbols))
+            for tick in batch
+            if isinstance(tick, quantd.Tick)
         ]
 
     return asyncio.run(drain())
@@ -117,7 +120,7 @@ def test_progress_in_market_time() -> None:
     feed = Synthetic(duration="90s", chunk=100)
 
     async def seen() -> list[int]:
-        return [feed.progress().done async for _ in feed.stream(quantd.Wants(PAIR))]
+        return [feed.progress().done async for _ in feed.stream(quantd.Subscription(PAIR))]
 
     assert feed.progress() == quantd.Progress(0, 90_000)
     assert sorted(set(asyncio.run(seen()))) == [0, 60_000, 90_000]

@@ -265,7 +265,7 @@ class Anonymous(quantd.Feed):
 
     trades: tuple[int, int]
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
         for number in range(*self.trades):
             yield [Tick(SYMBOL, 0, fakes.START + number * 1_000, fakes.START + number * 1_000, 100.0, 1.0, False)]
 

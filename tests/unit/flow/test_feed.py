@@ -41,7 +41,7 @@ WINDOW = 3
 class Silent(quantd.Feed):
     """Brings nothing: the tests hand the events over."""
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
         return
         yield
 

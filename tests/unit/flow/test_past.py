@@ -41,7 +41,7 @@ class Live(quantd.Feed):
         self.tell = asyncio.Event()
         self.done = asyncio.Event()
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
         yield [Status(DAWN, healthy=True), tick(5, 10)]
         await self.done.wait()
 

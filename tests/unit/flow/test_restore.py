@@ -62,7 +62,7 @@ class Venue(quantd.Feed):
         self.asked: list[tuple[str, str, int]] = []
         self.down = False
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
         while (batch := await self.inbox.get()) is not None:
             yield batch
 

@@ -52,7 +52,7 @@ class Venue(quantd.Feed):
         self.inbox: asyncio.Queue[Sequence[quantd.Event] | None] = asyncio.Queue()
         self.down = False
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
         while (batch := await self.inbox.get()) is not None:
             yield batch
 

@@ -19,7 +19,7 @@ class Told(quantd.Feed):
     def __post_init__(self) -> None:
         self.now: int | None = None
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
         return
         yield
 

@@ -26,7 +26,7 @@ def register_{kind}s(register):
 FIT = "def fit(self, y, x): return None\n"
 RUN = "def run(self, view): return {}\n"
 SEND = "async def send(self, alert): ...\n"
-STREAM = "async def stream(self, wants): yield []\n"
+STREAM = "async def stream(self, subscription): yield []\n"
 FILES = "def open(self, metrics): ...\ndef write(self, kind, rows): ...\ndef close(self): ...\n"
 BARS = "base = '1s'\ndef update(self, ticks): ...\ndef advance(self, watermark): return []\ndef flush(self, until): return []\n"
 FORMING = "def forming(self): return []\n"
@@ -42,7 +42,7 @@ GOOD = [
     ("DaemonJob", "job", RUN),
     ("AlertSink", "sink", SEND),
     ("Feed", "feed", STREAM + "channels: ClassVar = {'quotes'}"),
-    ("Feed", "feed", "def stream(self, wants): return anything()"),
+    ("Feed", "feed", "def stream(self, subscription): return anything()"),
     ("Exporter", "exporter", FILES + "kinds: tuple[quantd.RowKind, ...] = ('points',)"),
     ("Resampler", "resampler", BARS + FORMING),
     ("EventBars", "event_bar", "label = 'v1'\ndef ends(self, tick): return True"),
@@ -85,8 +85,8 @@ BAD = [
     ("AlertSink", "sink", "async def send(self): ...", 8, "send is called with (alert), but takes ()"),
     ("AlertSink", "sink", SEND + "def start(self): ...", 9, "start is awaited"),
     ("AlertSink", "sink", "async def send(self, alert): yield", 8, "send is awaited: write `async def`, without `yield`"),
-    ("Feed", "feed", "async def stream(self, wants): return []", 8, "stream is iterated: write `async def`, and `yield` in it"),
-    ("Feed", "feed", "def stream(self, wants): yield []", 8, "stream is iterated: write `async def`, and `yield` in it"),
+    ("Feed", "feed", "async def stream(self, subscription): return []", 8, "stream is iterated: write `async def`, and `yield` in it"),
+    ("Feed", "feed", "def stream(self, subscription): yield []", 8, "stream is iterated: write `async def`, and `yield` in it"),
     ("Feed", "feed", STREAM + "def fetch_ticks(self, symbol, start, end): return []", 9, "fetch_ticks is awaited"),
     ("Feed", "feed", STREAM + "channels = ('rumours',)", 6, "channels is ('rumours',), and must be frozenset[Literal["),
     ("Feed", "feed", STREAM + "past_timeframes = '1m'", 6, "past_timeframes is '1m', and must be tuple[str, ...]"),

@@ -160,7 +160,7 @@ class Told(quantd.Feed):
     def time(self) -> int | None:
         return self.now
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[Event]]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[Event]]:
         return
         yield
 

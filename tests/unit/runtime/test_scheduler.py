@@ -66,4 +66,4 @@ async def test_a_schedule_goes_ahead_with_the_clock(set_by: int) -> None:
 
 
 def wall() -> float:
-    return quantd.Wants(()).clock.now() / 1000
+    return quantd.Subscription(()).clock.now() / 1000

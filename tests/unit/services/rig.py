@@ -42,7 +42,7 @@ class Told(quantd.Feed):
         """So often the list is not to be had."""
         self.fares = FeedHealth()
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[Event]]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[Event]]:
         while events := await self.events.get():
             yield events
 

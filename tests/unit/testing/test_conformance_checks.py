@@ -434,7 +434,7 @@ def test_a_daemon_job_must_do_without_a_store() -> None:
 class Yielding(quantd.Feed):
     """Yields its batches."""
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
         yield []
 
 
@@ -442,7 +442,7 @@ def test_a_feed_that_forgets_to_yield_is_caught() -> None:
     class Returning(quantd.Feed):
         """Returns its batches."""
 
-        async def stream(self, wants: quantd.Wants) -> list[Sequence[quantd.Event]]:
+        async def stream(self, subscription: quantd.Subscription) -> list[Sequence[quantd.Event]]:
             return []
 
     assert list(failed(Returning)) == ["has_what_its_kind_needs"]

@@ -32,11 +32,11 @@ class Bans:
     """
 
     def __init__(
-        self, clock: quantd.Clock, kept: MutableMapping[str, bytes], sleep: net.Sleep = asyncio.sleep, market: quantd.Clock | None = None
+        self, clock: quantd.Clock, memory: MutableMapping[str, bytes], sleep: net.Sleep = asyncio.sleep, market: quantd.Clock | None = None
     ) -> None:
         self._clock = clock
         self._market = market or clock
-        self._kept = kept
+        self._memory = memory
         self._sleep = sleep
         self._until: dict[Door, float] = {"rest": self._recall("rest"), "ws": self._recall("ws")}
 
@@ -73,12 +73,12 @@ class Bans:
     def _remember(self, door: Door) -> None:
         try:
             pause = round(self.wait(door) * 1000)
-            self._kept[_key(door)] = b"%d %d" % (self._clock.now() + pause, pause)
+            self._memory[_key(door)] = b"%d %d" % (self._clock.now() + pause, pause)
         except Exception:  # whatever keeps it may fail in its own ways; it holds for this process all the same
             log.exception("binance-futures: cannot keep until when nothing may be asked: a restart will not know of it")
 
     def _recall(self, door: Door) -> float:
-        end, pause = _end_and_pause(self._kept.get(_key(door), b""))
+        end, pause = _end_and_pause(self._memory.get(_key(door), b""))
         left = min(end - self._clock.now(), pause) / 1000
         if left > 0:
             log.warning("binance-futures: before the restart the exchange said that it wants nothing (%s) for %.0f s more", door, left)

@@ -79,8 +79,8 @@ async def test_what_was_exported_before_a_kill_and_never_recorded_is_exported_as
 class Failing(Venue):
     """Fails at an empty batch."""
 
-    async def stream(self, wants: quantd.Wants) -> AsyncIterator[Sequence[quantd.Event]]:
-        async for batch in super().stream(wants):
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
+        async for batch in super().stream(subscription):
             if not batch:
                 raise quantd.QuantdError("the connection is lost")
             yield batch
