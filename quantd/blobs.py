@@ -1,4 +1,4 @@
-"""Bytes by name in a directory of diskcache's, which are there again after a restart, and also after its file has broken."""
+"""Maps names to bytes in a diskcache directory. The values survive a restart, and also damage to its file."""
 
 import logging
 import os
@@ -18,15 +18,15 @@ from quantd.supervision.losses import Losses
 
 T = TypeVar("T")
 _TOLD = 200
-"""So many bytes of a broken value are in the log."""
+"""Number of bytes of a broken value that are logged."""
 _log = logging.getLogger("quantd.state")
 _OURS = "raw = 1 and mode = 1 and filename is null and typeof(key) = 'text' and typeof(value) = 'blob'"
-"""What a row of ours is; its value stands in the row itself."""
+"""SQL condition for a row of ours, whose value is in the row itself."""
 
 
 def recalled(kept: MutableMapping[str, bytes], key: str, kind: type[T], check: Callable[[T], None] = lambda value: None) -> T | None:
-    """Decode a kept value as JSON of this type; None if there is none. A value that is broken, or for which `check` raises ValueError, is
-    logged and deleted."""
+    """Decode a kept value as JSON of this type; return None if there is none. A value that is broken, or for which `check` raises
+    ValueError, is logged and deleted."""
     value = kept.get(key)
     if value is None:
         return None
@@ -41,9 +41,9 @@ def recalled(kept: MutableMapping[str, bytes], key: str, kind: type[T], check: C
 
 
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]
-    """Keeps str keys and bytes values inside diskcache's SQLite file and refuses all else.
+    """Stores str keys and bytes values in diskcache's SQLite file and refuses all others.
 
-    The stock Disk unpickles whatever stands in the file and follows the file names it finds there (CVE-2025-69872).
+    The stock Disk unpickles whatever is in the file and follows the file names it finds there (CVE-2025-69872).
     """
 
     def put(self, key: Any) -> tuple[str, bool]:
@@ -67,7 +67,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]
         return value
 
     def remove(self, file_path: str) -> None:
-        """Nothing: no row of ours has a file, and a planted name must not delete one."""
+        """Do nothing: no row of ours has a file, and a planted name must not delete one."""
 
     def _foreign(self) -> QuantdError:
         return QuantdError(
@@ -76,8 +76,8 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]
 
 
 class Blobs(MutableMapping[str, bytes]):
-    """What `settings` of diskcache make of a directory. If its file is found broken, at the start or later, it is set aside, and what can
-    be read of it goes into a new one; `lost` says what else that costs."""
+    """The values in a directory that diskcache opens with `settings`. A file that is found broken, at the start or later, is set aside, and
+    its readable values go into a new file. `lost` says what else is lost."""
 
     def __init__(self, directory: Path, lost: str, losses: Losses, **settings: Any) -> None:
         self._directory = directory
@@ -93,10 +93,10 @@ class Blobs(MutableMapping[str, bytes]):
             self._open()
 
     def _open(self) -> None:
-        """Raises sqlite3.Error and OSError where the file cannot be used for now."""
+        """Open the directory. Raises sqlite3.Error and OSError if the file cannot be used for now."""
         try:
             self.cache = diskcache.Cache(str(self._directory), disk=BytesDisk, **self._settings)
-        except (sqlite3.Error, ValueError, TypeError) as error:  # what its settings are read as may be no settings
+        except (sqlite3.Error, ValueError, TypeError) as error:  # a damaged file may hold invalid settings
             if salvage.is_unusable(error):
                 raise
             self._start_anew(str(error))
@@ -144,7 +144,7 @@ class Blobs(MutableMapping[str, bytes]):
 
 
 def _foreign(file: Path) -> str | None:
-    """Whether a file that SQLite reads holds what is none of ours."""
+    """Return what is wrong with a file that SQLite reads but that has contents of another program; None if nothing is."""
     if not file.exists():
         return None
     try:
@@ -158,7 +158,7 @@ def _foreign(file: Path) -> str | None:
 
 
 def _values(aside: salvage.Aside, like: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
-    """What can be read of a broken file and is ours."""
+    """Yield the readable rows of ours in a broken file."""
     with closing(salvage.opened_aside(aside.path, like)) as db:
         for _, (_, key, raw, *_, mode, filename, value) in salvage.rows(db, "Cache"):
             if raw == 1 and mode == MODE_RAW and filename is None and type(key) is str and type(value) is bytes:

@@ -1,4 +1,4 @@
-"""The only place that reads the time."""
+"""Clocks. Only this module reads the time."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -6,23 +6,23 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall time for stamps, monotonic time for time-outs."""
+    """A source of wall time for stamps, and of monotonic time for timeouts."""
 
     def now(self) -> int:
-        """Milliseconds since 1970, UTC."""
+        """Return milliseconds since 1970, UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Return seconds since some fixed moment. Never goes back."""
         ...
 
 
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""The monotonic clock that also counts while the machine is suspended, where there is one."""
+"""The monotonic clock; one that also counts while the machine is suspended, if there is one."""
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The clock of this machine."""
 
     def now(self) -> int:
         return time.time_ns() // 1_000_000
@@ -32,7 +32,7 @@ class SystemClock:
 
 
 class MarketClock:
-    """The time by a venue's clock: what is `told` of it (ms), the host's where that is None. Time-outs are by the host's monotonic clock.
+    """The time by a venue's clock: what `told` returns (ms), or the host's time if that is None. Timeouts use the host's monotonic clock.
 
     >>> clock = MarketClock(EventClock(5_000), lambda: 4_000)
     >>> clock.now(), clock.offset, clock.monotonic()
@@ -58,12 +58,12 @@ class MarketClock:
 
 
 def venue_time(clocks: Iterable[MarketClock]) -> int | None:
-    """The time (ms) by the first of several venues' clocks that is known; None where none is."""
+    """Return the time (ms) by the first venue clock that is known; None if none is."""
     return next((clock.now() for clock in clocks if clock.offset is not None), None)
 
 
 class EventClock:
-    """Time as the data tells it: replays and tests set it, so that the same data gives the same run."""
+    """Event time: replays and tests set it, so that the same data gives the same run."""
 
     def __init__(self, now: int = 0) -> None:
         self._now = now

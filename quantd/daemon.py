@@ -1,4 +1,4 @@
-"""The daemon's life: start, serve, drain."""
+"""The life of the daemon: start, serve, drain."""
 
 import asyncio
 import logging
@@ -36,14 +36,14 @@ from quantd.supervision.troubles import Troubles
 _log = logging.getLogger("quantd.daemon")
 _DRAIN_S = 5.0
 _LONGEST_DRAIN_S = 15.0
-"""On a machine that is busy, all that is drained takes longer; who does not come to an end by then hangs."""
+"""Longest drain (s). Draining takes longer on a busy machine; whatever has not ended by then hangs."""
 _BEAT_S = 0.25
 _CONNECT_S = 2.0
 _WARM_S = 60.0
 
 
 class Daemon:
-    """Everything that runs while `quantd run` does."""
+    """The daemon, which runs while `quantd run` does."""
 
     def __init__(self, loaded: Loaded, listen: str | None = None) -> None:
         self.clock: Clock = SystemClock()
@@ -62,11 +62,11 @@ class Daemon:
 
     @property
     def listen(self) -> str:
-        """Where the API is served."""
+        """The address that the API is served on."""
         return self._api.listen
 
     async def run(self, ready: Callable[["Daemon"], None] = lambda daemon: None) -> None:
-        """Serve until `stopping` is set. Raises QuantdError if it cannot begin."""
+        """Serve until `stopping` is set. Raises QuantdError if the daemon cannot start."""
         config = self._loaded.config
         for fault in self._loaded.registry.faults:
             _log.warning("%s: %s", fault.source, fault.message)
@@ -101,7 +101,7 @@ class Daemon:
             notify("STOPPING=1")
 
     async def _warm_up(self) -> None:
-        """Return when all symbols have their past, or the feeds are not there to tell it, or it takes too long: the API serves anyway."""
+        """Return when all symbols have their past, or no feed can deliver it, or it takes too long: the API serves anyway."""
         since = self.clock.monotonic()
         while not self.stopping.is_set() and (progress := _warming(self.runtime.flows, self.clock.monotonic() - since)):
             notify(f"STATUS=warming {progress}")
@@ -152,7 +152,7 @@ class Daemon:
         self.services.alerts.save()
 
     async def _beat(self) -> None:
-        """Measure how late the loop is, and tell the watchdog that it turns."""
+        """Measure how late the loop is, and send the watchdog a sign of life."""
         period = min(_BEAT_S, watchdog_seconds() or _BEAT_S)
         while True:
             before = self.clock.monotonic()
@@ -161,7 +161,7 @@ class Daemon:
             notify("WATCHDOG=1")
 
     async def _keep_house(self) -> None:
-        """Four times a second: save what has changed, look at what runs, let go of what nobody wants."""
+        """Four times a second: save changes, check what runs, drop symbols without a holder."""
         while True:
             await asyncio.sleep(_BEAT_S)
             self.services.alerts.save()
@@ -176,21 +176,21 @@ class Daemon:
 
 
 def _warming(flows: Sequence[FeedFlow], waited: float) -> str | None:
-    """How far the flows that are there have come, `n/N` symbols, while it is worth waiting for; `waited` is in seconds."""
+    """Return the progress of the connected flows as `n/N` symbols, while it is worth waiting; None otherwise. `waited` is in seconds."""
     there = [flow for flow in flows if flow.state == "live" or waited < _CONNECT_S]
     warm, symbols = sum(flow.warm for flow in there), sum(flow.symbols for flow in there)
     return f"{warm}/{symbols}" if warm < symbols and waited < _WARM_S else None
 
 
 def _standing(feeds: Sequence[FeedState]) -> tuple[int, str]:
-    """What to say at the end of the start, and at which level: who is not live is not ready."""
+    """Return the log level and text at the end of the start. The daemon is not ready while a feed is not live."""
     if waiting := [f"{feed.name} is {feed.state}" for feed in feeds if feed.state != "live"]:
         return logging.WARNING, f"serving, but not ready: {', '.join(waiting)}"
     return logging.INFO, f"ready: {', '.join(f'{feed.name} is live' for feed in feeds) or 'there is no feed'}"
 
 
 def _give_up() -> None:
-    """Something hangs in a thread that nothing can end but this."""
+    """End the process, since something hangs in a thread that cannot be ended otherwise."""
     _log.error("not drained within %.0f s: leaving what hangs", _LONGEST_DRAIN_S)
     leave(1)
 
@@ -199,7 +199,8 @@ Narrator = Callable[[Daemon], Coroutine[None, None, None]]
 
 
 def run_until_signal(make: Callable[[], Daemon], seconds: float | None = None, narrate: Narrator | None = None) -> None:
-    """Run a daemon until SIGINT, SIGTERM or SIGHUP, or for some seconds; `narrate` runs beside it. The second signal leaves at once."""
+    """Run a daemon until SIGINT, SIGTERM or SIGHUP, or for some seconds; `narrate` runs beside it. The second signal ends the process at
+    once."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_until_signal(make, seconds, narrate))
 

@@ -1,4 +1,4 @@
-"""Errors that an operator reads: what is wrong, where, and what to do."""
+"""Errors for the operator: what is wrong, where, and what to do."""
 
 import sqlite3
 from collections.abc import Callable, Collection
@@ -12,39 +12,41 @@ Made = TypeVar("Made")
 
 
 class QuantdError(Exception):
-    """Something the operator can mend; its text says what, where and what to do. The CLI prints it without a traceback, and exits with
-    `exit_code`: 2 where the config or the command line is wrong, otherwise one of sysexits.h."""
+    """An error that the operator can fix. Its text says what is wrong, where, and what to do. The CLI prints it without a traceback and
+    exits with `exit_code`: 2 if the config or the command line is wrong, otherwise one of sysexits.h."""
 
     exit_code: ClassVar[int] = 2
     suggestion: str | None = None
-    """What was probably meant."""
+    """The probably intended word."""
 
 
 class StateUnusable(QuantdError):
-    """Files of the state or a store cannot be opened, read or written for now: permissions, a read-only file system, a full disk."""
+    """Raised if files of the state or a store cannot be opened, read or written for now: permissions, a read-only file system, a full
+    disk."""
 
     exit_code = 74  # EX_IOERR
 
 
 class StateLocked(QuantdError):
-    """Another process uses the state."""
+    """Raised if another process uses the state."""
 
     exit_code = 75  # EX_TEMPFAIL
 
 
 class StateNewer(QuantdError):
-    """A later version has written the state or the store."""
+    """Raised if a later version has written the state or the store."""
 
     exit_code = 78  # EX_CONFIG
 
 
 def unforeseen(error: BaseException) -> bool:
-    """Whether an error is none that a disk, a network, a feed or a store is expected to raise, so that its traceback helps."""
+    """Return whether an error is unexpected, so that its traceback helps. Errors that disks, networks, feeds or stores commonly raise are
+    expected."""
     return not isinstance(error, QuantdError | OSError | sqlite3.Error)
 
 
 def checked(what: str, read: Callable[[Given], Made], given: Given) -> Made:
-    """What `read` makes of what was given; its ValueError as a QuantdError that names `what` is wrong, such as an option."""
+    """Return what `read` makes of `given`. Its ValueError becomes a QuantdError which says that `what`, such as an option, is wrong."""
     try:
         return read(given)
     except ValueError as error:
@@ -54,7 +56,7 @@ def checked(what: str, read: Callable[[Given], Made], given: Given) -> Made:
 
 
 class Mistake(Struct, frozen=True):
-    """One mistake in a config file; what stands in no file, like a command's option, is at line 0.
+    """One mistake in a config file. A mistake outside of files, as in a command's option, has line 0.
 
     >>> print(Mistake("quantd.yaml", 3, 5, "pairs[0]", "unknown pipeline 'kalmann'", "kalman"))
     quantd.yaml:3:5: pairs[0]: unknown pipeline 'kalmann' (did you mean 'kalman'?)
@@ -75,7 +77,7 @@ class Mistake(Struct, frozen=True):
 
 
 def close_to(word: str, words: Collection[str]) -> str | None:
-    """The word that was probably meant.
+    """Return the word that was probably meant; None if none is close.
 
     >>> close_to("Windwo", ["window", "prices"])
     'window'
@@ -86,7 +88,7 @@ def close_to(word: str, words: Collection[str]) -> str | None:
 
 
 class ConfigError(QuantdError):
-    """Every mistake found in the config."""
+    """Raised with every mistake found in the config."""
 
     def __init__(self, mistakes: list[Mistake]) -> None:
         super().__init__("\n".join(str(mistake) for mistake in mistakes))

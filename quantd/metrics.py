@@ -1,4 +1,4 @@
-"""What Prometheus may read."""
+"""The metrics that Prometheus reads."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ Rows = Iterable[tuple[tuple[str, ...], float]]
 
 
 class Lags(Collector):
-    """A histogram of seconds without the locks of prometheus_client's: it is observed thousands of times a second, by one thread."""
+    """A histogram of seconds without the locks of prometheus_client, since one thread observes it thousands of times a second."""
 
     def __init__(self, name: str, help_text: str, registry: CollectorRegistry) -> None:
         self._name = name
@@ -24,7 +24,7 @@ class Lags(Collector):
         registry.register(self)
 
     def observe(self, seconds: float) -> None:
-        """One more."""
+        """Count one observation, in seconds."""
         self._counts[bisect_left(LAGS_S, seconds)] += 1
         self._sum += seconds
 
@@ -34,7 +34,7 @@ class Lags(Collector):
 
 
 class Metrics(Collector):
-    """A registry of its own for each daemon. Counts are read from where they are kept when somebody asks."""
+    """The metric registry of one daemon. Counts are read from their owners at each scrape."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -52,7 +52,7 @@ class Metrics(Collector):
         labels: tuple[str, ...],
         rows: Callable[[], Rows],
     ) -> None:
-        """Serve what `rows` tells at each scrape: label values and a number."""
+        """Serve what `rows` returns at each scrape: label values and a number."""
 
         def source() -> Iterable[Metric]:
             family = kind(name, help_text, labels=labels)
@@ -67,5 +67,5 @@ class Metrics(Collector):
             yield from source()
 
     def render(self) -> tuple[bytes, str]:
-        """The exposition text and its content type."""
+        """Return the exposition text and its content type."""
         return generate_latest(self._registry), CONTENT_TYPE

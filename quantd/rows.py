@@ -1,4 +1,4 @@
-"""Ticks, bars and points as rows of a table: the columns that files have, and the cells below them."""
+"""Ticks, bars and points as rows of a table: the columns of files, and the cells."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,14 +17,14 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("spread_mean", "spread_std", "corr_returns", "weight"),
     ),
 }
-"""By kind; the metrics of a point's jobs come behind them."""
+"""Columns by kind. Behind those of points come the metrics of their jobs."""
 RESERVED = frozenset({*COLUMNS["points"], "price", "correlation"})
-"""Names that no metric of a job may have: the columns of points, and what rules by request call a leg's price and `corr`."""
+"""Names that no metric of a job may have: the columns of points, and the names that rules by request use for a leg's price and `corr`."""
 _OF_HEDGE = frozenset({"alpha", "beta", "stderr", "r2", "n", "weight"})
 
 
 def cells(row: Tick | Bar | PairPoint, columns: Sequence[str]) -> list[Any]:
-    """The values of a row below these columns; None where there is no value."""
+    """Return the values of a row in these columns; None where there is no value."""
     hedge = getattr(row, "hedge", None)
     metrics = getattr(row, "metrics", {})
     return [_cell(row, name, hedge, metrics) for name in columns]

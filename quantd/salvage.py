@@ -1,7 +1,7 @@
-"""A file that is broken: found out, set aside, and read as far as SQLite still reads it. For the state, and for stores of any plugin.
+"""Finds, sets aside and reads broken files, as far as SQLite still reads them. For the state, and for stores of any plugin.
 
-Whoever opens a SQLite file asks `fault` first. Where there is one, `set_aside` renames the file beside itself, a new one takes its place,
-and `rows` or `keyed_rows` read what is left of the old one. Nothing is deleted but the oldest of what was set aside before.
+Code that opens a SQLite file calls `fault` first. If there is a fault, `set_aside` renames the file in its directory, a new one replaces
+it, and `rows` or `keyed_rows` read what is left of the old one. Nothing is deleted except the oldest files that were set aside before.
 """
 
 import os
@@ -20,9 +20,9 @@ from quantd.clock import Clock, SystemClock
 from quantd.times import formatted
 
 KEPT_ASIDE = 2
-"""Of each file so many broken ones are kept, the newest: each may be as large as the disk's free space."""
+"""Number of broken files that are kept of each file, the newest ones. Each may be as large as the disk's free space."""
 BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a file."""
+"""Suffixes of the files that SQLite keeps beside a database."""
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 _UNUSABLE = frozenset(
     {
@@ -46,7 +46,7 @@ _OLDER_SALTS = 2**20
 
 
 class Aside(Struct, frozen=True):
-    """Where a broken file is now, its size (bytes) with what was beside it, and when (ms) it was set aside."""
+    """The place of a broken file, its size (bytes) with the files beside it, and when (ms) it was set aside."""
 
     path: Path
     size: int
@@ -57,27 +57,28 @@ class Aside(Struct, frozen=True):
 
 
 def is_broken(error: BaseException) -> bool:
-    """Whether SQLite says that the file is damaged."""
+    """Return whether SQLite says that the file is damaged."""
     return isinstance(error, sqlite3.Error) and _code(error) in _BROKEN
 
 
 def is_unusable(error: BaseException) -> bool:
-    """Whether SQLite says that it may not or cannot use the file for now: its owner, the file system, the disk, another process."""
+    """Return whether SQLite says that it cannot use the file for now: because of its owner, the file system, the disk or another
+    process."""
     return isinstance(error, sqlite3.Error) and _code(error) in _UNUSABLE
 
 
 def _code(error: sqlite3.Error) -> int:
     code: int = getattr(error, "sqlite_errorcode", 0)
-    return sqlite3.SQLITE_CORRUPT if code == sqlite3.SQLITE_IOERR_SHORT_READ else code & 0xFF  # the file ends before it should
+    return sqlite3.SQLITE_CORRUPT if code == sqlite3.SQLITE_IOERR_SHORT_READ else code & 0xFF  # the file is shorter than it should be
 
 
-# --- found out -----------------------------------------------------------------------------------------------------------------------
+# --- find --------------------------------------------------------------------------------------------------------------------------
 
 
 def fault(path: Path, most: int = 2**62) -> str | None:
-    """What is wrong with a SQLite file; None where nothing is found, or there is no file. Above `most` bytes its pages are not looked
-    through, but for those that lead to the first and the last row of each table and index. Raises OSError and sqlite3.Error where the file
-    cannot be used for now."""
+    """Return what is wrong with a SQLite file; None if nothing is found, or there is no file. Above `most` bytes only the pages on the
+    way to the first and the last row of each table and index are checked. Raises OSError and sqlite3.Error if the file cannot be used
+    for now."""
     if not os.path.lexists(path):
         return "it is gone, its WAL is not" if _size(Path(f"{path}-wal")) else None
     if not path.is_file():
@@ -101,13 +102,13 @@ def fault(path: Path, most: int = 2**62) -> str | None:
 
 
 def _is_cut(path: Path) -> bool:
-    """Whether it is shorter than its header says; SQLite takes the missing part of a page for zeros."""
+    """Return whether a file is shorter than its header says. SQLite reads the missing part of a page as zeros."""
     page, pages = _pages(path)
     return path.stat().st_size < page * pages
 
 
 def _pages(path: Path) -> tuple[int, int]:
-    """The size of a page, and how many there are, by the header; zeros where it is none."""
+    """Return the size of a page and the number of pages, according to the header; zeros if there is no header."""
     with path.open("rb") as file:
         header = file.read(100)
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
@@ -118,18 +119,18 @@ def _pages(path: Path) -> tuple[int, int]:
 
 
 def read_only(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, for any thread."""
+    """Return a connection that changes nothing, for any thread."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
 
 
 def quick_check(db: sqlite3.Connection) -> str | None:
-    """The first thing that is wrong with any page; it takes about a second per GiB in memory."""
+    """Return the first fault of any page; None without one. It takes about a second per GiB in memory."""
     (found,) = db.execute("pragma quick_check(1)").fetchone()
     return None if found == "ok" else " ".join(str(found).split())
 
 
 def _ends(db: sqlite3.Connection) -> str | None:
-    """Read the first and the last entry of each table, which has rowids, and of each index. Raises sqlite3.Error where one cannot be."""
+    """Read the first and the last entry of each table, which has rowids, and of each index. Raises sqlite3.Error if one cannot be read."""
     tables = [name for (name,) in db.execute("select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'")]
     for table in tables:
         for order in ("asc", "desc"):
@@ -143,8 +144,8 @@ def _ends(db: sqlite3.Connection) -> str | None:
 
 
 def _torn_wal(path: Path) -> str | None:
-    """Whether the WAL holds transactions that SQLite does not read, for it stops without a word at the first frame that is damaged. Asked
-    while a connection is open, which has put into the file `-shm` how many frames are good."""
+    """Return whether the WAL holds transactions that SQLite does not read, since it silently stops at the first damaged frame. Call this
+    while a connection is open, which has written the number of good frames to the file `-shm`."""
     wal, shm = Path(f"{path}-wal"), Path(f"{path}-shm")
     size = _size(wal)
     if size <= _WAL_HEADER:
@@ -158,14 +159,14 @@ def _torn_wal(path: Path) -> str | None:
         for at in range(_WAL_HEADER + good * (_FRAME_HEADER + page), size - _FRAME_HEADER, _FRAME_HEADER + page):
             file.seek(at)
             _, commit, *found = struct.unpack(">IIII", file.read(16))
-            older = 0 < (salts[0] - found[0]) % 2**32 < _OLDER_SALTS  # of what was in the file before it began anew
+            older = 0 < (salts[0] - found[0]) % 2**32 < _OLDER_SALTS  # left over from before the WAL was restarted
             if commit if tuple(found) == salts else not older:
                 return "its WAL is broken"
     return None
 
 
 def _is_header(header: bytes) -> bool:
-    """Whether these are the first bytes of a WAL, whose checksum stands last."""
+    """Return whether these are the first bytes of a WAL. Their checksum comes last."""
     magic, *_ = struct.unpack(">I", header[:4])
     if magic & ~1 != 0x377F0682:
         return False
@@ -181,19 +182,19 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-# --- set aside -----------------------------------------------------------------------------------------------------------------------
+# --- set aside ---------------------------------------------------------------------------------------------------------------------
 
 
 def set_aside(path: Path, clock: Clock | None = None) -> Aside:
-    """Rename a file, or whatever stands in its place, to `<name>.broken-<UTC time>`, and what SQLite keeps beside it likewise; delete all
-    but the newest `KEPT_ASIDE` of these. Raises OSError."""
+    """Rename a file, or whatever is in its place, to `<name>.broken-<UTC time>`, together with the files that SQLite keeps beside it.
+    Delete all but the newest `KEPT_ASIDE` of these. Raises OSError."""
     at = (clock or SystemClock()).now()
     place = path.with_name(f"{path.name}.broken-{formatted(at, '%Y%m%dT%H%M%S')}.{at % 1000:03d}Z")
     size = 0
     for part in (path, *_beside(path)):
         if os.path.lexists(part):
             size += _total(part)
-            no_file = "" if part == path or part.is_file() else ".no-file"  # else SQLite would not open what is set aside
+            no_file = "" if part == path or part.is_file() else ".no-file"  # otherwise SQLite would not open the file set aside
             part.rename(place.with_name(place.name + part.name.removeprefix(path.name) + no_file))
     _forget_oldest(path)
     return Aside(place, size, at)
@@ -201,8 +202,8 @@ def set_aside(path: Path, clock: Clock | None = None) -> Aside:
 
 @contextmanager
 def in_place_of(path: Path) -> Iterator[Aside]:
-    """Set a file aside; inside, a new one is made in its place. If that fails, as on a full disk, the old one is put back for the next
-    try."""
+    """Set a file aside, so that the body can make a new one in its place. If the body fails, as on a full disk, the old file is put back
+    for the next try."""
     aside = set_aside(path)
     try:
         yield aside
@@ -245,13 +246,14 @@ def _delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-# --- read as far as it goes ----------------------------------------------------------------------------------------------------------
+# --- read --------------------------------------------------------------------------------------------------------------------------
 
 
 def opened_aside(path: Path, like: sqlite3.Connection) -> sqlite3.Connection:
-    """A connection to a file that was set aside, which reads also what is shorter than its header says. A part of a page at its end is cut
-    off: SQLite would take it for rows that end with zeros. Where the first page is damaged, without which SQLite finds no table, that of
-    `like`, a new file with the same tables, takes its place; the damaged one is kept beside. What is no file is empty."""
+    """Return a connection to a file that was set aside. It also reads a file that is shorter than its header says. A partial page at the
+    end is cut off: SQLite would read it as rows that end with zeros. Without the first page SQLite finds no table: if it is damaged, it is
+    replaced by the first page of `like`, a new file with the same tables, and the damaged one is kept beside. If there is no file, the
+    connection is empty."""
     if not path.is_file():
         return sqlite3.connect(":memory:", check_same_thread=False)
     page, _ = _pages(path)
@@ -261,7 +263,7 @@ def opened_aside(path: Path, like: sqlite3.Connection) -> sqlite3.Connection:
         _graft(path, like)
     db = read_only(path)
     with suppress(sqlite3.Error):
-        db.execute("pragma writable_schema = on")  # for this connection; it cannot write
+        db.execute("pragma writable_schema = on")  # affects this connection, which cannot write
     return db
 
 
@@ -281,8 +283,8 @@ def _graft(path: Path, like: sqlite3.Connection) -> None:
     if pages < 2:
         return
     first = bytearray(like.serialize()[:page])
-    first[28:40] = struct.pack(">III", pages, 0, 0)  # how many there are, of which none is known to be free
-    first[92:96] = first[24:28]  # that number is up to date
+    first[28:40] = struct.pack(">III", pages, 0, 0)  # the number of pages, none of which is known to be free
+    first[92:96] = first[24:28]  # marks that number as up to date
     with path.open("r+b") as file:
         path.with_name(f"{path.name}.first-page").write_bytes(file.read(page))
         file.seek(0)
@@ -290,17 +292,18 @@ def _graft(path: Path, like: sqlite3.Connection) -> None:
 
 
 def rows(db: sqlite3.Connection, table: str, below: int = _TOP) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """The rows of a table with rowids below `below`, as far as they can be read, the newest first but for those that stand just below
-    damage. With each a rowid: all rows from there on have been read, or cannot be.
+    """Yield the readable rows of a table with rowids below `below`, the newest first, except for rows just below damage. Each comes with a
+    rowid: all rows from there on have been read, or cannot be read.
 
-    Reading goes downwards. Where it fails, it looks for a row that can be read 1, 2, 4, 8, … rowids farther down, reads upwards from there
-    to the damage, so that little is lost of what stands beside it, and goes on downwards."""
+    Reading goes downwards. Where it fails, it looks for a readable row 1, 2, 4, 8, … rowids farther down, reads upwards from there to the
+    damage, so that few rows near it are lost, and continues downwards.
+    """
     edge = below
     while True:
         try:
             for row in db.execute(f"select rowid, * from {table} not indexed where rowid < ? order by rowid desc", (edge,)):
                 if row[0] >= edge:
-                    break  # damage that looks like a page
+                    break  # damage that looks like a valid page
                 edge = row[0]
                 yield edge, row[1:]
             else:
@@ -317,7 +320,7 @@ def rows(db: sqlite3.Connection, table: str, below: int = _TOP) -> Iterator[tupl
 
 
 def _farther_down(db: sqlite3.Connection, table: str, edge: int) -> int | None:
-    """The rowid of a row below `edge` that can be read; None where none is found."""
+    """Return the rowid of a readable row below `edge`; None if none is found."""
     for power in range(62):
         at = edge >> (power + 1) if edge == _TOP else edge - (1 << power)
         if at <= 0:
@@ -332,7 +335,7 @@ def _farther_down(db: sqlite3.Connection, table: str, edge: int) -> int | None:
 
 
 def keyed_rows(db: sqlite3.Connection, table: str, key: Sequence[str]) -> list[tuple[Any, ...]]:
-    """The rows of a table without rowids that can be read from its first on, and from its last."""
+    """Return the rows of a table without rowids that can be read from its first row on, and from its last row back."""
     found: dict[tuple[Any, ...], None] = {}
     for order in ("asc", "desc"):
         by = ", ".join(f'"{column}" {order}' for column in key)

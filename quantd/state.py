@@ -1,4 +1,4 @@
-"""The state directory: records with transactions, kept values, and a cache. One daemon uses a directory at a time."""
+"""The state directory: records with transactions, kept values, and a cache. Only one daemon uses a directory at a time."""
 
 import fcntl
 import logging
@@ -30,12 +30,12 @@ _RULES = "Alert rules made by request may be lost: compare GET /alerts with what
 FIRINGS_KEPT = 1_000
 _log = logging.getLogger("quantd.state")
 _NEW_GAPS = "drop table if exists gaps;"
-"""Of schema 1: what is missing shows again in the record."""
+"""Drops the gaps of schema 1. Missing trades show again in the record."""
 _RULE_STATES = """
 insert or ignore into rule_states select alert_id, state = 'firing', since, id, 1, null, 0 from alert_states;
 drop table alert_states;
 """
-"""Takes over the states of a schema before 4, which had them in another table."""
+"""Converts the states of schemas before 4, which stored them in another table."""
 _SCHEMA = f"""
 create table if not exists gaps(
     symbol text, first_id integer, last_id integer, start integer not null, "end" integer not null,
@@ -54,26 +54,26 @@ pragma user_version = {SCHEMA_VERSION};
 """
 _LOST = "Rules that were firing may fire again; the record is looked through at a start for what is missing"
 _ANEW = 1
-"""The application_id of a file that took the place of a broken one in the midst of a run, until the next start has looked for the gaps
-that were lost with it."""
+"""The application_id of a file that replaced a broken one during a run. It is reset once the next start has searched for the gaps that were
+lost with the broken file."""
 _TABLES = {"gaps": 8, "rule_states": 7, "firings": 13}
 """The number of columns of each table."""
 
 
 class Records:
-    """The SQLite file. Every method is one transaction, on disk when it returns; any thread may call. If the file is found broken, at the
-    start or later, it is set aside, and what can be read of it goes into a new one."""
+    """The SQLite file. Each method is one transaction, which is on disk when the method returns. Any thread may call. A file that is found
+    broken, at the start or later, is set aside, and its readable rows go into a new file."""
 
     def __init__(self, path: Path, losses: Losses) -> None:
         self._path = path
         self._losses = losses
         self._lock = Lock()
         self._broken: str | None = None
-        """What was found, until another file has taken the place of this one: that may fail for now, as on a full disk."""
+        """What was found broken, until another file replaces this one. The replacement may fail for now, as on a full disk."""
         self._db = self._opened()
 
     def _opened(self) -> sqlite3.Connection:
-        """Raises sqlite3.Error and OSError where the file cannot be used for now, StateNewer where it is none of this version's."""
+        """Open the file. Raises sqlite3.Error and OSError if it cannot be used for now, StateNewer if a later version made it."""
         broken = salvage.fault(self._path)
         if broken is None:
             try:
@@ -101,7 +101,7 @@ class Records:
         return db
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """All statements or none, and no other thread's between them."""
+        """Run `work` as one transaction, which no other thread interrupts."""
         with self._lock:
             if self._broken is None:
                 try:
@@ -117,7 +117,7 @@ class Records:
             return _at_once(self._db, work)
 
     def save_gaps(self, gaps: Iterable[Gap]) -> None:
-        """Of each, in order: add it, or replace what is known of the same ids; one that has closed is forgotten."""
+        """Save gaps in order: each is added, or replaces the gap of the same ids. A gap that has closed is deleted."""
         changed = list(gaps)
 
         def save(db: sqlite3.Connection) -> None:
@@ -131,7 +131,7 @@ class Records:
         self._do(save)
 
     def open_gaps(self, symbol: str | None = None) -> list[Gap]:
-        """Gaps that nothing has closed, of one symbol or all, by symbol and ids."""
+        """Return the open gaps of one symbol or all, by symbol and ids."""
         only, values = ("", ()) if symbol is None else ("where symbol = ?", (symbol,))
         return [Gap(*row) for row in self._read(f"select * from gaps {only} order by symbol, first_id, last_id", values)]
 
@@ -156,11 +156,11 @@ class Records:
         self._do(save)
 
     def firings(self) -> list[Alert]:
-        """What has fired, in the order in which it was saved. One without a value, for that was no number, is left out."""
+        """Return the firings, in the order in which they were saved. A firing whose value was not a number is left out."""
         return [Alert(*row) for _, *row in self._read("select * from firings where value is not null order by number")]
 
     def rule_states(self) -> dict[str, RuleState]:
-        """The states of rules, by the rule's id."""
+        """Return the states of rules, by the rule's id."""
         rows = self._read("select * from rule_states order by rule")
         return {rule: RuleState(bool(holds), *rest) for rule, holds, *rest in rows}
 
@@ -188,7 +188,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     if version < SCHEMA_VERSION:
         taken_over = _RULE_STATES if _has_table(db, "alert_states") else ""
         db.executescript(f"begin; {_NEW_GAPS if version < 2 else ''} {_SCHEMA} {taken_over} commit;")
-    db.execute("delete from gaps where closed is not null")  # which earlier versions kept
+    db.execute("delete from gaps where closed is not null")  # written by earlier versions
     for table in _TABLES:
         db.execute(f"select * from {table} limit 1").fetchall()
 
@@ -210,7 +210,7 @@ def _at_once(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) ->
 
 
 def _taken_over(broken: salvage.Aside, db: sqlite3.Connection) -> dict[str, int]:
-    """Put into `db` what can be read of a broken file; how many rows of each table that is."""
+    """Copy the readable rows of a broken file into `db`. Return the number of rows of each table."""
     with closing(salvage.opened_aside(broken.path, db)) as old:
         found = {
             "gaps": salvage.keyed_rows(old, "gaps", ("symbol", "first_id", "last_id")),
@@ -231,19 +231,19 @@ def _taken_over(broken: salvage.Aside, db: sqlite3.Connection) -> dict[str, int]
 
 
 def _earlier_states(old: sqlite3.Connection) -> list[tuple[Any, ...]]:
-    """The states of rules in a broken file of a schema before 4."""
+    """Return the states of rules in a broken file of a schema before 4."""
     rows = [row for row in salvage.keyed_rows(old, "alert_states", ("alert_id",)) if len(row) == 5]
     return [(rule, int(state == "firing"), since, firing, 1, None, 0) for rule, _, state, since, firing in rows]
 
 
 @contextmanager
 def tried_again(troubles: Troubles, name: str) -> Iterator[None]:
-    """Inside, something is written that is written again later if the disk does not take it now: who writes keeps it. What goes by `name`
-    is told of in the log and in `troubles` until it is on disk."""
+    """Guard a write that is retried later if the disk fails now; the caller keeps the data. Until the write succeeds, `name` is reported in
+    the log and in `troubles`."""
     try:
         yield
     except (sqlite3.Error, diskcache.Timeout, OSError) as error:
-        why = str(error) or type(error).__name__  # diskcache's Timeout has no text, and stands for a disk that is full, too
+        why = str(error) or type(error).__name__  # diskcache's Timeout has no text; a full disk raises it, too
         text = f"cannot be written now, and a restart would forget them: {why}: see to the disk of state.dir"
         if troubles.begin("disk", name, text):
             _log.error("%s %s", name, text)
@@ -276,7 +276,7 @@ class Prefixed(MutableMapping[str, bytes]):
 
 
 class State:
-    """An open state directory. `cache` forgets what was used least recently, `kept` nothing; both map str to bytes.
+    """An open state directory. `cache` evicts the least recently used values, `kept` evicts nothing; both map str to bytes.
 
     Open diskcache nowhere else: a Cache does not remember its Disk, and the stock one unpickles.
     """
@@ -289,9 +289,10 @@ class State:
 
     @classmethod
     def open(cls, directory: Path, losses: Losses | None = None) -> Self:
-        """Lock the directory, made if need be, and open what is in it. What is broken is set aside and made anew, and told to `losses`.
+        """Lock the directory, which is created if needed, and open its files. Broken files are set aside, replaced, and reported to
+        `losses`.
 
-        Raises StateLocked while another process uses it, StateUnusable where it cannot be written or read, StateNewer where a later version
+        Raises StateLocked while another process uses it, StateUnusable if it cannot be written or read, and StateNewer if a later version
         has written it.
         """
         with _explained(directory), ExitStack() as opened:
@@ -303,7 +304,7 @@ class State:
             return cls(directory, found, opened)
 
     def close(self) -> None:
-        """Close all and give up the lock; a second call does nothing."""
+        """Close all files and release the lock. A second call does nothing."""
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -314,7 +315,7 @@ class State:
 
 
 def _make_room(directory: Path, losses: Losses) -> None:
-    """For directories that others make: compiled kernels, and frames as they were received."""
+    """Create the directories that other parts use: compiled kernels, and raw frames."""
     for path in (directory / "kernels", directory / "raw"):
         if os.path.lexists(path) and not path.is_dir():
             losses.found(
@@ -333,7 +334,7 @@ def _explained(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Hold `lock` in the directory; the kernel lets go of it when the process ends, however it ends."""
+    """Hold a lock on the file `lock` in the directory. The kernel releases it when the process ends, however it ends."""
     path = directory / "lock"
     if path.is_dir():
         salvage.set_aside(path)

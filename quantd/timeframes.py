@@ -1,7 +1,7 @@
-"""Timeframes: how time is cut into buckets.
+"""Timeframes divide time into buckets.
 
-Buckets follow the UTC clock's fields: seconds are cut within the minute, minutes within the hour, hours within the day. `14h` has
-two buckets a day, 00:00-14:00 and 14:00-24:00; the last bucket of a field is shorter where the count does not divide it.
+Buckets follow the UTC clock's fields: seconds divide the minute, minutes the hour, hours the day. `14h` has two buckets a day, 00:00-14:00
+and 14:00-24:00; the last bucket of a field is shorter if the count does not divide the field.
 """
 
 import re
@@ -14,7 +14,7 @@ _UNITS = {"s": (SECOND, MINUTE), "m": (MINUTE, HOUR), "h": (HOUR, DAY), "d": (DA
 
 
 class Timeframe(Struct, frozen=True, gc=False):
-    """A bucket length of `step` ms, cut anew in each `field` ms.
+    """A bucket length of `step` ms. Buckets start anew in each `field` ms.
 
     >>> half_day = timeframe("14h")
     >>> [half_day.floor(hour * HOUR) // HOUR for hour in (0, 13, 14, 23, 24)]
@@ -28,21 +28,21 @@ class Timeframe(Struct, frozen=True, gc=False):
     field: int
 
     def floor(self, ts: int) -> int:
-        """Open time of the bucket that holds `ts`."""
+        """Return the open time of the bucket that holds `ts`."""
         inside = ts % self.field
         return ts - inside % self.step
 
     def end(self, start: int) -> int:
-        """End (exclusive) of the bucket that opens at `start`."""
+        """Return the end (exclusive) of the bucket that opens at `start`."""
         return min(start + self.step, start - start % self.field + self.field)
 
     def index(self, start: int) -> int:
-        """Number of buckets since 1970 before the one that opens at `start`."""
+        """Return the number of buckets since 1970 before the one that opens at `start`."""
         per_field = -(-self.field // self.step)
         return start // self.field * per_field + start % self.field // self.step
 
     def holds(self, other: "Timeframe") -> bool:
-        """Whether each bucket of `other` lies in exactly one bucket of this."""
+        """Return whether each bucket of `other` lies in exactly one bucket of this timeframe."""
         if self.field % other.field:
             return False
         return self.field > other.field or not (self.step % other.step or self.field % other.step)
@@ -64,7 +64,7 @@ _DURATION = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def duration(text: str) -> int:
-    """Milliseconds of `500ms`, `90s`, `15m`, `48h`, `7d`. Raises ValueError.
+    """Return the milliseconds of `500ms`, `90s`, `15m`, `48h`, `7d`. Raises ValueError.
 
     >>> duration("7d") // DAY
     7

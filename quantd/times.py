@@ -1,18 +1,18 @@
-"""Times as text. A time is an integer count of milliseconds since 1970, UTC; this module alone parses and prints it."""
+"""Formats and parses times. A time is an integer count of milliseconds since 1970, UTC; only this module parses and prints it."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 FOR_EVER = 2**62
-"""Later than any time (ms): the end of a range that has none."""
+"""A time (ms) later than any other: the end of an open range."""
 _LAST = 253_402_300_799_999
 """The end of the year 9999 (ms)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(text: str) -> int:
-    """The milliseconds of a time that a person wrote: ISO 8601, in UTC where it names no zone, or milliseconds as digits. Raises
+    """Return the milliseconds of a time that a person wrote: ISO 8601, in UTC if it names no zone, or milliseconds as digits. Raises
     ValueError.
 
     >>> parse_time("2026-01-01T00:00:00.007Z"), parse_time("2026-01-01"), parse_time("1767225600007")
@@ -28,7 +28,7 @@ def parse_time(text: str) -> int:
 
 
 def iso(ts: int) -> str:
-    """The time as ISO 8601 with milliseconds, which is how REST, WebSocket and CSV write it.
+    """Return the time as ISO 8601 with milliseconds, the format of REST, WebSocket and CSV.
 
     >>> iso(1_767_225_600_007)
     '2026-01-01T00:00:00.007Z'
@@ -43,7 +43,7 @@ def _second(second: int) -> str:
 
 
 def formatted(ts: int, form: str) -> str:
-    """The time in a format of `strftime`, down to seconds: for readers and for names of files.
+    """Return the time in a format of `strftime`, down to seconds, for readers and file names.
 
     >>> formatted(1_767_225_600_007, "%Y-%m-%d %H:%M")
     '2026-01-01 00:00'

@@ -1,12 +1,13 @@
-"""Notes which re-issued rows have been told before they were recorded.
+"""Notes which re-issued rows have been published before they were recorded.
 
-Rows go to exports at once and to the record within a second. Who is killed in between has told what nobody remembers: a row that is new is
-made, and told, again by the next run; of one that was re-issued the record holds an earlier revision, which is right, so that nothing would
-be told. The notes outlive the process, though not the machine: they are written, and not synced.
+Rows go to exports at once and to the record within a second. If the process is killed in between, exports hold rows that the record lacks.
+The next run makes a new row again and publishes it. For a re-issued row, however, the record holds the earlier revision, which looks right,
+so the next run would publish nothing. The notes say which rows to publish again. They survive the process, but not a crash of the machine:
+they are written, and not synced.
 
-    told        note -> file      exports        record
+    published   note -> file      exports        record
     durable     cut, then drop                   written
-    killed      left              a stale row    the row before: told again
+    killed      left              a stale row    the earlier revision, which is published again
 """
 
 import logging
@@ -22,7 +23,7 @@ _log = logging.getLogger("quantd.flow")
 
 
 class Note(NamedTuple):
-    """Rows of first <= ts <= last (ms), of a symbol or pair."""
+    """Notes the rows of first <= ts <= last (ms) of a symbol or pair."""
 
     kind: RowKind
     name: str
@@ -32,17 +33,17 @@ class Note(NamedTuple):
 
 
 class Ahead:
-    """In a file, or nowhere without one."""
+    """The notes, in a file. Without a path, nothing is noted."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self.left: list[Note] = list(_read(path)) if path else []
-        """What the run before has not come to record: it stays until it is told again."""
+        """The rows that the previous run did not record. A note stays until its rows are published again."""
         self._open: dict[Note, None] = {}
         self._cut: dict[Note, None] = {}
 
     def note(self, kind: RowKind, rows: Sequence[Bar] | Sequence[PairPoint]) -> None:
-        """These rows of one series are about to be told; those that were not told before need no note."""
+        """Note rows of one series that are about to be published. Rows that have never been published before need no note."""
         again = [row for row in rows if row.revision]
         if not (self._path and again):
             return
@@ -54,18 +55,18 @@ class Ahead:
             self._write([note], "a")
 
     def cut(self) -> None:
-        """What is noted up to now is about to be recorded."""
+        """Mark the notes so far: their rows are about to be recorded."""
         self._cut |= self._open
         self._open = {}
 
     def drop(self) -> None:
-        """What was noted before the cut is recorded."""
+        """Remove the notes before the mark: their rows are recorded."""
         if self._cut:
             self._cut = {}
             self._rewrite()
 
     def retold(self, note: Note) -> None:
-        """What was left is told again."""
+        """Remove a note of the previous run: its rows have been published again."""
         self.left.remove(note)
         self._rewrite()
 
@@ -85,7 +86,7 @@ class Ahead:
 
 
 def _read(path: Path) -> Iterable[Note]:
-    """What stands in the file; a line that a killed process left unfinished is passed over."""
+    """Read the notes in the file. Skip a line that a killed process left unfinished."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     except OSError:

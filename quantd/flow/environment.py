@@ -1,4 +1,4 @@
-"""What surrounds the flow of a feed: it differs between a daemon, a replay and a test."""
+"""The surroundings of a flow, which differ between a daemon, a replay and a test."""
 
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -9,13 +9,13 @@ from quantd.clock import EventClock
 
 
 class Environment(Struct, frozen=True):
-    """By default that of a replay which nothing outlives."""
+    """The environment of one flow. The defaults suit a replay that leaves nothing behind."""
 
     warm: bool = False
-    """Whether the bars of a symbol begin behind its past."""
+    """Whether the bars of a symbol begin after its past."""
     driven: EventClock | None = None
     """The clock that follows event time."""
     kept: MutableMapping[str, bytes] = field(default_factory=dict)
-    """Values that outlive the daemon."""
+    """Values that survive a restart."""
     directory: Path | None = None
-    """For files of the feed's own; it may not exist yet. None where nothing is to be written."""
+    """Directory for the feed's own files; it may not exist yet. None if nothing may be written."""

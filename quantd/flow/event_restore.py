@@ -1,4 +1,4 @@
-"""Bars that end with an event go on where an earlier run left off: behind the last one that is recorded, with the trades that are."""
+"""Restores event bars after a start: they continue after the last recorded bar, with the recorded trades."""
 
 import asyncio
 import logging
@@ -20,20 +20,20 @@ _LOOK_S = 0.25
 _LONGEST_PAUSE_S = 60.0
 _LONGEST_SEARCH = 400 * DAY
 _AT_ONCE = 5_000
-"""Trades, before the loop does other things."""
+"""Number of trades to process before the event loop runs other tasks."""
 _log = logging.getLogger("quantd.flow")
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """The trade with which the bars of a rule begin: kept, for until the first bar is recorded nothing else tells."""
+    """The trade with which the bars of a rule begin. It is stored because nothing else shows it until the first bar is recorded."""
 
     id: int
     ts: int
 
 
 class EventRestorer:
-    """Reads for each of the `stages` of one flow what is recorded and not yet in its event bars, after a start and when too much waited for
-    what is missing. Trades that come meanwhile wait. What is `kept` outlives the daemon."""
+    """Reads, for each of the `stages` of one flow, the recorded trades that are not yet in its event bars: after a start, and when too many
+    trades waited for missing ones. Trades that arrive meanwhile wait. Values in `kept` survive a restart."""
 
     def __init__(self, outputs: Outputs, stages: Collection[SymbolStage], kept: MutableMapping[str, bytes]) -> None:
         self._outputs = outputs
@@ -43,19 +43,19 @@ class EventRestorer:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Restore from now on."""
+        """Start restoring."""
         if self._task is None:
             self._task = self._outputs.supervisor.start("restore event bars", self._run)
 
     async def end(self) -> None:
-        """Restore no more. What waits is recorded: the next start takes it up."""
+        """Stop restoring. The trades that wait are recorded: the next start reads them."""
         task, self._task = self._task, None
         if task:
             task.cancel()
             await asyncio.wait([task])
 
     async def finish(self) -> None:
-        """The stream has ended: take up what is left of the record, so that every open bar can be closed."""
+        """Read the rest of the record, since the stream has ended, so that every open bar can be closed."""
         await self.end()
         await self._work_off(blocked=True)
 
@@ -66,13 +66,13 @@ class EventRestorer:
             await asyncio.sleep(pause)
 
     async def _work_off(self, *, blocked: bool) -> bool:
-        """Catch up with every symbol that has begun, also with those that are `blocked` by what may still be fetched. One that fails holds
-        up no other, and the first that does is told of; whether none does."""
+        """Catch up with every symbol that has begun, including those that are `blocked` by trades that may still be fetched. A symbol that
+        fails does not hold up the others; the first failure is logged. Return whether none failed."""
         well = True
         for stage in [stage for stage in self._stages if stage.events and stage.ready and stage.last]:
             try:
                 await self._follow(stage, blocked)
-            except Exception as error:  # whatever a store raises
+            except Exception as error:  # a store may raise anything
                 if well:
                     _log.warning("%s: event bars wait for the record: %s", stage.symbol, error, exc_info=unforeseen(error))
                 well = False
@@ -96,7 +96,7 @@ class EventRestorer:
             _log.debug("%s: event bars have caught up with the record", stage.symbol)
 
     async def _begin(self, stage: SymbolStage) -> None:
-        """Find where the bars of each rule go on, or have them begin with the first trade that has come."""
+        """Find where the bars of each rule continue, or begin them with the first trade that has arrived."""
         first = stage.line.first
         if first is None:
             return
@@ -117,13 +117,13 @@ class EventRestorer:
         stage.line.begin(min(since), [*broken, first.id] if resumed else ())
 
     def _keep_broken(self, stage: SymbolStage) -> None:
-        """Without ids nothing but this tells a later run where trades may be missing in a bar that has not closed yet."""
+        """Store the ids before which trades may be missing. Without ids of the venue, nothing else tells a later run about the open bar."""
         key, broken = _key(stage.symbol), msgspec.json.encode(stage.line.broken)
         if self._told.get(key, b"[]") != broken:
             self._kept[key] = self._told[key] = broken
 
     def _mark(self, symbol: str, rule: EventStage, first: Tick) -> tuple[Mark, bool]:
-        """Where the bars of a rule begin, and whether an earlier run has said so."""
+        """Return where the bars of a rule begin, and whether an earlier run has stored that."""
         key = f"{_key(symbol)}/{rule.label}"
         if saved := recalled(self._kept, key, Mark):
             return saved, True
@@ -132,7 +132,7 @@ class EventRestorer:
         return mark, False
 
     async def _read(self, stage: SymbolStage) -> bool:
-        """All that is recorded and not in all bars, by the hour; False where it is of no use to read on."""
+        """Read, hour by hour, the recorded trades that are not in all bars. Return False if it is of no use to read on."""
         newest = await asyncio.to_thread(self._outputs.history.newest_trade, stage.symbol)
         start, last = stage.line.since - MINUTE, newest[1] if newest else 0
         while start < last + MINUTE:
@@ -151,7 +151,7 @@ def _key(symbol: str) -> str:
 
 
 def last_bar(history: History, symbol: str, every: str, ts: int) -> Bar | None:
-    """The last bar of a series that is known, looked for from `ts` (ms) on, then farther and farther back. Reads the store."""
+    """Return the last known bar of a series, searching from `ts` (ms) on, then farther and farther back. Reads the store."""
     span, bars = MINUTE, history.bars(symbol, every, ts, FOR_EVER)
     while not bars and span < _LONGEST_SEARCH:
         span *= 8

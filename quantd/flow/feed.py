@@ -1,6 +1,6 @@
-"""One feed and everything that hangs off it.
+"""One feed, with its symbols and pairs.
 
-Bars close where event time crosses a second, wherever the feed cuts its batches: the same events give the same rows.
+Bars close when event time crosses a second, however the feed cuts its batches: the same events give the same rows.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ from quantd.timeframes import DAY, MINUTE, duration, timeframe
 
 State = Literal["starting", "live", "down"]
 MOST_WAITING = 200_000
-"""Trades of a symbol that wait for its past."""
+"""Largest number of trades of a symbol that wait for its past."""
 _log = logging.getLogger("quantd.flow")
 
 
 class FeedFlow:
-    """Takes the batches of a feed, asks the watermark what closes, and has its symbols' news published. The slow jobs of its pairs run in
+    """Takes the batches of a feed, asks the watermark when bars close, and publishes the results. The slow jobs of its pairs run in
     `background`. Symbols and pairs join and leave through `members`."""
 
     def __init__(
@@ -45,7 +45,7 @@ class FeedFlow:
         self.name = name
         self.feed = feed
         self.state: State = "starting"
-        self.relisted = asyncio.Event()  # what its venue lists has changed
+        self.relisted = asyncio.Event()  # set when the venue reports a change of its listings
         self.clock = VenueClock(name, feed, clock)
         self._host = clock
         self._environment = environment or Environment()
@@ -60,7 +60,7 @@ class FeedFlow:
 
     @property
     def refused(self) -> int:
-        """Trades whose time cannot be true."""
+        """Number of trades whose time is impossible."""
         return self._refusals.count
 
     @property
@@ -75,25 +75,25 @@ class FeedFlow:
 
     @property
     def symbols(self) -> int:
-        """How many symbols there are that its venue lists."""
+        """Number of its symbols that the venue lists."""
         return sum(not stage.absent for stage in self._of.values())
 
     @property
     def warm(self) -> int:
-        """How many of these have their past."""
+        """Number of the listed symbols that have their past."""
         return sum(stage.ready for stage in self._of.values() if not stage.absent)
 
     def waiting(self, symbol: str) -> Sequence[Tick]:
-        """The trades of a symbol that wait for its past."""
+        """Return the trades of a symbol that wait for its past."""
         stage = self._of.get(symbol)
         return [*stage.arrivals.waiting, *stage.arrivals.fresh] if stage else []
 
     def health(self) -> FeedHealth:
-        """What the feed says of its connections."""
+        """Return the state of the feed's connections."""
         return self.clock.told(self.feed.health, FeedHealth())
 
     async def run(self) -> None:
-        """Drink the feed to its end, then close what is open."""
+        """Process the feed until its stream ends, then close all open bars."""
         recorder = self._outputs.recorder
         self._recovery.start()
         try:
@@ -120,11 +120,11 @@ class FeedFlow:
         return Subscription(*wanted(self._of.values()), self._host, self._environment.kept, self._environment.directory)
 
     def take(self, events: Sequence[Event]) -> None:
-        """One batch from the feed. A trade whose time is more than a day from when it was received is refused."""
+        """Process one batch of the feed. A trade is refused if its time is more than a day from its time of receipt."""
         deque(self._taken(events), 0)
 
     def _taken(self, events: Sequence[Event]) -> Iterator[None]:
-        """Take a batch in steps: between them the flow is as it would be if the batch had been cut there."""
+        """Process a batch in steps. Between steps the flow is in the same state as if the batch had been cut there."""
         of, mark = self._of, self._watermark
         top, due = mark.top, mark.due
         for event in events:
@@ -134,7 +134,7 @@ class FeedFlow:
                     self._refusals.add(event)
                     continue
                 stage = of.get(event.symbol)
-                if stage is not None:  # before time moves: its id tells whether what closes is whole
+                if stage is not None:  # before time moves on: its id shows whether the bars that close are complete
                     stage.arrivals.fresh.append(event)
                 if ts >= due:
                     mark.see(top)
@@ -159,7 +159,7 @@ class FeedFlow:
         self._publisher.between_closes()
 
     def _take_rare(self, event: Event) -> Iterator[None]:
-        """Take what comes now and then."""
+        """Process an event of a rare kind."""
         if isinstance(event, Status):
             yield from self._take_status(event)
         elif isinstance(event, Bar):
@@ -173,7 +173,7 @@ class FeedFlow:
             self.relisted.set()
 
     def finish(self) -> None:
-        """The stream has ended: everything up to its last moment is closed."""
+        """Close everything, since the stream has ended."""
         self._hand_on()
         deque(self._close(), 0)
         self._publisher.bars([(stage, stage.flush(self._watermark.top)) for stage in self._of.values()])
@@ -198,7 +198,7 @@ class FeedFlow:
             stage.intake.ledger.doubt(DISCONNECTED)
 
     def _move_to(self, ts: int) -> Iterator[None]:
-        """Let event time reach `ts` and close what that closes."""
+        """Advance event time to `ts` (ms) and close the bars that end by then."""
         leap = self._watermark.see(ts)
         if ts >= self._watermark.due:
             self._hand_on()
@@ -208,7 +208,7 @@ class FeedFlow:
             yield from self._close()
 
     def _hand_on(self) -> None:
-        """Give what came to each symbol's stage, and to listeners; what came for a symbol that is still warming up waits."""
+        """Pass the fresh trades on to each symbol's stage and to listeners. Trades of a symbol that is still warming up wait."""
         for stage in self._of.values():
             arrivals = stage.arrivals
             if not arrivals.fresh:
@@ -224,7 +224,7 @@ class FeedFlow:
                     self._recovery.give_up_past(stage)
 
     def _close(self) -> Iterator[None]:
-        """Close bars at each moment that the watermark tells."""
+        """Close bars at each moment that the watermark returns."""
         for moment in self._watermark.moments():
             if self._environment.driven:
                 self._environment.driven.advance_to(moment)

@@ -1,4 +1,4 @@
-"""Tells whoever listens what has just happened: ticks, tickers, bars, points, now-casts, alerts, gaps, book bars."""
+"""Publishes events to listeners: ticks, tickers, bars, points, now-casts, alerts, gaps, book bars."""
 
 import logging
 from collections import Counter, defaultdict
@@ -11,14 +11,14 @@ _log = logging.getLogger("quantd.flow")
 
 
 class Hub:
-    """Listeners by topic. They are called at once and must be quick: one that has much to do keeps a bounded mailbox of its own.
+    """Calls listeners by topic. Calls are synchronous and must be quick: a listener with much to do keeps a bounded queue of its own.
 
-    A listener that raises harms nobody else: the flow goes on, the other listeners get their rows, and the fault is counted.
+    A listener that raises does not affect the flow or the other listeners. Its faults are counted.
     """
 
     def __init__(self) -> None:
         self.faults: Counter[Topic] = Counter()
-        """How many calls of listeners failed."""
+        """Number of failed listener calls, by topic."""
         self._listeners: dict[Topic, list[Listener]] = defaultdict(list)
         self._failing: dict[tuple[Topic, Listener], str] = {}
         """The error of each listener whose last call failed."""
@@ -34,11 +34,11 @@ class Hub:
         return unlisten
 
     def wants(self, topic: Topic) -> bool:
-        """Whether anybody listens."""
+        """Return whether a topic has listeners."""
         return bool(self._listeners[topic])
 
     def publish(self, topic: Topic, items: Sequence[Any]) -> None:
-        """Tell all listeners of a topic. Never raises."""
+        """Call all listeners of a topic. Never raises."""
         if items:
             for listener in list(self._listeners[topic]):
                 try:
@@ -50,7 +50,7 @@ class Hub:
                         self._failing.pop((topic, listener), None)
 
     def failing(self) -> dict[Topic, str]:
-        """The topics of which the last call of a listener failed, and its error."""
+        """Return the topics of which a listener's last call failed, each with the error."""
         return {topic: text for (topic, _), text in self._failing.items()}
 
     def _failed(self, topic: Topic, listener: Listener, error: Exception) -> None:

@@ -1,15 +1,15 @@
-"""Trades of one symbol, put in the order of their ids, on their way into bars that end with an event.
+"""Puts the trades of one symbol in the order of their ids, for event bars.
 
-A bar that ends with an event cannot be cut anew when a trade is found later: all bars after it would move. So trades wait while one of
-before them may still come, and go on without it when nobody has it any more:
+An event bar cannot be made again when a missing trade is found later: all bars after it would change. So trades wait while an earlier
+one may still arrive, and continue without it once nobody has it any more:
 
-    came:    1 2 3 . . 6 7 .           4 and 5 are a hole
-    in bars: 1 2 3                     6 and 7 wait while the ledger says that the feed may tell 4 and 5,
-                                       or where nothing is fetched, for a second of event time
-    came:    4 5             in bars: 1 2 3 4 5 6 7
+    arrived: 1 2 3 . . 6 7 .           4 and 5 are a hole
+    in bars: 1 2 3                     6 and 7 wait while the ledger says that the feed may still deliver 4 and 5,
+                                       or, if nothing is fetched, for a second of event time
+    arrived: 4 5             in bars: 1 2 3 4 5 6 7
 
-Where nothing is missing nothing waits. After a start, trades wait until those of before them have been read from the record; too many of
-them are let go, and read from the record when their turn comes.
+If nothing is missing, nothing waits. After a start, trades wait until the earlier ones have been read from the record. If too many wait,
+they are dropped from memory and read from the record when it is their turn.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,20 +20,20 @@ from quantd.model import Tick
 from quantd.timeframes import MINUTE, SECOND
 
 REACH_MS = SECOND
-"""A missing trade that nobody fetches is waited for until event time has passed the one behind it by so much."""
+"""A missing trade that is not fetched is awaited until event time is this far (ms) past the trade after it."""
 PATIENCE_MS = 10 * MINUTE
-"""One that may be fetched is waited for so long after the last time that fetching brought anything of the symbol."""
+"""A trade that may be fetched is awaited for this long (ms) after the last fetched trade of the symbol."""
 MOST_WAITING = 200_000
 
 
 class _Waiting:
-    """The trades that wait, by id; of too many only that there are some, for they are recorded."""
+    """The trades that wait, by id. If there are too many, they are dropped: they can be read from the record."""
 
     def __init__(self, most: int) -> None:
         self.lowest = FOR_EVER
-        """The least id that waits, or was let go."""
+        """The smallest id that waits or was dropped."""
         self.let_go = False
-        """Whether some are to be read from the record again."""
+        """Whether trades were dropped that must be read from the record again."""
         self._ticks: dict[int, Tick] = {}
         self._most = most
 
@@ -42,25 +42,25 @@ class _Waiting:
 
     @property
     def too_many(self) -> bool:
-        """Whether no more should wait in memory."""
+        """Whether no more trades should wait in memory."""
         return len(self._ticks) > self._most
 
     @property
     def ids(self) -> list[int]:
-        """Of those in memory, in order."""
+        """The ids in memory, in order."""
         return sorted(self._ticks)
 
     def time(self, identity: int) -> int:
-        """When (ms) one was traded."""
+        """Return the time (ms) of a waiting trade."""
         return self._ticks[identity].ts
 
     def put(self, tick: Tick) -> None:
-        """One more waits."""
+        """Add a trade that waits."""
         self._ticks[tick.id] = tick
         self.lowest = min(self.lowest, tick.id)
 
     def run_from(self, identity: int) -> list[Tick]:
-        """Take out those from this id on that follow without a hole."""
+        """Remove and return the trades from this id on that follow one another without a hole."""
         run = []
         while (tick := self._ticks.pop(identity, None)) is not None:
             run.append(tick)
@@ -69,7 +69,7 @@ class _Waiting:
         return run
 
     def take(self, ids: Iterable[int]) -> list[Tick]:
-        """Take these out, as far as they wait."""
+        """Remove and return the trades of these ids that wait."""
         taken = [tick for identity in ids if (tick := self._ticks.pop(identity, None)) is not None]
         self._look(taken)
         return taken
@@ -79,23 +79,23 @@ class _Waiting:
             self.lowest = min(self._ticks, default=FOR_EVER)
 
     def drop_before(self, identity: int) -> None:
-        """Those before this id need not wait."""
+        """Drop the trades before this id: they need not wait."""
         self._ticks = {each: tick for each, tick in self._ticks.items() if each >= identity}
         self.lowest = min(self._ticks, default=FOR_EVER)
 
     def let_all_go(self) -> None:
-        """None waits in memory any more."""
+        """Drop all trades from memory."""
         self._ticks.clear()
         self.let_go = True
 
     def keep(self) -> None:
-        """What was let go is in the record; what comes from now on is kept."""
+        """Note that the dropped trades are recorded. Trades that arrive from now on wait in memory."""
         self.let_go = False
         self.lowest = min(self._ticks, default=FOR_EVER)
 
 
 class _Patience:
-    """How long trades that are missing, and may be fetched, are waited for."""
+    """Limits how long missing trades that may be fetched are awaited."""
 
     def __init__(self) -> None:
         self.watermark = 0
@@ -104,66 +104,66 @@ class _Patience:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing has come for too long."""
+        """Whether nothing has been fetched for too long."""
         return self._waited >= PATIENCE_MS
 
     def advance(self, watermark: int, missing: int) -> None:
-        """Event time has reached `watermark` (ms), and so many trades are missing."""
+        """Note that event time has reached `watermark` (ms) and how many trades are missing."""
         if not missing or missing < self._missing:
             self._waited = 0
         else:
-            self._waited += min(watermark - self.watermark, SECOND)  # a leap in time is no time in which anything was fetched
+            self._waited += min(watermark - self.watermark, SECOND)  # nothing can be fetched during a leap in time
         self._missing, self.watermark = missing, watermark
 
     def end(self) -> None:
-        """Nothing comes any more."""
+        """Stop waiting: no more trades can arrive."""
         self._waited = PATIENCE_MS
 
 
 class InOrder:
-    """The way of one symbol's trades to its rules, given the ledger that knows what is missing. Trades without an id of the venue's go on
-    as they come: of them nothing is known to be missing but what a lost connection, or a stop of the daemon, hid."""
+    """Passes one symbol's trades to its event bar rules in order, given the ledger of missing ids. Trades without a venue id pass as they
+    arrive: the only ones known to be missing are those that a lost connection, or a stop of the daemon, hid."""
 
     def __init__(self, rules: Sequence[EventStage], ledger: Ledger, *, most: int = MOST_WAITING) -> None:
         self.behind = False
-        """Trades of before have to be read from the record; meanwhile all that come wait."""
+        """Whether earlier trades must be read from the record. Meanwhile all trades that arrive wait."""
         self.since = 0
-        """From when on (ms) the record has what is not in all bars."""
+        """The time (ms) from which on the record holds trades that are not in all bars."""
         self.first: Tick | None = None
-        """Of the trades that came before it was known where bars begin, the one with the least id."""
+        """The trade with the smallest id that arrived before the start of the bars was known."""
         self.rules = rules
         self._ledger = ledger
         self._recorded = self._fetched = False
         self._next: int | None = None
-        """The least id that is not in all bars and may still get there."""
+        """The smallest id that is not in all bars and may still get there."""
         self._waiting = _Waiting(most)
         self._patience = _Patience()
         self._broken: set[int] = set()
-        """Ids that do not count up by one, before which trades may be missing."""
+        """Ids before which trades may be missing, where ids do not count up by one."""
 
     @property
     def waiting(self) -> int:
-        """How many trades wait in memory."""
+        """Number of trades that wait in memory."""
         return len(self._waiting)
 
     def follow_record(self, *, recorded: bool, fetched: bool) -> None:
-        """Called before any other: whether trades are recorded, so that bars go on from those of an earlier run, and whether missing ones
-        are fetched."""
+        """Set whether trades are recorded, so that bars continue those of an earlier run, and whether missing trades are fetched. Called
+        before any other method."""
         self.behind = self._recorded = recorded
         self._fetched = fetched
 
     def take(self, ticks: Sequence[Tick]) -> None:
-        """Good and new trades, in the order of receipt."""
+        """Take valid new trades, in the order of receipt."""
         if self._ledger.last_id is None:
             self._take_uncounted(ticks)
         elif not self._is_run(ticks):
             for tick in ticks:
                 self._put(tick)
                 if not self.behind:
-                    self._release()  # each for itself: how they are batched must make no difference
+                    self._release()  # one at a time, so that batching makes no difference
 
     def _is_run(self, ticks: Sequence[Tick]) -> bool:
-        """Whether these are the very next trades, and none waits: then they go on at once."""
+        """Return whether these are the next trades in order and none waits: then they pass at once."""
         expected = self._next
         if expected is None or self.behind or self._waiting:
             return False
@@ -199,7 +199,8 @@ class InOrder:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Too many wait. They are recorded, and read again; where they are not, what they wait for is given up."""
+        """Make room when too many trades wait. If they are recorded, drop them to be read again; otherwise stop waiting for the missing
+        ones."""
         if not self.behind:
             self._release()
         if not self._waiting.too_many:
@@ -212,7 +213,7 @@ class InOrder:
             self._release()
 
     def _release(self) -> None:
-        """Hand on what follows without a hole."""
+        """Pass on the trades that follow without a hole."""
         if self._next is not None and (run := self._waiting.run_from(self._next)):
             self._next = run[-1].id + 1
             self._give(run)
@@ -224,13 +225,13 @@ class InOrder:
             rule.take(ticks, broken)
 
     def advance(self, watermark: int) -> None:
-        """Event time has reached `watermark` (ms): what is missing and comes no more is waited for no longer."""
+        """Note that event time has reached `watermark` (ms), and stop waiting for trades that can no longer arrive."""
         self._patience.advance(watermark, self._ledger.missing if self._waiting or self._waiting.let_go else 0)
         if not self.behind:
             self._settle(watermark)
 
     def _settle(self, watermark: int) -> None:
-        """Go on past holes that nothing fills any more."""
+        """Pass on trades behind holes that will not be filled."""
         if not self._waiting or self._may_come(self._waiting.lowest, watermark):
             return
         run: list[int] = []
@@ -243,7 +244,7 @@ class InOrder:
             self._give(self._waiting.take(run))
 
     def _may_come(self, behind: int, watermark: int) -> bool:
-        """Whether one that is missing before the waiting trade of this id may still come."""
+        """Return whether a trade that is missing before the waiting trade `behind` may still arrive."""
         if self._ledger.last_id is None:
             return False
         return watermark <= self._waiting.time(behind) + REACH_MS or (self._next is not None and self._is_fetched(self._next, behind - 1))
@@ -254,7 +255,7 @@ class InOrder:
         return any(hole.source == "feed" for hole in overlapping(self._ledger.holes, first, last))
 
     def flush(self) -> None:
-        """The stream has ended: nothing is missing that still comes."""
+        """Pass on all trades, since the stream has ended and no missing trade can arrive."""
         self.behind = False
         self._patience.end()
         self.keep()
@@ -264,33 +265,34 @@ class InOrder:
 
     @property
     def began(self) -> bool:
-        """Whether it is known with which trade each rule's bars begin, or go on."""
+        """Whether it is known where each rule's bars begin or continue."""
         return self._next is not None
 
     @property
     def blocked(self) -> bool:
-        """Whether what is recorded is of no use before what is missing has been fetched."""
+        """Whether reading the record is of no use before missing trades have been fetched."""
         return self._waiting.let_go and self._next is not None and self._is_fetched(self._next, self._waiting.lowest - 1)
 
     @property
     def broken(self) -> list[int]:
-        """Where the venue gives no ids: those before which trades may be missing, in bars that were not recorded when this run began."""
+        """Where the venue gives no ids: the ids before which trades may be missing, in bars that were not yet recorded when this run
+        began."""
         return sorted(self._broken)[-MOST_UNTOLD:]
 
     def begin(self, since: int, broken: Iterable[int] = ()) -> None:
-        """Each rule knows where its bars begin; what is not in all of them was traded from `since` (ms) on. `broken` is as an earlier run
-        told it last, and with the first trade of this one."""
+        """Begin, once each rule knows where its bars begin. Trades from `since` (ms) on may not be in all bars. `broken` holds the ids that
+        an earlier run stored last, and the first id of this run."""
         self._broken |= {identity for identity in broken if any(identity > rule.cut for rule in self.rules)}
         self.since = since
         self._next = min((rule.reached or 0) + 1 for rule in self.rules)
         self._waiting.drop_before(self._next)
 
     def keep(self) -> None:
-        """What has come before is in the record: what comes from now on is kept."""
+        """Note that all earlier trades are recorded. Trades that arrive from now on wait in memory."""
         self._waiting.keep()
 
     def read(self, ticks: Sequence[Tick], until: int) -> bool:
-        """Trades from the record by id; those of before `until` (ms) are read to their end. Whether it is of use to read on."""
+        """Read trades of the record by id; those before `until` (ms) are complete. Return whether it is of use to read on."""
         if self._waiting.let_go:
             return False
         fresh = [tick for tick in ticks if self._next is not None and tick.id >= self._next]
@@ -312,7 +314,7 @@ class InOrder:
             self._give(ticks)
 
     def catch_up(self) -> bool:
-        """The record has been read to its end; whether what came meanwhile goes on from there."""
+        """Note that the record has been read to its end. Return whether the trades that arrived meanwhile continue from there."""
         if not self._waiting.let_go:
             self.behind = False
             self._release()

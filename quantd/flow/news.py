@@ -1,8 +1,8 @@
-"""Which bars and points are news: what was told on once is not so again, however often it is made again.
+"""Decides which bars and points are news. A row that has been published is not published again, however often it is made again.
 
-A row under a time that is known takes the next revision if it says something else, and is dropped if it does not, or knows less. From
-when on (ms) rows are told of is a matter of the record: what it does not hold and what is newer than its newest row, or than its first
-trade, is made up for; where it holds nothing, rows are told of from the bucket on that was open at the start.
+If a row of that time is known, a row that differs gets the next revision; a row that is equal, or holds less, is dropped. The record
+determines from which time (ms) on rows are published: rows that it lacks and that are newer than its newest row, or than its first trade,
+are published late. If it holds nothing, publishing starts with the bucket that was open at the start.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from quantd.timeframes import timeframe
 
 
 class Judged(NamedTuple):
-    """A bar as it is to be taken from now on, whether it is to be recorded, and whether it is told of."""
+    """A bar in its valid form, whether it is to be recorded, and whether it is to be published."""
 
     bar: Bar
     recorded: bool
@@ -27,7 +27,8 @@ class Judged(NamedTuple):
 
 
 def supersedes(bar: Bar, known: Bar) -> bool:
-    """Whether a bar of the same bucket says something else, and does not know less: a kline holds every trade, as a complete bar does."""
+    """Return whether a bar differs from the known one of its bucket and does not hold less. A kline holds every trade, as a complete bar
+    does."""
     if replace(bar, revision=known.revision) == known:
         return False
     if bar.quality == "imported":
@@ -36,7 +37,7 @@ def supersedes(bar: Bar, known: Bar) -> bool:
 
 
 class News:
-    """Knows what one flow has told. Where it is `warm`, what is older than its first event was told by earlier runs."""
+    """Knows what one flow has published. If it is `warm`, earlier runs have published what is older than its first event."""
 
     def __init__(self, history: History, watermark: Watermark, *, warm: bool) -> None:
         self._history = history
@@ -45,26 +46,27 @@ class News:
 
     @property
     def began(self) -> int:
-        """When (ms) the flow began; 0 where everything is news."""
+        """The time (ms) at which the flow began; 0 if everything is news."""
         return self._watermark.began if self._warm else 0
 
     def judged_from(self, every: str) -> int:
-        """From when on points are put to the rules: of what closed before the start, the newest one."""
+        """Return the time (ms) from which on points are judged by rules. Of the bars that closed before the start, only the newest is
+        judged."""
         return _opened(every, _opened(every, self.began) - 1) if self.began else 0
 
     def measured_from(self, pair: str, every: str) -> int:
-        """From when on jobs run: what is recorded has been measured."""
+        """Return the time (ms) from which on jobs run: recorded points already have their metrics."""
         if not self.began:
             return 0
         recorded = self.recorded(pair, every)
         return recorded[1] + 1 if recorded else _opened(every, self.began)
 
     def recorded(self, pair: str, every: str) -> Span | None:
-        """Times (ms) of the first and the last point that earlier runs have recorded of a pair."""
+        """Return the times (ms) of the first and the last point of a pair that earlier runs recorded; None without any."""
         return self._history.span("points", pair, every)
 
     def bar(self, stage: SymbolStage, bar: Bar) -> Judged:
-        """What becomes of a bar that was made, or came."""
+        """Decide about a bar that was made or received."""
         known = self._history.recent_bar(bar.symbol, bar.every, bar.ts)
         live = bar.ts >= (stage.joined or self.began) or stage.is_event(bar.every)
         if known is None:
@@ -75,8 +77,8 @@ class News:
         return Judged(fresh, True, live or bar.ts >= self._told_from(stage, bar.every))
 
     def point(self, pair: PairStage, point: PairPoint, *, exact: bool) -> tuple[PairPoint, bool]:
-        """The same of a point, which is recorded if it is told of. One that a series makes for the first time, and that is known from an
-        earlier run, stays as it is recorded, unless it is `exact`: whether that is right is looked into by itself."""
+        """Decide about a point: return its valid form, and whether it is to be published and recorded. A point that an earlier run recorded
+        stays as it is when a series makes it for the first time, unless `exact`; a separate check verifies it."""
         known = self._history.recent_point(point.pair, point.every, point.ts)
         if known is None:
             return point, self.tells(pair, point)
@@ -87,12 +89,13 @@ class News:
         return replace(point, revision=max(point.revision, known.revision + 1)), True
 
     def is_overtaken(self, point: PairPoint) -> bool:
-        """Whether a point that was made beside the flow comes too late: a late trade has re-issued it meanwhile."""
+        """Return whether a point that was made beside the flow comes too late, because a late trade has re-issued it meanwhile."""
         known = self._history.recent_point(point.pair, point.every, point.ts)
         return known is not None and known.definition == point.definition and known.revision >= point.revision
 
     def tells(self, pair: PairStage, point: PairPoint) -> bool:
-        """Whether a point that is not known is told of: from the first one on, else where the bars of both legs are."""
+        """Return whether an unknown point is to be published: from the first recorded point on, otherwise from where the bars of both legs
+        are."""
         if point.ts >= max(self.began, pair.y.joined, pair.x.joined):
             return True
         recorded = self.recorded(point.pair, point.every)
@@ -106,5 +109,5 @@ class News:
 
 
 def _opened(every: str, ts: int) -> int:
-    """When the bucket opened that holds a moment."""
+    """Return the open time (ms) of the bucket that holds `ts`."""
     return timeframe(every).floor(ts)

@@ -1,4 +1,4 @@
-"""Where rows go."""
+"""The destinations of rows."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from quantd.supervision.troubles import Troubles
 
 
 class Outputs(Struct):
-    """Everything that ticks, bars, points and alerts go to, besides exports."""
+    """The destinations of ticks, bars, points and alerts, except exports."""
 
     history: History
     alerts: AlertEngine
@@ -29,54 +29,54 @@ class Outputs(Struct):
     hub: Hub
     recorder: Recorder | None = None
     records: Records | None = None
-    """Where gaps are remembered."""
+    """The records that hold gaps."""
     ahead: Ahead = field(default_factory=Ahead)
-    """What is told before it is recorded."""
+    """Notes of rows that are published before they are recorded."""
     troubles: Troubles = field(default_factory=lambda: Troubles(SystemClock()))
-    """What is wrong at present."""
+    """The present troubles."""
     supervisor: Supervisor = None  # type: ignore[assignment]
-    """Keeps the background tasks alive, and reports there."""
+    """Keeps the background tasks alive, and reports those that fail to `troubles`."""
     losses: Losses = field(default_factory=Losses)
-    """What of the state was found broken."""
+    """The parts of the state that were found broken."""
     unsaved: dict[Gap, Gap] = field(default_factory=dict)
-    """What the records have not taken, by the gap as it opened."""
+    """Gaps that the records have not stored, by the gap as it opened."""
     points_rebuilt: int = 0
-    """How many recorded points of an older definition have been rebuilt."""
+    """Number of recorded points of an older definition that have been rebuilt."""
     rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while recorded bars or points are rebuilt: one at a time reads what the other writes."""
+    """Held while recorded bars or points are rebuilt, since one task reads what the other writes."""
 
     def __post_init__(self) -> None:
         self.supervisor = self.supervisor or Supervisor(self.troubles)
 
     def tell_losses(self) -> None:
-        """Ask the store what it found broken, and tell what is new of that."""
+        """Ask the store which files it found broken, and report the new ones."""
         if self.recorder:
             self.losses.add(self.recorder.losses())
 
     def tell_gaps(self, gaps: Sequence[Gap]) -> None:
-        """What is missing, or no longer is, of any symbols: to the records first, in one transaction, then to whoever listens."""
+        """Save gaps that opened or closed to the records, in one transaction, then publish them to listeners."""
         if self.records and (gaps or self.unsaved):
             self._save(self.records, gaps)
         self.hub.publish("gaps", gaps)
 
     def save_late(self) -> None:
-        """To the records what they have not taken yet, and the trades that the recorder has dropped."""
+        """Save the gaps that the records have not stored yet, and the trades that the recorder has dropped."""
         dropped = self.recorder.take_dropped() if self.recorder else []
         if self.records and (dropped or self.unsaved):
             self._save(self.records, dropped)
 
     def _save(self, records: Records, gaps: Iterable[Gap]) -> None:
-        """Never raises for the records' sake: the flow goes on without them."""
+        """Save gaps. If the records fail, the flow continues without them: this never raises."""
         for gap in gaps:
             opened = replace(gap, closed=None)
-            if self.unsaved.pop(opened, None) is None or gap.closed is None:  # else the records never heard of it
+            if self.unsaved.pop(opened, None) is None or gap.closed is None:  # otherwise the records never stored it
                 self.unsaved[opened] = gap
         with tried_again(self.troubles, "gaps"):
             records.save_gaps(self.unsaved.values())
             self.unsaved.clear()
 
     def tell(self, changes: Iterable[tuple[Alert, tuple[str, ...]]]) -> None:
-        """Alerts to their sinks and to whoever listens."""
+        """Send alerts to their sinks and to listeners."""
         for alert, sinks in changes:
             self.outbox.put(alert, sinks)
             self.hub.publish("alerts", [alert])

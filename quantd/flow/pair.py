@@ -1,4 +1,4 @@
-"""What happens to one pair: a series for each timeframe."""
+"""The stage of one pair."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -11,7 +11,7 @@ from quantd.model import Bar, PairPoint, Transition
 
 
 class PairStage(Struct):
-    """Stage 3 of one pair: a series for each timeframe."""
+    """Stage 3 of one pair, with a series for each timeframe."""
 
     y: SymbolStage
     x: SymbolStage
@@ -23,7 +23,8 @@ class PairStage(Struct):
         return f"{self.y.symbol}-{self.x.symbol}"
 
     def add(self, bars: Mapping[tuple[SymbolStage, str], Sequence[Bar]], measure_from: Callable[[str, str], int]) -> list[PairPoint]:
-        """The points that these bars make, by timeframe. `measure_from` tells of pair and timeframe from when on (ms) the jobs see each."""
+        """Return the points that these bars make, by timeframe. `measure_from` returns, for pair and timeframe, the time (ms) from which on
+        jobs run."""
         points = []
         for series in self.series:
             y, x = (bars.get((leg, series.spec.every), ()) for leg in (self.y, self.x))
@@ -32,22 +33,22 @@ class PairStage(Struct):
         return points
 
     def arrived(self) -> list[PairPoint]:
-        """The points that slow jobs have added to since the last call."""
+        """Return the points that slow jobs have added metrics to since the last call."""
         return [point for series in self.series for point in series.arrived()]
 
     @property
     def slow_metrics(self) -> set[str]:
-        """What those jobs add."""
+        """Names of the metrics of the slow jobs."""
         return {name for series in self.series for job in series.spec.jobs if job.background for name in job.metrics}
 
     def transitions(self, points: Iterable[PairPoint]) -> list[Transition]:
-        """The changes of states among these points, oldest first."""
+        """Return the changes of states among these points, oldest first."""
         return [
             change for point in points for series in self.series if series.spec.every == point.every for change in series.changes(point)
         ]
 
     def nowcasts(self) -> list[PairPoint]:
-        """The points at the legs' last trades; none while a leg is not traded."""
+        """Return the points at the legs' last trades; none while a leg is not traded."""
         y, x = self.y.last, self.x.last
         if y is None or x is None or self.y.absent or self.x.absent:
             return []
@@ -56,8 +57,8 @@ class PairStage(Struct):
 
 
 class RebuiltPoints(Struct, frozen=True):
-    """Points of one pair on one timeframe that were computed again, under their next revisions. Those before `until` (ms) that are not
-    among them are right as they are."""
+    """The points of one pair on one timeframe that were computed again, under their next revisions. Other points before `until` (ms) are
+    correct as they are."""
 
     points: Sequence[PairPoint] = ()
     until: int = 0

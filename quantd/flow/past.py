@@ -1,11 +1,11 @@
-"""The past of a symbol, out of its record and from its feed, so that windows are full within seconds of the start.
+"""Reads the past of a symbol from its record and its feed, so that windows are full within seconds of the start.
 
     |--- closed bars of each timeframe ---|--- every trade ------------------------|
-    since                              begins        the newest one that is      now
-                                                     recorded: those after it
+    since                              begins        the newest recorded         now
+                                                     trade: those after it
                                                      are fetched
 
-A bar that is recorded and whole is taken as it is. In the place of the others, and of those of the time in which nobody was here, stand
+A recorded bar that is whole is taken as it is. Other bars, and those of the time in which the daemon was not running, are replaced by
 klines of the longest timeframe that they can be made of.
 """
 
@@ -26,15 +26,15 @@ from quantd.timeframes import DAY, MINUTE, SECOND, Timeframe, timeframe
 
 LONGEST_MS = 14 * DAY
 MINUTES_AWAY = 1_500
-"""So many minutes of a daemon's absence are made up for by klines, and `LONGEST_MS` of longer bars."""
+"""Number of minutes of a daemon's absence that klines fill for bars of up to 1m; `LONGEST_MS` for longer bars."""
 _MOST_TRADES_MS = 15 * MINUTE
 _PAUSES_S = (1.0, 3.0, 10.0)
 _log = logging.getLogger("quantd.flow")
 
 
 class Demand(Struct, frozen=True):
-    """What one symbol needs: of each timeframe that it keeps, how many bars stand behind a point; and which bars, from when on (ms), are
-    the parts of the buckets that are open at a moment (ms)."""
+    """What one symbol needs: the number of bars behind a point, by timeframe; and a function that returns, for a moment (ms), which bars
+    are parts of the buckets open then, and from which time (ms) on."""
 
     symbol: str
     base: str
@@ -43,8 +43,8 @@ class Demand(Struct, frozen=True):
 
 
 class Past(Struct, frozen=True):
-    """Closed bars by timeframe, oldest first, that end by `begins` (ms), and every trade from then on: those that are recorded, then those
-    that are not. `begins` is 0 where nothing is known of the past; `told` is whether the feed has told those that are not recorded."""
+    """Closed bars by timeframe, oldest first, that end by `begins` (ms), and every trade from then on: the recorded ones, then the others.
+    `begins` is 0 if nothing is known of the past; `told` says whether the feed has delivered the unrecorded trades."""
 
     begins: int = 0
     bars: Mapping[str, Sequence[Bar]] = {}
@@ -54,8 +54,8 @@ class Past(Struct, frozen=True):
 
 
 async def read_past(feed: Feed, demand: Demand, newest: int | None, clock: Clock, history: History) -> Past:
-    """The past of a symbol whose newest recorded trade is of the time `newest` (ms). The feed is asked a few times; if it does not answer,
-    there is what is recorded."""
+    """Return the past of a symbol whose newest recorded trade is of the time `newest` (ms). If the feed does not answer a few attempts,
+    return what is recorded."""
     for pause in _PAUSES_S:
         try:
             return await _Reader(feed, demand, newest, clock.now(), history).read()
@@ -70,7 +70,7 @@ async def read_past(feed: Feed, demand: Demand, newest: int | None, clock: Clock
 
 
 class _Reader:
-    """One attempt; `feed` is None where only the record is to be read."""
+    """One attempt to read the past. `feed` is None if only the record is to be read."""
 
     def __init__(self, feed: Feed | None, demand: Demand, newest: int | None, now: int, history: History) -> None:
         self._feed = feed
@@ -81,7 +81,8 @@ class _Reader:
         self._opening = self._shortest()
 
     async def read(self) -> Past:
-        """Trades begin where the last closed bar of the shortest timeframe ends: that is the exchange's word, our clock may be off."""
+        """Read the past. Trades begin at the end of the last closed bar of the shortest timeframe: the exchange determines it, since our
+        clock may be off."""
         begin, opening = self._trades_from(), self._opening
         since = min(self._since(opening), opening.floor(begin - opening.step))
         closed = await self._bars(opening, since, begin)
@@ -96,13 +97,14 @@ class _Reader:
         return Past(begins, bars, *await self._trades(begins), told=self._feed is not None)
 
     def _shortest(self) -> Timeframe:
-        """The shortest timeframe of the feed's past bars that the symbol's own make up."""
+        """Return the shortest timeframe of the feed's past bars that consists of whole base bars of the symbol."""
         base = timeframe(self._demand.base)
         told = [each for each in map(timeframe, self._feed.past_timeframes if self._feed else ()) if each.holds(base)]
         return min(told, key=lambda frame: frame.step, default=timeframe("1m") if timeframe("1m").holds(base) else base)
 
     def _trades_from(self) -> int:
-        """As far back as bars are needed that are shorter than what the feed tells, and as trades were missed, within bounds."""
+        """Return the time (ms) from which on trades are needed: for bars shorter than those of the feed, and for missed trades, within
+        bounds."""
         shorter = [count * frame.step for frame, count in self._wanted() if frame.step < self._opening.step]
         oldest = self._now - min(max(shorter, default=0) + 2 * SECOND, _MOST_TRADES_MS)
         if self._newest is not None:
@@ -113,7 +115,8 @@ class _Reader:
         return ((timeframe(name), count) for name, count in self._demand.needed.items())
 
     def _since(self, frame: Timeframe) -> int:
-        """From when on bars of a timeframe are wanted: for windows and to be looked at, and those that closed while nobody was here."""
+        """Return the time (ms) from which on bars of a timeframe are needed: for windows, for charts, and for those that closed while the
+        daemon was not running."""
         needed = self._demand.needed.get(frame.name)
         if needed is None:
             return FOR_EVER
@@ -124,7 +127,7 @@ class _Reader:
         return frame.floor(since)
 
     async def _bars(self, frame: Timeframe, since: int, until: int) -> list[Bar]:
-        """Those that end by `until`. Of a timeframe that is shorter than any that the feed tells, the recorded ones."""
+        """Return the bars that end by `until` (ms). For a timeframe shorter than those of the feed, only recorded bars are read."""
         known: dict[int, Bar] = {}
         if frame.name in self._demand.needed:
             recorded = await asyncio.to_thread(self._history.recorded_bars, self._demand.symbol, frame.name, since, FOR_EVER)
@@ -137,7 +140,7 @@ class _Reader:
         return [known[ts] for ts in sorted(known)]
 
     async def _trades(self, begins: int) -> tuple[list[Tick], list[Tick]]:
-        """The trades from then on: those that are recorded, and what the feed has after those."""
+        """Return the recorded trades from `begins` (ms) on, and the trades of the feed after those."""
         symbol = self._demand.symbol
         recorded = await asyncio.to_thread(self._history.recorded_ticks, symbol, begins, FOR_EVER)
         if self._feed is None:
@@ -149,7 +152,7 @@ class _Reader:
 
 
 def _buckets(frame: Timeframe, since: int, until: int) -> Iterator[int]:
-    """The open times of the buckets that open from `since` on and end by `until`."""
+    """Yield the open times of the buckets that open from `since` on and end by `until`."""
     start = frame.floor(since)
     while (end := frame.end(start)) <= until:
         yield start

@@ -1,4 +1,4 @@
-"""What has closed or changed goes to the history, the record, exports and listeners, and on to the pairs and the alerts."""
+"""Publishes what has closed or changed: to the history, the record, exports and listeners, and then to the pairs and alerts."""
 
 import asyncio
 from collections import defaultdict
@@ -18,15 +18,14 @@ from quantd.timeframes import SECOND
 
 
 class Taken(NamedTuple):
-    """What of some trades is good and new, and from when to when (ms) those of them were traded that came too late for their bars, if any
-    did."""
+    """The valid new trades, and the span of time (ms) of those that came too late for their bars, if any."""
 
     good: list[Tick]
     too_late: Span | None
 
 
 class Publisher:
-    """Publishes what one flow makes. `warm` tells whether what is older than its first event was told by earlier runs."""
+    """Publishes what one flow makes. If it is `warm`, earlier runs have published what is older than its first event."""
 
     def __init__(self, outputs: Outputs, background: Background, watermark: Watermark, *, warm: bool) -> None:
         self.news = News(outputs.history, watermark, warm=warm)
@@ -41,16 +40,16 @@ class Publisher:
         return self._pairs.copy()
 
     def add_pair(self, pair: PairStage) -> None:
-        """Have a pair take part."""
+        """Add a pair."""
         self._pairs.append(pair)
 
     def drop_pairs(self, names: Container[str]) -> None:
-        """Have the pairs of these names take part no more."""
+        """Remove the pairs of these names."""
         self._pairs = [pair for pair in self._pairs if pair.name not in names]
 
     def trades(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> Taken:
-        """Trades through a symbol's stage, and the good and new ones to exports, history and record. Those before `mendable` (ms) are too
-        old for any open bar."""
+        """Pass trades through a symbol's stage; send the valid new ones to exports, history and record. Trades before `mendable` (ms) are
+        too old for any open bar."""
         lost = stage.lost
         good = stage.take(ticks, past=past, mendable=mendable)
         stage.exports.write("ticks", good)
@@ -65,19 +64,19 @@ class Publisher:
         return min(times, default=closed), max(times, default=closed)
 
     def prices(self, symbol: str, ticks: Sequence[Tick]) -> None:
-        """Good and new trades to listeners, and to the rules on prices."""
+        """Send valid new trades to listeners, and judge the rules on prices."""
         self._outputs.hub.publish("ticks", ticks)
         self._outputs.tell(self._outputs.alerts.judge_prices(symbol, ticks))
 
     def bars(self, closed: Iterable[tuple[SymbolStage, Sequence[Bar]]]) -> None:
-        """Bars to history and record, on to the pairs, and those that are news to exports and listeners: at once, so that no batch of the
-        record has bars without their points."""
+        """Send bars to the history, the record and the pairs, and those that are news to exports and listeners. All of this happens at
+        once, so that no batch of the record has bars without their points."""
         taken = [(stage, self._taken(stage, bars)) for stage, bars in closed]
         self._on_to_pairs(taken)
 
     def rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> None:
-        """Rebuilt bars of a symbol, however old, to everyone, in one batch with the points that change with them: those of bars that the
-        pairs still hold are made here, older ones come with `pairs`."""
+        """Publish rebuilt bars of a symbol, however old, in one batch with the points that change. Points of bars that the pairs still hold
+        are made here; `pairs` brings the older ones."""
         self._outputs.history.amend(bars)
         self._record(bars)
         self._tell(stage, bars)
@@ -88,26 +87,26 @@ class Publisher:
             self._publish(pair, [point for point in changed if point.ts >= rebuilt[point.every].until], exact=True)
 
     def amend(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
-        """Rebuilt points, however old, to everyone."""
+        """Publish rebuilt points, however old."""
         told = [point for point in points if (point.revision or self.news.tells(pair, point)) and not self.news.is_overtaken(point)]
         self._outputs.history.amend(told)
         self._announce(pair, told)
 
     def books(self, stage: SymbolStage, watermark: int) -> None:
-        """The book bars that end up to the watermark (ms) to the history and listeners."""
+        """Send the book bars that end by the watermark (ms) to the history and listeners."""
         if stage.book and (bars := stage.book.close(watermark)):
             self._outputs.history.put_books(bars)
             self._outputs.hub.publish("books", bars)
 
     def findings(self) -> None:
-        """What slow jobs have found since the last batch joins its points."""
+        """Add the results of slow jobs since the last batch to their points."""
         if self._background.deliver():
             for pair in self._pairs:
                 if points := pair.arrived():
                     self._publish(pair, points, late=True)
 
     def between_closes(self) -> None:
-        """Judge the live rules on the last prices, and tell the now-casts to whoever listens."""
+        """Judge the live rules at the last prices, and publish now-casts to listeners."""
         outputs = self._outputs
         if not (outputs.alerts.live or outputs.hub.wants("nowcasts")):
             return
@@ -116,7 +115,7 @@ class Publisher:
         outputs.tell(outputs.alerts.judge_now(points))
 
     def _taken(self, stage: SymbolStage, bars: Sequence[Bar]) -> list[Bar]:
-        """The bars as they are known from now on: recorded, and the news among them told."""
+        """Return the bars in their valid form. Record them, and publish the news among them."""
         taken = [self.news.bar(stage, bar) for bar in bars]
         self._outputs.history.put_bars(each.bar for each in taken)
         self._record([each.bar for each in taken if each.recorded])
@@ -157,7 +156,7 @@ class Publisher:
         outputs.hub.publish("transitions", pair.transitions(newest))
 
     async def retell(self, stages: Sequence[SymbolStage]) -> None:
-        """Export again, as they are recorded, the rows of these stages and their pairs that a killed run may have exported otherwise."""
+        """Export again the rows of these stages and their pairs that a killed run may have exported with other values than recorded."""
         history, ahead = self._outputs.history, self._outputs.ahead
         for note in ahead.left.copy():
             span = note.name, note.every, note.first, note.last + 1
@@ -177,5 +176,5 @@ class Publisher:
 
 
 def _never(pair: str, every: str) -> int:
-    """From when on jobs run at bars that are late: those that lack a point have one by now, with its metrics."""
+    """Let no jobs run at late bars: points that were missing have been made by now, with their metrics."""
     return FOR_EVER

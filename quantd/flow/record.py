@@ -1,7 +1,7 @@
-"""Stage 5: ticks, bars and points go to the store in batches of at most a second, written by a thread of its own.
+"""Stage 5: writes ticks, bars and points to the store in batches of at most a second, in a thread of its own.
 
-What the store does not take waits in memory, within bounds, and is tried again. Of trades beyond these bounds the oldest are dropped and
-named, as gaps that the next run finds and fetches again.
+If the store fails, rows wait in memory, within bounds, and the write is retried. Beyond the bounds the oldest trades are dropped and noted
+as gaps, which the next run finds and fetches again.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ _LONGEST_S = 1.0
 _LARGEST = 50_000
 _MOST_TICKS = 1_000_000
 _MOST_OTHERS = 200_000
-"""Bars, and points, that wait: those that are dropped are rebuilt from the trades, after a restart."""
+"""Largest number of bars, and of points, that wait. Those that are dropped are rebuilt from the trades after a restart."""
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
 _HANGS_S = 60.0
-"""A write that takes so long is told of: who brings rows may wait for it."""
+"""A write that takes longer (s) is reported, since the flow may wait for it."""
 _log = logging.getLogger("quantd.flow")
 Row = TypeVar("Row", Tick, Bar, PairPoint)
 
 
 class Recorder:
-    """Collects rows and writes them when a batch is due. Meanwhile the next one gathers; once that is full too, who brings rows waits, but
-    not for a store that fails."""
+    """Collects rows and writes them when a batch is due. Meanwhile the next batch fills; when that is full too, `write_if_due` waits,
+    except for a store that fails."""
 
     def __init__(self, store: Store, guard: Guard, clock: Clock, troubles: Troubles, ahead: Ahead | None = None) -> None:
         self.dropped = 0
@@ -45,9 +45,9 @@ class Recorder:
         self._thread = ThreadPoolExecutor(1, "record")
         self._due = clock.monotonic() + _LONGEST_S
         self._began = 0.0
-        """The last write, by the monotonic clock, s."""
+        """Time of the last write by the monotonic clock, s."""
         self._pause = 0.0
-        """How long it is left alone since it failed, s; 0 where it works."""
+        """Pause before the next attempt after a failure, s; 0 while the store works."""
         self._writing: asyncio.Task[bool] | None = None
         self._ticks: list[Tick] = []
         self._bars: list[Bar] = []
@@ -64,13 +64,13 @@ class Recorder:
         self._points += points
 
     async def write_if_due(self) -> None:
-        """The same as `begin_if_due`, once there is room for more rows."""
+        """Wait until there is room for more rows, then do the same as `begin_if_due`."""
         while self._writing and self._is_full:
             await asyncio.shield(self._writing)
         self.begin_if_due()
 
     def begin_if_due(self) -> None:
-        """Begin to write once a second, or sooner when much has come; tell of a write that does not end."""
+        """Begin a write once a second, or sooner if many rows wait. Report a write that does not end."""
         now = self._clock.monotonic()
         if self._writing:
             if now - self._began >= _HANGS_S:
@@ -80,21 +80,21 @@ class Recorder:
 
     @property
     def _is_full(self) -> bool:
-        """Whether a whole batch waits; a store that fails has no batches."""
+        """Whether a whole batch waits. A failing store does not count as full."""
         return len(self._ticks) >= _LARGEST and not self._pause
 
     async def write(self) -> bool:
-        """Write what there is; whether it is durable. What the store does not take is kept and tried again."""
+        """Write all rows and return whether they are durable. Rows that the store does not take are retried later."""
         while self._writing:
             await asyncio.shield(self._writing)
         return await asyncio.shield(self._begin())
 
     def losses(self) -> Sequence[Loss]:
-        """What the store found broken."""
+        """Return what the store found broken."""
         return self._guard.call(self.store.losses, default=())
 
     def take_dropped(self) -> list[Gap]:
-        """The trades that were dropped since the last call."""
+        """Remove and return the trades that were dropped since the last call, as gaps."""
         gaps, self._gaps = self._gaps, []
         return gaps
 
@@ -123,7 +123,8 @@ class Recorder:
             self._writing = None
 
     def _append_all(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> int:
-        """Write slice by slice where much waits, the last with all bars and points; how many rows were taken. For the thread."""
+        """Write in slices if many rows wait, the last one with all bars and points. Return the number of rows written. Runs in the
+        thread."""
         written = 0
         while len(ticks) - written > 2 * _LARGEST:
             if not self._guard.call(self._append, ticks[written : written + _LARGEST], [], []):
@@ -152,7 +153,7 @@ class Recorder:
         self._troubles.begin("store", self._guard.name, text)
 
     def _bound(self) -> None:
-        """Drop the oldest of what is too much, in large pieces."""
+        """Drop the oldest rows beyond the bounds, in large pieces."""
         if (many := len(self._ticks) - _MOST_TICKS) > 0:
             many += _MOST_TICKS // 10
             self._drop_ticks(self._ticks[:many])
@@ -175,7 +176,7 @@ class Recorder:
 
 
 def _cut(rows: list[Row]) -> int:
-    """Drop the oldest rows of a list that is too long; how many."""
+    """Drop the oldest rows of a list that is too long. Return their number."""
     many = len(rows) - _MOST_OTHERS
     if many <= 0:
         return 0
@@ -184,7 +185,7 @@ def _cut(rows: list[Row]) -> int:
 
 
 def _gaps(ticks: Sequence[Tick], now: int) -> Iterator[Gap]:
-    """Trades that are not recorded, as gaps by symbol and run of ids."""
+    """Yield trades that are not recorded as gaps, by symbol and run of ids."""
     by_id = sorted(ticks, key=lambda tick: (tick.symbol, tick.id))
     for _, group in groupby(enumerate(by_id), lambda each: (each[1].symbol, each[1].id - each[0])):
         run = [tick for _, tick in group]

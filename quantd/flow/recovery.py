@@ -1,5 +1,5 @@
-"""What goes on beside the stream of one feed, so that nothing of the past is missing: symbols take up their past, missing trades are
-fetched, and event bars catch up with the record."""
+"""Recovers the past beside the stream of one feed: symbols get their past, missing trades are fetched, and event bars catch up with the
+record."""
 
 from collections.abc import Collection
 
@@ -18,7 +18,7 @@ from quantd.plugin.base import Feed
 
 
 class Recovery:
-    """Does this for the `stages` of one flow, as far as its feed and its environment allow: a replay needs none of it."""
+    """Recovers the `stages` of one flow, as far as its feed and environment allow. A replay needs no recovery."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Recovery:
         self._warm_start = WarmStart(feed, outputs, clock, stages, publisher, watermark, self._repairs)
 
     def start(self) -> None:
-        """The stream begins."""
+        """Start, when the stream begins."""
         killed = self._mark.set()
         if self._repairs:
             self._repairs.start(killed=killed)
@@ -48,44 +48,44 @@ class Recovery:
         self._warm_start.resume()
 
     def add(self, stage: SymbolStage, now: int) -> None:
-        """A stage takes part from event time `now` (ms) on."""
+        """Add a stage that takes part from event time `now` (ms) on."""
         stage.join(now, waits=self._waits, recorded=self._restorer is not None, fetched=self._repairs is not None)
 
     def forget(self, stage: SymbolStage) -> None:
-        """A stage takes part no more."""
+        """Remove a stage."""
         self._warm_start.drop(stage)
         if self._repairs:
             self._repairs.forget(stage)
 
     def warm_up(self) -> None:
-        """The feed is connected: stages take up their past."""
+        """Start to read the past of stages, once the feed is connected."""
         self._warm_start.start()
 
     def stop_warming(self, stage: SymbolStage) -> None:
-        """The venue brings nothing of a symbol for now."""
+        """Stop reading the past of a symbol that the venue does not list for now."""
         self._warm_start.drop(stage)
 
     def give_up_past(self, stage: SymbolStage) -> None:
-        """Too much has come while the past of a symbol was fetched."""
+        """Give up the past of a symbol, since too many trades have arrived while it was fetched."""
         self._warm_start.give_up(stage)
 
     def rebuild(self, stage: SymbolStage, taken: Taken) -> None:
-        """Have the bars rebuilt for which some of these trades came too late."""
+        """Rebuild the bars for which some of these trades came too late."""
         if self._repairs and taken.too_late:
             self._repairs.rebuild(stage, *taken.too_late)
 
     def tell(self) -> None:
-        """Tell of what is missing, or no longer is."""
+        """Report gaps that opened or closed."""
         if self._repairs:
             self._repairs.tell()
 
     async def finish(self) -> None:
-        """The stream has come to its end: take up what is recorded, so that every open bar can be closed."""
+        """Read the rest of the record, since the stream has ended, so that every open bar can be closed."""
         if self._restorer:
             await self._restorer.finish()
 
     async def end(self) -> None:
-        """Do no more."""
+        """Stop all recovery tasks."""
         if self._restorer:
             await self._restorer.end()
         if self._repairs:
@@ -93,5 +93,5 @@ class Recovery:
         await self._warm_start.end()
 
     def came_to_its_end(self) -> None:
-        """This run was not killed."""
+        """Note that this run was not killed."""
         self._mark.remove()

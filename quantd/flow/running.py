@@ -1,4 +1,4 @@
-"""A mark that is kept while a flow runs: found at a start, it tells that the run before was killed."""
+"""A mark that is stored while a flow runs. If a start finds one, the previous run was killed."""
 
 import logging
 from collections.abc import MutableMapping
@@ -8,13 +8,14 @@ _log = logging.getLogger("quantd.flow")
 
 
 class RunMark:
-    """Of one flow, in what outlives the daemon. Where that cannot be written, as on a full disk, the flow goes on without."""
+    """The mark of one flow, in storage that survives a restart. If it cannot be written, as on a full disk, the flow continues without
+    it."""
 
     def __init__(self, kept: MutableMapping[str, bytes]) -> None:
         self._kept = kept
 
     def set(self) -> bool:
-        """A run begins; whether the one before did not come to its end."""
+        """Set the mark. Return whether the previous run was killed."""
         try:
             killed = _KEY in self._kept
             self._kept[_KEY] = b""
@@ -24,7 +25,7 @@ class RunMark:
         return killed
 
     def remove(self) -> None:
-        """The run has come to its end."""
+        """Remove the mark, since the run ends properly."""
         try:
             self._kept.pop(_KEY, None)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Long work in the event loop, done in turns: others run in between."""
+"""Splits long work in the event loop into turns, so that other tasks run in between."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ _STRETCH_S = 0.02
 
 
 class Turns:
-    """Ends a turn once it has taken 20 ms."""
+    """Measures a turn, which is over after 20 ms."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -20,7 +20,7 @@ class Turns:
         return self._clock.monotonic() - self._began >= _STRETCH_S
 
     async def take(self) -> None:
-        """Let others run, if this turn is over."""
+        """Let other tasks run if this turn is over."""
         if self.over:
             await asyncio.sleep(0)
             self._began = self._clock.monotonic()

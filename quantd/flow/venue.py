@@ -1,4 +1,4 @@
-"""A venue's time as the flow of its feed knows it, and what is refused for not being of that time."""
+"""The clock of a venue, and the trades that are refused because their time is impossible."""
 
 import logging
 from collections.abc import Callable
@@ -11,15 +11,16 @@ from quantd.timeframes import DAY
 
 T = TypeVar("T")
 TOLD_MS = 1_000
-"""By how much the host's clock must differ from the venue's, or from what was last said of that, to be told."""
+"""An offset (ms) of the host's clock is logged if it exceeds this, and differs by more than this from the last logged one."""
 RIGHT_MS = 500
-"""Within which it is right again."""
+"""The host's clock counts as right again within this offset (ms)."""
 QUIET_S = 60.0
 _log = logging.getLogger("quantd.flow")
 
 
 class VenueClock(MarketClock):
-    """The time of the feed's venue. It says when the host's clock is wrong. A feed that cannot tell the time leaves the host's."""
+    """The time by the clock of the feed's venue. Logs when the host's clock is wrong. If the feed cannot report the time, the host's clock
+    is used."""
 
     def __init__(self, name: str, feed: Feed, host: Clock) -> None:
         super().__init__(host, self._ask)
@@ -32,7 +33,7 @@ class VenueClock(MarketClock):
         return self.told(self._feed.time, None)
 
     def told(self, ask: Callable[[], T], otherwise: T) -> T:
-        """What the feed tells of itself, `otherwise` where it fails, which is logged once."""
+        """Ask the feed about itself. Return `otherwise` if it fails, which is logged once."""
         try:
             return ask()
         except Exception:
@@ -42,7 +43,7 @@ class VenueClock(MarketClock):
             return otherwise
 
     def look(self) -> None:
-        """Tell of the offset if it has changed by much since it was told."""
+        """Log the offset if it has changed by much since it was last logged."""
         offset = self.offset
         if offset is None:
             return
@@ -57,7 +58,7 @@ class VenueClock(MarketClock):
 
 
 class Refusals:
-    """Counts the trades that a feed brings of a time that cannot be true, and says so once a minute at most."""
+    """Counts trades whose time is impossible, and logs them at most once a minute."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self.count = 0
@@ -67,7 +68,7 @@ class Refusals:
         self._clock = clock
 
     def add(self, tick: Tick) -> None:
-        """One more."""
+        """Count a refused trade."""
         self.count += 1
         now = self._clock.monotonic()
         if now >= self._quiet_until:

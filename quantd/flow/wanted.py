@@ -1,4 +1,4 @@
-"""What a flow asks of its feed."""
+"""What a flow requests from its feed."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,6 @@ from quantd.plugin.base import Channels
 
 
 def wanted(stages: Iterable[SymbolStage]) -> tuple[tuple[str, ...], Channels]:
-    """The symbols that its venue may bring, and what their stages ask for besides trades."""
+    """Return the symbols to stream, and what their stages request besides trades."""
     there = [stage for stage in stages if not stage.absent]
     return tuple(stage.symbol for stage in there), {stage.symbol: stage.channels for stage in there if stage.channels}

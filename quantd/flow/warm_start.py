@@ -1,4 +1,4 @@
-"""Symbols take up their past, each in a task of its own, before their bars begin."""
+"""Reads the past of symbols, each in a task of its own, before their bars begin."""
 
 import asyncio
 import logging
@@ -21,12 +21,12 @@ from quantd.model import Bar, Tick
 from quantd.plugin.base import Feed
 
 _AT_ONCE = 50
-"""Bars of the past that go on together."""
+"""Number of past bars that are published together."""
 _log = logging.getLogger("quantd.flow")
 
 
 class WarmStart:
-    """Has the `stages` of one flow take up their past, and begins each that has it, or that goes without."""
+    """Reads the past of the `stages` of one flow, and begins each stage once its past is there or given up."""
 
     def __init__(
         self,
@@ -47,36 +47,36 @@ class WarmStart:
         self._repairs = repairs
         self._tasks: dict[SymbolStage, asyncio.Task[None]] = {}
         self._restoring: set[SymbolStage] = set()
-        """Those whose past is on its way to the pairs."""
+        """Stages whose past bars are being passed to the pairs."""
         self._looked_up: asyncio.Task[None] | None = None
         self._check = Check(outputs, publisher, stages, clock)
 
     def start(self) -> None:
-        """Fetch the past of the stages that are listed and not ready. The feed has just said that every subscription stands, so the past
-        that is fetched from now on overlaps with what streams in."""
+        """Fetch the past of the listed stages that are not ready. The feed has just confirmed every subscription, so the past fetched from
+        now on overlaps with the stream."""
         for stage in self._stages:
             if not (stage.ready or stage.absent or stage in self._tasks):
                 self._tasks[stage] = self._outputs.supervisor.start(f"warm {stage.symbol}", partial(self._warm_up, stage))
 
     def drop(self, stage: SymbolStage) -> None:
-        """Do without the past of a symbol."""
+        """Stop reading the past of a symbol."""
         if task := self._tasks.pop(stage, None):
             task.cancel()
 
     def give_up(self, stage: SymbolStage) -> None:
-        """So much has come meanwhile that a symbol begins without its past; what is missing is repaired like any hole. Where the past has
-        come, nothing is given up: bars that have begun need all its trades."""
+        """Begin a symbol without its past, since too many trades have arrived meanwhile. Missing trades are repaired like any hole. If the
+        past has already arrived, nothing is given up: bars that have begun need all its trades."""
         if stage not in self._restoring:
             _log.warning("%s begins before its past is there: %d trades are waiting", stage.symbol, len(stage.arrivals.waiting))
             self.drop(stage)
             self._begin(stage)
 
     def resume(self) -> None:
-        """The stream begins, perhaps again after the feed has failed: go on with what its end has cut off."""
+        """Continue the check of the record that the end of the previous stream interrupted."""
         self._check.resume()
 
     async def end(self) -> None:
-        """Fetch no more, and look through no record."""
+        """Stop fetching and checking."""
         for stage in list(self._tasks):
             self.drop(stage)
         await self._check.end()
@@ -92,8 +92,8 @@ class WarmStart:
         self._publisher.bars([(stage, stage.close(self._watermark.closed))])
 
     def _begin(self, stage: SymbolStage) -> None:
-        """The trades that have waited go first: what closes from now on is whole. Then the end of the record is looked through, and all of
-        it once every symbol has begun."""
+        """Begin a symbol. The waiting trades go first, so that bars that close from now on are complete. Then the end of the record is
+        checked, and the whole record once every symbol has begun."""
         self._publisher.prices(stage.symbol, stage.arrivals.wait())
         self._take(stage, stage.arrivals.begin())
         if self._repairs:
@@ -121,15 +121,15 @@ class WarmStart:
         self._take(stage, past.ticks, past=True)
 
     async def _look_up(self, stage: SymbolStage) -> None:
-        """Learn what is recorded: once for all symbols of the start, and anew for one that joins later, or after an error."""
+        """Read which series are recorded: once for all symbols of the start, again for one that joins later or after an error."""
         looked_up = self._looked_up
         if looked_up is None or stage.joined or _has_failed(looked_up):
             looked_up = asyncio.create_task(asyncio.to_thread(self._outputs.history.look_up), name="look up what is recorded")
             self._looked_up = looked_up
-        await asyncio.shield(looked_up)  # a symbol that goes meanwhile takes it from no other
+        await asyncio.shield(looked_up)  # shielded: if this symbol is dropped, others still need the result
 
     async def _restore(self, stage: SymbolStage, past: Past) -> None:
-        """The bars of the past on to the pairs, some at a time; those that closed while nobody was here are news."""
+        """Pass the past bars to the pairs, some at a time. Bars that closed while the daemon was not running are news."""
         history = self._outputs.history
         for series in [series for pair in self._publisher.pairs if stage in (pair.y, pair.x) for series in pair.series]:
             every = series.spec.every

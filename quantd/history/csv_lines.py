@@ -1,4 +1,4 @@
-"""Recorded rows as lines of CSV."""
+"""Formats recorded rows as lines of CSV."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ _BLOCK = 10_000
 
 
 def tick_lines(ticks: Columns) -> Iterator[str]:
-    """A line for each trade below `TICKS`, with the exchange's decimals; many lines to a text."""
+    """Yield a line for each trade, with the columns `TICKS` and the exchange's decimals. Each text holds many lines."""
     for start in range(0, len(ticks["id"]), _BLOCK):
         ids, times, prices, quantities, sells = (ticks[name][start : start + _BLOCK].tolist() for name in TICKS)
         texts = map(str, ids), map(str, times), map(decimal, prices), map(decimal, quantities), map(("false", "true").__getitem__, sells)
@@ -23,19 +23,19 @@ def tick_lines(ticks: Columns) -> Iterator[str]:
 
 
 def row_lines(rows: Sequence[Bar] | Sequence[PairPoint], columns: Sequence[str]) -> str:
-    """A line for each row below these columns."""
+    """Return a line for each row, with these columns."""
     return lines(cells(row, columns) for row in rows)
 
 
 def lines(rows: Iterable[Sequence[Any]]) -> str:
-    """A line for each list of cells."""
+    """Return a line for each list of cells."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
 def decimal(value: float) -> str:
-    """The shortest decimal that reads back to the same float, never with an exponent.
+    """Return the shortest decimal that reads back to the same float, never with an exponent.
 
     >>> decimal(100.0), decimal(0.1), decimal(1e-7), decimal(1e22)
     ('100', '0.1', '0.0000001', '10000000000000000000000')

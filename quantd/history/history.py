@@ -1,4 +1,4 @@
-"""The rows of the past: recent bars and points from memory, older ones from the store."""
+"""The rows of the past: recent bars and points in memory, older ones in the store."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from quantd.timeframes import Timeframe, timeframe
 from quantd.times import FOR_EVER
 
 TICKS = 10_000
-"""So many trades of a symbol are kept in memory."""
+"""Number of trades of a symbol that stay in memory."""
 
 
 def _by_series(rows: Iterable[Row]) -> Iterable[tuple[tuple[str, str], list[Row]]]:
@@ -27,7 +27,7 @@ def _by_series(rows: Iterable[Row]) -> Iterable[tuple[tuple[str, str], list[Row]
 
 
 class History(StoreReader):
-    """Bars by (symbol, every) and points by (pair, every): the recent ones from memory, older ones from the store. Any thread may read."""
+    """Bars by (symbol, every) and points by (pair, every): recent ones in memory, older ones in the store. Any thread may read."""
 
     def __init__(self, store: Store | None) -> None:
         super().__init__(store)
@@ -41,7 +41,7 @@ class History(StoreReader):
         if symbol not in self._ticks:
             self._ticks[symbol] = deque(maxlen=TICKS)
         ring = self._ticks[symbol]
-        if ring and ticks and ticks[0].id <= ring[-1].id:  # repaired ones: the ring has the newest
+        if ring and ticks and ticks[0].id <= ring[-1].id:  # repaired trades are older than those in the ring
             last = ring[-1].id
             ticks = [tick for tick in ticks if tick.id > last]
         ring.extend(ticks)
@@ -50,20 +50,20 @@ class History(StoreReader):
         self._tickers[ticker.symbol] = ticker
 
     def ticks(self, symbol: str) -> Sequence[Tick]:
-        """The last ticks of a symbol in the order of receipt, up to 10,000."""
+        """Return the last ticks of a symbol in the order of receipt, up to 10,000."""
         return self._ticks.get(symbol, ())
 
     def tick_counts(self) -> dict[str, int]:
-        """The number of ticks in memory, by symbol."""
+        """Return the number of ticks in memory, by symbol."""
         return {symbol: len(ticks) for symbol, ticks in self._ticks.items() if ticks}
 
     def clear_ticks(self, symbol: str | None) -> None:
-        """Forget the ticks of a symbol, or of all."""
+        """Delete the ticks of a symbol, or of all symbols, from memory."""
         for name in [symbol] if symbol else list(self._ticks):
             self._ticks.pop(name, None)
 
     def ticker(self, symbol: str) -> Ticker | None:
-        """The newest 24 h ticker."""
+        """Return the newest 24 h ticker of a symbol."""
         return self._tickers.get(symbol)
 
     def put_bars(self, bars: Iterable[Bar]) -> None:
@@ -75,7 +75,7 @@ class History(StoreReader):
             self._recent_points(point.pair, point.every).put(point)
 
     def amend(self, rows: Iterable[Bar] | Iterable[PairPoint]) -> None:
-        """Take later revisions of rows, and rows that came late. Only recent ones are put into memory: older ones are read from the
+        """Add later revisions of rows, and rows that came late. Only recent rows are put into memory: older ones are read from the
         store."""
         for key, bars in _by_series(row for row in rows if isinstance(row, Bar)):
             self._recent_bars(*key).amend(bars)
@@ -93,38 +93,38 @@ class History(StoreReader):
             self._recent_points(*key).restore(rows)
 
     def recent_point(self, pair: str, every: str, ts: int) -> PairPoint | None:
-        """The point of a time, of whatever definition; None if it is not in memory."""
+        """Return the point of a time, of any definition; None if it is not in memory."""
         return self._recent_points(pair, every).get(ts)
 
     def recent_bar(self, symbol: str, every: str, ts: int) -> Bar | None:
-        """The bar of a time; None if it is not in memory."""
+        """Return the bar of a time; None if it is not in memory."""
         return self._recent_bars(symbol, every).get(ts)
 
     def bars(self, symbol: str, every: str, start: int, end: int, count: int | None = None) -> list[Bar]:
-        """The bars of start <= ts < end, ascending; with `count` the newest so many. Any thread may call."""
+        """Return the bars of start <= ts < end, ascending; with `count`, only the newest `count` bars. Any thread may call."""
         return self._recent_bars(symbol, every).read(start, end, count)
 
     def merged_bars(self, symbol: str, every: str, recorded: Sequence[str], start: int, end: int, count: int | None = None) -> list[Bar]:
-        """The bars of a timeframe that may be none of the `recorded` ones. They are then merged of the longest of those that fits into it,
-        and end with the last bucket whose parts have all closed; there are none if no timeframe fits. Any thread may call."""
+        """Return the bars of a timeframe. If it is none of the `recorded` ones, they are merged from the longest recorded timeframe that
+        fits, and end with the last bucket whose parts have all closed; without such a timeframe there are none. Any thread may call."""
         frame = timeframe(every)
         source = frame if every in recorded else longest_source(frame, recorded)
         if source is None or source == frame:
             return self.bars(symbol, every, start, end, count) if source else []
         until = min(frame.end(frame.floor(end - 1)), self.open_from(symbol, source, frame))
-        most = count and (count + 1) * -(-frame.step // source.step)  # of one more: the first may lack parts
+        most = count and (count + 1) * -(-frame.step // source.step)  # one bar more, since the first may lack parts
         parts = self.bars(symbol, source.name, start, until, most)
         buckets = [(ts, list(group)) for ts, group in groupby(parts, lambda bar: frame.floor(bar.ts)) if ts >= start]
         return [merge(group, every, ts, whole=fills(group, ts, source, frame)) for ts, group in buckets[-count if count else 0 :]]
 
     def open_from(self, symbol: str, source: Timeframe, frame: Timeframe) -> int:
-        """Where (ms) the first bucket of `frame` opens that is not closed, given the closed bars of `source`."""
+        """Return the open time (ms) of the first bucket of `frame` that is not closed, given the closed bars of `source`."""
         for last in self.bars(symbol, source.name, 0, FOR_EVER, 1):
             return frame.floor(source.end(last.ts))
         return 0
 
     def recent_bars(self, symbol: str, every: str) -> list[Bar]:
-        """The bars in memory, ascending."""
+        """Return the bars in memory, ascending."""
         return self._recent_bars(symbol, every).recent()
 
     def forget(self, symbol: str) -> None:
@@ -141,15 +141,15 @@ class History(StoreReader):
             self._books.setdefault((bar.symbol, bar.every), deque(maxlen=RECENT)).append(bar)
 
     def books(self, symbol: str, every: str) -> list[BookBar]:
-        """The recent book bars, ascending. Older ones are kept nowhere."""
+        """Return the recent book bars, ascending. Older ones are not stored."""
         return list(self._books.get((symbol, every), ()))
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """Points of start <= ts < end, ascending, all of the current definition."""
+        """Return the points of start <= ts < end, ascending, all of the current definition."""
         return current(self.known_points(pair, every, start, end))
 
     def known_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """The points that `points` returns, and where there is none of the current definition, those of an older one."""
+        """Return the points that `points` returns, and, where none is of the current definition, those of an older one."""
         return self._recent_points(pair, every).read(start, end)
 
     def _recent_bars(self, symbol: str, every: str) -> RecentRows[Bar]:

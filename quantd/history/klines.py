@@ -1,4 +1,4 @@
-"""Closed bars of the past as the exchange tells them."""
+"""Reads closed bars of the past from the exchange."""
 
 from quantd.model import WHOLE, Bar
 from quantd.plugin import answers
@@ -7,16 +7,17 @@ from quantd.stats.bars import lengthen, longest_source
 from quantd.timeframes import Timeframe
 
 LOOK_BACK = 480
-"""So many bars of each timeframe are there to be looked at: charts show no more."""
+"""Number of past bars of each timeframe that are available for charts."""
 
 
 def has_past(feed: Feed) -> bool:
-    """Whether the feed can be asked for past trades."""
+    """Return whether the feed can be asked for past trades."""
     return type(feed).fetch_ticks is not Feed.fetch_ticks
 
 
 async def klines(feed: Feed, symbol: str, frame: Timeframe, start: int, end: int) -> list[Bar]:
-    """The past bars of start <= ts < end (ms), made of the longest klines that fit. A bar that these do not fill is left out."""
+    """Return the past bars of start <= ts < end (ms), made from the longest klines that fit. A bar that the klines do not fill is left
+    out."""
     source = longest_source(frame, feed.past_timeframes)
     if source is None:
         return []

@@ -1,9 +1,9 @@
-"""Bars of a symbol that streams, in any timeframe, closed and open.
+"""Bars of a streaming symbol in any timeframe, closed and open.
 
-    |--- klines of the exchange ---|--- recorded, or merged of what is ---|--- open ---|
-    where nothing is recorded       History                                the flow's
+    |--- klines of the exchange ---|--- recorded, or merged from recorded ---|--- open ---|
+    where nothing is recorded       History                                   the flow's
 
-A range ends where the bars end, never at the wall clock: that may be ahead or behind, and the feed may have been down for long.
+A range ends where the bars end, not at the wall clock, which may be ahead or behind; the feed may also have been down for long.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from quantd.times import FOR_EVER
 
 
 class LiveBars:
-    """Reads the recorded bars and those in memory, the open ones, and, where these do not reach back far enough, asks the exchange."""
+    """Reads recorded bars, those in memory and open ones. If these do not reach back far enough, it asks the exchange."""
 
     def __init__(self, history: History, streams: Streams, clock: Clock, pool: Pool) -> None:
         self._history = history
@@ -35,8 +35,8 @@ class LiveBars:
         self._pool = pool
 
     async def bars(self, symbol: str, every: str, start: int | None, end: int | None, limit: int | None, asker: Asker) -> list[Bar]:
-        """The bars of start <= ts < end, ascending, open ones included; of these the last `limit`, by default and at most 10,000. None of
-        a symbol that does not stream. Raises Busy."""
+        """Return the bars of start <= ts < end, ascending, open ones included, but only the last `limit` of them, by default and at most
+        10,000. Return none for a symbol that does not stream. Raises Busy."""
         source = self._streams.symbol_bars(symbol)
         if source is None:
             return []
@@ -46,24 +46,24 @@ class LiveBars:
         return await self._pool.read(asker, self._read, source, every, forming, start, end, limit)
 
     async def shared(self, symbols: Sequence[str], every: str, count: int, asker: Asker) -> list[list[Bar]]:
-        """The last `count` closed bars of each symbol, up to the last one that all of them have. None of a symbol that does not stream.
-        Raises Busy."""
+        """Return the last `count` closed bars of each symbol, up to the last one that all of them have; none for a symbol that does not
+        stream. Raises Busy."""
         sources = [self._streams.symbol_bars(symbol) for symbol in symbols]
         await asyncio.gather(*(self._reach(source, every, count, asker) for source in sources if source))
         return await self._pool.read(asker, self._shared, sources, every, count)
 
     def forget(self, symbol: str) -> None:
-        """Drop what was fetched of a symbol."""
+        """Drop the fetched bars of a symbol."""
         self._older.forget(symbol)
 
     def _count_back(self, step: int, start: int | None, end: int | None, limit: int) -> int:
-        """How many bars of `step` ms it takes from now back to the oldest of the newest `limit` of start <= ts < end."""
+        """Return how many bars of `step` ms lie between now and the oldest of the newest `limit` bars of start <= ts < end."""
         now = self._clock.now()
         oldest = max(start or 0, min(now if end is None else end, now) - limit * step)
         return max(0, now - oldest) // step + 1
 
     async def _reach(self, source: SymbolBars, every: str, count: int, asker: Asker) -> None:
-        """Fetch what is missing of the last `count` closed bars: some may be older than what is recorded or merged."""
+        """Fetch the missing ones of the last `count` closed bars: some may be older than what is recorded or merged."""
         symbol = source.symbol
         if source.is_event(every) or self._older.has(symbol, every, count):
             return
@@ -71,7 +71,7 @@ class LiveBars:
         if sum(bar.quality in WHOLE for bar in known) < count and not self._older.has(symbol, every, count):
             await asker.wait(self._older.fetch(symbol, every, count), None)
 
-    # --- in a thread of the pool ------------------------------------------------------------------------------------------------------
+    # --- run in a thread of the pool ---------------------------------------------------------------------------------------------------
 
     def _read(
         self, source: SymbolBars, every: str, forming: Sequence[Bar], start: int | None, end: int | None, limit: int | None
@@ -87,11 +87,11 @@ class LiveBars:
         return [self._closed(source, every, until, count) if source else [] for source in sources]
 
     def _newest(self, source: SymbolBars, every: str) -> int | None:
-        """When (ms) the last closed bar opened; None without one."""
+        """Return the open time (ms) of the last closed bar; None without one."""
         return next((bar.ts for bar in self._closed(source, every, FOR_EVER, 1)), None)
 
     def _closed(self, source: SymbolBars, every: str, until: int, count: int, since: int = 0) -> list[Bar]:
-        """The newest `count` closed bars of since <= ts < until, ascending."""
+        """Return the newest `count` closed bars of since <= ts < until, ascending."""
         if source.is_event(every):
             return self._history.bars(source.symbol, every, since, until, count)
         made = self._history.merged_bars(source.symbol, every, source.every, since, until, count)
@@ -104,7 +104,7 @@ class LiveBars:
         return [found[ts] for ts in sorted(found)[-count:]]
 
     def _open(self, source: SymbolBars, every: str, forming: Sequence[Bar]) -> Sequence[Bar]:
-        """The open bars of `every`, given those of it or of the timeframe that it is merged from."""
+        """Return the open bars of `every`, given the open bars of `every` or of the timeframe that it is merged from."""
         if _is_made(source, every):
             return forming
         frame = timeframe(every)
@@ -118,7 +118,7 @@ class LiveBars:
 
 
 def _forming(source: SymbolBars, every: str, waiting: Sequence[Tick]) -> list[Bar]:
-    """The open bars of a timeframe, or of the one that it is merged from, oldest first."""
+    """Return the open bars of a timeframe, or of the one that it is merged from, oldest first."""
     if not _is_made(source, every):
         shorter = longest_source(timeframe(every), source.every)
         return _forming(source, shorter.name, waiting) if shorter else []

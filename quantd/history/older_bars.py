@@ -1,5 +1,5 @@
-"""Bars that are older than what is recorded, or of timeframes that no pipeline records, fetched from the exchange when somebody looks that
-far back."""
+"""Fetches bars from the exchange that are older than the record, or of timeframes that no pipeline records, when a reader looks that far
+back."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ from quantd.timeframes import timeframe
 
 _log = logging.getLogger("quantd.live")
 MOST_BARS = 10_000
-"""So many bars of a series are fetched at most."""
+"""Largest number of bars of a series that are fetched."""
 _MOST_HELD = 500_000
-"""So many bars of all series are held at most."""
+"""Largest number of bars that are held, of all series."""
 _PATIENCE_S = 5.0
 _AGAIN_S = 30.0
 Key = tuple[str, str]
@@ -23,20 +23,20 @@ Key = tuple[str, str]
 
 
 class OlderBars:
-    """Fetches bars from the venue of their symbol, and holds them until `forget`: newer bars are merged of the recorded ones."""
+    """Fetches bars from the venue of their symbol and holds them until `forget`. Newer bars are merged from recorded ones."""
 
     def __init__(self, venue_of: Callable[[str], Venue | None], clock: Clock) -> None:
         self._venue_of = venue_of
         self._clock = clock
         self._bars: dict[Key, Mapping[int, Bar]] = {}
         self._counts: dict[Key, int] = {}
-        """How many bars were asked for."""
+        """Number of bars that were requested, by series."""
         self._fetching: dict[Key, asyncio.Task[None]] = {}
         self._failed: dict[Key, float] = {}
-        """When the feed did not answer (monotonic, s)."""
+        """When the feed last failed to answer (monotonic, s), by series."""
 
     def bars(self, symbol: str, every: str) -> Mapping[int, Bar]:
-        """The fetched bars by time. Any thread may call."""
+        """Return the fetched bars by time. Any thread may call."""
         return self._bars.get((symbol, every), {})
 
     def forget(self, symbol: str) -> None:
@@ -48,13 +48,13 @@ class OlderBars:
                 del table[key]
 
     def has(self, symbol: str, every: str, count: int) -> bool:
-        """Whether so many bars have been asked for already, or lately in vain."""
+        """Return whether `count` bars have been requested already, or a request has failed lately."""
         key = symbol, every
         waits = self._clock.monotonic() - self._failed.get(key, float("-inf")) < _AGAIN_S
         return waits or self._counts.get(key, 0) >= min(count, MOST_BARS)
 
     async def fetch(self, symbol: str, every: str, count: int) -> None:
-        """Fetch the last `count` bars of a timeframe, as far as the feed tells them within some seconds."""
+        """Fetch the last `count` bars of a timeframe, as far as the feed returns them within some seconds."""
         key = symbol, every
         if key not in self._fetching:
             task = self._fetch(symbol, every, min(max(count, LOOK_BACK), MOST_BARS))
@@ -70,7 +70,7 @@ class OlderBars:
                 told = await klines(venue.feed, symbol, frame, frame.floor(now - count * frame.step), now)
                 self._hold(key, {bar.ts: bar for bar in told})
             self._counts[key] = count
-        except Exception as error:  # whatever a feed raises
+        except Exception as error:  # a feed may raise anything
             self._failed[key] = self._clock.monotonic()
             _log.warning("%s: past bars of %s are not to be had, which is tried again in %.0f s: %s", symbol, every, _AGAIN_S, error)
         finally:

@@ -1,4 +1,4 @@
-"""The history of a state directory."""
+"""Opens the history of a state directory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from quantd.plugin.base import Store
 
 @contextmanager
 def open_history(store: Store, state_dir: Path) -> Iterator[History]:
-    """The history that `store` has below a state directory, to read only: a daemon may be writing it. Raises QuantdError where nothing is
+    """Open the history of `store` in a state directory, read-only, since a daemon may be writing it. Raises QuantdError if nothing is
     recorded."""
     store.open_to_read(state_dir)
     try:

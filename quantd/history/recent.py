@@ -1,4 +1,4 @@
-"""The recent rows of one series, which are kept in memory."""
+"""The recent rows of one series, held in memory."""
 
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
@@ -6,19 +6,19 @@ from typing import Generic, TypeVar
 from quantd.model import Bar, PairPoint
 
 RECENT = 3_600
-"""So many rows of a series are kept in memory."""
+"""Number of rows of a series that stay in memory."""
 Row = TypeVar("Row", Bar, PairPoint)
 
 
 class RecentRows(Generic[Row]):
-    """The recent rows of one series by time, each at its last revision; `recorded` reads the older ones from the store."""
+    """The recent rows of one series by time, each at its last revision. `recorded` reads older rows from the store."""
 
     def __init__(self, recorded: Callable[[int, int, int | None], list[Row]]) -> None:
         self._rows: dict[int, Row] = {}
         self._most = RECENT
         self._newest = -1
         self._in_order = True
-        """Whether the rows stand by time; if they do not, they are sorted once that matters."""
+        """Whether the rows are ordered by time. If not, they are sorted when a reader needs the order."""
         self._recorded: Callable[[int, int, int | None], list[Row]] = recorded
 
     def put(self, row: Row) -> None:
@@ -41,7 +41,7 @@ class RecentRows(Generic[Row]):
             del self._rows[oldest]
 
     def restore(self, rows: Iterable[Row]) -> None:
-        """Put in rows of an earlier run, however many, beside those that are there already."""
+        """Add any number of rows of an earlier run to the rows that are already present."""
         earlier: dict[int, Row] = {row.ts: row for row in rows if row.ts not in self._rows}
         if earlier:
             self._rows |= earlier
@@ -50,7 +50,7 @@ class RecentRows(Generic[Row]):
             self._most = max(self._most, len(self._rows) + RECENT // 2)
 
     def amend(self, rows: Iterable[Row]) -> None:
-        """Put in later revisions of rows, and rows that came late, unless they are older than all that is here."""
+        """Add later revisions of rows, and rows that came late, unless they are older than all rows in memory."""
         oldest = self._oldest()
         for row in rows:
             if oldest is not None and row.ts >= oldest:
@@ -63,7 +63,8 @@ class RecentRows(Generic[Row]):
         return [self._rows[ts] for ts in sorted(self._rows)]
 
     def read(self, start: int, end: int, count: int | None = None) -> list[Row]:
-        """The rows of start <= ts < end, recorded ones among them, ascending; with `count` the newest so many. Any thread may call."""
+        """Return the rows of start <= ts < end, recorded ones included, ascending; with `count`, only the newest `count` rows. Any thread
+        may call."""
         recent = self._rows.copy()
         found = {row.ts: row for row in self._recorded(start, end, count)}
         for ts, row in recent.items():
@@ -73,5 +74,5 @@ class RecentRows(Generic[Row]):
 
 
 def _rank(row: Bar | PairPoint) -> tuple[int, int]:
-    """The rank of a row: of two rows of one time the one that ranks higher counts, as in a store."""
+    """Return the rank of a row. Of two rows of one time, the one of higher rank counts, as in a store."""
     return (row.definition, row.revision) if isinstance(row, PairPoint) else (0, row.revision)

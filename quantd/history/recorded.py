@@ -1,4 +1,4 @@
-"""One recorded series, read an hour at a time, also while a daemon writes."""
+"""Reads one recorded series, an hour at a time, also while a daemon writes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
@@ -17,7 +17,7 @@ _NAMED = 20
 
 
 class NotRecorded(QuantdError):
-    """A series is not recorded. `wrong` says which part of the question must change: the name, or the timeframe."""
+    """Raised if a series is not recorded. `wrong` says which part of the request must change: the name or the timeframe."""
 
     def __init__(self, text: str, wrong: Literal["name", "every"]) -> None:
         super().__init__(text)
@@ -25,13 +25,13 @@ class NotRecorded(QuantdError):
 
 
 def current(points: Iterable[PairPoint]) -> list[PairPoint]:
-    """The points of the definition by which points are made now. No others are shown to anybody."""
+    """Return the points of the current definition. Other points are never shown to users."""
     return [point for point in points if point.definition == DEFINITION]
 
 
 class RecordedSeries:
-    """One series of a store, from `start` to before `end`, as far as it is recorded when this object is made. Raises NotRecorded where it
-    is not, and QuantdError where nothing is of that time."""
+    """One series of a store, from `start` to before `end`, as far as it is recorded when this object is made. Raises NotRecorded if it is
+    not recorded, and QuantdError if nothing is recorded of that time."""
 
     def __init__(self, store: Store, kind: RowKind, name: str, every: str, start: int | None, end: int | None) -> None:
         self._store = store
@@ -43,18 +43,18 @@ class RecordedSeries:
             self.start = self._first_current()
 
     def bars(self) -> Iterator[list[Bar]]:
-        """The bars by time, a list for each hour."""
+        """Yield the bars by time, a list for each hour."""
         for start in range(self.start, self.end, HOUR):
             yield _asked(self._store.bars, *self._of, start, min(start + HOUR, self.end))
 
     def points(self) -> Iterator[list[PairPoint]]:
-        """The points of the current definition by time, a list for each hour."""
+        """Yield the points of the current definition by time, a list for each hour."""
         for start in range(self.start, self.end, HOUR):
             yield self._points(start, min(start + HOUR, self.end))
 
     @property
     def outdated(self) -> int:
-        """How many points of an older definition were read, and left out."""
+        """Number of points of an older definition that were read and left out."""
         return sum(self._outdated.values())
 
     def _points(self, start: int, end: int) -> list[PairPoint]:
@@ -63,7 +63,7 @@ class RecordedSeries:
         return current(points)
 
     def _first_current(self) -> int:
-        """The start of the first hour with points of the current definition."""
+        """Return the start of the first hour with points of the current definition."""
         for start in range(self.start, self.end, HOUR):
             if self._points(start, min(start + HOUR, self.end)):
                 return start
@@ -76,7 +76,7 @@ class RecordedSeries:
         )
 
     def ticks(self) -> Iterator[Columns]:
-        """The trades by id, each id once, as it was received first. Only hours that share ids with one another are in memory together."""
+        """Yield the trades by id, each id once, as first received. Only hours that share ids with one another are in memory together."""
         hours = sorted((int(ids[0]), start) for start in range(self.start, self.end, HOUR) if len(ids := self._hour(start)["id"]))
         waiting: Columns = {}
         written = -1
@@ -115,13 +115,13 @@ def _asked(read: Callable[..., Read], *args: object) -> Read:
         raise QuantdError(f"the store cannot be read: {error!r}") from error
 
 
-# --- which there are -----------------------------------------------------------------------------------------------------------------
+# --- the recorded series ------------------------------------------------------------------------------------------------------------
 
 
 def _span(
     spans: Mapping[tuple[str, str], tuple[int, int]], kind: RowKind, name: str, every: str, start: int | None, end: int | None
 ) -> tuple[int, int]:
-    """The part of start <= ts < end in which the series is recorded."""
+    """Return the part of start <= ts < end in which the series is recorded."""
     if (name, every) not in spans:
         raise _missing(list(spans), kind, name, every)
     first, last = spans[name, every]
@@ -133,7 +133,7 @@ def _span(
 
 
 def _missing(series: list[tuple[str, str]], kind: RowKind, name: str, every: str) -> QuantdError:
-    """Says what to ask for instead."""
+    """Return an error that says what to request instead."""
     if not series:
         return QuantdError(f"no {kind} are kept yet: let the daemon run")
     if others := [other for of, other in series if of == name]:

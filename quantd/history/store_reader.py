@@ -1,4 +1,4 @@
-"""Reads a store: the recorded rows alone, whatever is in memory."""
+"""Reads recorded rows from a store, without those in memory."""
 
 from collections.abc import Mapping
 from typing import get_args
@@ -15,65 +15,65 @@ _OF_TICK = ("id", "ts", "recv", "price", "qty", "buyer_maker")
 
 
 class StoreReader:
-    """Answers from a store; without one there is nothing to answer. Each method reads from disk, and may be called from any thread."""
+    """Reads a store; without one, every answer is empty. Each method reads from disk and may be called from any thread."""
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
         self._spans: dict[RowKind, Mapping[tuple[str, str], Span]] = {}
 
     def look_up(self) -> None:
-        """Read which series are recorded, and since when; `span` then tells it."""
+        """Read which series are recorded, and of which time. `span` returns that."""
         if self._store:
             self._spans = {kind: self._store.series(kind) for kind in KINDS}
 
     def span(self, kind: RowKind, name: str, every: str) -> Span | None:
-        """The times of the first and the last recorded row of a series as of the last `look_up`; None where there was none."""
+        """Return the times (ms) of the first and the last recorded row of a series at the last `look_up`; None if there was none."""
         return self._spans.get(kind, {}).get((name, every))
 
     def recorded_span(self, kind: RowKind, name: str, every: str) -> Span | None:
-        """The times of the first and the last row of a series that are recorded by now; None where there is none."""
+        """Return the times (ms) of the first and the last row of a series recorded by now; None if there is none."""
         return self._store.series(kind).get((name, every)) if self._store else None
 
     def series(self, kind: RowKind, name: str, every: str, start: int | None, end: int | None) -> RecordedSeries:
-        """One recorded series, to be read an hour at a time. Raises QuantdError where it is not recorded."""
+        """Return one recorded series, which is read an hour at a time. Raises QuantdError if it is not recorded."""
         if self._store is None:
             raise QuantdError("there is no store, so nothing is recorded")
         return RecordedSeries(self._store, kind, name, every, start, end)
 
     def trades_since(self, symbol: str) -> int | None:
-        """The time of the first recorded trade; None where there is none."""
+        """Return the time (ms) of the first recorded trade; None if there is none."""
         return self._store.first_tick(symbol) if self._store else None
 
     def newest_trade(self, symbol: str) -> tuple[int, int] | None:
-        """The greatest recorded trade id and that trade's time; None where there is none."""
+        """Return the greatest recorded trade id and that trade's time (ms); None if there is none."""
         return self._store.newest_tick(symbol) if self._store else None
 
     def trade_columns(self, symbol: str, start: int, end: int) -> Columns:
-        """The recorded trades of start <= ts < end by id, as columns. Raises QuantdError without a store."""
+        """Return the recorded trades of start <= ts < end by id, as columns. Raises QuantdError without a store."""
         if self._store is None:
             raise QuantdError("there is no store, so nothing is recorded")
         return self._store.ticks(symbol, start, end)
 
     def recorded_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
-        """The recorded trades of start <= ts < end by id."""
+        """Return the recorded trades of start <= ts < end by id."""
         if self._store is None:
             return []
         columns = self._store.ticks(symbol, start, end)
         return [Tick(symbol, *row) for row in zip(*(columns[name].tolist() for name in _OF_TICK), strict=True)]
 
     def recorded_bars(self, symbol: str, every: str, start: int, end: int, count: int | None = None) -> list[Bar]:
-        """The recorded bars of start <= ts < end, ascending; with `count` the newest so many."""
+        """Return the recorded bars of start <= ts < end, ascending; with `count`, only the newest `count` bars."""
         if self._store is None:
             return []
         wanted = symbol, every, start, end
         return self._store.bars(*wanted) if count is None else self._store.last_bars(*wanted, count)
 
     def recorded_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """The recorded points of start <= ts < end, ascending, without those that a later version of quantd has made by another
-        definition."""
+        """Return the recorded points of start <= ts < end, ascending, without those of a newer definition that a later version of quantd
+        made."""
         points = self._store.points(pair, every, start, end) if self._store else []
         return [point for point in points if point.definition <= DEFINITION]
 
     def outdated_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """The recorded points of start <= ts < end, ascending, of older definitions."""
+        """Return the recorded points of start <= ts < end, ascending, of older definitions."""
         return [point for point in self.recorded_points(pair, every, start, end) if point.definition < DEFINITION]

@@ -1,4 +1,4 @@
-"""What the history needs of the running flow: the symbols that stream, their open bars, and the venue to ask for older ones."""
+"""What the history needs from the running flow: the symbols that stream, their open bars, and the venue to ask for older bars."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,7 +9,7 @@ from quantd.plugin.base import Feed
 
 
 class SymbolBars(Protocol):
-    """A symbol of which bars are made. `flow.symbol.SymbolStage` is one."""
+    """A symbol whose bars are being made. `flow.symbol.SymbolStage` is one."""
 
     @property
     def symbol(self) -> str: ...
@@ -21,36 +21,36 @@ class SymbolBars(Protocol):
 
     @property
     def base(self) -> str:
-        """The timeframe of the bars that its ticks make."""
+        """The timeframe of the bars that are made from ticks."""
         ...
 
     @property
     def ready(self) -> bool:
-        """Whether its bars have begun: they do not before its past is there."""
+        """Whether its bars have begun, which they do once its past has been read."""
         ...
 
     def is_event(self, every: str) -> bool:
-        """Whether bars of this `every` end with an event."""
+        """Return whether bars of this `every` end with an event."""
         ...
 
     def forming(self, every: str) -> list[Bar]:
-        """The open bars of one of its timeframes, oldest first."""
+        """Return the open bars of one of its timeframes, oldest first."""
         ...
 
     def sketch(self, ticks: Sequence[Tick]) -> list[Bar]:
-        """What the open bars of the base timeframe would be of these trades alone, oldest first."""
+        """Return the open base bars that these trades alone would make, oldest first."""
         ...
 
 
 class Venue(Protocol):
-    """Where a symbol is traded. `flow.feed.FeedFlow` is one."""
+    """The venue of a symbol. `flow.feed.FeedFlow` is one."""
 
     @property
     def feed(self) -> Feed: ...
 
     @property
     def clock(self) -> Clock:
-        """The time by the venue's own clock."""
+        """The venue's clock."""
         ...
 
 
@@ -58,13 +58,13 @@ class Streams(Protocol):
     """The symbols that stream now."""
 
     def symbol_bars(self, symbol: str) -> SymbolBars | None:
-        """What makes the bars of a symbol; None for one that does not stream."""
+        """Return the maker of a symbol's bars; None for a symbol that does not stream."""
         ...
 
     def venue(self, symbol: str) -> Venue | None:
-        """Where a symbol is traded; None for one that does not stream."""
+        """Return the venue of a symbol; None for a symbol that does not stream."""
         ...
 
     def waiting(self, symbol: str) -> Sequence[Tick]:
-        """The trades of a symbol whose bars have not begun, by id."""
+        """Return the trades of a symbol whose bars have not begun, by id."""
         ...

@@ -1,4 +1,4 @@
-"""Looks at what runs and reports what is wrong with it: feeds, plugins, the clock, the disk."""
+"""Checks feeds, plugins, the clock and the disk, and reports what is wrong with them."""
 
 import math
 import shutil
@@ -13,19 +13,19 @@ from quantd.supervision.troubles import Troubles, What
 
 _DISK_EVERY_S = 10.0
 _LEAST_FREE = 0.02, 256 * 1024**2
-"""A disk is short where less than so much of it, and less than so many bytes, are free."""
+"""The disk is reported if less than this share, and less than this many bytes, are free."""
 _CLOCK_MS = 1_000
 _BUSY_S = {"jobs": 600.0, "sinks": 60.0}
 _OF_KIND: dict[str, What] = {"sink": "sinks", "job": "jobs", "feed": "feed", "store": "store"}
 _PAST_S = 10.0
-"""So long the past of a symbol may take before that is told."""
+"""How long (s) reading the past of a symbol may take before it is reported."""
 _DEAF_S = 10.0
-"""So long a listener may fail before that is told: a fault of one batch is in the log."""
+"""How long (s) a listener may fail before it is reported. A fault of a single batch is only logged."""
 _Found = dict[tuple[What, str], str]
 
 
 class Checkup:
-    """Of a runtime whose state is in `directory`."""
+    """Checks a runtime whose state is in `directory`."""
 
     def __init__(self, runtime: Runtime, directory: Path, clock: Clock) -> None:
         self._runtime = runtime
@@ -36,12 +36,12 @@ class Checkup:
         self._disk: _Found = {}
         self._disk_due = float("-inf")
         self._cold_since: dict[str, float] = {}
-        """Since when symbols of a live feed wait for their past, s."""
+        """When (monotonic, s) symbols of a live feed began to wait for their past."""
         self._deaf_since: dict[str, float] = {}
-        """Since when listeners of a topic fail, s."""
+        """When (monotonic, s) listeners of a topic began to fail."""
 
     def look(self) -> None:
-        """Report what is wrong now, and no more what is no longer."""
+        """Report present troubles, and end those that are over."""
         found = dict(self._look())
         for what, name in self._found.keys() - found.keys():
             self._troubles.end(what, name)
@@ -95,7 +95,7 @@ def _of_feed(flow: FeedFlow) -> Iterable[tuple[tuple[What, str], str]]:
 
 
 def _of_plugin(health: Health) -> Iterable[tuple[tuple[What, str], str]]:
-    """A plugin that is left alone; of sinks and jobs, one whose last call failed."""
+    """Yield a trouble for a quarantined plugin, and for a sink or job whose last call failed."""
     what = _OF_KIND.get(health.kind, "plugins")
     name = f"{health.kind} {health.name}"
     if health.state == "slow":

@@ -1,7 +1,7 @@
-"""What the venues list: asked for at the start, now and then, and when a feed says that it has changed.
+"""Reads the venues' lists of symbols: at the start, regularly, and when a feed reports a change.
 
-A symbol that its venue does not list brings nothing, ever: so it is told of, and nobody waits for it. Feeds that list nothing, such as
-files, say nothing of any symbol.
+A symbol that its venue does not list never delivers anything. It is reported, and nobody waits for it. Feeds without a list, such as files,
+make no statement about any symbol.
 """
 
 import asyncio
@@ -16,15 +16,17 @@ from quantd.supervision.troubles import Troubles
 
 _EVERY_S = 3600.0
 _SETTLE_S = 1.0
-"""Between two questions at least: changes come in swarms."""
+"""Shortest time (s) between two requests, since changes come in bursts."""
 _ONCE_MORE_S = 60.0
-"""After a change the venue is asked a second time: its services learn of it one after the other, and a list may have been cut short."""
+"""Time (s) after a change at which the venue is asked again: its servers learn of the change one after the other, and a list may have been
+cut short."""
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _log = logging.getLogger("quantd.listings")
 
 
 class Listings:
-    """Of all flows. `named` tells where the config names which symbol; `learn` is given all symbols that trade, of all venues."""
+    """The listings of all flows. `named` says where the config names which symbol; `learn` is called with all trading symbols of all
+    venues."""
 
     def __init__(
         self, flows: Sequence[FeedFlow], named: Sequence[Named], troubles: Troubles, learn: Callable[[Sequence[str]], None]
@@ -34,16 +36,16 @@ class Listings:
         self._troubles = troubles
         self._learn = learn
         self._listed: dict[str, dict[str, None]] = {}
-        """By feed, in its order."""
+        """The listed symbols by feed, in the feed's order."""
 
     async def run(self) -> None:
-        """Ask for ever."""
+        """Request the lists for ever."""
         async with asyncio.TaskGroup() as group:
             for flow in self._flows:
                 group.create_task(self._follow(flow), name=f"listing of {flow.name}")
 
     def take(self, flow: FeedFlow, symbols: Collection[str]) -> bool:
-        """What its venue lists now; none where the feed cannot tell. Whether that changes anything of what streams."""
+        """Apply what the venue of a flow lists now; empty if the feed cannot tell. Return whether that changes which symbols stream."""
         if not symbols:
             return False
         before, listed = self._listed.get(flow.name, {}), dict.fromkeys(symbols)
@@ -62,7 +64,7 @@ class Listings:
         while True:
             try:
                 symbols = await flow.feed.fetch_symbols()
-            except Exception as error:  # of a feed's plugin
+            except Exception as error:  # a feed's plugin may raise anything
                 if not told:
                     why = str(error) or "no answer in time"
                     _log.warning("what %s lists is not known, asking on: %s", flow.name, why, exc_info=unforeseen(error))
@@ -80,7 +82,7 @@ class Listings:
         named = [each for each in self._named if (each.feed, each.symbol) == (flow.name, symbol)]
         places = [each.mistake(text, () if was else listed) for each in named]
         for place in places:
-            _log.error(str(place))  # a text of its own: of many of a kind the log leaves some out
+            _log.error(str(place))  # a text of its own: of many lines of one kind the log omits some
         if places:
             self._troubles.begin("feed", symbol, str(places[0]))
         else:
@@ -93,7 +95,7 @@ class Listings:
 
 
 async def _changes(flow: FeedFlow, patience: float) -> bool:
-    """Whether the feed says within so many seconds that something has changed."""
+    """Return whether the feed reports a change within `patience` seconds."""
     try:
         async with asyncio.timeout(patience):
             await flow.relisted.wait()

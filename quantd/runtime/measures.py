@@ -1,4 +1,4 @@
-"""Connects the counts that the flow keeps to the metrics that Prometheus reads."""
+"""Connects the counters of the flow to the metrics that Prometheus reads."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,7 +16,7 @@ from quantd.runtime.runtime import Runtime
 
 
 def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
-    """Serve what this runtime counts, and observe the lags of its ticks, of each batch those of the oldest."""
+    """Serve the counters of this runtime. Observe the lags of its ticks, in each batch those of the oldest tick."""
 
     def observe(ticks: Sequence[Tick]) -> None:
         oldest = ticks[0]
@@ -55,7 +55,7 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
 
 
 def measure_pool(pool: Pool, metrics: Metrics) -> None:
-    """Serve how the questions of requests fare, by the line that they wait in."""
+    """Serve the state of the pool that computes answers, by the line that questions wait in."""
 
     def each(value: Callable[[Line], float]) -> Callable[[], Rows]:
         return lambda: [((line.name,), value(line)) for line in pool.lines]
@@ -71,7 +71,7 @@ def measure_pool(pool: Pool, metrics: Metrics) -> None:
 
 
 def _offsets(runtime: Runtime) -> Rows:
-    """Of the feeds that know."""
+    """Return the clock offsets (s) of the feeds whose offset is known."""
     return [((flow.name,), offset / 1000) for flow in runtime.flows if (offset := flow.clock.offset) is not None]
 
 

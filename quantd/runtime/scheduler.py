@@ -1,6 +1,6 @@
-"""Daemon-wide jobs, run by APScheduler: each in a thread, one run at a time, a late run made up for once.
+"""Runs daemon-wide jobs with APScheduler: each in a thread, one run at a time. Missed runs are made up for by a single run.
 
-APScheduler goes by the wall clock. Where that is set, the schedule is moved along: a job of every hour runs each hour that passes.
+APScheduler uses the wall clock. If that clock is set, the schedule is moved along: an hourly job runs each hour that passes.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from quantd.plugin.guard import Guard
 
 _LOOK_S = 1.0
 _SET_MS = 1_000
-"""A wall clock that goes more slowly or quickly than the monotonic one by so much has been set."""
+"""The wall clock has been set if it differs from the monotonic clock by this much (ms) more than before."""
 _log = logging.getLogger("quantd.jobs")
 _SETTINGS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
 
 class Jobs:
-    """The schedule of a daemon. Needs a running loop."""
+    """The schedule of a daemon. It needs a running loop."""
 
     def __init__(self, stages: Sequence[tuple[DaemonJobStage, Guard]], view: Callable[[], DaemonView], clock: Clock) -> None:
         self._view = view
@@ -41,7 +41,7 @@ class Jobs:
         self._following = asyncio.create_task(self._keep_following(), name="jobs' clock")
 
     async def stop(self, patience: float) -> None:
-        """Start nothing more, and wait up to `patience` seconds for what runs: the scheduler itself would cancel it."""
+        """Start no more jobs, and wait up to `patience` seconds for running ones, which the scheduler itself would cancel."""
         self._scheduler.pause()
         if self._following:
             self._following.cancel()
@@ -68,11 +68,11 @@ class Jobs:
             job.modify(next_run_time=job.next_run_time + timedelta(milliseconds=step))
 
     def due(self) -> list[datetime]:
-        """When the jobs run next, by the wall clock."""
+        """Return when the jobs run next, by the wall clock."""
         return [job.next_run_time for job in self._scheduler.get_jobs()]
 
     def _wall_ahead(self) -> float:
-        """Of the monotonic clock, ms."""
+        """Return how far the wall clock is ahead of the monotonic clock, ms."""
         return self._clock.now() - self._clock.monotonic() * 1000
 
     async def _run(self, stage: DaemonJobStage, guard: Guard) -> None:

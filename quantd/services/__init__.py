@@ -1,5 +1,5 @@
-"""What may be asked of the daemon, and ordered: the API, the CLI and the dashboard see only this.
+"""The requests and orders that the daemon accepts. The API, the CLI and the dashboard use only these services.
 
-One module a noun holds its protocol and the structs that cross it: `symbols`, `market`, `analytics`, `alerts`, `status`, `events`; `bundle`
-puts them together. `live` implements them on a running flow, `quantd.testing.services` in memory.
+Each module holds one protocol and the structs that it passes: `symbols`, `market`, `analytics`, `alerts`, `status`, `events`; `bundle`
+combines them. `live` implements them for a running flow, `quantd.testing.services` in memory.
 """

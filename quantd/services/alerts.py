@@ -1,4 +1,4 @@
-"""Alert rules, and what has fired."""
+"""Alert rules and firings."""
 
 from typing import Protocol
 
@@ -9,11 +9,11 @@ from quantd.model import Alert
 
 
 class RestRule(Struct, frozen=True):
-    """An alert rule made by request, and what became of it."""
+    """An alert rule made by request, and its present state."""
 
     id: str
     metric: str
-    """zscore, spread, corr, corr_returns or price."""
+    """One of zscore, spread, corr, corr_returns and price."""
     pair: str
     op: Operator
     value: float
@@ -35,25 +35,25 @@ class Alerts(Protocol):
     """Rules made by request, rules of pipelines, and the latest firings."""
 
     def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
-        """Make a rule; one that is true already fires at once. `pair` is Y-X, or a symbol for `price`."""
+        """Make a rule. A rule whose condition is already true fires at once. `pair` is Y-X, or a symbol for `price`."""
         ...
 
     def rules(self) -> list[RestRule]:
-        """The rules made by request, oldest first."""
+        """Return the rules made by request, oldest first."""
         ...
 
     def delete(self, rule_id: str) -> bool:
-        """Delete a rule made by request. Returns whether there was one."""
+        """Delete a rule made by request. Return whether there was one."""
         ...
 
     def pipeline_rules(self) -> list[PipelineRule]:
-        """The rules of pipelines."""
+        """Return the rules of pipelines."""
         ...
 
     def fired(self) -> list[Alert]:
-        """The latest firings, by their time; a restart keeps them."""
+        """Return the latest firings, ordered by time. They survive a restart."""
         ...
 
     def clear_fired(self) -> None:
-        """Forget the latest firings; the rules stay."""
+        """Delete the latest firings. The rules stay."""
         ...

@@ -1,4 +1,4 @@
-"""Statistics of any two symbols on demand, and the present state of the pairs that are processed."""
+"""Statistics of any two symbols on demand, and the present state of the processed pairs."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -14,8 +14,7 @@ from quantd.stats.zscore import ZScore
 
 
 class Style(Struct, frozen=True):
-    """How an on-demand answer is made, as a pipeline's keys of the same names say; `beta` and `alpha` are those of a hedge that is
-    fixed."""
+    """How an on-demand answer is computed, with the keys of a pipeline. `beta` and `alpha` are those of a fixed hedge."""
 
     spread: Spread = "hedge"
     zscore: ZScore = ZScore()
@@ -28,7 +27,7 @@ PLAIN = Style()
 
 
 class Question(Struct, frozen=True):
-    """What is asked about a pair; `method` is the name of a regression plugin."""
+    """A question about a pair. `method` is the name of a regression plugin."""
 
     y: str
     x: str
@@ -39,7 +38,7 @@ class Question(Struct, frozen=True):
 
 
 class Method(Struct, frozen=True):
-    """A regression plugin, by its name."""
+    """A regression plugin."""
 
     name: str
     predicts: bool = False
@@ -47,12 +46,12 @@ class Method(Struct, frozen=True):
     takes_hedge: bool = False
     """Whether its hedge is given, by the `beta` and `alpha` of a style."""
     refits: bool = False
-    """Whether a bar takes it longer the longer its window is, so that many take long."""
+    """Whether the time per bar grows with the window, so that many bars take long."""
 
 
 class Analysis(Struct, frozen=True):
-    """An on-demand answer: points of one pair and timeframe, oldest first, the ADF test of the spread over them, and the tests of y on x
-    and of x on y for cointegration."""
+    """An on-demand answer: points of one pair and timeframe, oldest first, the ADF test of the spread over them, and the cointegration
+    tests of y on x and of x on y."""
 
     points: list[PairPoint]
     adf: SpreadTest = SpreadTest(0, reason="short")
@@ -61,18 +60,19 @@ class Analysis(Struct, frozen=True):
 
 
 def is_whole(point: PairPoint) -> bool:
-    """Whether it has all that an answer shows side by side. A z-score that is none because the spread does not move counts as one."""
+    """Return whether a point has everything that an answer shows side by side. A z-score that is None because the spread does not move
+    counts."""
     return point.corr is not None and (point.zscore is not None or point.reason == "flat")
 
 
 class PairPast(Struct, frozen=True):
-    """What a backtest reads: closed bars of both legs and the points over them, oldest first."""
+    """The input of a backtest: closed bars of both legs and the points over them, oldest first."""
 
     y_bars: list[Bar]
     x_bars: list[Bar]
     points: list[PairPoint]
     funding: Mapping[str, Rates] = {}
-    """What was paid meanwhile, by symbol; of a leg that is not told nothing is known."""
+    """Funding rates paid meanwhile, by symbol. Nothing is known of a leg that is not in it."""
 
 
 class PairStatus(Struct, frozen=True):
@@ -81,33 +81,33 @@ class PairStatus(Struct, frozen=True):
     pair: str
     every: str
     ts: int | None
-    """Of the last trade of either leg, ms."""
+    """Time of the last trade of either leg, ms."""
     bars: int
-    """Of both legs, of the `needed` ones that stand behind a z-score."""
+    """Number of bars of both legs, out of the `needed` ones behind a z-score."""
     needed: int
     point: PairPoint | None
-    """The now-cast; None where the last bar has none."""
+    """The now-cast; None if the last bar has no point."""
     reason: str | None
-    """Why there is none, or what the point says."""
+    """Why there is no point, or the point's own reason."""
 
 
 class Analytics(Protocol):
-    """Pairs, computed on demand or as they are processed."""
+    """Statistics of pairs, computed on demand or by pipelines."""
 
     def methods(self) -> list[Method]:
-        """The regression plugins."""
+        """Return the regression plugins."""
         ...
 
     async def analyse(self, question: Question, asker: Asker = ANYBODY) -> Analysis:
-        """Points over the last bars, computed off the loop. Empty without enough bars. The same symbol twice gives beta 1, spread 0,
+        """Return points over the last bars, computed off the loop. Empty without enough bars. The same symbol twice gives beta 1, spread 0,
         zscore 0, corr 1. Raises Busy."""
         ...
 
     async def past(self, question: Question, limit: int, asker: Asker = ANYBODY) -> PairPast:
-        """The bars up to now, and before the last `limit` those that a z-score over the window needs; read and computed off the loop.
-        Raises Busy."""
+        """Return the last `limit` bars, and before them those that a z-score over the window needs; read and computed off the loop. Raises
+        Busy."""
         ...
 
     def pairs(self) -> list[PairStatus]:
-        """Every pair that is processed, on each of its timeframes, whether or not there are numbers yet."""
+        """Return the status of every processed pair on each of its timeframes, whether or not there are numbers yet."""
         ...

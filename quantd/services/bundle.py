@@ -1,4 +1,4 @@
-"""All services together, as the API gets them."""
+"""All services together, for the API."""
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from quantd.services.symbols import Symbols
 
 
 class Services(Struct, frozen=True):
-    """One of each."""
+    """One instance of each service."""
 
     symbols: Symbols
     market: Market
@@ -21,4 +21,4 @@ class Services(Struct, frozen=True):
     status: Status
     events: Events
     pool: Pool
-    """Where answers are computed."""
+    """The pool that computes answers."""

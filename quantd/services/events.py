@@ -1,4 +1,4 @@
-"""What happens, as it happens."""
+"""Live events."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,7 +9,7 @@ __all__ = ["Events", "Listener", "Topic"]
 
 
 class Events(Protocol):
-    """Ticks, tickers, alerts and so on, by topic."""
+    """Events by topic, such as ticks, tickers and alerts."""
 
     def listen(self, topic: Topic, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each batch of a topic, until the returned function is called."""

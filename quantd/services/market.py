@@ -13,38 +13,38 @@ class Market(Protocol):
     async def bars(
         self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None, asker: Asker = ANYBODY
     ) -> list[Bar]:
-        """Bars of start <= ts < end, ascending, the newest `limit` of them; the last one may be forming. Timeframes that are not
-        recorded are merged on reading. Empty without data. ValueError for what is no timeframe, Busy if it is not answered in time."""
+        """Return the newest `limit` bars of start <= ts < end, ascending; the last one may be forming. Timeframes that are not recorded are
+        merged on reading. Empty without data. Raises ValueError if `every` is no timeframe, and Busy if the answer takes too long."""
         ...
 
     def event_bars(self, symbol: str) -> list[str]:
-        """The labels of the bars that it has beside those of time; `bars` takes them as `every`."""
+        """Return the labels of a symbol's event bars, which `bars` accepts as `every`."""
         ...
 
     def books(self, symbol: str, every: str) -> Sequence[BookBar]:
-        """The recent book bars, ascending; empty where no pipeline asks for quotes, or for none of that timeframe."""
+        """Return the recent book bars, ascending; empty if no pipeline asks for quotes, or for this timeframe."""
         ...
 
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
-        """The newest `limit` ticks in memory of start <= ts < end, ascending."""
+        """Return the newest `limit` ticks in memory of start <= ts < end, ascending."""
         ...
 
     def tick_counts(self) -> dict[str, int]:
-        """Ticks in memory by symbol, of symbols that have any."""
+        """Return the number of ticks in memory by symbol, for symbols that have any."""
         ...
 
     def tick_capacity(self) -> int:
-        """How many ticks of a symbol are in memory at most."""
+        """Return the largest number of ticks of a symbol in memory."""
         ...
 
     def last_tick(self, symbol: str) -> Tick | None:
-        """The newest tick in memory."""
+        """Return the newest tick in memory."""
         ...
 
     def ticker(self, symbol: str) -> Ticker | None:
-        """The newest 24 h ticker."""
+        """Return the newest 24 h ticker."""
         ...
 
     def clear_ticks(self, symbol: str | None) -> None:
-        """Forget the ticks in memory of one symbol, or of all: what REST shows, never a pair's window."""
+        """Delete the ticks of one symbol, or of all, that REST shows. A pair's window is not affected."""
         ...

@@ -1,4 +1,4 @@
-"""How the daemon, its feeds and the record of each symbol fare."""
+"""The state of the daemon, its feeds and the record of each symbol."""
 
 from typing import Protocol
 
@@ -10,66 +10,66 @@ from quantd.supervision.troubles import Trouble
 
 
 class FeedState(Struct, frozen=True):
-    """How a feed fares."""
+    """The state of a feed."""
 
     name: str
     state: str
-    """starting, warming, live or down."""
+    """One of starting, warming, live and down."""
     last_tick: int | None
     ticks: int
     refused: int
     warm: int
-    """How many of its `symbols` have their past."""
+    """Number of its `symbols` that have their past."""
     symbols: int
     clock_offset: int | None = None
-    """How far the venue's clock is ahead of this host's, ms; None where it is not known."""
+    """How far the venue's clock is ahead of this host's, ms; None if it is not known."""
     health: FeedHealth = FeedHealth()
 
 
 class SymbolQuality(Struct, frozen=True):
-    """How good what is known of a symbol is. Latencies are from the exchange's time of a trade to its receipt, ms."""
+    """The quality of a symbol's data. Latencies are from the exchange's time of a trade to its receipt, ms."""
 
     symbol: str
     state: str
-    """starting, warming, live, quiet (no trade for a minute), closed (nor will there be one: its market is closed) or down; unlisted where
-    the exchange does not list it, delisted where it no longer does."""
+    """One of starting, warming, live, quiet (no trade for a minute), closed (the market is closed, so no trade is expected), down, unlisted
+    (the exchange does not list the symbol) and delisted (it no longer does)."""
     last_id: int | None
     last_tick: int | None
-    """Its time, ms."""
+    """Time of the last tick, ms."""
     ticks: int
     duplicates: int
     refused: int
     missing: int
-    """Trade ids that are missing now."""
+    """Number of trade ids that are missing now."""
     lost: int
-    """Those of them that are not to be had."""
+    """Number of the missing ids that nobody has."""
     repaired: int
-    """Trades that were missing and came after all."""
+    """Number of missing trades that arrived after all."""
     late: int
-    """Trades that came too late for their bar."""
+    """Number of trades that came too late for their bar."""
     latency_p50: float | None
     latency_p99: float | None
     gaps: list[Gap]
-    """Those that are open, by id."""
+    """The open gaps, ordered by id."""
     notes: list[str] = []
-    """What else is to be known of its record: what of it was found broken in this run."""
+    """Further notes on the record: what was found broken in this run."""
 
 
 class Status(Protocol):
-    """What an operator asks first."""
+    """The state of the daemon for its operator."""
 
     def now(self) -> int:
-        """The daemon's clock, ms."""
+        """Return the daemon's time, ms."""
         ...
 
     def feeds(self) -> list[FeedState]:
-        """How each feed fares."""
+        """Return the state of each feed."""
         ...
 
     def quality(self) -> list[SymbolQuality]:
-        """Of every symbol that streams."""
+        """Return the quality of every symbol that streams."""
         ...
 
     def troubles(self) -> list[Trouble]:
-        """What is wrong at present, oldest first."""
+        """Return the present troubles, oldest first."""
         ...

@@ -1,1 +1,1 @@
-"""Keeps the daemon's tasks alive and tells what is wrong at present."""
+"""Keeps the daemon's tasks alive and reports present troubles."""

@@ -1,4 +1,5 @@
-"""What of the state was found broken in this run: once in the log, and until the daemon ends in `/health` and `/quality`."""
+"""Records which parts of the state were found broken in this run. Each is logged once, and shown in `/health` and `/quality` until the
+daemon ends."""
 
 import logging
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ _log = logging.getLogger("quantd.state")
 
 
 class Losses:
-    """The last of each file, as it was told last. Any thread may call.
+    """The last loss of each file, as last reported. Any thread may call.
 
     >>> losses = Losses()
     >>> losses.add([Loss("kept", "it was broken", 0, record=False)])
@@ -25,11 +26,11 @@ class Losses:
         self._found: dict[str, Loss] = {}
 
     def found(self, file: str, text: str, *, record: bool = True) -> None:
-        """This is so since now."""
+        """Add a loss that is found now."""
         self.add([Loss(file, text, self._clock.now(), record)])
 
     def add(self, losses: Iterable[Loss]) -> None:
-        """These are so; what was told before is not told again."""
+        """Add losses. A loss that was reported before is not reported again."""
         for loss in losses:
             known = self._found.get(loss.file)
             if loss == known:
@@ -43,9 +44,9 @@ class Losses:
                 self._troubles.begin("store", loss.file, loss.text)
 
     def present(self) -> list[Loss]:
-        """In the order in which they were found."""
+        """Return the losses in the order in which they were found."""
         return list(self._found.values())
 
     def incomplete_from(self) -> int | None:
-        """From when on (ms) the record is to be looked through for what it lacks; None where nothing of it is lost."""
+        """Return the time (ms) from which on the record must be searched for missing rows; None if no part of it is lost."""
         return max((loss.read_from for loss in self.present() if loss.record), default=None)

@@ -1,4 +1,4 @@
-"""Takes signals in a thread of its own, so that they are obeyed whatever the event loop does."""
+"""Handles signals in a thread of its own, so that they work whatever the event loop does."""
 
 import logging
 import os
@@ -11,16 +11,17 @@ from typing import NoReturn
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LONGEST_STOP_S = 20.0
-"""From the first signal to the end of the process; systemd kills after `TimeoutStopSec`, 30 s."""
+"""Time from the first signal to the end of the process, s. systemd kills after `TimeoutStopSec`, 30 s."""
 _log = logging.getLogger("quantd.daemon")
 
 
 @contextmanager
 def obeyed(stop: Callable[[], object], numbers: Sequence[signal.Signals] = NUMBERS) -> Iterator[None]:
-    """Inside, the first of these signals calls `stop`, in another thread; the second ends the process at once. So does the twentieth second
-    after the first, also outside: threads that plugins have left keep no process that was told to end.
+    """Handle signals inside the context: the first calls `stop` in another thread; the second ends the process at once.
 
-    For the main thread of a loop that runs: Python writes each signal to a pipe, even while that thread computes."""
+    The process also ends 20 s after the first signal, even outside the context, so that threads left by plugins cannot keep it alive.
+    Call it in the main thread with a running loop: Python writes each signal to a pipe, even while that thread computes.
+    """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = {number: signal.signal(number, _noted) for number in numbers}
@@ -36,7 +37,7 @@ def obeyed(stop: Callable[[], object], numbers: Sequence[signal.Signals] = NUMBE
 
 
 def _noted(number: int, frame: object) -> None:
-    """Python writes a signal to the pipe only if it has a handler."""
+    """Do nothing. Python writes a signal to the pipe only if it has a handler."""
 
 
 def _obey(reader: int, stop: Callable[[], object], numbers: frozenset[int]) -> None:
@@ -61,14 +62,14 @@ def _give_up() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once with this exit code, but write the log first, for which it waits a second at most."""
+    """End the process at once with this exit code, after flushing the log for at most a second."""
     for handler in logging.getLogger().handlers:
         handler.flush()
     os._exit(code)
 
 
 def _next(reader: int, numbers: frozenset[int]) -> int | None:
-    """The next of these signals; None once nobody writes any more."""
+    """Return the next of these signals; None once the pipe is closed."""
     while data := os.read(reader, 1):
         if data[0] in numbers:
             return data[0]

@@ -1,4 +1,4 @@
-"""Keeps background tasks alive: one that fails is told of, counted and started again."""
+"""Keeps background tasks alive: a task that fails is logged, counted and started again."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ _log = logging.getLogger("quantd.tasks")
 
 
 class Supervisor:
-    """Of one daemon. `restarts` counts, by name of the task, how often it was started again."""
+    """Supervises the tasks of one daemon. `restarts` counts, by task name, how often each was started again."""
 
     def __init__(self, troubles: Troubles) -> None:
         self.restarts = Counter[str]()
@@ -27,7 +27,7 @@ class Supervisor:
         return asyncio.create_task(self._keep_up(name, work), name=name)
 
     def unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Tell of an error that nobody waits for: the loop's exception handler."""
+        """Report an error that no task awaits. This is the loop's exception handler."""
         loop.default_exception_handler(context)
         self.restarts["unhandled"] += 1
         error = context.get("exception") or context["message"]
@@ -59,7 +59,7 @@ class Supervisor:
 
     def _tell(self, name: str, error: BaseException) -> None:
         self.restarts[name] += 1
-        while isinstance(error, BaseExceptionGroup):  # of a TaskGroup, whose own text says nothing
+        while isinstance(error, BaseExceptionGroup):  # a TaskGroup's own text says nothing
             error = error.exceptions[0]
         text = str(error) or type(error).__name__
         _log.error("%s failed and is started again: %s", name, text, exc_info=error if unforeseen(error) else None)
@@ -67,6 +67,6 @@ class Supervisor:
 
 
 def is_cancelled() -> bool:
-    """Whether somebody has cancelled the current task: a CancelledError may also come out of what it called."""
+    """Return whether the current task has been cancelled. A CancelledError may also come out of an awaited task."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0

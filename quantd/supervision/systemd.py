@@ -1,4 +1,4 @@
-"""Talks to systemd: ready, status, watchdog. Silent where nobody listens."""
+"""Notifies systemd: ready, status, watchdog. Does nothing without systemd."""
 
 import os
 import socket
@@ -18,6 +18,6 @@ def notify(*lines: str) -> None:
 
 
 def watchdog_seconds() -> float | None:
-    """How often a sign of life is due: half of what the unit allows; None without a watchdog."""
+    """Return the interval (s) between watchdog signals, half of what the unit allows; None without a watchdog."""
     allowed = os.environ.get("WATCHDOG_USEC", "")
     return int(allowed) / 2_000_000 if allowed.isdigit() else None

@@ -1,4 +1,4 @@
-"""What is wrong with the daemon at present: reported where it is noticed, shown in `/health`."""
+"""The present troubles of the daemon, shown in `/health`."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ What = Literal["feed", "store", "disk", "sinks", "plugins", "jobs", "clock", "ta
 
 
 class Trouble(Struct, frozen=True):
-    """One thing that is wrong: with `what`, by `name` which one, in `text` what it is and what to do, and `since` when (ms)."""
+    """One trouble: its kind (`what`), the `name` of the affected part, a `text` that says what to do, and when it began (`since`, ms)."""
 
     what: What
     name: str
@@ -19,7 +19,7 @@ class Trouble(Struct, frozen=True):
 
 
 class Troubles:
-    """Those that have begun and not ended, one of each `what` and `name`. Any thread may call.
+    """The troubles that have begun and not ended, one of each `what` and `name`. Any thread may call.
 
     >>> from quantd.clock import EventClock
     >>> troubles = Troubles(EventClock())
@@ -38,16 +38,16 @@ class Troubles:
         self._present: dict[tuple[What, str], Trouble] = {}
 
     def begin(self, what: What, name: str, text: str) -> bool:
-        """It is so from now on; whether it was not before. One that goes on keeps its `since` and takes the new text."""
+        """Report a trouble. Return whether it is new. A trouble that is already present keeps its `since` and gets the new text."""
         known = self._present.get((what, name))
         if known is None or known.text != text:
             self._present[what, name] = Trouble(what, name, text, known.since if known else self._clock.now())
         return known is None
 
     def end(self, what: What, name: str) -> bool:
-        """It is so no more; whether it was."""
+        """End a trouble. Return whether it was present."""
         return self._present.pop((what, name), None) is not None
 
     def present(self) -> list[Trouble]:
-        """Oldest first."""
+        """Return the present troubles, oldest first."""
         return sorted(self._present.values(), key=lambda trouble: trouble.since)

@@ -1,4 +1,4 @@
-"""Judges rules and tells each change of a rule's state once."""
+"""Judges rules and reports each change of a rule's state once."""
 
 from collections.abc import Collection, Iterable
 
@@ -13,13 +13,14 @@ from quantd.timeframes import timeframe
 Told = tuple[Alert, tuple[str, ...]]
 """An alert and the sinks that it goes to."""
 Place = tuple[str, str, bool]
-"""What a rule watches: a pair or symbol, the timeframe (none for prices), and whether between closes."""
+"""What a rule watches: a pair or symbol, the timeframe (empty for prices), and whether the rule is judged between closes."""
 
 
 class AlertEngine:
-    """All rules. A rule fires when its condition becomes true and resolves when it becomes false; no value changes nothing.
+    """Judges all rules. A rule fires when its condition becomes true and resolves when it becomes false; a missing value changes nothing.
 
-    Without a `clock`, as in a replay, a rule on closed bars fires at the end of its bar: the same data give the same alerts."""
+    Without a `clock`, as in a replay, a rule on closed bars fires at the end of its bar, so the same data give the same alerts.
+    """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.states = RuleStates()
@@ -37,17 +38,17 @@ class AlertEngine:
         return list(self._rules.values())
 
     def add(self, rule: Rule, pair: str) -> None:
-        """Watch a rule on a pair's closed bars of the rule's timeframe. A rule of the same name on the pair is replaced."""
+        """Watch a rule on a pair's closed bars of the rule's timeframe. The rule replaces one of the same name on the pair."""
         self.put(of_pipeline(rule, pair))
 
     def put(self, rule: AlertRule) -> None:
-        """Judge a rule from now on; it begins afresh in the place of one with the same id."""
+        """Judge a rule from now on. The rule replaces one with the same id and starts with a fresh state."""
         self.remove(rule.id)
         self._rules[rule.id] = rule
         self._at.setdefault(_place(rule), []).append(rule)
 
     def remove(self, rule_id: str) -> None:
-        """Judge a rule no more, and forget its state."""
+        """Stop judging a rule and delete its state."""
         rule = self._rules.pop(rule_id, None)
         if rule:
             self._at[_place(rule)].remove(rule)
@@ -56,19 +57,19 @@ class AlertEngine:
         self.states.forget(rule_id)
 
     def judge(self, points: Iterable[PairPoint]) -> list[Told]:
-        """What changed with these closed bars, oldest first. Re-issued points are not judged again."""
+        """Judge closed bars and return the changes, oldest first. Re-issued points are not judged again."""
         return self._judge_points((point for point in points if not point.revision), live=False)
 
     def judge_late(self, points: Iterable[PairPoint], metrics: Collection[str]) -> list[Told]:
-        """What changed with these metrics, which came after their closed bars had been judged."""
+        """Judge metrics that arrived after their closed bars had been judged, and return the changes."""
         return self._judge_points(points, live=False, only=metrics)
 
     def judge_now(self, points: Iterable[PairPoint]) -> list[Told]:
-        """What changed with these now-casts."""
+        """Judge now-casts and return the changes."""
         return self._judge_points(points, live=True)
 
     def judge_prices(self, symbol: str, ticks: Iterable[Tick]) -> list[Told]:
-        """What changed with each of these ticks of a symbol."""
+        """Judge the price of each tick of a symbol and return the changes."""
         rules = self._at.get((symbol, "", True))
         if not rules:
             return []
@@ -85,7 +86,8 @@ class AlertEngine:
         return [each for each in told if each]
 
     def _moment(self, point: PairPoint) -> Moment:
-        """A now-cast is of its last trade; a closed bar is known at its end, and may be judged long after: behind an outage, say."""
+        """Return the moment of a point. A now-cast is judged at its last trade; a closed bar at its end, or later, for example after an
+        outage."""
         if point.provisional:
             return Moment(point.ts, point.ts)
         end = timeframe(point.every).end(point.ts)

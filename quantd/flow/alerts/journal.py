@@ -10,8 +10,8 @@ from quantd.supervision.troubles import Troubles
 
 
 class Journal:
-    """The latest firings, including those of earlier runs. Changes are written with the next `save`, since a rule may change many times a
-    second."""
+    """Holds the latest firings, including those of earlier runs. Changes are written by the next `save`, since a rule may change many times
+    a second."""
 
     def __init__(self, records: Records, states: RuleStates, troubles: Troubles) -> None:
         self._records = records
@@ -28,11 +28,11 @@ class Journal:
         self._unsaved.extend(fired)
 
     def fired(self) -> list[Alert]:
-        """The latest firings, by their time."""
+        """Return the latest firings, ordered by time."""
         return sorted(self._fired, key=lambda alert: alert.ts)
 
     def clear(self) -> None:
-        """Forget the firings; the states of rules stay."""
+        """Delete the firings. The states of rules stay."""
         self._fired.clear()
         self._unsaved.clear()
         self._cleared = True

@@ -14,11 +14,11 @@ _CAPACITY = 10_000
 _START_S = 2.0
 _DRAIN_S = 4.0
 _STOP_S = 0.5
-"""The sum is less than the time that the daemon takes to drain, so that a sink that hangs is named in the log."""
+"""The sum of these times is less than the daemon's drain time, so that the log names a sink that hangs."""
 
 
 class Outbox:
-    """Sinks by name. Alerts put before `start` wait for it."""
+    """Queues alerts for sinks, which are given by name. Alerts that are put before `start` wait for it."""
 
     def __init__(self, sinks: Mapping[str, tuple[AlertSink, Guard]]) -> None:
         self._sinks = sinks
@@ -34,7 +34,7 @@ class Outbox:
             _log.error("sink %s has not started within %g s: its alerts wait", name, _START_S)
 
     def put(self, alert: Alert, names: tuple[str, ...]) -> None:
-        """Send to these sinks; where a queue is full the alert is dropped, counted and logged."""
+        """Queue an alert for these sinks. If a queue is full, the alert is dropped, counted and logged."""
         for name in names:
             try:
                 self._queues[name].put_nowait(alert)
@@ -43,7 +43,7 @@ class Outbox:
                 _log.error("sink %s is %d alerts behind; dropped: %s", name, _CAPACITY, alert.text)
 
     async def stop(self) -> None:
-        """Deliver what is queued, for at most four seconds, then stop the sinks, for at most half of one."""
+        """Deliver queued alerts for at most 4 s, then stop the sinks within at most 0.5 s."""
         for name in await _late({name: queue.join() for name, queue in self._queues.items()}, _DRAIN_S):
             _log.error("sink %s has not taken its last alerts within %g s: they are not delivered", name, _DRAIN_S)
         for task in self._workers:

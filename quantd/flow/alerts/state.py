@@ -1,4 +1,4 @@
-"""The state machine of an alert rule. It is pure: a state and a value in, the state after it and the alert out.
+"""The state machine of an alert rule. It is pure: it takes a state and a value, and returns the next state and the alert.
 
 no value: stays                    no value: stays
   +-------+                          +-------+
@@ -30,7 +30,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Moment(Struct, frozen=True, gc=False):
-    """When a value came to be (`since`), when it is judged (`ts`), and the open time of its bar; see `Alert`."""
+    """When a value came about (`since`), when it is judged (`ts`), and the open time of its bar; see `Alert`."""
 
     since: int
     ts: int
@@ -38,14 +38,14 @@ class Moment(Struct, frozen=True, gc=False):
 
 
 class Change(Struct, frozen=True):
-    """The state of a rule after a value has changed it, and the alert for that change."""
+    """The state of a rule after a value has changed it, and the alert that reports the change."""
 
     state: RuleState
     alert: Alert
 
 
 def judged(rule: AlertRule, state: RuleState, value: Metric, moment: Moment) -> Change | None:
-    """Judge a value: returns the change, or None if the state stays."""
+    """Judge a value. Return the change, or None if the state stays the same."""
     holds = holding(rule.rule.when, value)
     if holds is None or holds == state.holds:
         return None
@@ -54,7 +54,7 @@ def judged(rule: AlertRule, state: RuleState, value: Metric, moment: Moment) -> 
 
 
 def holding(condition: Condition, value: Metric) -> bool | None:
-    """Whether a value fulfils a condition; None without a value, or if one of value and threshold is a number and the other a state.
+    """Return whether a value fulfils a condition. The result is None without a value, or if only one of value and threshold is a number.
 
     >>> condition = Condition("zscore", ">", 2.0)
     >>> holding(condition, 2.5), holding(condition, 2.0), holding(condition, None), holding(condition, "broken")
@@ -66,7 +66,8 @@ def holding(condition: Condition, value: Metric) -> bool | None:
 
 
 def _fired(rule_id: str, state: RuleState, moment: Moment) -> RuleState:
-    """Trades of one millisecond may make a rule true more than once: the second firing of a moment has `.2` at the end of its id."""
+    """Return the state after a firing. Trades of one millisecond may fire a rule more than once: the id of the second firing ends with
+    `.2`."""
     times = state.times + 1 if moment.since == state.since else 1
     firing = f"{rule_id}@{moment.since}" + (f".{times}" if times > 1 else "")
     return RuleState(True, moment.since, firing, times, moment.ts, state.trigger_count + 1)

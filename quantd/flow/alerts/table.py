@@ -1,4 +1,4 @@
-"""The one table of the states of alert rules: those of pipelines and those made by request."""
+"""The table of the states of all alert rules, whether made by pipelines or by request."""
 
 from collections.abc import Collection, Mapping
 
@@ -8,14 +8,14 @@ _FRESH = RuleState()
 
 
 class RuleStates:
-    """States by the id of the rule. `unsaved` holds those that have changed since they were last written."""
+    """The states of rules by rule id. `unsaved` holds the states that have changed since the last write."""
 
     def __init__(self) -> None:
         self._states: dict[str, RuleState] = {}
         self._changed: set[str] = set()
 
     def of(self, rule_id: str) -> RuleState:
-        """The state of a rule; a fresh one if it has never changed."""
+        """Return the state of a rule; a fresh state if the rule has never changed."""
         return self._states.get(rule_id, _FRESH)
 
     def put(self, rule_id: str, state: RuleState) -> None:
@@ -24,12 +24,12 @@ class RuleStates:
         self._changed.add(rule_id)
 
     def forget(self, rule_id: str) -> None:
-        """Remove the state of a rule that is deleted: a later rule of the same id begins afresh."""
+        """Remove the state of a deleted rule. A later rule of the same id starts with a fresh state."""
         if self._states.pop(rule_id, None):
             self._changed.add(rule_id)
 
     def restore(self, stored: Mapping[str, RuleState], rules: Collection[str]) -> None:
-        """Restore the states that an earlier run stored for these rules; those of other rules will be deleted."""
+        """Restore the states that an earlier run stored for these rules. The states of other rules will be deleted."""
         self._states |= {rule_id: state for rule_id, state in stored.items() if rule_id in rules}
         self._changed |= stored.keys() - set(rules)
 

@@ -1,4 +1,4 @@
-"""Stage 2, beside the bars of trades: bars of what was bid and asked."""
+"""Stage 2, beside the bars of trades: bars of bid and ask quotes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _LARGEST = 1e18
 
 
 class _Top(NamedTuple):
-    """What one quote says."""
+    """The spread and imbalance of one quote."""
 
     spread: float
     bps: float
@@ -22,10 +22,10 @@ class _Top(NamedTuple):
 
 @dataclass(slots=True)
 class _Sums:
-    """What is known of one bucket; sums are of value x ms, weights in ms."""
+    """The sums of one bucket. Sums are of value x ms, weights in ms."""
 
     opened: bool = False
-    """A quote held at its first moment."""
+    """True if a quote was known at the bucket's first moment."""
     doubted: bool = False
     held: int = 0
     spread: float = 0.0
@@ -42,7 +42,7 @@ class _Sums:
     funding_rate: float | None = None
 
     def hold(self, top: _Top | None, ms: int) -> None:
-        """A quote held for so long, up to the end of what is known."""
+        """Add a quote that held for `ms` milliseconds, up to the latest known moment."""
         self.microprice = top and top.microprice
         if top is None:
             return
@@ -54,7 +54,7 @@ class _Sums:
             self.imbalance += top.imbalance * ms
 
     def add(self, later: "_Sums") -> None:
-        """A bucket that lies within this one, after all that is in."""
+        """Add a shorter bucket that lies within this one and follows everything added so far."""
         self.doubted |= later.doubted
         for name in ("held", "spread", "bps", "sized", "imbalance", "deep", "depth_imbalance", "quotes", "depths"):
             setattr(self, name, getattr(self, name) + getattr(later, name))
@@ -85,25 +85,25 @@ class _Sums:
 
 @dataclass(slots=True)
 class _Track:
-    """How far one kind of event has been counted in, and the last id of it."""
+    """Up to when (ms) one kind of event has been summed, and the id of its last event."""
 
     upto: int = 0
     last_id: int = -1
 
 
 class BookStage:
-    """The book bars of one symbol. Seconds are summed from events, all longer buckets from the sums of seconds.
+    """Makes the book bars of one symbol. Seconds are summed from events, all longer buckets from the sums of seconds.
 
-    A quote holds until the next one, and so does a depth. `levels` of each side make up the depth's imbalance. What comes for a bucket that
-    has closed counts from the first one that has not.
+    A quote holds until the next quote, and an order book snapshot until the next snapshot. The depth imbalance uses `levels` levels of each
+    side. An event whose bucket has closed counts from the start of the first open bucket.
     """
 
     def __init__(self, symbol: str, every: Sequence[str], levels: int = 20) -> None:
         self.symbol = symbol
         self.dropped = 0
-        """Events that came after one with an id as great, and marks that came after as late a one, or for a bucket that has closed."""
+        """Number of events whose id was not greater than the last one, and of marks that were out of order or whose bucket had closed."""
         self.refused = 0
-        """Events that cannot be true: numbers that are none, crossed sides, or a time that is a day from when they were received."""
+        """Number of invalid events: bad numbers, crossed sides, or a time that differs by more than a day from the time of receipt."""
         self._frames = sorted(map(timeframe, every), key=lambda frame: frame.step)
         self._levels = levels
         self._quotes, self._depths = _Track(), _Track()
@@ -116,7 +116,7 @@ class BookStage:
         self._open: dict[str, tuple[int, _Sums]] = {}
 
     def take(self, events: Sequence[Quote | Depth | Mark]) -> None:
-        """Events of this symbol, in the order of receipt."""
+        """Take events of this symbol, in the order of receipt."""
         for event in events:
             if abs(event.ts - event.recv) > DAY:
                 self.refused += 1
@@ -128,8 +128,8 @@ class BookStage:
                 self._take_mark(event)
 
     def doubt(self, since: int) -> None:
-        """Events may be missing from `since` (ms) on, or from where they have been counted in already: nothing holds before the next one,
-        whatever its id."""
+        """Assume that events may be missing from `since` (ms) on, or from the latest summed moment if that is later. No quote or snapshot
+        holds until the next one arrives, whatever its id."""
         if self._next is None:
             return
         self._move_to(since)
@@ -139,14 +139,15 @@ class BookStage:
         self._quotes.last_id = self._depths.last_id = -1
 
     def close(self, watermark: int) -> list[BookBar]:
-        """Bars of every timeframe that end up to `watermark` (ms): shorter ones first among those of one end."""
+        """Close and return the bars of every timeframe that end by `watermark` (ms). Of bars with the same end, shorter ones come first."""
         bars: list[BookBar] = []
         while self._next is not None and self._next + SECOND <= watermark:
             bars += self._close(self._next, whole=True)
         return bars
 
     def flush(self, until: int) -> list[BookBar]:
-        """The stream has ended at `until` (ms), or with the last event if that is later: all that is open is closed, `partial` at best."""
+        """Close and return all open bars, since the stream has ended at `until` (ms) or with the last event if that is later. They are
+        `partial` at best."""
         end = max(until, self._quotes.upto, self._depths.upto, self._last_mark)
         bars = self.close(end)
         if self._next is not None and (self._next < end or self._next in self._seconds):
@@ -211,7 +212,7 @@ class BookStage:
         self._move_depths(ts)
 
     def _move_quotes(self, ts: int) -> None:
-        """Count in what has held up to `ts`."""
+        """Sum what has held up to `ts` (ms)."""
         for start, begin, end in _cut(self._quotes, ts):
             second = self._second(start)
             second.opened |= begin == start and self._top is not None
@@ -226,7 +227,7 @@ class BookStage:
                 second.depth_imbalance += self._deep * (end - begin)
 
     def _close(self, start: int, *, whole: bool) -> list[BookBar]:
-        """Close one second, and what ends with it."""
+        """Close one second and the longer buckets that end with it."""
         if whole:
             self._move_to(start + SECOND)
         second = self._second(start)
@@ -244,7 +245,7 @@ class BookStage:
 
 
 def _cut(track: _Track, ts: int) -> list[tuple[int, int, int]]:
-    """The time from where a track is up to `ts`, second by second: its start, and from when to when."""
+    """Split the time from the track's position up to `ts` into seconds: (start of the second, begin, end) of each piece, ms."""
     pieces = []
     while track.upto < ts:
         start = track.upto - track.upto % SECOND
@@ -255,7 +256,8 @@ def _cut(track: _Track, ts: int) -> list[tuple[int, int, int]]:
 
 
 def _top(quote: Quote) -> _Top:
-    """The microprice is the mid weighted with the sizes of the other side (Gatheral and Oomen 2010; where Stoikov 2018 starts from)."""
+    """Summarize a quote. The microprice is the mid weighted with the sizes of the other side (Gatheral and Oomen 2010; the starting point
+    of Stoikov 2018)."""
     spread, total = quote.ask - quote.bid, quote.bid_qty + quote.ask_qty
     bps = 2e4 * spread / (quote.ask + quote.bid)
     microprice = quote.bid + spread * (quote.bid_qty / total) if total else None

@@ -1,4 +1,4 @@
-"""Stage 2, beside the bars of time: bars that end with an event, when so much has traded."""
+"""Stage 2, beside the bars of time: event bars, which end when enough has traded."""
 
 from bisect import bisect_left
 from collections import deque
@@ -14,11 +14,12 @@ from quantd.plugin.guard import Guard
 from quantd.stats.decimals import TradeSums
 
 _RECENT = 100
-"""Closed bars that can still be told to lack a trade. Of ids that count up by one a bar knows that when it closes."""
+"""Number of closed bars that can still be marked as lacking a trade. Where ids count up by one, a bar knows at its close whether it is
+complete."""
 
 
 class _Open:
-    """A bar that trades still go into."""
+    """The open bar, to which trades are still added."""
 
     def __init__(self, ts: int, tick: Tick) -> None:
         self.ts = ts
@@ -42,17 +43,17 @@ class _Open:
 
 
 class EventStage:
-    """The event bars of one symbol and one rule. Every trade is in exactly one bar, in the order of ids.
+    """Makes the event bars of one symbol and one rule. Every trade is in exactly one bar, in the order of ids.
 
-    A bar opens at its first trade's time, or a millisecond after the bar before it, whichever is later: times are unique. One that an id
-    is missing from, or from before it, is of quality `gap`; it is not cut anew when the trade is found later, since all bars after it
-    would move.
+    A bar's time is that of its first trade, or a millisecond after the bar before it, whichever is later: times are unique. A bar has the
+    quality `gap` if an id is missing from it or directly before it. When that trade is found later, the bar is not made again, since all
+    bars after it would change.
     """
 
     def __init__(self, symbol: str, rule: EventBars, guard: Guard) -> None:
         self.label = rule.label
         self.lost = 0
-        """Trades that came after the bar that they belong to had closed, and are in none."""
+        """Number of trades that arrived after their bar had closed. They are in no bar."""
         self._symbol = symbol
         self._rule = msgspec.structs.replace(rule)
         self._guard = guard
@@ -60,19 +61,19 @@ class EventStage:
         self._last_ts = -1
         self._last_id: int | None = None
         self._begins: int | None = None
-        """From which id on its trades are in bars of its own; None for all that come."""
+        """The id of the first trade that its own bars hold; None if it takes every trade."""
         self.cut = -1
-        """The last id of the bars that have closed."""
+        """The last id in the closed bars."""
         self._closed: list[Bar] = []
         self._recent: deque[Bar] = deque(maxlen=_RECENT)
 
     @property
     def reached(self) -> int | None:
-        """The greatest id that is in its bars, or of before they begin; None where they begin with whatever comes first."""
+        """The greatest id in its bars, or before they begin; None if they begin with the first trade that arrives."""
         return self._last_id
 
     def resume(self, bar: Bar) -> None:
-        """Go on behind the last bar that an earlier run has recorded."""
+        """Continue after the last bar that an earlier run recorded."""
         if bar.last_id is not None:
             self.begin(bar.last_id + 1)
         self._last_ts = bar.ts
@@ -80,21 +81,21 @@ class EventStage:
             self._guard.call(self._rule.resume, bar.state)
 
     def begin(self, first_id: int) -> None:
-        """The first bar begins with the trade of this id."""
+        """Start the first bar with the trade of this id."""
         self._begins = first_id
         self._last_id = self.cut = first_id - 1
 
     def take(self, ticks: Sequence[Tick], broken: Container[int] | None = None) -> None:
-        """Good and new trades by rising ids; what is in its bars already is passed over.
+        """Add valid new trades by ascending id. Trades that are already in its bars are skipped.
 
-        Where ids do not count up by one, `broken` are those before which a trade may be missing.
+        Where ids do not count up by one, `broken` holds the ids before which a trade may be missing.
         """
         if self._last_id is not None and ticks and ticks[0].id <= self._last_id:
             ticks = [tick for tick in ticks if tick.id > self._last_id]
         self._add(ticks, broken)
 
     def take_as_they_come(self, ticks: Sequence[Tick], broken: Container[int]) -> None:
-        """Good and new trades of a venue without ids, by which nothing is missing: only a trade from before the open bar is too late."""
+        """Add valid new trades of a venue without ids in the order of receipt. Only a trade from before the open bar is too late."""
         top = -1 if self._last_id is None else self._last_id
         if ticks and ticks[0].id > top and all(one.id < other.id for one, other in pairwise(ticks)):
             self._add(ticks, broken)
@@ -106,7 +107,7 @@ class EventStage:
                 self.miss(tick)
 
     def miss(self, tick: Tick) -> None:
-        """A trade has come too late: the bar that lacks it says so."""
+        """Record that a trade came too late: the bar that lacks it is re-issued with the quality `gap`."""
         if self._begins is not None and tick.id < self._begins:
             return
         self.lost += 1
@@ -137,23 +138,23 @@ class EventStage:
         return self._last_id is None or tick.id == self._last_id + 1
 
     def _ends(self, ticks: Sequence[Tick]) -> list[tuple[bool, bytes | None]]:
-        """Of each trade, whether it is the last of its bar, and what the rule then carries over to the next bar."""
+        """Return for each trade whether it ends its bar, and the state that the rule then carries over to the next bar."""
         rule = self._rule
         return [(True, answers.packed(rule.state)) if rule.ends(tick) else (False, None) for tick in ticks]
 
     def closed(self) -> list[Bar]:
-        """The bars that ended since the last call, and closed ones that turned out to lack a trade, with `revision` + 1."""
+        """Return the bars that ended since the last call, and closed bars that turned out to lack a trade, with `revision` + 1."""
         closed, self._closed = self._closed, []
         return closed
 
     def flush(self) -> list[Bar]:
-        """The stream has ended: what is open is closed, `partial`."""
+        """Close the open bar as `partial`, since the stream has ended, and return it."""
         if self._open:
             self._close("partial" if self._open.whole else "gap", None)
         return self.closed()
 
     def forming(self) -> list[Bar]:
-        """The open bar, if there is one."""
+        """Return the open bar, if there is one."""
         return [self._open.bar(self._symbol, self.label, "forming")] if self._open else []
 
     def _close(self, quality: Quality, state: bytes | None) -> None:

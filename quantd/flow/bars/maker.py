@@ -1,4 +1,4 @@
-"""Stage 2 of one symbol: its bars of time. A resampler makes the shortest of its trades, and longer ones are merged of those."""
+"""Stage 2 of one symbol: bars of time. A resampler makes the shortest bars from trades, and longer bars are merged from these."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,12 +22,12 @@ class BarMaker:
     def __init__(self, symbol: str, resampler: Resampler, guard: Guard) -> None:
         self.reopen = duration(resampler.reopen)
         self.begins = 0
-        """From when on (ms) its bars are made of what it was given: those before are not its own."""
+        """The time (ms) from which on it makes bars from the trades it is given. Earlier bars come from elsewhere."""
         self._symbol = symbol
         self._resampler = msgspec.structs.replace(resampler)
         self._guard = guard
         self._stood = 0
-        """Up to when (ms) bars have closed, while they lag behind after the symbol was absent."""
+        """The time (ms) up to which bars have closed, while they catch up after an absence of the symbol."""
         self._mergers: dict[str, Merger] = {}
         self._imported: list[Bar] = []
         self._last_import: Bar | None = None
@@ -39,20 +39,21 @@ class BarMaker:
 
     @property
     def base(self) -> str:
-        """The timeframe of the bars that trades make."""
+        """The timeframe of the bars that are made from trades."""
         return self._resampler.base
 
     @property
     def lost(self) -> int:
-        """Trades that came too late for any bar."""
+        """Number of trades that came too late for any bar."""
         return self._resampler.lost
 
     def parts(self, ts: int) -> Mapping[str, int]:
-        """Of which timeframes bars are parts of the buckets that are open at `ts` (ms), and from when on (ms)."""
+        """Return the timeframes whose bars are parts of the buckets that are open at `ts` (ms), each with the time (ms) of the first
+        part."""
         return self._merger(self.base).parts(ts)
 
     def begin(self, ts: int, past: Mapping[str, Sequence[Bar]]) -> list[Bar]:
-        """Bars begin at `ts` (ms), behind these closed ones, by timeframe; those of its own timeframes, in the order in which they
+        """Begin bars at `ts` (ms), after these closed bars by timeframe. Return those of its own timeframes in the order in which they
         closed."""
         bars = sorted((bar for each in past.values() for bar in each), key=_closed)
         if not bars:
@@ -64,11 +65,11 @@ class BarMaker:
         return [bar for bar in bars if bar.every in self.every]
 
     def take(self, ticks: Sequence[Tick]) -> None:
-        """Good and new trades, in the order of receipt."""
+        """Take valid new trades, in the order of receipt."""
         self._guard.call(self._resampler.update, ticks)
 
     def take_bar(self, bar: Bar) -> None:
-        """A bar that came as a bar; buckets missing before it are filled with flat ones of quality `gap`."""
+        """Take a bar that the feed delivers as a bar. Missing buckets before it are filled with flat bars of quality `gap`."""
         last = self._last_import
         if last is None or bar.ts > last.ts:
             self._imported += bridge(last, bar) if last else []
@@ -78,34 +79,35 @@ class BarMaker:
         self._imported.append(bar)
 
     def forming(self, every: str) -> list[Bar]:
-        """The open bars of one of its timeframes, oldest first."""
+        """Return the open bars of one of its timeframes, oldest first."""
         open_bars = self._guard.call(answers.bars, self._resampler.forming, default=[])
         return open_bars if every == self.base else self._merger(self.base).forming(every, open_bars)
 
     def sketch(self, ticks: Sequence[Tick]) -> list[Bar]:
-        """What the open bars of the base timeframe would be of these trades alone, oldest first; nothing is taken."""
+        """Return the open base bars that these trades alone would make, oldest first, without taking the trades."""
         fresh = msgspec.structs.replace(self._resampler)
         self._guard.call(fresh.update, ticks)
         return self._guard.call(answers.bars, fresh.forming, default=[])
 
     def close(self, watermark: int, holes: Sequence[Span] | None) -> list[Bar]:
-        """Bars of every timeframe that close or change, now that event time is at `watermark`. `holes` are the spans of time in which
-        trades are missing, None where these are as before."""
+        """Close bars up to `watermark` (ms). Return the bars of every timeframe that close or change. `holes` are the spans of time in
+        which trades are missing; None if they have not changed."""
         self._mark(holes)
         return self._merged(self._guard.call(answers.bars, self._resampler.advance, watermark, default=[]))
 
     def cut(self, until: int, holes: Sequence[Span] | None) -> list[Bar]:
-        """The open bars, closed at `until` (ms) though their buckets are not over: trades that come after all mend them."""
+        """Close the open bars at `until` (ms), before their buckets end, and return them. Trades that still arrive mend these bars."""
         self._mark(holes)
         bars = self._merged(self._guard.call(answers.bars, self._resampler.flush, until, default=[]))
         return bars + [bar for merger in self._mergers.values() for bar in merger.flush()]
 
     def stand_still(self, until: int) -> None:
-        """No bar closes after `until` (ms) for now. When bars close again, they do so some at a time: a day makes a mountain of them."""
+        """Close no bar after `until` (ms) for now. When bars close again, they do so in batches, since a day of seconds makes very many
+        bars."""
         self._stood = self._stood or until
 
     def reach(self, watermark: int) -> int:
-        """How far bars may close now."""
+        """Return the time (ms) up to which bars may close now."""
         if not self._stood:
             return watermark
         reached = min(watermark, self._stood + _MOST_AT_ONCE_MS)
@@ -113,10 +115,11 @@ class BarMaker:
         return reached
 
     def rebuilt(self, ticks: Sequence[Tick], begin: int, until: int, close: float | None, holes: Sequence[Span]) -> list[Bar]:
-        """The closed bars of the base timeframe of begin <= ts < until (ms), of these trades, all that are recorded of that time but for
-        those in the holes.
+        """Return the closed bars of the base timeframe of begin <= ts < until (ms), made from all recorded trades of that time. Trades are
+        missing only in the holes.
 
-        `close` is that of the bar before; without one, bars begin with the first trade."""
+        `close` is the close of the bar before. Without one, bars begin with the first trade.
+        """
         fresh = msgspec.structs.replace(self._resampler)
         if close is not None:
             self._guard.call(fresh.begin, self._symbol, begin, close)
@@ -125,7 +128,7 @@ class BarMaker:
         return [bar for bar in self._guard.call(answers.bars, fresh.advance, until, default=[]) if bar.ts >= begin]
 
     def absorb(self, bars: Sequence[Bar]) -> None:
-        """Bars that were rebuilt: longer ones are merged of them from now on."""
+        """Take rebuilt bars. Longer bars are merged from them from now on."""
         self._merger(self.base).absorb(bars)
 
     def _mark(self, holes: Sequence[Span] | None) -> None:
@@ -134,7 +137,7 @@ class BarMaker:
 
     def _merged(self, made: list[Bar]) -> list[Bar]:
         imported, self._imported = self._imported, []
-        made = [bar for bar in made if bar.ts >= self.begins]  # the one before only told at which price it begins
+        made = [bar for bar in made if bar.ts >= self.begins]  # the bar before only supplies the price at which the first one opens
         bars = self._merger(self.base).add(made) if made else []
         return bars + (self._merger(imported[0].every).add(imported) if imported else [])
 
@@ -151,6 +154,6 @@ class BarMaker:
 
 
 def _closed(bar: Bar) -> tuple[int, int]:
-    """When it closed; of those that closed at once the shortest is first."""
+    """Sort key: the time at which a bar closed, and then its length, the shortest first."""
     frame = timeframe(bar.every)
     return frame.end(bar.ts), frame.step

@@ -1,4 +1,4 @@
-"""Stage 2: the bars of one symbol. A resampler makes the shortest; all longer timeframes are merged from those, so their sums agree."""
+"""Stage 2: merges bars. A resampler makes the shortest bars; all longer timeframes are merged from these, so their sums agree."""
 
 import logging
 from collections import defaultdict
@@ -14,13 +14,14 @@ from quantd.stats.bars import fills, merge
 from quantd.timeframes import Timeframe, timeframe
 
 MOST_BRIDGED = 100_000
-"""Flat bars between two that came: 69 days of 1m."""
+"""Largest number of flat bars that fill the space between two bars: 69 days of 1m."""
 _log = logging.getLogger("quantd.flow")
 _LADDER = ("1m", "1h")
 
 
 def ladder(base: str, wanted: Iterable[str]) -> list[Timeframe]:
-    """Timeframes to merge on the way from `base` to the wanted ones, shortest first: minutes and hours keep the steps small.
+    """Return the timeframes to merge on the way from `base` to the wanted ones, shortest first. Minutes and hours in between keep the steps
+    small.
 
     >>> [frame.name for frame in ladder("1s", ["14h", "5m"])]
     ['1m', '5m', '1h', '14h']
@@ -32,7 +33,7 @@ def ladder(base: str, wanted: Iterable[str]) -> list[Timeframe]:
 
 
 class Merger:
-    """Bars of `base` in, bars of every wanted timeframe out: `base` itself first, then longer ones as they close or change."""
+    """Takes bars of `base` and returns bars of every wanted timeframe: `base` first, then longer bars as they close or change."""
 
     def __init__(self, base: str, wanted: Sequence[str], reopen: int) -> None:
         self._wanted = frozenset(wanted)
@@ -44,14 +45,14 @@ class Merger:
             self._levels.append(_Level(frame, source, reopen))
 
     def add(self, bars: list[Bar]) -> list[Bar]:
-        """Take in closed or re-issued bars of `base`."""
+        """Take closed or re-issued bars of `base`. Return the bars that close or change."""
         made = {self._base: bars}
         for level in self._levels:
             made[level.frame.name] = level.add(made[level.source.name])
         return self._chosen(made)
 
     def absorb(self, bars: Iterable[Bar]) -> None:
-        """Bars of some timeframes that were rebuilt elsewhere: what is merged later is merged of these."""
+        """Take rebuilt bars of some timeframes. Later bars are merged from these."""
         made: dict[str, list[Bar]] = defaultdict(list)
         for bar in bars:
             made[bar.every].append(bar)
@@ -60,14 +61,15 @@ class Merger:
             made[level.frame.name] = made[level.frame.name] or merged
 
     def forming(self, every: str, open_bars: list[Bar]) -> list[Bar]:
-        """The open bars of a timeframe on the way, given those of `base`; what is closed of them is known here."""
+        """Return the open bars of a timeframe, given the open bars of `base`. The closed parts are known here."""
         made = {self._base: open_bars}
         for level in self._levels:
             made[level.frame.name] = level.forming(made[level.source.name])
         return made.get(every, [])
 
     def parts(self, ts: int) -> dict[str, int]:
-        """Where `base` begins at `ts`: of which timeframes bars are parts of the buckets that are open then, and from when on."""
+        """Return the timeframes whose bars are parts of the buckets that are open at `ts`, where `base` begins, each with the time of the
+        first part."""
         since: dict[str, int] = {}
         for level in self._levels:
             opened = level.frame.floor(ts)
@@ -76,12 +78,13 @@ class Merger:
         return since
 
     def begin(self, ts: int, past: Mapping[str, Iterable[Bar]]) -> None:
-        """Before the first bar: `base` begins at `ts`, and these closed bars, by timeframe, are the parts of what is open then."""
+        """Begin `base` at `ts`, before any bar is taken. These closed bars, by timeframe, are the parts of the buckets that are open
+        then."""
         for level in self._levels:
             level.begin(ts, past.get(level.source.name, ()))
 
     def flush(self) -> list[Bar]:
-        """Close what is open: the stream has ended."""
+        """Close the open buckets, since the stream has ended."""
         made: dict[str, list[Bar]] = {self._base: []}
         for level in self._levels:
             made[level.frame.name] = level.add(made[level.source.name]) + level.flush()
@@ -103,7 +106,7 @@ class _Level:
         self._open: int | None = None
 
     def replace(self, bars: Iterable[Bar]) -> list[Bar]:
-        """Put others in place of parts that are known, and add to the open bucket; the closed buckets that this changes."""
+        """Replace known parts by these bars, and add to the open bucket. Return the closed buckets that change."""
         touched: dict[int, None] = {}
         for bar in bars:
             start = self.frame.floor(bar.ts)
@@ -133,7 +136,7 @@ class _Level:
         return made
 
     def begin(self, ts: int, bars: Iterable[Bar]) -> None:
-        """Open the bucket that holds `ts`, with those of these bars that are of it and end by then."""
+        """Open the bucket that holds `ts`, with the bars of that bucket that end by then."""
         self._open = start = self.frame.floor(ts)
         self._parts[start] = {bar.ts: bar for bar in bars if start <= bar.ts and self.source.end(bar.ts) <= ts}
 
@@ -148,7 +151,7 @@ class _Level:
         return self._enter(self.frame.end(self._open)) if self._open is not None else []
 
     def _enter(self, start: int) -> list[Bar]:
-        """Make `start` the open bucket; the one that was open closes."""
+        """Make `start` the open bucket. Close and return the one that was open."""
         if start == self._open:
             return []
         closed = [self._merge(self._open)] if self._open is not None and self._parts[self._open] else []
@@ -171,8 +174,8 @@ class _Level:
 
 
 def bridge(last: Bar, bar: Bar) -> list[Bar]:
-    """Flat bars of quality `gap` for the buckets that are missing between two bars of one series; none, and a warning, where these are too
-    many to stand for anything: a time is wrong, or the source was away for months."""
+    """Return flat bars of quality `gap` for the buckets that are missing between two bars of one series. If there are too many, return none
+    and log a warning: either a time is wrong, or the source was away for months."""
     frame = timeframe(bar.every)
     missing: list[Bar] = []
     count = frame.index(bar.ts) - frame.index(last.ts) - 1
@@ -192,7 +195,7 @@ def bridge(last: Bar, bar: Bar) -> list[Bar]:
 
 
 def shared_closes(y_bars: Sequence[Bar], x_bars: Sequence[Bar], prices: Literal["raw", "log"], count: int) -> tuple[FloatArray, FloatArray]:
-    """The last `count` closes that both legs have, oldest first, or their logarithms: shape (n,) each."""
+    """Return the last `count` closes that both legs have, oldest first, or their logarithms: shape (n,) each."""
     y, x = ({bar.ts: bar.close for bar in bars} for bars in (y_bars, x_bars))
     both = np.array([(y[ts], x[ts]) for ts in sorted(y.keys() & x.keys())[-count:]]).reshape(-1, 2)
     of_y, of_x = np.log(both.T) if prices == "log" else both.T.copy()

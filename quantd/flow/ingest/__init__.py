@@ -1,1 +1,1 @@
-"""Stage 1: what a feed yields becomes ticks, each trade once, with the missing ones named."""
+"""Stage 1: the events of a feed become ticks. Each trade passes once, and missing trades are named."""

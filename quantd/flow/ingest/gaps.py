@@ -1,4 +1,4 @@
-"""What there is to tell of the missing trades of a symbol: when ids went missing, came after all, or were given up."""
+"""Reports the missing trades of a symbol: when ids went missing, when they arrived after all, and when they were given up."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,16 +9,17 @@ from quantd.flow.ingest.ledger import FOR_EVER, Hole
 from quantd.model import Gap
 
 GRACE_MS = 1_000
-"""Ids that are missing for less are merely late: another connection, or the next frame, may bring them."""
+"""Ids that are missing for a shorter time (ms) are merely late: another connection, or the next frame, may deliver them."""
 
 
 def is_fresh(hole: Hole, now: int) -> bool:
-    """Whether it is to be given time still. One that opened later than now (ms) did so by another clock: nobody knows when, so not."""
+    """Return whether the grace period of a hole still runs. If it opened later than `now` (ms), it was timed by another clock and has no
+    grace."""
     return abs(hole.opened - now) < GRACE_MS
 
 
 class Gaps:
-    """The gaps of one symbol as they were told last."""
+    """The gaps of one symbol as they were last reported."""
 
     def __init__(self, symbol: str, told: Iterable[Gap] = ()) -> None:
         self._symbol = symbol
@@ -26,19 +27,19 @@ class Gaps:
         self._seen: list[Hole] | None = None
         self._looked = FOR_EVER
         self._due = FOR_EVER
-        """When (ms) it was last looked, and the next of the seen holes has lasted."""
+        """Time (ms) of the last look, and the time at which the next of the seen holes outlives its grace period."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
 
     @property
     def open(self) -> list[Gap]:
-        """Those that nothing has closed, by id."""
+        """The open gaps, ordered by id."""
         return self._open.copy()
 
     def changes(self, holes: list[Hole], now: int) -> list[Gap]:
-        """The gaps that closed, then those that are new, given what is missing at `now` (ms): sorted, and apart."""
-        if self._looked <= now < self._due and holes == self._seen:  # the same objects, as a rule, which costs next to nothing
+        """Compare with the holes at `now` (ms), which are sorted and disjoint. Return the gaps that closed, then the new ones."""
+        if self._looked <= now < self._due and holes == self._seen:  # usually the same objects, which makes this cheap
             return []
         self._seen, self._looked = holes.copy(), now
         closed = self._close(holes)
@@ -73,7 +74,8 @@ def _by_id(gaps: Iterable[Gap]) -> list[Gap]:
 
 
 def _stands(gap: Gap, holes: list[Hole], at: int) -> bool:
-    """Whether the feed may still tell some of a gap, or it is just what the feed no longer tells. Its holes begin at index `at`."""
+    """Return whether a gap still matches: the feed may still deliver a part of it, or the gap is exactly what the feed cannot deliver. Its
+    holes begin at `at`."""
     while at < len(holes) and holes[at].first <= gap.last_id:
         hole = holes[at]
         if hole.source == "feed" or (hole.first, hole.last, hole.cause) == (gap.first_id, gap.last_id, gap.cause):
@@ -83,7 +85,8 @@ def _stands(gap: Gap, holes: list[Hole], at: int) -> bool:
 
 
 def _outside(holes: Iterable[Hole], gaps: Sequence[Gap]) -> Iterator[Hole]:
-    """Holes that are part of no gap; both by id. Gaps may overlap: who was killed may have saved one that has grown since."""
+    """Return the holes that are part of no gap. Both are ordered by id. Gaps may overlap: a killed run may have saved one that has grown
+    since."""
     at, reach = 0, -FOR_EVER
     for hole in holes:
         while at < len(gaps) and gaps[at].first_id <= hole.first:

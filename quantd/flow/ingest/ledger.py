@@ -1,25 +1,25 @@
-"""Which trade ids of a symbol have come: each is let through once, and the missing ones are named.
+"""The ledger of the trade ids of a symbol: each trade passes once, and missing ids are named.
 
-What has come is one range of ids with holes in it, so that a billion ids take no memory:
+The ids that have arrived are one range with holes in it, so that a billion ids take no memory:
 
     _first                        _next           the next trade has the id
        1  2  3  .  .  6  7  .  9    10               10  it is expected, and the range grows
-               └hole┘     └hole┘                     12  it is let through, and 10 to 11 become a hole
+               └hole┘     └hole┘                     12  it passes, and 10 to 11 become a hole
                                                       5  it is in a hole, which shrinks (or splits in two)
-                                                      6  it is in no hole, so it came before: a duplicate
+                                                      6  it is in no hole, so it is a duplicate
                                                       0  the range begins with it now
 
 A hole lies between the times of the trades around it. Bars that hold a moment of that time lack trades.
 
-Ids tell that trades are missing only once a later one comes. Until then it is *doubted* whether all have come where they may have been
-missed: a connection was lost, the daemon was not running, or time has leapt by much:
+Ids show that trades are missing only once a later trade arrives. Until then the ledger *doubts* that all have arrived if some may have been
+missed: a connection was lost, the daemon was not running, or time has leapt far:
 
     time ──── 9 ───╳ lost ── back ──────── 12 ────▶
-              │◀──── in doubt ────────────▶│         before 12 comes: bars from the time of 9 on lack trades, perhaps
-              │◀──── hole: 10 to 11 ──────▶│         since 12 came; if 10 comes first, nothing was missed and no doubt is left
+              │◀──── in doubt ────────────▶│         before 12 arrives: bars from the time of 9 on may lack trades
+              │◀──── hole: 10 to 11 ──────▶│         after 12 arrived; if 10 arrives first, nothing was missed and the doubt ends
 
-What an earlier run has recorded is put in front of the range when the first trade comes: what is missing in between is a hole, too. Where a
-venue gives no ids, nothing can show that a doubt was wrong: such spans of time are kept as untold.
+What an earlier run recorded is put in front of the range when the first trade arrives: missing ids in between are a hole, too. If a
+venue gives no ids, nothing can show that a doubt was wrong: such spans of time are kept as *untold*.
 """
 
 from bisect import bisect_left, bisect_right
@@ -45,11 +45,11 @@ LOST = "not to be had from the exchange"
 NOT_RECORDED = "not recorded"
 RECORD_BROKEN = "record broken"
 Source = Literal["feed", "file", "none"]
-"""Where missing trades are to be had from: the feed's past by id, the file that the venue publishes of a day, nowhere."""
+"""Where missing trades can be fetched: from the feed by id, from the venue's file of a day, or nowhere."""
 
 
 class Hole(Struct, frozen=True):
-    """Ids first..last are missing; they were traded between the times (ms) of the trades around them."""
+    """The missing ids first..last. Their trades were made between the times (ms) of the trades around them."""
 
     first: int
     last: int
@@ -61,12 +61,12 @@ class Hole(Struct, frozen=True):
 
     @property
     def lost(self) -> bool:
-        """Whether nobody has them."""
+        """Whether nobody has them any more."""
         return self.source == "none"
 
 
 class Known(Struct, frozen=True):
-    """What a record holds of a symbol: everything up to the trade `last_id` of time `ts`, but for the holes."""
+    """What a record holds of a symbol: all trades up to `last_id`, which has the time `ts` (ms), except for the holes."""
 
     last_id: int
     ts: int
@@ -74,14 +74,14 @@ class Known(Struct, frozen=True):
 
 
 class Ledger:
-    """The ids of one symbol, which a venue counts up by one: seen ones as one range with holes in it."""
+    """The ids of one symbol, which a venue counts up by one: one range with holes in it."""
 
     def __init__(self) -> None:
         self.duplicates = 0
         self.breaks: deque[int] = deque(maxlen=MOST_UNTOLD)
-        """The trades before which something went missing of which no id will ever tell, by the ids that they were given."""
+        """Assigned ids of the trades before which something went missing that no id will ever reveal."""
         self.holes: list[Hole] = []
-        """By id."""
+        """The holes, ordered by id."""
         self._first = 0
         self._first_ts = 0
         self._next = 0
@@ -89,14 +89,14 @@ class Ledger:
         self._doubt: str | None = None
         self._known: Known | None = None
         self._causes: dict[tuple[int, int], str] = {}
-        """Why ids are missing in the recorded trades that come again at a start."""
+        """Causes of the holes in recorded trades, which arrive again at a start."""
         self._spans: tuple[Span, ...] | None = None
         self._broke = False
         self._untold: list[Span] = []
-        """Times of which no id will ever tell what is missing."""
+        """Spans of time in which trades may be missing that no id will ever reveal."""
 
     def admit_run(self, ticks: Sequence[Tick]) -> bool:
-        """Whether these are the very next trades, one after the other. Only then they are let in, all at once."""
+        """Admit these trades all at once if they continue the range without a gap. Return whether they do; if not, none is admitted."""
         expected = self._next
         if not expected or self._doubt is not None:
             return False
@@ -109,7 +109,7 @@ class Ledger:
         return True
 
     def admit(self, tick: Tick) -> bool:
-        """Whether this trade is new. Opens, shrinks or closes holes as its id tells."""
+        """Admit a trade if it is new, and return whether it is. Opens, shrinks or closes holes according to its id."""
         identity = tick.id
         if identity == self._next and self._doubt is None:
             self._next = identity + 1
@@ -118,16 +118,17 @@ class Ledger:
         return self._admit_out_of_turn(tick)
 
     def begin(self, ts: int) -> None:
-        """Every trade from `ts` (ms) on is to come: from then on what is missing can be doubted, also before the first trade."""
+        """Expect every trade from `ts` (ms) on. From then on missing trades can be doubted, even before the first trade."""
         if not self._next:
             self._ts = ts
 
     def precedes(self, tick: Tick) -> bool:
-        """Whether this trade is from long before the first that is known."""
+        """Return whether this trade is from long before the first known trade."""
         return 0 < tick.id < self._first and tick.ts < self._first_ts - LONG_BEFORE_MS
 
     def pass_by(self, ts: int, identity: int) -> None:
-        """A trade without an id has come, and was given one. What was in doubt before it stays so: no id will tell."""
+        """Record a trade that the venue gave no id, with the id assigned to it. Doubt about the time before it is never resolved by an
+        id."""
         if self._doubt is not None:
             self._untell(self._ts, max(self._ts, ts))
             self._doubt = None
@@ -137,34 +138,35 @@ class Ledger:
         self._ts = max(self._ts, ts)
 
     def miss(self, ts: int) -> None:
-        """A trade without an id was refused: no id will tell that it is missing at `ts` (ms)."""
+        """Record that a trade without an id was refused at `ts` (ms): no id will reveal that it is missing."""
         self._untell(ts, ts)
 
     def doubt(self, cause: str) -> None:
-        """The connection was lost, nobody was here, or time has leapt: until the next id tells, trades may be missing since the last one.
-        Where there are no ids, a leap is taken for a quiet time."""
+        """Doubt that all trades since the last one have arrived, until the next id shows it. `cause` is a lost connection, a stop of the
+        daemon, or a leap in time. Where there are no ids, a leap counts as a quiet time."""
         if self._next or (self._ts and cause in (DISCONNECTED, STOPPED)):
             self._doubt = cause
             self._spans = None
 
     def restore(self, known: Known) -> None:
-        """What was recorded before the first trade: what is missing of it, and since, is a hole from the first trade on."""
+        """Continue from what an earlier run recorded. When the first trade arrives, ids that are missing from the record or since its end
+        become holes."""
         self._known = known
         if self._next:
             self._join()
 
     def set_source(self, first: int, last: int, source: Source) -> None:
-        """The missing ones of these ids are to be had from this source, no longer from the one before."""
+        """Set the source of the missing ids from `first` to `last`. It replaces the previous source."""
         self.holes = [part for hole in self.holes for part in _with_source(hole, first, last, source)]
         self._spans = None
 
     @property
     def last_id(self) -> int | None:
-        """The greatest id that has come; None before the first."""
+        """The greatest id that has arrived; None before the first."""
         return self._next - 1 if self._next else None
 
     def spans(self) -> tuple[Span, ...]:
-        """The times (ms, both ends included) between which trades are missing; the same object until that changes."""
+        """Return the times (ms, both ends included) between which trades are missing; the same object until they change."""
         if self._spans is None:
             known = [(min(hole.start, hole.end), max(hole.start, hole.end)) for hole in self.holes]
             self._spans = (*self._untold, *known) if self._doubt is None else (*self._untold, *known, (self._ts, FOR_EVER))
@@ -172,17 +174,17 @@ class Ledger:
 
     @property
     def missing(self) -> int:
-        """How many ids are missing."""
+        """Number of missing ids."""
         return sum(hole.last - hole.first + 1 for hole in self.holes)
 
     @property
     def lost(self) -> int:
-        """How many of them nobody has."""
+        """Number of missing ids that nobody has."""
         return sum(hole.last - hole.first + 1 for hole in self.holes if hole.lost)
 
     def _untell(self, first: int, last: int) -> None:
-        """Note a span of time. One less than a second from the newest is joined to it, which touches no further second; where there are too
-        many, the two oldest are joined: a false doubt is better than a hole that looks whole."""
+        """Note an untold span of time. A span less than a second from the newest is joined to it, which touches no further second. If there
+        are too many, the two oldest are joined: a false doubt is better than a hole that looks whole."""
         self._spans = None
         self._broke = True
         if self._untold and first < self._untold[-1][1] + SECOND and last > self._untold[-1][0] - SECOND:
@@ -233,7 +235,7 @@ class Ledger:
         return True
 
     def _join(self) -> None:
-        """Put what was known before in front of the range."""
+        """Put the trades known before in front of the range."""
         known, self._known = self._known, None
         if known is None:
             return
@@ -249,7 +251,7 @@ class Ledger:
 
 
 def _with_source(hole: Hole, first: int, last: int, source: Source) -> Iterable[Hole]:
-    """The parts of a hole, of which ids first..last have this source, unless they have it already or are lost."""
+    """Return the parts of a hole after ids first..last get this source, unless they already have it or are lost."""
     low, high = max(hole.first, first), min(hole.last, last)
     if low > high or hole.lost or hole.source == source:
         return [hole]
@@ -259,14 +261,14 @@ def _with_source(hole: Hole, first: int, last: int, source: Source) -> Iterable[
 
 
 def overlapping(holes: list[Hole], first: int, last: int) -> list[Hole]:
-    """Those of the holes, which are sorted and apart, that ids first..last touch."""
+    """Return the holes that overlap ids first..last. The holes are sorted and disjoint."""
     begin = bisect_left(holes, first, key=lambda hole: hole.last)
     end = bisect_right(holes, last, key=lambda hole: hole.first)
     return holes[begin:end]
 
 
 def cleared(before: Sequence[Span], after: Sequence[Span]) -> list[Span]:
-    """What of the spans before is in none of those after, ends included.
+    """Return the parts of the spans before that are in none of the spans after. Ends are included.
 
     >>> cleared([(0, 9), (20, FOR_EVER)], [(0, 9), (30, 40)])
     [(20, 30), (40, 4611686018427387904)]
@@ -288,13 +290,13 @@ _A_MILLISECOND = 1_000
 
 
 class Numbering:
-    """Ids for trades of a venue that gives none: ordered by time of trade, then of arrival, up to 1,000 a millisecond."""
+    """Assigns ids to the trades of a venue that gives none: ordered by time of trade, then of arrival, up to 1,000 a millisecond."""
 
     def __init__(self) -> None:
         self._taken: dict[int, int] = {}
 
     def number(self, ts: int) -> int:
-        """An id for the next trade at `ts`."""
+        """Return an id for the next trade at `ts` (ms)."""
         count = self._taken.pop(ts, 0)
         self._taken[ts] = count + 1
         if len(self._taken) > 10_000:
@@ -303,7 +305,7 @@ class Numbering:
 
 
 def as_told(tick: Tick) -> Tick:
-    """A recorded trade as its venue told it: without the id that `Numbering` gave it.
+    """Return a recorded trade as its venue sent it: without the id that `Numbering` assigned.
 
     >>> as_told(Tick("A", 5_000_002, 5_000, 5_001, 1.0, 1.0, False)).id, as_told(Tick("A", 77, 5_000, 5_001, 1.0, 1.0, False)).id
     (0, 77)

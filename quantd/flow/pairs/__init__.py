@@ -14,9 +14,10 @@ __all__ = ["Background", "Guards", "Inline", "PairSeries", "PairSpec", "analyse"
 
 
 def analyse(y_bars: Sequence[Bar], x_bars: Sequence[Bar], spec: PairSpec, guards: Guards) -> list[PairPoint]:
-    """The points of these bars, as a live pair of the same spec would make them; a recursive regression begins at the first of them.
+    """Return the points that a live pair of the same spec would make from these bars. A recursive regression starts with the first bar.
 
-    A symbol with itself is perfectly hedged by definition: beta 1, spread 0, z-score 0, corr 1."""
+    A symbol with itself is perfectly hedged by definition: beta 1, spread 0, z-score 0, corr 1.
+    """
     points = PairSeries(spec, guards, reopen=0).add(y_bars, x_bars)
     if y_bars and x_bars and y_bars[0].symbol == x_bars[0].symbol:
         hedge = Hedge(alpha=0.0, beta=1.0, n=spec.regression.window, stderr=0.0, r2=1.0)

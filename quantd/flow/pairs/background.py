@@ -1,4 +1,4 @@
-"""Runs jobs that take long in a thread beside the flow; what they find waits until the flow asks for it."""
+"""Runs slow jobs in a thread beside the flow. Their results wait until the flow collects them."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ _log = logging.getLogger("quantd.flow")
 
 
 class Background:
-    """One thread, begun with the first job. It is a daemon thread: what runs when the process ends is let go."""
+    """One thread, started with the first job. It is a daemon thread: work that runs when the process ends is abandoned."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[tuple[Work, Take]] = SimpleQueue()
@@ -23,14 +23,14 @@ class Background:
         self._thread: threading.Thread | None = None
 
     def run(self, work: Work, take: Take) -> None:
-        """Have `work` run in the thread; what it finds is given to `take` by the next `deliver`, in the caller's thread."""
+        """Run `work` in the thread. The next `deliver` passes the result to `take`, in the caller's thread."""
         self._waiting.put((work, take))
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="pair-jobs", daemon=True)
             self._thread.start()
 
     def deliver(self) -> bool:
-        """Hand over what was found; whether there was anything."""
+        """Deliver the results that are ready. Return whether there were any."""
         some = bool(self._done)
         while self._done:
             take, found = self._done.popleft()
@@ -42,23 +42,24 @@ class Background:
             work, take = self._waiting.get()
             try:
                 found = work()
-            except Exception:  # of a plugin it is caught before: this is ours
+            except Exception:  # a plugin's error is caught further down: this one is ours
                 _log.exception("a job failed: its point goes without what it finds")
                 found = {}
             self._done.append((take, found))
 
 
 class Inline(Background):
-    """Does the work at once: in a replay event time stands still meanwhile, so the same ticks give the same rows."""
+    """Does the work at once. In a replay event time stands still meanwhile, so the same ticks give the same rows."""
 
     def run(self, work: Work, take: Take) -> None:
         take(work())
 
 
 class SlowRuns:
-    """The slow jobs of one series: of each one run at a time, and after it the newest of those that were asked for meanwhile.
+    """Runs the slow jobs of one series. Each job has one run at a time, followed by the newest of the runs requested meanwhile.
 
-    `attach` is told the time of the point and what was found of it. What was found of points that a mend has changed is let go."""
+    `attach` is called with the time of the point and the result. Results for points that a mended bar has changed are discarded.
+    """
 
     def __init__(self, background: Background, attach: Callable[[int, Metrics], None]) -> None:
         self._background = background
@@ -68,21 +69,21 @@ class SlowRuns:
         self._mends = 0
 
     def ask(self, job: int, ts: int, work: Work) -> Metrics:
-        """Have job number `job` work on the point of that time: what it finds if that is known at once, else nothing yet."""
+        """Run job number `job` on the point of time `ts` (ms). Return its result if that is available at once, otherwise nothing."""
         if isinstance(self._background, Inline):
             return work()
         self._asked[job] = ts, work
         return {}
 
     def begin(self) -> None:
-        """Begin what was asked for last."""
+        """Start the newest requested runs."""
         for job in self._asked.keys() - self._running:
             ts, work = self._asked.pop(job)
             self._running.add(job)
             self._background.run(work, self._taker(job, ts))
 
     def mended(self) -> None:
-        """Points have changed: let go of what is found of them as they were."""
+        """Discard the results for points as they were before a mended bar changed them."""
         self._mends += 1
         self._asked.clear()
 

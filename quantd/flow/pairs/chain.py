@@ -1,8 +1,9 @@
-"""Rows in, points out.
+"""Makes points from rows.
 
-At bar t the hedge is fitted over the closes of the last W bars; spread(t) = y(t) - beta(t) * x(t), less alpha(t) if it is the residual;
-the z-score is that of y(t) and x(t) on the gauge of the closes of the last Z bars, all priced with beta(t), or with the gauge of the bar
-before; corr is Pearson's over the last W closes, corr_returns that of the returns between them. A point exists once the hedge does.
+At bar t the hedge is fitted over the closes of the last W bars. spread(t) = y(t) - beta(t) * x(t); alpha(t) is subtracted too if the spread
+is the residual. The z-score scores y(t) and x(t) on the gauge, made of the closes of the last Z bars, all priced with beta(t), or on the
+gauge of the bar before. corr is Pearson's correlation of the last W closes, corr_returns that of the returns between them. A point exists
+once the hedge does.
 """
 
 import hashlib
@@ -21,11 +22,11 @@ from quantd.stats.regression import pearson
 from quantd.stats.zscore import Gauge
 
 Scored = tuple[float, float | None, str | None, float | None, float | None]
-"""spread, zscore, reason, spread_mean and spread_std."""
+"""The values of spread, zscore, reason, spread_mean and spread_std."""
 
 
 class Chain:
-    """The state of one pair on one timeframe: a function of the last `memory` rows, and of what a recursive regression carries over."""
+    """The state of one pair on one timeframe. It depends on the last `memory` rows and on what a recursive regression carries over."""
 
     def __init__(self, spec: PairSpec, guards: Guards, measures: Measures) -> None:
         self._spec = spec
@@ -41,13 +42,13 @@ class Chain:
         self._refused = False
 
     def state(self) -> bytes | None:
-        """What the regression carries over from the last row, for `resume`; None where it carries nothing."""
+        """Return what the regression carries over from the last row, for `resume`; None if it carries over nothing."""
         carried = self._guard.call(answers.packed, self._steps.regression.state)
         return None if carried is None else self._mark + carried
 
     def resume(self, state: bytes) -> None:
-        """Have the regression go on from a state, unless another regression left it, or one with other settings or of another version.
-        One that cannot begins anew, and is not tried with further states."""
+        """Resume the regression from a state, unless the state is of another regression, other settings or another version. If the
+        regression cannot resume, it starts afresh and no further state is tried."""
         if self._refused or not state.startswith(self._mark):
             return
         if not self._guard.call(self._resumed, state[len(self._mark) :]):
@@ -55,7 +56,7 @@ class Chain:
             self._refused = True
 
     def step(self, row: Row, *, measure: bool = True) -> PairPoint | None:
-        """The point at this bar, None while there is no hedge. Without `measure` the jobs do not run."""
+        """Return the point at this bar; None while there is no hedge. Without `measure` the jobs do not run."""
         if len(self._rows) == self._rows.maxlen:
             self._covered -= self._rows[0].covered
         self._rows.append(row)
@@ -70,7 +71,7 @@ class Chain:
         return self._measures.take(row, point, measure=measure)
 
     def nowcast(self, last: PairPoint, ts: int, y: float, x: float) -> PairPoint:
-        """The point at prices between closes: the hedge and the gauge stay those of the last closed bar."""
+        """Return the point at prices between closes, with the hedge and gauge of the last closed bar."""
         spread, zscore, reason, mean, std = self._scored(last.hedge, self._gauges.now, y, x)
         return PairPoint(
             pair=last.pair,
@@ -115,7 +116,7 @@ class Chain:
         )
 
     def _scored(self, hedge: Hedge, gauge: Gauge | None, y: float, x: float) -> Scored:
-        """The fields of a point that tell of the spread at these prices."""
+        """Return the fields of a point that describe the spread at these prices."""
         spread = y - hedge.beta * x - (hedge.alpha if self._residual else 0.0)
         if gauge is None:
             return spread, None, "warming", None, None
@@ -127,12 +128,12 @@ class Chain:
         return True
 
     def _hedge(self) -> Hedge | None:
-        """What the regression answers of the last row. Raises WrongAnswer."""
+        """Return the regression's hedge at the last row. Raises WrongAnswer."""
         return answers.hedge(self._steps.asked, self._steps.hedge())
 
 
 def _mark(regression: Regression) -> bytes:
-    """Tells states of other regressions, of other versions and of other settings, from ours."""
+    """Return a mark that distinguishes states of this regression, its version and its settings from others."""
     cls = type(regression)
     named = f"{cls.__module__}.{cls.__qualname__} {DEFINITION}.{cls.state_version} ".encode() + msgspec.json.encode(regression)
     return hashlib.blake2b(named, digest_size=8).digest()

@@ -1,4 +1,4 @@
-"""The gauges of a pair, bar after bar: what its z-score is measured with."""
+"""The gauges of a pair at each bar: the scale that its z-score is measured on."""
 
 from typing import Protocol
 
@@ -9,36 +9,36 @@ from quantd.stats.zscore import BETA_ERROR, Gauge, of_closes, of_spreads, roundi
 
 
 class Method(Protocol):
-    """How gauges are made."""
+    """A way to make gauges."""
 
     def push(self, row: Row) -> None:
-        """Take the closes of a bar."""
+        """Add the closes of a bar."""
 
     def clear(self) -> None:
-        """There is no hedge as of the last bar."""
+        """Note that the last bar has no hedge."""
 
     def of(self, row: Row, hedge: Hedge) -> Gauge | None:
-        """The gauge as of the last bar, whose hedge is this; None while there are too few bars for it."""
+        """Return the gauge at the last bar, given the bar's hedge; None while there are too few bars."""
 
 
 class Gauges:
-    """The gauges of one pair, made of the closes that `sums` keep for the regression, or of what a method keeps itself."""
+    """The gauges of one pair. They are made from the closes that `sums` keeps for the regression, or from what a method keeps itself."""
 
     def __init__(self, spec: PairSpec, sums: Moments) -> None:
         self.now: Gauge | None = None
-        """As of the last bar: prices between closes are scored with it."""
+        """The gauge at the last bar, on which prices between closes are scored."""
         self._before = spec.zscore.against == "before"
         self._predicts = spec.zscore.method == "innovation"
         self._method = _method(spec, sums)
         self.push = self._method.push
 
     def clear(self) -> None:
-        """There is no hedge as of the last bar."""
+        """Note that the last bar has no hedge."""
         self._method.clear()
         self.now = None
 
     def of(self, row: Row, hedge: Hedge) -> Gauge | None:
-        """The gauge that the last bar, whose hedge is this, is scored with; None while there are too few bars for it."""
+        """Return the gauge that scores the last bar, given the bar's hedge; None while there are too few bars."""
         before, self.now = self.now, self._method.of(row, hedge)
         if self._predicts:
             return None if self.now is None else _as_predicted(row, hedge, self.now)
@@ -54,7 +54,7 @@ def _method(spec: PairSpec, sums: Moments) -> Method:
 
 
 class _Closes:
-    """Closes that are all priced with the hedge ratio of the last."""
+    """Makes gauges from closes that are all priced with the last hedge ratio."""
 
     def __init__(self, spec: PairSpec, sums: Moments) -> None:
         own = spec.zscore_window != spec.regression.window
@@ -67,14 +67,14 @@ class _Closes:
             self._closes.push(row.index, row.y, row.x)
 
     def clear(self) -> None:
-        """Closes are closes, whatever the hedge."""
+        """Do nothing: closes do not depend on the hedge."""
 
     def of(self, row: Row, hedge: Hedge) -> Gauge | None:
         return self._gauge(self._closes, hedge.beta) if self._closes.full else None
 
 
 class _Spreads:
-    """Spreads that each have the hedge of their own bar."""
+    """Makes gauges from spreads that are each priced with the hedge of their own bar."""
 
     def __init__(self, spec: PairSpec) -> None:
         self._spreads = Window(spec.zscore_window)
@@ -83,7 +83,7 @@ class _Spreads:
         self.clear = self._spreads.clear
 
     def push(self, row: Row) -> None:
-        """The spread is known once the hedge is."""
+        """Do nothing: the spread is known only once the hedge is."""
 
     def of(self, row: Row, hedge: Hedge) -> Gauge | None:
         spread = row.y - hedge.beta * row.x
@@ -95,16 +95,16 @@ class _Spreads:
 
 
 class _Predictions:
-    """Gauges of what the regression says of the next prices: the line, and the standard deviation that it gave its last error."""
+    """Makes gauges from the regression's prediction of the next prices and the standard deviation that it gave its last error."""
 
     def __init__(self, spec: PairSpec) -> None:
         self._log = spec.log
 
     def push(self, row: Row) -> None:
-        """The regression has the closes."""
+        """Do nothing: the regression keeps the closes."""
 
     def clear(self) -> None:
-        """A prediction is not kept."""
+        """Do nothing: no prediction is kept."""
 
     def of(self, row: Row, hedge: Hedge) -> Gauge | None:
         std = hedge.innovation_std
@@ -114,5 +114,5 @@ class _Predictions:
 
 
 def _as_predicted(row: Row, hedge: Hedge, gauge: Gauge) -> Gauge | None:
-    """The gauge of what the regression had said of this bar."""
+    """Return the gauge of the regression's prediction of this bar."""
     return None if hedge.innovation is None else Gauge(hedge.beta, row.y - hedge.innovation, row.x, gauge.std)

@@ -1,4 +1,4 @@
-"""What a pair's jobs compute of its points."""
+"""Runs the jobs of a pair, which add metrics to its points."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ COLUMNS = (*_KEPT, "spread")
 
 
 class Measures:
-    """The recent bars as columns, and the jobs that read them. Those that take long go to `slow`."""
+    """The recent bars as columns, and the jobs that read them. Slow jobs go to `slow`."""
 
     def __init__(self, spec: PairSpec, guards: Guards, slow: SlowRuns) -> None:
         self._spec = spec
@@ -35,7 +35,7 @@ class Measures:
         self._slow = slow
 
     def take(self, row: Row, point: PairPoint | None, *, measure: bool) -> PairPoint | None:
-        """The bar's point, if it has one, with what the jobs find at once. Without `measure` none runs."""
+        """Add a bar. Return its point, if it has one, with the metrics that are available at once. Without `measure` no job runs."""
         if not self._jobs:
             return point
         numbers = (row.ts, row.y, row.x, *(_numbers(point) if point else ()))
@@ -59,7 +59,7 @@ class Measures:
         return PairView(self._spec.pair, self._spec.every, point.ts, regression.window, columns, regression.prices)
 
     def _spread(self, y: FloatArray, x: FloatArray, hedge: Hedge) -> FloatArray:
-        """All these closes priced with one hedge."""
+        """Return the spread of all these closes, priced with one hedge."""
         spread = priced(y, x, hedge.beta, log=self._spec.log).spread
         if self._spec.spread == "residual":
             spread -= hedge.alpha
@@ -74,12 +74,12 @@ def _numbers(point: PairPoint) -> tuple[float, ...]:
 
 
 def _found(job: PairJob, guard: Guard, view: PairView) -> Metrics:
-    """What a job finds, None for what it does not tell."""
+    """Return the metrics of a job; None for each that it does not return."""
     return dict.fromkeys(job.metrics) | dict(guard.call(_answer, job, view) or {})
 
 
 def _answer(job: PairJob, view: PairView) -> Metrics:
-    """What a job answers, as plain numbers and texts. Raises WrongAnswer where it is not what it declares, or not finite."""
+    """Return a job's metrics as plain numbers and texts. Raises WrongAnswer if they are not what the job declares, or not finite."""
     answer = job.run(view)
     if not isinstance(answer, Mapping):
         raise WrongAnswer(job.run, answer, "a mapping, with a value for each of its `metrics`")
@@ -91,7 +91,7 @@ def _answer(job: PairJob, view: PairView) -> Metrics:
 
 
 def _fits(value: object, words: tuple[str, ...] | None) -> bool:
-    """Whether it is nothing, one of the words of a text, or a finite number where there are no words."""
+    """Return whether a value is None, one of the words of a text, or, where `words` is None, a finite number."""
     if value is None:
         return True
     if words is None:

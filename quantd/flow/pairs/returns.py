@@ -7,9 +7,10 @@ from quantd.stats.rolling import Moments
 
 
 class Returns:
-    """The log returns between the last `window` closes of two legs; `log` says that the closes are logarithms already.
+    """The log returns between the last `window` closes of two legs. With `log` the closes are logarithms already.
 
-    Levels of unrelated prices that wander are strongly correlated more often than not; their returns are not."""
+    The levels of unrelated prices that wander are strongly correlated more often than not; their returns are not.
+    """
 
     def __init__(self, window: int, *, log: bool) -> None:
         self._sums = Moments(max(1, window - 1))
@@ -17,7 +18,7 @@ class Returns:
         self._last: tuple[float, float] | None = None
 
     def push(self, index: int, y: float, x: float) -> None:
-        """Take the closes of bar `index`; one that has no logarithm begins anew."""
+        """Add the closes of bar `index`. A close that has no logarithm restarts the window."""
         before, self._last = self._last, (y, x)
         if not self._log and not (y > 0.0 and x > 0.0):
             self._sums.clear()
@@ -26,7 +27,8 @@ class Returns:
             self._sums.push(index, self._moved(before[0], y), self._moved(before[1], x))
 
     def _moved(self, before: float, now: float) -> float:
-        """The log return. That of prices which are near each other is made of their difference: that of the logarithms loses digits."""
+        """Return the log return. If the prices are close to each other, it is computed from their difference, since subtracting logarithms
+        loses digits."""
         if self._log:
             return now - before
         near = 0.5 * before < now < 2.0 * before
@@ -34,5 +36,5 @@ class Returns:
 
     @property
     def corr(self) -> float | None:
-        """Pearson's correlation; None below two returns, and where a leg does not move."""
+        """Pearson's correlation; None with fewer than two returns, or if a leg does not move."""
         return pearson(self._sums)

@@ -1,4 +1,4 @@
-"""What a pair's series is told, and what goes into it."""
+"""The settings of a pair's series, and its input rows."""
 
 import math
 
@@ -13,7 +13,7 @@ _FROM_GOOD_TO_BAD: tuple[Quality, ...] = ("complete", "imported", "partial", "fo
 
 
 def worse(first: Quality, second: Quality) -> Quality:
-    """The worse of two qualities."""
+    """Return the worse of two qualities."""
     return first if first == second else max(first, second, key=_FROM_GOOD_TO_BAD.index)
 
 
@@ -29,16 +29,16 @@ class PairSpec(Struct, frozen=True):
 
     @property
     def log(self) -> bool:
-        """Whether the prices are logarithms."""
+        """Whether prices are logarithms."""
         return self.regression.prices == "log"
 
     def price(self, close: float) -> float:
-        """A close as the regression sees it."""
+        """Return a close as the regression sees it."""
         return math.log(close) if self.log else float(close)
 
     @property
     def zscore_window(self) -> int:
-        """How many closes, or spreads, the z-score is taken over."""
+        """Number of closes, or spreads, that the z-score is computed over."""
         return self.zscore.window or self.regression.window
 
     @property
@@ -48,18 +48,18 @@ class PairSpec(Struct, frozen=True):
 
     @property
     def rows_read(self) -> int:
-        """How many rows a job reads at most."""
+        """Largest number of rows that a job reads."""
         return max((job.bars_needed(self.regression.window) for job in self.jobs), default=1)
 
     @property
     def memory(self) -> int:
-        """How many bars a point depends on at most, to the last bit, besides what a recursive regression carries over: sums reach back
-        over two windows."""
+        """Largest number of bars that a point depends on, to the last bit, besides what a recursive regression carries over. Sums reach
+        back over two windows."""
         return 2 * self.bars_needed + self.rows_read
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One bar of both legs: the prices as the regression sees them."""
+    """One bar of both legs. The prices are those that the regression sees."""
 
     ts: int
     index: int
@@ -70,5 +70,5 @@ class Row(Struct, frozen=True, gc=False):
 
     @property
     def covered(self) -> int:
-        """How many of the two bars hold every trade of their bucket."""
+        """Number of the two bars that hold every trade of their bucket."""
         return (self.y_quality in WHOLE) + (self.x_quality in WHOLE)

@@ -1,18 +1,19 @@
-"""Tells when a state that a job names has changed."""
+"""Detects changes of the states that jobs name."""
 
 from quantd.flow.pairs.spec import PairSpec
 from quantd.model import PairPoint, Transition
 
 
 class States:
-    """The states of one pair on one timeframe, as last known."""
+    """The last known states of one pair on one timeframe."""
 
     def __init__(self, spec: PairSpec) -> None:
         self._names = tuple(name for job in spec.jobs for name in job.states)
         self._last: dict[str, tuple[int, str]] = {}
 
     def of(self, point: PairPoint) -> list[Transition]:
-        """What changes with this point. One that is older than what is known, or does not tell a state, changes nothing."""
+        """Return the changes of state at this point. A point that is older than the last one, or has no value for a state, changes
+        nothing."""
         changes = []
         for name in self._names:
             now = point.metrics.get(name)

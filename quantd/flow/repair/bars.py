@@ -1,10 +1,10 @@
 """Rebuilds closed bars from the recorded trades.
 
     trades in the record   . ..  .   .. .     ...   . .
-    bars of the base       |  1s  |  1s  |  1s  |  1s  |      made by a fresh resampler, which goes on from the close before
-    longer bars            |        1m from 1s         |      merged of the rebuilt parts, and of the known ones around them
+    bars of the base       |  1s  |  1s  |  1s  |  1s  |      made by a fresh resampler, starting from the close of the bar before
+    longer bars            |        1m from 1s         |      merged from the rebuilt parts and the known ones around them
 
-A rebuilt bar is issued under the next revision, if it tells more than the known one: see `news.supersedes`.
+A rebuilt bar is issued under the next revision if it holds more than the known one: see `news.supersedes`.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ class RecordedTrades(Struct, frozen=True):
 
 
 async def rebuild_bars(stage: SymbolStage, history: History, start: int, end: int) -> list[Bar]:
-    """The bars of every timeframe that hold a moment of start <= ts <= end (ms), where the recorded trades tell more of them than the
-    history does. Of a time before the first recorded trade these tell nothing."""
+    """Return the bars of every timeframe that hold a moment of start <= ts <= end (ms), where the recorded trades hold more than the
+    history does. Bars before the first recorded trade cannot be rebuilt."""
     frames = sorted(map(timeframe, stage.every), key=lambda frame: frame.step)
     since = await asyncio.to_thread(history.trades_since, stage.symbol)
     if since is None:
@@ -41,14 +41,14 @@ async def rebuild_bars(stage: SymbolStage, history: History, start: int, end: in
     begin, until = max(frames[0].floor(start), _whole_from(frames[0], since)), frames[0].end(frames[0].floor(end))
     if begin >= until:
         return []
-    holes = stage.intake.ledger.spans()  # before the trades are read: one that comes meanwhile must not make them look whole
+    holes = stage.intake.ledger.spans()  # before the trades are read: a trade that arrives meanwhile must not make them look complete
     ticks = await asyncio.to_thread(history.recorded_ticks, stage.symbol, begin, until)
     trades = RecordedTrades(begin, until, ticks, holes + stage.intake.ledger.spans())
     return await asyncio.to_thread(_bars_of, stage, history, frames, trades)
 
 
 def _bars_of(stage: SymbolStage, history: History, frames: Sequence[Timeframe], trades: RecordedTrades) -> list[Bar]:
-    """The bars of these trades that tell more than the history does, the shortest first. Reads the store: for a thread."""
+    """Return the bars of these trades that hold more than the history does, the shortest first. Reads the store: call it in a thread."""
     base = _base_bars(stage, history, trades)
     made: list[Bar] = []
     for number, frame in enumerate(frames):
@@ -69,22 +69,22 @@ def _base_bars(stage: SymbolStage, history: History, trades: RecordedTrades) -> 
     close = _close_before(stage, history, trades.begin)
     bars = stage.rebuilt(trades.ticks, trades.begin, trades.until, close, trades.holes)
     if close is None and bars and history.bars(stage.symbol, stage.base, bars[0].ts, bars[0].ts + 1):
-        del bars[0]  # it is known, and these trades do not tell whether it was whole
+        del bars[0]  # it is known, and these trades do not show whether it was whole
     return bars
 
 
 def _whole_from(frame: Timeframe, since: int) -> int:
-    """When the first bucket opens of which no trade is from before `since`, or at it: of that moment others may be missing."""
+    """Return when the first bucket opens whose trades are all after `since` (ms): of that moment, others may be missing."""
     return frame.end(frame.floor(since))
 
 
 def _close_before(stage: SymbolStage, history: History, begin: int) -> float | None:
-    """The close of the last bar before, from which a quiet one goes on."""
+    """Return the close of the last bar before, which a bar without trades repeats."""
     before = history.bars(stage.symbol, min(stage.every, key=lambda name: timeframe(name).step), begin - 10 * MINUTE, begin)
     return before[-1].close if before else None
 
 
 def _replaced(known: Iterable[Bar], rebuilt: Iterable[Bar]) -> list[Bar]:
-    """The known bars of one series with the rebuilt ones in their places, ascending."""
+    """Return the known bars of one series with the rebuilt ones in their places, ascending."""
     bars = {bar.ts: bar for bar in known} | {bar.ts: bar for bar in rebuilt}
     return [bars[ts] for ts in sorted(bars)]

@@ -1,4 +1,4 @@
-"""Finds what a record lacks in its midst after a file of it broke: trades, by their ids, and bars of trades that are still there."""
+"""Finds what a record lacks after one of its files broke: trades, by their ids, and bars whose trades are still recorded."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,14 +11,14 @@ from quantd.timeframes import HOUR, MINUTE, SECOND, Timeframe
 
 
 class LostRows(Struct, frozen=True):
-    """Missing trades, by id; and times (ms, both ends included) in which bars are missing though their trades are recorded."""
+    """Missing trades, by id, and the times (ms, both ends included) in which bars are missing although their trades are recorded."""
 
     trades: tuple[Hole, ...] = ()
     bars: tuple[Span, ...] = ()
 
 
 def lost_rows(record: StoreReader, symbol: str, frames: Sequence[Timeframe], since: int, until: int) -> LostRows:
-    """What the record lacks of since <= ts < until (ms). Reads the store, an hour at a time."""
+    """Return what the record lacks of since <= ts < until (ms). Reads the store, an hour at a time."""
     first = record.trades_since(symbol)
     if first is None:
         return LostRows()
@@ -27,7 +27,7 @@ def lost_rows(record: StoreReader, symbol: str, frames: Sequence[Timeframe], sin
     last: tuple[int, int] | None = None
     for start in range(max(since, first), until, HOUR):
         end = min(start + HOUR, until)
-        ticks = record.trade_columns(symbol, start - MINUTE, end + MINUTE)  # ids and times may be in another order
+        ticks = record.trade_columns(symbol, start - MINUTE, end + MINUTE)  # the order of ids and that of times may differ
         ids, times = np.asarray(ticks["id"]), np.asarray(ticks["ts"])
         if last and not (len(ids) and ids[0] <= last[0]):
             ids, times = np.insert(ids, 0, last[0]), np.insert(times, 0, last[1])
@@ -39,14 +39,14 @@ def lost_rows(record: StoreReader, symbol: str, frames: Sequence[Timeframe], sin
 
 
 def holes_between(ids: np.ndarray, times: np.ndarray, cause: str) -> Iterator[Hole]:
-    """The holes between the first and the last of these trades, which stand by id."""
+    """Yield the holes between the first and the last of these trades, which are ordered by id."""
     for at in np.flatnonzero(np.diff(ids) > 1).tolist():
         start, end = int(times[at]), int(times[at + 1])
         yield Hole(int(ids[at]) + 1, int(ids[at + 1]) - 1, start, end, end, cause)
 
 
 def _missing_bars(record: StoreReader, symbol: str, frames: Sequence[Timeframe], times: np.ndarray) -> Iterator[Span]:
-    """The buckets that hold trades of these times and have no bar."""
+    """Yield the buckets that hold trades of these times and have no bar."""
     if not len(times):
         return
     seconds = np.unique(times // SECOND * SECOND).tolist()

@@ -1,4 +1,4 @@
-"""Looks for missing trades in the files that a venue publishes of each day, once it no longer tells them by id."""
+"""Searches for missing trades in the daily files of a venue, once it no longer returns them by id."""
 
 import asyncio
 import logging
@@ -16,21 +16,22 @@ from quantd.timeframes import DAY, HOUR
 
 POLL_S = 1.0
 RETRY_S = 1_800.0
-"""A file that is not there yet, or is damaged, is asked for again after this time."""
+"""Time (s) until a file is requested again if it is not published yet or is damaged."""
 PUBLISHED_AFTER_MS = 2 * HOUR
-"""A day's file is first asked for so long after the day's end; files are published in the course of the next day."""
+"""Time (ms) after the day's end at which its file is first requested. Files are published in the course of the next day."""
 GIVE_UP_AFTER_MS = 7 * DAY
-"""A day's file is asked for until so long after the day's end."""
+"""Time (ms) after the day's end until which its file is requested."""
 REACH_MS = GIVE_UP_AFTER_MS + DAY
-"""No trade that is older than this can be repaired."""
+"""Greatest age (ms) of a trade that can be repaired."""
 _log = logging.getLogger("quantd.flow")
 
 FetchDay = Callable[[str, int, int, int], AsyncIterator[Sequence[Tick]]]
-"""Symbol, begin of the day (ms), first and last id: yields what the day's file holds of them. Raises QuantdError while there is no file."""
+"""Takes the symbol, the beginning of the day (ms), and the first and last id. Yields the trades of these ids in the day's file. Raises
+QuantdError while there is no file."""
 
 
 class DayFile(Struct, frozen=True):
-    """The file of a day that begins at `day` (ms), in which the missing ones of ids first..last are looked for."""
+    """The file of the day that begins at `day` (ms), in which the missing ids among first..last are searched."""
 
     missing: MissingTrades
     day: int
@@ -44,16 +45,16 @@ class DayFile(Struct, frozen=True):
 
 
 class DayRepairer:
-    """Reads one file at a time, the newest first. What no file holds is lost."""
+    """Reads one file at a time, the newest first. Trades that are in no file are lost."""
 
     def __init__(self, fetch: FetchDay, list_missing: ListMissing, clock: Clock) -> None:
         self._fetch = fetch
         self._list_missing = list_missing
         self._clock = clock
         self._failed: dict[tuple[str, int], float] = {}
-        """When (monotonic, s) the file of a symbol and day was last asked for in vain."""
+        """When (monotonic, s) the file of a symbol and day was last requested without success."""
         self._read: dict[tuple[str, int], list[Span]] = {}
-        """The ids that were looked for in the file of a symbol and day. Both know only of days in which trades are still looked for."""
+        """The ids that were searched in the file of a symbol and day. Both dicts hold only days in which trades are still missing."""
 
     async def run(self) -> None:
         """Repair until cancelled."""
@@ -65,7 +66,7 @@ class DayRepairer:
                 await self.repair(file)
 
     def next(self) -> DayFile | None:
-        """The newest file that may be asked for now. Ids that no file can bring any more are given up."""
+        """Return the newest file that may be requested now. Ids that no file can hold any more are given up."""
         files: list[DayFile] = []
         awaited: set[tuple[str, int]] = set()
         for missing in self._list_missing():
@@ -80,7 +81,8 @@ class DayRepairer:
         return max(files, key=lambda file: file.day, default=None)
 
     def _days(self, missing: MissingTrades) -> dict[int, list[Hole]]:
-        """The days whose files are awaited or were read, each with the holes that it may fill, by id. Holes without such a day are lost."""
+        """Return the days whose files are awaited or were read, each with the holes that it may fill, by id. Holes without such a day are
+        marked as lost."""
         found: dict[int, list[Hole]] = {}
         for hole in [hole for hole in missing.ledger.holes if hole.source == "file"]:
             days = [day for day in _days(hole) if self._clock.now() < day + DAY + GIVE_UP_AFTER_MS]
@@ -93,7 +95,7 @@ class DayRepairer:
         return found
 
     async def repair(self, file: DayFile) -> None:
-        """Read one file and insert what is missing of it."""
+        """Read one file and insert the missing trades."""
         missing, count = file.missing, 0
         try:
             async for ticks in self._fetch(missing.symbol, file.day, file.first, file.last):
@@ -101,7 +103,7 @@ class DayRepairer:
                 if found:
                     await missing.insert(found)
                     count += len(found)
-        except Exception as error:  # whatever a feed or a store raises: repair goes on
+        except Exception as error:  # a feed or a store may raise anything: repair continues
             self._failed[file.key] = self._clock.monotonic()
             text = "%s: a day's file is not to be had, asking again in %.0f min: %s"
             _log.warning(text, missing.symbol, RETRY_S / 60, error, exc_info=unforeseen(error))
@@ -122,13 +124,13 @@ class DayRepairer:
 
 
 def _days(hole: Hole) -> Iterable[int]:
-    """The beginnings (ms) of the UTC days in which the trades of a hole may have been made."""
+    """Return the beginnings (ms) of the UTC days in which the trades of a hole may have been made."""
     low, high = min(hole.start, hole.end), max(hole.start, hole.end)
     return range(low - low % DAY, high + 1, DAY)
 
 
 def _in_holes(ticks: Sequence[Tick], holes: list[Hole]) -> Iterator[Tick]:
-    """The trades that are in a hole."""
+    """Yield the trades that are in a hole."""
     ids = [tick.id for tick in ticks]
     inside = overlapping(holes, min(ids), max(ids)) if ids else []
     lasts = [hole.last for hole in inside]

@@ -1,4 +1,4 @@
-"""Fetches missing trades by their ids, the newest first, and hands on those that the feed does not have to the next source."""
+"""Fetches missing trades by their ids, the newest first. Ids that the feed does not have move on to the next source."""
 
 import asyncio
 import logging
@@ -15,18 +15,18 @@ from quantd.model import Tick
 
 PAGE = 1_000
 RETRIES_S = (1.0, 5.0, 15.0, 60.0)
-"""Ids that an answer lacks are asked for again after each of these times: REST, or one of the servers behind it, may lag a little."""
+"""Times (s) after which ids that are absent from an answer are requested again: REST, or one of its servers, may lag a little."""
 POLL_S = 0.25
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _MOST_ATTEMPTS = 10_000
 _log = logging.getLogger("quantd.flow")
 
 FetchIds = Callable[[str, int, int], Awaitable[Sequence[Tick]]]
-"""Returns what the feed has of a symbol's trades of first_id <= id <= last_id, a page at most. Raises QuantdError."""
+"""Takes a symbol and the first and last id, at most a page. Returns the trades of these ids that the feed has. Raises QuantdError."""
 
 
 class IdRange(Struct, frozen=True):
-    """Ids to fetch, a page at most; or any number of ids that are `too_old` to be asked for."""
+    """Ids to fetch, at most a page; or any number of ids that are `too_old` to be requested."""
 
     missing: MissingTrades
     first: int
@@ -35,23 +35,24 @@ class IdRange(Struct, frozen=True):
 
 
 class Attempts(Struct, frozen=True):
-    """How often an id was absent from an answer, and when (monotonic, s) it may be asked for again."""
+    """How often an id was absent from an answer, and when (monotonic, s) it may be requested again."""
 
     count: int = 0
     again: float = 0.0
 
 
 class Pause(Struct, frozen=True):
-    """Until when (monotonic, s) a symbol is left alone after an error, and how long (s) that is."""
+    """Until when (monotonic, s) a symbol is paused after an error, and the length of the pause, s."""
 
     until: float = 0.0
     length: float = 0.0
 
 
 class IdRepairer:
-    """Fetches one page at a time, so that a long repair leaves room in the feed's limits.
+    """Fetches one page at a time, so that a long repair leaves room in the feed's rate limits.
 
-    Trades that are older than `max_age` (ms) are not asked for. What the feed does not have is to be had from `next_source`."""
+    Trades that are older than `max_age` (ms) are not requested. Trades that the feed does not have move on to `next_source`.
+    """
 
     def __init__(
         self, fetch: FetchIds, list_missing: ListMissing, clock: Clock, *, max_age: int = FOR_EVER, next_source: Source = "none"
@@ -62,7 +63,7 @@ class IdRepairer:
         self._max_age = max_age
         self._next_source = next_source
         self._attempts: dict[tuple[str, int], Attempts] = {}
-        """By symbol and last id of what was absent."""
+        """Attempts by symbol and last id of an absent range."""
         self._pauses: dict[str, Pause] = {}
 
     async def run(self) -> None:
@@ -74,7 +75,7 @@ class IdRepairer:
             await asyncio.sleep(0.0 if wanted else POLL_S)
 
     def next(self) -> IdRange | None:
-        """The newest missing ids of any symbol, a page at most; None where nothing can be asked for now."""
+        """Return the newest missing ids of any symbol, at most a page; None if nothing may be requested now."""
         newest: tuple[int, IdRange] | None = None
         now = self._clock.monotonic()
         for missing in [each for each in self._list_missing() if self._pauses.get(each.symbol, Pause()).until <= now]:
@@ -84,7 +85,7 @@ class IdRepairer:
         return newest and newest[1]
 
     def _page(self, missing: MissingTrades, hole: Hole) -> IdRange:
-        """The page that ends with a hole: older holes are asked for with it, as far as the page reaches."""
+        """Return the page that ends with a hole. Older holes are requested with it, as far as the page reaches."""
         if hole.end < self._clock.now() - self._max_age:
             return IdRange(missing, hole.first, hole.last, too_old=True)
         lowest = hole.last - PAGE + 1
@@ -99,7 +100,7 @@ class IdRepairer:
         return self._is_wanted(hole) and attempts.again <= self._clock.monotonic()
 
     async def repair(self, wanted: IdRange) -> None:
-        """Fetch one page and insert what is in it. After an error the symbol is left alone for a while; others go on."""
+        """Fetch one page and insert its trades. After an error the symbol pauses for a while; others continue."""
         missing = wanted.missing
         if wanted.too_old:
             self._give_up(missing, wanted.first, wanted.last)
@@ -107,7 +108,7 @@ class IdRepairer:
         try:
             answer = await self._fetch(missing.symbol, wanted.first, wanted.last)
             await missing.insert([tick for tick in answer if overlapping(missing.ledger.holes, tick.id, tick.id)])
-        except Exception as error:  # whatever a feed or a store raises: repair goes on
+        except Exception as error:  # a feed or a store may raise anything: repair continues
             self._pause(wanted, error)
             return
         self._pauses.pop(missing.symbol, None)
@@ -121,8 +122,8 @@ class IdRepairer:
         _log.warning(text, symbol, wanted.first, wanted.last, length, error, exc_info=unforeseen(error))
 
     def _count_absent(self, wanted: IdRange, *, answered: bool) -> None:
-        """Count the ids that the answer lacks, and give up those that earlier answers lacked too. Where daily files follow and the answer
-        is empty, all that is older in the same hole is looked for in them."""
+        """Count the ids that are absent from the answer, and give up those that earlier answers lacked too. If daily files follow and the
+        answer is empty, all older ids of the same hole move on to the files."""
         if len(self._attempts) > _MOST_ATTEMPTS:
             self._attempts.clear()
         missing = wanted.missing

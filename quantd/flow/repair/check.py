@@ -1,5 +1,5 @@
-"""Checks after a start, while the daemon serves, that the recorded points of earlier runs fit their bars: a killed run may have left points
-of other prices than those of the bars, or none."""
+"""Checks after a start, while the daemon serves, that recorded points fit their bars. A killed run may have left points made from other
+prices than those of the bars, or none."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ from quantd.history.store_reader import Span
 from quantd.timeframes import timeframe
 
 MOST_BARS = 2 * 86_400
-"""So many bars of one series are checked at most."""
+"""Largest number of bars of one series that are checked."""
 _AT_ONCE = 3_600
 _log = logging.getLogger("quantd.flow")
 
@@ -38,7 +38,7 @@ class _Checked(Struct, frozen=True):
 
 
 class Check:
-    """Checks what was recorded before this flow began, newest first, once. It takes half of a core at most."""
+    """Checks once what was recorded before this flow began, newest first. It takes at most half of a core."""
 
     def __init__(self, outputs: Outputs, publisher: Publisher, stages: Collection[SymbolStage], clock: VenueClock) -> None:
         self.done = False
@@ -50,24 +50,24 @@ class Check:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Check from now on, unless that is done or goes on."""
+        """Start the check, unless it is done or running."""
         self._begun = True
         self.resume()
 
     def resume(self) -> None:
-        """The flow runs, perhaps again after its feed has failed: go on with a check that has begun and is not done."""
+        """Continue a check that has begun and is not done, when the flow runs again after its feed has failed."""
         if self._begun and not (self.done or self._task):
             self._task = self._outputs.supervisor.start(f"check {self._clock.name}", self._run)
 
     async def end(self) -> None:
-        """Check no more, for the flow has ended."""
+        """Stop the check, since the flow has ended."""
         task, self._task = self._task, None
         if task:
             task.cancel()
             await asyncio.wait([task])
 
     async def _run(self) -> None:
-        """Check every series once. One that fails is told of, and tried again later."""
+        """Check every series once. A series that fails is logged and tried again later."""
         await self._publisher.retell(list(self._stages))
         await until_done([_Checked(pair, series) for pair in self._publisher.pairs for series in pair.series], self._is_done)
         self.done = True
@@ -78,7 +78,7 @@ class Check:
             for span in self._spans(checked.series):
                 async with half_load(self._clock):
                     made += await self._rebuild(checked, span)
-        except Exception as error:  # whatever a store raises
+        except Exception as error:  # a store may raise anything
             text = "%s: the recorded points are not held against their bars; it is tried again: %s"
             _log.warning(text, checked.name, error, exc_info=unforeseen(error))
             return False
@@ -87,7 +87,7 @@ class Check:
         return True
 
     async def _rebuild(self, checked: _Checked, span: Span) -> int:
-        """Rebuild the points of a span of time that do not fit their bars; how many."""
+        """Rebuild the points of a span of time that do not fit their bars. Return their number."""
         async with self._outputs.rebuilding:
             rebuilder = PointRebuilder.of(checked.pair, checked.series, self._outputs.history)
             rebuilt = await asyncio.to_thread(rebuilder.rebuild_misfits, *span)
@@ -95,7 +95,7 @@ class Check:
             return len(rebuilt.points)
 
     def _spans(self, series: PairSeries) -> Iterator[Span]:
-        """The times to check, an hour of seconds at once, newest first."""
+        """Yield the times to check, an hour of seconds at a time, newest first."""
         spec, news = series.spec, self._publisher.news
         recorded = news.recorded(spec.pair, spec.every)
         if recorded is None:

@@ -1,4 +1,4 @@
-"""Tells which gaps opened and closed, and has the bars rebuilt that closed before that was known."""
+"""Reports which gaps opened and closed, and rebuilds the bars that closed before a gap was known."""
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -13,12 +13,12 @@ from quantd.flow.watermark import Watermark
 from quantd.model import Gap
 
 _MOST_LOGGED = 5
-"""So many gaps of one batch are named in the log: a lost connection opens one in each of its symbols."""
+"""Number of gaps of one batch that are logged by name: a lost connection opens one in each of its symbols."""
 _log = logging.getLogger("quantd.flow")
 
 
 class GapNews:
-    """The gaps of the symbols of one flow. One closes only when its bars are rebuilt: a run after a kill then finds it open still."""
+    """The gaps of the symbols of one flow. A gap closes only when its bars are rebuilt, so that a run after a kill finds it still open."""
 
     def __init__(
         self, outputs: Outputs, clock: Clock, stages: Collection[SymbolStage], watermark: Watermark, queue: RebuildQueue, news: News
@@ -33,7 +33,7 @@ class GapNews:
 
     @contextmanager
     def held_back(self, stage: SymbolStage) -> Iterator[None]:
-        """Meanwhile nothing is told of the gaps of this symbol."""
+        """Hold back reports on the gaps of this symbol meanwhile."""
         self._held = stage
         try:
             yield
@@ -41,7 +41,7 @@ class GapNews:
             self._held = None
 
     def tell(self) -> None:
-        """Tell of the gaps that opened or closed since the last call."""
+        """Report the gaps that opened or closed since the last call."""
         now = self._clock.now()
         told: list[Gap] = []
         for stage in self._stages:
@@ -55,14 +55,14 @@ class GapNews:
         _log_gaps(told)
 
     def _doubt(self, stage: SymbolStage, gaps: Iterable[Gap]) -> None:
-        """Have the bars rebuilt that closed before anyone knew that trades are missing, so that they say so."""
+        """Rebuild the bars that closed before trades were known to be missing, so that they are marked."""
         began = self._news.began
         for gap in gaps:
             if gap.closed is None and began <= gap.end and gap.start < stage.mended_from(self._watermark.closed):
                 self._queue.put(stage, max(gap.start, began), gap.end)
 
     def _end_doubt(self, stage: SymbolStage) -> None:
-        """Have the bars rebuilt that closed in doubt, once the missing trades have come by themselves, or nothing was missing."""
+        """Rebuild the bars that closed in doubt, once the missing trades have arrived by themselves or nothing turns out to be missing."""
         mended_from = stage.mended_from(self._watermark.closed)
         for start, end in stage.news_of_trust():
             if start < mended_from:

@@ -1,4 +1,4 @@
-"""Puts repaired trades where they belong: into the open bars, or into the record, from which the older bars are rebuilt."""
+"""Inserts repaired trades: into the open bars, or into the record, from which older bars are rebuilt."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Inserter:
         self._busy = asyncio.Lock()
 
     async def insert(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
-        """Insert trades, have the bars rebuilt that are too old for the stage, and tell of the gaps that this closes."""
+        """Insert trades, rebuild the bars that are too old for the stage, and report the gaps that this closes."""
         if not ticks:
             return
         async with self._busy:
@@ -47,13 +47,13 @@ class Inserter:
         stage.intake.count_repaired(len(good))
         times = [tick.ts for tick in good] + [time for hole in before for time in _no_longer_in_doubt(hole, ledger.holes)]
         self._publisher.bars([(stage, stage.close(self._watermark.closed))])
-        stage.news_of_trust()  # what follows says when
+        stage.news_of_trust()  # discarded: the spans are computed below
         if times and min(times) < mended_from:
             self._queue.put(stage, min(times), max(times))
 
 
 def _no_longer_in_doubt(hole: Hole, holes: list[Hole]) -> Span:
-    """From when to when (ms) bars are in doubt no longer, given what a hole was and what is missing now."""
+    """Return the span of time (ms) that is no longer in doubt, given a former hole and the present holes."""
     rest = overlapping(holes, hole.first, hole.last)
     start = rest[0].end if rest and rest[0].first == hole.first else hole.start
     end = rest[-1].start if rest and rest[-1].last == hole.last else hole.end

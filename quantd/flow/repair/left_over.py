@@ -1,4 +1,4 @@
-"""What a run leaves to be rebuilt by the next one."""
+"""Stores the bars that a run leaves to be rebuilt by the next one."""
 
 import logging
 from collections.abc import MutableMapping, Sequence
@@ -12,8 +12,8 @@ _log = logging.getLogger("quantd.flow")
 
 
 class LeftOver:
-    """Times of which bars are still to be rebuilt, by symbol, in what outlives the daemon. Where that cannot be read or written, as on a
-    full disk, the flow goes on without.
+    """The times of bars still to be rebuilt, by symbol, in storage that survives a restart. If it cannot be read or written, as on a full
+    disk, the flow continues without it.
 
     >>> left = LeftOver({})
     >>> left.write("BTCUSDT", [(0, 999)])
@@ -25,7 +25,7 @@ class LeftOver:
         self._kept = kept
 
     def read(self, symbol: str) -> Sequence[Span]:
-        """The times (ms, both ends included) that an earlier run has left."""
+        """Return the times (ms, both ends included) that an earlier run left."""
         try:
             return recalled(self._kept, _key(symbol), list[Span]) or []
         except Exception as error:
@@ -33,7 +33,7 @@ class LeftOver:
             return []
 
     def write(self, symbol: str, spans: Sequence[Span]) -> None:
-        """Leave these to the next run."""
+        """Store the times (ms, both ends included) for the next run."""
         try:
             if spans:
                 self._kept[_key(symbol)] = msgspec.json.encode(spans)

@@ -9,7 +9,7 @@ from quantd.model import Tick
 
 
 class MissingTrades(Struct):
-    """Which trades of a symbol are missing, and where they go once they are found."""
+    """The missing trades of a symbol, and the function that inserts them once they are found."""
 
     symbol: str
     ledger: Ledger

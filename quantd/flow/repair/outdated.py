@@ -1,7 +1,7 @@
-"""The points of one series that an older definition has left in the record, and the points that belong in their place.
+"""The points of one series that an older definition left in the record, and the points that replace them.
 
-They are rebuilt in one pass along the bars, a stretch at a time, oldest first: a recursive regression learns from the first bar on, for it
-cannot resume what an older definition has left.
+They are rebuilt in one pass along the bars, a stretch at a time, oldest first. A recursive regression learns from the first bar on, since
+it cannot resume a state of an older definition.
 """
 
 import sys
@@ -21,29 +21,30 @@ from quantd.plugin.guard import Guard
 from quantd.timeframes import timeframe
 
 _SEARCHED, _FED, _SKIPPED = 3_600, 600, 86_400
-"""Bars at once: so few that the daemon can stop, and that a repair need not wait. Where there are none, the steps grow."""
+"""Numbers of bars per step: few enough that the daemon can stop and that a repair need not wait. Steps grow where nothing is found."""
 
 
 class RegressionError(QuantdError):
-    """The regression failed at recorded bars."""
+    """Raised when the regression fails at recorded bars."""
 
 
 class Progress(Struct):
-    """How far an upgrade has come: points of before `at` (ms) are done, and those of before `end` (ms) are to be done."""
+    """The progress of an upgrade: points before `at` (ms) are done, and those from there to before `end` (ms) remain."""
 
     at: int = 0
     end: int = 0
     made: int = 0
     left: int = 0
-    """So many points stay as they are, since their bars are not recorded."""
+    """Number of points that stay as they are, since their bars are not recorded."""
     failures: int = 0
-    """So often the regression has failed."""
+    """Number of failures of the regression."""
 
 
 class OutdatedPoints:
-    """The outdated points of one pair on one timeframe. Reads the store: each call is for a thread.
+    """The outdated points of one pair on one timeframe. Every method that reads the store must be called in a thread.
 
-    Bars are fed to a series as soon as a point of theirs is outdated."""
+    Bars are fed to a series as soon as one of their points is outdated.
+    """
 
     def __init__(self, spec: PairSpec, legs: Legs, history: History, clock: Clock) -> None:
         self.name = f"{spec.pair} {spec.every}"
@@ -60,18 +61,18 @@ class OutdatedPoints:
         self._stretch = _FED
 
     def start(self, at: int) -> None:
-        """Start, or start again after a failure: what is recorded of `at` (ms) and later is to be done."""
+        """Start, or restart after a failure, with what is recorded at `at` (ms) and later."""
         self._guard, self._series = self._fresh_guard(), None
         span = self._history.recorded_span("points", self._spec.pair, self._spec.every)
         self.progress.at, self.progress.end = (max(at, span[0]), span[1] + 1) if span else (at, at)
 
     @property
     def found(self) -> bool:
-        """Whether an outdated point has been met."""
+        """Whether an outdated point has been found."""
         return self._series is not None
 
     def rebuild_next(self) -> list[PairPoint]:
-        """Go one stretch further: the points that take the place of outdated ones, under the next revision. Raises RegressionError."""
+        """Rebuild the next stretch. Return the points that replace outdated ones, under the next revision. Raises RegressionError."""
         if self._series is None:
             self._find()
             return []
@@ -80,7 +81,7 @@ class OutdatedPoints:
         old = {point.ts: point for point in self._outdated(max(start, self.progress.at), end)}
         quiet = not (bars.y or bars.x or old)
         if self._stretch > _FED and not quiet:
-            self._stretch = _FED  # and read again, less at once
+            self._stretch = _FED  # read it again in smaller steps
             return []
         self._stretch = min(2 * self._stretch, _SKIPPED) if quiet else _FED
         made = {point.ts: point for point in self._series.add(bars.y, bars.x)}
@@ -91,14 +92,14 @@ class OutdatedPoints:
         return next_revisions([made[ts] for ts in old if ts in made], old)
 
     def _demand_no_faults(self) -> None:
-        """Raise RegressionError where the regression has failed: its points can still be made, by a fresh one."""
+        """Raise RegressionError if the regression has failed. A fresh one can still make its points."""
         health = self._guard.health()
         if health.faults:
             self.progress.failures += 1
             raise RegressionError(f"the regression failed {health.faults} times, last: {health.last_error}")
 
     def _find(self) -> None:
-        """Look for the first outdated point in the next stretch; where there is one, a series begins with the bars that it depends on."""
+        """Search the next stretch for the first outdated point. If there is one, start a series with the bars that it depends on."""
         found = self._outdated(self.progress.at, self.progress.at + _SEARCHED * self._step)
         if not found:
             self.progress.at += _SEARCHED * self._step
@@ -111,7 +112,8 @@ class OutdatedPoints:
         return self._history.outdated_points(self._spec.pair, self._spec.every, start, min(end, self.progress.end))
 
     def _fresh_guard(self) -> Guard:
-        """One beside the live pair's, which these faults do not touch. It gives no rest: after a stretch with a fault there is no next."""
+        """Return a separate guard, so that faults here do not affect the live pair. It has no quarantine: a fault ends the stretch
+        anyway."""
         return Guard("regression", f"{self.name} (rebuilt)", self._clock, limit=sys.maxsize)
 
     def _guarded(self, plugin: Plugin, user: str) -> Guard:

@@ -1,4 +1,4 @@
-"""How long work on the record goes on beside the daemon without being in its way."""
+"""Limits the load of work on the record beside the daemon."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -13,14 +13,14 @@ SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 10.0, 3_600.0
 
 @asynccontextmanager
 async def half_load(clock: Clock) -> AsyncIterator[None]:
-    """Sleep as long as the body took, so that it takes half of a core at most."""
+    """Sleep as long as the body took, so that it takes at most half of a core."""
     since = clock.monotonic()
     yield
     await asyncio.sleep(clock.monotonic() - since)
 
 
 async def until_done(works: Iterable[T], attempt: Callable[[T], Awaitable[bool]]) -> None:
-    """Attempt each of the works, and those that are not done then again, after pauses that grow."""
+    """Attempt each of the works. Attempt those that are not done again, after growing pauses."""
     left, pause = list(works), SHORTEST_PAUSE_S
     while left := [work for work in left if not await attempt(work)]:
         await asyncio.sleep(pause)

@@ -1,22 +1,22 @@
 """Rebuilds points from closed bars.
 
-A point depends on its own bar and on the `memory` bars before it, of those that both legs have. So where bars change, the points of the
-`memory` bars behind them change too; and the first of these is right only after `memory` bars more, which are fed and make no point:
+A point depends on its own bar and on the `memory` bars before it that both legs have. So if bars change, the points of the `memory` bars
+behind them change too. The first of these is right only after another `memory` bars, which are fed without making points:
 
     time ------------>  |<-- memory -->|<- bars that changed ->|<-- memory -->|
     bars that are fed   ======================================================
     points that are rebuilt            ========================================
                                      first                  last            until
 
-A hole in the bars makes the way back longer: `memory` counts bars, not time. The rebuilt points are then held against the known ones, see
+A hole in the bars makes the way back longer: `memory` counts bars, not time. The rebuilt points are then compared with the known ones, see
 `revisions`.
 
-A recursive regression also carries over what it learnt from all bars before. That stands in each recorded point (`state`), where a fresh
-series resumes it. It is not learnt anew: of such a regression only the points of the changed bars themselves are rebuilt, and only those
-of bars that the live series no longer holds, which rebuilds its own.
+A recursive regression also carries over what it learned from all earlier bars. Each recorded point holds that (`state`), and a fresh series
+resumes from it instead of learning anew. For such a regression only the points of the changed bars themselves are rebuilt, and only if the
+live series no longer holds those bars; it rebuilds its own points.
 
-Three occasions rebuild points: bars that were rebuilt (`changed_by`), recorded points that do not fit their bars
-(`rebuild_misfits`, asked for by `check`), and points of an older definition (`outdated`), which are rebuilt in one pass along the bars.
+Points are rebuilt on three occasions: bars were rebuilt (`changed_by`), recorded points do not fit their bars (`rebuild_misfits`, called by
+`check`), and points of an older definition (`outdated`) are rebuilt in one pass along the bars.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class LegBars(Struct, frozen=True):
 
 
 class PointRebuilder:
-    """Rebuilds the points of one pair on one timeframe from the bars of the history, as regression and jobs behind `guards` make them."""
+    """Rebuilds the points of one pair on one timeframe from the bars of the history. Regression and jobs run behind `guards`."""
 
     def __init__(self, spec: PairSpec, guards: Guards, history: History, legs: Legs) -> None:
         self.spec = spec
@@ -65,16 +65,16 @@ class PointRebuilder:
         self._history = history
         self._legs = legs
         self._reach = spec.memory * timeframe(spec.every).step
-        """So long (ms) a point looks back, where no bar is missing."""
+        """How far (ms) a point looks back if no bar is missing."""
 
     @classmethod
     def of(cls, pair: PairStage, series: PairSeries, history: History) -> "PointRebuilder":
-        """One for a live series of a pair, which it leaves alone."""
+        """Return a rebuilder for a live series of a pair. The series itself is not touched."""
         return cls(series.spec, series.guards, history, Legs(pair.y.symbol, pair.x.symbol))
 
     async def changed_by(self, bars: Iterable[Bar], live_from: int) -> RebuiltPoints:
-        """The points that change with these bars, which the history does not have yet. `live_from` is the time (ms) of the oldest bar that
-        the live series holds."""
+        """Return the points that change with these bars, which the history does not have yet. `live_from` is the time (ms) of the oldest
+        bar that the live series holds."""
         changed = [bar for bar in bars if bar.every == self.spec.every]
         if not changed:
             return RebuiltPoints()
@@ -83,13 +83,14 @@ class PointRebuilder:
         return await asyncio.to_thread(self.rebuild, first, until, changed)
 
     def rebuild_misfits(self, start: int, end: int) -> RebuiltPoints:
-        """The points that do not fit their bars of start <= ts < end (ms), and those behind them. Reads the store: for a thread."""
+        """Return the points that do not fit their bars of start <= ts < end (ms), and those behind them. Reads the store: call it in a
+        thread."""
         found = self._misfits(start, end)
         return self.rebuild(*self._affected(found[0], found[-1])) if found else RebuiltPoints()
 
     def _misfits(self, start: int, end: int) -> list[int]:
-        """The times of the bars of start <= ts < end (ms) whose point is of other prices, quality or coverage, or lacks. Reads the store:
-        for a thread."""
+        """Return the times of the bars of start <= ts < end (ms) whose point is missing or has other prices, quality or coverage. Reads the
+        store: call it in a thread."""
         rows = self._bars_and_before(start, end).shared()
         known = self._known(start, end)
         fits = [
@@ -99,8 +100,8 @@ class PointRebuilder:
         return [y.ts for (y, _), fit in zip(rows, fits, strict=True) if y.ts >= start and not fit]
 
     def rebuild(self, first: int, until: int, changed: Sequence[Bar] = ()) -> RebuiltPoints:
-        """The points of first <= ts < until (ms) that differ from the known ones, or are not known. `changed` are bars that the history
-        does not have yet. Reads the store: for a thread."""
+        """Return the points of first <= ts < until (ms) that are unknown or differ from the known ones. `changed` are bars that the history
+        does not have yet. Reads the store: call it in a thread."""
         bars = self._bars_and_before(first, until, changed)
         known = self._known(first, until)
         points = self._series().add(bars.y, bars.x, measure_from=first)
@@ -111,23 +112,23 @@ class PointRebuilder:
         return RebuiltPoints(next_revisions(made, known), min(ends, default=first))
 
     def bars(self, start: int, end: int, changed: Sequence[Bar] = ()) -> LegBars:
-        """The bars of start <= ts < end (ms), and those that have changed."""
+        """Return the bars of start <= ts < end (ms), with the changed ones in place."""
         return LegBars(self._leg(self._legs.y, start, end, changed), self._leg(self._legs.x, start, end, changed))
 
     def warm_up_from(self, ts: int) -> int:
-        """From which time (ms) on bars are to be fed for the point at `ts`: for a recursive regression from the first recorded one on.
-        Reads the store: for a thread."""
+        """Return the time (ms) from which on bars must be fed for the point at `ts`; for a recursive regression, the first recorded bar.
+        Reads the store: call it in a thread."""
         if self.spec.regression.recursive:
             return min(self._first_bar(ts), ts)
         bars = self._bars_and_before(ts, ts)
         return min((leg[0].ts for leg in (bars.y, bars.x) if leg), default=ts)
 
     def _affected(self, first: int, last: int) -> Span:
-        """From when on, and until when (ms), points change where bars of first <= ts <= last do."""
+        """Return the span of time (ms) in which points change if bars of first <= ts <= last change."""
         return first, last + 1 + (0 if self.spec.regression.recursive else self._reach)
 
     def _bars_and_before(self, first: int, until: int, changed: Sequence[Bar] = ()) -> LegBars:
-        """The bars of first <= ts < until (ms), and as many before them as a point depends on, or all there are."""
+        """Return the bars of first <= ts < until (ms), and as many before them as a point depends on, or all there are."""
         reach, oldest = self._reach, None
         while True:
             bars = self.bars(first - reach, until, changed)
@@ -139,7 +140,7 @@ class PointRebuilder:
             reach *= 4
 
     def _first_bar(self, default: int) -> int:
-        """The time (ms) of the first recorded bar that both legs may have."""
+        """Return the time (ms) of the first recorded bar that both legs may have."""
         spans = [self._history.recorded_span("bars", leg, self.spec.every) for leg in (self._legs.y, self._legs.x)]
         return max(span[0] if span else default for span in spans)
 
@@ -155,12 +156,12 @@ class PointRebuilder:
         return {point.ts: point for point in self._history.known_points(self.spec.pair, self.spec.every, start, end)}
 
     def _series(self) -> PairSeries:
-        """A fresh series without slow jobs: what these found stays, for they run at few bars."""
+        """Return a fresh series without slow jobs. Their results stay as they are, since these jobs run at few bars."""
         quick = msgspec.structs.replace(self.spec, jobs=tuple(job for job in self.spec.jobs if not job.background))
         return PairSeries(quick, self._guards, reopen=0, recall=partial(self._history.points, self.spec.pair, self.spec.every))
 
     def _fits(self, point: PairPoint | None, y: Bar, x: Bar, coverage: float) -> bool:
-        """Whether a point is of these bars. One of an older definition is left to the upgrade."""
+        """Return whether a point fits these bars. A point of an older definition is left to the upgrade."""
         if point is None or point.definition < DEFINITION:
             return point is not None
         told = (point.y, point.x, point.quality, point.coverage)
@@ -168,14 +169,14 @@ class PointRebuilder:
 
 
 def _coverages(rows: Sequence[tuple[Bar, Bar]], reach: int) -> list[float]:
-    """Of each row, the share of the `reach` bars up to it that hold every trade."""
+    """Return, for each row, the share of the `reach` bars up to it that hold every trade."""
     whole = [(y.quality in WHOLE) + (x.quality in WHOLE) for y, x in rows]
     sums = [0, *accumulate(whole)]
     return [(sums[end] - sums[max(0, end - reach)]) / (2 * min(end, reach)) for end in range(1, len(sums))]
 
 
 def _with_findings(point: PairPoint, known: PairPoint | None) -> PairPoint:
-    """A rebuilt point with what slow jobs had found of the known one."""
+    """Return a rebuilt point with the results of slow jobs from the known one."""
     return point if known is None else msgspec.structs.replace(point, metrics={**known.metrics, **point.metrics})
 
 

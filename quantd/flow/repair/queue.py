@@ -1,4 +1,4 @@
-"""Closed bars that are not right any more wait here until they are rebuilt from what is recorded, a stretch of time at a time."""
+"""Queues closed bars that are no longer right until they are rebuilt from what is recorded, a stretch of time at a time."""
 
 import asyncio
 import logging
@@ -17,16 +17,17 @@ from quantd.model import Bar
 from quantd.timeframes import HOUR, MINUTE
 
 LONGEST_MS = HOUR
-"""A stretch is so long at most: the loop does other things in between."""
+"""Longest stretch (ms): the event loop runs other tasks in between."""
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _log = logging.getLogger("quantd.flow")
 
 
 class RebuildQueue:
-    """The times of which bars are to be rebuilt, by symbol.
+    """The times of the bars to rebuild, by symbol.
 
-    They wait until they are done, whatever fails meanwhile, and until their symbol has begun: before that some trades are neither recorded
-    nor known to be missing. Bars that the stage mends itself are left to it."""
+    They wait until they are done, whatever fails meanwhile, and until their symbol has begun: before that, some trades are neither recorded
+    nor known to be missing. Bars that the stage mends itself are left to it.
+    """
 
     def __init__(self, outputs: Outputs, publisher: Publisher, watermark: Watermark) -> None:
         self._outputs = outputs
@@ -38,30 +39,30 @@ class RebuildQueue:
         self._busy = asyncio.Lock()
 
     def put(self, stage: SymbolStage, start: int, end: int) -> None:
-        """Have the bars rebuilt that hold a moment of start <= ts <= end (ms)."""
+        """Rebuild the bars that hold a moment of start <= ts <= end (ms)."""
         if self._outputs.recorder:
             self._waiting[stage] = _joined([*self._waiting.get(stage, []), (start, end)])
             self._woken.set()
 
     def wake(self, stage: SymbolStage) -> None:
-        """The symbol has begun: what waits for that can be done."""
+        """Note that the symbol has begun, so that its bars can be rebuilt."""
         if stage in self._waiting:
             self._woken.set()
 
     def waiting(self, stage: SymbolStage) -> list[Span]:
-        """The times (ms, both ends included) that wait."""
+        """Return the times (ms, both ends included) that wait."""
         return self._waiting.get(stage, []).copy()
 
     def holds(self, stage: SymbolStage) -> bool:
-        """Whether bars of a symbol wait, or are being rebuilt."""
+        """Return whether bars of a symbol wait or are being rebuilt."""
         return stage in self._waiting or stage is self._current
 
     def drop(self, stage: SymbolStage) -> None:
-        """There is no such symbol any more."""
+        """Remove a symbol that has left."""
         self._waiting.pop(stage, None)
 
     async def run(self) -> None:
-        """Work the queue off whenever something is put into it, until cancelled."""
+        """Process the queue whenever something is added, until cancelled."""
         pause = _SHORTEST_PAUSE_S
         while True:
             await self._woken.wait()
@@ -69,14 +70,14 @@ class RebuildQueue:
             try:
                 await self.work_off()
                 pause = _SHORTEST_PAUSE_S
-            except Exception as error:  # whatever a store raises
+            except Exception as error:  # a store may raise anything
                 _log.warning("bars are not rebuilt, trying again in %.0f s: %s", pause, error, exc_info=unforeseen(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
                 self._woken.set()
 
     async def work_off(self) -> None:
-        """Rebuild all that waits of symbols that have begun. After an error the rest goes on waiting, and the error goes to the caller."""
+        """Rebuild everything that waits of symbols that have begun. If that fails, the rest stays in the queue and the error is raised."""
         async with self._busy:
             while stage := next((each for each in self._waiting if each.ready), None):
                 await self._rebuild_next(stage)
@@ -96,7 +97,7 @@ class RebuildQueue:
             self.put(stage, until + 1, end)
 
     def _take_oldest(self, stage: SymbolStage) -> Span:
-        """A quiet bar goes on from the one before, so the oldest comes first."""
+        """Remove and return the oldest stretch. The oldest comes first, since a bar without trades repeats the close before it."""
         spans = self._waiting[stage]
         oldest = spans.pop(0)
         if not spans:
@@ -125,7 +126,7 @@ class RebuildQueue:
 
 
 def _joined(spans: list[Span]) -> list[Span]:
-    """Sorted, those that touch or nearly do as one.
+    """Return the spans sorted, with those that touch, or nearly do, joined.
 
     >>> _joined([(900_000, 900_500), (0, 10), (5, 30_000)])
     [(0, 30000), (900000, 900500)]

@@ -31,17 +31,17 @@ from quantd.plugin.base import Feed
 from quantd.timeframes import timeframe
 
 _LAST_S = 1.5
-"""So long a stop waits for bars to be rebuilt."""
+"""How long (s) a stop waits for bars to be rebuilt."""
 _log = logging.getLogger("quantd.flow")
 
 
 def has_days(feed: Feed) -> bool:
-    """Whether the venue publishes files of each day."""
+    """Return whether the venue publishes daily files."""
     return type(feed).fetch_day is not Feed.fetch_day
 
 
 def has_ids(feed: Feed) -> bool:
-    """Whether the feed can be asked for trades by their ids."""
+    """Return whether the feed can be asked for trades by id."""
     return type(feed).fetch_ids is not Feed.fetch_ids
 
 
@@ -58,7 +58,7 @@ class Repairs:
         watermark: Watermark,
         kept: MutableMapping[str, bytes],
     ) -> None:
-        """What is `kept` outlives the daemon."""
+        """Values in `kept` survive a restart."""
         self._outputs = outputs
         self._clock = clock
         self._stages = stages
@@ -71,12 +71,12 @@ class Repairs:
         self._by_id = IdRepairer(self._fetch, self._missing, clock, max_age=feed.id_history_ms, next_source=next_source)
         self._tasks: list[asyncio.Task[None]] = []
         self._recorded: dict[SymbolStage, int] = {}
-        """Up to when (ms) an earlier run recorded what a stage has not yet taken up."""
+        """The time (ms) up to which an earlier run recorded, for stages that have not begun yet."""
         self._left = LeftOver(kept)
         self._killed = False
 
     def start(self, *, killed: bool) -> None:
-        """Repair from now on. `killed`: the run before did not come to its end."""
+        """Start repairs. `killed` says whether the previous run was killed."""
         self._killed = killed
         for stage in self._stages:
             self._queue_kept(stage)
@@ -86,7 +86,7 @@ class Repairs:
             self._tasks = [self._outputs.supervisor.start(f"{name} {self._clock.name}", work) for name, work in works.items()]
 
     async def end(self) -> None:
-        """Repair no more. Bars that wait are rebuilt, as far as there is time; the rest is kept for the next run."""
+        """Stop repairs. Rebuild waiting bars as far as time allows; store the rest for the next run."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -97,28 +97,28 @@ class Repairs:
                 await self._queue.work_off()
         except TimeoutError:
             _log.warning("not all bars are rebuilt: the rest is after the next start")
-        except Exception as error:  # whatever a store raises: the flow ends all the same
+        except Exception as error:  # a store may raise anything: the flow ends all the same
             _log.warning("not all bars are rebuilt: the rest is after the next start: %s", error)
         for stage in self._stages:
             self._keep(stage)
 
     def begin(self, stage: SymbolStage) -> None:
-        """Rebuild what an earlier run has left of a symbol that begins: who was killed may have left trades at the end of the record that
-        are in no bar."""
+        """Rebuild what an earlier run has left of a symbol that begins. A killed run may have left trades at the end of the record that are
+        in no bar."""
         if end := self._recorded.pop(stage, None):
             self._queue.put(stage, end - TAIL_MS, end)
         self._queue_kept(stage)
         self._queue.wake(stage)
 
     def forget(self, stage: SymbolStage) -> None:
-        """There is no such symbol any more."""
+        """Remove a symbol that has left."""
         self._recorded.pop(stage, None)
         self._queue.drop(stage)
         self._left.write(stage.symbol, [])
 
     async def restore(self, stage: SymbolStage) -> int | None:
-        """Have the ledger of a symbol go on from what is recorded, so that what was missed since counts as missing; the time (ms) of the
-        newest recorded trade, None where there is none."""
+        """Restore the ledger of a symbol from the record, so that trades missed since then count as missing. Return the time (ms) of the
+        newest recorded trade; None without any."""
         recorder, records = self._outputs.recorder, self._outputs.records
         if recorder is None:
             return None
@@ -132,15 +132,15 @@ class Repairs:
         return known.ts if known else None
 
     def rebuild(self, stage: SymbolStage, start: int, end: int) -> None:
-        """Have the bars of start <= ts <= end (ms) rebuilt from what is recorded, soon."""
+        """Rebuild the bars of start <= ts <= end (ms) from what is recorded, soon."""
         self._queue.put(stage, start, end)
 
     def tell(self) -> None:
-        """Tell of the gaps that opened or closed."""
+        """Report the gaps that opened or closed."""
         self._gaps.tell()
 
     async def _lost_rows(self, stage: SymbolStage) -> LostRows:
-        """What is missing in the midst of the record, if a file of it was found broken; bars of trades that are there are rebuilt."""
+        """Return what the record lacks, if one of its files was found broken. Bars whose trades are still recorded are rebuilt."""
         read_from, now = self._outputs.losses.incomplete_from(), self._clock.now()
         if read_from is None:
             return LostRows()
@@ -158,12 +158,12 @@ class Repairs:
         return [MissingTrades(stage.symbol, stage.intake.ledger, partial(insert, stage)) for stage in self._stages if stage.ready]
 
     def _queue_kept(self, stage: SymbolStage) -> None:
-        """Put into the queue what an earlier run has kept of a symbol. It stays kept, in case this run is killed."""
+        """Queue what an earlier run has left of a symbol. It stays stored, in case this run is killed."""
         for start, end in self._left.read(stage.symbol):
             self._queue.put(stage, start, end)
 
     def _keep(self, stage: SymbolStage) -> None:
-        """Keep for the next run what of a symbol waits to be rebuilt."""
+        """Store the bars of a symbol that wait to be rebuilt, for the next run."""
         if not stage.ready:
             self._queue_kept(stage)
         self._left.write(stage.symbol, self._queue.waiting(stage))

@@ -1,4 +1,4 @@
-"""Restores the ledger of a symbol: what the record holds of its trades, and what is missing there."""
+"""Restores the ledger of a symbol: the trades that the record holds, and those that it lacks."""
 
 from collections.abc import Iterable
 
@@ -11,14 +11,15 @@ from quantd.model import Gap
 from quantd.timeframes import MINUTE
 
 TAIL_MS = 10 * MINUTE
-"""So much of the record's end is searched for holes: gaps that are older than a second are saved, younger ones a crash may have hidden."""
+"""How much of the record's end (ms) is searched for holes. Gaps older than a second are saved; a crash may have hidden younger ones."""
 _SOURCES: dict[str, Source] = {FILED: "file", LOST: "none"}
 
 
 def restore(record: StoreReader, symbol: str, gaps: Iterable[Gap], broken: Iterable[Hole] = ()) -> Known | None:
-    """What is recorded of a symbol, given its saved open gaps and the holes of a broken record; None where nothing is. Reads the store.
+    """Return what is recorded of a symbol, given its saved open gaps and the holes of a broken record; None if nothing is. Reads the store.
 
-    A hole of the broken record is all that is missing there, so it takes the place of a saved gap that it touches."""
+    A hole of the broken record covers everything that is missing there, so it replaces a saved gap that it touches.
+    """
     newest = record.newest_trade(symbol)
     if newest is None:
         return None

@@ -11,11 +11,11 @@ Row = TypeVar("Row", Bar, PairPoint)
 
 
 def next_revisions(rows: Sequence[Row], known: Mapping[int, Row]) -> list[Row]:
-    """The rows that are to be issued, given those that are `known` by time (ms):
+    """Return the rows to issue, given the rows `known` by time (ms):
 
     not known                                 issued under revision 0
-    known, and says the same                  dropped
-    known, and says something else            issued under the revision behind the known one
+    known, and equal                          dropped
+    known, and different                      issued under the revision after the known one
     """
     fresh = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Rebuilds the points that an older definition has left in the record, while the daemon serves."""
+"""Rebuilds the points that an older definition left in the record, while the daemon serves."""
 
 import asyncio
 import logging
@@ -18,14 +18,15 @@ from quantd.times import formatted
 
 _TELL_S = 10.0
 _MOST_FAILURES = 5
-"""Of a regression: what it fails at it mostly fails at again. A store is tried for as long as it takes."""
+"""A failure of the regression is mostly permanent, so it is tried at most this often. A store is tried for as long as it takes."""
 _log = logging.getLogger("quantd.flow")
 
 
 class Upgrade:
-    """Upgrades what these pairs have recorded. `kept` remembers of each series up to when (ms) there is nothing left to do.
+    """Upgrades the recorded points of these pairs. `kept` stores, for each series, the time (ms) up to which it is done.
 
-    It takes half of a core at most. What it makes is neither exported nor told to listeners: those were told of that time then."""
+    It takes at most half of a core. The rebuilt points are neither exported nor published, since listeners got points of that time before.
+    """
 
     def __init__(self, outputs: Outputs, pairs: Sequence[PairStage], clock: Clock, kept: MutableMapping[str, bytes]) -> None:
         self._outputs = outputs
@@ -34,7 +35,7 @@ class Upgrade:
         self._pairs = pairs
 
     async def run(self, begin: asyncio.Event) -> None:
-        """From `begin` on, to the end of what is recorded then. A series that fails is told of, and tried again later from where it was."""
+        """Upgrade after `begin` is set, to the end of what is recorded then. A series that fails is logged and continued later."""
         recorder = self._outputs.recorder
         if recorder is None:
             return
@@ -51,12 +52,12 @@ class Upgrade:
         ]
 
     async def _is_done(self, points: OutdatedPoints, recorder: Recorder) -> bool:
-        """Whether nothing is left to do before the next start."""
+        """Upgrade a series. Return whether nothing is left to do before the next start."""
         try:
             await self._rebuild(points, recorder)
         except RegressionError as error:
             return self._given_up(points, error)
-        except Exception as error:  # whatever a store raises
+        except Exception as error:  # a store may raise anything
             text = "%s: points of an older definition are not rebuilt; it is tried again: %s"
             _log.warning(text, points.name, error, exc_info=unforeseen(error))
             return False

@@ -24,7 +24,7 @@ RULE_EVERY = "1m"
 
 
 class LiveAlerts(Alerts):
-    """Has the engine of a runtime judge the rules made by request, and keeps them and what has fired in `state`."""
+    """Judges the rules made by request with the engine of a runtime, and stores them and the firings in `state`."""
 
     def __init__(self, runtime: Runtime, config: Config, symbols: Symbols, clock: Clock, state: State) -> None:
         self._runtime = runtime
@@ -79,7 +79,7 @@ class LiveAlerts(Alerts):
         self._book.save()
 
     def hold_all(self) -> None:
-        """Stream the legs of every rule that are supported by now."""
+        """Subscribe to the legs of every rule that are supported by now."""
         for rule in self._book.all():
             self._hold_legs(rule)
 
@@ -91,7 +91,7 @@ class LiveAlerts(Alerts):
         states.restore(records.rule_states(), [rule.id for rule in self._engine.rules])
         for rule in stored:
             known = states.of(rule.id)
-            if rule.trigger_count > known.trigger_count:  # as an earlier version wrote it
+            if rule.trigger_count > known.trigger_count:  # written by an earlier version
                 states.put(rule.id, replace(known, triggered_at=rule.triggered_at, trigger_count=rule.trigger_count))
         self.save()
 
@@ -101,7 +101,7 @@ class LiveAlerts(Alerts):
         self._engine.put(AlertRule(rule.id, Rule(rule.metric, rule.when, self._every(rule.pair)), rule.pair, text, live=True))
 
     def _every(self, pair: str) -> str:
-        """A minute, or the shortest timeframe of a pair that has no minutes."""
+        """Return `1m`, or the shortest timeframe of a pair that has no minutes."""
         every = [series.spec.every for stage in self._stages(pair)[:1] for series in stage.series]
         return RULE_EVERY if RULE_EVERY in every or not every else min(every, key=lambda name: timeframe(name).step)
 
@@ -109,7 +109,7 @@ class LiveAlerts(Alerts):
         return [stage for stage in self._runtime.pairs if stage.name == pair]
 
     def _wanted(self, pair: str) -> bool:
-        """Whether the config or a rule names the pair."""
+        """Return whether the config or a rule names the pair."""
         return pair in [each.name for each in self._config.pairs] or any(rule.pair == pair for rule in self._book.all())
 
     def _hold_legs(self, rule: Definition) -> None:

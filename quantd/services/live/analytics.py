@@ -1,4 +1,4 @@
-"""Analytics of a running flow: answers about any two symbols, computed when they are asked for."""
+"""Analytics of a running flow, which answers questions about any two symbols on demand."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +25,7 @@ Freshness = tuple[tuple[int, int, int, int] | None, ...]
 
 
 class LiveAnalytics(Analytics):
-    """Has the pool compute what is asked, over the last bars that both legs have, and remembers the latest answers."""
+    """Computes answers in the pool, over the last bars that both legs have, and caches the latest answers."""
 
     def __init__(self, runtime: Runtime, registry: Registry, bars: LiveBars, clock: Clock, pool: Pool) -> None:
         self._runtime = runtime

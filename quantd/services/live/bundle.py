@@ -1,4 +1,4 @@
-"""The services of a runtime, put together."""
+"""Builds the services of a runtime."""
 
 from collections.abc import Sequence
 
@@ -19,19 +19,19 @@ from quantd.state import State
 
 
 class LiveServices(Services, frozen=True):
-    """The services as the daemon uses them: their live classes offer more than the protocols."""
+    """The services as the daemon uses them. Their live classes have more methods than the protocols."""
 
     symbols: LiveSymbols
     alerts: LiveAlerts
 
     def learn_symbols(self, listed: Sequence[str]) -> None:
-        """Take over the exchange's list of trading symbols, and hold those that rules could not hold before."""
+        """Take over the exchange's list of trading symbols, and subscribe to those that rules could not use before."""
         self.symbols.learn(listed)
         self.alerts.hold_all()
 
 
 def live_services(runtime: Runtime, config: Config, registry: Registry, clock: Clock, state: State, pool: Pool) -> LiveServices:
-    """The services of a runtime; rules and firings of earlier runs are taken up from `state`."""
+    """Return the services of a runtime. Rules and firings of earlier runs are restored from `state`."""
     bars = LiveBars(runtime.outputs.history, RuntimeStreams(runtime), clock, pool)
     symbols = LiveSymbols(runtime, config, bars, state.cache, clock)
     return LiveServices(

@@ -1,4 +1,4 @@
-"""Fetches past funding rates from a symbol's feed when somebody tests a pair."""
+"""Fetches past funding rates from a symbol's feed for backtests."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ Key = tuple[str, int, int]
 
 
 class PastFunding:
-    """Keeps the last answers: the same question may come every second."""
+    """Fetches funding rates and caches the last answers, since the same question may come every second."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -53,7 +53,7 @@ class PastFunding:
             async with asyncio.timeout(_PATIENCE_S):
                 paid = await flow.feed.fetch_funding(symbol, start - _EARLIER, end)
             rates = as_rates((row.ts, row.rate, row.mark) for row in paid)
-        except Exception as error:  # whatever a feed raises, or tells
+        except Exception as error:  # a feed may raise or return anything
             self._failed[symbol] = self._clock.monotonic()
             why = str(error) or "no answer in time"
             text = "%s: funding rates are not to be had, which is tried again in %.0f s: %s"

@@ -1,4 +1,4 @@
-"""Where the stages of a symbol are."""
+"""Finds the stages of a symbol."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,17 @@ from quantd.runtime.runtime import Runtime
 
 
 def stages_of(runtime: Runtime, symbol: str) -> list[SymbolStage]:
-    """The stages of a symbol, of all feeds."""
+    """Return the stages of a symbol, of all feeds."""
     return [stage for flow in runtime.flows for stage in flow.stages if stage.symbol == symbol]
 
 
 def stage_of(runtime: Runtime, symbol: str) -> SymbolStage | None:
-    """The first stage of a symbol; None for one that does not stream."""
+    """Return the first stage of a symbol; None for a symbol that does not stream."""
     return next(iter(stages_of(runtime, symbol)), None)
 
 
 def flow_of(runtime: Runtime, symbol: str) -> FeedFlow | None:
-    """The first flow that has a symbol; None for one that does not stream."""
+    """Return the first flow that has a symbol; None for a symbol that does not stream."""
     return next((flow for flow in runtime.flows if any(stage.symbol == symbol for stage in flow.stages)), None)
 
 

@@ -10,7 +10,7 @@ from quantd.services.market import Market
 
 
 class LiveMarket(Market):
-    """Reads the history, and what is still forming."""
+    """Reads market data from the history and from the open bars."""
 
     def __init__(self, runtime: Runtime, bars: LiveBars) -> None:
         self._runtime = runtime

@@ -1,4 +1,4 @@
-"""The state of a pair, also while there are no numbers yet."""
+"""The status of a pair, which exists before there are numbers."""
 
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries
@@ -7,7 +7,7 @@ from quantd.services.analytics import PairStatus
 
 
 def pair_statuses(pair: PairStage) -> list[PairStatus]:
-    """The status of a pair on each of its timeframes."""
+    """Return the status of a pair on each of its timeframes."""
     points = {point.every: point for point in pair.nowcasts()}
     return [_status(pair, series, points.get(series.spec.every)) for series in pair.series]
 
@@ -26,7 +26,7 @@ def _status(pair: PairStage, series: PairSeries, point: PairPoint | None) -> Pai
 
 
 def _lack(pair: PairStage, series: PairSeries) -> str:
-    """The reason why a series has no point."""
+    """Return the reason why a series has no point."""
     if absent := pair.y.absent or pair.x.absent:
         return absent
     if not (pair.y.ready and pair.x.ready):

@@ -10,7 +10,7 @@ from quantd.timeframes import MINUTE
 
 
 def quality_of(stage: SymbolStage, flow: FeedFlow, losses: Losses) -> SymbolQuality:
-    """The quality at present, by the venue's clock, with the losses of the record."""
+    """Return the present quality of a symbol, by the venue's clock, with the losses of the record."""
     intake, ledger = stage.intake, stage.intake.ledger
     p50, p99 = (float(value) for value in np.percentile(stage.lags, [50, 99])) if stage.lags else (None, None)
     return SymbolQuality(

@@ -1,4 +1,4 @@
-"""Keeps the definitions of alert rules made by request, in memory and on disk. A write that fails is tried again with the next `save`."""
+"""Stores the definitions of alert rules made by request, in memory and on disk. A failed write is retried by the next `save`."""
 
 import logging
 from collections.abc import Iterator, MutableMapping
@@ -33,19 +33,19 @@ class Definition(Struct, frozen=True):
 
     @property
     def when(self) -> Condition:
-        """Its condition."""
+        """The condition of the rule."""
         return Condition(self.metric, self.op, self.value)
 
 
 class Stored(Definition, frozen=True):
-    """A rule as it is found on disk: earlier versions wrote its state beside its definition."""
+    """A rule as found on disk. Earlier versions wrote its state beside its definition."""
 
     triggered_at: int | None = None
     trigger_count: int = 0
 
     @property
     def definition(self) -> Definition:
-        """The definition alone, in the present words."""
+        """The definition alone, with present names."""
         metric = _EARLIER_METRICS.get(self.metric, self.metric)
         return Definition(self.id, metric, self.pair, self.op, self.value, self.created_at)
 
@@ -61,8 +61,8 @@ class RuleBook:
         """The ids of the rules to write: new ones, dropped ones, and those that an earlier version wrote."""
 
     def recall(self) -> list[Stored]:
-        """Read the rules of earlier runs into the book. A rule that no data can decide is passed over with a warning; a broken one is
-        deleted and reported."""
+        """Read the rules of earlier runs into the book. A rule that no data can decide is skipped with a warning; a broken one is deleted
+        and reported."""
         found = sorted(self._stored(), key=lambda rule: rule.created_at)
         good = [rule for rule in found if _is_decidable(rule.definition)]
         self._rules |= {rule.id: rule.definition for rule in good}
@@ -78,7 +78,7 @@ class RuleBook:
                 yield rule
 
     def all(self) -> list[Definition]:
-        """Every rule."""
+        """Return every rule."""
         return list(self._rules.values())
 
     def put(self, rule: Definition) -> None:
@@ -88,7 +88,7 @@ class RuleBook:
         self.save()
 
     def drop(self, rule_id: str) -> Definition | None:
-        """Remove a rule; returns it, or None if there is none."""
+        """Remove a rule. Return it, or None if there is none."""
         rule = self._rules.pop(rule_id, None)
         if rule:
             self._unsaved.add(rule_id)
@@ -112,7 +112,7 @@ class RuleBook:
 
 
 def _check(rule_id: str, rule: Stored) -> None:
-    """Raises ValueError for JSON that has the fields of a rule and cannot be judged."""
+    """Raise ValueError for JSON that has the fields of a rule and cannot be judged."""
     if rule.id != rule_id:
         raise ValueError(f"it is another rule, {rule.id}")
     if rule.metric == "price":

@@ -31,7 +31,7 @@ class LiveStatus(Status):
         return self._runtime.outputs.troubles.present()
 
     def _feed(self, flow: FeedFlow) -> FeedState:
-        """The state of a feed. Only held symbols count, so that a question about another symbol does not make the daemon unready."""
+        """Return the state of a feed. Only held symbols count, so that a question about another symbol does not make the daemon unready."""
         held = [stage for stage in flow.stages if self._symbols.is_held(stage.symbol) and not stage.absent]
         warm = sum(stage.ready for stage in held)
         state = "warming" if flow.state == "live" and warm < len(held) else flow.state

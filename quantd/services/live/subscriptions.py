@@ -1,17 +1,17 @@
-"""Who holds which symbols. A symbol that nobody holds any more, or that was only asked for, is streamed for some minutes more."""
+"""Tracks which callers hold which symbols. A symbol without a holder, or one that was only asked for, streams for some minutes more."""
 
 from collections.abc import Iterable
 
 from quantd.clock import Clock
 
 KEPT_S = 300.0
-"""A symbol that nobody holds is streamed for this long."""
+"""How long (s) a symbol without a holder streams."""
 MOST_GUESTS = 50
-"""At most this many symbols are streamed that nobody holds; the one that was asked for longest ago is dropped first."""
+"""Largest number of symbols that stream without a holder. The one asked for longest ago is dropped first."""
 
 
 class Subscriptions:
-    """Holders by symbol, and guests: the symbols without a holder that are still streamed."""
+    """Holders by symbol, and guests: the symbols that stream without a holder."""
 
     def __init__(self, holder: str, symbols: Iterable[str], clock: Clock) -> None:
         self._clock = clock
@@ -19,7 +19,7 @@ class Subscriptions:
         self._guests: dict[str, float] = {}
 
     def is_held(self, symbol: str) -> bool:
-        """Whether anybody holds it."""
+        """Return whether a symbol has a holder."""
         return symbol in self._holders
 
     def hold(self, holder: str, symbol: str) -> None:
@@ -38,7 +38,7 @@ class Subscriptions:
                     self.ask(symbol)
 
     def ask(self, symbol: str) -> None:
-        """Stream a symbol for some minutes from now on, at least."""
+        """Stream a symbol for at least some minutes from now on."""
         self._guests.pop(symbol, None)
         if symbol not in self._holders:
             self._guests[symbol] = self._clock.monotonic() + KEPT_S

@@ -17,12 +17,12 @@ from quantd.services.symbols import Symbols
 from quantd.state import tried_again
 
 _PATIENCE_S = 5.0
-"""A request waits for the past of a symbol until this long after the first question for that symbol."""
+"""A request waits (s) at most this long after the first question about a symbol for the symbol's past."""
 _SYMBOLS = "symbols"
 
 
 class LiveSymbols(Symbols):
-    """Steers which symbols a runtime streams. What the exchange lists is remembered in `cache`."""
+    """Controls which symbols a runtime streams. The symbols that the exchange lists are stored in `cache`."""
 
     def __init__(self, runtime: Runtime, config: Config, bars: LiveBars, cache: MutableMapping[str, bytes], clock: Clock) -> None:
         self._runtime = runtime
@@ -43,7 +43,7 @@ class LiveSymbols(Symbols):
         return self._supported
 
     def learn(self, listed: Sequence[str]) -> None:
-        """The exchange lists these as trading now."""
+        """Take over the symbols that the exchange lists as trading now."""
         self._supported = self._known_with(listed)
         with tried_again(self._runtime.outputs.troubles, _SYMBOLS):
             self._cache[_SYMBOLS] = msgspec.json.encode(listed)
@@ -52,7 +52,7 @@ class LiveSymbols(Symbols):
         return list(dict.fromkeys([*self.listed(), *exchange]))
 
     def is_held(self, symbol: str) -> bool:
-        """Whether anybody holds it."""
+        """Return whether a symbol has a holder."""
         return self._subscriptions.is_held(symbol)
 
     def active(self) -> list[str]:
@@ -84,7 +84,7 @@ class LiveSymbols(Symbols):
             await self._begun(symbol, deadline - self._clock.monotonic())
 
     async def _begun(self, symbol: str, patience: float) -> None:
-        """Return when a symbol has its past, `patience` seconds later at the latest."""
+        """Return when a symbol has its past, at the latest after `patience` seconds."""
         waiting = [stage for stage in stages_of(self._runtime, symbol) if not (stage.ready or stage.absent)]
         if waiting and patience > 0:
             with suppress(TimeoutError):
@@ -93,7 +93,7 @@ class LiveSymbols(Symbols):
                         await stage.begun()
 
     def sweep(self) -> None:
-        """Drop the symbols that nobody has held for some minutes."""
+        """Drop the symbols that have had no holder for some minutes."""
         for symbol in self._subscriptions.expire():
             self._asked.pop(symbol, None)
             self._bars.forget(symbol)
