@@ -18,7 +18,7 @@ import pandas as pd
 
 from quantd.plugin.base import PairView
 from quantd.stats import FloatArray
-from quantd.stats.kernels import workshop
+from quantd.stats.kernels import compiler
 from quantd_plugins.jobs.health import Health
 
 WINDOW = 60
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     options = parser.parse_args()
     kinds = [kind for kind in KINDS if options.only in kind[0]]
-    workshop.compile()
+    compiler.compile()
     print(f"{options.pairs} pairs a row, seed {options.seed}, evidence {Health().bars_needed(WINDOW)} bars\n")
     print(HEAD)
     for kind in kinds:

@@ -36,7 +36,7 @@ from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
 from quantd.plugin.regression import Regression, Steps, offers
 from quantd.stats.cointegration import engle_granger
-from quantd.stats.kernels import workshop
+from quantd.stats.kernels import compiler
 from quantd.stats.regression import pearson
 from quantd.stats.stationarity import adf
 from quantd.stats.zscore import of_closes
@@ -181,7 +181,7 @@ def main() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     warnings.simplefilter("ignore")
     registry = load()
-    workshop.compile()
+    compiler.compile()
     plugins: dict[str, Any] = {entry.name: entry.plugin for entry in registry.entries() if entry.kind == "regression"}
     print(f"CPU time of one bar in microseconds, minimum/median/maximum of {options.rounds} rounds")
     with suppress(ImportError):

@@ -38,7 +38,7 @@ from quantd.plugin.loader import load
 from quantd.services.analytics import Analysis
 from quantd.stats import FloatArray
 from quantd.stats.cointegration import engle_granger
-from quantd.stats.kernels import workshop
+from quantd.stats.kernels import compiler
 from quantd.stats.spreads import SHORTEST, spread_test
 from quantd.testing import fakes
 
@@ -80,7 +80,7 @@ def one_request(method: str, window: int, kind: str) -> dict[str, float]:
     began = time.thread_time()
     points = request(spec, legs)
     interpreted = time.thread_time() - began
-    workshop.compile()
+    compiler.compile()
     began = time.process_time()
     request(spec, legs)
     spent = time.process_time() - began
@@ -136,7 +136,7 @@ def shown(found: Sequence[float], unit: float = 1.0, digits: int = 2) -> str:
 
 
 def requests(methods: Sequence[str], windows: Sequence[int], rounds: int) -> None:
-    workshop.compile()  # so that the processes find the compiled forms on disk
+    compiler.compile()  # so that the processes find the compiled forms on disk
     known = peers()
     print("| method | window | legs | interpreted, s | compiled, s | bar, µs | peer | its fit, µs | ratio |")
     print("|---|---:|---|---:|---:|---:|---|---:|---:|")

@@ -22,9 +22,9 @@ COMPILING = "compiling kernels, once: it takes some ten seconds, and later runs 
 
 def tell_of_kernels() -> None:
     """Print a line from now on when numerics are compiled."""
-    from quantd.stats.kernels import workshop
+    from quantd.stats.kernels import compiler
 
-    workshop.tell = _compiling
+    compiler.tell = _compiling
 
 
 def _compiling() -> None:

@@ -21,7 +21,7 @@ def run(
     from quantd.daemon import Daemon, run_until_signal
     from quantd.errors import QuantdError
     from quantd.log import setup
-    from quantd.stats.kernels import workshop
+    from quantd.stats.kernels import compiler
     from quantd.supervision.signals import leave
 
     loaded = load(config, os.environ)
@@ -31,7 +31,7 @@ def run(
     if idle:
         typer.echo(f"quantd: {idle}, or ask the API for symbols", err=True)
     setup(loaded.config.log, beside=True)
-    workshop.stay(loaded.config.state_dir / "kernels")
+    compiler.stay(loaded.config.state_dir / "kernels")
     run_until_signal(lambda: Daemon(loaded, listen))
-    if workshop.is_compiling:  # which may take long on a busy machine, and no compiler can be told to stop
+    if compiler.is_compiling:  # which may take long on a busy machine, and no compiler can be told to stop
         leave(0)

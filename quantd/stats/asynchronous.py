@@ -1,4 +1,4 @@
-"""Correlation of two series that tick at times of their own, and which of them leads: no bars, no interpolation."""
+"""Correlation and lead-lag of two series that tick at different times, computed without bars or interpolation."""
 
 import math
 from typing import Literal
@@ -13,9 +13,12 @@ _FEWEST = 20
 
 
 class LeadLag(Struct, frozen=True):
-    """`curve` (k,) is the correlation of y with x moved by each of `lags` (k,), in the unit of the times; at a positive lag, x now with y
-    later. `lag` is where it is largest in size: above 0 x leads, below 0 y does. `ratio` is the sum of squares at positive lags over that
-    at negative ones. `reason` says why there is nothing."""
+    """The lead-lag curve of two series, and what follows from it.
+
+    `curve` (k,) holds the correlation of y with x moved by each of `lags` (k,), in the unit of the times; a positive lag compares x now
+    with y later. `lag` is the lag at which the curve is largest in absolute value: x leads if it is above 0, y leads if it is below.
+    `ratio` is the sum of squares at positive lags over the sum at negative lags. `reason` says why there is no result.
+    """
 
     lags: FloatArray
     curve: FloatArray
@@ -26,11 +29,11 @@ class LeadLag(Struct, frozen=True):
 
 
 def lead_lag(y_ts: FloatArray, y: FloatArray, x_ts: FloatArray, x: FloatArray, lags: FloatArray) -> LeadLag:
-    """The lead-lag curve of two price series, times (n,) and (m,) not descending, prices positive (M. Hoffmann, M. Rosenbaum and
-    N. Yoshida, 2013, Bernoulli 19, 426-461); at lag 0 the correlation of T. Hayashi and N. Yoshida (2005, Bernoulli 11, 359-379).
+    """Return the lead-lag curve of two price series (M. Hoffmann, M. Rosenbaum and N. Yoshida, 2013, Bernoulli 19, 426-461).
 
-    Of prices at the same time the last counts. It may exceed 1 by chance, and is cut there. The ratio is that of N. Huth and F. Abergel
-    (2014, Journal of Empirical Finance 26, 41-58).
+    Times, (n,) and (m,), must not descend; prices must be positive. At lag 0 the value is the correlation of T. Hayashi and N. Yoshida
+    (2005, Bernoulli 11, 359-379). The last of several prices with the same time counts. The estimate may exceed 1 by chance and is then
+    clipped to 1. The ratio is that of N. Huth and F. Abergel (2014, Journal of Empirical Finance 26, 41-58).
     """
     none = np.zeros(0)
     one, other = _returns(y_ts, y), _returns(x_ts, x)
@@ -56,9 +59,10 @@ def lead_lag(y_ts: FloatArray, y: FloatArray, x_ts: FloatArray, x: FloatArray, l
 
 
 def hayashi_yoshida(y_times: FloatArray, of_y: FloatArray, x_times: FloatArray, of_x: FloatArray) -> float:
-    """The sum of the products of all pairs of returns whose spans (times[i], times[i + 1]] overlap: the covariance over the whole stretch.
+    """Return the sum of the products of all pairs of returns whose intervals (times[i], times[i + 1]] overlap: the covariance over the
+    whole period.
 
-    Times ascend, (n + 1,) and (m + 1,); returns (n,) and (m,). In O((n + m) log m).
+    Times ascend and have the shapes (n + 1,) and (m + 1,); returns have the shapes (n,) and (m,). The cost is O((n + m) log m).
     """
     sums = np.concatenate([[0.0], np.cumsum(of_x)])
     first = np.searchsorted(x_times[1:], y_times[:-1], side="right")
@@ -67,7 +71,7 @@ def hayashi_yoshida(y_times: FloatArray, of_y: FloatArray, x_times: FloatArray, 
 
 
 def _returns(ts: FloatArray, prices: FloatArray) -> tuple[FloatArray, FloatArray] | Reason:
-    """Returns of the logarithm between distinct times, (n - 1,), and the times, (n,)."""
+    """Return the log returns between distinct times, (n - 1,), and these times, (n,)."""
     if len(ts) and not (np.isfinite(prices).all() and prices.min() > 0.0):
         return "not finite"
     last = np.append(ts[1:] != ts[:-1], True) if len(ts) else np.zeros(0, bool)

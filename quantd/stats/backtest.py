@@ -1,8 +1,8 @@
-"""What trading the reversion of a pair's z-score would have made.
+"""Simulates trading on the mean reversion of a pair's z-score.
 
-A signal is known at the close of a bar and is filled at the open of the next one, in both legs; the last bar's signal is never filled.
-An exit waits for a bar in which both legs trade; an entry lapses.
-One position at a time, opened with a gross exposure of `notional`; beta is that of the signal and stays for the whole trade.
+A signal is known at the close of a bar and is filled at the open of the next bar, in both legs; the signal of the last bar is never filled.
+An exit waits for a bar in which both legs trade; an entry lapses instead. At most one position is open at a time. It is opened with a gross
+exposure of `notional` and keeps the beta of its signal for the whole trade.
 """
 
 import math
@@ -19,26 +19,27 @@ BoolArray = NDArray[np.bool_]
 
 
 class Rules(Struct, frozen=True, kw_only=True):
-    """When to trade, how much, and at what cost. Raises ValueError, beginning with the field's name."""
+    """When to trade, how much, and at what cost. Raises ValueError with a message that begins with the name of the field."""
 
     entry: float = 2.0
-    """Sell the spread when z >= entry, buy it when z <= -entry."""
+    """Sell the spread if z >= entry, buy it if z <= -entry."""
     exit: float = 0.0
-    """A sold spread is left when z <= exit, a bought one when z >= -exit."""
+    """Close a short spread if z <= exit, a long spread if z >= -exit."""
     stop: float | None = None
-    """A sold spread is given up when z >= stop, a bought one when z <= -stop. Then none is opened before a |z| < entry; and never one
-    at a |z| >= stop."""
+    """Stop out a short spread if z >= stop, a long spread if z <= -stop. No position is opened after that until |z| < entry, and never
+    while |z| >= stop."""
     hold: bool = False
-    """Exit and stop are decided by the z-score of the position's own beta, mean and std, as of its entry; entries, and what bars them, by
-    that of now."""
+    """Decide exits and stops by the z-score with the beta, mean and std of the position's entry. Entries, and whether they are allowed,
+    always depend on the current z-score."""
     fee_bps: float = 5.0
     slippage_bps: float = 0.0
-    """Both of the traded value of each leg, at entry and at exit."""
+    """Slippage in bps of the traded value of each leg, at entry and at exit."""
     notional: float = 1000.0
-    """Of a position as it is opened: |value of y| + |value of x|, in the quote currency."""
+    """Gross exposure of a position when it is opened, |value of y| + |value of x|, in the quote currency."""
     sizing: Sizing = "beta"
-    """How it is shared. beta: beta units of x to one of y, or, where beta relates logarithms, beta of value to one. dollar: the same value
-    in both legs. Either way x is sold where y is bought, but for a beta below 0; with `dollar` nothing is opened at a beta of 0."""
+    """How the exposure is split between the legs. beta: beta units of x to one unit of y, or, if beta relates logarithms, beta of value in
+    x to one of value in y. dollar: the same value in both legs. Either way x is sold if y is bought, unless beta is below 0; with `dollar`
+    no position is opened at a beta of 0."""
 
     def __post_init__(self) -> None:
         _demand(0 < self.entry < math.inf, "entry", "a number above 0", self.entry)
@@ -58,59 +59,61 @@ def _demand(holds: bool, name: str, wanted: str, given: float) -> None:
 
 
 class Market(Struct, frozen=True):
-    """The bars of both legs, oldest first; arrays of shape (n,), prices finite and above 0."""
+    """The bars of both legs, oldest first. Arrays have the shape (n,); prices are finite and above 0."""
 
     y_open: FloatArray
     x_open: FloatArray
     y_close: FloatArray
     x_close: FloatArray
     zscore: FloatArray
-    """As of the bar's close, NaN where there is none."""
+    """Z-score as of the bar's close, NaN if there is none."""
     beta: FloatArray
     alpha: FloatArray
-    """What is taken off the spread; 0 where nothing is."""
+    """Intercept that is subtracted from the spread; 0 if none is."""
     std: FloatArray
-    """The z-score's unit."""
+    """Unit of the z-score."""
     signals: BoolArray
     """Whether an entry may be decided at this close."""
     fills: BoolArray
     """Whether an entry may be filled at this open."""
     index: IntArray
-    """The number of each bar, ascending; one more than the bar before, but behind a hole in the record."""
+    """Index of each bar, ascending. It is one more than that of the bar before, except after a hole in the record."""
     elastic: bool = False
-    """beta relates logarithms of prices: the value of x is beta times the value of y, where else x is beta units to one of y."""
+    """Whether beta relates logarithms of prices. Then the value of x is beta times the value of y; otherwise x is beta units to one unit of
+    y."""
     funding: Funding | None = None
-    """None where the rates of a leg are not known."""
+    """Funding of both legs; None if the rates of a leg are not known."""
     traded: BoolArray | None = None
-    """Whether both legs traded in the bar: at the open of another nothing can be filled. None: in all."""
+    """Whether both legs traded in the bar; nothing can be filled at the open of a bar in which they did not. None means that they traded in
+    all bars."""
 
 
 class Outcome(Struct, frozen=True):
-    """What came of it."""
+    """The result of a simulation."""
 
     trips: list[Trip]
     equity: FloatArray
-    """Shape (n,): what has been made by each close, an open position at that close's prices; costs are paid when they arise."""
+    """Shape (n,): profit up to each close, with an open position valued at that close; costs are deducted when they arise."""
     zscore_held: FloatArray
-    """Shape (n,): of the position that is open at each close, NaN without one."""
+    """Shape (n,): z-score of the open position at each close, by the beta, mean and std of its entry; NaN without a position."""
     lapsed: int
-    """Entries that were signalled and not filled."""
+    """Number of entries that were signalled but not filled."""
     traded: float
-    """The value of all that was bought and sold."""
+    """Total value of all purchases and sales."""
 
     funded: bool
-    """Whether funding was told."""
+    """Whether funding rates were known."""
     spanned: int
-    """How many bars the tested time has room for: those of the record, and those that are missing between them."""
+    """Number of bars that fit into the tested time: the recorded ones and those missing between them."""
 
     @property
     def held(self) -> int:
-        """For how many of these bars a position was held."""
+        """Number of these bars during which a position was held."""
         return sum(trip.bars for trip in self.trips)
 
 
 def simulate(market: Market, rules: Rules) -> Outcome:
-    """Trade these bars. A position that is open after the last of them is closed at its close, with costs (reason `end`)."""
+    """Trade these bars. A position that is still open after the last bar is closed at its close, with costs (reason `end`)."""
     trader = _Trader(market, rules)
     for row in range(len(market.zscore)):
         trader.fill(row)
@@ -121,7 +124,7 @@ def simulate(market: Market, rules: Rules) -> Outcome:
 
 
 class _Account:
-    """The position, if there is one, and what all have made."""
+    """The open position, if any, and the profit so far."""
 
     def __init__(self, market: Market, rules: Rules) -> None:
         self.position: Position | None = None
@@ -142,7 +145,7 @@ class _Account:
         self._pay(self.position.value(*prices))
 
     def close(self, row: int, prices: Prices, closes: Prices, reason: Reason) -> None:
-        """Leave the position, if there is one; `closes` decided it."""
+        """Close the position, if there is one; `closes` are the prices that decided it."""
         if self.position is None:
             return
         bars = self._index[row] - self._index[self.position.row] + (reason == "end")
@@ -152,7 +155,7 @@ class _Account:
         self.position = None
 
     def carry(self, row: int) -> None:
-        """Pay and receive what is due of the position when this bar opens."""
+        """Pay or receive the funding that is due for the position when this bar opens."""
         due = self._due.get(row)
         if self.position is None or due is None:
             return
@@ -170,7 +173,7 @@ class _Account:
 
 
 class _Rows:
-    """A market row by row, as lists of Python numbers, which are quicker to read one by one than arrays."""
+    """The rows of a market as lists of Python numbers, which are faster to read one by one than arrays."""
 
     def __init__(self, market: Market) -> None:
         self.opens = _pairs(market.y_open, market.x_open)
@@ -184,7 +187,7 @@ class _Rows:
 
 
 class _Trader:
-    """Decides at each close by the rules, and fills at the opens after."""
+    """Decides at each close by the rules, and fills at the next open."""
 
     def __init__(self, market: Market, rules: Rules) -> None:
         self._rules = rules
@@ -200,7 +203,7 @@ class _Trader:
         self._lapsed = 0
 
     def fill(self, row: int) -> None:
-        """Do at the open what was decided at the close before, or earlier; funding falls on what was held until then."""
+        """Execute at the open what was decided at an earlier close. Funding is charged on the position held until then."""
         self._account.carry(row)
         if self._leaving and self._rows.traded[row]:
             self._account.close(row, self._rows.opens[row], self._rows.seen[self._decided], self._leaving)
@@ -212,13 +215,13 @@ class _Trader:
         self._entering = None
 
     def mark(self, row: int) -> None:
-        """Note what the close makes of the position."""
+        """Record the equity and the position's z-score at this close."""
         position = self._account.position
         self._held.append(position.signal.held(*self._rows.seen[row]) if position else math.nan)
         self._equity.append(self._account.equity(self._rows.closes[row]))
 
     def decide(self, row: int) -> None:
-        """What to do at the next open. Without a z-score to judge by all stays as it is."""
+        """Decide what to do at the next open. Without a z-score everything stays as it is."""
         zscore, position = self._rows.zscores[row], self._account.position
         if position and not self._leaving:
             self._decided = row
@@ -228,7 +231,7 @@ class _Trader:
             self._entering = self._wanted(row, zscore)
 
     def end(self) -> None:
-        """Close what is open at the last close."""
+        """Close an open position at the last close."""
         self._lapsed += self._entering is not None
         if self._account.position:
             last = len(self._rows.closes) - 1
@@ -248,7 +251,7 @@ class _Trader:
         return "target" if against <= self._rules.exit else None
 
     def _wanted(self, row: int, zscore: float) -> Signal | None:
-        """The entry that this close asks for."""
+        """Return the entry that this close calls for, if any."""
         (beta, alpha, std), stop = self._rows.measures[row], self._rules.stop
         beyond = stop is not None and abs(zscore) >= stop
         if self._barred or beyond or not abs(zscore) >= self._rules.entry or not self._rows.signals[row]:
@@ -259,7 +262,7 @@ class _Trader:
 
 
 def _due(funding: Funding | None) -> dict[int, tuple[float, float, int, int]]:
-    """By the row at whose open it falls due."""
+    """Return the funding payments by the row at whose open they fall due."""
     if funding is None:
         return {}
     rows = np.flatnonzero(funding.known + funding.missing)

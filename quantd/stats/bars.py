@@ -1,4 +1,4 @@
-"""Makes longer bars of shorter ones: the sums of all timeframes of a symbol agree."""
+"""Merges bars of a shorter timeframe into bars of a longer one, so that the sums of all timeframes of a symbol agree."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
@@ -9,7 +9,7 @@ from quantd.timeframes import Timeframe, timeframe
 
 
 def lengthen(bars: Sequence[Bar], source: Timeframe, frame: Timeframe) -> list[Bar]:
-    """The closed bars of `frame` that these of `source`, oldest first, make up."""
+    """Return the closed bars of `frame` that these bars of `source`, oldest first, make up."""
     groups = {ts: list(parts) for ts, parts in groupby(bars, lambda bar: frame.floor(bar.ts))}
     if groups and source.end(bars[-1].ts) < frame.end(frame.floor(bars[-1].ts)):
         groups.popitem()  # the open one
@@ -17,19 +17,19 @@ def lengthen(bars: Sequence[Bar], source: Timeframe, frame: Timeframe) -> list[B
 
 
 def longest_source(frame: Timeframe, names: Iterable[str]) -> Timeframe | None:
-    """The longest of these timeframes that `frame` can be merged from."""
+    """Return the longest of these timeframes from which `frame` can be merged."""
     return max((each for each in map(timeframe, names) if frame.holds(each)), key=lambda each: each.step, default=None)
 
 
 def fills(parts: Sequence[Bar], start: int, source: Timeframe, frame: Timeframe) -> bool:
-    """Whether these bars of `source`, oldest first, leave nothing of the bucket of `frame` that opens at `start`."""
+    """Return whether these bars of `source`, oldest first, cover the whole bucket of `frame` that opens at `start`."""
     joined = all(source.end(before.ts) == after.ts for before, after in pairwise(parts))
     return joined and parts[0].ts == start and source.end(parts[-1].ts) >= frame.end(start)
 
 
 def merge(parts: Sequence[Bar], every: str, ts: int, *, whole: bool, revision: int = 0) -> Bar:
-    """One bar of the parts, oldest first, of one symbol: its prices are those of the parts that traded. `whole`: they fill the bucket that
-    opens at `ts`."""
+    """Merge the parts, bars of one symbol, oldest first, into one bar. Its prices come from the parts in which trades occurred. `whole`
+    says whether the parts cover the whole bucket that opens at `ts`."""
     traded = _traded(parts)
     first, last = _ends(traded)
     low, high = min(part.low for part in traded), max(part.high for part in traded)
@@ -54,15 +54,16 @@ def merge(parts: Sequence[Bar], every: str, ts: int, *, whole: bool, revision: i
 
 
 def _traded(parts: Sequence[Bar]) -> Sequence[Bar]:
-    """The parts whose prices are their own: of a source that tells no volumes, all but those that stand for missing ones. If there are
-    none, the last part, which is flat at the last close."""
+    """Return the parts whose prices come from trades. If the source reports no volumes, these are all parts except those that stand in for
+    missing ones. If there are none, return the last part, which is flat at the last close."""
     if any(part.trades or part.volume for part in parts):
         return [part for part in parts if part.trades or part.volume or part.low < part.high]
     return [part for part in parts if part.quality != "gap" or part.low < part.high] or parts[-1:]
 
 
 def _ends(traded: Sequence[Bar]) -> tuple[Bar, Bar]:
-    """The parts that tell open and close: by the ids of their trades, which times do not always follow; by time where they have none."""
+    """Return the parts that hold the first and the last trade: by trade id, because times do not always follow the ids, or by time if there
+    are no ids."""
     ids = [(part.first_id, part.last_id) for part in traded if part.first_id is not None and part.last_id is not None]
     if len(ids) < len(traded):
         return traded[0], traded[-1]

@@ -1,4 +1,4 @@
-"""Labels for what happens after a stretched spread, and whether probabilities of it can be believed."""
+"""Labels the outcomes of stretched spreads, and measures how well probabilities of these outcomes are calibrated."""
 
 import math
 
@@ -13,9 +13,11 @@ PENDING, STOPPED, REVERTED = -1, 0, 1
 _BINS = 5
 
 
-class Held:
-    """The z-scores of positions that keep the hedge, the middle and the unit of the bar at which they begin. All columns have the shape
-    (n,): prices of the legs, and each bar's hedge ratio, z-score and unit, NaN where it has none."""
+class HeldScores:
+    """The z-scores of positions that keep the hedge ratio, mean and unit of the bar at which they begin.
+
+    All columns have the shape (n,): the prices of the legs, and the hedge ratio, z-score and unit of each bar, NaN if it has none.
+    """
 
     def __init__(self, y: FloatArray, x: FloatArray, beta: FloatArray, zscore: FloatArray, std: FloatArray) -> None:
         self._y, self._x, self._beta = y, x, beta
@@ -23,26 +25,26 @@ class Held:
         self._middle = y - beta * x - zscore * self._std
 
     def path(self, at: int, bars: int) -> FloatArray:
-        """The z-scores of a position that begins at bar `at`, over the bars after it, at most `bars`."""
+        """Return the z-scores of a position that begins at bar `at` over the following bars, at most `bars` of them."""
         later = slice(at + 1, at + 1 + bars)
         scores: FloatArray = (self._y[later] - self._beta[at] * self._x[later] - self._middle[at]) / self._std[at]
         return scores
 
     def back(self, bars: int) -> FloatArray:
-        """(n,): what the prices of `bars` before score with the hedge, the middle and the unit of each bar; NaN at the first ones."""
+        """Return the scores, (n,), of the prices `bars` earlier by the hedge ratio, mean and unit of each bar; NaN for the first bars."""
         scores = np.full(len(self._y), np.nan)
         now, then = slice(bars, None), slice(None, max(0, len(self._y) - bars))
         scores[now] = (self._y[then] - self._beta[now] * self._x[then] - self._middle[now]) / self._std[now]
         return scores
 
 
-def barriers(zscore: FloatArray, held: Held, entry: float, target: float, stop: float, horizon: int) -> tuple[Labels, Labels]:
-    """For each bar of (n,): the label, and the bar at which it became known (n where it is not).
+def barriers(zscore: FloatArray, held: HeldScores, entry: float, target: float, stop: float, horizon: int) -> tuple[Labels, Labels]:
+    """Return, for each bar of (n,), its label and the bar at which the label became known (n if it is not known).
 
-    A bar with `entry` <= |z| < `stop` is an event. What comes of it is followed with the hedge, the middle and the unit of that bar, as a
-    position would be that was opened there: it is REVERTED if z comes back to `target` on its own side, or beyond the mean, within
-    `horizon` bars and before |z| reaches `stop`; STOPPED if it does not; PENDING if neither is known by the end, or it is no event. A bar
-    without a z-score, NaN, is no event (M. Lopez de Prado, 2018, 3.4, with its three barriers).
+    A bar with `entry` <= |z| < `stop` is an event. Its outcome is followed with the hedge ratio, mean and unit of that bar, as a position
+    opened there would be. The label is REVERTED if z comes back to `target` on its own side, or crosses the mean, within `horizon` bars and
+    before |z| reaches `stop`. It is STOPPED if z does not, and PENDING if neither is known by the end or the bar is no event. A bar without
+    a z-score, NaN, is no event. These are the three barriers of M. Lopez de Prado (2018, 3.4).
     """
     n = len(zscore)
     labels, known = np.full(n, PENDING), np.full(n, n)
@@ -58,10 +60,11 @@ def barriers(zscore: FloatArray, held: Held, entry: float, target: float, stop: 
 
 
 def stretches(known: Labels) -> Labels:
-    """The number of the stretch that each bar of (n,) belongs to, from the bars at which its outcomes became known; -1 where one did not.
+    """Return the number of the stretch to which each bar of (n,) belongs, or -1 where no outcome became known. `known` holds the bars at
+    which the outcomes became known.
 
-    Events one after another wait for the same outcome: what is known of one is known of its neighbours. A stretch therefore begins with an
-    event at whose bar all outcomes before it are known.
+    Events that follow one another wait for the same outcome, so the outcome of one tells that of its neighbours. A stretch therefore begins
+    with an event by whose bar all earlier outcomes are known.
 
     >>> stretches(np.array([9, 4, 4, 9, 6, 8, 9, 8, 9]))
     array([-1,  0,  0, -1,  1,  1, -1,  1, -1])
@@ -75,7 +78,7 @@ def stretches(known: Labels) -> Labels:
 
 
 def evenly(numbers: Labels) -> FloatArray:
-    """Weights of the events (n,) of stretches with these numbers, none of them negative: those of a stretch sum to 1.
+    """Return weights for events (n,) with these non-negative stretch numbers; the weights of each stretch sum to 1.
 
     >>> evenly(np.array([0, 0, 3])).tolist()
     [0.5, 0.5, 1.0]
@@ -85,11 +88,11 @@ def evenly(numbers: Labels) -> FloatArray:
 
 
 class Calibration(Struct, frozen=True, gc=False):
-    """How good probabilities were, each stretch counted once.
+    """The quality of probability forecasts, with each stretch counted once.
 
-    `brier` is their mean squared error (G. W. Brier, 1950), `base` that of what they are held against, `skill` 1 - their ratio, `stderr`
-    the standard error of the skill over `stretches`, as many as `rarer` of which ended in the rarer way, and `error` the mean distance of
-    what was said from what came, over five equally filled bins.
+    `brier` is their mean squared error (G. W. Brier, 1950), `base` is that of the reference forecast, and `skill` is 1 minus their ratio.
+    `stderr` is the standard error of the skill over `stretches` stretches, of which `rarer` ended in the rarer way. `error` is the mean
+    distance between forecast and outcome over five equally filled bins.
     """
 
     stretches: int
@@ -102,13 +105,14 @@ class Calibration(Struct, frozen=True, gc=False):
 
     @property
     def skilled(self) -> bool:
-        """Whether the skill is beyond two of its standard errors."""
+        """Return whether the skill is above twice its standard error."""
         return self.skill > 2.0 * self.stderr
 
 
 def calibration(said: FloatArray, base: FloatArray, came: Labels, numbers: Labels) -> Calibration | None:
-    """Of probabilities, of the plain share that was known beforehand, and outcomes 0 or 1 of events in the stretches with these numbers;
-    all (n,). None below two stretches, and where all outcomes are the same."""
+    """Return the calibration of the probabilities `said`, against the share `base` that was known beforehand, for outcomes 0 or 1 of events
+    in the stretches with these numbers. All arrays have the shape (n,). None if there are fewer than two stretches or all outcomes are the
+    same."""
     weights = evenly(numbers) if len(numbers) else np.zeros(0)
     total = float(weights.sum())
     ones = float(weights @ came)

@@ -1,4 +1,4 @@
-"""Whether two series are tied together: the test of Engle and Granger."""
+"""The test of Engle and Granger for cointegration of two series."""
 
 from typing import Literal
 
@@ -11,12 +11,12 @@ from quantd.stats.reasons import Reason
 from quantd.stats.stationarity import adf
 
 ENOUGH = 180
-"""Bars from which the test is not called weak. Measured: benchmarks/false_positives.py."""
+"""Number of bars from which the power of the test is not called low, as measured by benchmarks/false_positives.py."""
 
 
 class EngleGranger(Struct, frozen=True):
-    """The Dickey-Fuller statistic of the residuals of y on x, its p-value, lagged differences used, and bars. `reason` says why there is
-    no statistic."""
+    """The Dickey-Fuller statistic of the residuals of y on x, its p-value, the number of lagged differences, and the number of bars.
+    `reason` says why there is no statistic."""
 
     n: int
     stat: float | None = None
@@ -26,7 +26,7 @@ class EngleGranger(Struct, frozen=True):
 
     @property
     def power(self) -> Literal["low"] | None:
-        """low below 180 bars: a pair that is tied is then seldom found, and one that is not found too often."""
+        """`low` below 180 bars: the test then seldom finds a cointegrated pair, and may reject too often for one that is not."""
         return "low" if self.n < ENOUGH else None
 
 
@@ -41,10 +41,10 @@ def engle_granger(
 ) -> EngleGranger:
     """Test arrays of shape (n,) for cointegration (R. F. Engle and C. W. J. Granger, 1987, Econometrica 55, 251-276).
 
-    The residuals of y = alpha + beta * x, with `ct` of y = alpha + gamma * t + beta * x, are tested for a unit root, without a constant and
-    with as many lags as `adf` chooses; the p-value is MacKinnon's for two series. It is the test for a spread whose beta was fitted to the
-    same bars: a plain Dickey-Fuller test takes that fit for a finding. It is not symmetric in y and x: test both ways. `log` says that they
-    are logarithms of prices.
+    The residuals of y = alpha + beta * x, or of y = alpha + gamma * t + beta * x for `ct`, are tested for a unit root, without a constant
+    and with the number of lags that `adf` would choose. The p-value is MacKinnon's for two series. This is the right test for a spread
+    whose beta was fitted to the same bars: a plain Dickey-Fuller test mistakes that fit for evidence. It is not symmetric in y and x, so
+    test both ways. `log` says that the values are logarithms of prices.
     """
     n = len(y)
     legs = legs_of(y, x, trend=trend, least=max(SHORTEST, 2 * (lags or 0) + 10), log=log)

@@ -1,10 +1,12 @@
-"""Sums of decimals that come as doubles: the double of the exact sum, in any order and however they are split up.
+"""Exact sums of decimal numbers given as doubles: the result is the double nearest to the exact sum, in any order and however the terms are
+grouped.
 
-A venue's quantities and prices are decimals of some digits; 0.1 as a double is a little more than that, and ten of them, added one by one,
-a little less than 1. `math.fsum` rounds once, so its result is off by what the doubles themselves are: 2**-52 of the sum at most, or twice
-that for products of them. A decimal of up to 15 significant digits that lies so near is the sum: any other is 1e-15 of it away, or more.
+A venue's quantities and prices are decimals of a few digits. As a double, 0.1 is a little more than a tenth, and the sum of ten of them,
+added one by one, is a little less than 1. `math.fsum` rounds once, so its result is off only by the representation errors of the terms: at
+most 2**-52 of the sum, or twice that for products. If a decimal of up to 15 significant digits lies that close, it is the sum, because any
+other such decimal is at least 1e-15 of it away.
 
-Where none lies so near (a sum of more digits, or numbers that are no decimals) the result is that of `math.fsum`.
+If there is no such decimal (the sum has more digits, or the numbers are not decimals), the result is that of `math.fsum`.
 """
 
 import math
@@ -18,7 +20,8 @@ _MANY = 4096
 
 
 def decimal_sum(terms: Iterable[float]) -> float:
-    """The sum of numbers >= 0, each the double nearest to a decimal or the product of two such: to 15 significant digits it is exact.
+    """Return the sum of numbers >= 0, each the double nearest to a decimal or the product of two such doubles; the sum is exact to 15
+    significant digits.
 
     >>> sum([0.1] * 10), decimal_sum([0.1] * 10)
     (0.9999999999999999, 1.0)
@@ -27,8 +30,8 @@ def decimal_sum(terms: Iterable[float]) -> float:
 
 
 def fold(terms: list[float]) -> None:
-    """Leave two numbers in the place of more: the sum and what its rounding left out. They are off by 2**-106 of it at most, so a sum of
-    them and of what comes later is that of all.
+    """Replace the terms by two numbers: their sum and what its rounding left out. The error is at most 2**-106 of the sum, so adding later
+    terms to these two gives the same total as adding them to all terms.
 
     >>> terms = [0.1] * 9
     >>> fold(terms)
@@ -41,7 +44,7 @@ def fold(terms: list[float]) -> None:
 
 
 def exact(number: float) -> Decimal:
-    """The decimal that a double stands for: the shortest that reads as it.
+    """Return the decimal that a double stands for: the shortest one that reads back as the same double.
 
     >>> exact(0.1) * 3
     Decimal('0.3')
@@ -50,7 +53,7 @@ def exact(number: float) -> Decimal:
 
 
 def mean_price(turnover: float, volume: float, low: float, high: float) -> float | None:
-    """turnover / volume, held within low and high, which rounding may leave by the last bit; None without volume, and where one of the two
+    """Return turnover / volume, clipped to [low, high], which rounding may miss by the last bit. None if the volume is 0 or one of the two
     is out of range.
 
     >>> mean_price(9.0, 2.0, 4.0, 5.0), mean_price(0.0, 0.0, 4.0, 5.0), mean_price(math.inf, 2.0, 4.0, 5.0)
@@ -63,8 +66,8 @@ def mean_price(turnover: float, volume: float, low: float, high: float) -> float
 
 
 class TradeSums:
-    """The sums of trades. Quantities go to what takers bought or sold, and each trade's price times quantity to the turnover. Terms are
-    kept as they come until they are many."""
+    """The sums of trades: the volume that takers bought, the volume that they sold, and the turnover, price times quantity. Terms are kept
+    as they come and are folded when there are many."""
 
     __slots__ = ("_bought", "_sold", "_turnover")
 
@@ -74,15 +77,15 @@ class TradeSums:
         self._turnover: list[float] = []
 
     def __len__(self) -> int:
-        """How many numbers are kept."""
+        """Return how many terms are kept."""
         return len(self._bought) + len(self._sold) + len(self._turnover)
 
     def add(self, tick: Tick) -> None:
-        """One more trade."""
+        """Add one trade."""
         self.extend((tick,))
 
     def extend(self, ticks: Iterable[Tick]) -> None:
-        """Further trades, in any order."""
+        """Add trades, in any order."""
         buy, sell, pay = self._bought.append, self._sold.append, self._turnover.append
         for tick in ticks:
             qty = tick.qty
@@ -95,13 +98,13 @@ class TradeSums:
             self.fold()
 
     def fold(self, above: int = 2) -> None:
-        """Keep two numbers of each sum if there are more than `above` terms of the turnover. The totals stay the same."""
+        """Reduce each sum to two terms if there are more than `above` terms of the turnover. The totals stay the same."""
         if len(self._turnover) > above:
             for terms in (self._bought, self._sold, self._turnover):
                 fold(terms)
 
     def totals(self, low: float, high: float) -> tuple[float, float | None, float]:
-        """Volume, mean price, which is within low and high, and the volume that takers bought."""
+        """Return the volume, the mean price clipped to [low, high], and the volume that takers bought."""
         if not self._turnover:
             return 0.0, None, 0.0
         volume = decimal_sum(self._bought + self._sold)
@@ -110,7 +113,7 @@ class TradeSums:
 
 
 def _sum(terms: Iterable[float]) -> float:
-    """The exact sum, rounded once; infinity where it is out of range."""
+    """Return the exact sum, rounded once; infinity if it is out of range."""
     try:
         return math.fsum(terms)
     except (OverflowError, ValueError):
@@ -118,10 +121,11 @@ def _sum(terms: Iterable[float]) -> float:
 
 
 def _decimal(total: float) -> float:
-    """The decimal of up to 15 significant digits that is so near that it must be meant, else the same number."""
+    """Return the decimal of up to 15 significant digits that is within the rounding error of `total`, or `total` itself if there is
+    none."""
     if not total < 1e15:
         return total
-    steps = 1e8  # nearly always enough, and three times as fast as by way of a text
+    steps = 1e8  # nearly always enough, and three times as fast as going through a string
     while total * steps > 1e15:
         steps /= 10
     rounded = round(total * steps) / steps

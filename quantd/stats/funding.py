@@ -1,12 +1,13 @@
-"""Funding: what the holders of perpetuals pay one another at fixed times, as a backtest charges it.
+"""Funding payments between the holders of perpetuals, as a backtest charges them.
 
-At a funding time a long pays units * mark price * rate, and a short receives it; a negative rate turns that round. It falls on what was
-held before that time, so a position that opens with the bar that begins then pays nothing, and one that is left at that open still pays:
+At a funding time a long position pays units * mark price * rate, and a short position receives it; a negative rate reverses the direction.
+The payment falls on the position held before that time. A position opened with the bar that begins at that time therefore pays nothing, and
+a position closed at that open still pays:
 
     bars        |-- 07:00 --|-- 08:00 --|-- 09:00 --|      paid at 08:00 by what was open at the close of the bar of 07:00
 
-The legs' payments mostly offset, so those of a time count only where no leg's is missing. Which ones are missing is told by the times that
-are known: they have a rhythm, of mostly 8, 4 or 1 hours.
+The payments of the legs mostly offset each other, so a funding time counts only if the rates of both legs are known. Missing times are
+inferred from the known ones, which come at regular intervals of mostly 8, 4 or 1 hours.
 """
 
 import math
@@ -19,22 +20,22 @@ from quantd.stats import FloatArray, IntArray
 from quantd.timeframes import HOUR, MINUTE
 
 USUAL = 8 * HOUR
-"""Between funding times, where a single one is known."""
+"""Interval between funding times that is assumed if only one is known, ms."""
 
 
 class Rates(Struct, frozen=True):
-    """The funding of one symbol, oldest first, each minute once; shape (k,), k at least 1."""
+    """The funding rates of one symbol, oldest first, at most one a minute; shape (k,), k at least 1."""
 
     ts: IntArray
-    """ms."""
+    """Funding times, ms."""
     rate: FloatArray
     mark: FloatArray
-    """The mark price then; NaN where it is not told: the last close before stands in, which differs by some bps of what is paid."""
+    """Mark price at that time, NaN if it is unknown. The last close before it is used then, which changes the payment by a few bps."""
 
 
 def as_rates(paid: Iterable[tuple[int, float, float | None]]) -> Rates | None:
-    """Of (time, rate, mark price or None) in any order; None of nothing. Of one minute the last counts: sources may tell one payment with
-    milliseconds of their own. Raises ValueError for a number that is not finite.
+    """Return the rates given as (time, rate, mark price or None) in any order; None if there are none. The last of several in one minute
+    counts, because sources may report the same payment with different milliseconds. Raises ValueError for a number that is not finite.
 
     >>> as_rates([(28_800_000, 0.01, None), (28_800_003, 0.01, 90.0)]).ts.tolist()
     [28800003]
@@ -49,20 +50,20 @@ def as_rates(paid: Iterable[tuple[int, float, float | None]]) -> Rates | None:
 
 
 class Funding(Struct, frozen=True):
-    """What is due of a position that is open when a bar opens, since the bar before it opened; arrays of shape (n,)."""
+    """Funding due when a bar opens, for a position held since the previous bar opened; arrays of shape (n,)."""
 
     y: FloatArray
-    """Paid by one unit of y that is held long."""
+    """Amount paid by a long position of one unit of y."""
     x: FloatArray
     known: IntArray
-    """Funding times of which nothing is missing."""
+    """Number of funding times for which both rates are known."""
     missing: IntArray
-    """Others; nothing of them is in `y` and `x`."""
+    """Number of the other funding times; `y` and `x` hold nothing of them."""
 
 
 def due(legs: tuple[Rates, Rates], opened: IntArray, closes: tuple[FloatArray, FloatArray]) -> Funding:
-    """The funding of y and x over bars that opened at these times (ms, ascending, shape (n,)). Venues are some ms late: the minute
-    counts."""
+    """Return the funding of y and x over bars that opened at these times (ms, ascending, shape (n,)). Venues pay some milliseconds late, so
+    times are compared by minute."""
     n = len(opened)
     paid, known, missing = np.zeros((2, n)), np.zeros(n, np.int64), np.zeros(n, np.int64)
     if n:
@@ -88,8 +89,8 @@ def _minutes(ts: IntArray) -> IntArray:
 
 
 def absent(ts: IntArray, start: int, end: int) -> IntArray:
-    """The funding times of start < t <= end that are missing among those that are known: between two that are further apart than both
-    their neighbours, and before the first and behind the last, in steps of what is usual there.
+    """Return the funding times in start < t <= end that are missing from the known ones: within a gap that is wider than both gaps beside
+    it, and before the first and after the last known time, at the usual interval there.
 
     >>> (absent(HOUR * np.array([8, 16, 32, 40]), 0, 56 * HOUR) // HOUR).tolist()
     [24, 48, 56]
@@ -107,7 +108,7 @@ def absent(ts: IntArray, start: int, end: int) -> IntArray:
 
 
 def _usual(apart: IntArray) -> IntArray:
-    """Between which times each gap should be: what it is, unless both gaps beside it are shorter, then the longer of them."""
+    """Return the expected interval for each gap: the gap itself, or, if both gaps beside it are shorter, the longer of these."""
     if len(apart) < 2:
         return apart
     left, right = np.concatenate((apart[1:2], apart[:-1])), np.concatenate((apart[1:], apart[-2:-1]))

@@ -1,4 +1,5 @@
-"""Whether a pair still is what it was: two windows side by side, the older as reference; and whether anything ties its legs."""
+"""Tells whether a pair still behaves as before, by comparing two adjacent windows, the older as reference; and whether its legs are
+cointegrated at all."""
 
 import math
 
@@ -7,41 +8,42 @@ from msgspec import Struct
 
 from quantd.model import Hedge
 from quantd.stats import FloatArray
-from quantd.stats.blips import blips
 from quantd.stats.cointegration import engle_granger
+from quantd.stats.outliers import outliers
 from quantd.stats.regression import ols_fit
 from quantd.stats.reversion import half_life
 
 NEWEST = 6
-"""A leap is looked for in the last window / NEWEST bars: what lasts shows in `cusum` by then."""
+"""A jump is looked for in the last window / NEWEST bars: an older break that lasts shows in `cusum` by now."""
 APART = 4.0
-"""How far a close of the evidence stands apart before it is left out; see `blips`."""
+"""Outlier threshold: closes that stand out by more than this are left out of the test; see `outliers`."""
 
 
 class Vitals(Struct, frozen=True, gc=False):
-    """What tells a pair that holds from one that breaks; None where it cannot be told."""
+    """Measures that separate a pair that holds from one that breaks; None if a measure cannot be computed."""
 
     beta_drift: float | None = None
-    """|beta of the newer window - beta of the older|, in their joint standard error."""
+    """|beta of the newer window - beta of the older|, in units of their joint standard error."""
     cusum: float | None = None
-    """The largest sum that the newer residuals from the older line reach, in standard deviations of such a sum."""
+    """Largest cumulative sum of the newer residuals from the older line, in standard deviations of such a sum."""
     jump: float | None = None
-    """The largest of the newest steps of those residuals, less what reverts, in standard deviations of the older ones."""
+    """Largest recent step of those residuals, corrected for mean reversion, in standard deviations of the older steps."""
     half_life: float | None = None
-    """Half-life of the residuals of one line through both windows, over the length of one; None also where a random walk fits no worse."""
+    """Half-life of the residuals of one line through both windows, as a share of the length of one window; None also if a random walk fits
+    no worse."""
     reverts: bool = True
-    """False where the residuals move away: every return to the line is rejected."""
+    """False if the residuals diverge: the data reject every return to the line."""
 
 
 def vitals(y: FloatArray, x: FloatArray) -> Vitals:
-    """The vitals of arrays of shape (2 * window,), oldest first.
+    """Return the measures for arrays of shape (2 * window,), oldest first.
 
-    The line is least squares', whatever the pair's own method: it is the pair that is judged. Residuals of a pair that reverts are
-    autocorrelated, so errors are widened by sqrt((1 + phi) / (1 - phi)), phi that of the older residuals (G. V. Bayley and J. M.
-    Hammersley, 1946, JRSS Supplement 8, 184-197, for a mean; taken here for sums and slopes alike). The sums are the CUSUM of E. S.
-    Page (1954, Biometrika 41, 100-115) on residuals from a line that did not know them, as R. L. Brown, J. Durbin and J. M. Evans
-    (1975, JRSS B 37, 149-192) have it. A jump is a step r(t) - phi * r(t - 1) of the same residuals, against the standard deviation of the
-    older ones: a break shows in it at once, before its sum is large.
+    The line is fitted by least squares whatever the pair's own method, because the pair is judged and not the method. Residuals of a pair
+    that reverts are autocorrelated, so errors are widened by sqrt((1 + phi) / (1 - phi)), where phi is that of the older residuals (G. V.
+    Bayley and J. M. Hammersley, 1946, JRSS Supplement 8, 184-197, for a mean; applied here to sums and slopes alike). The sums are the
+    CUSUM of E. S. Page (1954, Biometrika 41, 100-115) on residuals from a line that was fitted without them, as in R. L. Brown, J. Durbin
+    and J. M. Evans (1975, JRSS B 37, 149-192). A jump is a step r(t) - phi * r(t - 1) of the same residuals, relative to the standard
+    deviation of the older steps: it shows a break at once, before the sum is large.
     """
     window = len(y) // 2
     if window < 10 or not (np.isfinite(y).all() and np.isfinite(x).all()):
@@ -65,11 +67,13 @@ def vitals(y: FloatArray, x: FloatArray) -> Vitals:
 
 
 def tie(y: FloatArray, x: FloatArray, *, log: bool = False) -> float | None:
-    """The larger of the p-values of Engle and Granger's test of y on x and of x on y, arrays of shape (n,): small where the legs are tied
-    whichever of them is explained by the other. Closes that stand apart from those around them are left out: a bad print that is taken back
-    at once passes for a spread that comes back (P. H. Franses and N. Haldrup, 1994, Journal of Business & Economic Statistics 12, 471-478).
-    `log` says that they are logarithms of prices. None where there is no test."""
-    sound = ~blips(y, x, APART)
+    """Return the larger of the p-values of the Engle-Granger test of y on x and of x on y, arrays of shape (n,).
+
+    It is small if the legs are cointegrated whichever of them is explained by the other. Outliers are left out, because a bad print that is
+    reversed at once looks like a spread that reverts (P. H. Franses and N. Haldrup, 1994, Journal of Business & Economic Statistics 12,
+    471-478). `log` says that the values are logarithms of prices. None if there is no test.
+    """
+    sound = ~outliers(y, x, APART)
     y, x = y[sound], x[sound]
     way, back = engle_granger(y, x, log=log), engle_granger(x, y, log=log)
     return None if way.pvalue is None or back.pvalue is None else max(way.pvalue, back.pvalue)

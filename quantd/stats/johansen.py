@@ -1,4 +1,4 @@
-"""How many relations tie two series: Johansen's likelihood ratio tests, by reduced-rank regression."""
+"""Johansen's likelihood ratio tests for the number of cointegrating relations between two series, by reduced-rank regression."""
 
 import math
 from typing import Literal
@@ -11,13 +11,13 @@ from quantd.stats.legs import SHORTEST, Legs, legs_of
 from quantd.stats.reasons import Reason
 
 Deterministic = Literal["n", "rc", "c", "ct"]
-"""The constant and the trend that a model has: none; a constant in the relation alone; a constant, so that the legs drift; a constant, and
-a trend in the relation alone. Johansen's cases I to IV."""
+"""Deterministic terms of the model: none (n); a constant in the relation alone (rc); an unrestricted constant, so that the legs drift (c);
+an unrestricted constant and a trend in the relation alone (ct). These are Johansen's cases I to IV."""
 Two = tuple[float, float]
 
 _STATSMODELS: dict[Deterministic, str] = {"n": "n", "rc": "ci", "c": "co", "ct": "coli"}
 _DEPENDENT = 1e-10
-"""Share of a column's length left unexplained below which it is rounding: the column depends on those before it."""
+"""A column depends on those before it if less than this share of its length is left unexplained: the rest is rounding."""
 
 # 5 % critical values of trace and maximum eigenvalue, for no and for at most one relation of two series: J. G. MacKinnon, A. A. Haug and
 # L. Michelis (1999), "Numerical distribution functions of likelihood ratio tests for cointegration", Journal of Applied Econometrics 14,
@@ -31,9 +31,12 @@ CRITICAL: dict[Deterministic, tuple[Two, Two]] = {
 
 
 class Johansen(Struct, frozen=True):
-    """Likelihood ratios for no and for at most one relation (trace), and for one more (maximum eigenvalue), with the 5 % critical values
-    that they are held against; how many relations the trace finds; and the strongest of them: y - beta * x - alpha returns to zero if there
-    is one. `alpha` is that of trend `rc`. `reason` says why there is no test, or, beside statistics, no beta."""
+    """The likelihood ratios for no and for at most one relation (trace), and for one more (maximum eigenvalue), with their 5 % critical
+    values; the number of relations that the trace test finds; and the strongest relation.
+
+    If there is a relation, y - beta * x - alpha reverts to zero. `alpha` is known for the trend `rc` only. `reason` says why there is no
+    test, or, beside statistics, why there is no beta.
+    """
 
     trace: Two | None = None
     trace_critical: Two | None = None
@@ -46,19 +49,19 @@ class Johansen(Struct, frozen=True):
 
 
 def shortest(lags: int) -> int:
-    """The fewest bars for which there is a test with that many lagged differences."""
+    """Return the fewest bars for which a test with that many lagged differences exists."""
     return max(SHORTEST, 6 * (lags + 1))
 
 
 def johansen(y: FloatArray, x: FloatArray, *, trend: Deterministic = "rc", lags: int = 2, log: bool = False) -> Johansen:
-    """S. Johansen's tests (1991, Econometrica 59, 1551-1580; 1995, Likelihood-Based Inference in Cointegrated Vector Autoregressive Models,
-    ch. 6) of arrays of shape (n,), with `lags` lagged differences in the model of the changes.
+    """Test arrays of shape (n,) with `lags` lagged differences in the model of the changes (S. Johansen, 1991, Econometrica 59, 1551-1580;
+    1995, Likelihood-Based Inference in Cointegrated Vector Autoregressive Models, ch. 6).
 
-    Changes and levels are regressed on the lagged differences and the unrestricted constant; a restricted constant or trend goes with the
-    levels. The squared canonical correlations of the residuals, taken from orthogonal bases of the two rather than from products of
-    moments, give the statistics. Two lags allow for the bounce of trades between bid and ask. The critical values are the asymptotic ones
-    times T / (T - 2 (lags + 1)), T being the observations (G. C. Reinsel and S. K. Ahn, 1992, Journal of Time Series Analysis 13, 353-375;
-    Y.-W. Cheung and K. S. Lai, 1993, Oxford Bulletin of Economics and Statistics 55, 313-328).
+    Changes and levels are regressed on the lagged differences and the unrestricted constant; a restricted constant or trend is added to the
+    levels. The statistics follow from the squared canonical correlations of the residuals, which are computed from orthogonal bases of the
+    two and not from products of moments. Two lags allow for the bounce of trades between bid and ask. The critical values are the
+    asymptotic ones times T / (T - 2 (lags + 1)), where T is the number of observations (G. C. Reinsel and S. K. Ahn, 1992, Journal of Time
+    Series Analysis 13, 353-375; Y.-W. Cheung and K. S. Lai, 1993, Oxford Bulletin of Economics and Statistics 55, 313-328).
     """
     legs = legs_of(y, x, trend="ct" if trend == "ct" else "c", least=shortest(lags), log=log)
     if isinstance(legs, str):
@@ -78,9 +81,12 @@ def johansen(y: FloatArray, x: FloatArray, *, trend: Deterministic = "rc", lags:
 
 
 def whiteness(y: FloatArray, x: FloatArray, *, trend: Deterministic = "rc", lags: int = 2, log: bool = False) -> float | None:
-    """The p-value, in [0, 1], of what the model of `johansen` with one relation leaves being white noise: the adjusted portmanteau test of
-    statsmodels over ten more lags than the model has (H. Lütkepohl, 2005, New Introduction to Multiple Time Series Analysis, 8.4). Where
-    it is small the model has too few lags, and its tests find too much. None where there is no test. Slow: run it beside the flow.
+    """Return the p-value, in [0, 1], of the adjusted portmanteau test that the residuals of the model of `johansen` with one relation are
+    white noise.
+
+    The test is that of statsmodels over ten more lags than the model has (H. Lütkepohl, 2005, New Introduction to Multiple Time Series
+    Analysis, 8.4). If the p-value is small, the model has too few lags, and its tests find too many relations. None if there is no test.
+    The test is slow: do not run it in the data flow.
     """
     legs = legs_of(y, x, trend="ct" if trend == "ct" else "c", least=shortest(lags), log=log)
     if isinstance(legs, str):
@@ -97,7 +103,7 @@ def whiteness(y: FloatArray, x: FloatArray, *, trend: Deterministic = "rc", lags
 
 
 def _levels(legs: Legs, trend: Deterministic) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The legs (n, 2) less an origin, where a constant takes it up, over their sizes, and both of these."""
+    """Return the legs (n, 2), less an origin if a constant absorbs it, divided by their sizes; the origin; and the sizes."""
     origin = np.zeros(2) if trend == "n" else np.array([legs.y.mean(), legs.x.mean()])
     levels = np.column_stack([legs.y, legs.x]) - origin
     size = np.abs(levels).max(axis=0)
@@ -107,8 +113,8 @@ def _levels(legs: Legs, trend: Deterministic) -> tuple[FloatArray, FloatArray, F
 def _line(
     relation: FloatArray, origin: FloatArray, size: FloatArray, legs: Legs, trend: Deterministic
 ) -> tuple[float | None, float | None]:
-    """Alpha, that of trend `rc`, and beta of the relation between levels less `origin` over `size`; None where they leave the range of
-    doubles."""
+    """Return the alpha (for trend `rc`) and the beta of the relation, which is between the levels less `origin`, divided by `size`. None if
+    they leave the range of doubles."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         weights = relation[:2] / size
         slope = -weights[1] / weights[0]
@@ -120,8 +126,8 @@ def _line(
 
 
 def _reduced_rank(levels: FloatArray, trend: Deterministic, lags: int) -> tuple[FloatArray, FloatArray, int] | None:
-    """The two canonical correlations of changes and levels (n, 2), the weights of the levels, with those of what goes with them, in the
-    first, and the number of observations. None where changes or levels depend on one another or on the lags."""
+    """Return the two canonical correlations of the changes and levels (n, 2), the weights of the levels and their restricted terms in the
+    first correlation, and the number of observations. None if changes or levels depend on one another or on the lags."""
     changes = np.diff(levels, axis=0)
     count = len(changes) - lags
     past = [changes[lags - lag : len(changes) - lag] for lag in range(1, lags + 1)]
@@ -134,19 +140,20 @@ def _reduced_rank(levels: FloatArray, trend: Deterministic, lags: int) -> tuple[
         return None
     _, correlations, weights = np.linalg.svd(of_changes[0].T @ of_levels[0], full_matrices=False)
     if 1.0 - correlations[0] ** 2 <= _DEPENDENT:
-        return None  # what is left of the changes is rounding
+        return None  # the residual changes are rounding
     return correlations, np.linalg.solve(of_levels[1], weights[0]), count
 
 
 def _basis(columns: FloatArray) -> FloatArray:
-    """An orthonormal basis of what columns (n, k) span; those that are zero or depend on others add nothing to it."""
+    """Return an orthonormal basis of the span of the columns (n, k); columns that are zero or depend on others add nothing."""
     sizes = np.linalg.norm(columns, axis=0)
     left, shares, _ = np.linalg.svd(columns[:, sizes > 0.0] / sizes[sizes > 0.0], full_matrices=False)
     return left[:, shares > _DEPENDENT]
 
 
 def _residual_basis(columns: FloatArray, basis: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-    """An orthonormal basis Q of what columns (n, k) have besides `basis`, and R of Q @ R; None where that is less than k dimensions."""
+    """Return an orthonormal basis Q of the part of the columns (n, k) that is orthogonal to `basis`, and R of Q @ R; None if it has fewer
+    than k dimensions."""
     left = columns - basis @ (basis.T @ columns)
     left -= basis @ (basis.T @ left)
     base, triangle = np.linalg.qr(left)

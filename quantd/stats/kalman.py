@@ -6,26 +6,28 @@ from quantd.model import Hedge
 from quantd.stats.rolling import FLAT
 
 PRIOR = 1e18
-"""Variance of the line before the first bar, as a multiple of the noise's: so wide that it leaves no trace, however little x moves."""
+"""Variance of the line before the first bar, as a multiple of the noise variance. It is so large that the prior leaves no trace, however
+little x moves."""
 LEAST_LOG = 0.01
-"""The least scale of the logarithm of a price: of prices near 1 it says nothing of how much the price moves."""
+"""Lower bound of the scale of a log price: the logarithm of a price near 1 says nothing about how much the price moves."""
 DIFFUSE = 1e6
-"""An innovation whose variance is more than this multiple of the noise's is the prior's, and tells nothing of the noise."""
+"""An innovation whose expected variance exceeds this multiple of the noise variance is due to the prior and tells nothing about the
+noise."""
 
 
 class KalmanFilter:
-    """Transition the identity, observation y = alpha + beta * x + noise (R. E. Kalman, 1960; A. C. Harvey, Forecasting, Structural Time
-    Series Models and the Kalman Filter, 1989, 3.2). The covariance is updated in Joseph's form, which keeps it positive.
+    """A Kalman filter with identity transition and observation y = alpha + beta * x + noise (R. E. Kalman, 1960; A. C. Harvey, Forecasting,
+    Structural Time Series Models and the Kalman Filter, 1989, 3.2). The covariance is updated in Joseph's form, which keeps it positive.
 
-    `alpha_walk` and `beta_walk` are the variances of a step of alpha and of beta * scale(x), as shares of the noise's, where scale(x) is
-    hypot(x, `least_scale`) at that bar: the answer does not depend on the unit of either price, nor on what x was at first. The state is
-    kept as (level, slope) = (alpha + beta * x0, beta * unit), with x0 the first x and unit its scale, observed through
-    (1, (x - x0) / unit), since alpha and beta of prices far from zero are one another's mirror image and would lose their digits. The
-    prior's mean is zero, its covariance `prior` times the noise's variance times the identity.
+    `alpha_walk` and `beta_walk` are the variances of a step of alpha and of beta * scale(x), as shares of the noise variance, where
+    scale(x) is hypot(x, `least_scale`) at that bar. The result depends neither on the unit of either price nor on the first value of x. The
+    state is (level, slope) = (alpha + beta * x0, beta * unit), where x0 is the first x and unit is its scale, observed through (1, (x - x0)
+    / unit): for prices far from zero alpha and beta are almost perfectly anticorrelated and would lose their digits. The prior has mean
+    zero and the covariance `prior` times the noise variance times the identity.
 
-    The noise's variance is `noise` (in squared units of y), or else learned from the innovations: the mean of innovation² / its expected
-    variance (Harvey's concentrated likelihood, 3.4), without those that the prior answers for, in which after `memory` bars the older
-    count for less and less. It scales `stderr` and `innovation_std` alone. `weight` is 1 here: every bar is taken as it is.
+    The noise variance is `noise` (in squared units of y), or else it is learned from the innovations: the mean of innovation² / its
+    expected variance (Harvey's concentrated likelihood, 3.4), without those that are due to the prior; after `memory` bars older
+    innovations get less and less weight. It scales only `stderr` and `innovation_std`. `weight` is always 1: every bar counts in full.
     """
 
     __slots__ = (
@@ -53,14 +55,14 @@ class KalmanFilter:
         self._ll = self._ss = prior
 
     def step(self, y: float, x: float, bars: int = 1) -> None:
-        """Predict, then take in one bar, `bars` after the last; both values must be finite."""
+        """Predict, then update with one bar, which is `bars` bars after the last one; both values must be finite."""
         self._learn()
         self._expect(y, x, bars)
         self._take()
         self.n += 1
 
     def _expect(self, y: float, x: float, bars: int) -> None:
-        """Predict the line as of a bar, and tell by how much y is off what is expected there."""
+        """Predict the line as of a bar, and compute the innovation of y and its expected variance."""
         scale = (math.hypot(x, self._least_scale) if self._least_scale else abs(x)) or 1.0
         if self.n:
             by_level, by_slope, beta_walk = self._x0 / scale, self._unit / scale, bars * self._beta_walk
@@ -75,7 +77,7 @@ class KalmanFilter:
         self._innovation = y - self._level - self._slope * u
 
     def _take(self, extra: float = 0.0) -> None:
-        """Correct the line by the last innovation, with `extra` noise added to it, in units of the noise's variance."""
+        """Update the line with the last innovation, with noise of the variance `extra` added to it, in units of the noise variance."""
         ll, ls, ss, u, innovation = self._ll, self._ls, self._ss, self._u, self._innovation
         variance, noise = self._variance + extra, 1.0 + extra
         k, s = (ll + ls * u) / variance, (ls + ss * u) / variance
@@ -92,36 +94,36 @@ class KalmanFilter:
             self._moved = abs(u) > FLAT
 
     def _learn(self) -> None:
-        """Take the last innovation into the noise, one bar late: what is expected of the next must not know it."""
+        """Update the noise with the last innovation, one bar late: the expectation for the next bar must not know it."""
         if self.n and self._variance < DIFFUSE:
             self._seen += 1
             self._learned = self._with_last(self._seen)
 
     def _with_last(self, seen: int) -> float:
-        """The learned noise with the last innovation as the number `seen` of those that count."""
+        """Return the learned noise with the last innovation included as number `seen`."""
         learned, memory = self._learned, self._memory
         return learned + (self._innovation * self._innovation / self._variance - learned) / (seen if seen < memory else memory)
 
     @property
     def surprise(self) -> tuple[float, float]:
-        """The last innovation, and the variance that was expected of it, in units of the noise's."""
+        """Return the last innovation and its expected variance, in units of the noise variance."""
         return self._innovation, self._variance
 
     def values(self) -> tuple[float, ...]:
-        """All that changes from bar to bar, for `restore`."""
+        """Return the whole state, for `restore`."""
         counts = float(self.n), float(self._seen), float(self._moved)
         state = self._x0, self._unit, self._level, self._slope, self._ll, self._ls, self._ss
         return *counts, *state, self._innovation, self._variance, self._learned
 
     def restore(self, values: tuple[float, ...]) -> None:
-        """Go on from the `values` of a filter with the same settings."""
+        """Continue from the `values` of a filter with the same settings."""
         n, seen, moved, self._x0, self._unit, self._level, self._slope, *rest = values
         self._ll, self._ls, self._ss, self._innovation, self._variance, self._learned = rest
         self.n, self._seen, self._moved = int(n), int(seen), bool(moved)
 
     def hedge(self) -> Hedge | None:
-        """The state as of the last bar; None while x has not moved, and if it is not finite. `stderr` is None before the first innovation
-        that tells of the noise, `innovation_std` before the second: it is as expected before the bar."""
+        """Return the state as of the last bar; None if x has not moved yet or the state is not finite. `stderr` is None until one
+        innovation has told of the noise, and `innovation_std` until two have, because it is the expectation before the bar."""
         unit, innovation = self._unit, self._innovation
         beta = self._slope / unit
         alpha = self._level - beta * self._x0

@@ -1,4 +1,4 @@
-"""The test of Kwiatkowski, Phillips, Schmidt and Shin, whose null hypothesis is stationarity."""
+"""The KPSS test (Kwiatkowski, Phillips, Schmidt and Shin), whose null hypothesis is stationarity."""
 
 from typing import Literal
 
@@ -11,11 +11,12 @@ from quantd.stats.rolling import FLAT
 _SHORTEST = 20
 _LEVELS = (0.10, 0.05, 0.025, 0.01)
 _CRITICAL = {"c": (0.347, 0.463, 0.574, 0.739), "ct": (0.119, 0.146, 0.176, 0.216)}
-"""Table 1 of the paper."""
+"""Critical values from table 1 of the paper."""
 
 
 class Kpss(Struct, frozen=True, gc=False):
-    """The statistic, its p-value within the table's [0.01, 0.1] (small means not stationary), and the lags of the long-run variance."""
+    """The statistic, its p-value within the table's range [0.01, 0.1] (a small value means not stationary), and the number of lags of the
+    long-run variance."""
 
     stat: float
     pvalue: float
@@ -23,12 +24,12 @@ class Kpss(Struct, frozen=True, gc=False):
 
 
 def kpss(series: FloatArray, *, trend: Literal["c", "ct"] = "c", lags: int | None = None) -> Kpss | None:
-    """Test a series of shape (n,) for stationarity about a level, or a linear trend (D. Kwiatkowski, P. C. B. Phillips, P. Schmidt and
-    Y. Shin, 1992, Journal of Econometrics 54, 159-178).
+    """Test a series of shape (n,) for stationarity about a level, or about a linear trend (D. Kwiatkowski, P. C. B. Phillips, P. Schmidt
+    and Y. Shin, 1992, Journal of Econometrics 54, 159-178).
 
-    Without `lags` their number is that of B. Hobijn, P. H. Franses and M. Ooms (2004, Statistica Neerlandica 58, 483-502). The p-value is
-    read off the paper's table between its levels; beyond them it stays at 0.1 or 0.01. None for fewer than 20 values, and for a flat or
-    non-finite series.
+    If `lags` is None, the number of lags is that of B. Hobijn, P. H. Franses and M. Ooms (2004, Statistica Neerlandica 58, 483-502). The
+    p-value is interpolated in the paper's table; outside the table it stays at 0.1 or 0.01. None for fewer than 20 values, and for a flat
+    or non-finite series.
     """
     n = len(series)
     peak = float(np.abs(series).max()) if n else 0.0
@@ -58,7 +59,7 @@ def _residuals(series: FloatArray, trend: str) -> FloatArray:
 
 
 def _products(residuals: FloatArray, lags: int) -> FloatArray:
-    """The sums of products with itself, 1 to `lags` steps back."""
+    """Return the sums of products of the residuals with themselves 1 to `lags` steps back."""
     return np.array([float(residuals[lag:] @ residuals[:-lag]) for lag in range(1, lags + 1)])
 
 

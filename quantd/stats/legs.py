@@ -1,4 +1,4 @@
-"""Two legs made ready for a test of whether they are tied, or the reason why there is none."""
+"""Prepares two legs for a cointegration test, or tells why there is none."""
 
 import math
 from typing import Literal
@@ -12,14 +12,14 @@ from quantd.stats.scaling import scaled
 from quantd.stats.ticks import RESOLVED, grid
 
 SHORTEST = 20
-"""Bars below which no test is made."""
+"""Number of bars below which no test is made."""
 COLLINEAR = 1e-10
-"""Residuals up to this share of y's movement are rounding: there is no equilibrium to return to, but an identity."""
+"""Residuals up to this share of y's movement are rounding: the legs then satisfy an identity and have no equilibrium to return to."""
 
 
 class Legs(Struct, frozen=True):
-    """The legs over 2**of_y and 2**of_x, which rounds nothing, so that no square overflows, and the residuals of the line of y on x. All
-    arrays are of shape (n,)."""
+    """The legs divided by 2**of_y and 2**of_x, which rounds nothing and keeps squares from overflowing, and the residuals of the regression
+    of y on x. All arrays have the shape (n,)."""
 
     y: FloatArray
     x: FloatArray
@@ -29,18 +29,18 @@ class Legs(Struct, frozen=True):
 
 
 def legs_of(y: FloatArray, x: FloatArray, *, trend: Literal["c", "ct"] = "c", least: int = SHORTEST, log: bool = False) -> Legs | Reason:
-    """The legs of arrays of shape (n,), with the line y = alpha + beta * x, or alpha + gamma * t + beta * x. `log` says that they are
-    logarithms of prices.
+    """Return the legs, arrays of shape (n,), with the line y = alpha + beta * x, or alpha + gamma * t + beta * x; or the reason why they
+    cannot be tested. `log` says that the values are logarithms of prices.
 
-    `collinear` are also legs of which one is the other's line rounded to ticks: their spread never leaves them, so it is no price that
-    comes back but one that is not resolved. `flat` is also a leg that is nothing but the trend.
+    The reason `collinear` covers legs of which one is the other's line rounded to ticks: their spread never leaves these ticks, so its
+    reversion is an artefact of the resolution. The reason `flat` covers a leg that is nothing but the trend.
     """
     reason = unfit(y, least) or unfit(x, least)
     if reason:
         return reason
     tick_y, tick_x = grid(y, log=log), grid(x, log=log)
     (y, of_y), (x, of_x) = scaled(y), scaled(x)
-    free = [_freed(leg, trend) for leg in (y, x)]
+    free = [_detrended(leg, trend) for leg in (y, x)]
     if free[0] is None or free[1] is None:
         return "flat"
     beta = float(free[1] @ free[0]) / float(free[1] @ free[1])
@@ -54,13 +54,13 @@ def legs_of(y: FloatArray, x: FloatArray, *, trend: Literal["c", "ct"] = "c", le
 
 
 def _identical(y: FloatArray, x: FloatArray, beta: float, strayed: float, moved: float) -> bool:
-    """Whether residuals of at most `strayed`, of a y that moved by `moved`, are the rounding of doubles."""
+    """Return whether residuals of at most `strayed`, of a y that moved by `moved`, are the rounding of doubles."""
     rounding = 4.0 * float(np.spacing(max(np.abs(y).max(), abs(beta) * np.abs(x).max())))
     return strayed <= max(COLLINEAR * moved, rounding)
 
 
-def _freed(leg: FloatArray, trend: Literal["c", "ct"]) -> FloatArray | None:
-    """What is left of a leg without its mean and trend; None where that is rounding."""
+def _detrended(leg: FloatArray, trend: Literal["c", "ct"]) -> FloatArray | None:
+    """Return a leg without its mean and trend; None if the rest is rounding."""
     centred = _centred(leg)
     if trend == "c":
         return centred
@@ -71,6 +71,6 @@ def _freed(leg: FloatArray, trend: Literal["c", "ct"]) -> FloatArray | None:
 
 
 def _centred(values: FloatArray) -> FloatArray:
-    """Less the mean, twice: the first was rounded at the size of prices."""
+    """Return the values less their mean. The mean is subtracted twice, because the first was rounded at the size of prices."""
     near = values - float(values.sum()) / len(values)
     return near - float(near.sum()) / len(near)

@@ -1,4 +1,4 @@
-"""How much alpha and beta walk, and how much y is off the line: learned from the bars themselves."""
+"""Maximum-likelihood estimates of how much alpha and beta walk and how large the noise of y is."""
 
 import math
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from quantd.stats.kalman import DIFFUSE, PRIOR, KalmanFilter
 
 _LEAST = 20
 _RANGE = (-9.0, 2.0)
-"""Powers of ten between which the walks are looked for."""
+"""Powers of ten between which the walks are searched."""
 _STEPS = (2.0, 0.5, 0.125)
 
 
 Likelihood = Callable[[tuple[float, float]], float]
-"""Of the powers of ten of the two walks."""
+"""A function of the powers of ten of the two walks."""
 
 
 class Noise(Struct, frozen=True, gc=False):
-    """What the settings of `KalmanFilter` are called: walks as shares of the noise, the noise in squared units of y."""
+    """Parameters in the terms of `KalmanFilter`: walks as shares of the noise variance, the noise variance in squared units of y."""
 
     alpha_walk: float
     beta_walk: float
@@ -30,7 +30,7 @@ class Noise(Struct, frozen=True, gc=False):
 
     @property
     def bound(self) -> bool:
-        """Whether a walk is at an end of the range that was searched."""
+        """Return whether a walk is at an end of the searched range."""
         ends = [10.0**power for power in _RANGE]
         return any(min(abs(walk / end - 1.0) for end in ends) < 0.5 for walk in (self.alpha_walk, self.beta_walk))
 
@@ -38,8 +38,8 @@ class Noise(Struct, frozen=True, gc=False):
 def concentrated(
     y: FloatArray, x: FloatArray, alpha_walk: float, beta_walk: float, least_scale: float = 0.0, prior: float = PRIOR
 ) -> tuple[float, float]:
-    """The greatest Gaussian log-likelihood over the noise, and the noise it is reached at, of arrays of shape (n,)
-    (A. C. Harvey, 1989, 3.4: the mean of innovation² / its expected variance; those that the diffuse prior answers for are left out)."""
+    """Return the Gaussian log-likelihood of arrays of shape (n,), maximised over the noise variance, and that noise variance (A. C. Harvey,
+    1989, 3.4: the mean of innovation² / its expected variance). Innovations that are due to the diffuse prior are left out."""
     run = KalmanFilter(alpha_walk, beta_walk, noise=1.0, least_scale=least_scale, prior=prior)
     squares = logs = 0.0
     n = 0
@@ -57,8 +57,8 @@ def concentrated(
 
 
 def most_likely(y: FloatArray, x: FloatArray, least_scale: float = 0.0) -> Noise | None:
-    """The walks and the noise of the greatest likelihood, for arrays of shape (n,): by a search over their logarithms, from coarse to fine,
-    that ends where no neighbour is better. None below 20 bars, where a value is not finite or a leg does not move, and where the line is
+    """Return the walks and the noise of the greatest likelihood for arrays of shape (n,). The search over their logarithms goes from coarse
+    to fine and ends where no neighbour is better. None below 20 bars, if a value is not finite or a leg does not move, and if the fit is
     perfect."""
     if len(y) < _LEAST or not (np.isfinite(y).all() and np.isfinite(x).all()) or np.ptp(y) == 0.0 or np.ptp(x) == 0.0:
         return None
@@ -78,7 +78,7 @@ def most_likely(y: FloatArray, x: FloatArray, least_scale: float = 0.0) -> Noise
 
 
 def _climbed(at: tuple[float, float], step: float, likelihood: Likelihood) -> tuple[float, float]:
-    """The best point of a grid of that step, reached from neighbour to neighbour."""
+    """Return the best point of a grid of this step that can be reached from neighbour to neighbour."""
     low, high = _RANGE
     while True:
         around = [(at[0] + i * step, at[1] + j * step) for i in (-1, 0, 1) for j in (-1, 0, 1)]

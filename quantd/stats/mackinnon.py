@@ -1,4 +1,4 @@
-"""MacKinnon's response surfaces: p-values of Dickey-Fuller statistics, of one series or of the residuals of a line through two."""
+"""MacKinnon's response surfaces: p-values of Dickey-Fuller statistics for one series, or for the residuals of a regression between two."""
 
 import math
 from typing import Literal
@@ -32,9 +32,9 @@ SURFACES: dict[tuple[Trend, int], _Surface] = {
 
 
 def mackinnon_pvalue(stat: float, trend: Trend = "c", series: int = 1) -> float:
-    """The approximate asymptotic p-value of a Dickey-Fuller t-statistic, in [0, 1]; small means stationary.
+    """Return the approximate asymptotic p-value of a Dickey-Fuller t-statistic, in [0, 1]; a small value means stationary.
 
-    With `series` 2 the statistic is that of the residuals of one series on another, and `trend` is that of this line.
+    With `series` 2 the statistic is that of the residuals of one series on another, and `trend` is the trend of that regression.
 
     >>> round(mackinnon_pvalue(-2.86154, "c"), 3), round(mackinnon_pvalue(-3.33613, "c", series=2), 3)
     (0.05, 0.05)

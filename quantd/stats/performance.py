@@ -1,4 +1,4 @@
-"""What a backtest comes to, in numbers."""
+"""The performance figures of a backtest."""
 
 import math
 from collections.abc import Sequence
@@ -13,73 +13,74 @@ from quantd.stats.sharpe import sharpe_of_run
 from quantd.timeframes import DAY
 
 MayLack = tuple[float | None, str]
-"""A number, and why there is none."""
+"""A number, or None, and the reason why there is none."""
 
 
 class Span(Struct, frozen=True):
-    """The time of a run's bars, ms. Holes in the record are part of it."""
+    """The time that the bars of a run cover, ms, including holes in the record."""
 
     start: int
-    """When the first bar opened; 0 without bars."""
+    """Open time of the first bar; 0 without bars."""
     closed: IntArray
-    """When each bar closed, ascending; shape (n,)."""
+    """Close times of the bars, ascending; shape (n,)."""
 
     @property
     def days(self) -> float:
-        """From the start to the last close."""
+        """Days from the start to the last close."""
         return (int(self.closed[-1]) - self.start) / DAY if len(self.closed) else 0.0
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """Money is in the quote currency, percentages are of `notional`. None where a number has no meaning: `reasons` then says why."""
+    """The figures of a run. Money is in the quote currency, percentages are of `notional`. A number without a meaning is None, and
+    `reasons` says why."""
 
     bars: int
-    """From the first z-score on."""
+    """Number of bars from the first z-score on."""
     days: float
-    """Of tested time; what is missing between bars is part of it."""
+    """Length of the tested time in days, including what is missing between bars."""
     trades: int
     targets: int
     stops: int
     open_at_end: int
-    """1 if the last trade was still open after the last bar."""
+    """1 if the last trade was still open after the last bar, else 0."""
     same_side: int
-    """Trades with both legs bought, or both sold, since beta was below 0: the market moves them, not the spread alone."""
+    """Number of trades with both legs bought, or both sold, because beta was below 0. The market moves these, not the spread alone."""
     gross: float
     fees: float
     slippage: float
     funding: float | None
-    """What was received for holding positions, less what was paid, as far as it is known."""
+    """Funding received less funding paid, as far as it is known."""
     funding_missing: int | None
-    """Funding times at which a position was held and a leg's rate is not known; None where no time is known."""
+    """Number of funding times at which a position was held and the rate of a leg is not known; None if no funding time is known."""
     net: float
-    """gross - fees - slippage, and `funding` as far as it is known."""
+    """gross - fees - slippage, plus `funding` as far as it is known."""
     net_percent: float
     hit_rate: float | None
-    """Share of the trades that made money after costs."""
+    """Share of the trades that made a profit after costs."""
     average_net: float | None
     profit_factor: float | None
-    """What the winners made over what the losers lost."""
+    """Profit of the winning trades over the loss of the losing ones."""
     average_bars: float | None
-    """How long a trade lasted, with bars that the record lacks."""
+    """Average duration of a trade in bars, including those that the record lacks."""
     max_drawdown: float
-    """The deepest fall of the equity below its highest before, which is at least 0; at closes of the record."""
+    """Largest fall of the equity below its previous maximum, which is at least 0, at the recorded closes."""
     max_drawdown_percent: float
     break_even_bps: float | None
-    """Costs of each leg, in bps of its value at entry and at exit, that would have left nothing."""
+    """Costs of each leg, in bps of its value at entry and at exit, at which the net profit would be zero."""
     sharpe: float | None
-    """Of the changes of equity by UTC day, for a year of 365 days."""
+    """Sharpe ratio of the changes of equity per UTC day, for a year of 365 days."""
     sharpe_stderr: float | None
     probabilistic_sharpe: float | None
     """Probability that the true Sharpe ratio is above 0."""
     turnover: float
-    """All that was bought and sold, in multiples of `notional`."""
+    """Total value of purchases and sales, in multiples of `notional`."""
     exposure: float | None
-    """Share of the tested time in which a position was held."""
+    """Share of the tested time during which a position was held."""
     reasons: dict[str, str]
 
 
 def summarise(run: Outcome, rules: Rules, span: Span, unfunded: str = "both legs") -> Summary:
-    """The numbers of a run over this time; of `unfunded` no funding rates are known, if of any leg."""
+    """Return the figures of a run over this time. `unfunded` names the legs whose funding rates are not known, if there are any."""
     trips, net, fallen = run.trips, math.fsum(trip.net for trip in run.trips), max_drawdown(run.equity)
     may_lack = _of_trades(run) | _of_time(run, span) | {"funding": funding(run, unfunded)}
     return Summary(
@@ -129,7 +130,7 @@ def _of_time(run: Outcome, span: Span) -> dict[str, MayLack]:
 
 
 def funding(run: Outcome, unfunded: str) -> MayLack:
-    """What all trades received, as far as it is known, and why nothing is."""
+    """Return the funding of all trades as far as it is known, or the reason why none is."""
     if not run.funded:
         return None, f"no rates of {unfunded}"
     known = [trip.funding for trip in run.trips if trip.funding is not None]
@@ -149,7 +150,7 @@ def _gross(trips: Sequence[Trip]) -> float:
 
 
 def drawdown(equity: FloatArray) -> FloatArray:
-    """How far the equity is below its highest so far, which is at least 0; shape (n,), never negative.
+    """Return how far the equity is below its running maximum, which is at least 0; shape (n,), never negative.
 
     >>> drawdown(np.array([1.0, 3.0, 2.0, -1.0])).tolist()
     [0.0, 0.0, 1.0, 4.0]
@@ -158,12 +159,12 @@ def drawdown(equity: FloatArray) -> FloatArray:
 
 
 def max_drawdown(equity: FloatArray) -> float:
-    """The deepest of them; 0 without bars."""
+    """Return the largest drawdown; 0 without bars."""
     return float(drawdown(equity).max(initial=0.0))
 
 
 def profit_factor(nets: Sequence[float]) -> MayLack:
-    """What the winners made over what the losers lost, and why there is none.
+    """Return the profit of the winning trades over the loss of the losing ones, or the reason why there is no such ratio.
 
     >>> profit_factor([3.0, -1.0, -0.5])
     (2.0, '')

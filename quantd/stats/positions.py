@@ -1,4 +1,4 @@
-"""A position in both legs of a pair: what it is worth, and how far the legs stand apart by the hedge that it was entered with."""
+"""A position in both legs of a pair: its value, and its z-score by the hedge ratio of its entry."""
 
 import math
 from typing import Literal, get_args
@@ -10,103 +10,104 @@ from quantd.stats.zscore import Gauge
 Reason = Literal["target", "stop", "end"]
 Sizing = Literal["beta", "dollar"]
 Prices = tuple[float, float]
-"""Of y and of x."""
+"""A price of y and a price of x."""
 SIZINGS: tuple[Sizing, ...] = get_args(Sizing)
 _BPS = 1e-4
 
 
 class Deal(Struct, frozen=True, kw_only=True):
-    """What was held, at what prices, and what that made, in the quote currency."""
+    """Size, prices and results of a position, in the quote currency."""
 
     zscore: float
-    """What the entry was decided on."""
+    """Z-score that decided the entry."""
     beta: float
-    """As of then, for the whole trade."""
+    """Hedge ratio of the entry, kept for the whole trade."""
     y_units: float
-    """Negative where sold."""
+    """Units of y, negative if sold."""
     x_units: float
     y_entry: float
     x_entry: float
     y_exit: float
     x_exit: float
     zscore_held: float
-    """By beta, mean and std as of the entry's decision, at the close that decided the exit; for `end` at the last close."""
+    """Z-score by the beta, mean and std of the entry, at the close that decided the exit; for `end` at the last close."""
     spread_held: float
-    """The spread with that beta, at the same close."""
+    """Spread with the beta of the entry, at the same close."""
     gross: float
     fees: float
     slippage: float
     funding: float | None
-    """What was received for holding it, less what was paid; None where nothing is known of it."""
+    """Funding received for the position less funding paid; None if none is known."""
     funding_missing: int | None
-    """Funding times of the trade of which a leg's rate is not known: they are not in `funding`. None where no time is known."""
+    """Number of funding times during the trade at which the rate of a leg is not known; `funding` does not include them. None if no funding
+    time is known."""
     net: float
-    """gross - fees - slippage, and `funding` as far as it is known."""
+    """gross - fees - slippage, plus `funding` as far as it is known."""
     bars: int
-    """How long it was held, in bars; those that the record lacks count."""
+    """Duration in bars, including those that the record lacks."""
     reason: Reason
 
 
 class Trip(Deal, frozen=True, kw_only=True, gc=False):
-    """One position from its opening to its end."""
+    """A round trip: one position from its opening to its close."""
 
     side: int
-    """1: the spread was bought (y bought, x sold where beta > 0). -1: sold."""
+    """1: the spread was bought (y bought, x sold if beta > 0). -1: the spread was sold."""
     opened: int
-    """The row at whose open it was filled."""
+    """Row at whose open the entry was filled."""
     closed: int
-    """The row at whose open it was left; for `end`, the last row, at its close."""
+    """Row at whose open the exit was filled; for `end` the last row, at its close."""
 
 
 class Costs(Struct, frozen=True, gc=False):
-    """The rates of costs, in bps of the traded value."""
+    """Cost rates in bps of the traded value."""
 
     fee: float
     slippage: float
 
     def of(self, value: float) -> Prices:
-        """Fee and slippage."""
+        """Return the fee and the slippage for a traded value."""
         return self.fee * _BPS * value, self.slippage * _BPS * value
 
 
 class Carried(Struct, frozen=True, gc=False):
-    """What holding a position has brought so far."""
+    """Funding that a position has accrued so far."""
 
     told: bool
     """Whether rates of both legs are known at all."""
     received: float = 0.0
     known: int = 0
-    """Funding times."""
+    """Number of funding times with known rates."""
     missing: int = 0
 
     @property
     def funding(self) -> float | None:
-        """0 where no time was due, None where none of those that were is known."""
+        """Accrued funding: 0 if no funding time has passed, None if none of those that passed has known rates."""
         return self.received if self.told and (self.known or not self.missing) else None
 
 
 class Signal(Struct, frozen=True, gc=False):
-    """An entry as it was decided at a close, and what the position is measured with for as long as it is held. Prices are those that the
+    """An entry as decided at a close, and the parameters by which the position is measured while it is held. Prices are those that the
     regression sees."""
 
     side: int
     zscore: float
     alpha: float
-    """What is taken off the spread; 0 where nothing is."""
+    """Intercept that is subtracted from the spread; 0 if none is."""
     gauge: Gauge
-    """Gives the closes that decided the entry the z-score that they had."""
+    """Gauge that gives the closes of the entry's decision the z-score that they had."""
 
     def spread(self, y: float, x: float) -> float:
         return y - self.gauge.beta * x - self.alpha
 
     def held(self, y: float, x: float) -> float:
-        """The z-score of these prices by the entry's beta, mean and std."""
+        """Return the z-score of these prices by the beta, mean and std of the entry."""
         return self.gauge.off(y, x) / self.gauge.std
 
 
 def signal(side: int, zscore: float, beta: float, alpha: float, std: float, closes: Prices) -> Signal:
-    """The entry that a z-score in units of `std`, above 0, asks for. Its middle is where y would have been with a z-score of 0, so that
-    the held z-score begins as this one, whatever it was measured from.
+    """Return the entry for a z-score in units of `std`, which is above 0. The gauge is centred where y would have had the z-score 0, so the
+    held z-score starts at `zscore` however that was computed.
 
     >>> signal(-1, 2.5, 2.0, 0.0, 0.4, (101.0, 50.0)).held(101.0, 50.0), signal(-1, 2.5, 2.0, 0.0, 0.4, (101.0, 50.0)).held(100.0, 50.0)
     (2.5, 0.0)
@@ -116,8 +117,8 @@ def signal(side: int, zscore: float, beta: float, alpha: float, std: float, clos
 
 
 def units(side: int, beta: float, y: float, x: float, notional: float, *, elastic: bool, sizing: Sizing = "beta") -> tuple[float, float]:
-    """How much of y and x to hold at these prices, negative where sold: gross exposure is `notional`. The leg x is opposite to y where
-    beta is above 0, else on its side; with the sizing `dollar` both legs are worth the same.
+    """Return how much of y and x to hold at these prices, negative if sold; the gross exposure is `notional`. Leg x has the opposite side
+    of y if beta is above 0, else the same side. With the sizing `dollar` both legs have the same value.
 
     >>> units(1, 2.0, 100.0, 50.0, 1000.0, elastic=False)    # 5 y against twice as many x
     (5.0, -10.0)
@@ -136,7 +137,7 @@ def units(side: int, beta: float, y: float, x: float, notional: float, *, elasti
 
 
 class Position(Struct, frozen=True, gc=False):
-    """A position that was opened at the prices `y` and `x` of row `row`."""
+    """An open position, entered at the prices `y` and `x` of row `row`."""
 
     signal: Signal
     row: int
@@ -146,15 +147,16 @@ class Position(Struct, frozen=True, gc=False):
     x: float
 
     def value(self, y: float, x: float) -> float:
-        """The value that changes hands at these prices."""
+        """Return the value that changes hands when the position is traded at these prices."""
         return abs(self.y_units) * y + abs(self.x_units) * x
 
     def gross(self, y: float, x: float) -> float:
-        """The gain at these prices before costs."""
+        """Return the gain at these prices before costs."""
         return self.y_units * (y - self.y) + self.x_units * (x - self.x)
 
     def ended(self, row: int, bars: int, prices: Prices, closes: Prices, reason: Reason, costs: Costs, carried: Carried) -> Trip:
-        """Left at these prices after so many bars; `closes`, as the regression sees them, decided it."""
+        """Return the round trip that ends at these prices after `bars` bars. `closes`, in the units that the regression sees, are those
+        that decided the exit."""
         gross = self.gross(*prices)
         fees, slippage = costs.of(self.value(self.y, self.x) + self.value(*prices))
         funding = carried.funding

@@ -1,4 +1,4 @@
-"""Quantile regression of one variable, exactly."""
+"""Exact quantile regression on one variable."""
 
 import numpy as np
 
@@ -7,19 +7,19 @@ from quantd.stats import FloatArray
 from quantd.stats.regression import ols_fit
 
 ON_THE_LINE = 1e-11
-"""Residuals up to this fraction of the largest are rounding: the point is on the line."""
+"""Residuals up to this fraction of the largest one are rounding: the point lies on the line."""
 GAIN = 1e-12
-"""A fall of the loss by less than this fraction is rounding."""
+"""A decrease of the loss by less than this fraction is rounding."""
 
 
 def quantile(y: FloatArray, x: FloatArray, tau: float = 0.5) -> Hedge | None:
-    """The line with a share of about `tau` of the points below it that minimises sum(residual * (tau - (residual < 0))), 0 < tau < 1,
-    for arrays of shape (n,); at 0.5 least absolute deviations (R. Koenker and G. Bassett, 1978, Econometrica 46, 33-50).
+    """Return the line that minimises sum(residual * (tau - (residual < 0))), 0 < tau < 1, for arrays of shape (n,). A share of about `tau`
+    of the points lies below it; 0.5 gives least absolute deviations (R. Koenker and G. Bassett, 1978, Econometrica 46, 33-50).
 
-    An optimal line passes through two points. From the point that least squares put at the quantile on, the line is turned about a point
-    that is on it, to the weighted quantile of the slopes from there (G. O. Wesolowsky, 1981, Communications in Statistics B10,
-    479-491), as long as some point's turn pays. `stderr` is None: it needs the density of the residuals at the quantile, which a window
-    does not tell. `r2` is None: squares are not what it minimises. None where `ols_fit` has no line.
+    An optimal line passes through two points. The search starts at the point that least squares puts at the quantile. It turns the line
+    about a point on it to the weighted quantile of the slopes from there (G. O. Wesolowsky, 1981, Communications in Statistics B10,
+    479-491), as long as turning about some point reduces the loss. `stderr` is None: it needs the density of the residuals at the quantile,
+    which a window does not tell. `r2` is None, because the line does not minimise squares. None if `ols_fit` has no line.
     """
     start = ols_fit(y, x)
     if start is None:
@@ -38,7 +38,8 @@ def quantile(y: FloatArray, x: FloatArray, tau: float = 0.5) -> Hedge | None:
 
 
 def _turns(y: FloatArray, x: FloatArray, pivot: int, beta: float, tau: float) -> list[tuple[int, float]]:
-    """The other points that are on the line, one for each x, with the best slope about each. About the pivot it is the line's own."""
+    """Return the other points on the line, one for each x, with the best slope about each of them. About the pivot the best slope is the
+    line's own."""
     sizes = np.abs(_residuals(y, x, pivot, beta))
     on_it = np.flatnonzero(sizes <= ON_THE_LINE * sizes.max())
     _, first = np.unique(x[on_it], return_index=True)
@@ -46,7 +47,7 @@ def _turns(y: FloatArray, x: FloatArray, pivot: int, beta: float, tau: float) ->
 
 
 def _turned(y: FloatArray, x: FloatArray, pivot: int, tau: float) -> float:
-    """The slope of the best line through a point: that of the slopes to the others at which the loss begins to rise."""
+    """Return the slope of the best line through a point: the slope to another point at which the loss begins to rise."""
     dx = x - x[pivot]
     others = dx != 0.0
     dx = dx[others]

@@ -1,4 +1,4 @@
-"""Why there is no number."""
+"""Reasons why a statistic has no value."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -12,11 +12,11 @@ from quantd.stats.ticks import RESOLVED, grid
 
 Reason = Literal["short", "not finite", "flat", "collinear", "undetermined"]
 BETAS_TICKS = 3.0
-"""Up to so many ticks the range of a spread may be what rounding leaves if its beta was fitted to other closes."""
+"""If the beta of a spread was fitted to other closes, a range of up to this many ticks may be due to rounding."""
 
 
 def unfit(series: FloatArray, least: int) -> Reason | None:
-    """What keeps a series of shape (n,) from any statistic of at least `least` values; None where nothing does.
+    """Return the reason why a series of shape (n,) cannot have a statistic that needs at least `least` values, or None if it can.
 
     >>> unfit(np.full(30, 5.0), 20), unfit(np.arange(30.0), 20)
     ('flat', None)
@@ -30,12 +30,12 @@ def unfit(series: FloatArray, least: int) -> Reason | None:
 
 
 def unfit_spread(spread: FloatArray, y: FloatArray, x: FloatArray, beta: float, least: int, *, log: bool) -> Reason | None:
-    """The reason that keeps y - beta * x of closes (n,), less any constant, from a statistic, as `unfit` tells it: `flat` also where
-    nothing but rounding to ticks moves the spread, and `collinear` where y itself moves by more than that. `log` says that the closes are
-    logarithms of prices.
+    """Return the reason, as in `unfit`, why the spread y - beta * x of closes (n,) cannot have a statistic. A constant does not matter. The
+    reason is also `flat` if nothing but rounding to ticks moves the spread, and `collinear` if y itself moves by more than that. `log` says
+    that the closes are logarithms of prices.
 
-    Closes that are rounded to ticks of their own leave in the spread up to a tick of y, and beta ticks of x: it comes back to its middle
-    without fail, and nobody can trade it.
+    Closes are rounded to ticks, which leaves up to a tick of y and beta ticks of x in the spread. This remainder always reverts, and nobody
+    can trade it.
 
     >>> x = np.arange(30.0) * 0.37
     >>> unfit_spread(np.full(30, 5.0), 5.0 + x, x, 1.0, 20, log=False), unfit_spread(np.round(x) - x, np.round(x), x, 1.0, 20, log=False)
@@ -55,14 +55,14 @@ def _range(series: FloatArray) -> float:
 
 
 def _rest(spread: FloatArray, x: FloatArray) -> FloatArray:
-    """What is left of a spread without what a line of x explains of it."""
+    """Return the residuals of a spread after a regression on x."""
     line = ols_fit(spread, x)
     return spread - line.beta * (x - x[0]) if line else spread
 
 
 def unfit_view(columns: Mapping[str, FloatArray], least: int, *, log: bool) -> Reason | None:
-    """The same of the columns that a job sees. `flat` also where the last bar has no z-score for this reason: a pair that stands still now
-    is not one that came back before."""
+    """Return the reason, as in `unfit_spread`, for the columns that a job sees. It is also `flat` if the last bar has no z-score for this
+    reason: a pair that stands still now is not one that has just reverted."""
     if not len(columns["spread"]):
         return "short"
     reason = unfit_spread(columns["spread"], columns["y"], columns["x"], float(columns["beta"][-1]), least, log=log)

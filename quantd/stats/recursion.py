@@ -1,4 +1,4 @@
-"""Runs an estimator that takes one bar at a time, over bars that may have holes, and carries its state over a restart."""
+"""Runs an estimator that takes one bar at a time over bars that may have holes, and saves and restores its state."""
 
 import struct
 from typing import Protocol
@@ -10,7 +10,7 @@ from quantd.stats import FloatArray
 
 
 class Recursion(Protocol):
-    """An estimator that remembers all it has seen in a few numbers; `n` counts bars."""
+    """An estimator whose whole memory is a few numbers; `n` counts bars."""
 
     n: int
 
@@ -24,14 +24,14 @@ class Recursion(Protocol):
 
 
 class Run:
-    """A recursion along absolute bar indices: bars that are missing widen what it does not know."""
+    """A recursion along absolute bar indices; missing bars widen its uncertainty."""
 
     def __init__(self, recursion: Recursion) -> None:
         self.recursion = recursion
         self._index = 0
 
     def push(self, index: int, y: float, x: float) -> None:
-        """Take bar `index`, whose prices must be finite."""
+        """Take the bar with this index, whose prices must be finite."""
         since = index - self._index
         self.recursion.step(y, x, since if since > 1 and self.recursion.n else 1)
         self._index = index
@@ -46,7 +46,7 @@ class Run:
 
 
 def recursed(recursion: Recursion, y: FloatArray, x: FloatArray) -> Hedge | None:
-    """The answer of a fresh recursion after arrays of shape (n,); None below two bars or where a value is not finite."""
+    """Return the result of a new recursion over arrays of shape (n,); None below two bars or if a value is not finite."""
     if len(y) < 2 or not (np.isfinite(y).all() and np.isfinite(x).all()):
         return None
     for pair in zip(y.tolist(), x.tolist(), strict=True):

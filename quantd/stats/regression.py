@@ -11,10 +11,10 @@ from quantd.stats.sums import Sums, sums_of
 
 
 def ols(sums: Sums) -> Hedge | None:
-    """The line y = alpha + beta * x through n pairs.
+    """Return the least-squares line y = alpha + beta * x through n pairs.
 
-    None below two pairs and where x is flat. `stderr` is that of beta, None for two pairs; `r2` is None where y is flat.
-    Residuals below a hundred-millionth of y's movement are lost in rounding: `ols_fit` resolves them.
+    None below two pairs and if x is flat. `stderr` is that of beta, None for two pairs; `r2` is None if y is flat. Residuals below a
+    hundred-millionth of y's movement are lost in rounding; `ols_fit` resolves them.
 
     >>> from quantd.stats.sums import Fixed
     >>> ols(Fixed(3, 5.0, 2.0, 8.0, 2.0, 4.0))
@@ -33,7 +33,8 @@ def ols(sums: Sums) -> Hedge | None:
 
 
 def ols_fit(y: FloatArray, x: FloatArray) -> Hedge | None:
-    """The same line for two arrays of shape (n,), its residuals taken one by one. None also where a value is not finite."""
+    """Return the least-squares line for two arrays of shape (n,), with each residual computed by itself. None also if a value is not
+    finite."""
     sums = sums_of(y, x)
     if sums is None:
         return None
@@ -47,7 +48,7 @@ def ols_fit(y: FloatArray, x: FloatArray) -> Hedge | None:
 
 
 def pearson(sums: Sums) -> float | None:
-    """Pearson's correlation in [-1, 1] from the same sums; None below two pairs and where either series is flat.
+    """Return Pearson's correlation in [-1, 1] from the sums of a window; None below two pairs and if either series is flat.
 
     >>> from quantd.stats.sums import Fixed
     >>> pearson(Fixed(3, 5.0, 2.0, 8.0, 2.0, -4.0))

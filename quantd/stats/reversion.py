@@ -1,4 +1,4 @@
-"""How fast, and whether, a spread comes back: half-life, variance ratio, Hurst exponent, zero crossings."""
+"""Whether and how fast a spread reverts: half-life, variance ratio, Hurst exponent, zero crossings."""
 
 import math
 from typing import Literal
@@ -19,11 +19,11 @@ _SCALES = 20
 
 
 class HalfLife(Struct, frozen=True):
-    """Bars after which half of a departure is left, with a 95 % interval; `high` is None where the interval has no end.
+    """The number of bars after which half of a deviation is left, with a 95 % interval; `high` is None if the interval has no upper end.
 
-    `reason` says why `bars` is None. With an interval: undetermined (a random walk fits no worse than any return: the data say only "at
-    least `low`"), oscillates (beyond the mean within a bar: `low` is 0). Without one: none (the series moves away, every return is
-    rejected), short, flat, not finite.
+    `reason` says why `bars` is None. Reasons with an interval: undetermined (a random walk fits no worse than any reversion, so the data
+    only say "at least `low`"), oscillates (the series crosses the mean within a bar; `low` is 0). Reasons without one: none (the series
+    diverges, every reversion is rejected), short, flat, not finite.
     """
 
     bars: float | None = None
@@ -33,10 +33,10 @@ class HalfLife(Struct, frozen=True):
 
 
 def half_life(series: FloatArray) -> HalfLife:
-    """The half-life of a series of shape (n,) as an Ornstein-Uhlenbeck process seen at equal steps: s(t) = c + phi * s(t - 1) + noise, and
-    -ln 2 / ln phi bars (G. E. Uhlenbeck and L. S. Ornstein, 1930, Physical Review 36, 823-841).
+    """Return the half-life of a series of shape (n,), modelled as an Ornstein-Uhlenbeck process observed at equal steps: s(t) = c + phi *
+    s(t - 1) + noise has a half-life of -ln 2 / ln phi bars (G. E. Uhlenbeck and L. S. Ornstein, 1930, Physical Review 36, 823-841).
 
-    phi is the one of which least squares' estimate is the median, its interval that of all phi which a test at 5 % does not reject: see
+    phi is the value of which the least-squares estimate is the median. The interval holds all phi that a test at 5 % does not reject: see
     `quantd.stats.unit_root`.
     """
     if reason := unfit(series, SHORTEST):
@@ -59,17 +59,18 @@ def _bars(phi: float) -> float:
 
 
 class VarianceRatio(Struct, frozen=True, gc=False):
-    """The variance of steps of `period` bars over `period` times that of single ones; 1 for a random walk, less where it comes back."""
+    """The variance of steps of `period` bars over `period` times the variance of single steps: 1 for a random walk, less for a
+    mean-reverting series."""
 
     ratio: float
     z: float
     pvalue: float
-    """Two-sided, of the ratio being 1."""
+    """Two-sided p-value of the ratio being 1."""
 
 
 def variance_ratio(series: FloatArray, period: int = 5) -> VarianceRatio | None:
-    """The test of A. W. Lo and A. C. MacKinlay (1988, Review of Financial Studies 1, 41-66) on a series of levels of shape (n,), with
-    overlapping steps, its corrections for small samples, and the statistic that allows for changing variance (their z*).
+    """Test a series of levels of shape (n,) for being a random walk (A. W. Lo and A. C. MacKinlay, 1988, Review of Financial Studies 1,
+    41-66), with overlapping steps, their small-sample corrections, and the statistic that allows for changing variance (their z*).
 
     None for fewer than 20 values, or fewer than 2 * `period`, and for a flat or non-finite series.
     """
@@ -95,8 +96,9 @@ def variance_ratio(series: FloatArray, period: int = 5) -> VarianceRatio | None:
 
 
 def hurst(series: FloatArray) -> float | None:
-    """The Hurst exponent of a series of shape (n,): the slope of the logarithm of the mean |step over k bars| on that of k, k from 1 to 19
-    (T. Di Matteo, 2007, Quantitative Finance 7, 21-36, with q = 1). 0.5 for a random walk, less where it comes back.
+    """Return the Hurst exponent of a series of shape (n,): the slope of the logarithm of the mean |step over k bars| against log k, for k
+    from 1 to 19 (T. Di Matteo, 2007, Quantitative Finance 7, 21-36, with q = 1). It is 0.5 for a random walk and less for a mean-reverting
+    series.
 
     None for fewer than 100 values, and for a flat or non-finite series. At 250 values its standard error is about 0.06.
     """
@@ -112,15 +114,16 @@ def hurst(series: FloatArray) -> float | None:
 
 
 class Crossings(Struct, frozen=True, gc=False):
-    """How often a series crosses its mean, a bar: as counted, and as an AR(1) process of its autocorrelation would, arccos(rho) / pi."""
+    """Crossings of the mean per bar: as counted, and as expected of an AR(1) process with the same autocorrelation, arccos(rho) / pi."""
 
     rate: float
     expected: float
 
 
 def zero_crossings(series: FloatArray) -> Crossings | None:
-    """Crossings of the mean by a series of shape (n,) (S. O. Rice, 1944; B. Kedem, Time Series Analysis by Higher Order Crossings, 1994,
-    4.1). None for fewer than 20 values, and for a flat or non-finite series. A value on the mean belongs to the side before it."""
+    """Count the crossings of the mean by a series of shape (n,) (S. O. Rice, 1944; B. Kedem, Time Series Analysis by Higher Order
+    Crossings, 1994, 4.1). None for fewer than 20 values, and for a flat or non-finite series. A value on the mean belongs to the side of
+    the value before it."""
     if unfit(series, SHORTEST):
         return None
     series, _ = scaled(series)

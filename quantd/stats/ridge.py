@@ -6,10 +6,10 @@ from quantd.stats.sums import Sums
 
 
 def ridge(sums: Sums, penalty: float) -> Hedge | None:
-    """The line that minimises sum((y - alpha - beta * x)²) + penalty * sxx * beta² through n pairs (A. E. Hoerl and R. W. Kennard, 1970,
-    Technometrics 12, 55-67): beta is least squares' over 1 + `penalty`, and does not depend on the unit of either price.
+    """Return the line that minimises sum((y - alpha - beta * x)²) + penalty * sxx * beta² through n pairs (A. E. Hoerl and R. W. Kennard,
+    1970, Technometrics 12, 55-67). Its beta is that of least squares over 1 + `penalty`, and does not depend on the unit of either price.
 
-    None below two pairs and where x is flat. `stderr` is None: beta is biased on purpose, which a standard error does not tell.
+    None below two pairs and if x is flat. `stderr` is None because beta is biased on purpose, which a standard error does not show.
 
     >>> from quantd.stats.sums import Fixed
     >>> ridge(Fixed(3, 5.0, 2.0, 8.0, 2.0, 4.0), 1.0)

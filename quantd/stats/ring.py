@@ -1,4 +1,4 @@
-"""The last rows of a table of floats, always at hand as contiguous columns."""
+"""The last rows of a table of floats, available as contiguous columns."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from quantd.stats import FloatArray
 
 
 class Ring:
-    """Keeps the last `capacity` rows of `width` numbers; append and view in O(width).
+    """A buffer of the last `capacity` rows of `width` numbers; append and view cost O(width).
 
     >>> ring = Ring(width=2, capacity=3)
     >>> for number in range(5):
@@ -24,11 +24,11 @@ class Ring:
         return min(self._end, self._capacity)
 
     def clear(self) -> None:
-        """Forget every row."""
+        """Remove all rows."""
         self._end = 0
 
     def append(self, row: tuple[float, ...]) -> None:
-        """Add a row of `width` numbers; the oldest leaves a full ring."""
+        """Append a row of `width` numbers; a full ring drops its oldest row."""
         if self._end == 2 * self._capacity:
             self._table[:, : self._capacity] = self._table[:, self._capacity :]
             self._end = self._capacity
@@ -36,7 +36,7 @@ class Ring:
         self._end += 1
 
     def last(self, count: int) -> FloatArray:
-        """The last rows, oldest first: a read-only view of shape (width, at most `count`), valid until the next append."""
+        """Return the last rows, oldest first, as a read-only view of shape (width, at most `count`) that is valid until the next append."""
         view = self._table[:, self._end - min(count, len(self)) : self._end]
         view.flags.writeable = False
         return view

@@ -8,16 +8,16 @@ from quantd.stats.kernels.huber import huber_line
 from quantd.stats.regression import ols_fit
 
 NEWTON_STEPS = 40
-"""Mostly a handful is enough; where they run in circles, reweighting takes over."""
+"""Maximum number of Newton steps. A few are mostly enough; if they run in circles, reweighting takes over."""
 
 
 def huber(y: FloatArray, x: FloatArray, epsilon: float = 1.35) -> Hedge | None:
-    """The line that minimises sum(sigma + H((y - alpha - beta * x) / sigma) * sigma) over alpha, beta and sigma > 0, for arrays of
+    """Return the line that minimises sum(sigma + H((y - alpha - beta * x) / sigma) * sigma) over alpha, beta and sigma > 0, for arrays of
     shape (n,); H(z) is z² up to `epsilon` >= 1 and 2 * epsilon * |z| - epsilon² beyond (P. J. Huber, Robust Statistics, 1981, 7.7).
 
-    Solved on standardised prices, so it does not depend on their scale. `stderr` is Huber's asymptotic one (1981, 7.6.11). `r2` is
-    None: it measures squares, which is not what the line minimises. Where least squares leave no residual, or have no line, theirs
-    is the answer.
+    The problem is solved on standardised prices, so the result does not depend on their scale. `stderr` is Huber's asymptotic one (1981,
+    7.6.11). `r2` is None: it measures squares, which the line does not minimise. If least squares leave no residual, or have no line, the
+    result is theirs.
     """
     start = ols_fit(y, x)
     if start is None or start.r2 is None or not start.stderr:

@@ -1,8 +1,8 @@
-"""Streaming windows in O(1): centred sums of the last `window` values, and the same bits after a restart.
+"""Streaming windows in O(1): centred sums of the last `window` values, with the same bits after a restart.
 
-Sums are kept of deviations from a fixed centre. They are rebuilt (recentred at the window's mean, summed exactly) at the first push of
-every block of `window` indices, so a value depends on at most the last 2 * window pushes; and whenever the centred sum of squares has
-collapsed, so rounding left behind by large values that passed through never shows.
+Sums are kept of deviations from a fixed centre. They are rebuilt (recentred at the window's mean and summed exactly) at the first push of
+every block of `window` indices, so a value depends on at most the last 2 * window pushes. They are also rebuilt whenever the centred sum of
+squares has collapsed, so that the rounding left by large values that have passed through never shows.
 """
 
 import math
@@ -14,10 +14,10 @@ import numpy as np
 from quantd.stats import FloatArray
 
 COLLAPSE = 1e-2
-"""A rebuild is due when the centred sum of squares falls below this fraction of the largest shifted sum since the last one.
+"""A rebuild is due when the centred sum of squares falls below this fraction of the largest shifted sum since the last rebuild.
 
-The rounding carried along is at most about window * 1.1e-16 of that largest sum, hence window * 1.1e-14 of the value: 7e-13 at 60. What
-follows from sums that nearly cancel, the residual of a close fit, keeps nine digits by that. Rarer rebuilds would not show in the speed.
+The accumulated rounding is at most about window * 1.1e-16 of that largest sum, hence window * 1.1e-14 of the value: 7e-13 at 60. A result
+of sums that nearly cancel, such as the residual of a close fit, therefore keeps nine digits. Rarer rebuilds would not be measurably faster.
 """
 
 FLAT = 1e-12
@@ -25,7 +25,7 @@ FLAT = 1e-12
 
 
 def still(n: int, mean: float, square: float) -> bool:
-    """Whether n values, of which the mean and the sum of squared deviations are known, move by nothing but rounding; also below two values.
+    """Return whether n values with this mean and this sum of squared deviations move by rounding alone; True also below two values.
 
     >>> still(1, 5.0, 0.0), still(3, 50_000.0, 1e-16), still(3, 0.01, 2e-4)
     (True, True, False)
@@ -39,7 +39,7 @@ def _dot(a: Iterable[float], b: Iterable[float]) -> float:
 
 
 def _sum(values: Iterable[float]) -> float:
-    """The exact sum; NaN where it is out of range, so that whatever is made of it is None."""
+    """Return the exact sum; NaN if it is out of range, so that every result computed from it is None."""
     try:
         return math.fsum(values)
     except (OverflowError, ValueError):
@@ -66,7 +66,7 @@ class Window:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every value."""
+        """Remove all values."""
         self._values.clear()
         self._due: float = -math.inf
         self._centre = self._sum = self._square = self._peak = 0.0
@@ -74,7 +74,7 @@ class Window:
         self.m2 = 0.0
 
     def push(self, index: int, v: float) -> None:
-        """Take the value of bar `index`; the oldest leaves a full window."""
+        """Add the value of the bar with this index; a full window drops its oldest value."""
         values = self._values
         centre = self._centre
         d = v - centre
@@ -90,7 +90,7 @@ class Window:
         values.append(v)
         m2 = square - total * total / n
         peak = square if square > self._peak else self._peak
-        if index >= self._due or not m2 >= COLLAPSE * peak:  # true also of NaN: what was out of range leaves no trace
+        if index >= self._due or not m2 >= COLLAPSE * peak:  # also true for NaN, so values out of range leave no trace
             self._rebuild(index)
         else:
             self._sum, self._square, self._peak, self.m2 = total, square, peak, m2
@@ -109,21 +109,21 @@ class Window:
 
     @property
     def mean(self) -> float:
-        """The mean; needs at least one value."""
+        """Mean of the values; needs at least one value."""
         return self._centre + self._sum / self.n
 
     @property
     def std(self) -> float | None:
-        """The sample standard deviation (ddof 1); None below two values."""
+        """Sample standard deviation (ddof 1); None below two values."""
         return math.sqrt(self.m2 / (self.n - 1)) if self.n > 1 else None
 
 
 class Moments:
     """The last `window` pairs of two series: means and centred sums. Values must be finite, indices must increase.
 
-    `syy`, `sxx`, `sxy` are the sums of squared deviations and of their products over the `n` pairs held, `mean_y` and `mean_x` their means.
-    `peak_y` and `peak_x` are the largest sums of squares that `syy` and `sxx` were made of lately: rounding is a share of them.
-    A series paired with itself gives three equal sums, equal values give exact zeros.
+    `syy`, `sxx`, `sxy` are the sums of squared deviations and of their products over the `n` pairs, `mean_y` and `mean_x` their means.
+    `peak_y` and `peak_x` are the largest recent sums of squares from which `syy` and `sxx` were computed: their rounding is a share of
+    these. A series paired with itself gives three equal sums, and equal values give exact zeros.
 
     >>> m = Moments(3)
     >>> for i, (y, x) in enumerate([(9.0, 7.0), (2.0, 1.0), (4.0, 2.0), (6.0, 3.0)]):
@@ -144,7 +144,7 @@ class Moments:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every pair."""
+        """Remove all pairs."""
         self._ys.clear()
         self._xs.clear()
         self._due: float = -math.inf
@@ -154,7 +154,7 @@ class Moments:
         self.mean_y = self.mean_x = self.syy = self.sxx = self.sxy = 0.0
 
     def push(self, index: int, y: float, x: float) -> None:
-        """Take the pair of bar `index`; the oldest leaves a full window."""
+        """Add the pair of the bar with this index; a full window drops its oldest pair."""
         ys, xs = self._ys, self._xs
         cy, cx, ty, tx, tyy, txx, tyx = self._shifted
         dy, dx = y - cy, x - cx
@@ -184,7 +184,7 @@ class Moments:
         self.syy, self.sxx, self.sxy = syy, sxx, tyx - ty * tx / n
 
     def legs(self) -> tuple[FloatArray, FloatArray]:
-        """The values held of both series, oldest first: shape (n,) each."""
+        """Return the values of both series, oldest first, of shape (n,) each."""
         return np.array(self._ys), np.array(self._xs)
 
     def _rebuild(self, index: int) -> None:

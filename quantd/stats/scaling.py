@@ -1,4 +1,4 @@
-"""Series of any size, brought near to 1."""
+"""Scales series of any size to values near 1."""
 
 import math
 
@@ -8,8 +8,8 @@ from quantd.stats import FloatArray
 
 
 def scaled(series: FloatArray) -> tuple[FloatArray, int]:
-    """A series of shape (n,), finite, n at least 1, over 2**exponent, and the exponent: at most 1 in size, so that no square overflows or
-    vanishes; a power of two rounds nothing.
+    """Return a finite series of shape (n,), n at least 1, divided by 2**exponent, and the exponent. Its values are at most 1 in size, so
+    that no square overflows or vanishes; dividing by a power of two rounds nothing.
 
     >>> of_unit, exponent = scaled(np.array([6.0, -1.0]))
     >>> of_unit.tolist(), exponent

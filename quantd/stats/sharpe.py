@@ -1,4 +1,4 @@
-"""The Sharpe ratio of a tested time, and how far it can be believed."""
+"""The Sharpe ratio of a tested time, with its uncertainty."""
 
 import math
 
@@ -9,26 +9,27 @@ from quantd.stats import FloatArray, IntArray
 from quantd.timeframes import DAY
 
 LEAST_DAYS = 30
-"""Days of tested time below which a ratio for a year says nothing."""
+"""Days of tested time below which an annual ratio is meaningless."""
 LEAST_TRADES = 30
 _YEAR_DAYS = 365
 _FLAT = 1e-12
 
 
 class Sharpe(Struct, frozen=True):
-    """All None with a reason, or none of them and the reason empty."""
+    """A Sharpe ratio with its uncertainty. Either all numbers are None and `reason` says why, or none is and `reason` is empty."""
 
     ratio: float | None = None
-    """For a year of 365 days."""
+    """Ratio for a year of 365 days."""
     stderr: float | None = None
-    """Of `ratio`."""
+    """Standard error of `ratio`."""
     probability: float | None = None
-    """That the true ratio is above 0."""
+    """Probability that the true ratio is above 0."""
     reason: str = ""
 
 
 def sharpe_of_run(equity: FloatArray, start: int, closed: IntArray, trades: int) -> Sharpe:
-    """Of the equity, shape (n,), at the closes of a run (ms, shape (n,), ascending) whose first bar opened at `start`."""
+    """Return the Sharpe ratio of the equity, shape (n,), at the closes of a run (ms, shape (n,), ascending) whose first bar opened at
+    `start`."""
     if not trades:
         return Sharpe(reason="no trades")
     elapsed = int(closed[-1]) - start
@@ -41,8 +42,8 @@ def sharpe_of_run(equity: FloatArray, start: int, closed: IntArray, trades: int)
 
 
 def daily_changes(equity: FloatArray, start: int, closed: IntArray) -> FloatArray:
-    """What each UTC day changed, from the day of `start` to that of the last close. The first and the last may be parts of a day; a day
-    without a bar changed nothing.
+    """Return the change of equity on each UTC day, from the day of `start` to that of the last close. The first and the last day may be
+    incomplete; the change on a day without a bar is 0.
 
     >>> noon = 43_200_000
     >>> daily_changes(np.array([1.0, 3.0, 2.5]), noon, np.array([2 * noon, 3 * noon, 7 * noon])).tolist()
@@ -55,10 +56,12 @@ def daily_changes(equity: FloatArray, start: int, closed: IntArray) -> FloatArra
 
 
 def sharpe(changes: FloatArray, per_year: float) -> Sharpe:
-    """Mean / standard deviation (ddof 1) of n changes, times sqrt(per_year); the riskless rate is taken as 0. Shape (n,), n at least 2.
+    """Return mean / standard deviation (ddof 1) of n changes, times sqrt(per_year); the risk-free rate is taken as 0. Shape (n,), n at
+    least 2.
 
-    Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 21 (1994). The probability is that of Bailey and Lopez de Prado, "The
-    Sharpe Ratio Efficient Frontier", Journal of Risk 15 (2012), eq. 11 against a ratio of 0, with the error of `variance_of_ratio`.
+    The ratio is that of Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 21 (1994). The probability is that of Bailey and Lopez
+    de Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15 (2012), eq. 11 against a ratio of 0, with the error of
+    `variance_of_ratio`.
     """
     deviation = float(changes.std(ddof=1))
     if deviation <= _FLAT * float(np.abs(changes).max()):
@@ -70,13 +73,13 @@ def sharpe(changes: FloatArray, per_year: float) -> Sharpe:
 
 
 def variance_of_ratio(scaled: FloatArray, ratio: float) -> float:
-    """n times the variance of the Sharpe ratio of n changes, which are given as (change - mean) / deviation; shape (n,).
+    """Return n times the variance of the Sharpe ratio of n changes, which are given as (change - mean) / deviation; shape (n,).
 
-    The greatest of three. Mertens, "Comments on Variance of the IID estimator in Lo (2002)" (2002): 1 - skew * ratio + (kurtosis - 1) / 4
-    * ratio^2, which is the mean square of the ratio's influence function. Lo, "The Statistics of Sharpe Ratios", Financial Analysts
-    Journal 58 (2002): the same with what follows one another in it, by Newey and West (Econometrica 55, 1987), lags floor(4 (n /
-    100)^(2/9)). And 1, as of a ratio of 0: in few trades skewness and ratio err together, and the first falls far below what is true.
-    Measured: benchmarks/sharpe.py.
+    It is the largest of three estimates. The first, of Mertens, "Comments on Variance of the IID estimator in Lo (2002)" (2002), is 1 -
+    skew * ratio + (kurtosis - 1) / 4 * ratio^2, the mean square of the ratio's influence function. The second, of Lo, "The Statistics of
+    Sharpe Ratios", Financial Analysts Journal 58 (2002), adds the autocorrelation of that function by Newey and West (Econometrica 55,
+    1987), with floor(4 (n / 100)^(2/9)) lags. The third is 1, the value for a ratio of 0: with few trades the errors of skewness and ratio
+    are correlated, and the first estimate falls far below the truth. Measured in benchmarks/sharpe.py.
 
     >>> variance_of_ratio(np.array([1.0, -1.0] * 50), 0.0)
     1.0

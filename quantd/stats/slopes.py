@@ -1,4 +1,4 @@
-"""The slopes of all pairs of points of a window, counted, but for those around the median, which are held."""
+"""The slopes of all pairs of points of a window: those near the median are kept, the others are only counted."""
 
 from functools import lru_cache
 
@@ -8,25 +8,26 @@ from numpy.typing import NDArray
 from quantd.stats import FloatArray
 
 SAMPLE, MARGIN = 5_000, 0.05
-"""So many slopes tell where the median is, to this share of the ranks; mostly: if not, all slopes are looked through."""
+"""Number of slopes that are sampled to locate the median, and the accuracy of that sample as a share of the ranks. If the sample misses,
+all slopes are searched."""
 NARROWEST, WIDEST = 0.005, 0.08
-"""Share of the slopes that are held on either side of the median: the least, to begin with, and the most."""
+"""Share of the slopes that are kept on either side of the median: the smallest, which is also the first, and the largest."""
 SOON, LATE = 8, 32
-"""A median that leaves the held slopes within so many points asks for twice as many, one that stays for so many for half as many."""
+"""If the median leaves the kept slopes within SOON points, twice as many are kept next time; if it stays for LATE points, half as many."""
 ROWS = 32
-"""So many points are held against all later ones at once: what that takes stays in the processor's cache."""
+"""Number of points that are compared with all later ones at once, so that the working set stays in the processor's cache."""
 Numbers = NDArray[np.intp]
 
 
 class Slopes:
-    """The slopes between points of different x, arrays of shape (n,), along which a window is led.
+    """The slopes between points of different x, arrays of shape (n,), for a moving window.
 
-    A point brings n - 1 slopes with it, and takes n - 1 away when it leaves. They move the counts, and what lies between `low` and `high`
-    joins or leaves those that are held. The median is counted off from `low`, so it has the same bits whatever the bounds are, as long as
-    they enclose it. When they no longer do, all slopes are counted anew. Slopes equal to a bound are counted, for with coarse prices they
-    may be most of all.
+    A new point adds n - 1 slopes, and a point that leaves removes n - 1. They change the counts, and slopes between `low` and `high` are
+    added to or removed from the kept ones. The rank of the median is counted from `low`, so its bits do not depend on the bounds as long as
+    these enclose it. Otherwise all slopes are counted anew. Slopes equal to a bound are counted and not kept, because with coarse prices
+    they may be the majority.
 
-        │     below      │ at low │ held, among which is the median │ at high │    above     │
+        │     below      │ at low │ kept, with the median among them │ at high │    above     │
     """
 
     def __init__(self, y: FloatArray, x: FloatArray) -> None:
@@ -37,7 +38,7 @@ class Slopes:
 
     @np.errstate(all="ignore")
     def recount(self, y: FloatArray, x: FloatArray) -> None:
-        """Begin anew with these points."""
+        """Start anew with these points."""
         if self._age < SOON:
             self._width = min(2.0 * self._width, WIDEST)
         elif self._age > LATE:
@@ -49,7 +50,7 @@ class Slopes:
         self._narrow()
 
     def median(self) -> float | None:
-        """None where it is not between the bounds, or there are no slopes."""
+        """Return the median; None if it is not between the bounds or there are no slopes."""
         ranks = (self._all - 1) // 2 - self._below, self._all // 2 - self._below
         begin, end = self._at_low, self._at_low + len(self._held)
         if not self._all or ranks[0] < 0 or ranks[1] >= end + self._at_high:
@@ -63,7 +64,7 @@ class Slopes:
 
     @np.errstate(all="ignore")
     def leave(self, y: FloatArray, x: FloatArray) -> None:
-        """The first of these points, which are all there are, leaves."""
+        """Remove the first of these points, which are the whole window."""
         self._tally(_slopes(y[1:] - y[0], x[1:] - x[0]), -1)
         stay = self._firsts != self._oldest
         self._held, self._firsts = self._held[stay], self._firsts[stay]
@@ -71,7 +72,7 @@ class Slopes:
 
     @np.errstate(all="ignore")
     def enter(self, y: FloatArray, x: FloatArray) -> None:
-        """The last of these points, which are all there are, is new."""
+        """Add the last of these points, which are the whole window."""
         found = _slopes(y[-1] - y[:-1], x[-1] - x[:-1])
         self._tally(found, 1)
         at = self._between(found)
@@ -94,7 +95,7 @@ class Slopes:
         self._held, self._firsts = np.concatenate(held), np.concatenate(firsts)
 
     def _narrow(self) -> None:
-        """Let go of the held slopes that are far from the median."""
+        """Drop the kept slopes that are far from the median."""
         if not len(self._held):
             return
         middle, reach = self._all // 2 - self._below - self._at_low, int(self._width * self._all) + 1
@@ -122,7 +123,7 @@ class Slopes:
 
 
 def _slopes(dy: FloatArray, dx: FloatArray) -> FloatArray:
-    """dy / dx, NaN where dx is 0 or NaN."""
+    """Return dy / dx, NaN where dx is 0 or NaN."""
     found: FloatArray = dy / dx
     if not dx.all():
         found[dx == 0.0] = np.nan
@@ -131,18 +132,19 @@ def _slopes(dy: FloatArray, dx: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=ROWS)
 def _earlier(rows: int) -> tuple[Numbers, Numbers]:
-    """Where so many points in a row meet themselves, and those before them, whose pairs are counted in their rows."""
+    """Return the positions in a block of rows at which a point meets itself or an earlier one, whose pairs are counted in the earlier
+    rows."""
     return np.tril_indices(rows)
 
 
 @lru_cache(maxsize=8)
 def _sample(n: int) -> NDArray[np.intp]:
-    """Pairs of n points. They are the same each time, which does not matter."""
+    """Return sampled pairs of n points; they are the same each time, which does no harm."""
     return np.random.default_rng(0).integers(0, n, (2, SAMPLE))
 
 
 def _bounds(y: FloatArray, x: FloatArray) -> tuple[float, float]:
-    """Where the median is to be looked for, by a sample of the slopes."""
+    """Return bounds between which the median should lie, from a sample of the slopes."""
     first, second = _sample(len(y))
     found = _slopes(y[second] - y[first], x[second] - x[first])
     found = found[~np.isnan(found)]

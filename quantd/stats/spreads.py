@@ -1,4 +1,4 @@
-"""The test of a spread over the closes that are shown."""
+"""The unit root test of a displayed spread."""
 
 from msgspec import Struct
 
@@ -20,7 +20,7 @@ class SpreadTest(Struct, frozen=True):
 
 
 def spread_test(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> SpreadTest:
-    """Test the closes of both legs, arrays of shape (n,), all priced with one beta; `log` says that they are logarithms."""
+    """Test the spread of the closes of both legs, arrays of shape (n,), all priced with one beta; `log` says that they are logarithms."""
     n = len(y)
     if n < SHORTEST:
         return SpreadTest(n, reason="short")

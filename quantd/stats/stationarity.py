@@ -17,14 +17,16 @@ from quantd.stats.scaling import scaled
 Criterion = Literal["aic", "bic"]
 
 ILL_CONDITIONED = 1e-5
-"""Share of a column's sum of squares left unexplained below which normal equations lose more than nine digits, and QR takes over."""
+"""If less than this share of a column's sum of squares is left unexplained, the normal equations lose more than nine digits, and QR is
+used."""
 
 DEPENDENT = 1e-10
-"""Share of a column's length left unexplained below which it is rounding: the column depends on those before it."""
+"""A column depends on those before it if less than this share of its length is left unexplained: the rest is rounding."""
 
 
 class Adf(Struct, frozen=True, gc=False):
-    """Augmented Dickey-Fuller: t-statistic of the lagged level, its p-value, lagged differences used, observations in the regression."""
+    """The result of the augmented Dickey-Fuller test: t-statistic of the lagged level, its p-value, number of lagged differences, and
+    number of observations in the regression."""
 
     stat: float
     pvalue: float
@@ -37,9 +39,10 @@ def adf(
 ) -> Adf | None:
     """Test a series of shape (n,) for a unit root.
 
-    `trend` is what the alternative allows: nothing, a constant, or a constant and a linear trend. Without `lags` their number is the one
-    of least AIC, or BIC, up to `max_lags`, by default ceil(12 (n/100)^(1/4)) (Schwert 1989), chosen on a common sample and refitted on the
-    longest. None where there is no test: too few values for the lags, a flat or non-finite series, a perfect or undetermined fit.
+    `trend` is what the alternative allows: nothing, a constant, or a constant and a linear trend. If `lags` is None, the number of lags
+    minimises AIC, or BIC, up to `max_lags`, by default ceil(12 (n/100)^(1/4)) (Schwert 1989); it is chosen on a common sample, and the
+    regression is refitted on the longest sample. None if there is no test: too few values for the lags, a flat or non-finite series, a
+    perfect or undetermined fit.
     """
     cap = _lag_cap(len(series), trend)
     schwert = math.ceil(12.0 * (len(series) / 100.0) ** 0.25)
@@ -51,12 +54,13 @@ def adf(
     if status == NO_TEST:
         return None
     if status == ILL:
-        return _carefully(copy, trend, most, criterion if lags is None else None)
+        return _by_qr(copy, trend, most, criterion if lags is None else None)
     return Adf(stat=float(stat), pvalue=mackinnon_pvalue(stat, trend), lags=chosen, n=len(series) - 1 - chosen)
 
 
-def _carefully(series: FloatArray, trend: Trend, most: int, criterion: Criterion | None) -> Adf | None:
-    """The test where columns are nearly, or wholly, dependent: by QR, without those that add nothing. No criterion: with `most` lags."""
+def _by_qr(series: FloatArray, trend: Trend, most: int, criterion: Criterion | None) -> Adf | None:
+    """Return the test by QR, for columns that are nearly or fully dependent, without those that add nothing. If `criterion` is None, it
+    uses `most` lags."""
     if unfit(series, 0):
         return None
     level, _ = scaled(series)
@@ -68,7 +72,7 @@ def _carefully(series: FloatArray, trend: Trend, most: int, criterion: Criterion
 
 
 def _lag_cap(n: int, trend: Trend) -> int:
-    """The most lags n values carry: the usual bound, and at least one degree of freedom left."""
+    """Return the maximum number of lags for n values: the usual bound, reduced so that at least one degree of freedom is left."""
     trends = _trends(trend)
     return min(n // 2 - trends - 1, (n - 3 - trends) // 2)
 
@@ -78,7 +82,7 @@ def _trends(trend: Trend) -> int:
 
 
 def _least(level: FloatArray, steps: FloatArray, trend: Trend, most: int, criterion: Criterion) -> int | None:
-    """The number of lags, up to `most`, of the least criterion: all fits share one sample and one triangular factor."""
+    """Return the number of lags, up to `most`, that minimises the criterion; all fits share one sample and one triangular factor."""
     deterministic, lagged, present, target = _columns(level, steps, trend, most)
     first = len(deterministic) + 1
     factor, kept = _triangle(np.array([*deterministic, present, *lagged, target]))
@@ -87,12 +91,12 @@ def _least(level: FloatArray, steps: FloatArray, trend: Trend, most: int, criter
     rss = np.cumsum(factor[-1, ::-1] ** 2)[::-1][first:]
     penalty = math.log(len(target)) if criterion == "bic" else 2.0
     criteria = len(target) * np.log(rss) + penalty * np.arange(len(rss))
-    lags = kept[first - 1 : -1] - (first - 1)  # the level stands for no lag
+    lags = kept[first - 1 : -1] - (first - 1)  # the level is not a lag
     return int(lags[criteria.argmin()])
 
 
 def _fit(level: FloatArray, steps: FloatArray, trend: Trend, lags: int) -> Adf | None:
-    """The test with that many lags. The level comes last, so its t-statistic can be read off the triangular factor."""
+    """Return the test with that many lags. The level is the last column, so its t-statistic can be read off the triangular factor."""
     deterministic, lagged, present, target = _columns(level, steps, trend, lags)
     rows = np.array([*deterministic, *lagged, present, target])
     factor, kept = _triangle(rows)
@@ -107,14 +111,14 @@ def _fit(level: FloatArray, steps: FloatArray, trend: Trend, lags: int) -> Adf |
 def _columns(
     level: FloatArray, steps: FloatArray, trend: Trend, lags: int
 ) -> tuple[list[FloatArray], list[FloatArray], FloatArray, FloatArray]:
-    """What the regression is made of: trend terms, lagged differences, lagged level, and the difference they explain."""
+    """Return the parts of the regression: trend terms, lagged differences, lagged level, and the difference that they explain."""
     n = len(steps)
     deterministic: list[FloatArray] = [np.ones(n - lags), np.linspace(-1.0, 1.0, n - lags)][: _trends(trend)]
     return deterministic, [steps[lags - i : n - i] for i in range(1, lags + 1)], level[lags:-1], steps[lags:]
 
 
 def _triangle(rows: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
-    """The lower factor L of rows @ rows.T = L @ L.T, and which rows it keeps: those that do not depend on the ones before."""
+    """Return the lower factor L of rows @ rows.T = L @ L.T, and which rows it keeps: those that do not depend on earlier ones."""
     kept = np.arange(len(rows))
     while True:
         factor = _factor(rows[kept])
@@ -129,7 +133,8 @@ def _has(kept: NDArray[np.intp], *needed: int) -> bool:
 
 
 def _factor(rows: FloatArray) -> FloatArray:
-    """The lower triangular factor of rows @ rows.T: from that product where it is well conditioned, else from the rows themselves."""
+    """Return the lower triangular factor of rows @ rows.T, computed from that product if it is well conditioned, else from the rows
+    themselves."""
     gram = rows @ rows.T
     try:
         factor = np.linalg.cholesky(gram).astype(np.float64, copy=False)

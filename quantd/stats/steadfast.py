@@ -1,4 +1,4 @@
-"""A Kalman filter that a bad bar does not lead astray, and that begins anew where the line has broken."""
+"""A Kalman filter that resists outliers and starts a new line after a structural break."""
 
 import math
 from itertools import pairwise
@@ -8,34 +8,36 @@ from quantd.stats.rolling import FLAT
 
 CLIP = 4.0
 SOUND = 10
-"""Innovations after which the noise that was learned is fit to judge by."""
+"""Number of innovations after which the learned noise can be used to judge others."""
 LEVER = 1.5
-"""Where x has leapt, a bar whose innovation's expected variance grows by more than this for it would turn the line all by itself."""
+"""Leverage limit after a jump of x: if the jump raises the expected variance of the innovation by more than this factor, the bar alone
+would turn the line."""
 PLAIN = 13
-"""How many of the values are those of `KalmanFilter`."""
+"""Number of state values that belong to `KalmanFilter`."""
 
-Held = tuple[float, float, int, float]
-"""A bar of a run: y, x, how many bars it comes after the one before, and the side it is on, as a sign."""
+RunBar = tuple[float, float, int, float]
+"""A bar of a run: y, x, the number of bars since the one before, and the sign of its innovation."""
 Line = tuple[float, ...]
 
 
 class SteadfastFilter(KalmanFilter):
-    """`KalmanFilter`, and equal to it, where no bar is out of line: where no innovation is beyond `clip` of the standard deviations
-    expected of it, by the noise learned. To a bar that is, so much noise is added that it lies at `clip`: the further off, the less it
-    moves the line (after C. J. Masreliez and R. D. Martin, Robust Bayesian estimation for the linear model and robustifying the Kalman
-    filter, 1977). `weight` tells how much less than it would.
+    """A `KalmanFilter` that reduces the weight of outliers and recognises structural breaks. Without outliers it equals `KalmanFilter`.
 
-    An x that leaps, by more than `clip` of its usual steps, could turn the line by its leverage. Its innovation is judged as if x had gone
-    only so far. If it is out of line so, or would turn the line by itself, it is left out wholly.
+    A bar is an outlier if its innovation exceeds `clip` times its expected standard deviation, by the learned noise. As much noise is added
+    to it as brings it to `clip`: the larger the innovation, the less the bar moves the line (after C. J. Masreliez and R. D. Martin, Robust
+    Bayesian estimation for the linear model and robustifying the Kalman filter, 1977). `weight` is the remaining share of its influence.
 
-    `breaks` bars in a row that are out of line on one side, and make a line of their own, are a break: a line begins anew with them. Its
-    level is not known, its slope is the old one, with its variance and that of a break in beta alone, (jump / x)². With `breaks` of 0 there
-    are none. The old line is kept for `patience` bars: if the next break leads back to it, it goes on as if those between were missing.
-    Twice as many bars that make no line begin one nevertheless, with the noise that they have: a loose one, in which nothing is out of
-    line. `breaks` bars in a row that the old line expects lead back from it at once.
+    If x jumps by more than `clip` of its usual steps, its leverage could turn the line. The innovation is then judged as if x had moved by
+    that limit only. If it is an outlier by that measure, or if the bar alone would turn the line, the bar is left out.
 
-    The noise is learned as ever, but a square counts `clip`² of it at most: an outlier does not raise it by much, and where all squares
-    are larger it still grows. The first ten innovations are not judged: `blips` finds what is wrong among them.
+    `breaks` outliers in a row on one side that form a line of their own are a structural break: a new line starts with them. Its level is
+    unknown; its slope is the old one, with the old variance plus that of a break in beta alone, (jump / x)². With `breaks` of 0 there are
+    no breaks. The old line is kept for `patience` bars: if the next break leads back to it, it continues as if the bars between were
+    missing. Twice as many bars that form no line start one nevertheless, with the noise that they have. In such a loose line nothing is an
+    outlier, and `breaks` bars in a row that fit the old line lead back to it at once.
+
+    The noise is learned as in `KalmanFilter`, but each square is capped at `clip`² times the noise: a single outlier does not raise it by
+    much, and it still grows if all squares are larger. The first ten innovations are not judged; `outliers` finds the bad bars among them.
     """
 
     __slots__ = (
@@ -71,13 +73,14 @@ class SteadfastFilter(KalmanFilter):
         self._clip2, self._breaks, self._patience = clip * clip, breaks, patience
         self._pace = self._trusted = 0.0
         self._missed = self._away = self._tries = 0
-        self._held: list[Held] = []
+        self._held: list[RunBar] = []
         self._old: Line | None = None
         self._suspended = self._loose = False
-        self._lately: list[Held] = []
+        self._lately: list[RunBar] = []
 
     def step(self, y: float, x: float, bars: int = 1) -> None:
-        """As there, but a bar that is out of line counts for less or not at all, or is the last of those that begin a line."""
+        """Predict and update, as in `KalmanFilter.step`. An outlier gets a reduced weight, or none, or completes a run that starts a new
+        line."""
         if self._variance < DIFFUSE and self.n:
             self._seen += 1
             self._learned = self._with_last(self._seen)
@@ -88,7 +91,7 @@ class SteadfastFilter(KalmanFilter):
             if self._tries:
                 self._end_run()
         else:
-            self._doubt(y, x, bars)
+            self._take_outlier(y, x, bars)
         if self._loose:
             self._look_back(y, x, bars)
         self.n += 1
@@ -101,7 +104,8 @@ class SteadfastFilter(KalmanFilter):
         return learned + (square - learned) / (seen if seen < memory else memory)
 
     def _admits(self, y: float, x: float, bars: int) -> bool:
-        """Predict, and take the bar if it is in line. If it is not, the prediction stays; where x has leapt, it is undone."""
+        """Predict, and take the bar if it is no outlier; return whether it was taken. If it was not, the prediction stays, except after a
+        jump of x, when it is undone."""
         bars += self._missed
         way, clip2 = x - self._trusted, self._clip2
         square, limit = way * way / bars, clip2 * self._pace
@@ -122,11 +126,11 @@ class SteadfastFilter(KalmanFilter):
         return True
 
     def _is_off(self, y: float) -> bool:
-        """Whether the last innovation is more than rounding, and there is a noise to judge it by."""
+        """Return whether the last innovation is more than rounding and there is a noise by which to judge it."""
         return self._learned > 0.0 and abs(self._innovation) > FLAT * abs(y)
 
     def _admits_leap(self, y: float, x: float, bars: int, near: float) -> bool:
-        """As `_admits`, where x has leapt further than `near`."""
+        """Do the work of `_admits` for a bar in which x has jumped further than `near`."""
         before = self._ll, self._ls, self._ss
         self._expect(y - self._slope * (x - near) / self._unit, near, bars)
         innovation, variance = self._innovation, self._variance
@@ -139,15 +143,15 @@ class SteadfastFilter(KalmanFilter):
             return False
         self._take()
         self._trusted, self._missed = x, 0
-        self._quicken(self._clip2 * self._pace)
+        self._update_pace(self._clip2 * self._pace)
         return True
 
-    def _quicken(self, square: float) -> None:
-        """Take the square of a step of x into the pace."""
+    def _update_pace(self, square: float) -> None:
+        """Include the square of a step of x in the average step."""
         self._pace += (min(square, self._clip2 * self._pace) - self._pace) / max(1, min(self.n, self._memory))
 
-    def _doubt(self, y: float, x: float, bars: int) -> None:
-        """Count a bar that is out of line, and weigh it if it does not break the line."""
+    def _take_outlier(self, y: float, x: float, bars: int) -> None:
+        """Count an outlier, and update with it at a reduced weight if it does not complete a break."""
         leapt = self._is_leap(x - self._trusted, self._missed + bars)
         self._go_on(y, x, bars, math.copysign(1.0, self._trusted - x if leapt else self._innovation))
         if leapt:
@@ -161,24 +165,24 @@ class SteadfastFilter(KalmanFilter):
         elif leapt:
             self.weight = 0.0
         else:
-            self._weigh()
+            self._take_clipped()
 
     def _is_leap(self, way: float, bars: int) -> bool:
         return way * way / bars > self._clip2 * self._pace > 0.0
 
     def _go_on(self, y: float, x: float, bars: int, side: float) -> None:
-        """Put a bar into the run, of which none is on the other side, and which x does not leave by a leap."""
+        """Append a bar to the run, which has no bar on the other side and which x does not leave by a jump."""
         if self._held and side != self._held[-1][3]:
             self._end_run()
         last = self._held[-1][1] if self._held else self._trusted
         if self._held and self._is_leap(x - last, bars):
             self._held = []
-        self._quicken((x - last) ** 2 / bars)
+        self._update_pace((x - last) ** 2 / bars)
         self._tries += 1
         self._held = [*self._held, (y, x, bars, side)][-max(1, self._breaks) :]
 
-    def _weigh(self) -> None:
-        """Take a bar with so much noise added that it lies at `clip`."""
+    def _take_clipped(self) -> None:
+        """Update with the last bar, with as much noise added as brings it to `clip`."""
         variance = self._innovation * self._innovation / (self._clip2 * self._learned)
         self.weight = self._variance / variance
         self._take(variance - self._variance)
@@ -189,11 +193,11 @@ class SteadfastFilter(KalmanFilter):
             self._forget()
 
     def _forget(self) -> None:
-        """Give up the old line."""
+        """Discard the old line."""
         self._old, self._suspended, self._loose, self._lately = None, False, False, []
 
     def _look_back(self, y: float, x: float, bars: int) -> None:
-        """See whether the old line expects the bars that came since a loose one was begun; go back to it then."""
+        """Check whether the old line fits the bars since a loose line was started, and go back to it if so."""
         self._lately = [*self._lately, (y, x, bars, 0.0)][-self._breaks :]
         told, now, missed, held = (self._u, self._innovation, self._variance), self._line(), self._missed, self._held
         self._held = self._lately
@@ -211,8 +215,8 @@ class SteadfastFilter(KalmanFilter):
             self._old = None
 
     def _breaks_with_run(self) -> bool:
-        """Go back to the old line if it expects the whole run, or else begin with the run if it makes a line. What is told of the last bar
-        stays."""
+        """Go back to the old line if it fits the whole run, or else start a new line with the run if the run forms one. The results for the
+        last bar stay."""
         told, now, missed = (self._u, self._innovation, self._variance), self._line(), self._missed
         back = self._returns()
         if not back:
@@ -229,7 +233,7 @@ class SteadfastFilter(KalmanFilter):
         return done
 
     def _returns(self) -> bool:
-        """Have the old line take the whole run, if there is one and it expects that."""
+        """Update the old line with the whole run, if there is an old line and it fits."""
         if not (self._suspended and self._old and len(self._held) == self._breaks):
             return False
         self._put(self._old)
@@ -237,8 +241,9 @@ class SteadfastFilter(KalmanFilter):
         return all(self._admits(y, x, bars) for y, x, bars, _ in self._held)
 
     def _begins(self, jump: float) -> bool:
-        """Begin at the first x of the run, and take it in; False if it is no line by the noise that is known, and may yet become one."""
-        self._afresh(self._held[0][1], jump)
+        """Start a line at the first x of the run and update it with the run; return False if the run forms no line by the known noise but
+        still may form one."""
+        self._reset(self._held[0][1], jump)
         squares = []
         for at, (y, x, bars, _) in enumerate(self._held):
             self._expect(y, x, bars if at else 0)
@@ -254,8 +259,8 @@ class SteadfastFilter(KalmanFilter):
         self._loose, self._lately = forced and not is_line, []
         return (is_line and len(squares) == self._breaks) or forced
 
-    def _afresh(self, x: float, jump: float) -> None:
-        """A line around x of unknown level, with the old slope if that is known."""
+    def _reset(self, x: float, jump: float) -> None:
+        """Reset to a line around x with unknown level, and with the old slope if that is known."""
         unit = (math.hypot(x, self._least_scale) if self._least_scale else abs(x)) or 1.0
         by = unit / self._unit
         if self._moved and self._learned > 0.0:
@@ -274,7 +279,7 @@ class SteadfastFilter(KalmanFilter):
         self._seen = int(seen)
 
     def values(self) -> tuple[float, ...]:
-        """As there; longer by the run, where one is held, and by the old line, where one is kept."""
+        """Return the whole state, as in `KalmanFilter`, followed by the run and the old line if there are any."""
         held = [number for bar in self._held for number in bar]
         lately = [number for bar in self._lately for number in bar]
         counts = float(self._tries), float(self._missed), float(self._away), float(self._suspended), float(self._loose)
@@ -296,5 +301,5 @@ class SteadfastFilter(KalmanFilter):
         self._old = tuple(rest[second:]) or None
 
 
-def _bars(numbers: list[float]) -> list[Held]:
+def _bars(numbers: list[float]) -> list[RunBar]:
     return [(numbers[at], numbers[at + 1], int(numbers[at + 2]), numbers[at + 3]) for at in range(0, len(numbers), 4)]

@@ -1,4 +1,4 @@
-"""Means and centred sums of two series: all that a line of squares needs to know of them."""
+"""Means and centred sums of two series, which are all that a least-squares line needs."""
 
 from typing import Protocol
 
@@ -9,8 +9,8 @@ from quantd.stats import FloatArray
 
 
 class Sums(Protocol):
-    """Of `n` pairs: the means, and the sums of squared deviations from them and of their products. `quantd.stats.rolling.Moments` has
-    them of a window."""
+    """Means, sums of squared deviations and sum of their products of `n` pairs. `quantd.stats.rolling.Moments` provides them for a
+    window."""
 
     @property
     def n(self) -> int: ...
@@ -32,7 +32,7 @@ class Sums(Protocol):
 
 
 class Fixed(Struct, frozen=True, gc=False):
-    """Sums that are what they are."""
+    """Sums with fixed values."""
 
     n: int
     mean_y: float
@@ -43,7 +43,7 @@ class Fixed(Struct, frozen=True, gc=False):
 
 
 def sums_of(y: FloatArray, x: FloatArray) -> Fixed | None:
-    """The sums of two arrays of shape (n,), in two passes; None below two pairs, and where a value is not finite.
+    """Return the sums of two arrays of shape (n,), in two passes; None below two pairs and if a value is not finite.
 
     >>> sums_of(np.array([3.0, 5.0, 7.0]), np.array([1.0, 2.0, 3.0]))
     Fixed(n=3, mean_y=5.0, mean_x=2.0, syy=8.0, sxx=2.0, sxy=4.0)

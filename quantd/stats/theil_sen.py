@@ -1,4 +1,4 @@
-"""The line of Theil and Sen: the median of the slopes of all pairs of points."""
+"""The Theil-Sen line, whose slope is the median of the slopes of all pairs of points."""
 
 import math
 from functools import lru_cache
@@ -13,15 +13,15 @@ from quantd.stats.ring import Ring
 from quantd.stats.slopes import Slopes
 
 ALL_PAIRS = 120
-"""Up to this many points every slope is held in memory (7,140 of them); above, only those near the median."""
+"""Number of points up to which every slope is kept in memory (7,140 of them); above, only those near the median are kept."""
 
 
 def theil_sen(y: FloatArray, x: FloatArray) -> Hedge | None:
-    """The line through the medians of y and x whose slope is the median of those of all pairs of points with different x; arrays of
-    shape (n,). H. Theil (1950), P. K. Sen (1968, Journal of the American Statistical Association 63, 1379-1389).
+    """Return the line through the medians of y and x whose slope is the median of the slopes of all pairs of points with different x;
+    arrays of shape (n,). H. Theil (1950), P. K. Sen (1968, Journal of the American Statistical Association 63, 1379-1389).
 
-    It stands up to 29 % of wild points. `stderr` is None: the method yields a confidence interval, from the order of the slopes, but no
-    standard error. `r2` is None: squares are not what it minimises. None where all x are equal or a value is not finite.
+    It tolerates up to 29 % of arbitrary outliers. `stderr` is None: the method yields a confidence interval, from the order of the slopes,
+    but no standard error. `r2` is None, because the line does not minimise squares. None if all x are equal or a value is not finite.
 
     >>> theil_sen(np.array([1.0, 3.0, 5.0, 7.0, 99.0]), np.arange(5.0))
     Hedge(alpha=1.0, beta=2.0, n=5, stderr=None, r2=None, innovation=None, innovation_std=None, weight=1.0)
@@ -32,7 +32,7 @@ def theil_sen(y: FloatArray, x: FloatArray) -> Hedge | None:
 
 
 class RollingTheilSen:
-    """The same line, to the last bit, through the last `window` points of two series, which must be finite.
+    """The Theil-Sen line, with the same bits as `theil_sen`, through the last `window` points of two series, which must be finite.
 
     >>> rolling = RollingTheilSen(3)
     >>> for y, x in [(9.0, 0.0), (1.0, 1.0), (2.0, 2.0), (4.0, 3.0)]:
@@ -47,7 +47,7 @@ class RollingTheilSen:
         self._slopes: Slopes | None = None
 
     def push(self, y: float, x: float) -> None:
-        """Take a point; the oldest leaves a full window."""
+        """Add a point; a full window drops its oldest point."""
         if self._slopes is not None:
             self._slopes.leave(*self._legs.last(self._window))
         self._legs.append((y, x))
@@ -55,7 +55,7 @@ class RollingTheilSen:
             self._slopes.enter(*self._legs.last(self._window))
 
     def hedge(self) -> Hedge | None:
-        """None before the window is full, and where `theil_sen` has none."""
+        """Return the line; None before the window is full, and if `theil_sen` has none."""
         if len(self._legs) < self._window:
             return None
         y, x = self._legs.last(self._window)

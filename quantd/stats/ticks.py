@@ -1,18 +1,18 @@
-"""The tick of a series of prices, as far as the prices themselves tell it."""
+"""The tick size of a series of prices, as far as the prices themselves show it."""
 
 import numpy as np
 
 from quantd.stats import FloatArray
 
 RESOLVED = 1.5
-"""A spread whose range is at most so many ticks, those of both legs taken together, is what rounding to ticks leaves."""
+"""A spread whose range is at most this many ticks, of both legs together, is the effect of rounding to ticks."""
 _SHARES = (1, 2, 3)
 _OFF = 0.02
 
 
 def grid(prices: FloatArray, *, log: bool) -> float:
-    """The tick of prices (n,) that are all whole numbers of it apart, or of the prices whose logarithms these are: then what it is at the
-    lowest. It is the exchange's, or a multiple. 0 where there is none, or but one price.
+    """Return the tick size of prices (n,) whose differences are all multiples of it. If the values are logarithms of prices, return the
+    tick size relative to the lowest price. It is the exchange's tick size or a multiple of it; 0 if there is none, or only one price.
 
     >>> grid(np.array([1.0, 4.0, 1.5, 3.0]), log=False), grid(np.array([1.0, 4.0, 1.01, 3.777]), log=False)
     (0.5, 0.0)
@@ -22,7 +22,7 @@ def grid(prices: FloatArray, *, log: bool) -> float:
     if log:
         above = np.expm1(above)
     least = float(np.diff(above).min(initial=above[-1]))
-    for share in _SHARES if least > 0.0 else ():  # two prices that are neighbours need not occur
+    for share in _SHARES if least > 0.0 else ():  # neighbouring prices need not both occur
         ticks = above / (least / share)
         if float(np.abs(ticks - np.rint(ticks)).max()) <= _OFF:
             return least / share
@@ -30,8 +30,8 @@ def grid(prices: FloatArray, *, log: bool) -> float:
 
 
 def bound_tick(ranked: FloatArray) -> float:
-    """The least difference of prices (n,), which ascend, or of their logarithms, if they are bound to ticks: at least every second repeats
-    another, or all lie within 2 n such ticks. 0 of others.
+    """Return the smallest difference of ascending prices (n,), or of their logarithms, if the prices are bound to ticks: at least every
+    second one repeats another, or all lie within 2 n such ticks. 0 for other prices.
 
     >>> bound_tick(np.array([1.0, 1.0, 9.0, 9.0])), bound_tick(np.array([1.0, 1.5, 2.0])), bound_tick(np.array([1.0, 1.1, 9.0]))
     (8.0, 0.5, 0.0)

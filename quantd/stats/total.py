@@ -8,12 +8,12 @@ from quantd.stats.sums import Sums
 
 
 def orthogonal(sums: Sums, noise_ratio: float = 1.0) -> Hedge | None:
-    """Total least squares: the line that minimises sum((y - v)² / noise_ratio + (x - u)²) over itself and points (u, v) on it, where
-    `noise_ratio` is the variance of y's noise over that of x's; at 1, the squared distances to the line (W. E. Deming, Statistical
-    Adjustment of Data, 1943; W. A. Fuller, Measurement Error Models, 1987, 1.3).
+    """Return the total least squares line: the line that minimises sum((y - v)² / noise_ratio + (x - u)²) over itself and points (u, v) on
+    it, where `noise_ratio` is the variance of y's noise over that of x's; at 1, the squared distances to the line (W. E. Deming,
+    Statistical Adjustment of Data, 1943; W. A. Fuller, Measurement Error Models, 1987, 1.3).
 
-    `stderr` is None: its usual estimate needs normal noise and breaks down as the cloud of points grows round. `r2` is that of the line
-    read as a prediction of y; below 0 the mean predicts better. None below two pairs, where x is flat, and where no direction stands out.
+    `stderr` is None: its usual estimate needs normal noise and breaks down as the cloud of points becomes round. `r2` is that of the line
+    as a prediction of y; below 0 the mean predicts better. None below two pairs, if x is flat, and if no direction stands out.
 
     >>> from quantd.stats.sums import Fixed
     >>> orthogonal(Fixed(3, 5.0, 2.0, 8.0, 2.0, 4.0))

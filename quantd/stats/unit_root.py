@@ -1,9 +1,10 @@
-"""What least squares' t-statistic of phi is, of s(t) = c + phi s(t - 1) + noise: no normal variable, the less the nearer phi is to 1.
+"""The distribution of the least-squares t-statistic of phi in s(t) = c + phi s(t - 1) + noise, which is the less normal the nearer phi is
+to 1.
 
-Near a unit root phi is estimated too low, and its standard error says too little, so that phi ± 1.96 standard errors holds the true one too
-seldom. Quantiles of the statistic at each phi tell which phi go with what was found (D. W. K. Andrews, 1993, Econometrica 61, 139-165, for
-the estimate that is too high as often as too low; B. E. Hansen, 1999, Review of Economics and Statistics 81, 594-607, for an interval made
-of a grid of phi, by t-statistics).
+Near a unit root the estimate of phi is too low and its standard error too small, so that phi ± 1.96 standard errors covers the true value
+too seldom. The quantiles of the statistic at each phi tell which phi are compatible with an estimate (D. W. K. Andrews, 1993, Econometrica
+61, 139-165, for the median-unbiased estimate; B. E. Hansen, 1999, Review of Economics and Statistics 81, 594-607, for an interval from a
+grid of phi, by t-statistics).
 """
 
 import math
@@ -14,7 +15,7 @@ from quantd.stats import FloatArray
 
 QUANTILES = (0.025, 0.5, 0.975)
 SIZES = (20, 50, 125, 300, 750, 2000)
-"""Pairs of neighbours in the regression."""
+"""Numbers of pairs of neighbours in the regression."""
 _KNOTS = 10
 _FINE = 400
 TABLE = np.array(
@@ -99,11 +100,12 @@ TABLE = np.array(
         ],
     ]
 )
-"""Shape (sizes, phi, quantiles): by 120,000 series each, stationary ones but for phi 1 (`python benchmarks/half_life.py --table`)."""
+"""Quantiles of the statistic, shape (sizes, phi, quantiles), from 120,000 simulated series each, stationary unless phi is 1 (`python
+benchmarks/half_life.py --table`)."""
 
 
 def phis(steps: int = _KNOTS) -> FloatArray:
-    """Values of phi from 1 to 0, the nearer to one another the nearer to 1.
+    """Return values of phi from 1 to 0, spaced more closely near 1.
 
     >>> phis(2).tolist()
     [1.0, 0.9375, 0.0]
@@ -112,15 +114,15 @@ def phis(steps: int = _KNOTS) -> FloatArray:
 
 
 def phi_between(estimate: float, stderr: float, n: int) -> tuple[float, float, float]:
-    """The phi that explain what least squares found of n pairs: the least and the greatest of those that a two-sided test at 5 % does not
-    reject, and, second, the one of which it is the median. 1 stands for 1 or more.
+    """Return the phi that are compatible with a least-squares estimate from n pairs: the smallest that a two-sided test at 5 % does not
+    reject, the one of which the estimate is the median, and the largest not rejected. 1 stands for 1 or more.
 
     >>> phi_between(0.9, 0.05, 100)[1] > 0.92
     True
     """
     size = min(max(n, SIZES[0]), SIZES[-1])
     fine = phis(_FINE)
-    stand_in = 1.0 - (1.0 - fine) * max(1.0, n / size)  # of more pairs, as far from 1 as n times that makes it
+    stand_in = 1.0 - (1.0 - fine) * max(1.0, n / size)  # for more pairs, use the phi whose distance from 1, times n, is the same
     after = max(1, int(np.searchsorted(SIZES, size)))
     weight = math.log(size / SIZES[after - 1]) / math.log(SIZES[after] / SIZES[after - 1])
     table = (1.0 - weight) * TABLE[after - 1] + weight * TABLE[after]
@@ -131,7 +133,8 @@ def phi_between(estimate: float, stderr: float, n: int) -> tuple[float, float, f
 
 
 def _crossing(fine: FloatArray, excess: FloatArray) -> float:
-    """The greatest phi at which the statistic exceeds its quantile; 1 if it does so at 1, and a negative one if it does so at none."""
+    """Return the greatest phi at which the statistic exceeds its quantile; 1 if it does so at 1, and a negative number if it does so at
+    none."""
     first = int((excess >= 0.0).argmax())
     if excess[first] < 0.0:
         return -1.0

@@ -1,8 +1,8 @@
-"""How far the legs' prices stand from where a window of closes, priced with one hedge ratio, has its middle.
+"""The distance of the legs' prices from the mean of a window of closes that are all priced with one hedge ratio.
 
-At a bar with hedge ratio beta all closes of the window are priced with that one beta: s_i = y_i - beta * x_i. A gauge holds the middle and
+At a bar with hedge ratio beta, all closes of the window are priced with that one beta: s_i = y_i - beta * x_i. A gauge holds the mean and
 the unit of those spreads, and scores prices. Spreads that each have a beta of their own move with the noise of beta times the price, which
-is mostly larger than what is looked for; the method `rolling` measures those, for comparison.
+is mostly larger than the mispricing that is looked for; the method `rolling` measures those, for comparison.
 """
 
 import math
@@ -19,22 +19,22 @@ from quantd.stats.rolling import FLAT, Moments, Window
 from quantd.stats.ticks import bound_tick
 
 NORMAL_MAD = 0.6744897501960817
-"""The median absolute deviation of a standard normal: the 75 % point of its distribution."""
+"""Median absolute deviation of a standard normal: the 75 % point of its distribution."""
 CANCELS = 1e-6
-"""Below this share of what Syy + beta² Sxx was lately, the difference of the sums has too few digits: the window is priced close by
-close."""
+"""If the variance of the spread is below this share of the recent Syy + beta² Sxx, the difference of the sums has too few digits, and each
+close is priced by itself."""
 VANISHES = 1e-280
-"""Sums of squares below this lose digits to underflow: the same is done."""
+"""Sums of squares below this lose digits to underflow, and each close is priced by itself."""
 BETA_ERROR = 1e-9
-"""What rounding may leave in beta, as a share of it."""
+"""Relative error that rounding may leave in beta."""
 TIE = 1e-6
-"""Spreads tie if they differ by no more than this share of what the legs move by: the rest is what rounding leaves in beta."""
+"""Spreads are tied if they differ by no more than this share of what the legs move by: the rest is what rounding leaves in beta."""
 TICK_TIE = 0.1
-"""Spreads tie also if they differ by no more than this share of what one tick of a leg that is bound to its ticks moves them by."""
+"""Spreads are also tied if they differ by no more than this share of the effect of one tick of a leg that is bound to its ticks."""
 
 
 class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far the spread is stretched, and beside what."""
+    """How a z-score is computed."""
 
     method: Annotated[
         ZMethod,
@@ -57,7 +57,7 @@ class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"halflife: is for `method: ew`, not {self.method}: take it out")
 
     def bars_needed(self, window: int) -> int:
-        """How many bars stand behind a hedge over `window` bars and its z-score: the first z-score is that of bar number so many."""
+        """Return how many bars the first z-score needs, given that the hedge ratio is fitted over `window` bars."""
         if self.method == "innovation":
             return window
         own = self.window or window
@@ -65,8 +65,8 @@ class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Gauge(Struct, frozen=True, gc=False):
-    """A line of slope `beta` through the prices (`y`, `x`), and the unit `std` in which the distance of y from it is measured; 0 where
-    nothing but rounding moves the spread."""
+    """A line of slope `beta` through the prices (`y`, `x`), and the unit `std` in which the distance of y from it is measured; `std` is 0
+    if nothing but rounding moves the spread."""
 
     beta: float
     y: float
@@ -74,22 +74,22 @@ class Gauge(Struct, frozen=True, gc=False):
     std: float
 
     def off(self, y: float, x: float) -> float:
-        """The distance of y from the line."""
+        """Return the distance of y from the line."""
         return (y - self.y) - self.beta * (x - self.x)
 
     def score(self, y: float, x: float) -> float | None:
-        """The distance in units; None where there is no unit."""
+        """Return the distance in units of `std`; None if `std` is 0."""
         return self.off(y, x) / self.std if self.std else None
 
 
 Level = tuple[float, float]
-"""The middle of offsets, and their unit."""
+"""The centre of offsets, and their unit."""
 Measure = Callable[[FloatArray], Level]
 
 
 class Priced(Struct, frozen=True):
-    """Closes priced with one beta: y_i - beta * x_i = y - beta * x + off_i, where `y` and `x` are their means, `off` has the shape (n,)
-    and the mean 0, and `moves` says whether anything but rounding moves them."""
+    """Closes priced with one beta: y_i - beta * x_i = y - beta * x + off_i. `y` and `x` are the means, `off` has the shape (n,) and the
+    mean 0, and `moves` says whether anything but rounding moves the closes."""
 
     y: float
     x: float
@@ -99,14 +99,14 @@ class Priced(Struct, frozen=True):
 
     @property
     def spread(self) -> FloatArray:
-        """y_i - beta * x_i; all equal where only rounding moves them."""
+        """Return y_i - beta * x_i; all equal if only rounding moves them."""
         return self.y - self.beta * self.x + self.off
 
 
 def priced(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> Priced:
-    """Price closes of shape (n,), finite, in two passes; `log` says that they are logarithms of prices.
+    """Price finite closes of shape (n,) in two passes; `log` says that they are logarithms of prices.
 
-    Offsets of at most 1e-12 of the price, or 1e-9 of what x moves them by, are rounding, that of beta included: they are then all 0.
+    Offsets of at most 1e-12 of the price, or 1e-9 of the effect of x, are rounding, including that of beta, and are set to 0.
 
     >>> priced(np.array([5.0, 7.0, 9.0, 15.0]), np.array([1.0, 2.0, 3.0, 6.0]), 2.0, log=False).off.tolist()
     [0.0, 0.0, 0.0, 0.0]
@@ -125,12 +125,14 @@ def priced(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> Priced:
 
 
 def rounding(y: float, x: float, beta: float, *, log: bool) -> float:
-    """The standard deviation up to which a spread is rounding: 1e-12 of the price. A logarithm moves by the share that its price does."""
+    """Return the standard deviation up to which a spread is rounding: 1e-12 of the price. The change of a logarithm is the relative change
+    of its price."""
     return FLAT * (1.0 + abs(beta) if log else abs(y) + abs(beta * x))
 
 
 def of_closes(method: ZMethod, window: int, halflife: float | None = None, *, log: bool = False) -> Callable[[Moments, float], Gauge]:
-    """A function that makes the gauge of `window` closes for a beta, by the method window, ew or robust. The std of two closes is 0."""
+    """Return a function that makes the gauge of `window` closes for a beta, by the method window, ew or robust. The std of two closes is
+    0."""
     if method == "window":
         return lambda closes, beta: _of_sums(closes, beta, log=log)
     if method == "robust":
@@ -140,9 +142,9 @@ def of_closes(method: ZMethod, window: int, halflife: float | None = None, *, lo
 
 
 def _of_sums(closes: Moments, beta: float, *, log: bool) -> Gauge:
-    """Mean and sample standard deviation (ddof 1): Var(y - beta x) = (Syy - 2 beta Sxy + beta² Sxx) / (n - 1)."""
+    """Return the gauge by mean and sample standard deviation (ddof 1): Var(y - beta x) = (Syy - 2 beta Sxy + beta² Sxx) / (n - 1)."""
     square = closes.syy - 2.0 * beta * closes.sxy + beta * beta * closes.sxx
-    if not square > CANCELS * (closes.peak_y + beta * beta * closes.peak_x) + VANISHES:  # true also of NaN
+    if not square > CANCELS * (closes.peak_y + beta * beta * closes.peak_x) + VANISHES:  # also true for NaN
         return _of_each(closes, beta, plain, log=log)
     std = math.sqrt(square / (closes.n - 1)) if closes.n > 2 else 0.0
     if not rounding(closes.mean_y, closes.mean_x, beta, log=log) < std < math.inf:
@@ -151,7 +153,7 @@ def _of_sums(closes: Moments, beta: float, *, log: bool) -> Gauge:
 
 
 def _of_each(closes: Moments, beta: float, measure: Measure, *, log: bool) -> Gauge:
-    """The middle and the unit of the closes priced one by one."""
+    """Return the gauge by pricing each close by itself."""
     found = priced(*closes.legs(), beta, log=log)
     if not found.moves or closes.n < 3:
         return Gauge(beta, found.y, found.x, 0.0)
@@ -160,7 +162,8 @@ def _of_each(closes: Moments, beta: float, measure: Measure, *, log: bool) -> Ga
 
 
 def deviation(off: FloatArray) -> float:
-    """The sample standard deviation (ddof 1) of offsets whose mean is 0, of any size: no square overflows or vanishes. 0 below two.
+    """Return the sample standard deviation (ddof 1) of offsets of any size whose mean is 0: no square overflows or vanishes. 0 below two
+    values.
 
     >>> deviation(np.array([-3e-200, 3e-200])) / 3e-200
     1.414213562373095
@@ -174,13 +177,14 @@ def deviation(off: FloatArray) -> float:
 
 
 def plain(off: FloatArray) -> Level:
-    """Mean and sample standard deviation (ddof 1)."""
+    """Return the mean and the sample standard deviation (ddof 1)."""
     return 0.0, deviation(off)
 
 
 def robust(off: FloatArray, tie: float = 0.0) -> Level:
-    """Median, and the median absolute deviation over that of a standard normal (F. R. Hampel, 1974, JASA 69, 383-393): up to half of the
-    values may be wild. Where half of them are within `tie` of one another the unit is 0: it would be rounding, or a share of a tick.
+    """Return the median, and the median absolute deviation over that of a standard normal (F. R. Hampel, 1974, JASA 69, 383-393). Up to
+    half of the values may be outliers. If half of the values are within `tie` of one another, the unit is 0, because it would measure
+    rounding or a fraction of a tick.
 
     >>> robust(np.array([-1.0, 0.0, 2.0, 90.0, -91.0]))
     (0.0, 2.965204437011204)
@@ -196,7 +200,7 @@ def robust(off: FloatArray, tie: float = 0.0) -> Level:
 
 
 def tied(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> float:
-    """The distance up to which spreads y - beta * x of closes (n,) tie. A few wild closes do not move it."""
+    """Return the distance up to which spreads y - beta * x of closes (n,) are tied. A few outliers do not change it."""
     y, x, size, n = np.sort(y), np.sort(x), abs(beta), len(y)
     low, high = n // 4, n - 1 - n // 4
     moved = float(y[high] - y[low]) + size * float(x[high] - x[low])
@@ -205,10 +209,11 @@ def tied(y: FloatArray, x: FloatArray, beta: float, *, log: bool) -> float:
 
 
 def weighted(window: int, halflife: float) -> Measure:
-    """Weighted mean and standard deviation, where a value `halflife` bars old weighs half as much as the newest.
+    """Return a function for the weighted mean and standard deviation, in which a value `halflife` bars old has half the weight of the
+    newest.
 
-    The variance is the unbiased one for reliability weights, sum(w (v - m)²) / (sum(w) - sum(w²) / sum(w)), which is what pandas'
-    `ewm(halflife=...).std()` gives over the same values.
+    The variance is the unbiased one for reliability weights, sum(w (v - m)²) / (sum(w) - sum(w²) / sum(w)), as in pandas'
+    `ewm(halflife=...).std()` over the same values.
     """
     weights = weights_of(window, halflife)
     freedom = 1.0 - float(weights @ weights)
@@ -226,7 +231,7 @@ def weighted(window: int, halflife: float) -> Measure:
 
 
 def weights_of(window: int, halflife: float) -> FloatArray:
-    """The weight of each of the values, oldest first; the sum is 1.
+    """Return the weight of each value, oldest first; they sum to 1.
 
     >>> weights_of(2, 1.0).tolist()
     [0.3333333333333333, 0.6666666666666666]
@@ -237,8 +242,8 @@ def weights_of(window: int, halflife: float) -> FloatArray:
 
 
 def of_spreads(spreads: Window, hedge: Hedge, least: float, *, residual: bool) -> Gauge:
-    """The gauge of spreads that each have a beta of their own: their mean and sample standard deviation (ddof 1), in O(1); up to `least`
-    that is rounding. `residual` says that alpha has been taken off them."""
+    """Return the gauge of spreads that each have a beta of their own: their mean and sample standard deviation (ddof 1), in O(1). A
+    deviation up to `least` is rounding. `residual` says that alpha has been subtracted."""
     std = math.sqrt(spreads.m2 / (spreads.n - 1))
     middle = spreads.mean + hedge.alpha if residual else spreads.mean
     return Gauge(hedge.beta, middle, 0.0, std if least < std < math.inf else 0.0)

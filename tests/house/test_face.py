@@ -21,8 +21,7 @@ __init__: FloatArray IntArray
 asynchronous: LeadLag Reason hayashi_yoshida lead_lag
 backtest: BoolArray Market Outcome Rules simulate
 bars: fills lengthen longest_source merge
-blips: AROUND SAMPLE STRICT blips
-calibration: Calibration Held Labels barriers calibration evenly stretches
+calibration: Calibration HeldScores Labels barriers calibration evenly stretches
 cointegration: ENOUGH EngleGranger engle_granger
 decimals: TradeSums decimal_sum exact fold mean_price
 forgetting: Forgetting
@@ -35,6 +34,7 @@ legs: COLLINEAR Legs SHORTEST legs_of
 likelihood: Likelihood Noise concentrated most_likely
 mackinnon: SURFACES Trend mackinnon_pvalue
 order: median
+outliers: AROUND SAMPLE STRICT outliers
 performance: MayLack Span Summary drawdown funding max_drawdown profit_factor summarise
 positions: Carried Costs Deal Position Prices Reason SIZINGS Signal Sizing Trip signal units
 quantile: GAIN ON_THE_LINE quantile
@@ -51,7 +51,7 @@ sharpe: LEAST_DAYS LEAST_TRADES Sharpe daily_changes sharpe sharpe_of_run varian
 slopes: Numbers ROWS Slopes
 spreads: SHORTEST SpreadTest spread_test
 stationarity: Adf Criterion DEPENDENT ILL_CONDITIONED adf
-steadfast: CLIP Held LEVER Line PLAIN SOUND SteadfastFilter
+steadfast: CLIP LEVER Line PLAIN RunBar SOUND SteadfastFilter
 sums: Fixed Sums sums_of
 theil_sen: ALL_PAIRS RollingTheilSen theil_sen
 ticks: RESOLVED bound_tick grid

@@ -9,9 +9,9 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
-from quantd.stats.blips import blips
 from quantd.stats.kalman import LEAST_LOG
 from quantd.stats.likelihood import concentrated, most_likely
+from quantd.stats.outliers import outliers
 from quantd.stats.reasons import Reason, unfit
 from quantd.stats.steadfast import CLIP
 
@@ -44,7 +44,7 @@ class KalmanNoise(quantd.PairJob):
         least_scale = LEAST_LOG if view.prices == "log" else 0.0
         reason = unfit(y, self.window) or unfit(x, self.window)
         if not reason:
-            odd = blips(y, x, CLIP)
+            odd = outliers(y, x, CLIP)
             y, x = y[~odd], x[~odd]
         found = None if reason else most_likely(y, x, least_scale)
         if found is None:

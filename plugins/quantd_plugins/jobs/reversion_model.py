@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 import quantd
 from quantd.stats import FloatArray
-from quantd.stats.calibration import REVERTED, Held, Labels, barriers, calibration, evenly, stretches
+from quantd.stats.calibration import REVERTED, HeldScores, Labels, barriers, calibration, evenly, stretches
 
 CHANGES = (1, 5)
 MOVES = (10, 60)
@@ -100,11 +100,11 @@ class ReversionModel(quantd.PairJob):
         return said, base
 
 
-def _held(columns: Mapping[str, FloatArray]) -> Held:
-    return Held(*(columns[name] for name in ("y", "x", "beta", "zscore", "spread_std")))
+def _held(columns: Mapping[str, FloatArray]) -> HeldScores:
+    return HeldScores(*(columns[name] for name in ("y", "x", "beta", "zscore", "spread_std")))
 
 
-def _features(columns: Mapping[str, FloatArray], held: Held) -> FloatArray:
+def _features(columns: Mapping[str, FloatArray], held: HeldScores) -> FloatArray:
     """(n, 5), each row of what was known at its bar: |z|, its change over 1 and 5 bars, the last 10 moves of the spread against the last
     60, all priced with the hedge of that bar, and the correlation of the returns."""
     sizes = np.nan_to_num(np.abs(columns["zscore"]))

@@ -10,9 +10,9 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
-from quantd.stats.blips import blips
 from quantd.stats.kalman import LEAST_LOG, PRIOR, KalmanFilter
 from quantd.stats.likelihood import most_likely
+from quantd.stats.outliers import outliers
 from quantd.stats.recursion import Run
 from quantd.stats.steadfast import SteadfastFilter
 
@@ -116,7 +116,7 @@ class Kalman(quantd.Regression):
     def _warm(self, bars: list[Bar]) -> None:
         """Take in the warm-up, without those that stand apart in it, by the walks that are most likely of it where they are learned."""
         _, y, x = np.array(bars).T.copy()
-        odd = np.zeros(len(y), bool) if self.clip is None else blips(y, x, self.clip)
+        odd = np.zeros(len(y), bool) if self.clip is None else outliers(y, x, self.clip)
         if self.walks == "learned" and (found := most_likely(y[~odd], x[~odd], self._least_scale)):
             self._begin(found.alpha_walk, found.beta_walk)
         for bar, is_odd in zip(bars, odd.tolist(), strict=True):

@@ -20,7 +20,7 @@ from quantd.plugin.regression import Regression, takes_long
 from quantd.pool import BUDGET_S, Pool, Workers
 from quantd.services.analytics import Analysis, Question, is_whole
 from quantd.stats.cointegration import engle_granger
-from quantd.stats.kernels import workshop
+from quantd.stats.kernels import compiler
 from quantd.stats.spreads import SpreadTest, spread_test
 from quantd.supervision.troubles import Troubles
 
@@ -95,13 +95,13 @@ class Setting(msgspec.Struct, frozen=True):
 def setting(registry: Registry, level: Level) -> bytes:
     """Encode the setting of this process for `prepare`."""
     dirs = [os.path.abspath(folder) for folder in registry.dirs]
-    return msgspec.msgpack.encode(Setting(dirs, list(registry.disable), str(workshop.place) if workshop.place else None, level))
+    return msgspec.msgpack.encode(Setting(dirs, list(registry.disable), str(compiler.place) if compiler.place else None, level))
 
 
 def make_pool(registry: Registry, level: Level, troubles: Troubles, budget: float = BUDGET_S) -> Pool:
     """Make the pool of a daemon; a computation may take `budget` seconds."""
     workers = Workers("quantd.services.live.calculator:prepare", setting(registry, level), troubles)
-    return Pool(workers, budget=budget, warm=COMPILE if workshop.place else None)
+    return Pool(workers, budget=budget, warm=COMPILE if compiler.place else None)
 
 
 def prepare(given: bytes) -> Callable[[bytes], bytes]:
@@ -109,13 +109,13 @@ def prepare(given: bytes) -> Callable[[bytes], bytes]:
     where = msgspec.msgpack.decode(given, type=Setting)
     setup(where.level)
     if where.kernels:
-        workshop.stay(Path(where.kernels))
+        compiler.stay(Path(where.kernels))
     return partial(_answered, Calculator(load([Path(folder) for folder in where.dirs], where.disable), SystemClock()))
 
 
 def _answered(calculator: Calculator, frame: bytes) -> bytes:
     if frame == COMPILE:
-        workshop.compile()
+        compiler.compile()
         return b""
     return msgspec.msgpack.encode(calculator.calculate(msgspec.msgpack.decode(frame, type=Task)))
 

@@ -1,9 +1,9 @@
-"""Loops that pay to be compiled: plain Python functions, which numba takes over once they have been called often.
+"""Loops that are worth compiling: plain Python functions, which numba replaces once they have been called often enough.
 
-A kernel runs interpreted from the first call on; once that has cost PATIENCE_S, numba is imported and compiles all kernels in a thread,
-or takes them from a cache on disk. A kernel uses neither fastmath nor powers nor numpy's reductions, so both forms give the same bits:
-which of them answers, and since when, shows in no number. Without numba, or memory that may be executed, they stay interpreted. Loops over
-a window are far too slow for that where thousands of windows are asked for at once; such a kernel has a second function, on numpy's arrays.
+A kernel runs interpreted at first. Once that has cost PATIENCE_S, a thread imports numba and compiles all kernels, or loads them from a
+cache on disk. Kernels use neither fastmath nor powers nor numpy's reductions, so both forms give the same bits: no number shows which form
+computed it. Kernels stay interpreted without numba or without executable memory. Interpreted loops over a window are far too slow when
+thousands of windows are requested at once; such a kernel has a second function that uses numpy's array operations.
 """
 
 import threading
@@ -20,27 +20,27 @@ from quantd.stats.kernels.seal import delete_damaged, seal
 P = ParamSpec("P")
 R = TypeVar("R")
 PATIENCE_S = 2.0
-"""Seconds of interpreted work, of all kernels together, after which it pays to import numba and to compile, which takes a second of CPU
-with a cache, ten without. It is some 1,000 Dickey-Fuller tests of 121 values, 200 of 500, or 5,000 of Huber's lines through 500 bars: a
-short run, as a backtest of a day, ends before."""
+"""Seconds of interpreted work, over all kernels, after which compiling pays off. Importing numba and compiling take a second of CPU time
+with a cache and ten without. The limit equals some 1,000 Dickey-Fuller tests of 121 values, 200 tests of 500 values, or 5,000 Huber lines
+through 500 bars; a short run, such as a backtest of one day, ends before that."""
 SOON_S = 0.2
-"""The same of a process that stays, and is held up by each interpreted call."""
+"""The same limit for a long-running process, which every interpreted call delays."""
 
 
 class Kernel(Generic[P, R]):
-    """A function of floats and arrays, in whichever form there is: `interpreted`, or the `compiled` form of `function`."""
+    """A function of floats and arrays that runs in the form `interpreted` until the `compiled` form of `function` exists."""
 
-    def __init__(self, function: Callable[P, R], signature: str, shop: "Workshop", interpreted: Callable[P, R] | None) -> None:
+    def __init__(self, function: Callable[P, R], signature: str, compiler: "Compiler", interpreted: Callable[P, R] | None) -> None:
         self.function = function
         self.interpreted = interpreted or function
         self.signature = signature
-        self._shop = shop
+        self._compiler = compiler
         self.compiled: Callable[P, R] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if self.compiled is not None:
             return self.compiled(*args, **kwargs)
-        here, clock = self._shop.here, self._shop.clock
+        here, clock = self._compiler.here, self._compiler.clock
         if here.busy:
             return self.interpreted(*args, **kwargs)
         here.busy, began = True, clock.monotonic()
@@ -48,25 +48,25 @@ class Kernel(Generic[P, R]):
             return self.interpreted(*args, **kwargs)
         finally:
             here.busy = False
-            self._shop.count(clock.monotonic() - began)
+            self._compiler.count(clock.monotonic() - began)
 
 
 class _Here(threading.local):
-    """Whether a kernel is at work in this thread, whose time tells also of the kernels that it calls."""
+    """Whether a kernel is running in this thread; its time includes that of the kernels that it calls."""
 
     busy = False
 
 
-class Workshop:
-    """Where the kernels are compiled, all at once."""
+class Compiler:
+    """Compiles the kernels, all at once."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.failure: str | None = None
-        """Why the kernels stay interpreted; None while they need not."""
+        """Why the kernels stay interpreted; None if there is no such reason."""
         self.begun: threading.Thread | None = None
-        """Compiles in the background; None before that pays."""
+        """Background thread that compiles; None before compiling pays off."""
         self.tell: Callable[[], None] | None = None
-        """Called, by the thread that compiles, when it turns out that there is no cache to take the kernels from: it takes seconds."""
+        """Called by the compiling thread if the cache does not hold the kernels, so that compiling takes seconds."""
         self.kernels: list[Kernel[Any, Any]] = []
         self.clock = clock or SystemClock()
         self.here = _Here()
@@ -77,8 +77,9 @@ class Workshop:
         self._tried = False
 
     def kernel(self, signature: str, interpreted: Callable[..., Any] | None = None) -> Callable[[Callable[P, R]], Kernel[P, R]]:
-        """Make a kernel of a function; `signature` is its type as numba writes it. It may call the kernels of its module above it.
-        `interpreted` is what the interpreter takes instead, where that is faster on numpy's arrays; it must give the same bits."""
+        """Make a kernel of a function; `signature` is its type in numba's notation. The function may call kernels defined above it in its
+        module. `interpreted` replaces it as long as it is not compiled, where numpy's array operations are faster; it must give the same
+        bits."""
 
         def made(function: Callable[P, R]) -> Kernel[P, R]:
             one = Kernel(function, signature, self, interpreted)
@@ -88,21 +89,22 @@ class Workshop:
         return made
 
     def stay(self, directory: Path) -> None:
-        """This process stays: compile soon, and keep the compiled forms there. numba's own places are used unless told."""
+        """Declare that this process is long-running: compile soon, and keep the compiled forms in `directory`. Without this call
+        numba's own cache directories are used."""
         self._cache, self._patience = directory, SOON_S
 
     @property
     def place(self) -> Path | None:
-        """Where the compiled forms are kept, as `stay` was told."""
+        """Directory of the compiled forms, as given to `stay`."""
         return self._cache
 
     @property
     def is_compiling(self) -> bool:
-        """Whether the thread that compiles has not come to its end."""
+        """Whether the compiling thread is still running."""
         return self.begun is not None and self.begun.is_alive()
 
     def count(self, spent: float) -> None:
-        """Seconds that an interpreted call took."""
+        """Add the seconds that an interpreted call took."""
         self._spent += spent
         if self._spent >= self._patience and self.begun is None:
             self._begin()
@@ -114,14 +116,14 @@ class Workshop:
                 self.begun.start()
 
     def compile(self) -> None:
-        """Compile all kernels, then put the compiled forms in their place; they are when it returns, unless it failed. Does so once."""
+        """Compile all kernels, then install the compiled forms. They are installed when this returns, unless it failed. Runs only once."""
         with self._compiling:
             if self._tried:
                 return
             self._tried = True
             try:
                 self._take_over()
-            except Exception as error:  # whatever the compiler, the linker or the disk come up with, the interpreted forms still work
+            except Exception as error:  # whatever fails in the compiler, the linker or the disk, the interpreted forms still work
                 self.failure = f"{type(error).__name__}: {error}"
                 warnings.warn(f"numerics stay interpreted, and slow: {self.failure}", RuntimeWarning, stacklevel=2)
 
@@ -143,11 +145,11 @@ class Workshop:
                 self.tell()
             compiled[function.__module__, function.__name__] = form
         if self._cache:
-            with suppress(OSError):  # as on a full disk: they are compiled again at the next start
+            with suppress(OSError):  # for example on a full disk: the next start compiles them again
                 seal(self._cache)
         for one in self.kernels:
             one.compiled = compiled[one.function.__module__, one.function.__name__]
 
 
-workshop = Workshop()
-kernel = workshop.kernel
+compiler = Compiler()
+kernel = compiler.kernel

@@ -8,13 +8,14 @@ from quantd.stats import FloatArray
 from quantd.stats.kernels import kernel
 
 OK, NO_TEST, ILL = 0, 1, 2
-"""There is an answer; there is none; the normal equations would lose too many digits to tell."""
+"""Status of a result: computed; no test possible; normal equations too ill-conditioned."""
 
 
 @kernel("void(float64[::1], float64[::1], int64, int64, float64[:, ::1])")
 def _products(level: FloatArray, back: FloatArray, lags: int, trends: int, sums: FloatArray) -> None:
-    """sums[:, i] of the difference i steps back with: the difference, the level, 1, time; last column those of the level and of time.
-    `back` are the differences, newest first, so that the inner loop reads forward and can run on vectors."""
+    """Fill sums[:, i] with the products of the difference i steps back with the difference, the level, 1 and time; the last column holds
+    those of the level and of time. `back` holds the differences, newest first, so that the inner loop reads forward and can be
+    vectorised."""
     n, last = len(back), lags + 1
     with_now, with_level, with_one, with_time = sums[0], sums[1], sums[2], sums[3]
     slope = 2.0 / max(n - lags - 1, 1)
@@ -40,7 +41,8 @@ def _products(level: FloatArray, back: FloatArray, lags: int, trends: int, sums:
 
 @kernel("void(float64[::1], int64, int64, int64, float64[:, ::1], float64[:, ::1])")
 def _gram(back: FloatArray, lags: int, trends: int, at: int, sums: FloatArray, gram: FloatArray) -> None:
-    """The lower half of the products of all columns: trend terms, differences from one step back on, the target; the level stands `at`."""
+    """Fill the lower half of the Gram matrix of all columns: trend terms, lagged differences from one step back, and the target; the level
+    is column `at`."""
     n, target, last = len(back), trends + lags + 1, lags + 1
     first = trends if at > trends else trends + 1
     if trends > 0:
@@ -66,7 +68,8 @@ def _gram(back: FloatArray, lags: int, trends: int, at: int, sums: FloatArray, g
 
 @kernel("float64(float64[:, ::1])")
 def _cholesky(matrix: FloatArray) -> float:
-    """Replace the lower half by its factor; the least share of a diagonal that the columns before leave unexplained, or 0."""
+    """Replace the lower half by its Cholesky factor. Return the smallest share of a diagonal element that the previous columns leave
+    unexplained, or 0."""
     least = 1.0
     for i in range(len(matrix)):
         whole = matrix[i, i]
@@ -94,7 +97,7 @@ def _factor(level: FloatArray, back: FloatArray, lags: int, trends: int, at: int
 
 @kernel("int64(float64[:, ::1], int64, int64, int64, boolean)")
 def _least(matrix: FloatArray, trends: int, most: int, n: int, bic: bool) -> int:
-    """The number of lags of the least criterion, from the factor's last row."""
+    """Return the number of lags that minimises the criterion, from the last row of the factor."""
     target = trends + most + 1
     rss, best, chosen = 0.0, math.inf, 0
     for left in range(most + 1):
@@ -108,8 +111,9 @@ def _least(matrix: FloatArray, trends: int, most: int, n: int, bic: bool) -> int
 
 @kernel("boolean(float64[::1], float64, int64, float64[::1], float64[::1])")
 def _prepare(series: FloatArray, flat: float, trends: int, level: FloatArray, back: FloatArray) -> bool:
-    """The levels over a power of two, which rounds nothing, so that no square overflows, and less their mean where a constant takes it up;
-    and their differences, newest first. False where they do not move by more than `flat` of their size, or are not finite."""
+    """Fill `level` with the levels, divided by a power of two, which rounds nothing and keeps squares from overflowing, and less their mean
+    if a constant absorbs it; fill `back` with their differences, newest first. Return False if they do not move by more than `flat` of
+    their size or are not finite."""
     low, high, n = math.inf, -math.inf, len(series)
     for t in range(n):
         if not math.isfinite(series[t]):
@@ -133,10 +137,11 @@ def _prepare(series: FloatArray, flat: float, trends: int, level: FloatArray, ba
 
 @kernel("Tuple((int64, float64, int64))(float64[::1], int64, int64, boolean, boolean, float64, float64)")
 def dickey_fuller(series: FloatArray, trends: int, most: int, search: bool, bic: bool, flat: float, ill: float) -> tuple[int, float, int]:
-    """Status, t-statistic of the lagged level, and lags: up to `most` by AIC, or BIC, if `search`, else `most`.
+    """Return the status, the t-statistic of the lagged level, and the number of lags: the one up to `most` that minimises AIC, or BIC, if
+    `search` is set, else `most`.
 
-    `trends` is 0, 1 (a constant) or 2 (and a trend). NO_TEST of a series (n,) that is not finite, or moves by no more than `flat` of its
-    size; ILL where a column leaves no more than `ill` of itself unexplained by those before it.
+    `trends` is 0, 1 (a constant) or 2 (a constant and a trend). The status is NO_TEST for a series (n,) that is not finite or moves by no
+    more than `flat` of its size, and ILL if the previous columns leave no more than `ill` of a column unexplained.
     """
     level, back = np.empty(len(series)), np.empty(len(series) - 1)
     if not _prepare(series, flat, trends, level, back):

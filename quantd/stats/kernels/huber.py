@@ -1,6 +1,7 @@
-"""Huber's line by Newton's steps between the closed forms of its pieces, and by reweighting where they do not settle.
+"""Huber's line by Newton steps between the closed forms of its linear pieces, and by reweighting where they do not converge.
 
-The loops are for the compiler; the interpreter takes those of `huber_arrays`."""
+These loops are for the compiler; the interpreter runs those of `huber_arrays`.
+"""
 
 import math
 
@@ -12,7 +13,7 @@ from quantd.stats.kernels.huber_arrays import CENTRE, LAST, LEVEL, NEXT, NONE, S
 
 WEIGHTED_STEPS, WEIGHTED_AT_ONCE = 1_000, 10
 NORMAL_MAD = 0.6745
-"""The median absolute deviation of a standard normal."""
+"""Median absolute deviation of a standard normal."""
 
 
 @kernel("float64(float64[::1])", interpreted=order.median)
@@ -24,7 +25,8 @@ def _median(values: FloatArray) -> float:
 
 @kernel("UniTuple(float64, 2)(float64[::1], float64[::1])", interpreted=huber_arrays.standardise)
 def _standardise(values: FloatArray, into: FloatArray) -> tuple[float, float]:
-    """The values less their median, in units of the median deviation, and these two: one wild value leaves the others their digits."""
+    """Fill `into` with the values less their median, in units of the median absolute deviation, and return these two. They keep the other
+    values' digits even if one value is extreme."""
     middle = _median(values)
     sizes = np.empty(len(values))
     largest = 0.0
@@ -41,7 +43,7 @@ def _standardise(values: FloatArray, into: FloatArray) -> tuple[float, float]:
 
 @kernel("boolean(float64[::1], float64[::1])")
 def _same(one: FloatArray, other: FloatArray) -> bool:
-    """Whether nothing but rounding parts two lines; standardised u are of size one."""
+    """Return whether two lines differ by rounding alone; standardised u are of the order of one."""
     moved = one[LEVEL] - other[LEVEL] - other[SLOPE] * (one[CENTRE] - other[CENTRE])
     settled: bool = max(abs(moved), abs(one[SLOPE] - other[SLOPE]), abs(one[SIGMA] - other[SIGMA])) <= SETTLED
     return settled
@@ -57,7 +59,7 @@ def _mean(values: FloatArray) -> float:
 
 @kernel("float64(float64[::1], float64[::1], float64[::1])", interpreted=huber_arrays.median_size)
 def _median_size(v: FloatArray, u: FloatArray, line: FloatArray) -> float:
-    """That of the residuals."""
+    """Return the median of the absolute residuals."""
     sizes = np.empty(len(v))
     for i in range(len(v)):
         sizes[i] = abs(v[i] - line[LEVEL] - line[SLOPE] * (u[i] - line[CENTRE]))
@@ -67,11 +69,13 @@ def _median_size(v: FloatArray, u: FloatArray, line: FloatArray) -> float:
 
 @kernel("int64(float64[::1], float64[::1], float64[::1], float64, float64[::1], float64[::1])", interpreted=huber_arrays.newton)
 def _newton(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, sides: FloatArray, after: FloatArray) -> int:
-    """NEXT: `after` is the optimum if the residuals that are large now stay so, with their signs, and the others stay small. LAST: the
-    line came of just these `sides`, so it is the optimum. NONE: there is none.
+    """Compute in `after` the closed-form line for the sides of the current residuals, and return the kind of step.
 
-    Level, slope and sigma have a closed form: least squares over the small ones, shifted by sigma times the pull of the large. It knows
-    nothing but the sides, so an optimum has the same bits whatever line led to it.
+    NEXT: `after` is the optimum if the residuals that are large now stay large, with their signs, and the others stay small. LAST: the line
+    was already computed from exactly these `sides`, so it is the optimum. NONE: there is no such line.
+
+    Level, slope and sigma have a closed form: least squares over the small residuals, shifted by sigma times the pull of the large ones.
+    The form depends on the sides alone, so an optimum has the same bits whatever line led to it.
     """
     limit, near, moved = epsilon * line[SIGMA], 0, 0
     sum_u, sum_v, signs = 0.0, 0.0, 0.0
@@ -116,7 +120,7 @@ def _newton(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, side
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64, float64[::1])", interpreted=huber_arrays.reweight)
 def _reweight(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, after: FloatArray) -> None:
-    """One step of reweighted least squares, with the scale that is right for the line's residuals in the limit."""
+    """Do one step of reweighted least squares, with the scale that is right in the limit for the residuals of the line."""
     limit = epsilon * line[SIGMA]
     weights = np.empty(len(v))
     total, sum_u, sum_v, small = 0.0, 0.0, 0.0, 0.0
@@ -139,7 +143,7 @@ def _reweight(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, af
 
 @kernel("boolean(float64[::1], float64[::1], float64[::1], float64, int64, float64[::1])")
 def _jump(v: FloatArray, u: FloatArray, start: FloatArray, epsilon: float, newton_steps: int, line: FloatArray) -> bool:
-    """From the starting line by Newton's steps to the optimum; False where they do not settle."""
+    """Go from the starting line to the optimum by Newton steps; return False if they do not converge."""
     after, sides = np.empty(4), np.full(len(v), 2.0)
     line[:] = start
     for _ in range(newton_steps):
@@ -152,8 +156,8 @@ def _jump(v: FloatArray, u: FloatArray, start: FloatArray, epsilon: float, newto
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64, int64, float64[::1])")
 def _settle(v: FloatArray, u: FloatArray, start: FloatArray, epsilon: float, newton_steps: int, line: FloatArray) -> None:
-    """From the starting line on: Newton's steps, which mostly end at the optimum in a few. Where they run in circles some steps of
-    reweighting, which descends, lead to where they do not."""
+    """Go from the starting line to the optimum. Newton steps mostly reach it in a few iterations. If they run in circles, some steps of
+    reweighting, which always descends, lead out of the circle."""
     after, below = np.empty(4), start.copy()
     for step in range(WEIGHTED_STEPS):
         if step % WEIGHTED_AT_ONCE == 0 and _jump(v, u, below, epsilon, newton_steps, line):
@@ -168,7 +172,7 @@ def _settle(v: FloatArray, u: FloatArray, start: FloatArray, epsilon: float, new
 
 @kernel("float64(float64[::1], float64[::1], float64[::1], float64)", interpreted=huber_arrays.stderr)
 def _stderr(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float) -> float:
-    """Huber's asymptotic standard error of the slope (1981, 7.6.11)."""
+    """Return Huber's asymptotic standard error of the slope (1981, 7.6.11)."""
     n, limit, inside, pulls, mean, square = len(v), epsilon * line[SIGMA], 0, 0.0, _mean(u), 0.0
     for i in range(n):
         residual = v[i] - line[LEVEL] - line[SLOPE] * (u[i] - line[CENTRE])
@@ -182,8 +186,8 @@ def _stderr(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float) -> f
 
 @kernel("UniTuple(float64, 3)(float64[::1], float64[::1], float64, float64, int64)")
 def huber_line(y: FloatArray, x: FloatArray, beta: float, epsilon: float, newton_steps: int) -> tuple[float, float, float]:
-    """alpha, beta and the standard error of beta of arrays (n,) that are finite and whose least-squares line, of slope `beta`, leaves
-    residuals. At most `newton_steps` before reweighting."""
+    """Return alpha, beta and the standard error of beta for arrays (n,) that are finite and whose least-squares line, of slope `beta`,
+    leaves residuals. Reweighting starts after at most `newton_steps`."""
     v, u = np.empty(len(y)), np.empty(len(x))
     middle_y, scale_y = _standardise(y, v)
     middle_x, scale_x = _standardise(x, u)

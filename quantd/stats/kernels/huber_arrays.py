@@ -1,6 +1,6 @@
-"""The loops of Huber's line as the interpreter has them: on numpy's arrays, some twenty times as fast.
+"""The loops of Huber's line for the interpreter: numpy array operations, some twenty times as fast as loops.
 
-They give the same bits: sums are taken one after the other, as loops do, so by `cumsum`, for numpy's `sum` adds in another order.
+They give the same bits as the loops: sums are taken in order, by `cumsum`, because numpy's `sum` adds in another order.
 """
 
 import math
@@ -11,11 +11,11 @@ from quantd.stats import FloatArray
 from quantd.stats.order import median
 
 LEVEL, SLOPE, CENTRE, SIGMA = 0, 1, 2, 3
-"""Of a line: v = level + slope * (u - centre), with residuals of scale sigma."""
+"""Positions of the parameters of a line, v = level + slope * (u - centre), with residuals of scale sigma."""
 NONE, NEXT, LAST = 0, 1, 2
-"""What one of Newton's steps comes to."""
+"""Kinds of result of a Newton step."""
 SETTLED = 1e-13
-"""Changes and scales up to this fraction of y's median deviation are rounding."""
+"""Changes and scales up to this fraction of y's median absolute deviation are rounding."""
 
 
 def standardise(values: FloatArray, into: FloatArray) -> tuple[float, float]:

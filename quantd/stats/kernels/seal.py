@@ -1,5 +1,8 @@
-"""Compiled code is run as it is read from disk: where a file is damaged the process crashes, at every start, or the numbers are wrong. So
-the digests of the files are kept beside them, and what does not match is deleted, to be compiled again."""
+"""Checksums of the compiled code on disk.
+
+Compiled code runs as it is read from disk: if a file is damaged, the process crashes at every start, or its numbers are wrong. The digests
+of the files are therefore stored beside them, and a file that does not match its digest is deleted, so that it is compiled again.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,11 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 
 SUMS = "SHA256SUMS"
-"""As `sha256sum` writes and checks it."""
+"""Name of the file of digests, in the format of `sha256sum`."""
 
 
 def seal(directory: Path) -> None:
-    """Take what is there for good. Raises OSError."""
+    """Write the digests of the files as they are now. Raises OSError."""
     sums = "".join(f"{digest}  {path.relative_to(directory)}\n" for path, digest in _digests(directory))
     fresh = directory / f"{SUMS}.new"
     fresh.write_text(sums)
@@ -19,7 +22,7 @@ def seal(directory: Path) -> None:
 
 
 def delete_damaged(directory: Path) -> int:
-    """Delete the files that are not as they were when the directory was sealed; how many these are. Raises OSError."""
+    """Delete the files that have changed since the directory was sealed, and return their number. Raises OSError."""
     try:
         sealed = set((directory / SUMS).read_text().splitlines())
     except (FileNotFoundError, UnicodeDecodeError):

@@ -12,7 +12,7 @@ from quantd.cli.progress import COMPILING, busy, line, tell_of_kernels
 from quantd.clock import EventClock
 from quantd.config.load import build
 from quantd.runtime.build import build as compose
-from quantd.stats.kernels import workshop
+from quantd.stats.kernels import compiler
 
 SYNTHETIC = {"pairs": ["A-B"], "feeds": {"synthetic": {}}}
 PIPELINE = {"feed": "synthetic", "bars": {"use": "time", "every": ["1s"]}, "regression": "ols"}
@@ -25,13 +25,13 @@ def test_a_line_tells_how_far_each_feed_is(tmp_path: Path) -> None:
 
 
 def test_kernels_are_told_of_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    before = workshop.tell
+    before = compiler.tell
     try:
         tell_of_kernels()
-        assert workshop.tell
-        workshop.tell()
+        assert compiler.tell
+        compiler.tell()
     finally:
-        workshop.tell = before
+        compiler.tell = before
     assert capsys.readouterr() == ("", f"{COMPILING}\n")
 
 

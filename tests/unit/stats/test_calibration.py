@@ -5,20 +5,20 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from quantd.stats import FloatArray
-from quantd.stats.calibration import PENDING, REVERTED, STOPPED, Held, barriers, calibration, stretches
+from quantd.stats.calibration import PENDING, REVERTED, STOPPED, HeldScores, barriers, calibration, stretches
 
 
-def kept(zscore: FloatArray) -> Held:
+def kept(zscore: FloatArray) -> HeldScores:
     """A pair whose hedge, middle and unit are the same at each bar."""
     nothing = np.zeros(len(zscore))
-    return Held(zscore, nothing, nothing, zscore, np.ones(len(zscore)))
+    return HeldScores(zscore, nothing, nothing, zscore, np.ones(len(zscore)))
 
 
 def test_a_position_is_followed_with_what_it_was_entered_with() -> None:
     x = np.array([10.0, 10.0, 11.0, 12.0])
     y = np.array([20.0, 23.0, 25.0, 27.0])
     beta, zscore, std = np.array([2.0, 2.0, 1.0, 9.0]), np.array([0.0, 3.0, 0.1, 0.1]), np.array([1.0, 1.0, 5.0, 7.0])
-    held = Held(y, x, beta, zscore, std)
+    held = HeldScores(y, x, beta, zscore, std)
     assert held.path(1, 5).tolist() == [3.0, 3.0], "whatever the later hedges make of it"
     assert held.back(1)[1] == 0.0
     labels, _ = barriers(zscore, held, 2.5, 0.5, 4.0, 2)

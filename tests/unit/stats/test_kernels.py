@@ -11,7 +11,7 @@ import pytest
 
 from quantd.clock import EventClock
 from quantd.stats import FloatArray
-from quantd.stats.kernels import PATIENCE_S, Workshop, workshop
+from quantd.stats.kernels import PATIENCE_S, Compiler, compiler
 from quantd.stats.kernels.adf import dickey_fuller
 from quantd.stats.kernels.huber import huber_line
 from quantd.stats.kernels.seal import SUMS, delete_damaged, seal
@@ -20,8 +20,8 @@ from quantd.stats.robust import huber
 from quantd.testing import fakes
 
 TELLING = """
-from quantd.stats.kernels import Workshop
-shop = Workshop()
+from quantd.stats.kernels import Compiler
+shop = Compiler()
 shop.tell = lambda: print("told")
 
 @shop.kernel("float64(float64)")
@@ -77,21 +77,21 @@ def wild_windows(count: int) -> Iterator[tuple[FloatArray, FloatArray, float]]:
 
 
 def test_compiled_kernels_give_the_same_bits() -> None:
-    workshop.compile()  # first: interpreted work would have it begin in the middle
-    forms = [each.compiled for each in workshop.kernels]
-    on_arrays = [each.interpreted for each in workshop.kernels]
-    for each in workshop.kernels:
+    compiler.compile()  # first: interpreted work would have it begin in the middle
+    forms = [each.compiled for each in compiler.kernels]
+    on_arrays = [each.interpreted for each in compiler.kernels]
+    for each in compiler.kernels:
         each.compiled = None
     try:
         interpreted = (adf_answers(), huber_answers())
-        for each in workshop.kernels:
+        for each in compiler.kernels:
             each.interpreted = each.function
         loops = huber_answers()
     finally:
-        for each, form, other in zip(workshop.kernels, forms, on_arrays, strict=True):
+        for each, form, other in zip(compiler.kernels, forms, on_arrays, strict=True):
             each.compiled, each.interpreted = form, other
-    assert workshop.failure is None
-    assert all(each.compiled for each in workshop.kernels)
+    assert compiler.failure is None
+    assert all(each.compiled for each in compiler.kernels)
     assert (adf_answers(), huber_answers()) == interpreted
     assert loops == interpreted[1]
 
@@ -102,7 +102,7 @@ def test_numba_is_not_imported_for_a_few_calls() -> None:
 
 
 def test_what_does_not_compile_stays_interpreted(tmp_path: Path) -> None:
-    shop = Workshop()
+    shop = Compiler()
     shop.stay(tmp_path)
 
     @shop.kernel("float64(text)")
@@ -118,7 +118,7 @@ def test_what_does_not_compile_stays_interpreted(tmp_path: Path) -> None:
 
 def test_the_compiler_is_called_once_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = EventClock()
-    shop = Workshop(clock)
+    shop = Compiler(clock)
     called: list[bool] = []
     monkeypatch.setattr(shop, "compile", lambda: called.append(True))
 
@@ -160,8 +160,8 @@ def test_the_line_does_not_depend_on_where_it_starts() -> None:
 
 
 ALONE = """
-import sys; from pathlib import Path; from quantd.stats.kernels import Workshop
-shop = Workshop()
+import sys; from pathlib import Path; from quantd.stats.kernels import Compiler
+shop = Compiler()
 shop.stay(Path(sys.argv[1]))
 @shop.kernel("float64(float64)")
 def twice(value):

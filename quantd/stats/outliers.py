@@ -1,4 +1,4 @@
-"""Bars that stand apart from those around them, looked for once in a whole window."""
+"""Finds isolated outliers among the bars of a whole window."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -9,22 +9,25 @@ from quantd.stats.rolling import FLAT
 from quantd.stats.theil_sen import theil_sen
 
 AROUND = 7
-"""A value is compared with the median of so many, itself in the middle."""
+"""Number of values in the centred moving median with which each value is compared."""
 SAMPLE = 200
 CALM, OF_CALM = 0.9, 1.27
-"""The scale is the root mean square of the nine tenths nearest to their medians, times what makes a normal standard deviation of it."""
+"""The scale is the root mean square of the CALM share of deviations that are smallest, times OF_CALM, which makes it the standard deviation
+of a normal."""
 STRICT = 1.5
-"""Values of a random walk are not normal around the median: so many times `clip` is a blip, twice that at the ends, where there are none
-on one side."""
+"""Values of a random walk are not normal around the median. A bar is therefore an outlier beyond STRICT times `clip`, and beyond twice that
+at the ends, where there are neighbours on one side only."""
 
 
-def blips(y: FloatArray, x: FloatArray, clip: float) -> NDArray[np.bool_]:
-    """Which bars of two arrays of shape (n,) stand apart in x, or in y less x times the slope of Theil and Sen; none of the last two, since
-    what comes after them may be like them, and none of fewer than 14 bars (after F. R. Hampel, The influence curve and its role in robust
-    estimation, 1974; up to three in a row are found, and a level that stays is none).
+def outliers(y: FloatArray, x: FloatArray, clip: float) -> NDArray[np.bool_]:
+    """Return which bars of two arrays of shape (n,) are outliers in x, or in y less x times the Theil-Sen slope.
+
+    The method follows F. R. Hampel (The influence curve and its role in robust estimation, 1974). It finds up to three outliers in a row; a
+    level shift that stays is not an outlier. The last two bars are never marked, because the bars after them may be like them, and no bar
+    is marked if there are fewer than 14.
 
     >>> x = np.linspace(100.0, 101.0, 20)
-    >>> np.flatnonzero(blips(np.where(x == x[5], 999.0, 2.0 * x), x, 4.0)).tolist()
+    >>> np.flatnonzero(outliers(np.where(x == x[5], 999.0, 2.0 * x), x, 4.0)).tolist()
     [5]
     """
     none = np.zeros(len(y), bool)
