@@ -98,7 +98,7 @@ def _pairs(runtime: Runtime) -> Table:
     rows = table("pair", "every", "points", "beta", "± error", "spread", "zscore", "corr", "corr_returns", "coverage")
     for flow in runtime.flows:
         for series in (series for pair in flow.pairs for series in pair.series):
-            rows.add_row(series.spec.pair, series.spec.every, f"{series.points_made:,}", *_cells(series.last))
+            rows.add_row(series.spec.pair, series.spec.every, f"{series.counts.made:,}", *_cells(series.last))
     return rows
 
 

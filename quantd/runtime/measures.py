@@ -124,7 +124,7 @@ def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:
 def _measure_pairs(runtime: Runtime, metrics: Metrics) -> None:
     def clipped() -> Rows:
         return [
-            ((series.spec.pair, series.spec.every), series.points_clipped)
+            ((series.spec.pair, series.spec.every), series.counts.clipped)
             for flow in runtime.flows
             for pair in flow.pairs
             for series in pair.series

@@ -11,7 +11,7 @@ import quantd
 from quantd.clock import EventClock
 from quantd.flow.pair import PairStage
 from quantd.flow.pairs import PairSeries, PairSpec
-from quantd.flow.pairs.series import Recall
+from quantd.flow.pairs.carried import Recall
 from quantd.model import PairPoint
 from quantd.stats import FloatArray
 from quantd.stats.regression import ols_fit
@@ -64,7 +64,7 @@ def test_what_is_quick_takes_part_at_once() -> None:
     pair = joining(made, Ols(window=20))
     made.flow.members.add_pair(lambda: pair)
     assert made.flow.pairs[-1] is pair
-    assert pair.series[0].points_made == len(made.kept.rows["bars"]) // 2 - 19
+    assert pair.series[0].counts.made == len(made.kept.rows["bars"]) // 2 - 19
 
 
 async def test_what_takes_long_lets_others_run_and_misses_no_bar_that_closes_meanwhile() -> None:
@@ -72,7 +72,7 @@ async def test_what_takes_long_lets_others_run_and_misses_no_bar_that_closes_mea
     pair = joining(made, Slow(window=20))
     made.flow.members.add_pair(lambda: pair)
     assert pair not in made.flow.pairs
-    assert 0 < pair.series[0].points_made < SECONDS - 20
+    assert 0 < pair.series[0].counts.made < SECONDS - 20
     turns = 0
     while pair not in made.flow.pairs:
         made.flow.take([tick(s, SECONDS + turns, 1_000 * (SECONDS + turns)) for s in "YX"])
@@ -82,7 +82,7 @@ async def test_what_takes_long_lets_others_run_and_misses_no_bar_that_closes_mea
     assert turns > 1
     assert pair.series[0].last
     assert pair.series[0].last.ts == made.kept.rows["bars"][-1].ts
-    assert pair.series[0].points_made == len(made.kept.rows["bars"]) // 2 - 19
+    assert pair.series[0].counts.made == len(made.kept.rows["bars"]) // 2 - 19
 
 
 async def test_a_pair_that_goes_while_it_joins_never_takes_part() -> None:
@@ -133,5 +133,5 @@ async def test_a_pair_joins_though_its_past_cannot_be_read_at_first(faults: int)
     made.flow.members.add_pair(make)
     await until(lambda: made.flow.pairs)
     assert (len(tried), made.flow.pairs) == (faults + 1, [tried[-1]])
-    assert tried[-1].series[0].points_made == len(made.kept.rows["bars"]) // 2 - 19
+    assert tried[-1].series[0].counts.made == len(made.kept.rows["bars"]) // 2 - 19
     await until(lambda: not made.flow._outputs.troubles.present())

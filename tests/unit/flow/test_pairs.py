@@ -14,7 +14,7 @@ import quantd
 from quantd.clock import EventClock
 from quantd.flow.pairs import Background, PairSeries, PairSpec
 from quantd.flow.pairs.background import Take, Work
-from quantd.flow.pairs.series import _MOST_WAITING
+from quantd.flow.pairs.rows import _MOST_WAITING
 from quantd.model import Bar, Hedge, PairPoint, Spread, ZMethod
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
@@ -306,9 +306,9 @@ def test_points_whose_bar_was_clipped_are_counted_once() -> None:
     points = made.add(y_bars, x_bars)
     light = [point for point in points if point.hedge.weight < 1.0]
     assert points[-5] in light
-    assert made.points_clipped == len(light)
+    assert made.counts.clipped == len(light)
     made.add([msgspec.structs.replace(y_bars[-5], close=3 * y_bars[-5].close, revision=1)], [])
-    assert made.points_clipped == len(light), "a point that is issued again was counted"
+    assert made.counts.clipped == len(light), "a point that is issued again was counted"
 
 
 @pytest.mark.parametrize("at", [WINDOW // 2, 4 * WINDOW + WINDOW // 2], ids=["in the warm-up", "as far back as a walk begins"])

@@ -71,7 +71,7 @@ def test_points_that_were_clipped_are_counted_by_pair_and_timeframe(tmp_path: Pa
     runtime = build(loaded.config, loaded.registry, clock, tmp_path)
     measure(runtime, metrics, clock)
     first = runtime.flows[0].pairs[0].series[0]
-    first.points_clipped += 3
+    first.counts.clipped += 3
     line = f'quantd_points_clipped_total{{every="{first.spec.every}",pair="BTCUSDT-ETHUSDT"}} 3.0'
     other = f'quantd_points_clipped_total{{pair="BTCUSDT-ETHUSDT",every="{first.spec.every}"}} 3.0'
     assert {line, other} & set(metrics.render()[0].decode().splitlines())

@@ -1,0 +1,71 @@
+"""Gives a pair's points their revisions."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from quantd.flow.pairs.background import Metrics
+from quantd.flow.pairs.rows import shorten
+from quantd.model import PairPoint
+
+
+class Counts(Struct):
+    """How many points were made, and of how many the regression held the bar for an outlier. A re-issued point counts once."""
+
+    made: int = 0
+    clipped: int = 0
+
+
+class Issuer:
+    """Numbers the revisions of the last `most` points, and re-issues those of which a slow job has found one of `slow_metrics`."""
+
+    def __init__(self, slow_metrics: Iterable[str], most: int) -> None:
+        self.counts = Counts()
+        self.last: PairPoint | None = None
+        """The newest point, at its last revision."""
+        self._slow_metrics = frozenset(slow_metrics)
+        self._most = most
+        self._revision: dict[int, int] = {}
+        self._unfinished: dict[int, PairPoint] = {}
+        self._arrived: list[PairPoint] = []
+
+    def issued(self, point: PairPoint) -> PairPoint:
+        """The point under its next revision."""
+        revision = self._revision[point.ts] = self._revision.get(point.ts, -1) + 1
+        if not revision:
+            self._count(point)
+        numbered = msgspec.structs.replace(point, revision=revision) if revision else point
+        if self._slow_metrics:
+            self._unfinished[point.ts] = numbered
+        if self.last is None or numbered.ts >= self.last.ts:
+            self.last = numbered
+        return numbered
+
+    def mended(self, point: PairPoint) -> PairPoint:
+        """The same of a point that has changed: it keeps what slow jobs had found of it, until they find something new."""
+        earlier = self._unfinished.get(point.ts)
+        if earlier is None:
+            return self.issued(point)
+        kept = {name: value for name, value in earlier.metrics.items() if name in self._slow_metrics}
+        return self.issued(msgspec.structs.replace(point, metrics=kept | dict(point.metrics)))
+
+    def attach(self, ts: int, found: Metrics) -> None:
+        """Re-issue the point of a time, which has gone out, with what a slow job found of it."""
+        point = self._unfinished.get(ts)
+        if point:
+            self._arrived.append(self.issued(msgspec.structs.replace(point, metrics={**point.metrics, **found})))
+
+    def arrived(self) -> list[PairPoint]:
+        """The points that were re-issued by `attach` since the last call."""
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def forget(self) -> None:
+        """Drop what is known of points that no later bar can touch."""
+        shorten(self._revision, self._most)
+        shorten(self._unfinished, self._most)
+
+    def _count(self, point: PairPoint) -> None:
+        self.counts.made += 1
+        self.counts.clipped += point.hedge.weight < 1.0
