@@ -6,9 +6,9 @@ import msgspec
 
 from quantd.flow.pairs.background import Background, Inline, SlowRuns
 from quantd.flow.pairs.carried import CarriedStates, Recall
-from quantd.flow.pairs.chain import Chain
 from quantd.flow.pairs.issue import Issuer
-from quantd.flow.pairs.jobs import Guards, Measures
+from quantd.flow.pairs.jobs import Guards, JobRunner
+from quantd.flow.pairs.point_maker import PointMaker
 from quantd.flow.pairs.rows import Rows
 from quantd.flow.pairs.spec import PairSpec, Row
 from quantd.flow.pairs.states import States
@@ -35,7 +35,7 @@ class PairSeries:
         self._issuer = Issuer((name for job in spec.jobs if job.background for name in job.metrics), most)
         self.counts = self._issuer.counts
         self._slow = SlowRuns(background or Inline(), self._issuer.attach)
-        self._chain = self._fresh_chain()
+        self._maker = self._fresh_maker()
         self._head = -1
 
     def add(self, y_bars: Iterable[Bar], x_bars: Iterable[Bar], measure_from: int = 0) -> list[PairPoint]:
@@ -50,7 +50,7 @@ class PairSeries:
             self._carried.look_back(fresh[0].ts, fresh[-1].ts, self._head)
         for row in fresh:
             if state := self._carried.recorded(self._head):
-                self._chain.resume(state)
+                self._maker.resume(state)
             point = self._step(row, measure=row.ts >= measure_from or row is fresh[-1])
             if point:
                 points.append(self._issuer.issued(point))
@@ -81,21 +81,21 @@ class PairSeries:
         last = self._issuer.last
         if last is None or last.ts != self._head:
             return None
-        return self._chain.nowcast(last, ts, self.spec.price(y), self.spec.price(x))
+        return self._maker.nowcast(last, ts, self.spec.price(y), self.spec.price(x))
 
     def arrived(self) -> list[PairPoint]:
         """Return the points whose slow jobs have ended since the last call, re-issued with their results."""
         return self._issuer.arrived()
 
-    def _fresh_chain(self) -> Chain:
-        return Chain(self.spec, self.guards, Measures(self.spec, self.guards, self._slow))
+    def _fresh_maker(self) -> PointMaker:
+        return PointMaker(self.spec, self.guards, JobRunner(self.spec, self.guards, self._slow))
 
     def _step(self, row: Row, *, measure: bool) -> PairPoint | None:
         """Return the next point, with what the regression carries over from it."""
-        point = self._chain.step(row, measure=measure)
+        point = self._maker.step(row, measure=measure)
         if not self.spec.regression.recursive:
             return point
-        state = self._chain.state()
+        state = self._maker.state()
         if state is not None:
             self._carried.keep(row.ts, state)
         return point and msgspec.structs.replace(point, state=state)
@@ -105,11 +105,11 @@ class PairSeries:
         rows = self._rows.until(self._head)
         numbers = [number for number, row in enumerate(rows) if row.ts in changed]
         begin, reach = max(0, numbers[0] - self.spec.memory), numbers[-1] + self.spec.memory
-        self._chain = self._fresh_chain()
+        self._maker = self._fresh_maker()
         self._slow.mended()
         before = self._carried.before(rows[begin].ts)
         if before is not None:
-            self._chain.resume(before)
+            self._maker.resume(before)
         elif self.spec.regression.recursive:
             begin = 0
         points = []
