@@ -145,7 +145,7 @@ class FeedFlow:
             elif type(event) is Quote or type(event) is Depth or type(event) is Mark:
                 stage = of.get(event.symbol)
                 if stage and stage.book:
-                    stage.book.take((event,))
+                    stage.book.append((event,))
             else:
                 mark.see(top)
                 yield from self._take_rare(event)
@@ -165,7 +165,7 @@ class FeedFlow:
         elif isinstance(event, Bar):
             yield from self._move_to(timeframe(event.every).end(event.ts) - 1)
             if stage := self._of.get(event.symbol):
-                stage.take_bar(event)
+                stage.accept_bar(event)
         elif isinstance(event, Ticker):
             self._outputs.history.put_ticker(event)
             self._outputs.hub.publish("tickers", [event])
@@ -214,12 +214,12 @@ class FeedFlow:
             if not arrivals.fresh:
                 continue
             if arrivals.ready:
-                taken = self._publisher.trades(stage, arrivals.take())
+                taken = self._publisher.trades(stage, arrivals.take_fresh())
                 self._recovery.rebuild(stage, taken)
                 stage.note_lag(taken.good)
                 self._publisher.prices(stage.symbol, taken.good)
             else:
-                self._publisher.prices(stage.symbol, arrivals.wait())
+                self._publisher.prices(stage.symbol, arrivals.queue())
                 if len(arrivals.waiting) > MOST_WAITING:
                     self._recovery.give_up_past(stage)
 

@@ -51,7 +51,7 @@ class Publisher:
         """Pass trades through a symbol's stage; send the valid new ones to exports, history and record. Trades before `mendable` (ms) are
         too old for any open bar."""
         lost = stage.lost
-        good = stage.take(ticks, past=past, mendable=mendable)
+        good = stage.accept(ticks, past=past, mendable=mendable)
         stage.exports.write("ticks", good)
         self._outputs.history.put_ticks(stage.symbol, good)
         if self._outputs.recorder:

@@ -94,8 +94,8 @@ class WarmStart:
     def _begin(self, stage: SymbolStage) -> None:
         """Begin a symbol. The waiting trades go first, so that bars that close from now on are complete. Then the end of the record is
         checked, and the whole record once every symbol has begun."""
-        self._publisher.prices(stage.symbol, stage.arrivals.wait())
-        self._take(stage, stage.arrivals.begin())
+        self._publisher.prices(stage.symbol, stage.arrivals.queue())
+        self._take(stage, stage.arrivals.release())
         if self._repairs:
             self._repairs.begin(stage)
         if all(each.ready or each.absent for each in self._stages):
@@ -114,7 +114,7 @@ class WarmStart:
         await self._look_up(stage)
         past = await read_past(self._feed, stage.demand, newest, self._clock, history)
         await self._restore(stage, past)
-        stage.take([as_told(tick) for tick in past.recorded], past=True)
+        stage.accept([as_told(tick) for tick in past.recorded], past=True)
         history.put_ticks(stage.symbol, past.recorded)
         if not past.told:
             stage.intake.ledger.doubt(STOPPED)
@@ -138,7 +138,7 @@ class WarmStart:
         self._restoring.add(stage)
         turns = Turns(self._clock)
         try:
-            for bars in _batched(stage.begin(past), _AT_ONCE):
+            for bars in _batched(stage.begin_after(past), _AT_ONCE):
                 self._publisher.bars([(stage, bars)])
                 await turns.take()
         finally:

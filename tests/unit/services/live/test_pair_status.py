@@ -72,7 +72,7 @@ async def test_while_the_past_is_fetched_it_is_warming(tmp_path: Path) -> None:
         at.feed.events.put_nowait([Status(START, healthy=True), trade("A", 0), trade("B", 0), trade("B", 3)])
         at.feed.tell.set()
         for leg in (at.flow.pairs[0].y, at.flow.pairs[0].x):
-            await leg.begun()
+            await leg.until_ready()
         at.feed.events.put_nowait([])
         await running
         assert rows(at)[:2] == [("1s", None, 10, 10), ("1m", "warming", 2, 10)]
