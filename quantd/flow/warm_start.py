@@ -89,12 +89,12 @@ class WarmStart:
             _log.error(text, stage.symbol, error, exc_info=error if unforeseen(error) else None)
         self._tasks.pop(stage, None)
         self._begin(stage)
-        self._publisher.bars([(stage, stage.close(self._watermark.closed))])
+        self._publisher.publish_bars([(stage, stage.close(self._watermark.closed))])
 
     def _begin(self, stage: SymbolStage) -> None:
         """Begin a symbol. The waiting trades go first, so that bars that close from now on are complete. Then the end of the record is
         checked, and the whole record once every symbol has begun."""
-        self._publisher.prices(stage.symbol, stage.arrivals.queue())
+        self._publisher.publish_prices(stage.symbol, stage.arrivals.queue())
         self._take(stage, stage.arrivals.release())
         if self._repairs:
             self._repairs.begin(stage)
@@ -102,7 +102,7 @@ class WarmStart:
             self._check.start()
 
     def _take(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False) -> None:
-        good, too_late = self._publisher.trades(stage, ticks, past=past)
+        good, too_late = self._publisher.publish_trades(stage, ticks, past=past)
         if self._repairs and too_late:
             self._repairs.rebuild(stage, *too_late)
         if not past:
@@ -139,7 +139,7 @@ class WarmStart:
         turns = Turns(self._clock)
         try:
             for bars in _batched(stage.begin_after(past), _AT_ONCE):
-                self._publisher.bars([(stage, bars)])
+                self._publisher.publish_bars([(stage, bars)])
                 await turns.take()
         finally:
             self._restoring.remove(stage)
