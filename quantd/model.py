@@ -184,7 +184,7 @@ class Status(Struct, frozen=True, gc=False):
     ts: int
     healthy: bool
     channels_only: bool = False
-    """It speaks of quotes, depth and marks only: of these some may be missing since `ts`, of trades none is."""
+    """True if the status concerns quotes, depth and marks only: some of these may be missing since `ts`, but no trades."""
     symbols: tuple[str, ...] = ()
     """The symbols that the status concerns; empty for all. An unhealthy status with symbols means that their trades may be missing since
     the last ones, not that the feed is down."""

@@ -79,13 +79,13 @@ class EventRestorer:
         return well
 
     async def _follow(self, stage: SymbolStage, blocked: bool) -> None:
-        if stage.line.behind and (blocked or not stage.line.blocked):
+        if stage.in_order.behind and (blocked or not stage.in_order.blocked):
             await self._catch_up(stage)
-        if stage.line.began:
+        if stage.in_order.began:
             self._keep_broken(stage)
 
     async def _catch_up(self, stage: SymbolStage) -> None:
-        recorder, line = self._outputs.recorder, stage.line
+        recorder, line = self._outputs.recorder, stage.in_order
         if recorder is None:
             return
         if not line.began:
@@ -97,7 +97,7 @@ class EventRestorer:
 
     async def _begin(self, stage: SymbolStage) -> None:
         """Find where the bars of each rule continue, or begin them with the first trade that has arrived."""
-        first = stage.line.first
+        first = stage.in_order.first
         if first is None:
             return
         since, resumed = [], False
@@ -110,15 +110,15 @@ class EventRestorer:
                 resumed = True
                 continue
             mark, known = self._mark(stage.symbol, rule, first)
-            rule.begin(mark.id)
+            rule.begin_at(mark.id)
             since.append(mark.ts)
             resumed |= known
         broken = recalled(self._kept, _key(stage.symbol), list[int]) or []
-        stage.line.begin(min(since), [*broken, first.id] if resumed else ())
+        stage.in_order.begin_at(min(since), [*broken, first.id] if resumed else ())
 
     def _keep_broken(self, stage: SymbolStage) -> None:
         """Store the ids before which trades may be missing. Without ids of the venue, nothing else tells a later run about the open bar."""
-        key, broken = _key(stage.symbol), msgspec.json.encode(stage.line.broken)
+        key, broken = _key(stage.symbol), msgspec.json.encode(stage.in_order.broken)
         if self._told.get(key, b"[]") != broken:
             self._kept[key] = self._told[key] = broken
 
@@ -134,12 +134,12 @@ class EventRestorer:
     async def _read(self, stage: SymbolStage) -> bool:
         """Read, hour by hour, the recorded trades that are not in all bars. Return False if it is of no use to read on."""
         newest = await asyncio.to_thread(self._outputs.history.newest_trade, stage.symbol)
-        start, last = stage.line.since - MINUTE, newest[1] if newest else 0
+        start, last = stage.in_order.since - MINUTE, newest[1] if newest else 0
         while start < last + MINUTE:
             until = start + HOUR
             ticks = await asyncio.to_thread(self._outputs.history.recorded_ticks, stage.symbol, start, until)
             for begin in range(0, len(ticks), _AT_ONCE):
-                if not stage.line.read(ticks[begin : begin + _AT_ONCE], min(until, last)):
+                if not stage.in_order.read(ticks[begin : begin + _AT_ONCE], min(until, last)):
                     return False
                 await asyncio.sleep(0)
             start = until

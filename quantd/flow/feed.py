@@ -99,7 +99,7 @@ class FeedFlow:
         try:
             async for events in self.feed.stream(self._subscription()):
                 turns = Turns(self.clock)
-                for _ in self._taken(answers.batch(self.feed.stream, events)):
+                for _ in self._process_in_steps(answers.batch(self.feed.stream, events)):
                     await turns.take()
                 if recorder:
                     await recorder.write_if_due()
@@ -108,7 +108,7 @@ class FeedFlow:
             self.finish()
             _log.info("feed %s has come to its end", self.name)
         except Exception:
-            deque(self._take_status(Status(self._watermark.top, healthy=False)), 0)
+            deque(self._process_status(Status(self._watermark.top, healthy=False)), 0)
             raise
         finally:
             await self._recovery.end()
@@ -119,11 +119,11 @@ class FeedFlow:
     def _subscription(self) -> Subscription:
         return Subscription(*wanted(self._of.values()), self._host, self._environment.kept, self._environment.directory)
 
-    def take(self, events: Sequence[Event]) -> None:
+    def process(self, events: Sequence[Event]) -> None:
         """Process one batch of the feed. A trade is refused if its time is more than a day from its time of receipt."""
-        deque(self._taken(events), 0)
+        deque(self._process_in_steps(events), 0)
 
-    def _taken(self, events: Sequence[Event]) -> Iterator[None]:
+    def _process_in_steps(self, events: Sequence[Event]) -> Iterator[None]:
         """Process a batch in steps. Between steps the flow is in the same state as if the batch had been cut there."""
         of, mark = self._of, self._watermark
         top, due = mark.top, mark.due
@@ -145,27 +145,27 @@ class FeedFlow:
             elif type(event) is Quote or type(event) is Depth or type(event) is Mark:
                 stage = of.get(event.symbol)
                 if stage and stage.book:
-                    stage.book.take((event,))
+                    stage.book.append((event,))
             else:
                 mark.see(top)
-                yield from self._take_rare(event)
+                yield from self._process_rare(event)
                 top, due = mark.top, mark.due
         mark.see(top)
         if self.state == "starting" and top:
             self.state = "live"
-        self._hand_on()
+        self._pass_on()
         self._recovery.tell()
-        self._publisher.findings()
-        self._publisher.between_closes()
+        self._publisher.publish_findings()
+        self._publisher.publish_nowcasts()
 
-    def _take_rare(self, event: Event) -> Iterator[None]:
+    def _process_rare(self, event: Event) -> Iterator[None]:
         """Process an event of a rare kind."""
         if isinstance(event, Status):
-            yield from self._take_status(event)
+            yield from self._process_status(event)
         elif isinstance(event, Bar):
             yield from self._move_to(timeframe(event.every).end(event.ts) - 1)
             if stage := self._of.get(event.symbol):
-                stage.take_bar(event)
+                stage.accept_bar(event)
         elif isinstance(event, Ticker):
             self._outputs.history.put_ticker(event)
             self._outputs.hub.publish("tickers", [event])
@@ -174,11 +174,11 @@ class FeedFlow:
 
     def finish(self) -> None:
         """Close everything, since the stream has ended."""
-        self._hand_on()
+        self._pass_on()
         deque(self._close(), 0)
-        self._publisher.bars([(stage, stage.flush(self._watermark.top)) for stage in self._of.values()])
+        self._publisher.publish_bars([(stage, stage.flush(self._watermark.top)) for stage in self._of.values()])
 
-    def _take_status(self, status: Status) -> Iterator[None]:
+    def _process_status(self, status: Status) -> Iterator[None]:
         stages = [stage for stage in self._of.values() if not status.symbols or stage.symbol in status.symbols]
         if not status.healthy:
             for stage in stages:
@@ -193,7 +193,7 @@ class FeedFlow:
             return
         if not status.symbols:
             self.state = "down"
-        self._hand_on()
+        self._pass_on()
         for stage in stages:
             stage.intake.ledger.doubt(DISCONNECTED)
 
@@ -201,25 +201,25 @@ class FeedFlow:
         """Advance event time to `ts` (ms) and close the bars that end by then."""
         leap = self._watermark.see(ts)
         if ts >= self._watermark.due:
-            self._hand_on()
+            self._pass_on()
             if leap > MINUTE:
                 for stage in self._of.values():
                     stage.leapt_to(ts)
             yield from self._close()
 
-    def _hand_on(self) -> None:
+    def _pass_on(self) -> None:
         """Pass the fresh trades on to each symbol's stage and to listeners. Trades of a symbol that is still warming up wait."""
         for stage in self._of.values():
             arrivals = stage.arrivals
             if not arrivals.fresh:
                 continue
             if arrivals.ready:
-                taken = self._publisher.trades(stage, arrivals.take())
+                taken = self._publisher.publish_trades(stage, arrivals.take_fresh())
                 self._recovery.rebuild(stage, taken)
                 stage.note_lag(taken.good)
-                self._publisher.prices(stage.symbol, taken.good)
+                self._publisher.publish_prices(stage.symbol, taken.good)
             else:
-                self._publisher.prices(stage.symbol, arrivals.wait())
+                self._publisher.publish_prices(stage.symbol, arrivals.queue())
                 if len(arrivals.waiting) > MOST_WAITING:
                     self._recovery.give_up_past(stage)
 
@@ -228,7 +228,7 @@ class FeedFlow:
         for moment in self._watermark.moments():
             if self._environment.driven:
                 self._environment.driven.advance_to(moment)
-            self._publisher.bars([(stage, stage.close(moment)) for stage in self._of.values() if stage.arrivals.ready])
+            self._publisher.publish_bars([(stage, stage.close(moment)) for stage in self._of.values() if stage.arrivals.ready])
             for stage in self._of.values():
-                self._publisher.books(stage, moment)
+                self._publisher.publish_books(stage, moment)
             yield

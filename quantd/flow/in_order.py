@@ -152,8 +152,8 @@ class InOrder:
         self.behind = self._recorded = recorded
         self._fetched = fetched
 
-    def take(self, ticks: Sequence[Tick]) -> None:
-        """Take valid new trades, in the order of receipt."""
+    def append(self, ticks: Sequence[Tick]) -> None:
+        """Append valid new trades, in the order of receipt."""
         if self._ledger.last_id is None:
             self._take_uncounted(ticks)
         elif not self._is_run(ticks):
@@ -183,14 +183,14 @@ class InOrder:
                 self._put(tick)
             return
         for rule in self.rules:
-            rule.take_as_they_come(ticks, self._broken)
+            rule.append_unnumbered(ticks, self._broken)
         self._next = max(self._next or 0, max(tick.id for tick in ticks) + 1)
         self.since = max(self.since, ticks[-1].ts)
 
     def _put(self, tick: Tick) -> None:
         if self._next is not None and tick.id < self._next:
             for rule in self.rules:
-                rule.miss(tick)
+                rule.mark_missing(tick)
             return
         if self._next is None and (self.first is None or tick.id < self.first.id):
             self.first = tick
@@ -222,7 +222,7 @@ class InOrder:
         self.since = ticks[-1].ts
         broken = self._broken if self._ledger.last_id is None else None
         for rule in self.rules:
-            rule.take(ticks, broken)
+            rule.append(ticks, broken)
 
     def advance(self, watermark: int) -> None:
         """Note that event time has reached `watermark` (ms), and stop waiting for trades that can no longer arrive."""
@@ -279,7 +279,7 @@ class InOrder:
         began."""
         return sorted(self._broken)[-MOST_UNTOLD:]
 
-    def begin(self, since: int, broken: Iterable[int] = ()) -> None:
+    def begin_at(self, since: int, broken: Iterable[int] = ()) -> None:
         """Begin, once each rule knows where its bars begin. Trades from `since` (ms) on may not be in all bars. `broken` holds the ids that
         an earlier run stored last, and the first id of this run."""
         self._broken |= {identity for identity in broken if any(identity > rule.cut for rule in self.rules)}

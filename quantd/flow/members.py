@@ -54,7 +54,7 @@ class Members:
         """The venue does not list a symbol, or (None) does: until then nothing of it is waited for, open bars close, and none opens."""
         if stage := self._of.get(symbol):
             self._recovery.stop_warming(stage)
-            self._publisher.bars([(stage, stage.set_absent(absent, self._watermark.top))])
+            self._publisher.publish_bars([(stage, stage.set_absent(absent, self._watermark.top))])
         self._ask()
 
     def begin_with(self, pair: PairStage) -> None:

@@ -47,11 +47,11 @@ class Publisher:
         """Remove the pairs of these names."""
         self._pairs = [pair for pair in self._pairs if pair.name not in names]
 
-    def trades(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> Taken:
+    def publish_trades(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> Taken:
         """Pass trades through a symbol's stage; send the valid new ones to exports, history and record. Trades before `mendable` (ms) are
         too old for any open bar."""
         lost = stage.lost
-        good = stage.take(ticks, past=past, mendable=mendable)
+        good = stage.accept(ticks, past=past, mendable=mendable)
         stage.exports.write("ticks", good)
         self._outputs.history.put_ticks(stage.symbol, good)
         if self._outputs.recorder:
@@ -63,18 +63,18 @@ class Publisher:
         times = [tick.ts for tick in good if tick.ts < closed + SECOND - stage.reopen]
         return min(times, default=closed), max(times, default=closed)
 
-    def prices(self, symbol: str, ticks: Sequence[Tick]) -> None:
+    def publish_prices(self, symbol: str, ticks: Sequence[Tick]) -> None:
         """Send valid new trades to listeners, and judge the rules on prices."""
         self._outputs.hub.publish("ticks", ticks)
         self._outputs.tell(self._outputs.alerts.judge_prices(symbol, ticks))
 
-    def bars(self, closed: Iterable[tuple[SymbolStage, Sequence[Bar]]]) -> None:
+    def publish_bars(self, closed: Iterable[tuple[SymbolStage, Sequence[Bar]]]) -> None:
         """Send bars to the history, the record and the pairs, and those that are news to exports and listeners. All of this happens at
         once, so that no batch of the record has bars without their points."""
         taken = [(stage, self._taken(stage, bars)) for stage, bars in closed]
         self._on_to_pairs(taken)
 
-    def rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> None:
+    def publish_rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> None:
         """Publish rebuilt bars of a symbol, however old, in one batch with the points that change. Points of bars that the pairs still hold
         are made here; `pairs` brings the older ones."""
         self._outputs.history.amend(bars)
@@ -82,30 +82,30 @@ class Publisher:
         self._tell(stage, bars)
         for pair, rebuilt in ((each.pair, each.by_timeframe) for each in pairs):
             for points in rebuilt.values():
-                self.amend(pair, points.points)
+                self.publish_points(pair, points.points)
             changed = pair.add({(stage, every): [bar for bar in bars if bar.every == every] for every in rebuilt}, _never)
             self._publish(pair, [point for point in changed if point.ts >= rebuilt[point.every].until], exact=True)
 
-    def amend(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
+    def publish_points(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
         """Publish rebuilt points, however old."""
         told = [point for point in points if (point.revision or self.news.tells(pair, point)) and not self.news.is_overtaken(point)]
         self._outputs.history.amend(told)
         self._announce(pair, told)
 
-    def books(self, stage: SymbolStage, watermark: int) -> None:
+    def publish_books(self, stage: SymbolStage, watermark: int) -> None:
         """Send the book bars that end by the watermark (ms) to the history and listeners."""
         if stage.book and (bars := stage.book.close(watermark)):
             self._outputs.history.put_books(bars)
             self._outputs.hub.publish("books", bars)
 
-    def findings(self) -> None:
+    def publish_findings(self) -> None:
         """Add the results of slow jobs since the last batch to their points."""
         if self._background.deliver():
             for pair in self._pairs:
                 if points := pair.arrived():
                     self._publish(pair, points, late=True)
 
-    def between_closes(self) -> None:
+    def publish_nowcasts(self) -> None:
         """Judge the live rules at the last prices, and publish now-casts to listeners."""
         outputs = self._outputs
         if not (outputs.alerts.live or outputs.hub.wants("nowcasts")):
@@ -155,7 +155,7 @@ class Publisher:
             outputs.tell(outputs.alerts.judge(newest))
         outputs.hub.publish("transitions", pair.transitions(newest))
 
-    async def retell(self, stages: Sequence[SymbolStage]) -> None:
+    async def export_again(self, stages: Sequence[SymbolStage]) -> None:
         """Export again the rows of these stages and their pairs that a killed run may have exported with other values than recorded."""
         history, ahead = self._outputs.history, self._outputs.ahead
         for note in ahead.left.copy():

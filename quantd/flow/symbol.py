@@ -41,7 +41,7 @@ class SymbolStage:
         self.arrivals = Arrivals(symbol)
         self.intake = Intake(symbol)
         self.exports = exports
-        self.line = InOrder(events, self.intake.ledger)
+        self.in_order = InOrder(events, self.intake.ledger)
         """Orders the trades for event bars."""
         self.channels = channels
         self.book = BookStage(symbol, resampler.every) if channels else None
@@ -76,7 +76,7 @@ class SymbolStage:
     @property
     def events(self) -> Sequence[EventStage]:
         """Its event bars, one stage for each rule."""
-        return self.line.rules
+        return self.in_order.rules
 
     @property
     def lost(self) -> int:
@@ -100,8 +100,8 @@ class SymbolStage:
         recorded, and whether missing ones are fetched."""
         self.joined = now
         if waits:
-            self.arrivals.hold()
-        self.line.follow_record(recorded=recorded, fetched=fetched)
+            self.arrivals.start_queueing()
+        self.in_order.follow_record(recorded=recorded, fetched=fetched)
 
     def restore(self, known: Known, *, killed: bool = False) -> None:
         """Continue from what an earlier run recorded. `killed` says whether that run was killed."""
@@ -109,16 +109,16 @@ class SymbolStage:
         if killed and not self.joined:
             self.retold_from = known.ts - self.reopen
 
-    def begin(self, past: Past) -> list[Bar]:
+    def begin_after(self, past: Past) -> list[Bar]:
         """Begin its bars after this past. Return the past bars of its timeframes in the order in which they closed."""
         first = min((tick.ts for tick in (*past.recorded, *past.ticks)), default=0)
-        bars = self._bars.begin(past.begins if any(past.bars.values()) else first, past.bars)
-        self.intake.ledger.begin(self._bars.begins)
+        bars = self._bars.begin_at(past.begins if any(past.bars.values()) else first, past.bars)
+        self.intake.ledger.expect_from(self._bars.begins)
         return bars
 
-    async def begun(self) -> None:
+    async def until_ready(self) -> None:
         """Return once it is ready."""
-        await self.arrivals.begun()
+        await self.arrivals.released()
 
     def set_absent(self, absent: Absent | None, until: int) -> list[Bar]:
         """Set why the symbol is absent, or None once it trades again. Return the bars that this closes at `until` (ms)."""
@@ -132,21 +132,21 @@ class SymbolStage:
 
     # input
 
-    def take(self, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> list[Tick]:
-        """Take trades and return the valid new ones. Trades before `mendable` (ms) are too old for any open bar of time."""
-        good = self.intake.take(ticks, past=past or mendable > 0)
+    def accept(self, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> list[Tick]:
+        """Accept trades and return the valid new ones. Trades before `mendable` (ms) are too old for any open bar of time."""
+        good = self.intake.accept(ticks, past=past or mendable > 0)
         if good:
             if self.last is None or good[-1].id > self.last.id:
                 self.last = good[-1]
-            self._bars.take([tick for tick in good if tick.ts >= mendable] if mendable else good)
+            self._bars.append([tick for tick in good if tick.ts >= mendable] if mendable else good)
             if self.events:
-                self.line.take(good)
+                self.in_order.append(good)
         return good
 
-    def take_bar(self, bar: Bar) -> None:
-        """Take a bar that the feed delivers as a bar. A bar with invalid prices is refused."""
+    def accept_bar(self, bar: Bar) -> None:
+        """Accept a bar that the feed delivers as a bar. A bar with invalid prices is refused."""
         if all(map(is_price, (bar.open, bar.high, bar.low, bar.close))):
-            self._bars.take_bar(bar)
+            self._bars.append_bar(bar)
         else:
             self.intake.count_refused()
 
@@ -173,7 +173,7 @@ class SymbolStage:
 
     def sketch(self, ticks: Sequence[Tick]) -> list[Bar]:
         """Return the open base bars that the last of these trades alone would make, oldest first, without taking the trades."""
-        return self._bars.sketch(Intake(self.symbol).take(ticks[-_MOST_SKETCHED:]))
+        return self._bars.sketch(Intake(self.symbol).accept(ticks[-_MOST_SKETCHED:]))
 
     def close(self, watermark: int) -> list[Bar]:
         """Close bars up to `watermark` (ms). Return the bars of every timeframe that close or change; none while it is absent."""
@@ -182,13 +182,13 @@ class SymbolStage:
         watermark = self._bars.reach(watermark)
         bars = self._bars.close(watermark, self.intake.news_of_holes())
         if self.events:
-            self.line.advance(watermark)
+            self.in_order.advance(watermark)
         return bars + [bar for stage in self.events for bar in stage.closed()]
 
     def flush(self, until: int) -> list[Bar]:
         """Close all open bars, since the stream has ended at `until` (ms), and return them."""
         bars = self._bars.cut(until, self.intake.news_of_holes())
-        self.line.flush()
+        self.in_order.flush()
         return bars + [bar for stage in self.events for bar in stage.flush()]
 
     def count(self, bars: Iterable[Bar]) -> None:

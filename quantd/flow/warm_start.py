@@ -89,20 +89,20 @@ class WarmStart:
             _log.error(text, stage.symbol, error, exc_info=error if unforeseen(error) else None)
         self._tasks.pop(stage, None)
         self._begin(stage)
-        self._publisher.bars([(stage, stage.close(self._watermark.closed))])
+        self._publisher.publish_bars([(stage, stage.close(self._watermark.closed))])
 
     def _begin(self, stage: SymbolStage) -> None:
         """Begin a symbol. The waiting trades go first, so that bars that close from now on are complete. Then the end of the record is
         checked, and the whole record once every symbol has begun."""
-        self._publisher.prices(stage.symbol, stage.arrivals.wait())
-        self._take(stage, stage.arrivals.begin())
+        self._publisher.publish_prices(stage.symbol, stage.arrivals.queue())
+        self._take(stage, stage.arrivals.release())
         if self._repairs:
             self._repairs.begin(stage)
         if all(each.ready or each.absent for each in self._stages):
             self._check.start()
 
     def _take(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False) -> None:
-        good, too_late = self._publisher.trades(stage, ticks, past=past)
+        good, too_late = self._publisher.publish_trades(stage, ticks, past=past)
         if self._repairs and too_late:
             self._repairs.rebuild(stage, *too_late)
         if not past:
@@ -114,7 +114,7 @@ class WarmStart:
         await self._look_up(stage)
         past = await read_past(self._feed, stage.demand, newest, self._clock, history)
         await self._restore(stage, past)
-        stage.take([as_told(tick) for tick in past.recorded], past=True)
+        stage.accept([as_told(tick) for tick in past.recorded], past=True)
         history.put_ticks(stage.symbol, past.recorded)
         if not past.told:
             stage.intake.ledger.doubt(STOPPED)
@@ -138,8 +138,8 @@ class WarmStart:
         self._restoring.add(stage)
         turns = Turns(self._clock)
         try:
-            for bars in _batched(stage.begin(past), _AT_ONCE):
-                self._publisher.bars([(stage, bars)])
+            for bars in _batched(stage.begin_after(past), _AT_ONCE):
+                self._publisher.publish_bars([(stage, bars)])
                 await turns.take()
         finally:
             self._restoring.remove(stage)

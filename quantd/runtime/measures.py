@@ -112,7 +112,7 @@ def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:
     metrics.add(Counter, "quantd_ticks_late", "Trades too late for any bar", labels, each(lambda stage: stage.lost))
     late = each(lambda stage: sum(events.lost for events in stage.events))
     metrics.add(Counter, "quantd_event_bar_ticks_late", "Trades in no bar that ends with an event, for theirs had closed", labels, late)
-    waiting = each(lambda stage: stage.line.waiting)
+    waiting = each(lambda stage: stage.in_order.waiting)
     metrics.add(Gauge, "quantd_event_bar_ticks_waiting", "Trades that wait for earlier ones to end bars in order", labels, waiting)
     metrics.add(Counter, "quantd_bars", "Bars closed", labels, each(lambda stage: stage.bars_made))
     metrics.add(Gauge, "quantd_ids_missing", "Trade ids that are missing", labels, each(lambda stage: stage.intake.ledger.missing))

@@ -55,7 +55,7 @@ async def test_a_rule_on_the_correlation_from_the_request_to_its_firing(tmp_path
     with rig(tmp_path) as at:
         (pair,) = at.flow.pairs
         pair.add({(pair.y, "1m"): fakes.bars(30), (pair.x, "1m"): fakes.bars(30, seed=1)}, lambda pair, every: 0)
-        at.flow.take([trade("A", 1), trade("B", 2)])
+        at.flow.process([trade("A", 1), trade("B", 2)])
         async with TestServer(make_app(at.services, ApiSettings())) as server, ClientSession(server.make_url("/")) as client:
             async with client.post("/alerts", json={"metric": "Correlation", "pair": "A-B", "op": ">", "value": -1}) as response:
                 made = await response.json()

@@ -115,17 +115,17 @@ class BookStage:
         self._seconds: dict[int, _Sums] = {}
         self._open: dict[str, tuple[int, _Sums]] = {}
 
-    def take(self, events: Sequence[Quote | Depth | Mark]) -> None:
-        """Take events of this symbol, in the order of receipt."""
+    def append(self, events: Sequence[Quote | Depth | Mark]) -> None:
+        """Append events of this symbol, in the order of receipt."""
         for event in events:
             if abs(event.ts - event.recv) > DAY:
                 self.refused += 1
             elif type(event) is Quote:
-                self._take_quote(event)
+                self._append_quote(event)
             elif type(event) is Depth:
-                self._take_depth(event)
+                self._append_depth(event)
             elif type(event) is Mark:
-                self._take_mark(event)
+                self._append_mark(event)
 
     def doubt(self, since: int) -> None:
         """Assume that events may be missing from `since` (ms) on, or from the latest summed moment if that is later. No quote or snapshot
@@ -157,7 +157,7 @@ class BookStage:
         left = [(frame, *self._open.pop(frame.name)) for frame in self._frames if frame.name in self._open]
         return bars + [sums.bar(self.symbol, frame, start, whole=False) for frame, start, sums in left]
 
-    def _take_quote(self, quote: Quote) -> None:
+    def _append_quote(self, quote: Quote) -> None:
         if quote.id <= self._quotes.last_id:
             self.dropped += 1
             return
@@ -170,7 +170,7 @@ class BookStage:
         self._top, self._doubted = _top(quote), False
         self._second(self._quotes.upto).quotes += 1
 
-    def _take_depth(self, depth: Depth) -> None:
+    def _append_depth(self, depth: Depth) -> None:
         if depth.id <= self._depths.last_id:
             self.dropped += 1
             return
@@ -184,7 +184,7 @@ class BookStage:
         self._deep = _imbalance(sum(qty for _, qty in bids), sum(qty for _, qty in asks))
         self._second(self._depths.upto).depths += 1
 
-    def _take_mark(self, mark: Mark) -> None:
+    def _append_mark(self, mark: Mark) -> None:
         late = self._next is not None and mark.ts < self._next
         if late or mark.ts <= self._last_mark:
             self.dropped += 1

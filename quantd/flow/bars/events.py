@@ -75,18 +75,18 @@ class EventStage:
     def resume(self, bar: Bar) -> None:
         """Continue after the last bar that an earlier run recorded."""
         if bar.last_id is not None:
-            self.begin(bar.last_id + 1)
+            self.begin_at(bar.last_id + 1)
         self._last_ts = bar.ts
         if bar.state is not None:
             self._guard.call(self._rule.resume, bar.state)
 
-    def begin(self, first_id: int) -> None:
+    def begin_at(self, first_id: int) -> None:
         """Start the first bar with the trade of this id."""
         self._begins = first_id
         self._last_id = self.cut = first_id - 1
 
-    def take(self, ticks: Sequence[Tick], broken: Container[int] | None = None) -> None:
-        """Add valid new trades by ascending id. Trades that are already in its bars are skipped.
+    def append(self, ticks: Sequence[Tick], broken: Container[int] | None = None) -> None:
+        """Append valid new trades by ascending id. Trades that are already in its bars are skipped.
 
         Where ids do not count up by one, `broken` holds the ids before which a trade may be missing.
         """
@@ -94,8 +94,8 @@ class EventStage:
             ticks = [tick for tick in ticks if tick.id > self._last_id]
         self._add(ticks, broken)
 
-    def take_as_they_come(self, ticks: Sequence[Tick], broken: Container[int]) -> None:
-        """Add valid new trades of a venue without ids in the order of receipt. Only a trade from before the open bar is too late."""
+    def append_unnumbered(self, ticks: Sequence[Tick], broken: Container[int]) -> None:
+        """Append valid new trades of a venue without ids in the order of receipt. Only a trade from before the open bar is too late."""
         top = -1 if self._last_id is None else self._last_id
         if ticks and ticks[0].id > top and all(one.id < other.id for one, other in pairwise(ticks)):
             self._add(ticks, broken)
@@ -104,9 +104,9 @@ class EventStage:
             if tick.id > self.cut:
                 self._add([tick], broken)
             else:
-                self.miss(tick)
+                self.mark_missing(tick)
 
-    def miss(self, tick: Tick) -> None:
+    def mark_missing(self, tick: Tick) -> None:
         """Record that a trade came too late: the bar that lacks it is re-issued with the quality `gap`."""
         if self._begins is not None and tick.id < self._begins:
             return

@@ -52,7 +52,7 @@ class BarMaker:
         part."""
         return self._merger(self.base).parts(ts)
 
-    def begin(self, ts: int, past: Mapping[str, Sequence[Bar]]) -> list[Bar]:
+    def begin_at(self, ts: int, past: Mapping[str, Sequence[Bar]]) -> list[Bar]:
         """Begin bars at `ts` (ms), after these closed bars by timeframe. Return those of its own timeframes in the order in which they
         closed."""
         bars = sorted((bar for each in past.values() for bar in each), key=_closed)
@@ -64,12 +64,12 @@ class BarMaker:
         self._merger(self.base).begin(ts, past)
         return [bar for bar in bars if bar.every in self.every]
 
-    def take(self, ticks: Sequence[Tick]) -> None:
-        """Take valid new trades, in the order of receipt."""
+    def append(self, ticks: Sequence[Tick]) -> None:
+        """Append valid new trades, in the order of receipt."""
         self._guard.call(self._resampler.update, ticks)
 
-    def take_bar(self, bar: Bar) -> None:
-        """Take a bar that the feed delivers as a bar. Missing buckets before it are filled with flat bars of quality `gap`."""
+    def append_bar(self, bar: Bar) -> None:
+        """Append a bar that the feed delivers as a bar. Missing buckets before it are filled with flat bars of quality `gap`."""
         last = self._last_import
         if last is None or bar.ts > last.ts:
             self._imported += bridge(last, bar) if last else []

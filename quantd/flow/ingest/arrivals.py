@@ -18,36 +18,36 @@ class Arrivals:
         self.ready = True
         """False while trades wait for the past."""
         self.fresh: list[Tick] = []
-        """The trades that arrived since the last call of `take` or `wait`."""
+        """The trades that arrived since the last call of `take_fresh` or `queue`."""
         self.waiting: list[Tick] = []
         """The trades that wait for the past."""
         self._live = Intake(symbol)
-        self._begun = asyncio.Event()
-        self._begun.set()
+        self._released = asyncio.Event()
+        self._released.set()
 
-    def hold(self) -> None:
-        """Let trades wait from now on."""
+    def start_queueing(self) -> None:
+        """Queue trades from now on."""
         self.ready = False
-        self._begun.clear()
+        self._released.clear()
 
-    def take(self) -> list[Tick]:
+    def take_fresh(self) -> list[Tick]:
         """Remove and return the fresh trades."""
         fresh, self.fresh = self.fresh, []
         return fresh
 
-    def wait(self) -> list[Tick]:
-        """Move the fresh trades to the waiting ones. Return those that listeners may get."""
-        fresh = self.take()
+    def queue(self) -> list[Tick]:
+        """Queue the fresh trades. Return those that listeners may get."""
+        fresh = self.take_fresh()
         self.waiting += fresh
-        return self._live.take(fresh)
+        return self._live.accept(fresh)
 
-    def begin(self) -> list[Tick]:
+    def release(self) -> list[Tick]:
         """Remove and return the waiting trades, since the past has been fetched or given up. Later trades do not wait."""
         self.ready = True
-        self._begun.set()
+        self._released.set()
         waiting, self.waiting = self.waiting, []
         return waiting
 
-    async def begun(self) -> None:
+    async def released(self) -> None:
         """Return when nothing waits any more."""
-        await self._begun.wait()
+        await self._released.wait()

@@ -42,7 +42,7 @@ class Intake:
         """The spans of time for which bars are marked as lacking trades."""
         self._cleared: deque[Span] = deque(maxlen=_MOST_CLEARED)
 
-    def take(self, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
+    def accept(self, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
         """Return the valid new trades among these. Only requested past trades may be from long before the first trade: if a feed resends
         old trades unasked, they would open a hole that nobody wants filled."""
         good = [tick for tick in ticks if is_trade(tick)]
@@ -60,7 +60,7 @@ class Intake:
                 self.early += 1
             elif not tick.id:
                 number = self._numbering.number(tick.ts)
-                self.ledger.pass_by(tick.ts, number)
+                self.ledger.admit_unnumbered(tick.ts, number)
                 yield msgspec.structs.replace(tick, id=number)
             elif self.ledger.admit(tick):
                 yield tick
@@ -69,7 +69,7 @@ class Intake:
         """Count an invalid trade. If it has an id, the next trade reveals a hole; otherwise its time is noted."""
         self.refused += 1
         if not tick.id:
-            self.ledger.miss(tick.ts)
+            self.ledger.note_refused(tick.ts)
 
     def restore(self, known: Known) -> None:
         """Continue from what an earlier run recorded. Its bars are already marked where trades were missing."""

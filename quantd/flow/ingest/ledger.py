@@ -117,7 +117,7 @@ class Ledger:
             return True
         return self._admit_out_of_turn(tick)
 
-    def begin(self, ts: int) -> None:
+    def expect_from(self, ts: int) -> None:
         """Expect every trade from `ts` (ms) on. From then on missing trades can be doubted, even before the first trade."""
         if not self._next:
             self._ts = ts
@@ -126,7 +126,7 @@ class Ledger:
         """Return whether this trade is from long before the first known trade."""
         return 0 < tick.id < self._first and tick.ts < self._first_ts - LONG_BEFORE_MS
 
-    def pass_by(self, ts: int, identity: int) -> None:
+    def admit_unnumbered(self, ts: int, identity: int) -> None:
         """Record a trade that the venue gave no id, with the id assigned to it. Doubt about the time before it is never resolved by an
         id."""
         if self._doubt is not None:
@@ -137,7 +137,7 @@ class Ledger:
             self._broke = False
         self._ts = max(self._ts, ts)
 
-    def miss(self, ts: int) -> None:
+    def note_refused(self, ts: int) -> None:
         """Record that a trade without an id was refused at `ts` (ms): no id will reveal that it is missing."""
         self._untell(ts, ts)
 

@@ -1,4 +1,4 @@
-"""What a recursive regression carries over from bar to bar, of this run and of the recorded points."""
+"""The states that a recursive regression carries over from bar to bar, from this run and from the recorded points."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,12 @@ from quantd.model import PairPoint
 from quantd.timeframes import timeframe
 
 Recall = Callable[[int, int], list[PairPoint]]
-"""The recorded points of start <= ts < end."""
+"""Returns the recorded points of start <= ts < end (ms)."""
 _RECALLED = 1_500
 
 
 class CarriedStates:
-    """The states of one regression by the time of their bar: the last `most` of this run, and those that `recall` finds recorded."""
+    """The states of one regression by bar time (ms): the last `most` of this run, and those that `recall` reads from the record."""
 
     def __init__(self, spec: PairSpec, recall: Recall | None, most: int) -> None:
         self._recall = recall if spec.regression.recursive else None
@@ -23,8 +23,8 @@ class CarriedStates:
         self._recalled: dict[int, bytes] = {}
 
     def look_back(self, first: int, last: int, head: int) -> None:
-        """Find what the regression left in the recorded points: at the last one before the bars of the times `first` to `last`, which
-        then stands at `head`, and at those among them."""
+        """Read the states of the recorded points: the last one before the bars of the times `first` to `last` (ms), which is then stored
+        for `head`, and those among these bars."""
         if self._recall is None:
             return
         recorded = {point.ts: point.state for point in self._recall(first - self._reach, last + self._reach) if point.state}
@@ -34,7 +34,7 @@ class CarriedStates:
         self._recalled = recorded
 
     def recorded(self, ts: int) -> bytes | None:
-        """What was recorded at a bar, if anything was; what is recorded of it and of bars before it is forgotten."""
+        """Return the recorded state at a bar, if there is one. Recorded states up to this bar are dropped."""
         if not self._recalled:
             return None
         state = self._recalled.pop(ts, None)
@@ -43,14 +43,14 @@ class CarriedStates:
         return state
 
     def keep(self, ts: int, state: bytes) -> None:
-        """Remember the state after a bar."""
+        """Store the state after a bar."""
         self._states[ts] = state
 
     def before(self, ts: int) -> bytes | None:
-        """The last state before a bar."""
+        """Return the last state before a bar; None if there is none."""
         last = max((each for each in self._states if each < ts), default=None)
         return None if last is None else self._states[last]
 
     def forget(self) -> None:
-        """Drop the states that no later bar can ask for."""
+        """Drop the states that no later bar can need."""
         shorten(self._states, self._most)

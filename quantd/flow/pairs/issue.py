@@ -1,4 +1,4 @@
-"""Gives a pair's points their revisions."""
+"""Assigns revisions to the points of a pair."""
 
 from collections.abc import Iterable
 
@@ -11,14 +11,14 @@ from quantd.model import PairPoint
 
 
 class Counts(Struct):
-    """How many points were made, and of how many the regression held the bar for an outlier. A re-issued point counts once."""
+    """Number of points made, and number of points whose bar the regression treated as an outlier. A re-issued point counts once."""
 
     made: int = 0
     clipped: int = 0
 
 
 class Issuer:
-    """Numbers the revisions of the last `most` points, and re-issues those of which a slow job has found one of `slow_metrics`."""
+    """Numbers the revisions of the last `most` points. Re-issues a point when a slow job returns one of the `slow_metrics`."""
 
     def __init__(self, slow_metrics: Iterable[str], most: int) -> None:
         self.counts = Counts()
@@ -31,7 +31,7 @@ class Issuer:
         self._arrived: list[PairPoint] = []
 
     def issued(self, point: PairPoint) -> PairPoint:
-        """The point under its next revision."""
+        """Return the point under its next revision."""
         revision = self._revision[point.ts] = self._revision.get(point.ts, -1) + 1
         if not revision:
             self._count(point)
@@ -43,7 +43,7 @@ class Issuer:
         return numbered
 
     def mended(self, point: PairPoint) -> PairPoint:
-        """The same of a point that has changed: it keeps what slow jobs had found of it, until they find something new."""
+        """Return a changed point under its next revision. It keeps the results of slow jobs until new ones arrive."""
         earlier = self._unfinished.get(point.ts)
         if earlier is None:
             return self.issued(point)
@@ -51,18 +51,18 @@ class Issuer:
         return self.issued(msgspec.structs.replace(point, metrics=kept | dict(point.metrics)))
 
     def attach(self, ts: int, found: Metrics) -> None:
-        """Re-issue the point of a time, which has gone out, with what a slow job found of it."""
+        """Re-issue the published point of time `ts` (ms) with the results of a slow job."""
         point = self._unfinished.get(ts)
         if point:
             self._arrived.append(self.issued(msgspec.structs.replace(point, metrics={**point.metrics, **found})))
 
     def arrived(self) -> list[PairPoint]:
-        """The points that were re-issued by `attach` since the last call."""
+        """Remove and return the points that `attach` has re-issued since the last call."""
         arrived, self._arrived = self._arrived, []
         return arrived
 
     def forget(self) -> None:
-        """Drop what is known of points that no later bar can touch."""
+        """Drop what is stored of points that no later bar can change."""
         shorten(self._revision, self._most)
         shorten(self._unfinished, self._most)
 

@@ -25,7 +25,7 @@ _KEPT = (
 COLUMNS = (*_KEPT, "spread")
 
 
-class Measures:
+class JobRunner:
     """The recent bars as columns, and the jobs that read them. Slow jobs go to `slow`."""
 
     def __init__(self, spec: PairSpec, guards: Guards, slow: SlowRuns) -> None:
@@ -34,7 +34,7 @@ class Measures:
         self._rows = Ring(len(_KEPT), spec.rows_read)
         self._slow = slow
 
-    def take(self, row: Row, point: PairPoint | None, *, measure: bool) -> PairPoint | None:
+    def run(self, row: Row, point: PairPoint | None, *, measure: bool) -> PairPoint | None:
         """Add a bar. Return its point, if it has one, with the metrics that are available at once. Without `measure` no job runs."""
         if not self._jobs:
             return point

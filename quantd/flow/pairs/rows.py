@@ -1,4 +1,4 @@
-"""The bars of two legs, put together to rows."""
+"""Joins the bars of two legs into rows."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,11 +10,11 @@ from quantd.model import Bar
 from quantd.timeframes import timeframe
 
 _MOST_WAITING = 5_000
-"""Bars of a leg that wait for those of the other, which may still fetch its past."""
+"""Largest number of bars of a leg that wait for the other leg, whose past may still be fetched."""
 
 
 class Rows:
-    """The last `most` bars that both legs have. A bar waits for that of the other leg; one that is re-issued changes its row."""
+    """The last `most` bars that both legs have. A bar waits for the bar of the other leg. A re-issued bar changes its row."""
 
     def __init__(self, spec: PairSpec, most: int) -> None:
         self._frame = timeframe(spec.every)
@@ -24,7 +24,7 @@ class Rows:
         self._rows: dict[int, Row] = {}
 
     def put(self, y_bars: Iterable[Bar], x_bars: Iterable[Bar], head: int) -> tuple[set[int], list[Row]]:
-        """Take bars of each leg. The answer is the times of the rows up to `head` that changed, and the new rows after it, oldest first."""
+        """Add bars of each leg. Return the times (ms) of the rows up to `head` that changed, and the new rows after it, oldest first."""
         changed = self._mend(0, y_bars) | self._mend(1, x_bars)
         y, x = self._waiting
         fresh = []
@@ -39,27 +39,27 @@ class Rows:
         return changed, fresh
 
     def until(self, head: int) -> list[Row]:
-        """The rows up to the time `head`, oldest first."""
+        """Return the rows up to the time `head` (ms), oldest first."""
         return [self._rows[ts] for ts in sorted(self._rows) if ts <= head]
 
     @property
     def oldest(self) -> int:
-        """The time of the oldest row; bars before it are not taken."""
+        """The time (ms) of the oldest row. Earlier bars are ignored."""
         return next(iter(self._rows), 0)
 
     @property
     def count(self) -> int | None:
-        """How many rows there are; None where a leg has no bar at all."""
+        """Number of rows; None if a leg has no bar at all."""
         return len(self._rows) if self._rows or all(self._waiting) else None
 
     def forget(self) -> None:
-        """Drop rows that no later bar can touch, and bars that the other leg will never match."""
+        """Drop rows that no later bar can change, and bars that the other leg will never match."""
         shorten(self._rows, self._most)
         for waiting in self._waiting:
             shorten(waiting, _MOST_WAITING)
 
     def _mend(self, leg: int, bars: Iterable[Bar]) -> set[int]:
-        """Put re-issued bars into their rows and let the others wait for the other leg; the rows that changed."""
+        """Put re-issued bars into their rows; other bars wait for the other leg. Return the times (ms) of the rows that changed."""
         changed = set()
         for bar in bars:
             row = self._rows.get(bar.ts)

@@ -43,7 +43,7 @@ class PairSpec(Struct, frozen=True):
 
     @property
     def bars_needed(self) -> int:
-        """How many bars stand behind a point: those of the hedge and those of the z-score."""
+        """Number of bars that a point is computed from: those of the hedge and those of the z-score."""
         return self.zscore.bars_needed(self.regression.window)
 
     @property

@@ -68,7 +68,7 @@ class Check:
 
     async def _run(self) -> None:
         """Check every series once. A series that fails is logged and tried again later."""
-        await self._publisher.retell(list(self._stages))
+        await self._publisher.export_again(list(self._stages))
         await until_done([_Checked(pair, series) for pair in self._publisher.pairs for series in pair.series], self._is_done)
         self.done = True
 
@@ -91,7 +91,7 @@ class Check:
         async with self._outputs.rebuilding:
             rebuilder = PointRebuilder.of(checked.pair, checked.series, self._outputs.history)
             rebuilt = await asyncio.to_thread(rebuilder.rebuild_misfits, *span)
-            self._publisher.amend(checked.pair, rebuilt.points)
+            self._publisher.publish_points(checked.pair, rebuilt.points)
             return len(rebuilt.points)
 
     def _spans(self, series: PairSeries) -> Iterator[Span]:

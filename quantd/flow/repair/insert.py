@@ -41,12 +41,12 @@ class Inserter:
     def _put(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
         ledger, mended_from = stage.intake.ledger, stage.mended_from(self._watermark.closed)
         before = overlapping(ledger.holes, min(tick.id for tick in ticks), max(tick.id for tick in ticks))
-        good, too_late = self._publisher.trades(stage, ticks, mendable=mended_from)
+        good, too_late = self._publisher.publish_trades(stage, ticks, mendable=mended_from)
         if too_late:
             self._queue.put(stage, *too_late)
         stage.intake.count_repaired(len(good))
         times = [tick.ts for tick in good] + [time for hole in before for time in _no_longer_in_doubt(hole, ledger.holes)]
-        self._publisher.bars([(stage, stage.close(self._watermark.closed))])
+        self._publisher.publish_bars([(stage, stage.close(self._watermark.closed))])
         stage.news_of_trust()  # discarded: the spans are computed below
         if times and min(times) < mended_from:
             self._queue.put(stage, min(times), max(times))

@@ -115,7 +115,7 @@ class RebuildQueue:
         stage.absorb(rebuilt)
         async with self._outputs.rebuilding:
             pairs = [await self._points(pair, rebuilt) for pair in self._publisher.pairs if stage in (pair.y, pair.x)]
-            self._publisher.rebuilt(stage, rebuilt, pairs)
+            self._publisher.publish_rebuilt(stage, rebuilt, pairs)
             await recorder.write()
 
     async def _points(self, pair: PairStage, bars: Sequence[Bar]) -> RebuiltPair:

@@ -90,7 +90,7 @@ class LiveSymbols(Symbols):
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     for stage in waiting:
-                        await stage.begun()
+                        await stage.until_ready()
 
     def sweep(self) -> None:
         """Drop the symbols that have had no holder for some minutes."""

@@ -22,16 +22,16 @@ def bars() -> list[BookBar]:
     """Five seconds and a longer bucket, of all quotes, the best five levels every 100 ms, and one mark price a second."""
     stage, wire, book = BookStage("BTCUSDT", ["1s", "5s"], levels=5), LISTING.book_wire, LISTING.book
     last = book.top(np.array([START]))[0].tolist()
-    stage.take([decode(wire.book_ticker(last, START, START)).event(START)])
+    stage.append([decode(wire.book_ticker(last, START, START)).event(START)])
     for ms in range(START, START + SECONDS * 1_000):
         row = book.top(np.array([ms]))[0].tolist()
         if row != last:
-            stage.take([decode(wire.book_ticker(row, ms, ms + 20)).event(ms + 30)])
+            stage.append([decode(wire.book_ticker(row, ms, ms + 20)).event(ms + 30)])
             last = row
         if ms % 100 == 0:
-            stage.take([decode(wire.depth(book.at(ms, 5), ms - 100, ms, ms + 20)).event(ms + 30)])
+            stage.append([decode(wire.depth(book.at(ms, 5), ms - 100, ms, ms + 20)).event(ms + 30)])
         if ms % 1_000 == 500:
-            stage.take([decode(wire.mark(LISTING.marks.at(ms), ms)).event(ms + 30)])
+            stage.append([decode(wire.mark(LISTING.marks.at(ms), ms)).event(ms + 30)])
     return stage.close(START + SECONDS * 1_000)
 
 

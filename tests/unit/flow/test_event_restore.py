@@ -76,15 +76,15 @@ class Life:
         self.history = History(disk.store)
         outputs = Outputs(history=self.history, alerts=AlertEngine(), outbox=Outbox({}), hub=Hub(), recorder=self.recorder)
         self.stage = SymbolStage(SYMBOL, TimeBars(), guard, Exports([]), stages(rules))
-        self.stage.line.follow_record(recorded=True, fetched=fetched)
+        self.stage.in_order.follow_record(recorded=True, fetched=fetched)
         known = restore(History(disk.store), SYMBOL, []) if fetched else None
         if known:
             self.stage.intake.ledger.restore(known)
-            self.stage.take(self.history.recorded_ticks(SYMBOL, known.ts - 700, FOR_EVER), past=True)
+            self.stage.accept(self.history.recorded_ticks(SYMBOL, known.ts - 700, FOR_EVER), past=True)
         self.restorer = EventRestorer(outputs, [self.stage], disk.kept)
 
     def take(self, ticks: Sequence[Tick], *, repaired: bool = False) -> None:
-        self.recorder.ticks(self.stage.take(ticks, mendable=int(repaired)))
+        self.recorder.ticks(self.stage.accept(ticks, mendable=int(repaired)))
         last = self.stage.last
         bars = [bar for bar in self.stage.close(last.ts - 500 if last else 0) if self.stage.is_event(bar.every)]
         self.history.put_bars(bars)
@@ -172,7 +172,7 @@ def played(trades: Sequence[Tick]) -> dict[str, list[Bar]]:
     """The bars of a daemon that never stopped and never missed a trade."""
     made = stages()
     for stage in made:
-        stage.take(trades)
+        stage.append(trades)
     return {stage.label: stage.closed() for stage in made}
 
 
@@ -256,7 +256,7 @@ async def test_a_new_rule_begins_when_it_is_asked_for(disk: Disk) -> None:
         await life.end(killed=False)
     assert [bar.first_id for bar in disk.bars("tick-7")] == [1, 8, 15, 22, 29, 36, 43, 50]
     later = stages([RULES[1]])[0]
-    later.take(trades[20:])
+    later.append(trades[20:])
     assert disk.bars("volume-30") == later.closed()
 
 
@@ -323,7 +323,7 @@ async def test_marks_that_are_broken_are_let_go(disk: Disk, caplog: pytest.LogCa
     disk.kept |= {f"events/{SYMBOL}/tick-7": b"no mark", f"events/{SYMBOL}": b"[1, x"}
     life.take(fakes.ticks(60))
     assert await life.restorer._work_off(blocked=False)
-    assert life.stage.line.began
+    assert life.stage.in_order.began
     assert len([record for record in caplog.records if "let go" in record.message]) == 2
     await life.end(killed=False)
 
@@ -338,7 +338,7 @@ async def test_a_symbol_whose_record_cannot_be_read_holds_up_no_other(disk: Disk
     restorer = whole.restorer
     restorer._stages = [damaged.stage, whole.stage]
     assert not await restorer._work_off(blocked=False)
-    assert (damaged.stage.line.began, whole.stage.line.began) == (False, True)
+    assert (damaged.stage.in_order.began, whole.stage.in_order.began) == (False, True)
     assert [record.getMessage().partition(":")[0] for record in caplog.records if record.levelname == "WARNING"] == ["BAD"]
     for life in (damaged, whole):
         await life.end(killed=False)

@@ -37,8 +37,8 @@ class Bench:
         self.line.advance(DAWN)
 
     def take(self, *identities: int) -> list[tuple[int | None, int | None, str]]:
-        if good := self.intake.take([tick(identity) for identity in identities], past=True):
-            self.line.take(good)
+        if good := self.intake.accept([tick(identity) for identity in identities], past=True):
+            self.line.append(good)
         return ids(self.rule.closed())
 
     def advance(self, ms: int) -> list[tuple[int | None, int | None, str]]:
@@ -117,8 +117,8 @@ def test_too_many_do_not_wait() -> None:
 def test_too_many_are_let_go_where_they_are_recorded() -> None:
     bench = Bench(recorded=True, fetched=True, most=7)
     bench.take(1)
-    bench.rule.begin(1)
-    bench.line.begin(DAWN)
+    bench.rule.begin_at(1)
+    bench.line.begin_at(DAWN)
     assert bench.line.catch_up()
     assert bench.take(2, 3, *range(7, 14)) == [(1, 2, "complete")]
     assert not bench.line.behind
@@ -154,8 +154,8 @@ def test_a_refused_trade_without_an_id_breaks_the_bar_that_lacks_it_however_trad
     ticks = [nameless(number * 100, price) for number, price in enumerate(prices)]
     bench, bars = Bench(), []
     for begin in range(0, len(ticks), size):
-        if good := bench.intake.take(ticks[begin : begin + size]):
-            bench.line.take(good)
+        if good := bench.intake.accept(ticks[begin : begin + size]):
+            bench.line.append(good)
         bars += bench.rule.closed()
     bench.line.advance(DAWN + 5_000)
     bars += bench.rule.closed()

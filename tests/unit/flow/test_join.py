@@ -47,7 +47,7 @@ class Busy:
 
 def bench() -> Bench:
     made = Bench("1s")
-    made.flow.take([tick(s, n, 1_000 * n, 100 + n % 7 + (s == "Y") * n % 3) for n in range(SECONDS) for s in "YX"])
+    made.flow.process([tick(s, n, 1_000 * n, 100 + n % 7 + (s == "Y") * n % 3) for n in range(SECONDS) for s in "YX"])
     clock: Any = made.flow._host
     CLOCKS.append(clock)
     return made
@@ -75,7 +75,7 @@ async def test_what_takes_long_lets_others_run_and_misses_no_bar_that_closes_mea
     assert 0 < pair.series[0].counts.made < SECONDS - 20
     turns = 0
     while pair not in made.flow.pairs:
-        made.flow.take([tick(s, SECONDS + turns, 1_000 * (SECONDS + turns)) for s in "YX"])
+        made.flow.process([tick(s, SECONDS + turns, 1_000 * (SECONDS + turns)) for s in "YX"])
         turns += 1
         assert turns < 100
         await asyncio.sleep(0)

@@ -110,7 +110,7 @@ async def test_a_symbol_begins_though_its_record_cannot_be_read(tmp_path: Path, 
     flow = flow_of(feed, store)
     running = asyncio.create_task(flow.run())
     await until(lambda: flow.warm == 1)
-    flow.take([tick(6, 2_000)])
+    flow.process([tick(6, 2_000)])
     feed.done.set()
     await running
     assert "X begins without its past" in caplog.text
@@ -135,8 +135,8 @@ async def test_a_trade_that_is_too_late_for_its_bar_has_that_made_anew(tmp_path:
     flow = flow_of(feed, store)
     running = asyncio.create_task(flow.run())
     await until(lambda: flow.warm == 1)
-    flow.take([tick(6, 1_000), tick(7, 400_000), Status(DAWN + 900_000, healthy=True)])
-    flow.take([tick(8, 401_000), tick(9, 402_000)])
+    flow.process([tick(6, 1_000), tick(7, 400_000), Status(DAWN + 900_000, healthy=True)])
+    flow.process([tick(8, 401_000), tick(9, 402_000)])
     assert flow.stages[0].lost == 2
     bar = await bar_of(store, 401_000, 1)
     assert (bar.revision, bar.quality, bar.volume) == (1, "complete", 1.0)
@@ -172,7 +172,7 @@ async def test_what_a_symbol_lacks_must_be_known_before_its_bars_are_made_anew(t
     assert store.bars("X", "1s", DAWN - 10_000, DAWN) == [doubted]
     feed.tell.set()
     await until(lambda: flow.warm == 2)
-    flow.take([Status(DAWN + 2_000, healthy=True)])
+    flow.process([Status(DAWN + 2_000, healthy=True)])
     assert flow._outputs.recorder
     await flow._outputs.recorder.write()
     bar = await bar_of(store, -10_000, 3)
@@ -188,9 +188,9 @@ async def test_bars_that_closed_before_a_hole_was_known_say_so_once_it_is(tmp_pa
     flow = flow_of(feed, store, reopen="2s")
     running = asyncio.create_task(flow.run())
     await until(lambda: flow.warm == 1)
-    flow.take([tick(6, 1_000), Status(DAWN + 20_000, healthy=True)])
+    flow.process([tick(6, 1_000), Status(DAWN + 20_000, healthy=True)])
     assert flow._outputs.history.bars("X", "1s", DAWN + 5_000, DAWN + 6_000)[0].quality == "complete", "nobody knows"
-    flow.take([Tick("X", 9, DAWN + 19_900, DAWN - 5_000, 100.0, 1.0, False)])
+    flow.process([Tick("X", 9, DAWN + 19_900, DAWN - 5_000, 100.0, 1.0, False)])
     assert flow.stages[0].intake.ledger.missing == 2
 
     def quality() -> list[str]:

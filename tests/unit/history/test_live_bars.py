@@ -57,7 +57,7 @@ async def test_the_newest_bars_are_those_that_exist(tmp_path: Path, off: int) ->
 @CLOCKS
 async def test_the_open_bar_is_that_of_the_last_trades(tmp_path: Path, off: int) -> None:
     with rig(tmp_path, START + 3 * SECOND + off) as at:
-        at.flow.take([trade("A", second) for second in range(63)])
+        at.flow.process([trade("A", second) for second in range(63)])
         for every, wanted in {"1s": 63, "1m": 2, "5m": 1, "1h": 1, "14h": 1, "1d": 1}.items():
             found = await at.services.market.bars("A", every, limit=100)
             assert (len(found), found[-1].close, found[-1].quality) == (wanted, 102.0, "forming"), every
@@ -131,9 +131,9 @@ async def test_a_leg_that_has_ended_is_compared_where_both_were_there(tmp_path: 
 
 async def test_a_feed_that_is_down_takes_nothing_away(tmp_path: Path) -> None:
     with rig(tmp_path) as at:
-        at.flow.take([trade("A", second) for second in range(130)])
+        at.flow.process([trade("A", second) for second in range(130)])
         before = {every: await at.services.market.bars("A", every, limit=50) for every in ("1s", "1m", "5m", "1h")}
-        at.flow.take([Status(START + 130 * SECOND, healthy=False)])
+        at.flow.process([Status(START + 130 * SECOND, healthy=False)])
         at.clock.advance_to(START + HOUR)
         assert {every: await at.services.market.bars("A", every, limit=50) for every in before} == before
         assert all(before.values())

@@ -181,9 +181,9 @@ async def test_what_only_a_rule_names_is_in_none_of_the_operators_files(tmp_path
         async with at.runtime.opened():
             at.services.alerts.add("zscore", "G-H", ">", 2.0)
             at.services.alerts.add("zscore", "A-H", ">", 2.0)
-            at.flow.take([Status(START, healthy=True)])
+            at.flow.process([Status(START, healthy=True)])
             for second in range(40):
-                at.flow.take([trade(symbol, second) for symbol in "ABGH"])
+                at.flow.process([trade(symbol, second) for symbol in "ABGH"])
             assert {point.point.pair for point in at.services.analytics.pairs() if point.point} == {"A-B", "G-H", "A-H"}
     written = {path.stem: {row["symbol" if "symbol" in row else "pair"] for row in rows(path)} for path in exports.glob("*.csv")}
     assert written == {"ticks": {"A", "B"}, "bars": {"A", "B"}, "points": {"A-B"}}

@@ -82,11 +82,11 @@ async def test_a_delisting_ends_bars_and_now_casts_until_it_is_listed_again(tmp_
     async with running(tmp_path) as at:
         with listings(at) as known:
             known.take(at.flow, ["A", "B", "G"])
-            at.flow.take([trade("A", 1), trade("B", 1)])
+            at.flow.process([trade("A", 1), trade("B", 1)])
             assert at.services.analytics.pairs()[0].reason is None
             for _ in range(2):
                 known.take(at.flow, ["B", "G", "AB"])
-            at.flow.take([trade("B", 2), trade("B", 3), Status(START + 4_000, healthy=True)])
+            at.flow.process([trade("B", 2), trade("B", 3), Status(START + 4_000, healthy=True)])
             assert told(caplog) == ["quantd.yaml:2:5: pairs[0]: synthetic no longer lists A"]
             assert states(at) == {"A": "delisted", "B": "live"}
             assert [(standing.point, standing.reason) for standing in at.services.analytics.pairs()] == [(None, "delisted")] * 3
@@ -96,7 +96,7 @@ async def test_a_delisting_ends_bars_and_now_casts_until_it_is_listed_again(tmp_
             assert seconds(await at.services.market.bars("B", "1s", limit=2)) == [2, 3]
             known.take(at.flow, ["A", "B", "G"])
             assert (troubles(at), at.feed.wanted[-1]) == ([], ("A", "B"))
-            at.flow.take([trade("A", 4), trade("B", 4), trade("B", 6), Status(START + 6_000, healthy=True)])
+            at.flow.process([trade("A", 4), trade("B", 4), trade("B", 6), Status(START + 6_000, healthy=True)])
             assert seconds(await at.services.market.bars("A", "1s", limit=5)) == [0, 1, 2, 3, 4]
             assert states(at)["A"] == "live"
             assert at.services.analytics.pairs()[0].reason is None
@@ -108,11 +108,11 @@ async def test_the_time_of_a_long_absence_is_filled_some_minutes_at_a_time(tmp_p
         with listings(at) as known:
             known.take(at.flow, ["A", "B"])
             known.take(at.flow, ["B"])
-            at.flow.take([Status(START + 25 * MINUTE, healthy=True)])
+            at.flow.process([Status(START + 25 * MINUTE, healthy=True)])
             known.take(at.flow, ["A", "B"])
             reached = []
             for second in range(1, 5):
-                at.flow.take([Status(START + 25 * MINUTE + second * 1000, healthy=True)])
+                at.flow.process([Status(START + 25 * MINUTE + second * 1000, healthy=True)])
                 (last,) = await at.services.market.bars("A", "1s", limit=1)
                 reached.append((last.ts - START) // MINUTE)
             assert reached == [9, 19, 25, 25]
@@ -135,7 +135,7 @@ async def test_it_asks_again_when_the_feed_says_that_something_has_changed(tmp_p
         asking = asyncio.create_task(known.run())
         await until(lambda: at.services.symbols.supported() == ["A", "B", "G", "H"])
         at.feed.listed = ["B"]
-        at.flow.take([Listing("A", START, "SETTLING")])
+        at.flow.process([Listing("A", START, "SETTLING")])
         await until(lambda: states(at)["A"] == "delisted")
         asking.cancel()
 

@@ -38,7 +38,7 @@ def mark(ms: int, price: float = 100.0) -> Mark:
 
 def test_a_second_of_two_quotes() -> None:
     stage = BookStage("S", ["1s"])
-    stage.take([quote(0, 1), quote(250, 2, ask=103.0, ask_qty=9.0), depth(500, 2, 1, 2, 1), mark(900)])  # an odd size is an ask
+    stage.append([quote(0, 1), quote(250, 2, ask=103.0, ask_qty=9.0), depth(500, 2, 1, 2, 1), mark(900)])  # an odd size is an ask
     assert stage.close(DAWN + 999) == []
     assert stage.close(DAWN + 1_000) == [
         BookBar(
@@ -63,7 +63,7 @@ def test_a_second_of_two_quotes() -> None:
 
 def test_a_quote_holds_until_the_next_one() -> None:
     stage = BookStage("S", ["1s", "1m"])
-    stage.take([quote(0, 1), mark(10)])
+    stage.append([quote(0, 1), mark(10)])
     *seconds, minute = stage.close(DAWN + MINUTE)
     assert [(bar.spread, bar.quotes, bar.mark) for bar in seconds] == [(2.0, 1, 100.0)] + [(2.0, 0, None)] * 59
     assert (minute.every, minute.spread, minute.quotes, minute.mark, minute.microprice) == ("1m", 2.0, 1, 100.0, 100.5)
@@ -72,7 +72,7 @@ def test_a_quote_holds_until_the_next_one() -> None:
 
 def test_a_bucket_that_begins_unknown_is_partial() -> None:
     stage = BookStage("S", ["1s", "1m"])
-    stage.take([quote(30_400, 1)])
+    stage.append([quote(30_400, 1)])
     first, *others, minute = stage.close(DAWN + MINUTE)
     assert (first.ts, first.quality, first.coverage, first.spread) == (DAWN + 30_000, "partial", 0.6, 2.0)
     assert {bar.quality for bar in others} == {"complete"}
@@ -81,7 +81,7 @@ def test_a_bucket_that_begins_unknown_is_partial() -> None:
 
 def test_nothing_holds_while_the_feed_is_down() -> None:
     stage = BookStage("S", ["1s"])
-    stage.take([quote(0, 7), depth(0, 7, 1, 1)])
+    stage.append([quote(0, 7), depth(0, 7, 1, 1)])
     stage.doubt(DAWN + 1_500)
     down = stage.close(DAWN + 4_000)
     assert [(bar.quality, bar.coverage, bar.microprice) for bar in down] == [
@@ -91,7 +91,7 @@ def test_nothing_holds_while_the_feed_is_down() -> None:
         ("gap", 0.0, None),
     ]
     assert (down[2].spread, down[2].imbalance, down[2].depth_imbalance, down[2].spread_bps) == (None,) * 4
-    stage.take([quote(4_250, 3)])  # ids may begin anew
+    stage.append([quote(4_250, 3)])  # ids may begin anew
     back, whole = stage.close(DAWN + 6_000)
     assert (back.quality, back.coverage, back.spread, back.microprice) == ("gap", 0.75, 2.0, 100.5)
     assert (whole.quality, whole.depth_imbalance) == ("complete", None)
@@ -99,9 +99,10 @@ def test_nothing_holds_while_the_feed_is_down() -> None:
 
 def test_what_is_not_news_is_dropped_and_counted() -> None:
     stage = BookStage("S", ["1s"])
-    stage.take([quote(0, 5), quote(100, 5, ask=150.0), quote(200, 4, ask=150.0), depth(0, 5, 1, 1), depth(300, 2, 9, 1), mark(5), mark(5)])
+    stage.append([quote(0, 5), quote(100, 5, ask=150.0), quote(200, 4, ask=150.0)])
+    stage.append([depth(0, 5, 1, 1), depth(300, 2, 9, 1), mark(5), mark(5)])
     stage.close(DAWN + 1_000)
-    stage.take([mark(990)])
+    stage.append([mark(990)])
     assert stage.dropped == 5
 
 
@@ -121,21 +122,21 @@ NAN, INF = float("nan"), float("inf")
 )
 def test_what_cannot_be_true_is_refused(event: Any) -> None:
     stage = BookStage("S", ["1s"])
-    stage.take([event])
+    stage.append([event])
     assert stage.refused == 1
     assert stage.close(DAWN + MINUTE) == []
 
 
 def test_sizes_of_zero_have_no_imbalance() -> None:
     stage = BookStage("S", ["1s"])
-    stage.take([quote(0, 1, bid_qty=0.0, ask_qty=0.0), depth(0, 1)])
+    stage.append([quote(0, 1, bid_qty=0.0, ask_qty=0.0), depth(0, 1)])
     (bar,) = stage.close(DAWN + SECOND)
     assert (bar.spread, bar.imbalance, bar.microprice, bar.depth_imbalance) == (2.0, None, None, None)
 
 
 def test_the_end_of_the_stream_cuts_what_is_open() -> None:
     stage = BookStage("S", ["1s", "1m"])
-    stage.take([quote(0, 1)])
+    stage.append([quote(0, 1)])
     bars = stage.flush(DAWN + 1_250)
     assert [(bar.every, bar.ts - DAWN, bar.quality, bar.coverage) for bar in bars] == [
         ("1s", 0, "complete", 1.0),
@@ -184,7 +185,7 @@ class Oracle:
         self.began: int | None = None
         self.closed = 0
 
-    def take(self, event: Quote | Depth | Mark) -> None:
+    def append(self, event: Quote | Depth | Mark) -> None:
         if isinstance(event, Mark):
             if event.ts >= self.closed and all(event.ts > other.ts for other in self.marks):
                 self._begin(event.ts)
@@ -298,8 +299,8 @@ def test_the_bars_are_those_of_the_definitions(script: list[Any], until: int, in
     stage, oracle, bars = BookStage("S", every, LEVELS), Oracle(), list[BookBar]()
     for step in script:
         if not isinstance(step, tuple):
-            stage.take([step])
-            oracle.take(step)
+            stage.append([step])
+            oracle.append(step)
         elif step[0] == "doubt":
             stage.doubt(DAWN + step[1])
             oracle.doubt(DAWN + step[1])
@@ -325,9 +326,9 @@ def rounded(made: BookBar, true: BookBar) -> dict[str, float]:
 @given(st.lists(quotes, min_size=1, max_size=25))
 def test_complete_means_covered_and_batches_do_not_matter(events: list[Quote]) -> None:
     one, many = BookStage("S", ["1s", "2s"]), BookStage("S", ["1s", "2s"])
-    one.take(events)
+    one.append(events)
     for event in events:
-        many.take([event])
+        many.append([event])
     bars = one.flush(DAWN + 10_000)
     assert bars == many.flush(DAWN + 10_000)
     assert all((bar.coverage == 1.0) == (bar.quality == "complete") for bar in bars)

@@ -38,7 +38,7 @@ def stage(rule: quantd.EventBars) -> EventStage:
 def played(rule: quantd.EventBars, ticks: list[Tick], size: int = 1_000) -> list[Bar]:
     made, bars = stage(rule), []
     for begin in range(0, len(ticks), size):
-        made.take(ticks[begin : begin + size])
+        made.append(ticks[begin : begin + size])
         bars += made.closed()
     return bars + made.flush()
 
@@ -68,17 +68,17 @@ def test_a_surplus_is_decimal_however_much_went_to_and_fro() -> None:
 def test_a_long_bar_keeps_few_numbers_and_the_exact_sum() -> None:
     ticks = [Tick("BTCUSDT", number, number, number, 0.1, 0.7, False) for number in range(1, 20_001)]
     made = stage(TickBars(count=20_000))
-    made.take(ticks[:-1])
+    made.append(ticks[:-1])
     (bar,) = made.forming()
     assert (bar.volume, bar.vwap) == (13_999.3, 0.1)
-    made.take(ticks[-1:])
+    made.append(ticks[-1:])
     (bar,) = made.closed()
     assert (bar.volume, bar.taker_buy_volume, bar.vwap) == (14_000.0, 14_000.0, 0.1)
 
 
 def test_trades_out_of_range_make_a_bar_without_vwap() -> None:
     made = stage(TickBars(count=3))
-    made.take([Tick("BTCUSDT", number, number, number, 1e200, 1.7e308, False) for number in range(1, 4)])
+    made.append([Tick("BTCUSDT", number, number, number, 1e200, 1.7e308, False) for number in range(1, 4)])
     (bar,) = made.closed()
     assert (bar.volume, bar.taker_buy_volume, bar.vwap) == (math.inf, math.inf, None)
 
@@ -132,7 +132,7 @@ def test_trades_of_one_moment_make_bars_of_different_times() -> None:
 def test_the_forming_bar_is_shown() -> None:
     made = stage(TickBars(count=4))
     assert made.forming() == []
-    made.take(fakes.ticks(2))
+    made.append(fakes.ticks(2))
     (bar,) = made.forming()
     assert (bar.every, bar.trades, bar.quality) == ("tick-4", 2, "forming")
 
@@ -168,7 +168,7 @@ def test_it_goes_on_behind_any_of_its_bars_to_the_same_bits(rule: quantd.EventBa
     for number, bar in enumerate(whole[:-1], 1):
         made = stage(rule)
         made.resume(bar)
-        made.take(ticks)
+        made.append(ticks)
         assert made.closed() + made.flush() == whole[number:]
 
 
@@ -176,16 +176,16 @@ def test_a_rule_that_cannot_go_on_begins_afresh() -> None:
     *_, bar, _ = played(Growing(), fakes.ticks(12))
     made = stage(Growing())
     made.resume(replace(bar, state=b"nonsense"))
-    made.take(fakes.ticks(12))
+    made.append(fakes.ticks(12))
     assert [(each.first_id, each.trades) for each in made.closed()] == [(11, 1)]
 
 
 def test_what_comes_too_late_is_counted_and_the_bar_says_so() -> None:
     ticks = [replace(tick, id=tick.id * 10) for tick in fakes.ticks(250)]
     made = stage(TickBars(count=2))
-    made.take_as_they_come(ticks, ())
+    made.append_unnumbered(ticks, ())
     assert {bar.quality for bar in made.closed()} == {"complete"}
     for late in (replace(ticks[240], id=2_405), replace(ticks[241], id=2_415), replace(ticks[1], id=15)):
-        made.miss(late)
+        made.mark_missing(late)
     assert [(bar.first_id, bar.quality, bar.revision) for bar in made.closed()] == [(2410, "gap", 1)], "the oldest is forgotten"
     assert made.lost == 3

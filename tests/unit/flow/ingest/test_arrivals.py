@@ -13,7 +13,7 @@ def tick(identity: int, ts: int = 5, price: float = 100.0) -> Tick:
 
 def wait(arrivals: Arrivals, *ticks: Tick) -> list[Tick]:
     arrivals.fresh += ticks
-    return arrivals.wait()
+    return arrivals.queue()
 
 
 def test_what_is_no_trade_and_what_has_come_before_is_not_told() -> None:
@@ -29,19 +29,19 @@ def test_all_waits_as_it_came_for_the_intake_counts_it() -> None:
     came = [tick(7), tick(7), tick(8, price=-1.0)]
     wait(arrivals, *came)
     assert arrivals.waiting == came
-    assert arrivals.begin() == came
+    assert arrivals.release() == came
     assert (arrivals.waiting, arrivals.fresh) == ([], [])
 
 
 async def test_who_waits_for_the_past_goes_on_when_it_is_there() -> None:
     arrivals = Arrivals("X")
-    await arrivals.begun()
-    arrivals.hold()
+    await arrivals.released()
+    arrivals.start_queueing()
     assert not arrivals.ready
-    waiting = asyncio.create_task(arrivals.begun())
+    waiting = asyncio.create_task(arrivals.released())
     await asyncio.sleep(0)
     assert not waiting.done()
-    arrivals.begin()
+    arrivals.release()
     await waiting
     assert arrivals.ready
 

@@ -48,7 +48,7 @@ def test_a_batch_is_let_in_as_its_trades_one_by_one(steps: list[list[int]], doub
             ticks.append(tick(identity, identity))
         for intake in (whole, single) if number in doubted else ():
             intake.ledger.doubt("disconnected")
-        assert whole.take(ticks) == [good for each in ticks for good in single.take([each])]
+        assert whole.accept(ticks) == [good for each in ticks for good in single.accept([each])]
         assert whole.ledger.holes == single.ledger.holes
         assert whole.ledger.spans() == single.ledger.spans()
         assert (whole.accepted, whole.ledger.duplicates) == (single.accepted, single.ledger.duplicates)
@@ -69,18 +69,18 @@ def test_what_is_no_trade_is_refused_and_counted() -> None:
         tick(5, qty=-1.0),
         tick(6, qty=float("nan")),
     ]
-    assert [each.id for each in intake.take([*bad, tick(7), tick(7), tick(0, 9), tick(0, 9)])] == [7, 9_000, 9_001]
+    assert [each.id for each in intake.accept([*bad, tick(7), tick(7), tick(0, 9), tick(0, 9)])] == [7, 9_000, 9_001]
     assert (intake.refused, intake.ledger.duplicates, intake.accepted) == (6, 1, 3)
 
 
 def test_a_refused_trade_without_an_id_leaves_its_time_in_doubt() -> None:
     """With one, its id is missing: no more need be said."""
     intake = Intake("S")
-    intake.take([tick(0, 100), tick(0, 5_000, price=0.0), tick(0, 5_900, qty=-1.0), tick(0, 6_500, price=1e12), tick(0, 9_000)])
+    intake.accept([tick(0, 100), tick(0, 5_000, price=0.0), tick(0, 5_900, qty=-1.0), tick(0, 6_500, price=1e12), tick(0, 9_000)])
     assert (intake.refused, intake.accepted) == (3, 2)
     assert intake.ledger.spans() == ((5_000, 6_500),), "one span, which touches no second but theirs"
     intake = Intake("S")
-    intake.take([tick(1, 100), tick(2, 5_000, price=0.0), tick(3, 9_000)])
+    intake.accept([tick(1, 100), tick(2, 5_000, price=0.0), tick(3, 9_000)])
     assert intake.ledger.spans() == ((100, 9_000),)
 
 
@@ -88,7 +88,7 @@ def test_of_too_many_doubts_the_oldest_are_joined() -> None:
     """None is forgotten: a bar that was in doubt would look whole."""
     ledger = Ledger()
     for number in range(3 * MOST_UNTOLD):
-        ledger.miss(number * 10_000)
+        ledger.note_refused(number * 10_000)
     spans = ledger.spans()
     assert len(spans) == MOST_UNTOLD
     assert spans[0] == (0, (2 * MOST_UNTOLD) * 10_000)
@@ -97,17 +97,18 @@ def test_of_too_many_doubts_the_oldest_are_joined() -> None:
 
 def test_trades_from_long_before_the_first_are_counted() -> None:
     intake = Intake("S")
-    assert [each.id for each in intake.take([tick(50, 500_000), tick(1, 100), tick(49, 499_999), tick(51, 500_001, price=0.0)])] == [50, 49]
+    good = intake.accept([tick(50, 500_000), tick(1, 100), tick(49, 499_999), tick(51, 500_001, price=0.0)])
+    assert [each.id for each in good] == [50, 49]
     assert (intake.refused, intake.early) == (2, 1)
 
 
 def test_news_of_holes_are_told_once() -> None:
     intake = Intake("S")
     assert intake.news_of_holes() is None
-    intake.take([tick(1, 10), tick(3, 30)])
+    intake.accept([tick(1, 10), tick(3, 30)])
     assert intake.news_of_holes() == ((10, 30),)
     assert intake.news_of_holes() is None
-    intake.take([tick(2, 20)])
+    intake.accept([tick(2, 20)])
     assert intake.news_of_holes() == ()
 
 
@@ -160,8 +161,8 @@ def test_a_gap_is_told_once_when_it_lasts_and_once_when_it_ends() -> None:
 
 def test_a_feed_that_sends_again_what_is_long_past_opens_no_hole() -> None:
     intake = Intake("S")
-    assert intake.take([tick(500, 3_600_000), tick(499, 3_599_000)]), "a little out of order is fine"
-    assert intake.take([tick(7, 1_000), tick(501, 3_601_000)]) == [tick(501, 3_601_000)]
+    assert intake.accept([tick(500, 3_600_000), tick(499, 3_599_000)]), "a little out of order is fine"
+    assert intake.accept([tick(7, 1_000), tick(501, 3_601_000)]) == [tick(501, 3_601_000)]
     assert (intake.refused, intake.ledger.missing) == (1, 0)
-    assert intake.take([tick(497, 3_500_000)], past=True), "what is asked for is another matter"
+    assert intake.accept([tick(497, 3_500_000)], past=True), "what is asked for is another matter"
     assert intake.ledger.missing == 1

@@ -29,13 +29,13 @@ async def test_only_what_changed_is_issued_again(tmp_path: Path) -> None:
     ticks = [tick(number) for number in range(1, 400)]
     missing = [each for each in ticks if 41 <= each.id <= 43]
     kept = [each for each in ticks if each not in missing]
-    stage.take(kept)
+    stage.accept(kept)
     bars = stage.close(START + 180_000)
     history.put_bars(bars)
     store.append(kept, bars, [])
     assert {bar.quality for bar in bars if bar.ts == START + 20_000} == {"gap"}
     store.append(missing, [], [])
-    stage.take(missing, mendable=START + 10**9)
+    stage.accept(missing, mendable=START + 10**9)
     doubted = tick(40).ts, tick(44).ts
     again = await rebuild_bars(stage, history, *doubted)
     assert [(bar.every, bar.ts - START, bar.trades, bar.revision, bar.quality) for bar in again] == [

@@ -33,7 +33,7 @@ async def test_a_point_that_the_flow_re_issues_meanwhile_is_not_overwritten(tmp_
     async def mend() -> None:
         (bar,) = daemon.history.bars("Y", "1m", spoilt.ts, spoilt.ts + 1)
         mended.append(changed(bar, close=bar.close + 1, high=bar.high + 1, revision=bar.revision + 1))
-        daemon.flow._publisher.bars([(daemon.flow.stages[0], mended)])
+        daemon.flow._publisher.publish_bars([(daemon.flow.stages[0], mended)])
 
     rebuild = PointRebuilder.rebuild
 
@@ -58,7 +58,7 @@ async def test_what_was_exported_before_a_kill_and_never_recorded_is_exported_as
     await killed.warm()
     await killed.recorder.write()
     bar = killed.history.bars("Y", "1m", 0, 2**60)[-6]
-    killed.flow._publisher.bars([(killed.flow.stages[0], [changed(bar, close=bar.close + 1, revision=bar.revision + 1)])])
+    killed.flow._publisher.publish_bars([(killed.flow.stages[0], [changed(bar, close=bar.close + 1, revision=bar.revision + 1)])])
     (stale,) = [row for row in killed.kept.rows["bars"] if row.revision > bar.revision]
     assert isinstance(stale, Bar)
     assert (stale.ts, stale.close) == (bar.ts, bar.close + 1)

@@ -56,7 +56,7 @@ class Bench:
         watermark = Watermark(0)
         self.queue = RebuildQueue(outputs, Publisher(outputs, Inline(), watermark, warm=False), watermark)
         ticks = [Tick("X", 1 + n, START + 1_000 * n, 0, 100.0 + n % 7, 1.0, False) for n in range(2 * 3_600)]
-        self.stage.take(ticks)
+        self.stage.accept(ticks)
         bars = self.stage.close(START + 2 * HOUR)
         self.store.append(ticks, [replace(bar, close=1.0) for bar in bars], [])
         watermark.see(START + 3 * HOUR)

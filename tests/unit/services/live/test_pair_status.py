@@ -44,7 +44,7 @@ def test_it_says_what_it_waits_for(tmp_path: Path) -> None:
         assert rows(at)[1] == ("1m", "warming", 4, 10)
         put(at, *legs(30))
         assert rows(at)[1] == ("1m", "no trades", 10, 10)
-        at.flow.take([trade("A", 1), trade("B", 2)])
+        at.flow.process([trade("A", 1), trade("B", 2)])
         assert rows(at) == [("1s", "no bars", 0, 10), ("1m", None, 10, 10), ("5m", "no bars", 0, 10)]
         assert at.services.analytics.pairs()[1].ts == trade("B", 2).ts
 
@@ -61,7 +61,7 @@ def test_one_leg_is_not_enough(tmp_path: Path) -> None:
 def test_prices_that_do_not_move_have_no_hedge(tmp_path: Path) -> None:
     with rig(tmp_path) as at:
         put(at, flat(12), flat(12))
-        at.flow.take([trade("A", 1), trade("B", 1)])
+        at.flow.process([trade("A", 1), trade("B", 1)])
         assert rows(at)[1] == ("1m", "no hedge", 10, 10)
 
 
@@ -72,7 +72,7 @@ async def test_while_the_past_is_fetched_it_is_warming(tmp_path: Path) -> None:
         at.feed.events.put_nowait([Status(START, healthy=True), trade("A", 0), trade("B", 0), trade("B", 3)])
         at.feed.tell.set()
         for leg in (at.flow.pairs[0].y, at.flow.pairs[0].x):
-            await leg.begun()
+            await leg.until_ready()
         at.feed.events.put_nowait([])
         await running
         assert rows(at)[:2] == [("1s", None, 10, 10), ("1m", "warming", 2, 10)]
@@ -81,7 +81,7 @@ async def test_while_the_past_is_fetched_it_is_warming(tmp_path: Path) -> None:
 def test_more_may_be_needed_than_the_hedge_asks_for(tmp_path: Path) -> None:
     with rig(tmp_path, zscore={"window": 25}) as at:
         put(at, *legs(15))
-        at.flow.take([trade("A", 1), trade("B", 1)])
+        at.flow.process([trade("A", 1), trade("B", 1)])
         (row,) = [standing for standing in at.services.analytics.pairs() if standing.every == "1m"]
         assert (row.reason, row.bars, row.needed) == ("warming", 15, 25)
         assert row.point

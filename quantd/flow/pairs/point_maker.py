@@ -12,7 +12,7 @@ from collections import deque
 import msgspec
 
 from quantd.flow.pairs.gauges import Gauges
-from quantd.flow.pairs.jobs import Guards, Measures
+from quantd.flow.pairs.jobs import Guards, JobRunner
 from quantd.flow.pairs.returns import Returns
 from quantd.flow.pairs.spec import PairSpec, Row, worse
 from quantd.model import DEFINITION, Hedge, PairPoint
@@ -25,14 +25,14 @@ Scored = tuple[float, float | None, str | None, float | None, float | None]
 """The values of spread, zscore, reason, spread_mean and spread_std."""
 
 
-class Chain:
+class PointMaker:
     """The state of one pair on one timeframe. It depends on the last `memory` rows and on what a recursive regression carries over."""
 
-    def __init__(self, spec: PairSpec, guards: Guards, measures: Measures) -> None:
+    def __init__(self, spec: PairSpec, guards: Guards, jobs: JobRunner) -> None:
         self._spec = spec
         self._steps = Steps(spec.regression)
         self._guard = guards(spec.regression, spec.pair)
-        self._measures = measures
+        self._jobs = jobs
         self._rows: deque[Row] = deque(maxlen=spec.bars_needed)
         self._covered = 0
         self._gauges = Gauges(spec, self._steps.sums)
@@ -68,7 +68,7 @@ class Chain:
         if hedge is None:
             self._gauges.clear()
         point = None if hedge is None else self._point(row, hedge)
-        return self._measures.take(row, point, measure=measure)
+        return self._jobs.run(row, point, measure=measure)
 
     def nowcast(self, last: PairPoint, ts: int, y: float, x: float) -> PairPoint:
         """Return the point at prices between closes, with the hedge and gauge of the last closed bar."""
