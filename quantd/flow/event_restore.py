@@ -47,6 +47,10 @@ class EventRestorer:
         if self._task is None:
             self._task = self._outputs.supervisor.start("restore event bars", self._run)
 
+    def forget(self, symbol: str) -> None:
+        """Remove a symbol that has left."""
+        self._told.pop(_key(symbol), None)
+
     async def end(self) -> None:
         """Stop restoring. The trades that wait are recorded: the next start reads them."""
         task, self._task = self._task, None

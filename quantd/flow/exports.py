@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
 from quantd.clock import Clock
 from quantd.errors import QuantdError
@@ -12,6 +13,7 @@ from quantd.plugin.blame import blame
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
 
+KINDS: tuple[RowKind, ...] = get_args(RowKind)
 Rows = Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]
 _PAUSE_S = 1.0
 _MOST_WAITING = 200_000
@@ -56,11 +58,17 @@ class Export:
             self._keep(kind, rows)
             self._failed(error)
 
+    def release(self, name: str) -> None:
+        """Write the rows that wait, and have the exporter close what it has open for this symbol or pair alone, which was dropped."""
+        self._work_off()
+        self._guard.call(self.exporter.release, name)
+
     def close(self) -> None:
         """Write what waits, and close."""
         self._work_off()
         if self._waiting:
             _log.error("exporter %s cannot write the last %d rows: they are not exported", self.name, self._rows)
+            self._troubles.end("disk", f"exporter {self.name}")
         self._guard.call(self.exporter.close)
 
     def _try(self, kind: RowKind, rows: Rows) -> OSError | None:
@@ -100,10 +108,13 @@ class Exports:
     """The exporters of one symbol or pair."""
 
     def __init__(self, exports: Iterable[Export]) -> None:
+        self._by_kind: dict[RowKind, list[Export]] = {}
+        self.set(exports)
+
+    def set(self, exports: Iterable[Export]) -> None:
+        """Pass rows to these exporters from now on, and to no others."""
         exports = list(exports)
-        self._by_kind: dict[RowKind, list[Export]] = {
-            kind: [each for each in exports if kind in each.exporter.kinds] for kind in ("ticks", "bars", "points")
-        }
+        self._by_kind = {kind: [each for each in exports if kind in each.exporter.kinds] for kind in KINDS}
 
     def write(self, kind: RowKind, rows: Rows) -> None:
         """Hand on rows of one kind."""

@@ -1,5 +1,6 @@
 """Pairs that join a running flow: each is given the bars that its legs have had, in turns, before it takes part."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -38,6 +39,8 @@ class Joining:
         self._clock = clock
         self._joins: dict[str, _Join] = {}
         """Of the pairs that have not had all bars yet, by name."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """What goes on with them."""
 
     def add(self, make: Callable[[], PairStage], began: int) -> None:
         """Have a pair take part once it has had the bars of its legs; its jobs run at bars of ts >= `began` (ms). A pair of that name which
@@ -54,15 +57,18 @@ class Joining:
         except Exception as error:  # whatever a store raises: the task begins anew, and is told of if it fails, too
             _log.warning("%s does not join at once: %s", join.name, error, exc_info=unforeseen(error))
         if self._joins.get(join.name) is join:
-            self._outputs.supervisor.start(f"join {join.name}", partial(self._go_on, join, steps, turns))
+            self._tasks[join.name] = self._outputs.supervisor.start(_task(join.name), partial(self._go_on, join, steps, turns))
 
     def drop(self, name: str) -> None:
         """Do without the pair of this name."""
         self._joins.pop(name, None)
+        if task := self._tasks.pop(name, None):
+            task.cancel()
+        self._outputs.supervisor.forget(_task(name))
 
-    def drop_leg(self, symbol: str) -> None:
-        """Do without the pairs of this symbol."""
-        self._joins = {name: join for name, join in self._joins.items() if symbol not in (join.pair.y.symbol, join.pair.x.symbol)}
+    def with_leg(self, symbol: str) -> list[str]:
+        """The names of the pairs of this symbol."""
+        return [name for name, join in self._joins.items() if symbol in (join.pair.y.symbol, join.pair.x.symbol)]
 
     async def _go_on(self, join: _Join, steps: Iterator[None], turns: Turns) -> None:
         """Take the steps that are left. Where one has failed none is: then the pair is made anew, and has all bars again."""
@@ -80,6 +86,7 @@ class Joining:
             bars = self._next(given)
             if not bars:
                 del self._joins[join.name]
+                self._tasks.pop(join.name, None)
                 self._publisher.add_pair(pair)
                 return
             self._outputs.history.put_points(pair.add(bars, lambda pair, every: join.began))
@@ -96,3 +103,7 @@ class Joining:
             if bars:
                 found[leg, every] = bars[:_AT_ONCE]
         return found
+
+
+def _task(pair: str) -> str:
+    return f"join {pair}"

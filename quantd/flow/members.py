@@ -43,8 +43,9 @@ class Members:
 
     def drop(self, symbol: str) -> None:
         """Have a symbol no more, nor the pairs that it is a leg of."""
-        self._joining.drop_leg(symbol)
-        self._publisher.drop_pairs([pair.name for pair in self._publisher.pairs if symbol in (pair.y.symbol, pair.x.symbol)])
+        joining = self._joining.with_leg(symbol)
+        for name in [*joining, *(pair.name for pair in self._publisher.pairs if symbol in (pair.y.symbol, pair.x.symbol))]:
+            self.drop_pair(name)
         if stage := self._of.pop(symbol, None):
             self._recovery.forget(stage)
         self._outputs.history.forget(symbol)
@@ -57,18 +58,15 @@ class Members:
             self._publisher.publish_bars([(stage, stage.set_absent(absent, self._watermark.top))])
         self._ask()
 
-    def begin_with(self, pair: PairStage) -> None:
-        """Have a pair from the start of the stream on."""
-        self._publisher.add_pair(pair)
-
     def add_pair(self, make: Callable[[], PairStage]) -> None:
-        """Have a pair from now on, beginning with the bars that its legs have had. `make` makes it, once more if that fails."""
+        """Have a pair from now on, beginning with the bars that its legs have had, if any. `make` makes it, once more if that fails."""
         self._joining.add(make, self._watermark.top)
 
     def drop_pair(self, name: str) -> None:
         """Have a pair no more."""
         self._joining.drop(name)
-        self._publisher.drop_pairs([name])
+        self._publisher.drop_pair(name)
+        self._outputs.history.forget(name)
 
     def _ask(self) -> None:
         self._feed.want(*wanted(self._of.values()))

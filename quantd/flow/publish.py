@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -43,9 +43,12 @@ class Publisher:
         """Add a pair."""
         self._pairs.append(pair)
 
-    def drop_pairs(self, names: Container[str]) -> None:
-        """Remove the pairs of these names."""
-        self._pairs = [pair for pair in self._pairs if pair.name not in names]
+    def drop_pair(self, name: str) -> None:
+        """Remove the pair of this name. Points of it that are still being computed elsewhere are not published."""
+        self._pairs = [pair for pair in self._pairs if pair.name != name]
+
+    def _takes_part(self, pair: PairStage) -> bool:
+        return any(each is pair for each in self._pairs)
 
     def publish_trades(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> Taken:
         """Pass trades through a symbol's stage; send the valid new ones to exports, history and record. Trades before `mendable` (ms) are
@@ -80,14 +83,16 @@ class Publisher:
         self._outputs.history.amend(bars)
         self._record(bars)
         self._tell(stage, bars)
-        for pair, rebuilt in ((each.pair, each.by_timeframe) for each in pairs):
+        for pair, rebuilt in [(each.pair, each.by_timeframe) for each in pairs if self._takes_part(each.pair)]:
             for points in rebuilt.values():
                 self.publish_points(pair, points.points)
             changed = pair.add({(stage, every): [bar for bar in bars if bar.every == every] for every in rebuilt}, _never)
             self._publish(pair, [point for point in changed if point.ts >= rebuilt[point.every].until], exact=True)
 
     def publish_points(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
-        """Publish rebuilt points, however old."""
+        """Publish rebuilt points, however old, unless the pair was dropped meanwhile."""
+        if not self._takes_part(pair):
+            return
         told = [point for point in points if (point.revision or self.news.tells(pair, point)) and not self.news.is_overtaken(point)]
         self._outputs.history.amend(told)
         self._announce(pair, told)

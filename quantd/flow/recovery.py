@@ -54,6 +54,8 @@ class Recovery:
     def forget(self, stage: SymbolStage) -> None:
         """Remove a stage."""
         self._warm_start.drop(stage)
+        if self._restorer:
+            self._restorer.forget(stage.symbol)
         if self._repairs:
             self._repairs.forget(stage)
 

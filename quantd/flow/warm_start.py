@@ -56,12 +56,13 @@ class WarmStart:
         now on overlaps with the stream."""
         for stage in self._stages:
             if not (stage.ready or stage.absent or stage in self._tasks):
-                self._tasks[stage] = self._outputs.supervisor.start(f"warm {stage.symbol}", partial(self._warm_up, stage))
+                self._tasks[stage] = self._outputs.supervisor.start(_task(stage), partial(self._warm_up, stage))
 
     def drop(self, stage: SymbolStage) -> None:
         """Stop reading the past of a symbol."""
         if task := self._tasks.pop(stage, None):
             task.cancel()
+            self._outputs.supervisor.forget(_task(stage))
 
     def give_up(self, stage: SymbolStage) -> None:
         """Begin a symbol without its past, since too many trades have arrived meanwhile. Missing trades are repaired like any hole. If the
@@ -109,7 +110,9 @@ class WarmStart:
             stage.note_lag(good)
 
     async def _take_past(self, stage: SymbolStage) -> None:
-        history = self._outputs.history
+        history, recorder = self._outputs.history, self._outputs.recorder
+        if stage.joined and recorder:  # it may have been here before: its last rows are recorded first, and then read
+            await recorder.write()
         newest = await self._repairs.restore(stage) if self._repairs else None
         await self._look_up(stage)
         past = await read_past(self._feed, stage.demand, newest, self._clock, history)
@@ -131,10 +134,13 @@ class WarmStart:
     async def _restore(self, stage: SymbolStage, past: Past) -> None:
         """Pass the past bars to the pairs, some at a time. Bars that closed while the daemon was not running are news."""
         history = self._outputs.history
-        for series in [series for pair in self._publisher.pairs if stage in (pair.y, pair.x) for series in pair.series]:
+        pairs = [pair for pair in self._publisher.pairs if stage in (pair.y, pair.x)]
+        for owner, series in [(pair, series) for pair in pairs for series in pair.series]:
             every = series.spec.every
             since = past.bars[every][0].ts if past.bars.get(every) else past.begins
-            history.restore_points(await asyncio.to_thread(history.recorded_points, series.spec.pair, every, since, FOR_EVER))
+            points = await asyncio.to_thread(history.recorded_points, series.spec.pair, every, since, FOR_EVER)
+            if owner in self._publisher.pairs:  # it was not dropped meanwhile
+                history.restore_points(points)
         self._restoring.add(stage)
         turns = Turns(self._clock)
         try:
@@ -143,6 +149,10 @@ class WarmStart:
                 await turns.take()
         finally:
             self._restoring.remove(stage)
+
+
+def _task(stage: SymbolStage) -> str:
+    return f"warm {stage.symbol}"
 
 
 def _has_failed(task: asyncio.Task[None]) -> bool:

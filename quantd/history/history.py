@@ -68,29 +68,29 @@ class History(StoreReader):
 
     def put_bars(self, bars: Iterable[Bar]) -> None:
         for bar in bars:
-            self._recent_bars(bar.symbol, bar.every).put(bar)
+            self._bars_in_memory(bar.symbol, bar.every).put(bar)
 
     def put_points(self, points: Iterable[PairPoint]) -> None:
         for point in points:
-            self._recent_points(point.pair, point.every).put(point)
+            self._points_in_memory(point.pair, point.every).put(point)
 
     def amend(self, rows: Iterable[Bar] | Iterable[PairPoint]) -> None:
         """Add later revisions of rows, and rows that came late. Only recent rows are put into memory: older ones are read from the
         store."""
         for key, bars in _by_series(row for row in rows if isinstance(row, Bar)):
-            self._recent_bars(*key).amend(bars)
+            self._bars_in_memory(*key).amend(bars)
         for key, points in _by_series(row for row in rows if isinstance(row, PairPoint)):
-            self._recent_points(*key).amend(points)
+            self._points_in_memory(*key).amend(points)
 
     def restore_bars(self, bars: Iterable[Bar]) -> None:
         """Put recorded bars into memory."""
         for key, rows in _by_series(bars):
-            self._recent_bars(*key).restore(rows)
+            self._bars_in_memory(*key).restore(rows)
 
     def restore_points(self, points: Iterable[PairPoint]) -> None:
         """Put recorded points into memory."""
         for key, rows in _by_series(points):
-            self._recent_points(*key).restore(rows)
+            self._points_in_memory(*key).restore(rows)
 
     def recent_point(self, pair: str, every: str, ts: int) -> PairPoint | None:
         """Return the point of a time, of any definition; None if it is not in memory."""
@@ -127,14 +127,13 @@ class History(StoreReader):
         """Return the bars in memory, ascending."""
         return self._recent_bars(symbol, every).recent()
 
-    def forget(self, symbol: str) -> None:
-        """Drop what is in memory of a symbol."""
-        self._ticks.pop(symbol, None)
-        self._tickers.pop(symbol, None)
-        for key in [key for key in list(self._bars) if key[0] == symbol]:
-            del self._bars[key]
-        for key in [key for key in self._books if key[0] == symbol]:
-            del self._books[key]
+    def forget(self, name: str) -> None:
+        """Drop what is in memory of a symbol or pair."""
+        self._ticks.pop(name, None)
+        self._tickers.pop(name, None)
+        for series in (self._bars, self._points, self._books):
+            for key in [key for key in list(series) if key[0] == name]:
+                del series[key]
 
     def put_books(self, bars: Iterable[BookBar]) -> None:
         for bar in bars:
@@ -152,16 +151,24 @@ class History(StoreReader):
         """Return the points that `points` returns, and, where none is of the current definition, those of an older one."""
         return self._recent_points(pair, every).read(start, end)
 
+    # --- reading makes no series: who asks for what there is not leaves nothing behind -------------------------------------------------
+
     def _recent_bars(self, symbol: str, every: str) -> RecentRows[Bar]:
-        key = (symbol, every)
-        rows = self._bars.get(key)
-        if rows is None:
-            rows = self._bars.setdefault(key, RecentRows(partial(self.recorded_bars, *key)))
-        return rows
+        return self._bars.get((symbol, every)) or self._fresh_bars(symbol, every)
 
     def _recent_points(self, pair: str, every: str) -> RecentRows[PairPoint]:
-        key = (pair, every)
-        rows = self._points.get(key)
-        if rows is None:
-            rows = self._points.setdefault(key, RecentRows(lambda start, end, _: self.recorded_points(*key, start, end)))
-        return rows
+        return self._points.get((pair, every)) or self._fresh_points(pair, every)
+
+    def _bars_in_memory(self, symbol: str, every: str) -> RecentRows[Bar]:
+        rows = self._bars.get((symbol, every))
+        return self._bars.setdefault((symbol, every), self._fresh_bars(symbol, every)) if rows is None else rows
+
+    def _points_in_memory(self, pair: str, every: str) -> RecentRows[PairPoint]:
+        rows = self._points.get((pair, every))
+        return self._points.setdefault((pair, every), self._fresh_points(pair, every)) if rows is None else rows
+
+    def _fresh_bars(self, symbol: str, every: str) -> RecentRows[Bar]:
+        return RecentRows(partial(self.recorded_bars, symbol, every))
+
+    def _fresh_points(self, pair: str, every: str) -> RecentRows[PairPoint]:
+        return RecentRows(lambda start, end, _: self.recorded_points(pair, every, start, end))

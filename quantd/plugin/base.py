@@ -264,6 +264,10 @@ class Exporter(Plugin):
         """Write rows of one of its `kinds`. A row replaces the earlier one of the same series and ts: it has a `revision` above 0, or comes
         again after a kill."""
 
+    def release(self, name: str) -> None:
+        """A symbol or pair is exported no more: close what is open for its rows alone, which may come again later. Does nothing unless
+        told."""
+
     @abstractmethod
     def close(self) -> None:
         """Called once after the last write: everything is on disk when it returns."""

@@ -26,6 +26,11 @@ class Supervisor:
         within a minute; it is well again once it has run for a minute."""
         return asyncio.create_task(self._keep_up(name, work), name=name)
 
+    def forget(self, name: str) -> None:
+        """There will be no task of this name any more: neither count it nor report it."""
+        self.restarts.pop(name, None)
+        self._troubles.end("tasks", name)
+
     def unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Report an error that no task awaits. This is the loop's exception handler."""
         loop.default_exception_handler(context)

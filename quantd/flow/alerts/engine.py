@@ -56,6 +56,12 @@ class AlertEngine:
                 del self._at[_place(rule)]
         self.states.forget(rule_id)
 
+    def remove_of_pipelines(self, pair: str) -> None:
+        """Judge the rules no more that pipelines have on a pair, and forget their states."""
+        for rule in self.rules:
+            if rule.on == pair and not rule.live:
+                self.remove(rule.id)
+
     def judge(self, points: Iterable[PairPoint]) -> list[Told]:
         """Judge closed bars and return the changes, oldest first. Re-issued points are not judged again."""
         return self._judge_points((point for point in points if not point.revision), live=False)

@@ -56,6 +56,11 @@ class DayRepairer:
         self._read: dict[tuple[str, int], list[Span]] = {}
         """The ids that were searched in the file of a symbol and day. Both dicts hold only days in which trades are still missing."""
 
+    def forget(self, symbol: str) -> None:
+        """Remove a symbol that has left."""
+        self._failed = {key: at for key, at in self._failed.items() if key[0] != symbol}
+        self._read = {key: spans for key, spans in self._read.items() if key[0] != symbol}
+
     async def run(self) -> None:
         """Repair until cancelled."""
         while True:

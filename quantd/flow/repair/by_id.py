@@ -66,6 +66,11 @@ class IdRepairer:
         """Attempts by symbol and last id of an absent range."""
         self._pauses: dict[str, Pause] = {}
 
+    def forget(self, symbol: str) -> None:
+        """Remove a symbol that has left."""
+        self._pauses.pop(symbol, None)
+        self._attempts = {key: attempts for key, attempts in self._attempts.items() if key[0] != symbol}
+
     async def run(self) -> None:
         """Repair until cancelled."""
         while True:
@@ -109,10 +114,16 @@ class IdRepairer:
             answer = await self._fetch(missing.symbol, wanted.first, wanted.last)
             await missing.insert([tick for tick in answer if overlapping(missing.ledger.holes, tick.id, tick.id)])
         except Exception as error:  # a feed or a store may raise anything: repair continues
-            self._pause(wanted, error)
+            if self._is_there(missing):
+                self._pause(wanted, error)
             return
-        self._pauses.pop(missing.symbol, None)
-        self._count_absent(wanted, answered=bool(answer))
+        if self._is_there(missing):
+            self._pauses.pop(missing.symbol, None)
+            self._count_absent(wanted, answered=bool(answer))
+
+    def _is_there(self, missing: MissingTrades) -> bool:
+        """Return whether the symbol has not left meanwhile."""
+        return any(each.ledger is missing.ledger for each in self._list_missing())
 
     def _pause(self, wanted: IdRange, error: Exception) -> None:
         symbol = wanted.missing.symbol

@@ -74,6 +74,8 @@ class Check:
 
     async def _is_done(self, checked: _Checked) -> bool:
         made = 0
+        if checked.pair not in self._publisher.pairs:
+            return True
         try:
             for span in self._spans(checked.series):
                 async with half_load(self._clock):

@@ -1,7 +1,7 @@
 """Inserts repaired trades: into the open bars, or into the record, from which older bars are rebuilt."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from quantd.flow.ingest.ledger import Hole, Span, overlapping
 from quantd.flow.publish import Publisher
@@ -21,11 +21,14 @@ class Inserter:
             from the record                    these bars
     """
 
-    def __init__(self, publisher: Publisher, watermark: Watermark, queue: RebuildQueue, gaps: GapNews) -> None:
+    def __init__(
+        self, publisher: Publisher, watermark: Watermark, queue: RebuildQueue, gaps: GapNews, stages: Collection[SymbolStage]
+    ) -> None:
         self._publisher = publisher
         self._watermark = watermark
         self._queue = queue
         self._gaps = gaps
+        self._stages = stages
         self._busy = asyncio.Lock()
 
     async def insert(self, stage: SymbolStage, ticks: Sequence[Tick]) -> None:
@@ -33,6 +36,8 @@ class Inserter:
         if not ticks:
             return
         async with self._busy:
+            if stage not in self._stages:  # dropped while they were fetched
+                return
             with self._gaps.held_back(stage):
                 self._put(stage, ticks)
                 await self._queue.work_off()

@@ -35,6 +35,8 @@ class RebuildQueue:
         self._watermark = watermark
         self._waiting: dict[SymbolStage, list[Span]] = {}
         self._current: SymbolStage | None = None
+        self._span: Span = (0, 0)
+        """Whose bars are being rebuilt, and which."""
         self._woken = asyncio.Event()
         self._busy = asyncio.Lock()
 
@@ -50,16 +52,19 @@ class RebuildQueue:
             self._woken.set()
 
     def waiting(self, stage: SymbolStage) -> list[Span]:
-        """Return the times (ms, both ends included) that wait."""
-        return self._waiting.get(stage, []).copy()
+        """Return the times (ms, both ends included) that wait or whose bars are being rebuilt."""
+        current = [self._span] if stage is self._current else []
+        return _joined([*current, *self._waiting.get(stage, [])])
 
     def holds(self, stage: SymbolStage) -> bool:
         """Return whether bars of a symbol wait or are being rebuilt."""
         return stage in self._waiting or stage is self._current
 
     def drop(self, stage: SymbolStage) -> None:
-        """Remove a symbol that has left."""
+        """Remove a symbol that has left. Bars of it that are being rebuilt are not published."""
         self._waiting.pop(stage, None)
+        if stage is self._current:
+            self._current = None
 
     async def run(self) -> None:
         """Process the queue whenever something is added, until cancelled."""
@@ -85,16 +90,14 @@ class RebuildQueue:
     async def _rebuild_next(self, stage: SymbolStage) -> None:
         start, end = self._take_oldest(stage)
         until = min(end, start + LONGEST_MS)
-        self._current = stage
+        self._current, self._span = stage, (start, end)
         try:
             await self._rebuild(stage, start, until)
-        except BaseException:
-            self.put(stage, start, end)
-            raise
+            start = until + 1
         finally:
-            self._current = None
-        if until < end:
-            self.put(stage, until + 1, end)
+            dropped, self._current = self._current is None, None
+            if start <= end and not dropped:
+                self.put(stage, start, end)
 
     def _take_oldest(self, stage: SymbolStage) -> Span:
         """Remove and return the oldest stretch. The oldest comes first, since a bar without trades repeats the close before it."""
@@ -115,8 +118,9 @@ class RebuildQueue:
         stage.absorb(rebuilt)
         async with self._outputs.rebuilding:
             pairs = [await self._points(pair, rebuilt) for pair in self._publisher.pairs if stage in (pair.y, pair.x)]
-            self._publisher.publish_rebuilt(stage, rebuilt, pairs)
-            await recorder.write()
+            if self._current is stage:
+                self._publisher.publish_rebuilt(stage, rebuilt, pairs)
+                await recorder.write()
 
     async def _points(self, pair: PairStage, bars: Sequence[Bar]) -> RebuiltPair:
         history, rebuilt = self._outputs.history, {}

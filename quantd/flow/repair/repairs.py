@@ -65,7 +65,7 @@ class Repairs:
         self._feed = feed
         self._queue = RebuildQueue(outputs, publisher, watermark)
         self._gaps = GapNews(outputs, clock, stages, watermark, self._queue, publisher.news)
-        self._inserter = Inserter(publisher, watermark, self._queue, self._gaps)
+        self._inserter = Inserter(publisher, watermark, self._queue, self._gaps, stages)
         self._by_day = DayRepairer(feed.fetch_day, self._missing, clock) if has_days(feed) else None
         next_source: Source = "file" if self._by_day else "none"
         self._by_id = IdRepairer(self._fetch, self._missing, clock, max_age=feed.id_history_ms, next_source=next_source)
@@ -111,10 +111,13 @@ class Repairs:
         self._queue.wake(stage)
 
     def forget(self, stage: SymbolStage) -> None:
-        """Remove a symbol that has left."""
+        """Remove a symbol that has left. As at a stop, the times whose bars wait to be rebuilt are kept until it is added again."""
         self._recorded.pop(stage, None)
+        self._keep(stage)
         self._queue.drop(stage)
-        self._left.write(stage.symbol, [])
+        self._by_id.forget(stage.symbol)
+        if self._by_day:
+            self._by_day.forget(stage.symbol)
 
     async def restore(self, stage: SymbolStage) -> int | None:
         """Restore the ledger of a symbol from the record, so that trades missed since then count as missing. Return the time (ms) of the

@@ -32,24 +32,19 @@ class Upgrade:
         self._outputs = outputs
         self._clock = clock
         self._kept = kept
-        self._pairs = pairs
+        self._outdated = [
+            OutdatedPoints(series.spec, Legs(pair.y.symbol, pair.x.symbol), outputs.history, clock)
+            for pair in pairs
+            for series in pair.series
+        ]
 
     async def run(self, begin: asyncio.Event) -> None:
         """Upgrade after `begin` is set, to the end of what is recorded then. A series that fails is logged and continued later."""
         recorder = self._outputs.recorder
         if recorder is None:
             return
-        outdated = self._outdated()
         await begin.wait()
-        await until_done(outdated, lambda points: self._is_done(points, recorder))
-
-    def _outdated(self) -> list[OutdatedPoints]:
-        history, clock = self._outputs.history, self._clock
-        return [
-            OutdatedPoints(series.spec, Legs(pair.y.symbol, pair.x.symbol), history, clock)
-            for pair in self._pairs
-            for series in pair.series
-        ]
+        await until_done(self._outdated, lambda points: self._is_done(points, recorder))
 
     async def _is_done(self, points: OutdatedPoints, recorder: Recorder) -> bool:
         """Upgrade a series. Return whether nothing is left to do before the next start."""

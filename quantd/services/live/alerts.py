@@ -55,7 +55,7 @@ class LiveAlerts(Alerts):
         rule = self._book.drop(rule_id)
         if rule is None:
             return False
-        self._engine.remove(rule_id)
+        self._runtime.drop_rule(rule_id)
         self.save()
         if rule.metric != "price" and not self._wanted(rule.pair):
             self._runtime.drop_pair(rule.pair)
@@ -98,7 +98,7 @@ class LiveAlerts(Alerts):
     def _watch(self, rule: Definition) -> None:
         self._hold_legs(rule)
         text = f"{rule.metric} {rule.op} {float(rule.value)} for {rule.pair}"
-        self._engine.put(AlertRule(rule.id, Rule(rule.metric, rule.when, self._every(rule.pair)), rule.pair, text, live=True))
+        self._runtime.add_rule(AlertRule(rule.id, Rule(rule.metric, rule.when, self._every(rule.pair)), rule.pair, text, live=True))
 
     def _every(self, pair: str) -> str:
         """Return `1m`, or the shortest timeframe of a pair that has no minutes."""

@@ -9,6 +9,7 @@ from typing import get_args
 import msgspec
 
 from quantd.flow.exports import Rows
+from quantd.model import Bar, PairPoint, Tick
 from quantd.plugin.base import Exporter, Plugin, RowKind
 from quantd.testing import fakes
 
@@ -41,6 +42,23 @@ def goes_on_in_a_used_directory(exporter: Exporter) -> None:
             _life(exporter, directory, _rows())
 
 
+def goes_on_after_a_release(exporter: Exporter) -> None:
+    """A pair that is dropped may be added again."""
+    sizes = []
+    for halves in (1, 2):
+        with _own_directory(exporter) as directory:
+            fresh = msgspec.structs.replace(exporter, dir=str(directory))
+            fresh.open(METRICS)
+            for half in range(halves):
+                for kind, rows in _halves(fresh, half).items():
+                    fresh.write(kind, rows)
+                for name in ("", *dict.fromkeys(row.pair if isinstance(row, PairPoint) else row.symbol for row in _each_series())):
+                    fresh.release(name)
+            fresh.close()
+            sizes.append(sum(path.stat().st_size for path in directory.rglob("*") if path.is_file()))
+    assert sizes[1] > sizes[0], "what was written after `release` is not there"
+
+
 def tells_its_places(exporter: Exporter) -> None:
     """A folder has many names: the path of one that was given must not hide that two exporters write to it."""
     with _own_directory(exporter) as directory, _own_directory(exporter) as other:
@@ -64,6 +82,15 @@ def _life(exporter: Exporter, directory: Path, rows: Mapping[RowKind, list[Rows]
     fresh.close()
 
 
+def _halves(exporter: Exporter, half: int) -> dict[RowKind, Rows]:
+    rows: dict[RowKind, Rows] = {"ticks": fakes.ticks(20), "bars": fakes.bars(20), "points": fakes.points(20)}
+    return {kind: rows[kind][10 * half : 10 * half + 10] for kind in exporter.kinds}
+
+
+def _each_series() -> list[Tick | Bar | PairPoint]:
+    return [*fakes.ticks(20), *fakes.bars(20), *fakes.points(20)]
+
+
 def _rows() -> dict[RowKind, list[Rows]]:
     """Each kind in batches, the last of which replaces a row."""
     bars, points = fakes.bars(20), fakes.points(20)
@@ -81,4 +108,4 @@ def _own_directory(exporter: Exporter) -> Iterator[Path]:
 
 
 CHECKS = (kinds_exist,)
-FILE_CHECKS = (writes_all_its_kinds, opens_and_closes_without_a_row, goes_on_in_a_used_directory, tells_its_places)
+FILE_CHECKS = (writes_all_its_kinds, opens_and_closes_without_a_row, goes_on_in_a_used_directory, goes_on_after_a_release, tells_its_places)

@@ -76,6 +76,24 @@ def test_what_waits_is_written_when_it_is_closed_and_the_oldest_of_too_much_is_d
     assert (line.dropped, exporter.rows["bars"]) == (2, fakes.bars(5)[2:])
 
 
+def test_what_waits_of_a_pair_is_written_before_it_is_let_go_of_and_a_fault_of_that_harms_nobody() -> None:
+    class Files(Full):
+        """Holds something for each pair."""
+
+        def release(self, name: str) -> None:
+            self.rows["released"] = [name, len(self.rows["bars"])]
+            raise ValueError("no such file")
+
+    troubles, exporter = Troubles(CLOCK), Files(kinds=("bars",))
+    line = export(exporter, troubles)
+    line.write("bars", fakes.bars(2))
+    exporter.full = False
+    line.release("S")
+    assert exporter.rows["released"] == ["S", 2]
+    line.write("bars", fakes.bars(3)[2:])
+    assert exporter.rows["bars"] == fakes.bars(3)
+
+
 @pytest.mark.parametrize("error", [SystemExit(3), ValueError("no")])
 def test_an_exporter_that_cannot_begin_is_named_with_its_line(error: BaseException) -> None:
     class Unopened(Keep):

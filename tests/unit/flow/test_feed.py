@@ -88,7 +88,7 @@ class Bench:
         series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW)), guard, 5 * MINUTE) for name in every)
         self.flow.members.add(y)
         self.flow.members.add(x)
-        self.flow.members.begin_with(PairStage(y, x, series, exports))
+        self.flow.members.add_pair(lambda: PairStage(y, x, series, exports))
 
     def bars(self, symbol: str) -> list[tuple[int, float, str]]:
         """(ms since the beginning, close, quality)"""

@@ -132,7 +132,7 @@ class Daemon:
         needed = {spec.every: spec.memory for spec in specs}
         y, x = (SymbolStage(symbol, TimeBars(every=tuple(every)), guard, exports, needed=needed) for symbol in "YX")
         series = tuple(PairSeries(spec, lambda plugin, user: guard, 5 * MINUTE) for spec in specs)
-        self.flow.members.begin_with(PairStage(y, x, series, exports))
+        self.flow.members.add_pair(lambda: PairStage(y, x, series, exports))
         self.flow.members.add(y)
         self.flow.members.add(x)
         self.task = asyncio.create_task(self.flow.run())

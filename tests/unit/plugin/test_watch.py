@@ -16,7 +16,7 @@ from quantd.plugin.guard import Guard
 from quantd.plugin.pace import Pace
 from quantd.plugin.registry import Registry
 from quantd.plugin.watch import Watch
-from quantd.runtime.runtime import Guards
+from quantd.runtime.guards import Guards
 from tests.waiting import PATIENCE_S
 
 

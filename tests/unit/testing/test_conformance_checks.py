@@ -581,7 +581,7 @@ class Lines(quantd.Exporter):
     """Writes a line a row, but for one lie."""
 
     dir: str = "exports"
-    lie: Literal["", "nothing", "never opened", "exclusive", "as given", "anywhere", "nowhere"] = ""
+    lie: Literal["", "nothing", "never opened", "exclusive", "shuts", "forgets", "as given", "anywhere", "nowhere"] = ""
 
     def places(self) -> frozenset[str]:
         lies = {"as given": frozenset({f"{self.dir}/rows.txt"}), "anywhere": frozenset({"rows.txt"}), "nowhere": frozenset[str]()}
@@ -591,10 +591,16 @@ class Lines(quantd.Exporter):
         mode = "x" if self.lie == "exclusive" else "a"
         if self.lie != "never opened":
             self._file = (Path(self.dir) / "rows.txt").open(mode, encoding="utf-8")
+        self._released = False
 
     def write(self, kind: quantd.RowKind, rows: Sequence[Any]) -> None:
-        if self.lie != "nothing":
+        if self.lie != "nothing" and not (self.lie == "forgets" and self._released):
             self._file.writelines(f"{kind} {row}\n" for row in rows)
+
+    def release(self, name: str) -> None:
+        self._released = True
+        if self.lie == "shuts":
+            self._file.close()
 
     def close(self) -> None:
         self._file.close()
@@ -603,6 +609,8 @@ class Lines(quantd.Exporter):
 @pytest.mark.parametrize(
     ("lie", "caught"),
     [
+        ("shuts", "goes_on_after_a_release"),
+        ("forgets", "goes_on_after_a_release"),
         ("nothing", "writes_all_its_kinds"),
         ("never opened", "opens_and_closes_without_a_row"),
         ("exclusive", "goes_on_in_a_used_directory"),

@@ -1,0 +1,134 @@
+"""What a runtime processes: symbols and pairs are added to it and dropped, and dropping undoes adding."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from msgspec.structs import replace
+
+from quantd.config.model import Pipeline
+from quantd.errors import QuantdError
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.feed import FeedFlow
+from quantd.flow.symbol import SymbolStage
+from quantd.runtime.exporters import Exporters
+from quantd.runtime.guards import Guards
+from quantd.runtime.stages import StageMaker
+from quantd.runtime.uses import Use, Uses
+
+_log = logging.getLogger("quantd.live")
+
+
+class RuntimeMembers:
+    """The symbols and pairs of the flows, each with the pipeline that it goes through."""
+
+    def __init__(self, flows: Mapping[str, FeedFlow], alerts: AlertEngine, exporters: Exporters, guards: Guards, maker: StageMaker) -> None:
+        self._flows = flows
+        self._alerts = alerts
+        self._exporters = exporters
+        self._guards = guards
+        self._maker = maker
+        self._uses = Uses()
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a pair or symbol of that name."""
+        return self._uses.get(name) is not None
+
+    def begin(self, uses: Iterable[Use]) -> None:
+        """Have these from the start of the stream on: a symbol that several share makes the bars that all of them need."""
+        begun = {use.name: use for use in uses}.values()
+        for step in (self._register, self._join_legs, self._join_pair):
+            for use in begun:
+                step(use)
+
+    def add(self, use: Use) -> None:
+        """Have a pair or symbol from now on, also the legs of the pair. Raises QuantdError, and changes nothing, where it is there already,
+        where its feed does not run, where the legs of the pair have no bars in common, and where an exporter cannot begin."""
+        bars, flow = use.pipeline.bars, self._flows.get(use.pipeline.feed)
+        if flow is None:
+            raise QuantdError(f"{use.name} is not processed: feed {use.pipeline.feed!r} of pipeline {use.pipeline.name!r} does not run")
+        legs = [stage for symbol in use.symbols if (stage := stage_of(flow, symbol))] if use.is_pair else []
+        if not any(all(every in leg.every for leg in legs) for every in bars.every):
+            raise QuantdError(f"{use.name} is not processed: its legs have no bars in common of {', '.join(bars.every)}")
+        self._register(use)
+        self._join_legs(use)
+        self._join_pair(use)
+
+    def drop_pair(self, name: str) -> bool:
+        """Have a pair no more; whether there was one. Its legs are streamed on: they may be dropped by themselves."""
+        use = self._uses.get(name)
+        if use is None or not use.is_pair:
+            return False
+        self._uses.drop(name)
+        flow = self._flows[use.pipeline.feed]
+        flow.members.drop_pair(name)
+        self._alerts.remove_of_pipelines(name)
+        self._release(use, flow)
+        return True
+
+    def drop_symbol(self, symbol: str) -> bool:
+        """Have a symbol no more, nor the pairs that it is a leg of; whether it was there."""
+        for pair in self._uses.pairs_of(symbol):
+            self.drop_pair(pair.name)
+        use, found = self._uses.drop(symbol), False
+        for flow in self._flows.values():
+            if stage_of(flow, symbol):
+                found = True
+                _let_go(flow, symbol)
+        if use:
+            self._release(use, self._flows[use.pipeline.feed])
+        self._guards.forget(symbol)
+        return found
+
+    def _register(self, use: Use) -> None:
+        self._uses.add(use)
+        try:
+            self._exporters.add(use)
+        except QuantdError:
+            self._uses.drop(use.name)
+            raise
+
+    def _join_legs(self, use: Use) -> None:
+        flow = self._flows[use.pipeline.feed]
+        for symbol in use.symbols:
+            sharing = self._uses.of_feed(flow.name, symbol)
+            if stage := stage_of(flow, symbol):
+                stage.exports.set(self._exporters.of(sharing))
+            else:
+                flow.members.add(self._maker.symbol(symbol, sharing))
+
+    def _join_pair(self, use: Use) -> None:
+        if not use.is_pair:
+            return
+        flow = self._flows[use.pipeline.feed]
+        y, x = (stage_of(flow, symbol) for symbol in use.symbols)
+        if y and x:
+            flow.members.add_pair(partial(self._maker.pair, use, y, x))
+        for rule in use.pipeline.alerts:
+            self._alerts.add(rule, use.name)
+
+    def _release(self, use: Use, flow: FeedFlow) -> None:
+        """Let go of the exporters and guards of what was dropped; legs that are streamed on are exported as those say who are left."""
+        for symbol in use.symbols:
+            if stage := stage_of(flow, symbol):
+                stage.exports.set(self._exporters.of(self._uses.of_feed(flow.name, symbol)))
+        self._exporters.drop(use.name)
+        self._guards.forget(use.name)
+
+
+def stage_of(flow: FeedFlow, symbol: str) -> SymbolStage | None:
+    """The stage of a symbol of a flow; None where it has none."""
+    return next((stage for stage in flow.stages if stage.symbol == symbol), None)
+
+
+def _let_go(flow: FeedFlow, symbol: str) -> None:
+    try:
+        flow.members.drop(symbol)
+    except Exception:  # of a feed's plugin
+        _log.exception("feed %s does not let go of %s", flow.name, symbol)
+
+
+def guest(pipeline: Pipeline, feed: str) -> Pipeline:
+    """The pipeline for what the config does not name, on a feed. It exports nothing, and has no rules: the operator's files and alerts are
+    of what the config names."""
+    return replace(pipeline, feed=feed, exports=(), alerts=())
