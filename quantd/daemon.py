@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 from aiohttp import web
 
-from quantd.api import door
+from quantd.api import connections
 from quantd.api.app import make_app
 from quantd.clock import Clock, MarketClock, SystemClock
 from quantd.config.load import Loaded
@@ -108,9 +108,9 @@ class Daemon:
             await asyncio.sleep(_BEAT_S)
 
     async def _serve(self) -> web.AppRunner:
-        runner = door.Runner(make_app(self.services, self._api, self.metrics.render), shutdown_timeout=1.0)
+        runner = connections.Runner(make_app(self.services, self._api, self.metrics.render), shutdown_timeout=1.0)
         await runner.setup()
-        door.measure(runner.door, self.metrics)
+        connections.measure(runner.connections, self.metrics)
         host, _, port = self._api.listen.rpartition(":")
         try:
             await web.TCPSite(runner, host.strip("[]"), int(port)).start()

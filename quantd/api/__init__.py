@@ -1,1 +1,1 @@
-"""REST and WebSocket: what the frontend, scripts and monitors talk to."""
+"""The REST and WebSocket API for the frontend, scripts and monitors."""

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from quantd.api import checks, requests, wire
 from quantd.api.context import services
-from quantd.api.contract import METRICS, OPERATORS, in_words
+from quantd.api.contract import METRICS, OPERATORS, in_contract_words
 from quantd.api.errors import Failure, answer
 from quantd.api.params import body, query
 from quantd.config.bounds import LIVE, mistake
@@ -13,7 +13,7 @@ from quantd.services.symbols import Symbols
 
 
 async def create(request: web.Request) -> web.Response:
-    """Make a rule."""
+    """Create a rule."""
     asked = await body(request, requests.RuleBody)
     metric, op = METRICS.get(asked.metric.lower()), OPERATORS.get(asked.op)
     if metric is None:
@@ -21,13 +21,13 @@ async def create(request: web.Request) -> web.Response:
     if op is None:
         raise Failure(400, f"Invalid operator. Must be one of: {list(OPERATORS)}")
     if text := mistake(Condition(metric, op, asked.value), LIVE):
-        raise Failure(400, f"Invalid value. {in_words(text)}")
+        raise Failure(400, f"Invalid value. {in_contract_words(text)}")
     subject = _subject(services(request).symbols, metric, asked.pair)
     return answer(wire.rule(services(request).alerts.add(metric, subject, op, asked.value)))
 
 
 def _subject(symbols: Symbols, metric: str, text: str) -> str:
-    """What a rule watches: a pair, or for a price one symbol, which the frontend may also write as A-A."""
+    """Return what a rule watches: a pair, or, for a price, one symbol, which the frontend may also write as A-A."""
     if metric == "price" and "-" not in text:
         return checks.symbol(symbols, text)
     if not (legs := checks.legs(text)):
@@ -41,30 +41,30 @@ def _subject(symbols: Symbols, metric: str, text: str) -> str:
 
 
 async def listed(request: web.Request) -> web.Response:
-    """The rules made by request."""
+    """List the rules that were made by request."""
     return answer([wire.rule(each) for each in services(request).alerts.rules()])
 
 
 async def from_pipelines(request: web.Request) -> web.Response:
-    """The rules of pipelines."""
+    """List the rules of pipelines."""
     return answer([wire.pipeline_rule(each) for each in services(request).alerts.pipeline_rules()])
 
 
 async def active(request: web.Request) -> web.Response:
-    """The latest firings, newest last; a restart keeps them."""
+    """List the latest firings, newest last; they survive a restart."""
     limit = query(request, requests.LimitQuery).limit
     fired = [wire.fired(each) for each in wire.firings(services(request).alerts.fired())]
     return answer(fired if limit is None else fired[-limit:])
 
 
 async def clear(request: web.Request) -> web.Response:
-    """Forget the latest firings."""
+    """Remove the latest firings."""
     services(request).alerts.clear_fired()
     return answer(wire.Done("Cleared triggered alerts"))
 
 
 async def one(request: web.Request) -> web.Response:
-    """One rule."""
+    """Return one rule."""
     rule_id = request.match_info["id"]
     for rule in services(request).alerts.rules():
         if rule.id == rule_id:

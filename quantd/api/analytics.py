@@ -1,11 +1,11 @@
-"""Hedge ratio, spread, z-score, correlation and ADF of any pair, and the now-casts of the configured ones."""
+"""Routes for hedge ratio, spread, z-score, correlation and ADF test of any pair, and for the now-casts of the configured pairs."""
 
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from quantd.api import checks, figures, requests
-from quantd.api.context import asker, services, told
+from quantd.api.context import asker, respond, services
 from quantd.api.contract import Column
 from quantd.api.errors import answer
 from quantd.api.params import query
@@ -16,26 +16,26 @@ SIGNIFICANT = 0.05
 
 
 async def analysis_of(request: web.Request, asked: checks.PairRequest) -> Analysis:
-    """Analyse a pair; the first question for it waits for its past."""
+    """Analyse a pair; the first request for it waits for its history."""
     who = asker(request)
     await services(request).symbols.warm_up([asked.question.y, asked.question.x])
     return await services(request).analytics.analyse(asked.question, who)
 
 
 async def analysed(request: web.Request) -> tuple[checks.PairRequest, Analysis]:
-    """Read the query, and answer it."""
+    """Read the query and analyse the pair."""
     asked = checks.pair(services(request), query(request, requests.PairQuery))
     return asked, await analysis_of(request, asked)
 
 
 async def pair(request: web.Request) -> web.Response:
-    """Series over the same bars."""
+    """Return all series over the same bars."""
     asked, analysis = await analysed(request)
-    return await told(request, len(analysis.points), lambda: answer(figures.pair(asked.text, analysis)))
+    return await respond(request, len(analysis.points), lambda: answer(figures.pair(asked.text, analysis)))
 
 
 async def adf(request: web.Request) -> web.Response:
-    """The ADF test of the spread."""
+    """Return the ADF test of the spread."""
     test = figures.adf((await analysed(request))[1])
     stationary = test.pvalue < SIGNIFICANT
     words = "Spread is stationary (mean-reverting)" if stationary else "Spread is non-stationary"
@@ -43,17 +43,17 @@ async def adf(request: web.Request) -> web.Response:
 
 
 def one(column: Column) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """The handler that answers one series."""
+    """Make the handler that returns one series."""
 
     async def handler(request: web.Request) -> web.Response:
         _, analysis = await analysed(request)
-        return await told(request, len(analysis.points), lambda: answer({column: figures.series(analysis.points, column)}))
+        return await respond(request, len(analysis.points), lambda: answer({column: figures.series(analysis.points, column)}))
 
     return handler
 
 
 async def nowcasts(request: web.Request) -> web.Response:
-    """Every pair that is processed and each of its timeframes at the last prices."""
+    """Return the now-cast of every configured pair at each of its timeframes."""
     return answer([figures.nowcast(status) for status in services(request).analytics.pairs()])
 
 

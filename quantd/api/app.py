@@ -1,4 +1,4 @@
-"""Puts the API together."""
+"""Builds the application of the API."""
 
 from aiohttp import web
 
@@ -23,8 +23,8 @@ def make_app(
     patience: Patience = DEFAULT_PATIENCE,
     budget: float = BUDGET_S,
 ) -> web.Application:
-    """The application, ready for a `Runner`. `metrics` renders what `/metrics` answers; `limits` are those of the sockets; `budget` is how
-    many seconds a question may take."""
+    """Return the application, ready for a `Runner`. `metrics` renders the body of `/metrics`; `limits` are those of the sockets; `budget`
+    is the number of seconds that a request may take."""
     guards = [errors, hosts.guard(settings), cors.preflight(settings.cors), cors.guard(settings.cors)]
     app = web.Application(middlewares=guards, client_max_size=_LARGEST_BODY)
     app[PATIENCE], app[BUDGET] = patience, budget

@@ -1,4 +1,4 @@
-"""Route for backtests of a pair's z-score over the last bars."""
+"""The route for backtests of a pair's z-score over the last bars."""
 
 from math import isfinite
 from typing import Any
@@ -19,15 +19,15 @@ from quantd.times import iso
 
 MOST_BARS = 10_000
 MOST_FITTED = 1_000_000
-"""One request may fit at most this many prices, summed over all windows."""
+"""Maximum number of prices that one request may fit, summed over all windows."""
 FORMATS = ("json", "html")
 _COST_S = 1e-5
-"""The estimated cost of one bar."""
+"""Estimated seconds per bar."""
 _REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
 
 
 async def tested(request: web.Request) -> web.Response:
-    """The backtest over the last bars, as JSON or as a report."""
+    """Backtest the last bars, and return the result as JSON or as a report."""
     raw = query(request, requests.BacktestQuery)
     asked = checks.pair(services(request), raw)
     form = raw.format.lower()
@@ -42,7 +42,7 @@ async def tested(request: web.Request) -> web.Response:
 
 
 def _affordable(limit: int, asked: checks.PairRequest) -> int:
-    """Return the limit. Raises Failure if fitting a window at each bar would take minutes, in which nobody else would be answered."""
+    """Return the limit. Raises Failure if fitting a window at each bar would take minutes, during which nobody else would be answered."""
     window = asked.question.window
     if asked.method.refits and (limit + 2 * window) * window > MOST_FITTED:
         most = MOST_FITTED // window - 2 * window
@@ -63,7 +63,7 @@ def _settings(asked: checks.PairRequest, raw: requests.BacktestQuery) -> Setting
 
 
 def _rules(raw: requests.BacktestQuery, asked: Question) -> Rules:
-    """Raises ValueError."""
+    """Return the rules of a query. Raises ValueError."""
     rules = Rules(**{name: getattr(raw, name) for name in Rules.__struct_fields__})
     demand_reachable(rules.entry, rules.stop, z_range(asked.style.zscore, asked.window), before="against=before", hold=rules.hold)
     return rules
@@ -78,7 +78,7 @@ def _response(past: PairPast, settings: Settings, limit: int, form: str) -> web.
 
 
 def body(result: Backtest) -> dict[str, Any]:
-    """The answer: all fields of a backtest under their own names, with times as text."""
+    """Return the body of the answer: all fields of a backtest under their own names, with times as text."""
     quality, halves = msgspec.structs.asdict(result.quality), result.halves
     curve = zip(result.ts, result.equity.tolist(), strict=True)
     return {

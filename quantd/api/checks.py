@@ -1,4 +1,4 @@
-"""Checks that what a request names is supported; raises Failure (400, 404) if it is not."""
+"""Checks that the objects named in a request exist; raises Failure (400, 404) if they do not."""
 
 from msgspec import Struct
 
@@ -11,13 +11,13 @@ from quantd.stats.zscore import ZScore
 from quantd.timeframes import timeframe
 
 TIMEFRAMES = ["1s", "1m", "5m", "15m", "30m", "1h", "14h", "1d"]
-"""Those that the frontend offers; any other that `timeframe` reads works as well."""
+"""Timeframes that the frontend offers; any other that `timeframe` accepts works as well."""
 DEFAULT_METHOD = "OLS"
 WINDOWS = range(2, 2001)
 
 
 class PairRequest(Struct, frozen=True):
-    """What to analyse, and with which method; `text` is the pair as the caller wrote it."""
+    """The pair to analyse and the method; `text` is the pair as the caller wrote it."""
 
     text: str
     question: Question
@@ -40,7 +40,7 @@ def every(text: str) -> str:
 
 
 def method(analytics: Analytics, text: str) -> Method:
-    """Find a regression plugin by its name in any case."""
+    """Return a regression plugin by its name in any case."""
     methods = {each.name.upper(): each for each in analytics.methods()}
     if text.upper() not in methods:
         raise Failure(400, f"Regression method {text} not supported. Available: {list(methods)}")
@@ -48,7 +48,7 @@ def method(analytics: Analytics, text: str) -> Method:
 
 
 def legs(text: str) -> tuple[str, str] | None:
-    """The two symbols of `Y-X`, in upper case, whether or not they are supported; None for any other text."""
+    """Return the two symbols of `Y-X`, in upper case, whether or not they are supported; None for any other text."""
     match text.upper().split("-"):
         case [y, x] if y and x:
             return y, x
@@ -56,7 +56,7 @@ def legs(text: str) -> tuple[str, str] | None:
 
 
 def pair(services: Services, asked: PairQuery) -> PairRequest:
-    """Check all of a pair query."""
+    """Check a pair query as a whole."""
     text = _pair_text(asked)
     y, x = pair_legs(services.symbols, text)
     tf = every(asked.tf)
@@ -75,7 +75,7 @@ def _style(asked: PairQuery) -> Style:
 
 
 def _method(analytics: Analytics, asked: PairQuery) -> Method:
-    """Find the named method; a query with beta or alpha alone means the first method that takes them."""
+    """Return the named method; a query with only beta or alpha gets the first method that accepts them."""
     named = asked.regression or asked.method
     given = asked.beta is not None or asked.alpha is not None
     known = _of_given_hedge(analytics, named) if given else method(analytics, named or DEFAULT_METHOD)

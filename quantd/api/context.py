@@ -1,4 +1,4 @@
-"""What handlers find in their application."""
+"""The objects that handlers find in their application."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,20 +12,20 @@ from quantd.pool import Asker
 from quantd.services.bundle import Services
 
 Render = Callable[[], tuple[bytes, str]]
-"""Renders the metrics: the body and its content type."""
+"""A function that renders the metrics: the body and its content type."""
 
 
 class Patience(Struct, frozen=True):
     """How many seconds the server waits for a client."""
 
     idle: float = 75.0
-    """For the head of a request, counted from the connection or from the previous answer. Proxies keep connections for 60 s."""
+    """Timeout for the head of a request, counted from the connection or from the previous answer. Proxies keep connections for 60 s."""
     body: float = 30.0
-    """For the end of a request's body."""
+    """Timeout for the end of a request's body."""
     linger: float = 5.0
-    """For the rest of a body that no answer depends on."""
+    """Timeout for the rest of a body on which no answer depends."""
     write: float = 120.0
-    """While the client reads nothing of an answer. A slow reader may take as long as it needs."""
+    """Timeout while the client reads nothing of an answer. A slow reader may take as long as it needs."""
 
 
 DEFAULT_PATIENCE = Patience()
@@ -35,22 +35,22 @@ FANOUT = web.AppKey("fanout", Fanout)
 PATIENCE = web.AppKey("patience", Patience)
 BUDGET = web.AppKey("budget", float)
 _MANY = 500
-_TOLD_S = 1e-5
-"""The estimated cost of one point."""
+_COST_S = 1e-5
+"""Estimated seconds per point of an answer."""
 
 
 def services(request: web.Request) -> Services:
-    """The services that answer this request."""
+    """Return the services that answer this request."""
     return request.app[SERVICES]
 
 
-async def told(request: web.Request, points: int, tell: Callable[[], web.Response]) -> web.Response:
-    """Make the response for this many points; in a thread if that takes more than some milliseconds."""
+async def respond(request: web.Request, points: int, tell: Callable[[], web.Response]) -> web.Response:
+    """Make the response for this many points, in a thread if that takes more than some milliseconds."""
     if points < _MANY:
         return tell()
-    return await services(request).pool.aside(asker(request), _TOLD_S * points, tell)
+    return await services(request).pool.aside(asker(request), _COST_S * points, tell)
 
 
 def asker(request: web.Request) -> Asker:
-    """The client, and the time until which an answer is useful. Call it before the first await."""
+    """Return the client's address, and the time until which an answer is useful. Call this before the first await."""
     return Asker(request.remote or "", asyncio.get_running_loop().time() + request.app[BUDGET])

@@ -1,4 +1,4 @@
-"""Lets pages of known origins read the answers."""
+"""Lets pages of known origins read the answers (CORS)."""
 
 import re
 from collections.abc import Awaitable, Callable, Collection
@@ -15,7 +15,7 @@ _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]*")
 
 
 def preflight(origins: Collection[str]) -> Middleware:
-    """Answers the question that a browser asks before it sends a request to another origin."""
+    """Return a middleware that answers the preflight request that a browser sends before a request to another origin."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -33,14 +33,15 @@ def preflight(origins: Collection[str]) -> Middleware:
 
 
 def _names(asked: str) -> str:
-    """The names of headers that a page asks for: what is no name cannot be sent back."""
+    """Return the header names that a page asks for, without any that are invalid and must not be sent back."""
     if not _NAMES.fullmatch(asked):
         raise Failure(400, "Access-Control-Request-Headers does not name headers")
     return asked
 
 
 def guard(origins: Collection[str]) -> Middleware:
-    """Refuses what changes something, and sockets, from pages of other origins: any page can reach the loopback interface."""
+    """Return a middleware that rejects modifying requests, and sockets, from pages of other origins, because any page can reach the
+    loopback interface."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -55,7 +56,7 @@ def guard(origins: Collection[str]) -> Middleware:
 
 
 def _host(origin: str) -> str:
-    """Host and port of an origin; none of `null`. Raises Failure for what is no address."""
+    """Return host and port of an origin; an empty text for `null`. Raises Failure if it is not an address."""
     try:
         return urlsplit(origin).netloc
     except ValueError:
@@ -63,7 +64,7 @@ def _host(origin: str) -> str:
 
 
 def allow(origins: Collection[str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Marks every response, errors too, for the origin that asked."""
+    """Return a signal handler that adds the CORS headers to every response, including errors."""
 
     async def mark(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.add("Vary", "Origin")

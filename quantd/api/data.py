@@ -9,18 +9,18 @@ from quantd.api.health import buffer_stats
 from quantd.api.params import moment, query
 
 BARS = 100
-"""The number of bars for a request without `from` and `limit`."""
+"""Number of bars for a request without `from` and `limit`."""
 MOST_BARS = 2_000
 TICKS = 1_000
 
 
 async def symbols(request: web.Request) -> web.Response:
-    """The symbols that the config names."""
+    """List the symbols that the config names."""
     return answer(services(request).symbols.listed())
 
 
 async def bars(request: web.Request) -> web.Response:
-    """Bars of `from` <= ts <= `to`, the last one forming."""
+    """Return the bars with `from` <= ts <= `to`; the last one may be forming."""
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
     symbol = checks.symbol(services(request).symbols, request.match_info["symbol"])
@@ -32,7 +32,7 @@ async def bars(request: web.Request) -> web.Response:
 
 
 async def book(request: web.Request) -> web.Response:
-    """Book bars of `from` <= ts <= `to`."""
+    """Return the book bars with `from` <= ts <= `to`."""
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
     symbol, every = checks.symbol(services(request).symbols, request.match_info["symbol"]), checks.every(asked.tf)
@@ -43,7 +43,7 @@ async def book(request: web.Request) -> web.Response:
 
 
 async def ticks(request: web.Request) -> web.Response:
-    """The newest ticks in memory."""
+    """Return the newest ticks in memory."""
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
     symbol = request.match_info["symbol"].upper()
@@ -55,13 +55,13 @@ async def ticks(request: web.Request) -> web.Response:
 
 
 def _range(asked: requests.RangeQuery) -> tuple[int | None, int | None]:
-    """Return start and exclusive end; `to` itself is in the range."""
+    """Return start and exclusive end; `to` itself is within the range."""
     until = moment("to", asked.until)
     return moment("from", asked.since), None if until is None else until + 1
 
 
 async def stats(request: web.Request) -> web.Response:
-    """The number of ticks in memory."""
+    """Return the number of ticks in memory."""
     asked, market = query(request, requests.SymbolQuery), services(request).market
     if asked.symbol is None:
         return answer(buffer_stats(market))
@@ -72,7 +72,7 @@ async def stats(request: web.Request) -> web.Response:
 
 
 async def clear(request: web.Request) -> web.Response:
-    """Forget the ticks in memory of one symbol, or of all."""
+    """Remove the ticks in memory of one symbol, or of all symbols."""
     asked = query(request, requests.SymbolQuery)
     symbol = None if asked.symbol is None else checks.symbol(services(request).symbols, asked.symbol)
     services(request).market.clear_ticks(symbol)

@@ -1,28 +1,28 @@
-"""How many connections the API may hold open: each takes a descriptor, and the feeds, the store and the state need some too."""
+"""Computes how many connections the API may hold open: each needs a file descriptor, and so do the feeds, the store and the state."""
 
 import resource
 from contextlib import suppress
 
 RESERVE = 256
-"""Descriptors that are left to everything but the API."""
+"""File descriptors that are reserved for everything except the API."""
 MOST = 10_000
 _WISHED = 65_536
-"""As many as the systemd unit gives. Where the hard limit is a thousand million, that many must not be wanted."""
+"""Desired limit, as in the systemd unit. Where the hard limit is a billion, as many must not be requested."""
 
 
 def most_connections() -> int:
-    """Raises the process's limit of descriptors as far as it may, and returns what of it is the API's."""
+    """Raise the process's limit of file descriptors as far as possible, and return the API's share of it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wished = _WISHED if hard == resource.RLIM_INFINITY else min(_WISHED, hard)
     if soft != resource.RLIM_INFINITY and soft < wished:
-        with suppress(ValueError, OSError):  # some systems have a further limit, and do not tell it
+        with suppress(ValueError, OSError):  # some systems have a further limit that they do not report
             resource.setrlimit(resource.RLIMIT_NOFILE, (wished, hard))
             soft = wished
     return MOST if soft == resource.RLIM_INFINITY else share(soft)
 
 
 def share(limit: int) -> int:
-    """What is the API's of a limit of descriptors: all but the reserve, and half where that is more.
+    """Return the API's share of a limit of file descriptors: all but the reserve, or half of them if that is more.
 
     >>> share(1024), share(300), share(1_000_000)
     (768, 150, 10000)

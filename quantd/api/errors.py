@@ -1,4 +1,4 @@
-"""Errors as the frontend's contract words them."""
+"""Turns errors into the bodies that the frontend's contract defines."""
 
 import logging
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from quantd.pool import Busy
 
 _log = logging.getLogger("quantd.api")
 _UNREADABLE = (web.RequestPayloadError, HttpProcessingError)
-"""What is raised for bytes that are no request, or no body of one."""
+"""Exceptions for bytes that are no valid request or body."""
 
 
 class Failure(Exception):
-    """The request is understood and cannot be answered."""
+    """The request is valid but cannot be answered."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -35,23 +35,23 @@ class Invalid(Exception):
 
 
 def answer(body: Any, status: int = 200) -> web.Response:
-    """A JSON response."""
+    """Return a JSON response."""
     return web.Response(body=encode(body), status=status, content_type="application/json")
 
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns whatever is raised into a JSON body with `detail`. Raises ConnectionError if there is nobody to tell."""
+    """Turn any exception into a JSON body with `detail`. Raises ConnectionError if no client is left to receive it."""
     try:
         return await handler(request)
     except Exception as error:
         if request.transport is None or request.writer.output_size:
             return _too_late(request, error)
-        return told(request, error)
+        return response_to(request, error)
 
 
-def told(request: web.BaseRequest, error: BaseException | None) -> web.Response:
-    """The response to what was raised."""
+def response_to(request: web.BaseRequest, error: BaseException | None) -> web.Response:
+    """Return the response to an exception."""
     match error:
         case Failure():
             return _closing(answer({"detail": error.detail}, error.status))
@@ -70,7 +70,8 @@ def told(request: web.BaseRequest, error: BaseException | None) -> web.Response:
 
 
 def refused(request: web.BaseRequest, status: int, reason: str) -> web.Response:
-    """The response to bytes that are no request, after which nothing on their connection can be trusted; a line in the log."""
+    """Log bytes that are no valid request, and return the response. The connection is closed, because nothing that follows can be
+    trusted."""
     _log.warning("bad request from %s: %s", request.remote, reason)
     response = answer({"detail": reason}, status)
     response.force_close()
@@ -78,7 +79,7 @@ def refused(request: web.BaseRequest, status: int, reason: str) -> web.Response:
 
 
 def brief(error: BaseException) -> str:
-    """What the parser says, without the bytes that it shows.
+    """Return the parser's message without the bytes that it quotes.
 
     >>> brief(HttpProcessingError(message="Invalid header token:\\n\\n  b'a\\\\x00b: c'\\n    ^"))
     'Invalid header token'
@@ -99,7 +100,7 @@ def brief(error: BaseException) -> str:
 
 
 def _too_late(request: web.Request, error: Exception) -> web.StreamResponse:
-    """Nothing can be told any more: an answer has begun, or the client is gone."""
+    """Handle an error when no response can be sent any more, because an answer has begun or the client is gone."""
     if not isinstance(error, (ConnectionError, Failure, Invalid, Busy, web.HTTPException, *_UNREADABLE)):
         _log.error("%s %s failed", request.method, request.rel_url.raw_path, exc_info=error)
     raise ConnectionResetError from None
@@ -113,7 +114,7 @@ def _http(error: web.HTTPException) -> web.Response:
 
 
 def _closing(response: web.Response) -> web.Response:
-    """After a body that came too slowly, or is too large, the rest of it is not waited for."""
+    """Close the connection after a body that came too slowly or is too large, instead of waiting for its rest."""
     if response.status in (408, 413):
         response.force_close()
     return response

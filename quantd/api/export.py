@@ -11,7 +11,7 @@ from aiohttp import web
 
 from quantd.api import checks, contract, figures, requests, wire
 from quantd.api.analytics import SIGNIFICANT, analysis_of
-from quantd.api.context import asker, services, told
+from quantd.api.context import asker, respond, services
 from quantd.api.data import MOST_BARS
 from quantd.api.errors import Failure
 from quantd.api.params import query
@@ -23,13 +23,13 @@ Row = Sequence[str | float | None]
 
 
 async def analytics(request: web.Request) -> web.Response:
-    """The points of a pair, a row each, and the ADF test of its spread."""
+    """Download the points of a pair, a row each, and the ADF test of its spread."""
     raw = query(request, requests.PairQuery)
     if raw.format.lower() != "csv":
         raise Failure(400, "Only CSV format is currently supported")
     asked = checks.pair(services(request), raw)
     analysis = await analysis_of(request, asked)
-    return await told(request, len(analysis.points), lambda: _points(request, asked, analysis))
+    return await respond(request, len(analysis.points), lambda: _points(request, asked, analysis))
 
 
 def _points(request: web.Request, asked: checks.PairRequest, analysis: Analysis) -> web.Response:
@@ -49,7 +49,7 @@ def _footer(test: figures.Adf) -> list[Row]:
 
 
 async def ohlcv(request: web.Request) -> web.Response:
-    """The bars of a symbol, a row each."""
+    """Download the bars of a symbol, a row each."""
     asked = query(request, requests.OhlcvQuery)
     symbol, tf, who = checks.symbol(services(request).symbols, asked.symbol), checks.every(asked.tf), asker(request)
     await services(request).symbols.warm_up([symbol])
@@ -59,7 +59,7 @@ async def ohlcv(request: web.Request) -> web.Response:
 
 
 def _csv(request: web.Request, name: str, rows: Sequence[Row], footer: Iterable[Row] = ()) -> web.Response:
-    """A download of `name` and the time; 404 if the header is all there is."""
+    """Return a download named after `name` and the time. Raises Failure (404) if there are no rows."""
     if len(rows) == 1:
         raise Failure(404, "No data available for export")
     text = io.StringIO()
@@ -70,12 +70,12 @@ def _csv(request: web.Request, name: str, rows: Sequence[Row], footer: Iterable[
 
 
 def _pair_name(asked: Question) -> str:
-    """`Y_X` as the contract has it; `Y-X` where a `_` is part of a symbol, as of a quarterly future: no symbol has a `-`."""
+    """Return `Y_X` as in the contract, or `Y-X` if a symbol contains `_`, as a quarterly future does: no symbol contains `-`."""
     return f"{asked.y}-{asked.x}" if "_" in asked.y + asked.x else f"{asked.y}_{asked.x}"
 
 
 def disposition(name: str) -> str:
-    """The header of a download (RFC 6266): the name for clients that know ASCII alone, then the name itself.
+    """Return the header of a download (RFC 6266): the name for clients that know only ASCII, then the name itself.
 
     >>> disposition("BTCUSDT_1m.csv")
     "attachment; filename=BTCUSDT_1m.csv; filename*=UTF-8''BTCUSDT_1m.csv"

@@ -13,12 +13,12 @@ from quantd.services.events import Events, Listener, Topic
 
 Kind = Literal["trade", "ticker", "book"]
 Key = tuple[Kind, str]
-"""The key of conflation: a slow client gets only the newest frame of each kind and symbol."""
+"""Key of conflation: a slow client gets only the newest frame of each kind and symbol."""
 _SHORT = [bytes([0x81, length]) for length in range(126)]
 
 
 def text_frame(payload: bytes) -> bytes:
-    """An unmasked, final text frame (RFC 6455, section 5.2).
+    """Return an unmasked, final text frame (RFC 6455, section 5.2).
 
     >>> text_frame(b"hello")
     b'\\x81\\x05hello'
@@ -32,12 +32,12 @@ def text_frame(payload: bytes) -> bytes:
 
 
 class Limits(Struct, frozen=True):
-    """How often sockets are written to, and how slow a client may be."""
+    """Limits on the frequency of writes and on slow clients."""
 
     flush: float = 0.01
-    """Seconds between two writes."""
+    """Minimum seconds between two writes."""
     buffer: int = 1 << 20
-    """Unsent bytes from which a client lags."""
+    """Number of unsent bytes from which a client counts as lagging."""
     patience: float = 10.0
     """Seconds that a client may lag before it is closed."""
 
@@ -54,7 +54,7 @@ class Chunk(Struct, frozen=True, gc=False):
 
 
 class Transport(Protocol):
-    """What the fan-out needs of a transport of asyncio."""
+    """The parts of an asyncio transport that the fan-out uses."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -64,7 +64,7 @@ class Transport(Protocol):
 
 
 class Client:
-    """One socket. Until it names symbols it wants all; while it lags, the newest frame of each key waits for it."""
+    """One socket. It gets all symbols until it names some; while it lags, the newest frame of each key waits for it."""
 
     def __init__(self, transport: Transport, limits: Limits, expel: Callable[[], None]) -> None:
         self.wanted: set[str] | None = None
@@ -79,12 +79,12 @@ class Client:
         return self.wanted is None or symbol in self.wanted
 
     def send(self, data: bytes) -> None:
-        """Send whole frames, whatever the state of the client."""
+        """Send complete frames, whatever the state of the client."""
         if not self._transport.is_closing():
             self._transport.write(data)
 
     def offer(self, chunks: Mapping[Key, Chunk], now: float) -> int:
-        """Send what the client wants of a flush at `now` seconds; returns how many frames its slowness cost it."""
+        """Send the client's part of a flush at `now` seconds, and return how many frames were dropped because it is slow."""
         wanted = {key: chunk for key, chunk in chunks.items() if self.wants(key[1])}
         if self.lagging_since is not None:
             return self._wait(wanted, now)
@@ -117,12 +117,12 @@ class Client:
 
 
 class Fanout:
-    """All sockets. The fan-out listens to events only while there is a socket."""
+    """Sends events to all sockets. It listens to events only while there is a socket."""
 
     def __init__(self, events: Events, limits: Limits) -> None:
         self.limits = limits
         self.dropped = 0
-        """Frames that slow clients did not get, up to now."""
+        """Number of frames that slow clients did not get, up to now."""
         self._events = events
         self._clients: set[Client] = set()
         self._unlisten: list[Callable[[], None]] = []
@@ -150,7 +150,7 @@ class Fanout:
         self._clients.add(client)
 
     def leave(self, client: Client) -> None:
-        """Send nothing more to this client."""
+        """Stop sending events to this client."""
         self._clients.discard(client)
         if not self._clients:
             for unlisten in self._unlisten:

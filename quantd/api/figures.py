@@ -1,4 +1,4 @@
-"""The answers of the analytics routes. A point with a number that is not finite is left out."""
+"""The answers of the analytics routes. Points with a number that is not finite are omitted."""
 
 from collections.abc import Iterable, Mapping
 
@@ -21,7 +21,7 @@ Series = list[Value]
 
 
 class Adf(Struct, frozen=True):
-    """The ADF test of the spread over `n` closes; 0 and 1, and the reason, where there is none."""
+    """The ADF test of the spread over `n` closes; statistic 0, p-value 1 and the reason if there is none."""
 
     stat: float
     pvalue: float
@@ -30,7 +30,7 @@ class Adf(Struct, frozen=True):
 
 
 class AdfVerdict(Struct, frozen=True):
-    """The ADF test of the spread, in words."""
+    """The ADF test of the spread, with its verdict in words."""
 
     stat: float
     pvalue: float
@@ -41,7 +41,7 @@ class AdfVerdict(Struct, frozen=True):
 
 
 class Direction(Struct, frozen=True):
-    """Engle and Granger's test of one leg on the other; `reason` says why there is no statistic."""
+    """The Engle-Granger test of one leg on the other; `reason` says why there is no statistic."""
 
     stat: float | None
     pvalue: float | None
@@ -50,7 +50,7 @@ class Direction(Struct, frozen=True):
 
 
 class Cointegration(Direction, frozen=True, kw_only=True):
-    """The test of y on x over `n` bars, and of x on y. `power` is low if n is too small for the result to mean much."""
+    """The test of y on x over `n` bars, and of x on y. `power` is low if n is too small for a meaningful result."""
 
     n: int
     power: str | None
@@ -58,7 +58,7 @@ class Cointegration(Direction, frozen=True, kw_only=True):
 
 
 def cointegration(analysis: Analysis) -> Cointegration:
-    """Both directions of the test."""
+    """Return both directions of the test."""
     way, back = analysis.cointegration, analysis.reverse
     reverse = Direction(back.stat, back.pvalue, back.lags, back.reason)
     return Cointegration(way.stat, way.pvalue, way.lags, way.reason, n=way.n, power=way.power, reverse=reverse)
@@ -80,7 +80,7 @@ class PairAnalytics(Struct, frozen=True):
 
 
 class Nowcast(Struct, frozen=True):
-    """The state of a pair at the last prices; `reason` says why a value is missing, `bars` how many there are of those `needed`."""
+    """The state of a pair at the last prices. `reason` says why a value is missing, and `bars` how many of the `needed` bars there are."""
 
     pair: str
     every: str
@@ -100,12 +100,12 @@ class Nowcast(Struct, frozen=True):
 
 
 def series(points: Iterable[PairPoint], name: Column) -> Series:
-    """The points that have this value."""
+    """Return the points that have this value."""
     return [Value(iso(point.ts), value) for point in points if (value := column(point, name)) is not None]
 
 
 def pair(text: str, analysis: Analysis) -> PairAnalytics:
-    """The points that are whole, of which each of the contract's four values is finite, and the tests."""
+    """Return the complete points, for which all four values of the contract are finite, and the tests."""
     points = [point for point in filter(is_whole, analysis.points) if all(column(point, name) is not None for name in COLUMNS)]
     return PairAnalytics(
         pair=text,
@@ -122,14 +122,14 @@ def pair(text: str, analysis: Analysis) -> PairAnalytics:
 
 
 def adf(analysis: Analysis) -> Adf:
-    """The outcome of the test; 0 and 1 if there was none."""
+    """Return the result of the test; statistic 0 and p-value 1 if there was none."""
     test = analysis.adf
     stat, pvalue = finite(test.stat), finite(test.pvalue)
     return Adf(0.0, 1.0, test.n, test.reason) if stat is None or pvalue is None else Adf(stat, pvalue, test.n, None)
 
 
 def nowcast(status: PairStatus) -> Nowcast:
-    """The state of a pair as the page shows it."""
+    """Return the state of a pair as the page shows it."""
     point = status.point
     return Nowcast(
         pair=status.pair,

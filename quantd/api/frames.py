@@ -1,4 +1,4 @@
-"""The frames that sockets get; `type` tells them apart."""
+"""The frames that are sent to sockets, told apart by `type`."""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -12,7 +12,7 @@ from quantd.times import iso
 
 
 class TradeFrame(Trade, frozen=True, gc=False, tag_field="type", tag="trade"):
-    """A tick, as it comes."""
+    """A trade."""
 
 
 class TickerFrame(Struct, frozen=True, gc=False, tag_field="type", tag="ticker"):
@@ -31,11 +31,11 @@ class TickerFrame(Struct, frozen=True, gc=False, tag_field="type", tag="ticker")
 
 
 class AlertFrame(Firing, frozen=True, tag_field="type", tag="alert"):
-    """A firing, as it happens."""
+    """A firing of a rule."""
 
 
 class StateFrame(Struct, frozen=True, tag_field="type", tag="state"):
-    """A state of a pair has changed; `was` is null for the first that is known."""
+    """A change of a state of a pair; `was` is null for the first known state."""
 
     pair: str
     every: str
@@ -47,7 +47,7 @@ class StateFrame(Struct, frozen=True, tag_field="type", tag="state"):
 
 
 class GapFrame(Struct, frozen=True, tag_field="type", tag="gap"):
-    """Trades of a symbol have gone missing, or, with `closed`, are no longer."""
+    """Missing trades of a symbol; `closed` is set when they are no longer missing."""
 
     symbol: str
     first_id: int
@@ -71,41 +71,41 @@ class PongFrame(Struct, frozen=True, tag_field="type", tag="pong"):
 
 
 class LaggedFrame(Struct, frozen=True, tag_field="type", tag="lagged"):
-    """The client was too slow: this many frames were left out for it."""
+    """The number of frames that were dropped because the client was too slow."""
 
     dropped: int
 
 
 def trade_frame(tick: Tick) -> bytes | None:
-    """JSON of a trade; None if a number in it is not finite."""
+    """Encode a trade as JSON; return None if one of its numbers is not finite."""
     if not isfinite(tick.price + tick.qty):
         return None
     return encode(TradeFrame(tick.symbol, tick.price, tick.qty, iso(tick.ts)))
 
 
 def ticker_frame(ticker: Ticker) -> bytes | None:
-    """JSON of a ticker; None if a number in it is not finite."""
+    """Encode a ticker as JSON; return None if one of its numbers is not finite."""
     prices = (ticker.change, ticker.change_percent, ticker.last, ticker.open, ticker.high, ticker.low, ticker.volume, ticker.quote_volume)
     return encode(TickerFrame(ticker.symbol, *prices, iso(ticker.ts))) if isfinite(sum(prices)) else None
 
 
 def alert_frame(alert: Alert) -> bytes:
-    """JSON of a firing."""
+    """Encode a firing as JSON."""
     return encode(AlertFrame(*firing_fields(alert)))
 
 
 def book_frame(bar: BookBar) -> bytes:
-    """JSON of a book bar that has closed."""
+    """Encode a closed book bar as JSON."""
     return encode({"type": "book"} | book(bar))
 
 
 def gap_frame(gap: Gap) -> bytes:
-    """JSON of a gap that opened or closed."""
+    """Encode a gap that was opened or closed as JSON."""
     start, end, opened = iso(gap.start), iso(gap.end), iso(gap.opened)
     closed = None if gap.closed is None else iso(gap.closed)
     return encode(GapFrame(gap.symbol, gap.first_id, gap.last_id, start, end, opened, closed, gap.cause))
 
 
 def state_frame(change: Transition) -> bytes:
-    """JSON of a change of a state."""
+    """Encode a change of state as JSON."""
     return encode(StateFrame(change.pair, change.every, iso(change.ts), change.metric, change.was, change.now, change.metrics))

@@ -1,4 +1,4 @@
-"""Routes for health, quality and probes."""
+"""Routes for health, data quality and probes."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from quantd.services.status import FeedState, Status, SymbolQuality
 from quantd.times import iso
 
 _TIMES = ("start", "end", "opened")
-"""The fields of a gap that are times."""
+"""Fields of a gap that are times."""
 
 
 async def root(request: web.Request) -> web.Response:
-    """The page for a browser, the banner for everybody else."""
+    """Return the page for a browser, and the banner for other clients."""
     if wants_page(request):
         return page()
     response = answer(wire.Banner())
@@ -27,17 +27,17 @@ async def root(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    """Streams, buffers, alerts and feeds in one look."""
+    """Return an overview of streams, buffers, alerts and feeds."""
     asked = services(request)
     feeds = [wire.feed(each) for each in asked.status.feeds()]
     rules, fired = asked.alerts.rules(), wire.firings(asked.alerts.fired())
     reasons = [wire.Reason(each.what, each.name, each.text, iso(each.since)) for each in asked.status.troubles()]
     counts = buffer_stats(asked.market), len(rules), len(fired)
-    return answer(wire.Health(asked.symbols.flowing(), *counts, feeds, in_a_word(asked.status), reasons))
+    return answer(wire.Health(asked.symbols.flowing(), *counts, feeds, overall(asked.status), reasons))
 
 
-def in_a_word(status: Status) -> wire.Status:
-    """The health of the daemon in one word."""
+def overall(status: Status) -> wire.Status:
+    """Return the health of the daemon in one word."""
     feeds = status.feeds()
     if feeds and all(feed.state in ("starting", "down") for feed in feeds):
         return "down"
@@ -45,7 +45,7 @@ def in_a_word(status: Status) -> wire.Status:
 
 
 async def quality(request: web.Request) -> web.Response:
-    """What is known of each symbol's trades, and what is missing."""
+    """Return, for each symbol, what is known of its trades and which are missing."""
     now = services(request).status.now()
     return answer([_quality(each, now) for each in services(request).status.quality()])
 
@@ -58,12 +58,12 @@ def _quality(known: SymbolQuality, now: int) -> dict[str, Any]:
 
 
 async def live(request: web.Request) -> web.Response:
-    """Whoever answers is alive."""
+    """Liveness probe: always succeeds."""
     return answer(wire.State("live"))
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Whether every feed runs and its symbols have their past; 503 names those that do not."""
+    """Readiness probe: succeeds if every feed runs and its symbols have their history; 503 names those that do not."""
     waiting = [_unready(feed) for feed in services(request).status.feeds() if feed.state != "live"]
     if waiting:
         raise Failure(503, f"Not ready: {', '.join(waiting)}")
@@ -75,13 +75,13 @@ def _unready(feed: FeedState) -> str:
 
 
 def buffer_stats(market: Market) -> wire.BufferStats:
-    """The ticks in memory, in numbers."""
+    """Return counts of the ticks in memory."""
     counts = market.tick_counts()
     return wire.BufferStats(list(counts), sum(counts.values()), len(counts), counts)
 
 
 def metrics(render: Render) -> web.RouteDef:
-    """The route on which Prometheus asks."""
+    """Return the route of the Prometheus metrics."""
 
     async def handler(request: web.Request) -> web.Response:
         body, content_type = render()

@@ -1,8 +1,8 @@
-"""Answers only to the names that the API is known by.
+"""Rejects requests for host names that are not the API's own.
 
-A page may have its own name lead to the loopback interface once it is loaded (DNS rebinding): then the browser takes this API for its
-server, and neither CORS nor `Origin` protects what it answers. `Host` still says that name. An IP address there is no danger: a page
-has it as its origin only if it was loaded from that address.
+A page can make its own name resolve to the loopback interface after it was loaded (DNS rebinding). The browser then takes this API for the
+page's server, and neither CORS nor `Origin` protects the answers. `Host` still holds the page's name. An IP address in `Host` is safe: a
+page has it as its origin only if it was loaded from that address.
 """
 
 import re
@@ -18,7 +18,8 @@ _FORM = re.compile(r"(?a)(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@/]+))(?::[0-9]{0,5})?"
 
 
 def guard(settings: ApiSettings) -> Middleware:
-    """Refuses requests for other hosts (421), sockets too, and those that name none or no host at all (400)."""
+    """Return a middleware that rejects requests for other hosts (421), including sockets, and requests without exactly one valid host
+    (400)."""
     known = _known(settings)
 
     @web.middleware
@@ -40,7 +41,7 @@ def _known(settings: ApiSettings) -> frozenset[str]:
 
 
 def _named(request: web.Request) -> list[str]:
-    """The hosts that a request names, as sent: in `Host`, and in its target where that is a whole address."""
+    """Return the hosts that a request names, as sent: in `Host`, and in its target if that is an absolute URL."""
     named = request.headers.getall("Host", [])
     if len(named) > 1 or (not named and request.version >= (1, 1)):
         raise Failure(400, "Host is missing" if not named else "Host stands there twice")
@@ -51,7 +52,7 @@ def _named(request: web.Request) -> list[str]:
 
 
 def host_of(text: str) -> str | None:
-    """The name or address of `host` or `host:port`, in lower case; None if it is neither.
+    """Return the name or address of `host` or `host:port`, in lower case; None if it is neither.
 
     >>> host_of("LocalHost.:8000"), host_of("[::1]:8000"), host_of("127.0.0.1"), host_of("a b")
     ('localhost', '::1', '127.0.0.1', None)

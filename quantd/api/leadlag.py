@@ -1,4 +1,4 @@
-"""Which leg of a pair leads, from the ticks themselves."""
+"""The route that tells which leg of a pair leads, computed from ticks."""
 
 from collections.abc import Sequence
 
@@ -16,18 +16,18 @@ from quantd.stats.asynchronous import LeadLag, lead_lag
 _MOST_TICKS = 10_000
 _MOST_LAGS = 401
 _COST_S = 5e-8
-"""Estimate: of a tick at a lag."""
+"""Estimated seconds per tick and lag."""
 
 
 class Lagged(Struct, frozen=True):
-    """The correlation at one lag, in seconds."""
+    """The correlation at one lag, which is in seconds."""
 
     lag: float
     value: float
 
 
 class LeadLagAnswer(Struct, frozen=True):
-    """`leader` is the leg that leads by `lag` seconds, None where none does; `reason` says why there is nothing."""
+    """The lead-lag curve. `leader` is the leg that leads by `lag` seconds, None if neither does; `reason` says why there is no result."""
 
     pair: str
     y_ticks: int
@@ -41,10 +41,10 @@ class LeadLagAnswer(Struct, frozen=True):
 
 
 async def handler(request: web.Request) -> web.Response:
-    """The lead-lag curve over the last seconds of ticks in memory."""
+    """Return the lead-lag curve over the last seconds of ticks in memory."""
     asked = query(request, requests.LeadLagQuery)
     y, x = checks.pair_legs(services(request).symbols, asked.pair)
-    half = int(asked.max_lag / asked.step + 1e-9)  # 0.3 / 0.1 is a little less than 3
+    half = int(asked.max_lag / asked.step + 1e-9)  # 0.3 / 0.1 is slightly less than 3
     if 2 * half + 1 > _MOST_LAGS:
         raise Failure(400, f"At most {_MOST_LAGS} lags: raise step or lower max_lag")
     who = asker(request)
@@ -62,7 +62,7 @@ async def handler(request: web.Request) -> web.Response:
 
 
 def _computed(y: Sequence[Tick], x: Sequence[Tick], lags: np.ndarray) -> LeadLag:
-    """By exchange time, in seconds."""
+    """Compute the curve by exchange time, in seconds."""
     columns = []
     for leg in (y, x):
         ordered = sorted(leg, key=lambda tick: (tick.ts, tick.id))

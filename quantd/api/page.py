@@ -1,4 +1,4 @@
-"""The page that a browser gets on `/`."""
+"""The page that is served to browsers on `/`."""
 
 from functools import cache
 from importlib.resources import files
@@ -14,12 +14,12 @@ _HEADERS = {
 
 
 def wants_page(request: web.Request) -> bool:
-    """Whether the client asks for HTML by name, as browsers do."""
+    """Return whether the client asks for HTML by name, as browsers do."""
     return "text/html" in request.headers.get("Accept", "")
 
 
 def page() -> web.Response:
-    """Live prices, z-scores of the pairs, and alerts."""
+    """Return the page with live prices, z-scores of the pairs, and alerts."""
     return web.Response(text=_html(), content_type="text/html", headers=_HEADERS)
 
 

@@ -1,4 +1,5 @@
-"""Reads queries and bodies: what is missing or of the wrong type is Invalid (422), a number without end a Failure (400)."""
+"""Reads queries and bodies. A missing value or one of the wrong type raises Invalid (422), an infinite number or NaN raises Failure
+(400)."""
 
 import asyncio
 import json
@@ -19,12 +20,12 @@ T = TypeVar("T")
 
 
 def query(request: web.Request, cls: type[T]) -> T:
-    """The query as a struct."""
+    """Return the query as a struct."""
     return _convert("query", dict(request.query), cls)
 
 
 async def body(request: web.Request, cls: type[T]) -> T:
-    """The JSON body as a struct. A number that is infinite, or none, is no mistake of the form: Failure (400)."""
+    """Return the JSON body as a struct. An infinite number or NaN is a Failure (400), because the form of the body is right."""
     raw = await _read(request)
     try:
         given = msgspec.json.decode(raw)
@@ -36,7 +37,7 @@ async def body(request: web.Request, cls: type[T]) -> T:
 
 
 async def _read(request: web.Request) -> bytes:
-    """The body. Failure (408) if it does not come to its end in time."""
+    """Return the body. Raises Failure (408) if it does not end in time."""
     patience = request.app[PATIENCE].body
     try:
         async with asyncio.timeout(patience):
@@ -46,7 +47,7 @@ async def _read(request: web.Request) -> bytes:
 
 
 def _not_finite(raw: bytes) -> str | None:
-    """The first number of a JSON text that is not finite, as Python writes it (`Infinity`) or in digits."""
+    """Return the first number of a JSON text that is not finite, as Python writes it (`Infinity`) or in digits; None if there is none."""
     found: list[str] = []
 
     def number(text: str) -> float:
@@ -73,7 +74,7 @@ def _convert(source: str, given: Any, cls: type[T]) -> T:
 
 @cache
 def _decimals(cls: type) -> tuple[str, ...]:
-    """The fields of a struct that may be a decimal number."""
+    """Return the fields of a struct that may be decimal numbers."""
     info = msgspec.inspect.type_info(cls)
     assert isinstance(info, msgspec.inspect.StructType)
     types = {field.encode_name: getattr(field.type, "types", (field.type,)) for field in info.fields}
@@ -81,7 +82,7 @@ def _decimals(cls: type) -> tuple[str, ...]:
 
 
 def _is_endless(value: Any) -> bool:
-    """Whether it is a number, as such or as text, that is not finite."""
+    """Return whether a value is a number, or the text of one, that is not finite."""
     try:
         return not isfinite(float(value))
     except OverflowError:
@@ -91,7 +92,7 @@ def _is_endless(value: Any) -> bool:
 
 
 def invalid(source: str, message: str, given: Any, cls: type | None = None) -> Invalid:
-    """The Invalid of a message of msgspec, such as "Expected `int`, got `str` - at `$.limit`", about a struct of type `cls`."""
+    """Convert a message of msgspec, such as "Expected `int`, got `str` - at `$.limit`", about a struct of type `cls` to Invalid."""
     if missing := re.search(r"missing required field `(\w+)`", message):
         return Invalid("missing", [source, missing[1]], "Field required", given)
     what, _, where = message.partition(" - at `$")
@@ -102,7 +103,7 @@ def invalid(source: str, message: str, given: Any, cls: type | None = None) -> I
 
 
 def _choices(cls: type | None, path: list[str]) -> tuple[str, ...]:
-    """The texts that a field of a struct may be; none where it may be any."""
+    """Return the texts that a field of a struct accepts; empty if it accepts any."""
     fields = msgspec.structs.fields(cls) if cls and path else ()
     return next((get_args(field.type) for field in fields if field.encode_name == path[0] and get_origin(field.type) is Literal), ())
 
@@ -114,7 +115,7 @@ def _inside(given: Any, path: list[str]) -> Any:
 
 
 def moment(name: str, text: str | None) -> int | None:
-    """The milliseconds of a time in a query; None where it is not given. Raises Invalid.
+    """Return a time in a query in milliseconds; None if it is not given. Raises Invalid.
 
     >>> moment("from", "2026-01-01T00:00:00.007Z"), moment("from", "1767225600007"), moment("from", None)
     (1767225600007, 1767225600007, None)

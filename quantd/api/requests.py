@@ -1,4 +1,4 @@
-"""What callers send: queries, bodies and the commands of sockets."""
+"""The structs of requests: queries, bodies and the commands of sockets."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class RangeQuery(Struct, frozen=True):
-    """A stretch of history; the newest `limit` of it."""
+    """A range of time, of which the newest `limit` rows are wanted."""
 
     tf: str = "1m"
     since: str | None = field(name="from", default=None)
@@ -42,13 +42,13 @@ class PairQuery(Struct, frozen=True):
     against: Against = "now"
     prices: Prices = "raw"
     beta: OfHedge | None = None
-    """Of a hedge that is fixed, as is `alpha`."""
+    """Beta of a fixed hedge, as `alpha` is its alpha."""
     alpha: OfHedge | None = None
     format: str = "csv"
 
 
 class BacktestQuery(PairQuery, frozen=True):
-    """A pair, and the rules to trade it by; `format` is json or html."""
+    """A pair, and the rules by which to trade it; `format` is json or html."""
 
     entry: Finite = 2.0
     exit: Finite = 0.0
@@ -65,7 +65,7 @@ class BacktestQuery(PairQuery, frozen=True):
 
 
 class LeadLagQuery(Struct, frozen=True):
-    """A pair, how far to look back, and the lags to try, in seconds."""
+    """A pair, the time to look back, and the lags to try, in seconds."""
 
     pair: str
     seconds: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
@@ -82,20 +82,20 @@ class OhlcvQuery(Struct, frozen=True):
 
 
 class LimitQuery(Struct, frozen=True):
-    """How many."""
+    """The maximum number of rows."""
 
     limit: Count | None = None
 
 
 class StreamBody(Struct, frozen=True):
-    """Symbols to start or stop; `tick_mode` says nothing."""
+    """Symbols to start or stop; `tick_mode` is accepted and ignored."""
 
     symbols: list[str]
     tick_mode: bool = True
 
 
 class RuleBody(Struct, frozen=True):
-    """A rule to make."""
+    """A rule to create."""
 
     metric: str
     pair: str
@@ -104,19 +104,19 @@ class RuleBody(Struct, frozen=True):
 
 
 class Subscribe(Struct, frozen=True, tag_field="action", tag="subscribe"):
-    """A client wants these symbols."""
+    """Subscribe to these symbols."""
 
     symbols: list[str]
 
 
 class Unsubscribe(Struct, frozen=True, tag_field="action", tag="unsubscribe"):
-    """A client no longer wants these symbols."""
+    """Unsubscribe from these symbols."""
 
     symbols: list[str]
 
 
 class Ping(Struct, frozen=True, tag_field="action", tag="ping"):
-    """A client asks whether we are there."""
+    """Ask for a pong."""
 
 
 Command = Subscribe | Unsubscribe | Ping

@@ -1,4 +1,4 @@
-"""Starts and stops symbols for the caller."""
+"""Routes that start and stop the streams of symbols for the caller."""
 
 from aiohttp import web
 
@@ -22,7 +22,7 @@ async def start(request: web.Request) -> web.Response:
 
 
 async def stop(request: web.Request) -> web.Response:
-    """End the caller's subscription; what others hold goes on."""
+    """End the caller's subscription; streams that others hold continue."""
     asked, symbols = await body(request, requests.StreamBody), services(request).symbols
     if not symbols.active():
         return answer(wire.NothingToStop())
@@ -31,7 +31,7 @@ async def stop(request: web.Request) -> web.Response:
 
 
 async def status(request: web.Request) -> web.Response:
-    """What streams, and to how many sockets."""
+    """Return what streams, and to how many sockets."""
     symbols = services(request).symbols
     active, sockets = symbols.active(), len(request.app[FANOUT])
     if not active:
@@ -40,7 +40,7 @@ async def status(request: web.Request) -> web.Response:
 
 
 def _upper(symbols: list[str]) -> list[str]:
-    """In upper case, each once."""
+    """Return the symbols in upper case, each once."""
     return list(dict.fromkeys(symbol.upper() for symbol in symbols))
 
 

@@ -1,6 +1,6 @@
-"""Every answer under the names of the contract; `requests` and `frames` do the same for what comes in and for sockets.
+"""The structs of all answers under the names of the contract; `requests` and `frames` hold those of requests and of socket frames.
 
-Times leave as `YYYY-MM-DDTHH:MM:SS.mmmZ`. A number that is not finite never leaves: its point, bar or frame is left out.
+Times are sent as `YYYY-MM-DDTHH:MM:SS.mmmZ`. A number that is not finite is never sent: its point, bar or frame is omitted.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ Status = Literal["healthy", "degraded", "down"]
 
 
 class Banner(Struct, frozen=True):
-    """What answers here; the version is that of the contract."""
+    """The name of the service and the version of the contract."""
 
     status: str = "ok"
     service: str = "Quant Analytics API"
@@ -35,7 +35,7 @@ class Banner(Struct, frozen=True):
 
 
 class BufferStats(Struct, frozen=True):
-    """The ticks at hand."""
+    """Counts of the ticks in memory."""
 
     symbols: list[str]
     total_ticks: int
@@ -44,7 +44,7 @@ class BufferStats(Struct, frozen=True):
 
 
 class SymbolStats(Struct, frozen=True):
-    """The ticks of one symbol at hand."""
+    """Counts of the ticks of one symbol in memory."""
 
     symbol: str
     tick_count: int
@@ -54,7 +54,7 @@ class SymbolStats(Struct, frozen=True):
 
 
 class Feed(Struct, frozen=True):
-    """How a feed fares: starting, warming, live or down."""
+    """The state of a feed: starting, warming, live or down."""
 
     name: str
     state: str
@@ -62,21 +62,21 @@ class Feed(Struct, frozen=True):
     ticks: int
     refused: int
     warm: int
-    """How many of its `symbols` have their past."""
+    """Number of its `symbols` that have their history."""
     symbols: int
     clock_offset: int | None
-    """How far the venue's clock is ahead of this host's, ms; null where it is not known."""
+    """Offset of the venue's clock from this host's, ms, positive if the venue is ahead; null if it is not known."""
     banned_until: str | None
-    """The venue wants nothing from us before."""
+    """Time before which the venue accepts no requests from this host."""
     unrecorded: int
-    """Frames that were to be recorded and could not be."""
+    """Number of frames that could not be recorded."""
     resyncs: int
-    """How often an order book had to be begun anew."""
+    """Number of times that an order book had to be rebuilt from a snapshot."""
     connections: tuple[ConnectionHealth, ...]
 
 
 class Reason(Struct, frozen=True):
-    """Why the daemon is not healthy: see `quantd.troubles.Trouble`."""
+    """A reason why the daemon is not healthy: see `quantd.troubles.Trouble`."""
 
     what: What
     name: str
@@ -85,7 +85,7 @@ class Reason(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """How the daemon fares. It is `down` where no feed is live, `degraded` where anything else is wrong."""
+    """The health of the daemon: `down` if no feed is live, `degraded` if anything else is wrong."""
 
     binance_ws_active: list[str]
     data_buffer_stats: BufferStats
@@ -97,13 +97,13 @@ class Health(Struct, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """An answer to a probe."""
+    """The answer to a probe."""
 
     status: str
 
 
 class Done(Struct, frozen=True):
-    """It is done."""
+    """The answer to a request that was carried out."""
 
     message: str
     status: str = "ok"
@@ -130,7 +130,7 @@ class Trade(Struct, frozen=True, gc=False):
 
 
 class Started(Struct, frozen=True):
-    """What was started, and what streams now."""
+    """The symbols that were started, and those that stream now."""
 
     symbols: list[str]
     active_symbols: list[str]
@@ -139,7 +139,7 @@ class Started(Struct, frozen=True):
 
 
 class Stopped(Struct, frozen=True):
-    """What was stopped, and what streams now."""
+    """The symbols that were stopped, and those that stream now."""
 
     symbols: list[str]
     active_symbols: list[str]
@@ -148,7 +148,7 @@ class Stopped(Struct, frozen=True):
 
 
 class NothingToStop(Struct, frozen=True):
-    """Nothing streamed."""
+    """The answer to a stop request when nothing streamed."""
 
     status: str = "ok"
     stopped: bool = True
@@ -156,7 +156,7 @@ class NothingToStop(Struct, frozen=True):
 
 
 class IdleStatus(Struct, frozen=True):
-    """What streams, and to how many sockets."""
+    """The status while nothing streams."""
 
     active: bool
     symbols: list[str]
@@ -164,13 +164,13 @@ class IdleStatus(Struct, frozen=True):
 
 
 class StreamStatus(IdleStatus, frozen=True):
-    """The same while something streams."""
+    """The status while something streams."""
 
     buffer_stats: BufferStats
 
 
 def feed(health: FeedState) -> Feed:
-    """A feed's health with its time as text."""
+    """Return a feed's health with its time as text."""
     last = None if health.last_tick is None else iso(health.last_tick)
     banned = health.health.banned_until
     until = None if banned is None else iso(banned)
@@ -179,7 +179,7 @@ def feed(health: FeedState) -> Feed:
 
 
 def candles(bars: Iterable[Bar]) -> list[Candle]:
-    """Bars as the frontend draws them."""
+    """Return bars as the frontend draws them."""
     return [
         Candle(iso(bar.ts), bar.open, bar.high, bar.low, bar.close, bar.volume)
         for bar in bars
@@ -188,12 +188,12 @@ def candles(bars: Iterable[Bar]) -> list[Candle]:
 
 
 def book(bar: BookBar) -> dict[str, Any]:
-    """A book bar with its time as text."""
+    """Return a book bar with its time as text."""
     return asdict(bar) | {"ts": iso(bar.ts)}
 
 
 def trades(ticks: Iterable[Tick]) -> list[Trade]:
-    """Ticks as the frontend shows them."""
+    """Return ticks as the frontend shows them."""
     return [Trade(tick.symbol, tick.price, tick.qty, iso(tick.ts)) for tick in ticks if isfinite(tick.price + tick.qty)]
 
 
@@ -224,7 +224,7 @@ class PipelineRule(Struct, frozen=True):
 
 
 class Firing(Struct, frozen=True):
-    """One firing, with the keys of the contract: `id` is its own, `alert_id` that of its rule."""
+    """One firing, with the keys of the contract: `id` identifies the firing, `alert_id` its rule."""
 
     id: str
     alert_id: str
@@ -237,25 +237,25 @@ class Firing(Struct, frozen=True):
 
 
 class Fired(Firing, frozen=True, kw_only=True):
-    """A firing, and the open time of the bar that was judged: a rule that is made by request is judged between closes, and has none."""
+    """A firing with the open time of the bar that was judged. A rule that was made by request is judged between closes and has no bar."""
 
     bar: str | UnsetType = UNSET
 
 
 def rule(made: alerts.RestRule) -> Rule:
-    """A rule as the frontend lists it."""
+    """Return a rule as the frontend lists it."""
     triggered = None if made.triggered_at is None else iso(made.triggered_at)
     metric, since = contract.metric(made.metric), iso(made.created_at)
     return Rule(made.id, metric, made.pair, made.op, made.value, True, since, triggered, made.trigger_count)
 
 
 def pipeline_rule(known: alerts.PipelineRule) -> PipelineRule:
-    """A rule of a pipeline as the page lists it."""
+    """Return a rule of a pipeline as the page lists it."""
     return PipelineRule(known.pair, known.name, known.condition, known.holds)
 
 
 def firings(told: Iterable[Alert]) -> list[Alert]:
-    """The alerts that tell of a rule that came true: the frontend shouts at each."""
+    """Return the alerts that report a rule that became true: the frontend notifies its user of each."""
     return [alert for alert in told if alert.state == "firing" and _sendable(alert.value) and _sendable(alert.threshold)]
 
 
@@ -264,11 +264,11 @@ def _sendable(value: float | str) -> bool:
 
 
 def fired(alert: Alert) -> Fired:
-    """A firing as the frontend lists it."""
+    """Return a firing as the frontend lists it."""
     return Fired(*firing_fields(alert), bar=UNSET if alert.bar is None else iso(alert.bar))
 
 
 def firing_fields(alert: Alert) -> tuple[Any, ...]:
-    """The fields of Firing, which the alert frame has too."""
+    """Return the fields of Firing, which the alert frame has too."""
     words = contract.message(alert), contract.metric(alert.metric)
     return alert.id, alert.alert_id, *words, alert.pair, alert.value, alert.threshold, iso(alert.ts)

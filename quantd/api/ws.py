@@ -1,4 +1,4 @@
-"""Sockets: what clients ask for, and their lives."""
+"""WebSockets: the commands of clients, and the lifetime of connections."""
 
 import asyncio
 from collections.abc import Iterable
@@ -12,15 +12,15 @@ from quantd.api.fanout import Client, Fanout, text_frame
 from quantd.services.bundle import Services
 
 _HEARTBEAT = 30.0
-"""Seconds between our pings; half as long without an answer ends the socket."""
+"""Seconds between the server's pings; a socket that does not answer within half of that is closed."""
 _GOODBYE = 2.0
-"""Seconds that a client has to answer a close."""
+"""Seconds that a client has to answer a close frame."""
 _LONGEST_COMMAND = 64 * 1024
 _decoder = msgspec.json.Decoder(requests.Command)
 
 
 def command(text: str) -> requests.Command | None:
-    """What a client says; None for all that is to be ignored.
+    """Parse a client's message; return None for messages that are ignored.
 
     >>> command('{"action": "subscribe", "symbols": ["BTCUSDT"]}')
     Subscribe(symbols=['BTCUSDT'])
@@ -35,7 +35,7 @@ def command(text: str) -> requests.Command | None:
 
 
 class Socket:
-    """One client: it holds the symbols that it subscribed to until it goes."""
+    """One client. It holds the symbols that it subscribed to until it disconnects."""
 
     def __init__(
         self, services: Services, fanout: Fanout, holder: str, response: web.WebSocketResponse, transport: asyncio.WriteTransport
@@ -60,7 +60,7 @@ class Socket:
                 await self._expelling
 
     async def close(self, code: WSCloseCode, why: str = "") -> None:
-        """Nothing is sent after the close frame, so the fan-out goes first."""
+        """Close the socket. It leaves the fan-out first, because nothing may be sent after the close frame."""
         self._fanout.leave(self._client)
         self._symbols.release(self._holder)
         await self._response.close(code=code, message=why.encode(), drain=False)
@@ -70,7 +70,8 @@ class Socket:
         self._expelling = asyncio.create_task(self._expelled())
 
     async def _expelled(self) -> None:
-        """Without the abort, what the client does not read would be kept for as long as it keeps the connection."""
+        """Close the socket and abort its connection. Otherwise unread bytes would be kept for as long as the client keeps the
+        connection."""
         await self.close(WSCloseCode.TRY_AGAIN_LATER, "too slow")
         asyncio.get_running_loop().call_later(_GOODBYE, self._transport.abort)
 
@@ -92,7 +93,7 @@ class Socket:
                 await self._reply(frames.PongFrame())
 
     def _subscribe(self, symbols: Iterable[str]) -> None:
-        """Unknown symbols are acknowledged and otherwise ignored."""
+        """Subscribe to symbols. Unknown symbols are acknowledged and otherwise ignored."""
         known = self._known(symbols)
         self._client.wanted = {*(self._client.wanted or ()), *known}
         self._symbols.hold(self._holder, known)
@@ -108,13 +109,13 @@ class Socket:
         return [symbol for symbol in dict.fromkeys(map(str.upper, symbols)) if symbol in supported]
 
     def _show_tickers(self, symbols: Iterable[str]) -> None:
-        """The last 24 hours as of now: the next ticker may be seconds away."""
+        """Send the current 24-hour tickers, because the next ticker event may be seconds away."""
         tickers = [ticker for symbol in self._known(symbols) if (ticker := self._market.ticker(symbol))]
         shown = [text_frame(payload) for ticker in tickers if (payload := frames.ticker_frame(ticker))]
         self._client.send(b"".join(shown))
 
     async def _reply(self, frame: msgspec.Struct) -> None:
-        """Waits for a client that asks faster than it reads."""
+        """Send a reply. This waits for a client that asks faster than it reads."""
         await self._response.send_frame(wire.encode(frame), WSMsgType.TEXT)
 
 
@@ -128,7 +129,7 @@ class Sockets:
         self._served = 0
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """Handles `/ws`."""
+        """Handle `/ws`."""
         response = web.WebSocketResponse(
             compress=False, heartbeat=_HEARTBEAT, timeout=_GOODBYE, max_msg_size=_LONGEST_COMMAND, autoclose=False
         )
@@ -144,5 +145,5 @@ class Sockets:
         return response
 
     async def close(self) -> None:
-        """Say goodbye to every client."""
+        """Close the sockets of all clients."""
         await asyncio.gather(*(socket.close(WSCloseCode.GOING_AWAY, "quantd stops") for socket in list(self._open)))

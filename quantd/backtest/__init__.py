@@ -1,4 +1,4 @@
-"""A backtest of one pair: bars and points in, trades, equity and a report out."""
+"""Backtests of one pair: from bars and points to trades, equity and a report."""
 
 from quantd.backtest.model import Backtest, DataQuality, Halves, Settings, Trade, demand_split
 from quantd.backtest.run import backtest

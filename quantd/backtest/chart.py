@@ -1,4 +1,4 @@
-"""Line charts over time as inline SVG: no script, colours by class, as few points as the width can show."""
+"""Line charts over time as inline SVG: without scripts, coloured by class, with no more points than the width can show."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ _Y_TICKS, _X_TICKS = 4, 8
 
 
 class Line(Struct, frozen=True):
-    """A curve, which NaN interrupts. With `fill` the area between the curve and that value is painted, too."""
+    """A curve, which NaN interrupts. With `fill` the area between the curve and that value is filled."""
 
     name: str
     values: FloatArray
@@ -49,15 +49,15 @@ class Chart:
         self._low, self._high = _range([*(line.values for line in lines), np.array([value for _, value in levels])])
 
     def mark(self, marks: Iterable[Mark]) -> None:
-        """Draw marks on top of the curves."""
+        """Add marks, which are drawn on top of the curves."""
         self._marks += marks
 
     def cut(self, ts: int | None) -> None:
-        """Draw an upright line at `ts` (ms), if that is given."""
+        """Draw a vertical line at `ts` (ms), if that is given."""
         self._cut = ts
 
     def svg(self) -> str:
-        """The SVG element. It is as wide as its place."""
+        """Return the SVG element, which is as wide as its container."""
         parts = [
             *self._grid(),
             *self._split(),
@@ -128,7 +128,7 @@ class Chart:
 
 
 def thin(ts: Sequence[int] | np.ndarray, values: FloatArray, columns: int) -> list[list[tuple[float, float]]]:
-    """The runs of a curve without NaN. Of the values that fall into one of `columns`, the first, lowest, highest and last are left.
+    """Return the runs of a curve between NaNs. Of the values within one of `columns`, the first, lowest, highest and last are kept.
 
     >>> thin([0, 1, 2], np.array([1.0, math.nan, 2.0]), 100)
     [[(0.0, 1.0)], [(2.0, 2.0)]]
@@ -151,7 +151,7 @@ def thin(ts: Sequence[int] | np.ndarray, values: FloatArray, columns: int) -> li
 
 
 def nice_step(rough: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 and 10 times a power of ten that is not less than `rough`.
+    """Return the smallest of 1, 2, 2.5, 5 and 10 times a power of ten that is not less than `rough`.
 
     >>> nice_step(0.34), nice_step(23.0)
     (0.5, 25.0)
@@ -161,7 +161,7 @@ def nice_step(rough: float) -> float:
 
 
 def label(value: float, step: float) -> str:
-    """A number with the decimals that its scale needs.
+    """Return a number with the decimals that its scale needs.
 
     >>> label(1500.0, 500.0), label(0.25, 0.25), label(2e7, 1e7)
     ('1,500', '0.25', '2e+07')
@@ -173,7 +173,7 @@ def label(value: float, step: float) -> str:
 
 
 def time_ticks(start: int, end: int) -> list[tuple[int, str]]:
-    """Round UTC times to write below a chart.
+    """Return round UTC times for the axis of a chart.
 
     >>> time_ticks(0, 3 * HOUR)[:2]
     [(0, '00:00'), (1800000, '00:30')]
@@ -192,7 +192,7 @@ def _time(ts: int, step: int) -> str:
 
 
 def _range(columns: Sequence[FloatArray]) -> tuple[float, float]:
-    """The lowest and the highest value of all, with some room."""
+    """Return the lowest and the highest of all values, with a margin."""
     values = np.concatenate([column[np.isfinite(column)] for column in columns]) if columns else np.array([])
     if not len(values):
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""Numbers and times of a backtest as a reader sees them."""
+"""Formats the numbers and times of a backtest for readers."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from quantd.times import formatted
 
 
 def money(value: float) -> str:
-    """An amount with its sign and with commas between thousands.
+    """Return an amount with its sign and with thousands separators.
 
     >>> money(1234.5), money(-0.001), money(0.0)
     ('+1,234.50', '-0.0010', '0.00')
@@ -19,7 +19,7 @@ def money(value: float) -> str:
 
 
 def when(ts: int, every: str = "1m") -> str:
-    """A UTC time to the minute, or to the second for bars of seconds.
+    """Return a UTC time to the minute, or to the second for bars of seconds.
 
     >>> when(1_767_225_600_000)
     '2026-01-01 00:00'
@@ -28,17 +28,17 @@ def when(ts: int, every: str = "1m") -> str:
 
 
 def or_none(value: float | None, form: str) -> str:
-    """A number, or a dash."""
+    """Return a number, or a dash."""
     return "–" if value is None else form.format(value)
 
 
 def sharpe(summary: Summary) -> str:
-    """The ratio and its standard error, or a dash."""
+    """Return the ratio and its standard error, or a dash."""
     return "–" if summary.sharpe is None else f"{summary.sharpe:.2f} ± {summary.sharpe_stderr:.2f}"
 
 
 def probability(summary: Summary) -> str:
-    """The probability that the true ratio is above 0. It is never shown as a certainty."""
+    """Return the probability that the true ratio is above 0. It is never shown as a certainty."""
     value = summary.probabilistic_sharpe
     if value is None:
         return "–"
@@ -46,30 +46,30 @@ def probability(summary: Summary) -> str:
 
 
 def trade_funding(trade: Trade) -> str:
-    """A trade's funding, with an asterisk where times of it are missing."""
+    """Return a trade's funding, with an asterisk if some of its funding times are missing."""
     received = "–" if trade.funding is None else money(trade.funding)
     return f"{received}*" if trade.funding_missing else received
 
 
 def funding(summary: Summary) -> str:
-    """The funding of all trades, and how many times of it are missing."""
+    """Return the funding of all trades, and the number of missing funding times."""
     received = "–" if summary.funding is None else money(summary.funding)
     return f"{received}, {summary.funding_missing:,} times missing" if summary.funding_missing else received
 
 
 def ends(summary: Summary) -> str:
-    """How the trades ended."""
+    """Return how the trades ended."""
     counts = [(summary.targets, "at target"), (summary.stops, "stopped"), (summary.open_at_end, "open at the end")]
     return ", ".join(f"{count:,} {name}" for count, name in counts if count)
 
 
 def won(summary: Summary) -> str:
-    """How many trades made money."""
+    """Return how many trades made a profit."""
     return f"{round(summary.trades * (summary.hit_rate or 0.0)):,} of {summary.trades:,}"
 
 
 def figures(summary: Summary, settings: Settings) -> Iterator[tuple[str, str]]:
-    """The figures by which two summaries are compared, each with its name. Where there is no number, a dash and the reason stand."""
+    """Yield the figures by which two summaries are compared, each with its name. A missing number is shown as a dash with the reason."""
     why = summary.reasons
     yield "tested", f"{summary.days:,.1f} days, {summary.bars:,} bars"
     yield "trades", f"{summary.trades:,}: {ends(summary)}" if summary.trades else "none"

@@ -1,4 +1,4 @@
-"""Files of funding rates: the fundingRate files of data.binance.vision, and answers of `GET /fapi/v1/fundingRate`."""
+"""Reads files of funding rates: the fundingRate files of data.binance.vision, and answers of `GET /fapi/v1/fundingRate`."""
 
 import csv
 import io
@@ -16,9 +16,9 @@ from quantd.stats.funding import Rates, as_rates
 _COLUMNS = ("calc_time", "last_funding_rate")
 _FIELDS = ("symbol", "fundingTime", "fundingRate")
 _EARLIEST, _LATEST = 10**12, 10**13
-"""2001 and 2286, ms."""
+"""Bounds of a plausible time, ms: 2001 and 2286."""
 _MOST = 1.0
-"""No venue lets a rate come near to this."""
+"""Bound of a plausible rate; no venue allows a rate near it."""
 _SHOWN = 80
 
 
@@ -30,7 +30,7 @@ class _Paid(NamedTuple):
 
 
 def rates_of(paths: Sequence[str], legs: Sequence[str]) -> dict[str, Rates]:
-    """The rates of these symbols, of all files together. Raises QuantdError that names the file, and the row, that is wrong."""
+    """Return the rates of these symbols from all files together. Raises QuantdError, which names the wrong file and row."""
     found: dict[str, list[tuple[int, float, float]]] = {leg: [] for leg in legs}
     for path in paths:
         rows = list(_read(path))
@@ -58,7 +58,7 @@ def _text(path: str) -> str:
             return "\n".join(archive.read(name).decode() for name in archive.namelist())
     except OSError as error:
         raise QuantdError(f"--funding: cannot read {path}: {error.strerror}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError):  # RuntimeError: encrypted, or packed otherwise
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError):  # RuntimeError: encrypted, or unknown compression
         raise QuantdError(f"--funding: {path} is neither text nor a zip file of it") from None
 
 
@@ -73,7 +73,7 @@ def _of_json(text: str) -> Iterable[_Paid]:
 
 
 def _of_csv(text: str, path: str) -> Iterable[_Paid]:
-    """The rows do not tell their symbol: the name of the file does."""
+    """Yield the rows of a CSV file. They do not name their symbol; the file name does."""
     symbol, dash, _ = Path(path).name.partition("-fundingRate")
     if not dash:
         raise ValueError("the name does not tell the symbol: name it as it was published, like BTCUSDT-fundingRate-2026-01.zip")
@@ -81,7 +81,7 @@ def _of_csv(text: str, path: str) -> Iterable[_Paid]:
     if absent := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
         raise ValueError(f"expected the columns calc_time,funding_interval_hours,last_funding_rate: {' and '.join(absent)} lack")
     for row in reader:
-        if row["calc_time"] != "calc_time":  # the head of a second file in a zip
+        if row["calc_time"] != "calc_time":  # the header of a second file in a zip
             yield _paid(reader.line_num, symbol, row["calc_time"], row["last_funding_rate"], "nan")
 
 

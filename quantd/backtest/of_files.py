@@ -1,4 +1,4 @@
-"""The sample of a backtest out of recorded files: a replay of them through the code that runs live."""
+"""Makes the sample of a backtest from recorded files, by a replay through the code that runs live."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _NOT_FOR_A_BACKTEST = frozenset({"jobs", "alerts", "exports"})
 
 
 def files_config(files: list[str], asked: Request, rules: Rules, chunk: int) -> Loaded:
-    """The config of a replay of these files. Raises QuantdError."""
+    """Return the config of a replay of these files. Raises QuantdError."""
     name = asked.pipeline or "replay"
     node = Folder(Path("pipelines"), os.environ).node(name)
     keys = overridden(node.value, with_regression(asked.overrides, installed_plugins))
@@ -32,7 +32,7 @@ def files_config(files: list[str], asked: Request, rules: Rules, chunk: int) -> 
 
 
 class Replayed:
-    """Collects what a replay makes of a pair, each bar and point at its last revision."""
+    """Collects the results of a replay for a pair, each bar and point at its last revision."""
 
     def __init__(self, asked: Request) -> None:
         self._asked = asked
@@ -45,7 +45,7 @@ class Replayed:
         hub.listen("points", lambda fresh: self._points.update((point.ts, point) for point in fresh))
 
     def sample(self, spec: PairSpec, registry: Registry, faults: Sequence[str]) -> Sample:
-        """What was collected, given how the points were made and what went wrong."""
+        """Return what was collected, with the settings of the points and the faults."""
         y, x = (_by_time(self._bars[leg]) for leg in (self._asked.y, self._asked.x))
         return Sample(y, x, _by_time(self._points), spec, method_name(registry, spec.regression), faults)
 

@@ -1,4 +1,4 @@
-"""The sample of a backtest out of the history of a store, which a daemon may be writing."""
+"""Makes the sample of a backtest from the history of a store, to which a daemon may be writing."""
 
 from collections.abc import Sequence
 
@@ -25,11 +25,11 @@ from quantd.timeframes import timeframe
 from quantd.times import FOR_EVER
 
 _EARLIER = 3
-"""How many times the bars that stand behind a point are read before the start."""
+"""Number of bars read before the start, as a multiple of the bars behind one point."""
 
 
 class Legs(Struct, frozen=True):
-    """Recorded bars of both legs, and how points are made of them."""
+    """Recorded bars of both legs, and the settings by which points are computed from them."""
 
     y_bars: Sequence[Bar]
     x_bars: Sequence[Bar]
@@ -37,7 +37,7 @@ class Legs(Struct, frozen=True):
     method: str
 
     def sample(self) -> Sample:
-        """The points over these bars; computing them may take a while."""
+        """Compute the points over these bars, which may take a while."""
         guard = Guard("regression", self.method, EventClock())
         points = analyse(self.y_bars, self.x_bars, self.spec, lambda plugin, user: guard)
         health = guard.health()
@@ -46,7 +46,7 @@ class Legs(Struct, frozen=True):
 
 
 def recorded_legs(loaded: Loaded, history: History, asked: Request, rules: Rules) -> Legs:
-    """The bars that a daemon of this config has recorded. Raises QuantdError."""
+    """Return the bars that a daemon with this config has recorded. Raises QuantdError."""
     spec = _spec(loaded, asked)
     demand_rules(rules, spec.zscore, spec.regression.window)
     y, x = (_bars(history, leg, _pipeline(loaded.config, asked).bars.every, asked, spec) for leg in (asked.y, asked.x))
@@ -54,7 +54,7 @@ def recorded_legs(loaded: Loaded, history: History, asked: Request, rules: Rules
 
 
 def _pipeline(config: Config, asked: Request) -> Pipeline:
-    """The named pipeline, else the pair's, else that of what the config does not name."""
+    """Return the named pipeline, else the pair's, else the default one for pairs that the config does not name."""
     of_pair = next((pair.pipeline for pair in config.pairs if (pair.y, pair.x) == (asked.y, asked.x)), DEFAULT_PIPELINE)
     name = asked.pipeline or of_pair
     if name in config.pipelines:
@@ -76,7 +76,7 @@ def _spec(loaded: Loaded, asked: Request) -> PairSpec:
 
 
 def _regression(registry: Registry, configured: Regression, overrides: Overrides) -> Regression:
-    """The pipeline's regression, or the one asked for over the same window and prices."""
+    """Return the pipeline's regression, or the requested one over the same window and prices."""
     same = overrides.regression in (None, method_name(registry, configured))
     settings = regression_settings(msgspec.structs.asdict(configured), overrides, same=same)
     if same:
@@ -88,7 +88,7 @@ def _regression(registry: Registry, configured: Regression, overrides: Overrides
 
 
 def _bars(history: History, symbol: str, recorded: Sequence[str], asked: Request, spec: PairSpec) -> list[Bar]:
-    """The bars of a leg, merged from shorter ones where they are not recorded as they are wanted."""
+    """Return the bars of a leg, merged from shorter ones if the wanted timeframe is not recorded."""
     frame = timeframe(asked.every)
     if frame.name not in recorded and longest_source(frame, recorded) is None:
         raise QuantdError(f"--every: bars of {frame.name} cannot be made of those recorded: {', '.join(recorded)}")

@@ -1,4 +1,4 @@
-"""What the options of `quantd replay` and `quantd backtest` change of a pipeline, and the config of a replay that they make."""
+"""Applies the options of `quantd replay` and `quantd backtest` to a pipeline, and makes the config of a replay from it."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from quantd.plugin.registry import Registry
 
 
 class Overrides(Struct, frozen=True):
-    """What the options say; None is what the pipeline says."""
+    """The values of the options; None means the pipeline's setting."""
 
     every: list[str] | None = None
     window: int | None = None
@@ -29,17 +29,18 @@ class Overrides(Struct, frozen=True):
 
     @property
     def fixed(self) -> dict[str, float]:
-        """The hedge that is fixed, if one is."""
+        """Return the settings of the fixed hedge; empty if it is not fixed."""
         return _given({"beta": self.beta, "alpha": self.alpha})
 
 
 def installed_plugins() -> Registry:
-    """The plugins that a command without a config uses: the installed ones and those of ./plugins."""
+    """Return the plugins for a command without a config: the installed ones and those of ./plugins."""
     return plugins_of(None, Path(), []).registry
 
 
 def with_regression(overrides: Overrides, registry: Callable[[], Registry]) -> Overrides:
-    """The same, where a fixed hedge names the regression that takes it. Raises QuantdError where the two do not go together."""
+    """Return the overrides; if the hedge is fixed, with the regression that accepts it. Raises QuantdError if the named regression does not
+    accept it."""
     if not overrides.fixed:
         return overrides
     names = registry().of_given_hedge()
@@ -55,7 +56,7 @@ def with_regression(overrides: Overrides, registry: Callable[[], Registry]) -> O
 
 
 def overridden(keys: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
-    """The keys of a pipeline, changed as the options say."""
+    """Return the keys of a pipeline with the options applied."""
     stage = _stage(keys.get("regression"))
     same = overrides.regression in (None, _name(stage))
     regression = regression_settings(stage, overrides, same=same) | _given({"use": overrides.regression})
@@ -70,14 +71,15 @@ def overridden(keys: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
 
 
 def regression_settings(settings: Mapping[str, Any], overrides: Overrides, *, same: bool) -> dict[str, Any]:
-    """The settings of a regression as the options say. Where they name another regression, which is not the `same`, only the
-    settings that every regression has are left."""
+    """Return the settings of a regression with the options applied. If they name another regression than the pipeline's (`same` is False),
+    only the settings that all regressions have are kept."""
     left = {name: value for name, value in settings.items() if same or name in ("window", "prices")}
     return left | _given({"window": overrides.window, "prices": overrides.prices}) | overrides.fixed
 
 
 def zscore_settings(settings: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
-    """The settings of a z-score as the options say: its window is that of the regression where an option gives one."""
+    """Return the settings of a z-score with the options applied. If an option gives a window, the z-score uses the window of the
+    regression."""
     dropped = {"window": overrides.window is not None, "halflife": overrides.zscore not in (None, "ew")}
     left = {name: value for name, value in settings.items() if not dropped.get(name)}
     return left | _given({"method": overrides.zscore, "against": overrides.against})
@@ -86,8 +88,8 @@ def zscore_settings(settings: Mapping[str, Any], overrides: Overrides) -> dict[s
 def replay_config(
     files: list[str], pairs: list[str], pipeline: str, node: Node, keys: Mapping[str, Any], chunk: int, store: Path | None = None
 ) -> Loaded:
-    """A config that runs these files through a pipeline of these keys, whatever feed it names; `node` is where it was read from. Its alerts
-    go to the log alone: the past must not call anybody. Raises ConfigError."""
+    """Return a config that runs these files through a pipeline with these keys, whatever feed it names; `node` is the source of the keys.
+    Alerts go to the log alone, because past data must not notify anybody. Raises ConfigError."""
     raw: dict[str, Any] = {
         "pairs": [{each: pipeline} for each in pairs],
         "feeds": {"replay": {"files": files, "chunk": chunk}},

@@ -1,4 +1,4 @@
-"""One HTML file that shows a backtest: it loads nothing and runs no script."""
+"""Renders a backtest as one HTML file that loads nothing and runs no script."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -13,7 +13,7 @@ from quantd.stats.backtest import Rules
 from quantd.stats.performance import drawdown
 
 MOST_ROWS = 1000
-"""Trades in the table; the CSV has all."""
+"""Maximum number of trades in the table; the CSV has all."""
 _MOST_MARKS = 400
 _HEADS = (
     *("#", "side", "entered", "left", "bars", "why", "z", "z held", "net", "gross", "costs", "funding", "beta"),
@@ -25,7 +25,7 @@ _LEGEND = (
 
 
 def html(result: Backtest) -> str:
-    """The whole report."""
+    """Return the whole report."""
     text = files("quantd.backtest").joinpath("report.html").read_text("utf-8")
     settings = result.settings
     parts = {
@@ -93,7 +93,7 @@ def _tile(name: str, value: str, note: str) -> str:
 
 
 def _halves(result: Backtest) -> str:
-    """Both parts of a split, side by side."""
+    """Return both parts of a split side by side."""
     halves, settings = result.halves, result.settings
     if halves is None:
         return ""
@@ -118,12 +118,12 @@ def _charts(result: Backtest) -> Iterable[str]:
 
 
 def _scored(result: Backtest) -> Iterable[str]:
-    """The charts of the spread's distance from its mean and of its z-score, each with the levels of the rules, and of the z-score of the
-    position that is held."""
+    """Yield charts with the levels of the rules: of the spread's distance from its mean, of its z-score, and of the z-score of the open
+    position."""
     rules = result.settings.rules
     entry, leave, stop = (_both(name, getattr(rules, name)) for name in ("entry", "exit", "stop"))
     bands = entry if rules.hold else [*entry, *leave, *stop]
-    off = result.spread - result.middle  # the spread itself moves with each bar's own beta, by far more than this
+    off = result.spread - result.middle  # the spread itself also moves with each bar's own beta, by far more than this
     levels = [Line(name, level * result.deviation) for name, level in bands]
     what = "at which it is entered" if rules.hold else "at which it is entered, left and given up"
     plot = Chart(f"How far the spread is from its mean, with the levels {what}", result.ts, [*levels, Line("curve", off)], 300)
@@ -142,7 +142,7 @@ def _scored(result: Backtest) -> Iterable[str]:
 
 
 def _both(name: str, level: float | None) -> list[tuple[str, float]]:
-    """The level at which spreads are sold, and the one at which they are bought."""
+    """Return the levels at which spreads are sold and bought."""
     return [] if level is None else [(name, each) for each in dict.fromkeys((level, -level))]
 
 
@@ -170,7 +170,7 @@ def _class(name: str) -> str:
 
 
 def _marks(result: Backtest, curve: np.ndarray) -> Iterable[Mark]:
-    """Marks where trades were entered and left. Each stands on the curve at the bar before, whose close decided it."""
+    """Yield marks of entries and exits. Each is on the curve at the previous bar, whose close decided it."""
     rows = {ts: number for number, ts in enumerate(result.ts)}
     last, first = len(result.ts) - 1, max(0, len(result.trades) - _MOST_MARKS)
     for number, trade in enumerate(result.trades[first:], first + 1):

@@ -1,4 +1,4 @@
-"""Lays the bars of two legs and their points side by side and trades them."""
+"""Aligns the bars of two legs with their points, and trades them."""
 
 import math
 from collections import Counter
@@ -23,7 +23,7 @@ _LEAST_PRICE, _GREATEST_PRICE = 1e-12, 1e12
 
 
 class _Row(Struct, frozen=True, gc=False):
-    """A bar of both legs and what was known at its close."""
+    """The bars of both legs at one time, and what was known at their close."""
 
     y: Bar
     x: Bar
@@ -59,7 +59,7 @@ class _Row(Struct, frozen=True, gc=False):
 
     @property
     def traded(self) -> bool:
-        """Whether both legs traded. A bar without trades stands at the close before, at which nothing can be bought or sold any more."""
+        """Whether both legs traded. A bar without trades repeats the previous close, at which nothing could be bought or sold."""
         return not any(bar.volume == 0 and bar.low == bar.high for bar in (self.y, self.x))
 
     @property
@@ -76,7 +76,8 @@ def backtest(
     end: int | None = None,
     funding: Mapping[str, Rates] = MappingProxyType({}),
 ) -> Backtest:
-    """Trade the points of start <= ts < end. They are the pair's over these bars, oldest first; `funding` has the rates by symbol."""
+    """Trade the points with start <= ts < end. The points are those of the pair over these bars, oldest first; `funding` holds the rates by
+    symbol."""
     frame = timeframe(settings.every)
     found = _rows(y_bars, x_bars, points, start, end)
     rows = [row for row in found if row.usable]
@@ -100,14 +101,14 @@ def backtest(
 
 
 class _Test(Struct, frozen=True):
-    """How rows are traded."""
+    """The parameters by which rows are traded."""
 
     frame: Timeframe
     settings: Settings
     funding: Mapping[str, Rates]
 
     def of(self, rows: Sequence[_Row]) -> tuple[Outcome, Summary]:
-        """The outcome of trading these rows alone."""
+        """Return the outcome of trading these rows alone."""
         market = self._market(rows)
         run = simulate(market, self.settings.rules)
         closed = np.array([self.frame.end(row.y.ts) for row in rows], dtype=np.int64)
@@ -115,8 +116,8 @@ class _Test(Struct, frozen=True):
         return run, summarise(run, self.settings.rules, Span(rows[0].y.ts if rows else 0, closed), unfunded)
 
     def halves(self, rows: Sequence[_Row]) -> Halves | None:
-        """The summaries of both parts, each traded for itself. The first part sees nothing of the second; the windows of the second reach
-        back into the first, as they would live."""
+        """Return the summaries of both parts, each traded separately. The first part sees nothing of the second; the windows of the second
+        part reach back into the first, as they would live."""
         if self.settings.split is None or not rows:
             return None
         start, end = rows[0].y.ts, self.frame.end(rows[-1].y.ts)
@@ -157,7 +158,7 @@ class _Test(Struct, frozen=True):
 
 
 def _rows(y_bars: Iterable[Bar], x_bars: Iterable[Bar], points: Sequence[PairPoint], start: int | None, end: int | None) -> list[_Row]:
-    """The bars that both legs have, from the first z-score in the range on."""
+    """Return the rows for the bars that both legs have, starting with the first z-score in the range."""
     y, x = ({bar.ts: bar for bar in bars} for bars in (y_bars, x_bars))
     known = {point.ts: point for point in points}
     begin = next((point.ts for point in points if point.zscore is not None and (start is None or point.ts >= start)), math.inf)

@@ -1,4 +1,4 @@
-"""What a backtest is asked for, and the bars and points that it reads."""
+"""The request for a backtest, and the bars and points that the backtest reads."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,7 +23,7 @@ from quantd.timeframes import timeframe
 
 
 class Request(Struct, frozen=True):
-    """What is to be tested; None is what the pipeline says."""
+    """What to test; None means the pipeline's setting."""
 
     pair: str
     y: str
@@ -36,7 +36,7 @@ class Request(Struct, frozen=True):
 
 
 def request(pair: str, overrides: Overrides, pipeline: str | None, start: int | None, end: int | None) -> Request:
-    """The options, checked; `overrides` has one timeframe. Raises QuantdError that names the option that is wrong."""
+    """Check the options and return the request; `overrides` has one timeframe. Raises QuantdError, which names the wrong option."""
     if not pair:
         raise QuantdError("which pair? Name one with --pair BTCUSDT-ETHUSDT")
     y, x = checked("--pair", as_legs, pair)
@@ -63,7 +63,7 @@ def demand_rules(rules: Rules, zscore: ZScore, window: int) -> None:
 
 
 class Sample(Struct, frozen=True):
-    """Closed bars of both legs, the points over them, and how these were made."""
+    """Closed bars of both legs, the points over them, and the settings by which these were computed."""
 
     y_bars: Sequence[Bar]
     x_bars: Sequence[Bar]
@@ -71,10 +71,10 @@ class Sample(Struct, frozen=True):
     spec: PairSpec
     method: str
     faults: Sequence[str] = ()
-    """What went wrong while the points were made, a sentence for each fault."""
+    """Faults that occurred while the points were computed, one sentence each."""
 
     def settings(self, asked: Request, rules: Rules, split: float | None) -> Settings:
-        """The settings of a backtest over this sample."""
+        """Return the settings of a backtest over this sample."""
         spec = self.spec
         fixed = msgspec.structs.asdict(spec.regression) if spec.regression.given else {}
         return Settings(
@@ -92,7 +92,7 @@ class Sample(Struct, frozen=True):
         )
 
     def why_untested(self, asked: Request) -> str:
-        """Say why there was no z-score to trade."""
+        """Return why there was no z-score to trade."""
         legs = [(asked.y, len(self.y_bars)), (asked.x, len(self.x_bars))]
         if missing := [leg for leg, bars in legs if not bars]:
             return f"there are no bars of {' and '.join(missing)}"
@@ -104,7 +104,7 @@ class Sample(Struct, frozen=True):
         return f"there are {counts} in that time, which do not fill the windows: take more data, or a shorter --window"
 
     def _outside(self, asked: Request) -> str | None:
-        """A sentence on the bars that there are, if none of them is in the time that was asked for."""
+        """Return a sentence about the available bars if none of them is in the requested time."""
         first, last = self.y_bars[0].ts, self.y_bars[-1].ts
         if (asked.start is None or asked.start <= last) and (asked.end is None or first < asked.end):
             return None
@@ -112,5 +112,5 @@ class Sample(Struct, frozen=True):
 
 
 def method_name(registry: Registry, regression: Regression) -> str:
-    """The name under which the plugin of a regression is registered."""
+    """Return the name under which a regression plugin is registered."""
     return next(entry.name for entry in registry.entries() if entry.plugin is type(regression))

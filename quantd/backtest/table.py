@@ -8,7 +8,7 @@ from quantd.times import iso
 
 
 def as_csv(result: Backtest) -> str:
-    """A row for each trade under the names of its fields. Times are written as in REST, numbers to the last digit."""
+    """Return a CSV with a row for each trade, under the names of its fields. Times are written as in REST, numbers with full precision."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Trade.__struct_fields__)

@@ -1,4 +1,4 @@
-"""The `quantd` command. Each subcommand is a module of its own and imports what it needs when it runs, so that `--help` is quick."""
+"""The `quantd` command. Each subcommand is a module of its own that imports what it needs when it runs, so that `--help` is fast."""
 
 import logging
 import os
@@ -44,25 +44,26 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; an error that the operator can mend is printed without a traceback, and gives the exit code."""
+    """Run the command line. An error that the operator can fix is printed without a traceback and determines the exit code."""
     _open_closed()
     try:
         app(prog_name="quantd")
     except QuantdError as error:
         hint = f" (did you mean {error.suggestion!r}?)" if error.suggestion else ""
-        with suppress(OSError, ValueError):  # it may be closed
+        with suppress(OSError, ValueError):  # the stream of a handler may be closed
             for handler in logging.getLogger().handlers:
                 handler.flush()
-        with suppress(OSError):  # where stderr takes nothing, the exit code still tells
+        with suppress(OSError):  # if stderr cannot be written, the exit code still reports the error
             typer.echo(f"quantd: {error}{hint}", err=True)
         sys.exit(error.exit_code)
 
 
 def _open_closed() -> None:
-    """Let what is written to a standard stream that was closed at the start go nowhere, not into the file that is opened next."""
+    """Open the null device in place of standard streams that were closed at the start, so that their output does not go into the next file
+    opened."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))

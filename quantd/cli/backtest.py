@@ -1,4 +1,4 @@
-"""`quantd backtest`: what trading a pair's z-score would have made, of recorded files or of the daemon's history."""
+"""`quantd backtest`: simulates trading a pair's z-score on recorded files or on the daemon's history."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,9 +60,10 @@ def backtest(
     config: Config = None,
     chunk: Annotated[int, typer.Option(help="Events a batch of files; makes no difference to the result.", min=1)] = 1000,
 ) -> None:
-    """Trade a pair's z-score on the past: enter when it is stretched, leave when it is back, costs of both legs included.
+    """Trade a pair's z-score on the past: enter when it is stretched, exit when it has reverted, with the costs of both legs.
 
-    Decided at a bar's close, filled at the next bar's open. Reads the history also while the daemon runs."""
+    Orders are decided at a bar's close and filled at the next bar's open. The history can be read while the daemon runs.
+    """
     from quantd.backtest.overrides import Overrides
     from quantd.backtest.sample import request
     from quantd.cli.options import times

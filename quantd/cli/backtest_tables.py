@@ -1,4 +1,4 @@
-"""A backtest as tables."""
+"""Tables of a backtest's results."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ _RATIOS = (
 
 
 def summary(result: Backtest) -> Table:
-    """The summary of a backtest, a line for each figure."""
+    """Return the summary of a backtest, a row for each figure."""
     rows = Table(box=None, pad_edge=False, show_header=False)
     for name, text in _lines(result):
         rows.add_row(name, text, style=None if text else "bold")
@@ -58,7 +58,7 @@ def _lines(result: Backtest) -> Iterable[tuple[str, str]]:
 
 
 def halves(result: Backtest) -> Table:
-    """Both parts of a split, side by side."""
+    """Return both parts of a split side by side."""
     rows = Table("", "in-sample", "out-of-sample", box=None, pad_edge=False, header_style="bold")
     if result.halves:
         parts = (figures(half, result.settings) for half in (result.halves.in_sample, result.halves.out_of_sample))
@@ -68,7 +68,7 @@ def halves(result: Backtest) -> Table:
 
 
 def trades(result: Backtest, latest: int) -> Table:
-    """The last trades, a row for each."""
+    """Return the last trades, a row for each."""
     rows = table("side", "entered", "left", "bars", "z", "z held", "beta", "gross", "costs", "funding", "net", "why")
     every = result.settings.every
     for trade in result.trades[-latest:]:

@@ -1,4 +1,4 @@
-"""`quantd check`: whether the config is right, without starting anything."""
+"""`quantd check`: checks the config without starting anything."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -13,17 +13,18 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 10.0
 _UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits.h."""
+"""Exit code EX_UNAVAILABLE of sysexits.h."""
 
 
 def check(
     config: Config = None,
     online: Annotated[bool, typer.Option("--online", help="Ask the exchanges, too, whether they list each symbol.")] = False,
 ) -> None:
-    """Check the config and every pipeline, start nothing.
+    """Check the config and every pipeline without starting anything.
 
-    Prints what is configured, or every mistake with its place (exit code 2). With --online, exit code 69 says that an exchange could not
-    be asked."""
+    Prints what is configured, or every mistake with its place (exit code 2). With --online, exit code 69 says that an exchange could not be
+    asked.
+    """
     import os
 
     from quantd.config.load import load, nothing_to_watch
@@ -52,13 +53,13 @@ def _fail(mistakes: "Sequence[Mistake]") -> NoReturn:
 
 
 def _ask(loaded: "Loaded") -> None:
-    """Ask the exchanges for their symbols, and print which of the config's they list."""
+    """Ask the exchanges for their symbols, and print which symbols of the config they list."""
     import asyncio
 
     from quantd.config.online import ask
     from quantd.log import silenced
 
-    with silenced():  # the answer says it
+    with silenced():  # failures are part of the answer
         found = asyncio.run(ask(loaded, _PATIENCE_S))
     for name, count in found.listed.items():
         typer.echo(f"{'online':8} {name} lists {f'{count} symbols' if count else 'none, so nothing is known of its symbols'}")

@@ -1,4 +1,4 @@
-"""`quantd config`: what the config comes to."""
+"""`quantd config`: shows the settings in effect."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ config = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @config.callback()
 def _config() -> None:
-    """Show what the config comes to."""
+    """Show the settings in effect."""
 
 
 @config.command()
@@ -19,9 +19,10 @@ def show(
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: key, value and origin of each setting.")] = False,
 ) -> None:
-    """Print every setting with where it comes from: file and line, a variable of the environment, or a default.
+    """Print every setting with its origin: file and line, an environment variable, or a default.
 
-    Values from the environment are shown by the names of their variables; what looks like a credential is hidden."""
+    Values from the environment are shown by the names of their variables; what looks like a credential is hidden.
+    """
     import os
 
     import msgspec

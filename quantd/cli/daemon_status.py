@@ -1,4 +1,4 @@
-"""Asks a running daemon over its API how it fares, by plain requests that wait no longer than they must."""
+"""Asks a running daemon for its state over its API, with plain requests and short timeouts."""
 
 import http.client
 import json
@@ -16,11 +16,11 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}
 
 
 class Unreachable(Exception):
-    """No daemon answers there."""
+    """No daemon answers at the address."""
 
 
 class DaemonStatus(Struct, frozen=True):
-    """The bodies of the answers. `waiting` says why the daemon is not ready; it is None if it is."""
+    """The bodies of the answers. `waiting` says why the daemon is not ready; it is None if the daemon is ready."""
 
     health: dict[str, Any]
     waiting: str | None
@@ -36,7 +36,7 @@ def address(listen: str) -> str:
 
 
 def demand_address(url: str) -> str:
-    """Return the URL without a slash at its end. Raises ValueError for one that is no address."""
+    """Return the URL without a slash at its end. Raises ValueError if it is not an address."""
     parts = urlsplit(url)
     if parts.username is not None:
         raise ValueError("a user and a password are not asked for: leave them out")
@@ -58,7 +58,7 @@ def ask(base: str) -> DaemonStatus:
 
 
 def _get(base: str, path: str) -> tuple[int, Any]:
-    """Return the status and the body of an answer. No proxy is asked: the daemon is on this host or in its network."""
+    """Return the status and the body of an answer. No proxy is used, because the daemon is on this host or in its network."""
     try:
         with build_opener(ProxyHandler({})).open(base + path, timeout=TIME_OUT_S) as response:
             return response.status, json.loads(response.read(_MOST_BYTES))
@@ -79,7 +79,7 @@ def _get(base: str, path: str) -> tuple[int, Any]:
 
 
 def _detail(error: HTTPError) -> str:
-    """Return what an error says is wrong: answers of quantd have it in `detail`."""
+    """Return the description of an error; answers of quantd have it in `detail`."""
     try:
         body = json.loads(error.read(_MOST_BYTES))
     except (OSError, ValueError, http.client.HTTPException):

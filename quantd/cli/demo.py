@@ -19,7 +19,7 @@ def demo(
     duration: Annotated[str | None, typer.Option("--for", help="Stop after this long.", metavar="55s")] = None,
     seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
 ) -> None:
-    """Start a simulated exchange and the daemon on it. Needs no config; leaves nothing behind."""
+    """Start a simulated exchange and the daemon on it. Needs no config and leaves no files behind."""
     import tempfile
     from pathlib import Path
 
@@ -28,10 +28,10 @@ def demo(
     from quantd.log import setup
 
     seconds = _seconds(duration)
-    setup("warning", beside=True)
+    setup("warning", background=True)
     with tempfile.TemporaryDirectory(prefix="quantd-demo-") as folder, simulator(Path(folder, "ledger"), "--seed", str(seed)) as exchange:
         loaded = _load(exchange, Path(folder, "state"))
-        run_until_signal(lambda: Daemon(loaded, listen), seconds, _narrate)
+        run_until_signal(lambda: Daemon(loaded, listen), seconds, _report)
 
 
 def _seconds(duration: str | None) -> float | None:
@@ -45,7 +45,7 @@ def _seconds(duration: str | None) -> float | None:
 
 
 def _load(exchange: "Exchange", state: "Path") -> "Loaded":
-    """The shipped default pipeline on that exchange."""
+    """Return a config with the shipped default pipeline on that exchange."""
     from quantd.config.load import build
     from quantd.config.pipelines import Folder
     from quantd.config.shipped import shipped
@@ -63,7 +63,7 @@ def _load(exchange: "Exchange", state: "Path") -> "Loaded":
     return build(raw, {"default": pipeline | {"exports": []}}, {})
 
 
-async def _narrate(daemon: "Daemon") -> None:
+async def _report(daemon: "Daemon") -> None:
     """Print the address of the page, then every few seconds the rate of ticks and the z-scores."""
     import asyncio
 

@@ -15,18 +15,18 @@ _PATIENCE_S = 5.0
 
 
 class Exchange(Struct, frozen=True):
-    """Where a simulator listens."""
+    """The addresses of a running simulator."""
 
     ws: str
     rest: str
     ctl: str
     ledger: Path
-    """The folder with every live trade."""
+    """Folder of the record of every live trade."""
 
 
 @contextmanager
 def simulator(ledger: Path, *options: str) -> Iterator[Exchange]:
-    """A simulator on free ports, which ends with the block, and with this process however that ends. Raises QuantdError."""
+    """Run a simulator on free ports. It ends with the block, and with this process however that ends. Raises QuantdError."""
     command = [sys.executable, "-m", "quantd.simulator", "--ledger", str(ledger), "--exit-with-parent", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:

@@ -1,4 +1,4 @@
-"""`quantd export`: what the daemon has kept, as CSV."""
+"""`quantd export`: writes recorded data as CSV."""
 
 import os
 import sys
@@ -30,15 +30,15 @@ export = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @export.callback()
 def _export() -> None:
-    """Write what the daemon has kept as CSV, also while it runs."""
+    """Write recorded data as CSV, also while the daemon runs."""
 
 
 @export.command()
 def ticks(symbol: Symbol, since: Since = None, until: Until = None, out: Out = STDOUT, config: Config = None) -> None:
-    """The trades of a symbol by id, each once: id, ts, price, qty, buyer_maker, with the exchange's decimals."""
+    """Write the trades of a symbol in the order of their ids, each once: id, ts, price, qty, buyer_maker, with the exchange's decimals."""
     from quantd.history.csv_lines import TICKS, tick_lines
 
-    with _reading("ticks", symbol, "", since, until, out, config) as series, _sheet(out) as file:
+    with _reading("ticks", symbol, "", since, until, out, config) as series, _output(out) as file:
         file.write(f"{','.join(TICKS)}\n")
         count = 0
         for piece in series.ticks():
@@ -49,10 +49,10 @@ def ticks(symbol: Symbol, since: Since = None, until: Until = None, out: Out = S
 
 @export.command()
 def bars(symbol: Symbol, every: Every = "1m", since: Since = None, until: Until = None, out: Out = STDOUT, config: Config = None) -> None:
-    """The bars of a symbol by time, each at its last revision."""
+    """Write the bars of a symbol in the order of time, each at its last revision."""
     from quantd.rows import COLUMNS
 
-    with _reading("bars", symbol, every, since, until, out, config) as series, _sheet(out) as file:
+    with _reading("bars", symbol, every, since, until, out, config) as series, _output(out) as file:
         count = _write(file, COLUMNS["bars"], series.bars())
     _tell(count, f"bars of {every}", symbol, out)
 
@@ -66,10 +66,10 @@ def points(
     out: Out = STDOUT,
     config: Config = None,
 ) -> None:
-    """The points of a pair by time, each at its last revision; every metric that any of them has is a column."""
+    """Write the points of a pair in the order of time, each at its last revision; every metric of any point is a column."""
     from quantd.rows import COLUMNS, RESERVED
 
-    with _reading("points", pair, every, since, until, out, config) as series, _sheet(out) as file:
+    with _reading("points", pair, every, since, until, out, config) as series, _output(out) as file:
         metrics = dict.fromkeys(name for piece in series.points() for point in piece for name in point.metrics if name not in RESERVED)
         count = _write(file, (*COLUMNS["points"], *metrics), series.points())
     _tell(count, f"points of {every}", pair, out)
@@ -78,7 +78,7 @@ def points(
 
 
 def _write(file: TextIO, columns: tuple[str, ...], pieces: "Iterable[Sequence[Bar] | Sequence[PairPoint]]") -> int:
-    """Write a line for each row below the columns, and return how many there were."""
+    """Write the columns and a line for each row, and return the number of rows."""
     from quantd.history.csv_lines import lines, row_lines
 
     file.write(lines([columns]))
@@ -112,9 +112,8 @@ def _reading(
 
 
 @contextmanager
-def _sheet(out: Path) -> Iterator[TextIO]:
-    """The file that the lines are written to. It takes its name once it is whole. A broken pipe is left to the command line, which ends
-    quietly."""
+def _output(out: Path) -> Iterator[TextIO]:
+    """Open the file to write to. It gets its name once it is complete. A broken pipe is left to `main`, which ends quietly."""
     from quantd.errors import QuantdError
 
     try:
@@ -125,7 +124,7 @@ def _sheet(out: Path) -> Iterator[TextIO]:
             with out.open("w", encoding="utf-8", newline="") as file:
                 yield file
         else:
-            with _draft(out.resolve()) as file:
+            with _temporary(out.resolve()) as file:
                 yield file
     except BrokenPipeError:
         raise
@@ -134,8 +133,8 @@ def _sheet(out: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _draft(path: Path) -> Iterator[TextIO]:
-    """A temporary file beside `path`, which takes its name at the end, and is deleted if an error comes first."""
+def _temporary(path: Path) -> Iterator[TextIO]:
+    """Open a temporary file beside `path`, which is renamed to `path` at the end and deleted after an error."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with draft.open("w", encoding="utf-8", newline="") as file:

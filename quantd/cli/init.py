@@ -1,4 +1,4 @@
-"""`quantd init`: a config to begin with."""
+"""`quantd init`: writes a config to start from."""
 
 from collections.abc import Mapping
 from pathlib import Path

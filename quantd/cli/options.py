@@ -1,4 +1,4 @@
-"""Reads options that more than one command has. A wrong option raises QuantdError, which names it."""
+"""Options that several commands share. A wrong option raises QuantdError, which names it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from quantd.history.history import History
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="The config file.", metavar="FILE")]
-"""The option of every command that reads a config."""
+"""Option of every command that reads a config."""
 
 
 def times(since: str | None, until: str | None) -> tuple[int | None, int | None]:
-    """`--from` and `--to` in ms; None is what was not given."""
+    """Return `--from` and `--to` in ms; None for an option that is not given."""
     start, end = (checked(name, parse_time, text) if text else None for name, text in (("--from", since), ("--to", until)))
     if start is not None and end is not None and start >= end:
         raise QuantdError(f"--to: {until} is not after --from {since}")
@@ -27,14 +27,15 @@ def times(since: str | None, until: str | None) -> tuple[int | None, int | None]
 
 
 def find_place(path: Path) -> None:
-    """Raise QuantdError if a file cannot be written there: before the work, not after it."""
+    """Raise QuantdError if a file cannot be written at the path. Commands call this before their work and not after it."""
     if not path.parent.is_dir():
         raise QuantdError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 @contextmanager
 def recorded(config: Path | None, instead: str = "") -> "Iterator[tuple[Loaded, History]]":
-    """The config and the history of its store, to read only; `instead` is what else to do where it has none. Raises QuantdError."""
+    """Open the config and the history of its store, read-only. `instead` says what else the user can do if there is no store. Raises
+    QuantdError."""
     import os
 
     from quantd.config.load import load

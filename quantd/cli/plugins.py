@@ -1,4 +1,4 @@
-"""`quantd plugins`: what `use:` can name."""
+"""`quantd plugins`: lists what `use:` can name."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,10 +15,11 @@ def plugins(
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the settings of each plugin.")] = False,
 ) -> None:
-    """List the plugins with their settings, and what could not be loaded.
+    """List the plugins with their settings, and those that could not be loaded.
 
-    A setting is shown as `name: what it takes = default`, those of the plugin itself before those of all of its kind. The
-    plugins of ./plugins are among them, or those of the folders that the config names."""
+    A setting is shown as `name: accepted values = default`; the settings of the plugin itself come before those that all plugins of its
+    kind have. The list includes the plugins of ./plugins, or of the folders that the config names.
+    """
     import os
 
     from quantd.config.load import find_plugins
@@ -82,7 +83,7 @@ def _print_fields(entry: "Entry") -> None:
 
 
 def _first_sentence(text: str) -> str:
-    """The first sentence of a docstring, on one line.
+    """Return the first sentence of a docstring on one line.
 
     >>> _first_sentence("Counts what is 1.5 % off\\nor more. And stops.")
     'Counts what is 1.5 % off or more.'

@@ -1,4 +1,4 @@
-"""Tells on stderr how far long work has come: a bar on a terminal, elsewhere a line, once it has taken a while."""
+"""Shows on stderr the progress of long work: a bar on a terminal, elsewhere a line after some time."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 REFRESH_S = 0.1
 PATIENT_S = 5.0
-"""How long work goes on before a line tells of it where there is no terminal."""
+"""Seconds of work before a line is printed if stderr is no terminal."""
 COMPILING = "compiling kernels, once: it takes some ten seconds, and later runs are spared it"
 
 
@@ -33,7 +33,7 @@ def _compiling() -> None:
 
 @contextmanager
 def busy(what: str) -> Iterator[None]:
-    """Tell of work whose length is not known."""
+    """Show that work of unknown length is under way."""
     if sys.stderr.isatty():
         from rich.console import Console
 
@@ -50,7 +50,7 @@ def busy(what: str) -> Iterator[None]:
 
 
 async def watch(runtime: "Runtime") -> None:
-    """Tell of a runtime's feeds until cancelled."""
+    """Show the progress of a runtime's feeds until cancelled."""
     if not sys.stderr.isatty():
         await asyncio.sleep(PATIENT_S)
         typer.echo(line(runtime), err=True)
@@ -72,7 +72,7 @@ def _move(runtime: "Runtime", bar: "Progress", tasks: dict[str, "TaskID"]) -> No
 
 
 def line(runtime: "Runtime") -> str:
-    """A line that says how far each feed has come."""
+    """Return a line that says how far each feed has come."""
     shares = []
     for flow in runtime.flows:
         progress = flow.feed.progress()

@@ -1,4 +1,4 @@
-"""`quantd replay`: recorded files through the same code as live."""
+"""`quantd replay`: runs recorded files through the same code as live data."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`quantd run`: the daemon."""
+"""`quantd run`: starts the daemon."""
 
 from typing import Annotated
 
@@ -13,8 +13,9 @@ def run(
 ) -> None:
     """Watch the pairs of quantd.yaml until SIGTERM: live feed, analytics, alerts, REST and WebSocket.
 
-    Exits with 2 where the config is wrong, 74 while the state directory cannot be written, 75 while another quantd has it, 78 where a later
-    version has written it."""
+    Exits with 2 if the config is wrong, 74 if the state directory cannot be written, 75 if another quantd uses it, and 78 if a later
+    version has written it.
+    """
     import os
 
     from quantd.config.load import load, nothing_to_watch
@@ -30,8 +31,8 @@ def run(
         raise QuantdError(idle)
     if idle:
         typer.echo(f"quantd: {idle}, or ask the API for symbols", err=True)
-    setup(loaded.config.log, beside=True)
+    setup(loaded.config.log, background=True)
     compiler.stay(loaded.config.state_dir / "kernels")
     run_until_signal(lambda: Daemon(loaded, listen))
-    if compiler.is_compiling:  # which may take long on a busy machine, and no compiler can be told to stop
+    if compiler.is_compiling:  # compiling may take long on a busy machine and cannot be interrupted
         leave(0)

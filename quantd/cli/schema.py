@@ -1,4 +1,4 @@
-"""`quantd schema`: what the config files may say, for editors."""
+"""`quantd schema`: prints the JSON Schema of the config files, for editors."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,8 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a config file.
 
-    It holds the settings of every plugin. An editor that knows it completes and checks as you type."""
+    It includes the settings of every plugin. An editor with this schema completes and checks the file while you type.
+    """
     import json
     import os
 

@@ -10,12 +10,12 @@ _NAMES = frozenset({"every", "metrics", "why", "state", "since", "reason", "last
 
 
 def screen() -> Console:
-    """The console that results are printed on. It is as wide as the terminal, or wide enough for a file."""
+    """Return the console on which results are printed. It is as wide as the terminal, or wide enough for a file."""
     return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
 
 
 def table(*columns: str) -> Table:
-    """A table without lines. The first column and names are aligned left, numbers right."""
+    """Return a table without lines. The first column and names are aligned left, numbers right."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         made.add_column(column, justify="left" if number == 0 or column in _NAMES else "right", no_wrap=True)

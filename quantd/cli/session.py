@@ -1,4 +1,4 @@
-"""Runs a config whose feeds come to an end, tells on stderr how far it is, and prints on stdout what it made."""
+"""Runs a config whose feeds come to an end, with progress on stderr and results on stdout."""
 
 import asyncio
 import tempfile
@@ -19,14 +19,14 @@ from quantd.runtime.runtime import Runtime
 
 
 def play(loaded: Loaded) -> None:
-    """Run to the end of every feed and print the summary. Exits with 1 if a plugin failed on the way, or a symbol had no data."""
+    """Run to the end of every feed and print the summary. Exits with 1 if a plugin failed on the way or a symbol had no data."""
     runtime = run_to_end(loaded)
     _print_summary(runtime)
     fail(faults_of(runtime))
 
 
 def run_to_end(loaded: Loaded, prepare: Callable[[Runtime], None] = lambda runtime: None) -> Runtime:
-    """Run a config to the end of every feed, and return its runtime; `prepare` is called before it begins. Raises QuantdError."""
+    """Run a config to the end of every feed, and return its runtime; `prepare` is called before the run. Raises QuantdError."""
     setup(loaded.config.log)
     tell_of_kernels()
     clock = EventClock()
@@ -38,7 +38,7 @@ def run_to_end(loaded: Loaded, prepare: Callable[[Runtime], None] = lambda runti
 
 
 def faults_of(runtime: Runtime) -> list[str]:
-    """A sentence on each plugin that failed on the way, on symbols that had no data, and on trades that were lost."""
+    """Return a sentence for each plugin that failed on the way, for symbols without data, and for lost trades."""
     silent = [stage.symbol for flow in runtime.flows for stage in flow.stages if not stage.bars_made]
     no_data = [f"no data of {', '.join(silent)}: look at the symbols, and at the timeframe of OHLC files"] if silent else []
     failed = [health for health in runtime.guards.health() if health.faults]
@@ -56,7 +56,7 @@ def fail(faults: Iterable[str]) -> None:
 
 
 def _lost(runtime: Runtime) -> Iterable[str]:
-    """A sentence on each symbol whose trades came too early or too late for any bar."""
+    """Yield a sentence for each symbol with trades that came too early or too late for any bar."""
     for flow in runtime.flows:
         if flow.refused:
             yield f"lost {flow.refused:,} trades: their time is a day or more from when they were received"

@@ -1,4 +1,4 @@
-"""`quantd status`: how the running daemon fares."""
+"""`quantd status`: shows the state of the running daemon."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,9 +25,10 @@ def status(
     url: Annotated[str | None, typer.Option(help="Where the API is, if not where the config says.", metavar="URL")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: health, waiting, quality and pairs.")] = False,
 ) -> None:
-    """Ask the running daemon how it fares, and print that on one screen.
+    """Ask the running daemon for its state, and print it on one screen.
 
-    Exit code 0 if it is healthy, 1 if it is degraded or down, 69 if it cannot be reached."""
+    Exit code 0 if it is healthy, 1 if it is degraded or down, 69 if it cannot be reached.
+    """
     import msgspec
 
     from quantd.cli.daemon_status import Unreachable, ask, demand_address
@@ -85,7 +86,7 @@ def _feeds(daemon: "DaemonStatus") -> "Table":
 
 
 def _symbols(daemon: "DaemonStatus") -> "Table":
-    """The symbols that are not well, or lack trades."""
+    """Return a table of the symbols that have problems or lack trades."""
     names = ("symbol", "state", "missing", "lost", "last trade")
     unwell = [each for each in daemon.quality if each.get("missing") or each.get("lost") or each.get("state") not in _WELL]
     keys = ("symbol", "state", "missing", "lost", "last_tick")
@@ -99,7 +100,7 @@ def _pairs(daemon: "DaemonStatus") -> "Table":
 
 
 def _warming(pair: dict[str, Any]) -> str:
-    """Say why a value is missing."""
+    """Return why a value is missing."""
     reason = pair.get("reason") or ""
     return f"{reason} {pair['bars']}/{pair['needed']}" if reason == "warming" and "bars" in pair else reason
 
@@ -131,7 +132,7 @@ def _table(names: tuple[str, ...], rows: Any) -> "Table":
 
 
 def _cell(value: object) -> str:
-    """The text of a cell. Letters that control a terminal are left out: some of the texts come from an exchange."""
+    """Return the text of a cell. Control characters are removed, because some of the texts come from an exchange."""
     if value is None:
         return "-"
     text = f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

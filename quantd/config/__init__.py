@@ -1,1 +1,1 @@
-"""What `quantd.yaml` and `pipelines/*.yaml` say, checked as a whole before anything starts."""
+"""Reads `quantd.yaml` and `pipelines/*.yaml`, and checks them as a whole before anything starts."""

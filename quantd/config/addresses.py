@@ -1,4 +1,4 @@
-"""Hosts and origins of the section `api:`."""
+"""Checks the hosts and origins of the section `api:`."""
 
 import re
 from ipaddress import ip_address
@@ -10,7 +10,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def is_ip(host: str) -> bool:
-    """Whether it is an IP address, one of version 6 without its brackets.
+    """Return whether a host is an IP address; one of version 6 has no brackets.
 
     >>> is_ip("127.0.0.1"), is_ip("::1"), is_ip("127.1"), is_ip("localhost")
     (True, True, False, False)
@@ -23,7 +23,7 @@ def is_ip(host: str) -> bool:
 
 
 def is_name(host: str) -> bool:
-    """Whether it can be the name of a host, in lower case and without a dot at its end.
+    """Return whether a host can be a host name, in lower case and without a dot at its end.
 
     >>> is_name("quantd.example"), is_name("xn--fiqs8s"), is_name("a..b"), is_name("quantd.example:80")
     (True, True, False, False)
@@ -32,7 +32,7 @@ def is_name(host: str) -> bool:
 
 
 def check_host(text: str) -> None:
-    """Raises ValueError for what is not the name or the address of one host."""
+    """Raise ValueError unless the text is the name or the address of one host."""
     if text == "*" or text.startswith(("*.", ".")):
         raise ValueError(f"{text!r} lets names of others lead here: write each name that this API is reached by, like quantd.example")
     if not text.isascii():
@@ -50,7 +50,8 @@ def _ascii(name: str) -> str:
 
 
 def check_origin(text: str) -> None:
-    """Raises ValueError for what no browser sends as `Origin`, and for what would let every page read with the user's credentials."""
+    """Raise ValueError unless the text is an origin that a browser sends as `Origin`, and for one that would let every page read with the
+    user's credentials."""
     if text == "*":
         raise ValueError("'*' would let every page read answers with the user's credentials: name origins, like http://localhost:8080")
     if text.lower() == "null":
@@ -66,7 +67,8 @@ def check_origin(text: str) -> None:
 
 
 def _origin(text: str) -> str | None:
-    """The origin of an address as browsers write it: in lower case, without path and without the scheme's own port."""
+    """Return the origin of an address as browsers write it: in lower case, without path and without the scheme's default port; None if it
+    has none."""
     parts = urlsplit(text)
     host = parts.hostname or ""
     if not re.fullmatch(r"(?a)[a-z][a-z0-9+.-]*", parts.scheme) or not text.isascii() or "@" in parts.netloc:

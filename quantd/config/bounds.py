@@ -1,7 +1,7 @@
-"""Conditions that no data can make true, or none can make false.
+"""Finds conditions that are always true or always false, whatever the data.
 
-A rule on `corr > 1.5` stays silent whatever happens, and one on `coverage >= 0` says nothing when it fires: both are mistakes. What is said
-here is certain: of a metric that has no bound, any finite threshold is accepted.
+A rule on `corr > 1.5` never fires, and one on `coverage >= 0` says nothing when it fires: both are mistakes. Only certain cases are
+reported: a metric without a bound accepts any finite threshold.
 """
 
 import math
@@ -12,21 +12,21 @@ from quantd.config.rules import Condition
 from quantd.stats.zscore import ZScore
 
 Ends = tuple[float, float]
-"""The least and the greatest value, both of which may occur; infinite where there is no end."""
+"""The least and the greatest value, both of which may occur; infinite if there is no bound."""
 Verdict = Literal["never", "always"]
 LEAST_PRICE = math.ulp(0.0)
-"""The least number above 0: prices are above 0."""
+"""Smallest number above 0: prices are above 0."""
 _ROUNDING = 1e-9
-"""How far, as a share, a z-score may lie beyond its bound because sums were rounded."""
+"""Relative amount by which rounding of the sums may take a z-score beyond its bound."""
 _TOO_LITTLE = 1e-6
-"""Where the bars before weigh less than this share, the variance is rounding, and no bound is certain."""
+"""If the earlier bars have less than this share of the weight, the variance is rounding and no bound is certain."""
 _BETWEEN = "take another threshold"
 _LONGER = "take a longer window"
 _CLOSER = "take a longer window, a lower threshold, or `zscore: {against: before}`"
 
 
 class End(NamedTuple):
-    """An end of a range: where it is, what says so, and what to do about a threshold on its far side."""
+    """One end of a range: its value, the reason for it, and what to do about a threshold beyond it."""
 
     at: float
     why: str = ""
@@ -34,7 +34,7 @@ class End(NamedTuple):
 
 
 class Range(NamedTuple):
-    """The values that a metric may have, both ends included. Where it never has a value, `low` is above `high`."""
+    """The values that a metric may have, both ends included. `low` is above `high` for a metric that never has a value."""
 
     low: End
     high: End
@@ -44,7 +44,7 @@ ANYTHING = Range(End(-math.inf), End(math.inf))
 
 
 def between(metric: str, low: float, high: float) -> Range:
-    """The range of a metric that is told by its ends alone."""
+    """Return the range of a metric whose bounds need no further explanation."""
     if high == math.inf:
         why = f"{metric} is never below {low:g}"
     else:
@@ -58,11 +58,11 @@ def _price(metric: str) -> Range:
 
 
 def largest_z(zscore: ZScore, window: int) -> float:
-    """How large |z| can become at a close, over `window` closes; infinite where it has no bound.
+    """Return the largest possible |z| at a close, over `window` closes; infinite if it has no bound.
 
-    The judged bar is one of those that mean and std (ddof 1) are taken over: where it stands out from all others, which are equal, |z| is
-    (n - 1) / sqrt(n) (R. E. Shiffler, 1988, The American Statistician 42, 79-80). With weights w that sum to 1, of which the judged bar
-    has w_n, the inequality of Cauchy and Schwarz gives sqrt((1 - w_n) (1 - sum(w²)) / w_n) for the unbiased variance.
+    The judged bar is one of those over which mean and std (ddof 1) are computed. If it differs from all others and these are equal, |z| is
+    (n - 1) / sqrt(n) (R. E. Shiffler, 1988, The American Statistician 42, 79-80). For weights w that sum to 1, of which the judged bar has
+    w_n, the Cauchy-Schwarz inequality gives sqrt((1 - w_n) (1 - sum(w²)) / w_n) for the unbiased variance.
 
     >>> round(largest_z(ZScore(), 10), 2), largest_z(ZScore(against="before"), 10), largest_z(ZScore(method="robust"), 10)
     (2.85, inf, inf)
@@ -87,7 +87,7 @@ def _largest_weighted(window: int, halflife: float) -> float:
 
 
 def z_range(zscore: ZScore, regression_window: int) -> Range:
-    """The range of a z-score at a close."""
+    """Return the range of a z-score at a close."""
     window = zscore.window or regression_window
     if window == 2 and zscore.method in ("window", "ew", "robust"):
         none = "over a window of 2 there is no zscore"
@@ -102,14 +102,14 @@ def z_range(zscore: ZScore, regression_window: int) -> Range:
 
 
 def close_ranges(z: Range, prices: str) -> dict[str, Range]:
-    """The ranges of a point's own metrics at a close."""
+    """Return the ranges of a point's own metrics at a close."""
     shares = {name: between(name, -1.0, 1.0) for name in ("corr", "corr_returns")}
     legs = {leg: _price(leg) if prices == "raw" else ANYTHING for leg in ("y", "x")}
     return {"zscore": z, "spread_std": between("spread_std", 0.0, math.inf), **shares, **legs}
 
 
 def judged_coverage(least: float) -> Range:
-    """The range of `coverage` where a rule judges: the rule holds back below its own `coverage`."""
+    """Return the range of `coverage` when a rule is judged: a rule is not judged below its own `coverage`."""
     whole = between("coverage", 0.0, 1.0)
     if not least:
         return whole
@@ -117,11 +117,12 @@ def judged_coverage(least: float) -> Range:
 
 
 LIVE = {name: between(name, -1.0, 1.0) for name in ("corr", "corr_returns")} | {"price": _price("price")}
-"""The ranges of what rules from requests speak of: they are judged on now-casts, whose |z| has no bound."""
+"""Ranges of the metrics that rules from API requests use. They are judged on now-casts, whose |z| has no bound."""
 
 
 def mistake(condition: Condition, ranges: Mapping[str, Range]) -> str | None:
-    """A text on what is wrong with a condition, why, and what to do; None where data decide. A metric without a range may be anything.
+    """Return a text that says what is wrong with a condition, why, and what to do; None if the data decide it. A metric without a range may
+    have any value.
 
     >>> mistake(Condition("corr", ">", 1.5), {"corr": between("corr", -1, 1)})
     'corr > 1.5 is never true: corr is from -1 to 1; take another threshold'
@@ -141,14 +142,15 @@ def mistake(condition: Condition, ranges: Mapping[str, Range]) -> str | None:
 
 
 def _size(name: str, low: End, high: End) -> Range:
-    """The range of the absolute value."""
+    """Return the range of the absolute value."""
     near, far = sorted((low, high), key=lambda end: abs(end.at))
     least = End(0.0, f"{name} is never below 0") if low.at <= 0.0 <= high.at else near._replace(at=abs(near.at))
     return Range(least, far._replace(at=abs(far.at)))
 
 
 def verdict(op: str, value: float, ends: Ends) -> Verdict | None:
-    """Whether every value within the ends, or none, compares so with a finite number.
+    """Return whether the comparison with a finite number holds for every value within the bounds, or for none; None if that depends on the
+    value.
 
     >>> verdict(">", 1.0, (-1.0, 1.0)), verdict(">=", 1.0, (-1.0, 1.0)), verdict("!=", 2.0, (-1.0, 1.0))
     ('never', None, 'always')
@@ -170,8 +172,9 @@ def verdict(op: str, value: float, ends: Ends) -> Verdict | None:
 
 
 def demand_reachable(entry: float, stop: float | None, z: Range, *, before: str, hold: bool = False) -> None:
-    """Raises ValueError, beginning with the rule's name, for a threshold of a backtest that no z-score reaches; `before` is how its
-    caller is asked for `against: before`. With `hold` the stop is measured from the position's own mean, which has no bound."""
+    """Raise ValueError, with a message that begins with the rule's name, for a backtest threshold that no z-score reaches. `before` is the
+    option by which the caller sets `against: before`. With `hold` the stop is measured from the mean of the position's entry, which has no
+    bound."""
     given = {"entry": entry, "stop": None if hold else stop}
     for name, value in given.items():
         if value is not None and verdict(">=", value, (z.low.at, z.high.at)) == "never":

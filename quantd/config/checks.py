@@ -1,4 +1,4 @@
-"""Holds the parts of a pipeline against one another: what refers to a feed, a sink, a timeframe or a metric names one that is there."""
+"""Checks the parts of a pipeline against one another: every feed, sink, timeframe and metric that is referred to must exist."""
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -22,8 +22,8 @@ FEED, SINK = "feed of quantd.yaml", "sink of quantd.yaml"
 
 
 class Checks:
-    """Notes what does not fit; `jobs` and `alerts` are those that do, each with its timeframe. Where a part is not right, nothing is said
-    of what refers to it."""
+    """Collects the mistakes of one pipeline. `jobs` and `alerts` hold those without a mistake, each with its timeframe. If a part is wrong,
+    nothing is reported about references to it."""
 
     def __init__(self, reader: Reader, pipeline: Part, feeds: Mapping[str, Feed | None], sinks: Collection[str]) -> None:
         self._reader = reader
@@ -37,14 +37,14 @@ class Checks:
         self.alerts = tuple(self._checked_alerts())
 
     def _channels(self, feed: Feed | None) -> None:
-        """Of a feed that is known, only what it can bring is asked for."""
+        """Check that a known feed can bring everything that is asked of it."""
         for part in self._keys["channels"].items:
             if feed and part.value and part.value not in feed.channels:
                 can = ", ".join(["trades", *sorted(feed.channels)])
                 self._wrong(part, f"the feed brings no {part.value}; it can bring {can}")
 
     def _timeframes(self) -> Sequence[str] | None:
-        """Those of `bars.every`; None where they are not right."""
+        """Return the timeframes of `bars.every`; None if they are wrong."""
         bars: Resampler | None = self._keys["bars"].value
         node = self._keys["bars"].node
         if bars is None or node is None:
@@ -59,7 +59,7 @@ class Checks:
         return bars.every if len(self._reader.mistakes) == before else None
 
     def _ranges_at_close(self) -> Mapping[str, Range]:
-        """The ranges of the pair's own metrics at a close."""
+        """Return the ranges of the pair's own metrics at a close."""
         zscore: ZScore | None = self._keys["zscore"].value
         regression, node = self._keys["regression"].value, self._keys["zscore"].node
         if zscore is None or regression is None:
@@ -103,7 +103,7 @@ class Checks:
         return msgspec.structs.replace(part.value, every=every) if part.value and every and sound and None not in send else None
 
     def _condition(self, rule: Part, every: str | None, jobs: Collection[PairJobStage] | None) -> bool:
-        """Whether a rule's condition is on a metric that there is, and one that data decide."""
+        """Return whether the metric of a rule's condition exists and the data decide the condition."""
         when, coverage = rule.keys["when"], rule.keys["coverage"].value
         if when.value is None:
             return False
@@ -119,19 +119,19 @@ class Checks:
         return True
 
     def _offered(self, metric: str) -> str:
-        """Which job computes a metric, if one does that the pipeline does not name."""
+        """Return a text that names the job that computes a metric and is not in the pipeline, if there is one."""
         jobs = {entry.name for entry in self._reader.registry.entries() if metric in getattr(entry.plugin, "metrics", ())}
         return f": the job {' or '.join(sorted(jobs))} computes it, name it under `jobs:`" if jobs else ""
 
     def _timeframe(self, part: Part) -> str | None:
-        """The `every` of a job or alert, the first of `bars.every` unless told."""
+        """Return the `every` of a job or alert; the default is the first timeframe of `bars.every`."""
         every = part.keys["every"]
         if every.node is None:
             return self._every[0] if self._every else None
         return self._one_of(every, self._every, "timeframe of bars.every")
 
     def _one_of(self, part: Part, names: Collection[str] | None, what: str) -> str | None:
-        """A text that is one of `names`, if these are known."""
+        """Return the text of a part if it is one of `names`, or if these are not known."""
         text: str | None = part.value
         if not text or names is None or text in names:
             return text
@@ -147,7 +147,7 @@ class Checks:
 
 
 def _names_taken(stage: PairJobStage, given: Mapping[tuple[str, str], Node]) -> str | None:
-    """A text on the names of a job's metrics that are not its own; `given` holds those of other jobs, by timeframe and name."""
+    """Return a text about the metrics of a job whose names are already taken; `given` holds those of other jobs, by timeframe and name."""
     metrics = stage.job.metrics
     if unnamed := sorted(metric for metric in metrics if not metric.isidentifier()):
         return f"its metrics {', '.join(map(repr, unnamed))} are no names: take letters, digits and _, in the plugin"
@@ -170,13 +170,13 @@ def _reachable(every: str, bars: Resampler) -> str:
 
 
 def _of_jobs(jobs: Collection[PairJobStage] | None, every: str | None) -> dict[str, Range]:
-    """The ranges of the metrics of the jobs that run at a timeframe."""
+    """Return the ranges of the metrics of the jobs that run at a timeframe."""
     metrics = [(stage.job, metric) for stage in jobs or () if stage.every == every for metric in stage.job.metrics]
     return {metric: between(metric, *job.ranges.get(metric, (-math.inf, math.inf))) for job, metric in metrics}
 
 
 def _demand_comparable(condition: Condition, words: Sequence[str] | None) -> None:
-    """Raises Invalid where a number is compared with a text, or a text with what it never is. `words` is None of a number."""
+    """Raise Invalid if a number is compared with a text, or a text with a value that it never has. `words` is None for a number."""
     if (words is not None) != isinstance(condition.value, str):
         raise Invalid(f"{condition.metric!r} is a {'number: compare it with one' if words is None else 'text: compare it with a word'}")
     if words and condition.value not in words:
@@ -184,9 +184,8 @@ def _demand_comparable(condition: Condition, words: Sequence[str] | None) -> Non
 
 
 def _demand_known(condition: Condition, every: str | None, jobs: Collection[PairJobStage] | None, offered: Callable[[str], str]) -> None:
-    """A condition is on what the points of a timeframe hold. Without `jobs`, their metrics are not known, and any name will do.
-
-    Raises Invalid."""
+    """Raise Invalid unless the points of the timeframe have the metric of the condition. If `jobs` is None, the jobs' metrics are not
+    known, and any name is accepted."""
     if condition.metric in METRICS and isinstance(condition.value, str):
         raise Invalid(f"{condition.metric!r} is a number: compare it with one")
     if condition.metric in METRICS or jobs is None:

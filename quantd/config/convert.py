@@ -1,4 +1,4 @@
-"""Values as the types of settings; what does not fit is said in the operator's words."""
+"""Converts values to the types of settings; errors are worded for the operator."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _DURATION = re.compile(r" matching regex '\^\\\\d\+\(([a-z|]+)\)\$'")
 
 
 class Invalid(ValueError):
-    """What was expected instead of a value."""
+    """A value does not have the expected type; the text says what was expected."""
 
     def __init__(self, message: str, suggestion: str | None = None) -> None:
         super().__init__(message)
@@ -34,7 +34,8 @@ class Invalid(ValueError):
 
 
 def convert(value: Any, kind: Any) -> Any:
-    """A value of builtins as a type that msgspec knows; numbers are finite and nothing is made of a text. Raises Invalid."""
+    """Convert a value of built-in types to a type that msgspec knows. Numbers must be finite, and no text is converted to another type.
+    Raises Invalid."""
     if isinstance(value, float) and not isfinite(value):
         raise Invalid("expected a finite number")
     try:
@@ -44,8 +45,8 @@ def convert(value: Any, kind: Any) -> Any:
 
 
 def fitted(value: Any, text: str, kind: Any) -> Any:
-    """What the environment gave, as a type wants it: its `text` if that will do, else what YAML makes of it, if only to be refused.
-    `value` is that already where it is no text. Raises Invalid."""
+    """Convert a value from the environment: its `text` if the type accepts that, else the value that YAML makes of it. `value` is the
+    latter unless it is a text itself. Raises Invalid."""
     if fits(text, kind):
         return text
     if isinstance(value, (dict, list)):
@@ -58,7 +59,7 @@ def fitted(value: Any, text: str, kind: Any) -> Any:
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether it is of a type."""
+    """Return whether a value is of a type."""
     try:
         convert(value, kind)
     except Invalid:
@@ -67,7 +68,7 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def may_stand(default: Any, kind: Any) -> bool:
-    """Whether a default may be written: an empty text stands for none where a text must not be empty."""
+    """Return whether a default may be written in a file: an empty text stands for none if the type allows no empty text."""
     return default != "" or fits(default, kind)
 
 
@@ -77,13 +78,13 @@ def _takes_text(kind: Any) -> bool:
 
 
 def kinds(kind: Any) -> dict[str, Any]:
-    """The types of a struct's fields, by their names in a config; none of anything else."""
+    """Return the types of a struct's fields by their names in a config; an empty dict for any other type."""
     structs = [each for each in _alternatives(kind) if isinstance(each, type) and issubclass(each, msgspec.Struct)]
     return {field.encode_name: field.type for each in structs for field in msgspec.structs.fields(each)}
 
 
 def inner(kind: Any) -> tuple[Any, Any]:
-    """The type of a mapping's keys (None for a list) and the type of a mapping's or list's values (None for anything else)."""
+    """Return the type of a mapping's keys (None for a list) and the type of a mapping's or list's values (None for any other type)."""
     for each in _alternatives(kind):
         origin, args = get_origin(each), get_args(each)
         if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -94,12 +95,12 @@ def inner(kind: Any) -> tuple[Any, Any]:
 
 
 def choices(kind: Any) -> list[str]:
-    """What a setting can be, where that can be listed."""
+    """Return the values that a setting can have, if they can be listed."""
     return [str(choice) for each in _alternatives(kind) if get_origin(each) is Literal for choice in get_args(each)]
 
 
 def _alternatives(kind: Any) -> list[Any]:
-    """The parts of a union, without annotations."""
+    """Return the members of a union, without annotations."""
     if get_origin(kind) is Annotated:
         return _alternatives(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):
@@ -125,7 +126,7 @@ def _invalid(value: Any, kind: Any, text: str) -> Invalid:
 
 
 def _unquoted(value: Any, kind: Any) -> Invalid:
-    """A number where a text is wanted: what is wrong with it as a text, if it is that."""
+    """Return the error for a number where a text is wanted; if its text would be invalid too, the error says why."""
     try:
         msgspec.convert(str(value), kind)
     except msgspec.ValidationError as error:
@@ -134,7 +135,7 @@ def _unquoted(value: Any, kind: Any) -> Invalid:
 
 
 def _began(rest: str) -> str:
-    """A pattern of how a text begins, in words."""
+    """Return in words how a text that matches a pattern begins."""
     match = _BEGINNING.fullmatch(rest)
     if not match:
         return rest

@@ -1,4 +1,4 @@
-"""A plugin's settings in words: what each is called, what it takes, what it is unless told, and what it is for."""
+"""Describes a plugin's settings in words: name, type, default and purpose."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _BOUNDS = (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("ex
 
 
 class Field(Struct, frozen=True):
-    """One setting; `default` is None where one must be given."""
+    """One setting; `default` is None if the setting is required."""
 
     name: str
     type: str
@@ -26,7 +26,7 @@ class Field(Struct, frozen=True):
 
 
 def fields_of(plugin: type[Plugin]) -> list[Field]:
-    """The settings of a plugin, its own first."""
+    """Return the settings of a plugin, its own before the inherited ones."""
     schemas = settings(plugin)
     own = set(vars(plugin).get("__annotations__", {}))
     made = [_field(field, schemas[field.encode_name]) for field in msgspec.structs.fields(plugin)]
@@ -50,7 +50,7 @@ def _description(schema: Mapping[str, Any]) -> str:
 
 
 def words(schema: Mapping[str, Any]) -> str:
-    """What a schema takes.
+    """Return what a schema accepts, in words.
 
     >>> words({"type": "integer", "minimum": 2, "maximum": 9}), words({"anyOf": [{"enum": ["auto"]}, {"type": "null"}]})
     ('whole number >= 2, <= 9', 'auto or nothing')

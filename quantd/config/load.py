@@ -1,4 +1,4 @@
-"""Reads the config, loads the plugins it names, and checks everything in one pass."""
+"""Reads the config, loads the plugins that it names, and checks everything in one pass."""
 
 from collections.abc import Collection, Mapping
 from os.path import exists, expanduser
@@ -30,19 +30,20 @@ ETC = Path("/etc/quantd/quantd.yaml")
 
 
 class Loaded(Struct, frozen=True):
-    """A config with the plugins it was checked against; `path` is None for one that was not read from a file."""
+    """A config with the plugins against which it was checked; `path` is None if it was not read from a file."""
 
     config: Config
     registry: Registry
     path: Path | None
     nodes: Mapping[str, Node] = {}
-    """Where it stands: the top under "", each pipeline that is used under its name."""
+    """The nodes of the config: the top level under "", each pipeline in use under its name."""
     named: tuple[Named, ...] = ()
-    """The symbols of its pairs and of `symbols:`, each as often as it stands there."""
+    """The symbols of its pairs and of `symbols:`, one entry for each mention."""
 
 
 def find(given: Path | None, environ: Mapping[str, str]) -> Path:
-    """The config file: `--config`, `$QUANTD_CONFIG`, `./quantd.yaml`, `/etc/quantd/quantd.yaml`. Raises QuantdError."""
+    """Return the path of the config file: `--config`, `$QUANTD_CONFIG`, `./quantd.yaml` or `/etc/quantd/quantd.yaml`. Raises
+    QuantdError."""
     named = given or (Path(environ["QUANTD_CONFIG"]) if environ.get("QUANTD_CONFIG") else None)
     if named:
         if not exists(named):
@@ -55,14 +56,14 @@ def find(given: Path | None, environ: Mapping[str, str]) -> Path:
 
 
 def load(given: Path | None, environ: Mapping[str, str], *, all_pipelines: bool = False) -> Loaded:
-    """Read and check the config file. `all_pipelines` checks those that no pair uses, too. Raises ConfigError with every mistake."""
+    """Read and check the config file. `all_pipelines` also checks pipelines that no pair uses. Raises ConfigError with every mistake."""
     path = find(given, environ)
     mistakes: list[Mistake] = []
     return _Load(read_file(path, mistakes), path.parent, environ, mistakes).run(path, all_pipelines=all_pipelines)
 
 
 def nothing_to_watch(loaded: Loaded) -> str | None:
-    """What to write where there are neither pairs nor symbols; None where there are."""
+    """Return what to add to a config without pairs and symbols; None if it has any."""
     config = loaded.config
     if config.pairs or config.symbols:
         return None
@@ -72,14 +73,14 @@ def nothing_to_watch(loaded: Loaded) -> str | None:
 
 
 def build(raw: Mapping[str, Any], pipelines: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
-    """The same for settings that stand in no file: what a command line says."""
+    """Check settings that come from a command line instead of a file. Raises ConfigError with every mistake."""
     nodes = {name: as_node(pipeline) for name, pipeline in pipelines.items()}
     settings = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
     return _Load(as_node(raw), Path(), settings, [], nodes).run(None, all_pipelines=False)
 
 
 def as_node(value: Any, file: str = "<command line>") -> Node:
-    """Builtins as nodes without a position; nodes stay what they are."""
+    """Convert built-in values to nodes without a position; nodes are returned unchanged."""
     if isinstance(value, Mapping):
         return Node({key: as_node(child, file) for key, child in value.items()}, file, 0)
     if isinstance(value, (list, tuple)):
@@ -88,16 +89,18 @@ def as_node(value: Any, file: str = "<command line>") -> Node:
 
 
 class Plugins(Struct, frozen=True):
-    """What the plugins section asks for, loaded."""
+    """The plugins that the section `plugins:` asks for, loaded."""
 
     registry: Registry
     disabled: tuple[str, ...]
 
 
 def find_plugins(given: Path | None, environ: Mapping[str, str]) -> tuple[Registry, list[Mistake]]:
-    """The plugins that the config asks for, and what keeps it from being read; without a config, those of ./plugins.
+    """Return the plugins that the config asks for, and the mistakes that keep it from being read; without a config, the plugins of
+    ./plugins.
 
-    Raises ConfigError for mistakes in the plugins section, QuantdError for a config that was named and is not there."""
+    Raises ConfigError for mistakes in the section `plugins:`, QuantdError if a config was named and does not exist.
+    """
     try:
         path = find(given, environ)
     except QuantdError:
@@ -123,7 +126,8 @@ def find_plugins(given: Path | None, environ: Mapping[str, str]) -> tuple[Regist
 
 
 def plugins_of(node: Node | None, folder: Path, mistakes: list[Mistake]) -> Plugins:
-    """Load the plugins as the section `plugins:` says; `./plugins` is looked into even unnamed. What is wrong there has no effect."""
+    """Load the plugins as the section `plugins:` says; `./plugins` is searched even if it is not named. Wrong settings are noted and
+    ignored."""
     reader = Reader(Registry())
     part = read_section(reader, node or Node({}, ""), "plugins", PluginSettings)
     mistakes += reader.mistakes
@@ -145,7 +149,7 @@ class _Load:
         self._writers: list[Writer] = []
         self._read: dict[str, Node] = {}
         self._asked: set[str] = set()
-        """Names of pipelines."""
+        """Names of the pipelines that are used."""
         self._mentions: list[Mention] = []
 
     def run(self, path: Path | None, *, all_pipelines: bool) -> Loaded:
@@ -164,7 +168,7 @@ class _Load:
         return Loaded(config, reader.registry, path, {"": root} | self._read, tuple(named))
 
     def _config(self, part: Part, *, all_pipelines: bool) -> Config | None:
-        """The config of the sections that were read, with the pipelines that it uses; None where one is not right."""
+        """Return the config of the sections that were read, with the pipelines that it uses; None if one is wrong."""
         feeds, sinks = part.keys["feeds"].value or {}, part.keys["sinks"].value or {}
         pairs = self._pairs(part.keys["pairs"])
         symbols = self._symbols(part.keys["symbols"])
@@ -180,7 +184,7 @@ class _Load:
         return Config(**msgspec.structs.asdict(part.value) | made)
 
     def _pairs(self, part: Part) -> list[tuple[PairEntry, Node, str]]:
-        """The pairs, with the place of each one's pipeline."""
+        """Return the pairs, each with the node and path of its pipeline."""
         pairs: dict[str, tuple[PairEntry, Node, str]] = {}
         for each in part.items:
             pair: PairEntry | None = each.value
@@ -206,7 +210,7 @@ class _Load:
         feeds: Mapping[str, Feed | None],
         sinks: Collection[str],
     ) -> dict[str, Pipeline]:
-        """Those that pairs go through, and that of symbols; each is named where it was named last."""
+        """Return the pipelines of the pairs and of the symbols. If several places name one pipeline, the last place is reported."""
         used = {entry.pipeline: (node, path) for entry, node, path in pairs}
         if symbols and symbols.node:
             used.setdefault(DEFAULT_PIPELINE, (symbols.node, symbols.path))
@@ -214,7 +218,7 @@ class _Load:
         return {name: pipeline for name, pipeline in made.items() if pipeline}
 
     def _check_unused_pipelines(self, feeds: Mapping[str, Feed | None], sinks: Collection[str]) -> None:
-        """They may name any feed and sink that could be configured."""
+        """Check the pipelines that nothing uses. They may name any feed and sink that could be configured."""
         names = self._reader.registry.names
         any_feed = {**dict.fromkeys(names("feed")), **feeds}
         for name in self._pipelines.names():
@@ -237,7 +241,7 @@ class _Load:
 
 
 def _demand_config(root: Node) -> None:
-    """Raises ConfigError for what is not the mapping of a quantd.yaml."""
+    """Raise ConfigError unless the root is a mapping, as a quantd.yaml must be."""
     if not isinstance(root.value, dict):
         raise ConfigError([root.mistake("", f"expected a mapping, found {shown(root)}")])
     if root.value and not set(KEYS) - set(fields(PipelineFile)) & set(root.value) and _OF_A_PIPELINE & set(root.value):

@@ -1,4 +1,4 @@
-"""Letters that look like others, or like nothing: a name with one of them is another name, and nobody sees why."""
+"""Finds letters that look like other letters or are invisible: a name with such a letter is a different name, and nobody sees why."""
 
 import unicodedata
 
@@ -9,12 +9,12 @@ _LATIN = {
     **dict(zip("ᎪᏴᏟᎠᎬᏀᎻᎫᏦᏞᎷᏢᎡᏚᎢᏙᎳᏃ", "ABCDEGHJKLMPRSTVWZ", strict=True)),  # Cherokee
 }
 _DASHES = "\u02d7\u2043\u2212\u2796"
-"""Besides those of the category Pd."""
+"""Dashes outside the Unicode category Pd."""
 _INVISIBLE = frozenset({*"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u2800\u3164\uffa0", *map(chr, range(0xFE00, 0xFE10))})
 
 
 def oddities(text: str) -> list[str]:
-    """What is odd about the letters of a name, in words; empty of a plain one, and of one in another script.
+    """Return what is odd about the letters of a name, in words; empty for a plain name and for one in another script.
 
     >>> oddities("BTC\u200bUSDT")
     ['letter 4 is ZERO WIDTH SPACE, which cannot be seen: take it out']
@@ -26,13 +26,13 @@ def oddities(text: str) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """The name that was probably meant, in ASCII as far as that goes."""
+    """Return the name that was probably meant, in ASCII as far as possible."""
     letters = ("" if _cannot_be_seen(letter) else "-" if is_dash(letter) else _meant(letter) or letter for letter in text)
     return "".join(letters)
 
 
 def is_dash(letter: str) -> bool:
-    """Whether a letter looks like -, and is none."""
+    """Return whether a letter looks like a hyphen-minus and is another character."""
     return letter != "-" and (unicodedata.category(letter) == "Pd" or letter in _DASHES)
 
 
@@ -48,7 +48,7 @@ def _why(letter: str, *, likely: bool) -> str | None:
 
 
 def _meant(letter: str) -> str | None:
-    """The ASCII that a letter looks like; None of ASCII, and of what looks like no other."""
+    """Return the ASCII letter that a letter looks like; None for ASCII and for letters that look like no other."""
     if letter.isascii():
         return None
     if letter.upper() in _LATIN:
@@ -60,7 +60,7 @@ def _meant(letter: str) -> str | None:
 
 
 def _is_latin_in_disguise(text: str) -> bool:
-    """Whether all letters that are not ASCII look like such: a word in Cyrillic or Greek has others among them."""
+    """Return whether all non-ASCII letters look like ASCII ones: a real word in Cyrillic or Greek has others among them."""
     return all(letter.isascii() or _meant(letter) or _cannot_be_seen(letter) or is_dash(letter) for letter in text)
 
 

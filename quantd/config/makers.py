@@ -1,7 +1,8 @@
-"""One maker a bar: the pipelines that a symbol goes through make its bars in one way, of one feed.
+"""Checks that every bar has one maker: all pipelines that a symbol goes through must make its bars in the same way, from the same feed.
 
-A symbol's trades are taken in once, and its bars are made once, for all pipelines together: of each timeframe that one of them names. So
-what makes the bars must be the same in all of them but for the timeframes; so must two rules of event bars that have one label.
+The trades of a symbol are taken in once, and its bars are made once for all pipelines together, in every timeframe that one of them names.
+Everything that determines the bars must therefore be the same in all of them, except for the timeframes. The same holds for two rules of
+event bars with one label.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from quantd.plugin.base import EventBars, Plugin
 
 
 class Mention(NamedTuple):
-    """A symbol that goes through a pipeline, and where the config says so."""
+    """A symbol that goes through a pipeline, and the place in the config that says so."""
 
     symbol: str
     pipeline: str
@@ -23,14 +24,14 @@ class Mention(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A pipeline, and its keys as they stand."""
+    """A pipeline with its nodes."""
 
     pipeline: Pipeline
     node: Node
 
 
 class _Difference(NamedTuple):
-    """Something that two pipelines have differently: its path, where it stands in each, what it is there, and what it makes."""
+    """A setting in which two pipelines differ: its path, its place and value in each, and what it makes."""
 
     path: str
     nodes: tuple[Node, Node]
@@ -39,7 +40,7 @@ class _Difference(NamedTuple):
 
 
 def one_maker_a_bar(reader: Reader, mentions: Iterable[Mention], pipelines: Mapping[str, Pipeline], nodes: Mapping[str, Node]) -> None:
-    """Note each two pipelines that one symbol goes through and that make its bars differently. `nodes` are the pipelines as they stand."""
+    """Note every pair of pipelines that share a symbol and make its bars differently. `nodes` are the nodes of the pipelines."""
     read = {name: _Read(pipeline, nodes[name]) for name, pipeline in pipelines.items()}
     through: dict[str, dict[str, Mention]] = {}
     for mention in mentions:
@@ -76,13 +77,14 @@ def _differences(first: _Read, other: _Read) -> Iterator[_Difference]:
 
 
 def _rules(read: _Read) -> list[tuple[EventBars, Node]]:
-    """The rules of its event bars, each where it stands."""
+    """Return the rules of the pipeline's event bars, each with its node."""
     rules = read.pipeline.event_bars
     return list(zip(rules, read.node.value["event_bars"].value, strict=True)) if rules else []
 
 
 def _of_plugins(path: str, plugins: tuple[Plugin, Plugin], nodes: tuple[Node, Node], what: str) -> Iterator[_Difference]:
-    """The settings in which they differ, but for the timeframes; of two kinds of plugins only that."""
+    """Return the settings in which two plugins differ, except for the timeframes; if the plugins are of different classes, only that
+    difference."""
     first, other = plugins
     if type(first) is not type(other):
         yield _Difference(path, nodes, (_used(nodes[0]), _used(nodes[1])), what)
@@ -95,7 +97,7 @@ def _of_plugins(path: str, plugins: tuple[Plugin, Plugin], nodes: tuple[Node, No
 
 
 def _child(node: Node, key: str) -> Node:
-    """Where a setting stands if it is given, else the whole."""
+    """Return the node of a setting if it is given, else the node of the whole."""
     given: Any = node.value.get(key) if isinstance(node.value, dict) else None
     return given or node
 

@@ -1,7 +1,7 @@
 """The sections of quantd.yaml and of a pipeline.
 
-A field here is a key there. Its type, bounds and default are what reading checks, and the JSON Schema, `quantd config show` and the test of
-docs/config.md know it: a new key is a new field. `shapes` tells how each type is written in a file.
+A field here is a key there. Its type, bounds and default are checked when a file is read; the JSON Schema, `quantd config show` and the
+test of docs/config.md follow from them. A new key is therefore a new field. `shapes` tells how each type is written in a file.
 """
 
 import re
@@ -65,7 +65,7 @@ class PairJobStage(Stage, frozen=True, kw_only=True):
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the API listens and what it lets callers do."""
+    """Where the API listens and what callers may do."""
 
     listen: Annotated[str, Meta(description="host:port")] = "127.0.0.1:8000"
     hosts: Annotated[tuple[str, ...], Meta(description="Names that clients reach the API by, besides localhost and that of `listen`.")] = ()
@@ -85,13 +85,13 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class StateSettings(Struct, frozen=True, kw_only=True):
-    """Where the daemon keeps what it needs after a restart."""
+    """Where the daemon keeps the state that it needs after a restart."""
 
     dir: Annotated[str, Meta(min_length=1, description="A folder of one daemon; ~ is the home directory.")] = "~/.local/state/quantd"
 
 
 class PluginSettings(Struct, frozen=True, kw_only=True):
-    """Which plugins there are besides the installed ones, and which there are not."""
+    """Which plugins are loaded besides the installed ones, and which are disabled."""
 
     dirs: Annotated[tuple[Text, ...], Meta(description="Folders of drop-in plugins, relative to the config.")] = ("plugins",)
     disable: Annotated[tuple[str, ...], Meta(description="Names of plugins, or kind:name.")] = ()
@@ -131,13 +131,13 @@ class PipelineFile(Struct, frozen=True, kw_only=True):
 
 
 class Pipeline(PipelineFile, frozen=True, kw_only=True):
-    """A pipeline of a name; a timeframe that is left out is the first of `bars.every`."""
+    """A pipeline with its name; a timeframe that was left out is the first of `bars.every`."""
 
     name: str
 
 
 class Config(ConfigFile, frozen=True, kw_only=True):
-    """Everything that quantd.yaml and the pipelines it uses say."""
+    """The settings of quantd.yaml and of the pipelines that it uses."""
 
     pipelines: dict[str, Pipeline] = {}
 

@@ -1,4 +1,4 @@
-"""Where the config names which symbol, so that one that its feed does not list can be told of at its place."""
+"""Records where the config names which symbol, so that a symbol that its feed does not list can be reported at its place."""
 
 from collections.abc import Collection
 
@@ -17,12 +17,12 @@ class Named(Struct, frozen=True):
     path: str
 
     def mistake(self, message: str, listed: Collection[str]) -> Mistake:
-        """It stands at the wrong place: one of those that are `listed` was meant, if any is like it."""
+        """Return a mistake at this place; it suggests a similar symbol among the `listed` ones, if there is one."""
         return self.place.mistake(self.path, message, meant(self.symbol, listed))
 
 
 def meant(symbol: str, listed: Collection[str]) -> str | None:
-    """The symbol that was probably meant: one that holds it, if there are any.
+    """Return the symbol that was probably meant, preferably one that contains it.
 
     >>> meant("PEPEUSDT", ["PEOPLEUSDT", "1000PEPEUSDT"])
     '1000PEPEUSDT'

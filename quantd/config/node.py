@@ -1,4 +1,4 @@
-"""A value of a config with the place where it stands, and with what of it came from the environment, which no message may show."""
+"""A value of a config with its place, and with the parts that came from the environment, which no message may show."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from msgspec import Struct
 from quantd.errors import Mistake
 
 ENVIRONMENT = "environment variable "
-"""How the `file` of a node begins that is not from a file but from there."""
+"""Prefix of the `file` of a node that comes from the environment."""
 _SHORT = 4
 _PART = 3
 _QUOTED = re.compile(r"(['\"])(.*?)\1")
@@ -17,20 +17,21 @@ _NOTHING = ("", "~", "null", "Null", "NULL")
 
 
 class Filled(Struct, frozen=True):
-    """What the environment gave to a value."""
+    """The part of a value that came from the environment."""
 
     written: str
-    """What a message shows instead of the value, like `https://${USER}@host`."""
+    """Text that a message shows instead of the value, like `https://${USER}@host`."""
     text: str | None
-    """The value where a text is wanted; None of a part of a list or mapping that a variable holds, which is what YAML makes of it."""
+    """The value if a text is wanted; None for a part of a list or mapping that a variable holds, whose value is the one that YAML makes of
+    it."""
     secrets: Mapping[str, str]
-    """What the environment gave, by the name of its variable."""
+    """Values from the environment, by the name of their variable."""
     flaw: str = ""
-    """Why the text can be nothing but a text."""
+    """Why the text can only be read as a text."""
 
 
 class Node(Struct):
-    """A value and where it stands: a scalar, a list of nodes, or a dict of nodes with the nodes of its keys."""
+    """A value and its place: a scalar, a list of nodes, or a dict of nodes with the nodes of its keys."""
 
     value: Any
     file: str
@@ -41,7 +42,7 @@ class Node(Struct):
 
     @property
     def plain(self) -> Any:
-        """The value as builtins."""
+        """Return the value as built-in types."""
         if isinstance(self.value, dict):
             return {key: node.plain for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -50,20 +51,20 @@ class Node(Struct):
 
     @property
     def is_nothing(self) -> bool:
-        """Whether no value is given: an empty variable is none where neither a text nor a number is asked for."""
+        """Return whether no value is given. An empty variable counts as none, unless a text or a number is asked for."""
         return self.value is None or (self.filled is not None and self.filled.text in _NOTHING)
 
     def at(self, value: Any) -> "Node":
-        """Another value that stands at this place, like the key of a mapping."""
+        """Return another value, such as the key of a mapping, at the place of this one."""
         filled = self.filled and Filled(self.filled.written, None, self.filled.secrets)
         return Node(value, self.file, self.line, self.column, filled=filled)
 
     def place(self, path: str, message: str, suggestion: str | None = None) -> Mistake:
-        """A mistake at this place, in words that tell nothing of the value."""
+        """Return a mistake at this place, in words that reveal nothing of the value."""
         return Mistake(self.file, self.line, self.column, path, message, suggestion)
 
     def mistake(self, path: str, message: str, suggestion: str | None = None) -> Mistake:
-        """A mistake at this place; what came from the environment is shown by its name, and nothing is suggested that was made of it."""
+        """Return a mistake at this place. Values from the environment are shown by their names, and no suggestion is derived from them."""
         secrets = list(self._secrets())
         for name, secret in secrets:
             message = _masked(message, name, secret)
@@ -78,8 +79,8 @@ class Node(Struct):
 
 
 def _masked(text: str, name: str, secret: str) -> str:
-    """The text with `${NAME}` for the secret, in any case, in quotes or without, and for each part of it that is quoted; one of a few
-    letters only in quotes."""
+    """Replace the secret in a text by `${NAME}`, in any case, quoted or not, and also each quoted part of it. A secret of a few letters is
+    replaced only in quotes."""
     forms = {form for form in (secret, repr(secret)[1:-1]) if form}
     for form in sorted(forms, key=len, reverse=True):
         pattern = re.escape(form) if len(form) >= _SHORT else rf"(?<=['\"]){re.escape(form)}(?=['\"])"
@@ -88,7 +89,7 @@ def _masked(text: str, name: str, secret: str) -> str:
 
 
 def shown(node: Node) -> str:
-    """A node's value, short enough for a message."""
+    """Return a node's value, shortened for a message."""
     if node.filled:
         return node.filled.written + (f", {node.filled.flaw}" if node.filled.flaw else "")
     value = node.value

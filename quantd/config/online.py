@@ -1,4 +1,4 @@
-"""Holds the config against what the venues of its feeds list, before anything is started."""
+"""Checks the symbols of the config against those that the venues of its feeds list, before anything is started."""
 
 import asyncio
 from collections.abc import Collection
@@ -12,7 +12,8 @@ from quantd.plugin.blame import blame
 
 
 class Online(Struct, frozen=True):
-    """What came of it: symbols that their feed does not list, how many each feed lists, and why a feed could not be asked."""
+    """The result: the symbols that their feed does not list, the number of symbols that each feed lists, and why a feed could not be
+    asked."""
 
     mistakes: list[Mistake]
     listed: dict[str, int]
@@ -20,7 +21,7 @@ class Online(Struct, frozen=True):
 
 
 async def ask(loaded: Loaded, patience: float) -> Online:
-    """Ask every feed that the config names symbols of, at once, for `patience` seconds at most."""
+    """Ask all feeds whose symbols the config names at the same time, for `patience` seconds at most."""
     names = list(dict.fromkeys(each.feed for each in loaded.named))
     answers = await asyncio.gather(*(_ask(name, loaded.config.feeds[name], patience) for name in names))
     listed = {name: answer for name, answer in zip(names, answers, strict=True) if not isinstance(answer, str)}
@@ -36,7 +37,7 @@ async def ask(loaded: Loaded, patience: float) -> Online:
 
 
 async def _ask(name: str, feed: Feed, patience: float) -> Collection[str] | str:
-    """The symbols that it lists, or why it could not be asked."""
+    """Return the symbols that the feed lists, or why it could not be asked."""
     try:
         async with asyncio.timeout(patience):
             return frozenset(await feed.fetch_symbols())
@@ -44,7 +45,7 @@ async def _ask(name: str, feed: Feed, patience: float) -> Collection[str] | str:
         return f"{name} did not tell within {patience:g} s what it lists"
     except QuantdError as error:
         return str(error)
-    except Exception as error:  # of a feed's plugin
+    except Exception as error:  # a feed's plugin may raise anything
         return f"{name} cannot tell what it lists: {blame(error)}"
     finally:
         await feed.close()

@@ -1,4 +1,4 @@
-"""Every setting of a config with where it comes from: a file and line, a variable of the environment, or a default."""
+"""Lists every setting of a config with its origin: a file and line, an environment variable, or a default."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from quantd.plugin.registry import KINDS, Registry
 HIDDEN = "***"
 _CREDENTIAL = re.compile(r"(?i)pass(word|wd|phrase)?$|secret|token|credential|api[-_]?key|private|webhook|^(auth(orization)?|key|pin|dsn)$")
 _VARIABLES = re.compile(r"(?:\$\{\w+\})+")
-"""Without defaults, which stand in the file."""
+"""References to variables; their defaults may be shown, because they are in the file."""
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
 _QUERY = re.compile(r"(?i)([?&][^=&\s]*(?:pass|secret|token|key|sig|auth)[^=&\s]*=)[^&\s]+")
 _URL = re.compile(r"(?i)(^|_)urls?$")
@@ -29,7 +29,7 @@ DEFAULT = "default"
 
 
 class Setting(Struct, frozen=True):
-    """One setting: its path, its value as text, secrets hidden, and its origin."""
+    """One setting: its path, its value as text with secrets hidden, and its origin."""
 
     key: str
     value: str
@@ -37,7 +37,7 @@ class Setting(Struct, frozen=True):
 
 
 def settings_of(loaded: Loaded) -> list[Setting]:
-    """Those of quantd.yaml in the order of its keys, then those of each pipeline that is used."""
+    """Return the settings of quantd.yaml in the order of its keys, followed by those of each pipeline in use."""
     config, nodes = loaded.config, loaded.nodes
     rows = list(section(loaded.registry, ConfigFile, config, nodes[""], ""))
     for name, pipeline in config.pipelines.items():
@@ -46,14 +46,14 @@ def settings_of(loaded: Loaded) -> list[Setting]:
 
 
 def section(registry: Registry, struct: type[Struct], value: Struct, node: Node | None, path: str) -> Iterator[Setting]:
-    """The rows of a section's fields; `value` may have more."""
+    """Yield the rows of a section's fields; `value` may have further ones."""
     given = node.value if node is not None and isinstance(node.value, dict) else {}
     for key, field in fields(struct).items():
         yield from _field(registry, field.type, getattr(value, field.name), given.get(key), join(path, key))
 
 
 def _field(registry: Registry, kind: Any, value: Any, node: Node | None, path: str) -> Iterator[Setting]:
-    """The rows of a value; of a list, mapping or plugin that is not there, none."""
+    """Yield the rows of a value; none for a list, mapping or plugin that is not given."""
     children = node.value if node is not None and isinstance(node.value, (dict, list)) else ()
     match shape(kind):
         case Section(struct):
@@ -73,7 +73,7 @@ def _field(registry: Registry, kind: Any, value: Any, node: Node | None, path: s
 
 
 def _plugin(registry: Registry, plugin: Struct, node: Node, path: str) -> Iterator[Setting]:
-    """A plugin's name and its settings."""
+    """Yield a plugin's name and its settings."""
     given = node.value if isinstance(node.value, dict) else {"use": node} if isinstance(node.value, str) and node.value else {}
     if "use" in given:
         yield from _leaves(given["use"], f"{path}.use")
@@ -84,7 +84,7 @@ def _plugin(registry: Registry, plugin: Struct, node: Node, path: str) -> Iterat
 
 
 def _stage(registry: Registry, staged: Staged, stage: Struct, node: Node, path: str) -> Iterator[Setting]:
-    """A plugin's name, the keys beside its settings, and these."""
+    """Yield a plugin's name, the keys of the stage, and the plugin's settings."""
     use, *settings = _plugin(registry, getattr(stage, staged.field), node, path)
     given = node.value if isinstance(node.value, dict) else {}
     yield use
@@ -94,7 +94,7 @@ def _stage(registry: Registry, staged: Staged, stage: Struct, node: Node, path: 
 
 
 def _fields(struct: Struct, node: Node | None, path: str) -> Iterator[Setting]:
-    """The rows of a plugin's settings."""
+    """Yield the rows of a plugin's settings."""
     given = node.value if node is not None and isinstance(node.value, dict) else {}
     for field in msgspec.structs.fields(type(struct)):
         child, value = given.get(field.encode_name), getattr(struct, field.name)
@@ -112,7 +112,7 @@ def _given_or(node: Node | None, path: str, default: object) -> Iterator[Setting
 
 
 def _leaves(node: Node, path: str) -> Iterator[Setting]:
-    """The scalars below a node; a list of scalars on one line is one."""
+    """Yield the scalars below a node; a list of scalars on one line is one row."""
     children = node.value if isinstance(node.value, (dict, list)) else ()
     if isinstance(children, dict) and children:
         for key, child in children.items():
@@ -133,7 +133,7 @@ def _written(node: Node) -> str:
 
 
 def _text(value: object) -> str:
-    """A value as YAML has it, more or less."""
+    """Return a value in a notation close to YAML."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -147,8 +147,8 @@ def _text(value: object) -> str:
 
 
 def _masked(path: str, text: str) -> str:
-    """Without what looks like a credential: by the name of the setting, or in an address. Under a key like `url`, as webhooks have it, the
-    path is one."""
+    """Hide what looks like a credential, judged by the name of the setting or by the form of an address. Under a key like `url`, as
+    webhooks have it, the path is a credential."""
     names = [part.partition("[")[0] for part in path.split(".")]
     if any(map(_CREDENTIAL.search, names[1:])) and text not in ("null", "''", "[]", "{}") and not _VARIABLES.fullmatch(text):
         return HIDDEN
@@ -158,7 +158,7 @@ def _masked(path: str, text: str) -> str:
 
 
 def origin(node: Node) -> str:
-    """`file:line`, or the variables that it was made of."""
+    """Return `file:line`, or the variables from which the value was made."""
     if node.file.startswith(ENVIRONMENT):
         return node.file
     names = list(node.filled.secrets) if node.filled else []

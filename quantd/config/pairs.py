@@ -21,7 +21,7 @@ SCHEMA = {
 
 
 def read_pair(reader: Reader, node: Node, path: str) -> tuple[str, str, str] | None:
-    """Y, X and the name of the pipeline."""
+    """Return y, x and the name of the pipeline."""
     name, pipeline = name_and_pipeline(node)
     if name is None:
         reader.wrong(node, path, "expected Y-X, or Y-X: pipeline")
@@ -32,7 +32,7 @@ def read_pair(reader: Reader, node: Node, path: str) -> tuple[str, str, str] | N
 
 
 def name_and_pipeline(node: Node) -> tuple[Node | None, Node]:
-    """The nodes of a pair's name, None where there is not exactly one, and of its pipeline's name."""
+    """Return the node of a pair's name, or None unless there is exactly one, and the node of its pipeline's name."""
     if not isinstance(node.value, dict):
         return node, Node(DEFAULT_PIPELINE, node.file, node.line, node.column)
     if len(node.value) != 1:

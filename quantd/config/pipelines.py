@@ -19,7 +19,8 @@ from quantd.plugin.base import Feed
 
 
 class Folder:
-    """The pipelines beside a quantd.yaml, with `${NAME}` filled in; a name that is not there is looked up among the shipped ones."""
+    """The pipelines beside a quantd.yaml, with `${NAME}` filled in. A name that is not found there is looked up among the shipped
+    pipelines."""
 
     def __init__(
         self,
@@ -34,11 +35,11 @@ class Folder:
         self._mistakes = mistakes
 
     def names(self) -> list[str]:
-        """The pipelines of the folder."""
+        """Return the names of the pipelines in the folder."""
         return sorted({path.stem for path in self._path.glob("*.yaml")} | set(self._given))
 
     def node(self, name: str, seen: tuple[str, ...] = ()) -> Node:
-        """The pipeline's keys, those of what it extends included. Raises QuantdError."""
+        """Return the pipeline's keys, including those of the pipelines that it extends. Raises QuantdError."""
         node = self._given.get(name) or self._read(name)
         if not isinstance(node.value, dict):
             raise ConfigError([node.mistake("", "expected a mapping: feed, bars, regression and so on")])
@@ -76,7 +77,7 @@ class Folder:
 
 
 class NoPipeline(QuantdError):
-    """A name that no pipeline has."""
+    """There is no pipeline of this name."""
 
     def __init__(self, name: str, path: Path, names: Collection[str]) -> None:
         super().__init__(f"no pipeline {name!r}: there is no {path}; there is {', '.join(names) or 'none'}")
@@ -84,7 +85,7 @@ class NoPipeline(QuantdError):
 
 
 def read_file(path: Path, mistakes: list[Mistake] | None = None) -> Node:
-    """The nodes of a file; see `parse`. Raises ConfigError."""
+    """Return the nodes of a file; see `parse`. Raises ConfigError."""
     try:
         return parse(path.read_bytes().decode(), str(path), mistakes)
     except OSError as error:
@@ -98,7 +99,8 @@ def read_file(path: Path, mistakes: list[Mistake] | None = None) -> Node:
 def read_pipeline(
     reader: Reader, name: str, node: Node, feeds: Mapping[str, Feed | None], sinks: Collection[str], writers: list[Writer]
 ) -> Pipeline | None:
-    """A pipeline of checked parts; None, with the reader's mistakes, if one is not right. Its exporters join the `writers`."""
+    """Return a pipeline of checked parts; None, with the mistakes noted in the reader, if one is wrong. Its exporters are added to
+    `writers`."""
     before = len(reader.mistakes)
     part = read_section(reader, node, "", PipelineFile)
     writers += [Writer(each.value, each.node, each.path) for each in part.keys["exports"].items if each.value and each.node]

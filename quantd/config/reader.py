@@ -1,4 +1,4 @@
-"""Reads nodes into values and plugins, and notes every mistake at its place instead of stopping at the first."""
+"""Reads nodes into values and plugins. Every mistake is noted at its place, and reading continues."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ _RENAMED = {"streams": "channels"}
 
 
 class Reader:
-    """Collects mistakes; a method that finds one returns None or leaves the item out."""
+    """Collects mistakes. A method that finds one returns None or leaves the item out."""
 
     def __init__(self, registry: Registry, disabled: Collection[str] = ()) -> None:
         self.registry = registry
@@ -32,7 +32,7 @@ class Reader:
         self.mistakes.append(node.mistake(path, message, suggestion))
 
     def keys(self, node: Node | None, path: str, known: Collection[str]) -> Mapping[str, Node]:
-        """The children of a mapping whose keys are known; nothing at all is an empty one."""
+        """Return the children of a mapping whose keys are known; a missing value is an empty mapping."""
         children = {key: child for key, child, _ in self.mapping(node, path, f" of {', '.join(known)}")}
         if node is not None:
             self.unknown_keys(node, path, children, known)
@@ -46,7 +46,7 @@ class Reader:
                 self.wrong(node.keys.get(key, node), join(path, key), message, now if now in known else close_to(plain(key), known))
 
     def mapping(self, node: Node | None, path: str, of: str = "") -> Iterator[tuple[str, Node, str]]:
-        """(key, node, path) of a mapping; nothing at all is an empty one. `of` says what of."""
+        """Yield (key, node, path) for a mapping; a missing value is an empty mapping. `of` says what its entries are."""
         if node is None or node.is_nothing:
             return
         if not isinstance(node.value, dict):
@@ -56,7 +56,7 @@ class Reader:
             yield key, child, join(path, key)
 
     def items(self, node: Node | None, path: str) -> Iterator[tuple[Node, str]]:
-        """(node, path) of a list; nothing at all is an empty one."""
+        """Yield (node, path) for a list; a missing value is an empty list."""
         if node is None or node.is_nothing:
             return
         if not isinstance(node.value, list):
@@ -66,7 +66,7 @@ class Reader:
             yield child, f"{path}[{number}]"
 
     def value(self, node: Node | None, path: str, kind: Any, default: Any = None) -> Any:
-        """The node's value as a type that msgspec knows."""
+        """Return the node's value as a type that msgspec knows."""
         if node is None:
             return default
         before = len(self.mistakes)
@@ -83,7 +83,7 @@ class Reader:
             return default
 
     def _check_children(self, node: Node, path: str, key_kind: Any, kind: Any) -> None:
-        """Note what is wrong below a node, each mistake at its own place."""
+        """Note the mistakes below a node, each at its own place."""
         if key_kind is not None and isinstance(node.value, dict):
             for key, child in node.value.items():
                 at = node.keys.get(key) or child
@@ -98,7 +98,7 @@ class Reader:
             self.value(node.value.get(key), join(path, key), kind)
 
     def text(self, node: Node | None, path: str, parse: Callable[[str], Any], default: Any = None) -> Any:
-        """A text that `parse` understands; it raises ValueError for one that it does not."""
+        """Return a text as parsed by `parse`, which raises ValueError for an invalid one."""
         if node is None:
             return default
         text = node.filled.text if node.filled and node.filled.text is not None else node.value
@@ -112,7 +112,8 @@ class Reader:
             return default
 
     def plugin(self, kind: str, node: Node, path: str, *, use: str | None = None, besides: Collection[str] = ()) -> Any:
-        """The plugin that `use:` names, with the other keys as its fields; a bare text is short for `use:`. Keys `besides` are not its."""
+        """Return the plugin that `use:` names, with the other keys as its fields. A plain text is short for `use:`. The keys in `besides`
+        are not the plugin's."""
         settings = self._settings(node, path)
         if settings is None:
             return None
@@ -126,7 +127,7 @@ class Reader:
             if made is not None:
                 demand_answers(made)
             return made
-        except Exception as error:  # whatever the code of a plugin may raise
+        except Exception as error:  # a plugin's code may raise anything
             self.wrong(node, path, f"{kind} {entry.name!r} of {entry.source} failed: {blame(error)}")
             return None
 
@@ -155,7 +156,7 @@ class Reader:
         self.wrong(named, path, f"no {kind} {shown(named)}{odd}; there {_are(names)}{broken}", close_to(plain(named.value), names))
 
     def _settings_of(self, entry: Entry, node: Node, given: Mapping[str, Node], path: str, besides: Collection[str]) -> Plugin | None:
-        """A plugin with these settings."""
+        """Return a plugin with these settings."""
         before = len(self.mistakes)
         known = fields(entry.plugin)
         self.unknown_keys(node, path, given, [*known, *besides])
@@ -163,7 +164,8 @@ class Reader:
         return self.made(entry.plugin, node, given, path, values, before)
 
     def made(self, cls: type[S], node: Node, given: Mapping[str, Node], path: str, values: Mapping[str, Any], before: int) -> S | None:
-        """The struct of these values, unless a mistake was noted since there were `before`, a field is missing, or the struct refuses."""
+        """Return the struct with these values; None if there are more mistakes than the `before` that were noted earlier, a field is
+        missing, or the struct rejects the values."""
         for key, field in fields(cls).items():
             if field.required and key not in given:
                 self.wrong(node, path, f"{key!r} is missing{_hint(field.type)}")
@@ -176,7 +178,7 @@ class Reader:
             return None
 
     def _wrong_field(self, node: Node, given: Mapping[str, Node], path: str, message: str) -> None:
-        """A message that begins with the name of a field is about that one, one that quotes a text about where that stands."""
+        """Note a mistake at the field with whose name the message begins, or at the text that the message quotes."""
         name, colon, text = message.partition(": ")
         if colon and name in given:
             self.wrong(given[name], join(path, name), text)
@@ -185,19 +187,19 @@ class Reader:
 
 
 def join(path: str, key: str) -> str:
-    """`path.key`, in quotes where the key is not made of printable letters."""
+    """Return `path.key`, with the key in quotes if it is not made of printable letters."""
     name = key if key and key.isprintable() and len(key) <= 60 else repr(key[:60])
     return f"{path}.{name}" if path else name
 
 
 def _hint(kind: Any) -> str:
-    """What a field that is missing is for, where its type says so."""
+    """Return what a missing field is for, if its type says so."""
     of = shape(kind)
     return f": {of.missing}" if isinstance(of, Written) and of.missing else ""
 
 
 def _as_list(node: Node) -> str:
-    """How to write as a list what is none."""
+    """Return how to write a single value as a list."""
     if node.file.startswith(ENVIRONMENT):
         return ": write [it], in brackets"
     if isinstance(node.value, dict) and node.value:
@@ -213,7 +215,7 @@ def _as_text(node: Node) -> str:
 
 
 def _quoted(given: Mapping[str, Node], path: str, message: str) -> tuple[Node, str] | None:
-    """The node of a text that a message quotes, and its path."""
+    """Return the node of a text that a message quotes, and its path."""
     for key, child in given.items():
         if isinstance(child.value, dict) and (found := _quoted(child.value, join(path, key), message)):
             return found

@@ -1,4 +1,4 @@
-"""Alert rules: a metric of a pair's points against a threshold."""
+"""Alert rules, which compare a metric of a pair's points with a threshold."""
 
 import re
 from typing import Annotated, Literal
@@ -10,13 +10,13 @@ from quantd.config.texts import Text, Timeframe
 
 Operator = Literal[">", "<", ">=", "<=", "==", "!="]
 METRICS = ("zscore", "spread", "spread_mean", "spread_std", "corr", "corr_returns", "beta", "alpha", "y", "x", "coverage")
-"""What a condition can speak of, besides the metrics of the pipeline's jobs."""
+"""Metrics that a condition can use, besides those of the pipeline's jobs."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _FORM = re.compile(rf"(?a)\s*(?:(abs)\s*\(\s*([A-Za-z]\w*)\s*\)|([A-Za-z]\w*))\s*(>=|<=|==|!=|>|<)\s*(?:({_NUMBER})|([A-Za-z]\w*))\s*")
 
 
 class Condition(Struct, frozen=True):
-    """`metric op value`, or `abs(metric) op value`; `state == name`, or `state != name`, where the metric is a state."""
+    """A comparison `metric op value` or `abs(metric) op value`; `state == name` or `state != name` if the metric is a state."""
 
     metric: str
     op: Operator
@@ -30,7 +30,7 @@ class Condition(Struct, frozen=True):
 
 
 def parse_condition(text: str) -> Condition:
-    """Raises ValueError.
+    """Return the condition that a text states. Raises ValueError.
 
     >>> parse_condition("abs(zscore) > 2")
     Condition(metric='zscore', op='>', value=2.0, absolute=True)
@@ -49,11 +49,11 @@ Coverage = Annotated[float, Meta(ge=0, le=1, description="Share of the bars behi
 
 
 class Rule(Struct, frozen=True):
-    """A named condition on a pair's points of one timeframe, and the sinks that are told."""
+    """A named condition on a pair's points of one timeframe, and the sinks to which its alerts go."""
 
     name: Text
     when: Annotated[Condition, parsed(parse_condition, {"examples": ["abs(zscore) > 2"]})]
     every: Timeframe = ""
     send: Annotated[tuple[Text, ...], Meta(description="Names of sinks.")] = ()
     coverage: Coverage = COVERAGE
-    """A number is judged only where at least this share of the bars behind it hold every trade, and the bar itself does; 0 judges all."""
+    """Share of the bars behind a number, the latest included, that must hold every trade before the number is judged; 0 judges all."""

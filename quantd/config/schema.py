@@ -1,4 +1,4 @@
-"""The JSON Schema of the config files, the settings of every plugin included: for editors, and for whoever generates a config."""
+"""The JSON Schema of the config files, including the settings of every plugin, for editors and for programs that generate a config."""
 
 from collections.abc import Iterable
 from inspect import cleandoc
@@ -18,35 +18,35 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema(registry: Registry, what: What) -> Schema:
-    """The draft 2020-12 schema of quantd.yaml (`config`) or of a file in pipelines/ (`pipeline`)."""
+    """Return the draft 2020-12 schema of quantd.yaml (`config`) or of a file in pipelines/ (`pipeline`)."""
     title, made = ("quantd.yaml", section(registry, ConfigFile)) if what == "config" else ("pipelines/*.yaml", _pipeline(registry))
     return {"$schema": DIALECT, "title": title} | made
 
 
 def _pipeline(registry: Registry) -> Schema:
-    """What a pipeline lacks may stand in the one that it extends."""
+    """Return the schema of a pipeline. No key is required, because a pipeline may extend another that has it."""
     made = section(registry, PipelineFile)
     return made | {"type": "object", "required": [], "anyOf": [{"required": ["extends"]}, {"required": made["required"]}]}
 
 
 def doc(struct: type[msgspec.Struct]) -> str:
-    """The docstring of a plugin or section."""
+    """Return the docstring of a plugin or section."""
     return cleandoc(struct.__doc__ or "")
 
 
 def settings(plugin: type[Plugin]) -> Schema:
-    """The schema of each of a plugin's settings; of one whose type has no schema, that anything goes."""
+    """Return the schema of each of a plugin's settings; a setting whose type has no schema accepts anything."""
     return {name: _plain(field.type) | _default(field) for name, field in fields(plugin).items()}
 
 
 def section(registry: Registry, struct: type[msgspec.Struct]) -> Schema:
-    """The schema of a section: of each field a key."""
+    """Return the schema of a section, which has a key for each field."""
     made = {name: _field(registry, field) for name, field in fields(struct).items()}
     return _mapping(made, [name for name, field in fields(struct).items() if field.required])
 
 
 def _field(registry: Registry, field: msgspec.structs.FieldInfo) -> Schema:
-    """A key of a section. A list that is empty unless told may be left without a value."""
+    """Return the schema of a section's key. A list that is empty by default may be written without a value."""
     made, of = _shaped(registry, field.type), shape(field.type)
     if isinstance(of, Many) and not field.required and not default(field):
         made["type"] = [made["type"], "null"]
@@ -87,7 +87,7 @@ def _plain(kind: Any) -> Schema:
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Schema:
-    """What a field is unless told, where that may be written, too."""
+    """Return the default of a field, if it may be written in a file."""
     if field.default is msgspec.NODEFAULT:
         return {}
     return {"default": msgspec.to_builtins(field.default, enc_hook=str)} if may_stand(field.default, field.type) else {}
@@ -109,7 +109,7 @@ def _stage(registry: Registry, staged: Staged) -> Schema:
 
 
 def _any_of(entries: Iterable[Entry], extra: Schema | None = None, required: Iterable[str] = ()) -> Schema:
-    """One of these plugins, as a mapping with `use:` or, where nothing else is required, by its name alone."""
+    """Return the schema of one of these plugins: a mapping with `use:`, or its name alone if no other key is required."""
     entries, required = list(entries), list(required)
     made = [_plugin(entry, ["use", *required], extra) for entry in entries]
     alone = [entry.name for entry, each in zip(entries, made, strict=True) if each["required"] == ["use"]]
@@ -117,7 +117,7 @@ def _any_of(entries: Iterable[Entry], extra: Schema | None = None, required: Ite
 
 
 def _named(entries: Iterable[Entry]) -> Schema:
-    """A mapping from names to plugins; under a plugin's own name `use:` is not needed."""
+    """Return the schema of a mapping from names to plugins; under a plugin's own name `use:` is optional."""
     entries = list(entries)
     any_of = _any_of(entries)
     own = {entry.name: {"anyOf": [_plugin(entry, []) | {"type": ["object", "null"]}, *any_of["anyOf"]]} for entry in entries}

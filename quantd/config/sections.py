@@ -1,4 +1,4 @@
-"""Reads sections: mappings whose keys are the fields of a struct. Every mistake is noted at its place, and what is right is read."""
+"""Reads sections, which are mappings whose keys are the fields of a struct. Every mistake is noted at its place, and the rest is read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,19 +12,19 @@ from quantd.config.shapes import Many, Names, Plain, Section, Staged, Uses, Writ
 
 
 class Part(Struct):
-    """What was read of a place: its value, None where that is wrong, and the parts that it was made of."""
+    """The result of reading one place: its value, None if that is wrong, and the parts of which it consists."""
 
     value: Any
     node: Node | None
     path: str
     keys: Mapping[str, "Part"] = {}
-    """Those of a section, keys that are not given included, or of a mapping."""
+    """Parts of a section, including those of keys that are not given, or of a mapping."""
     items: tuple["Part", ...] = ()
-    """Those of a list."""
+    """Parts of a list."""
 
 
 def read_section(reader: Reader, node: Node, path: str, struct: type[Struct]) -> Part:
-    """The struct that a mapping says; nothing at all is an empty one."""
+    """Read a mapping as a struct; a missing value is an empty mapping."""
     before = len(reader.mistakes)
     known = fields(struct)
     given = reader.keys(node, path, known)
@@ -42,7 +42,7 @@ def _field(reader: Reader, node: Node | None, path: str, field: msgspec.structs.
 
 
 def _may_be_nothing(field: msgspec.structs.FieldInfo) -> bool:
-    """Whether a key without a value is as good as none: that of a section, and of a list, mapping or plugin that is empty unless told."""
+    """Return whether a key may stand without a value: a section, and a list, mapping or plugin that is empty by default."""
     of = shape(field.type)
     return not field.required and (isinstance(of, Section) or (isinstance(of, (Many, Names, Uses)) and not default(field)))
 
@@ -74,7 +74,7 @@ def _names(reader: Reader, node: Node, path: str, uses: Uses) -> Part:
 
 
 def _many(reader: Reader, node: Node, path: str, kind: Any, item: Any) -> Part:
-    """A list; what its own type demands of it as a whole is held against one of values that msgspec knows."""
+    """Read a list; the constraints of its type on the list as a whole are checked on values that msgspec knows."""
     before = len(reader.mistakes)
     items = tuple(_read(reader, child, where, item) for child, where in reader.items(node, path))
     values = tuple(part.value for part in items if part.value is not None)
@@ -84,7 +84,7 @@ def _many(reader: Reader, node: Node, path: str, kind: Any, item: Any) -> Part:
 
 
 def _stage(reader: Reader, node: Node, path: str, staged: Staged) -> Part:
-    """A plugin and the keys of the stage beside its settings."""
+    """Read a plugin and the keys of the stage beside its settings."""
     before = len(reader.mistakes)
     plugin = reader.plugin(staged.uses.kind, node, path, besides=staged.beside)
     given = {key: child for key, child in node.value.items() if key in staged.beside} if isinstance(node.value, dict) else {}

@@ -1,4 +1,4 @@
-"""What the type of a section's field says of its place in a file. Reading, JSON Schema and `config show` follow it alike.
+"""Maps the type of a section's field to what stands in the file. Reading, the JSON Schema and `config show` all follow it.
 
 | type | what stands in the file |
 |---|---|
@@ -7,10 +7,10 @@
 | any other struct | a mapping with a key for each field: a section |
 | a tuple or frozenset of any of these | a list |
 | a dict of plugins | a mapping of names to plugins |
-| `Annotated[..., Written(...)]` | what is written in a way of its own |
-| anything else | what msgspec makes of it, with the bounds of its `Meta` |
+| `Annotated[..., Written(...)]` | a notation of its own |
+| anything else | the value that msgspec converts to the type, within the bounds of its `Meta` |
 
-`Meta(description=...)` describes a field, `X | None` is an X that may be left empty.
+`Meta(description=...)` describes a field; `X | None` is an X that may be left empty.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
 
 
 class Written(Struct, frozen=True):
-    """A value that is written in a way of its own."""
+    """A value that has a notation of its own."""
 
     read: "Callable[[Reader, Node, str], Any]"
-    """Takes the node and its path; notes what is wrong with it and returns None then."""
+    """Reads the node at a path; notes what is wrong with it, and returns None in that case."""
     schema: Mapping[str, Any]
     missing: str = ""
-    """What to say of it where it must be given, and is not."""
+    """What to write, for the message about a required value that is missing."""
 
 
 def parsed(parse: Callable[[str], Any], schema: Mapping[str, Any] | None = None, missing: str = "") -> Written:
-    """A text that `parse` understands; it raises ValueError for one that it does not."""
+    """Return the notation of a text that `parse` converts; it raises ValueError for an invalid one."""
     form = {"type": "string", "minLength": 1, **(schema or {})}
     return Written(lambda reader, node, path: reader.text(node, path, parse), form, missing)
 
 
 class Stage(Struct, frozen=True, kw_only=True):
-    """A plugin, and keys of ours that stand beside its settings, like `every` of a job. One field of a subclass is the plugin."""
+    """A plugin, and quantd's own keys beside its settings, like `every` of a job. One field of a subclass is the plugin."""
 
     elsewhere: ClassVar[str] = ""
-    """What to say of a plugin of another class than that field's, though of its kind."""
+    """Message for a plugin of the right kind but of another class than that field's."""
 
 
 class Plain(Struct, frozen=True):
@@ -64,7 +64,7 @@ class Uses(Struct, frozen=True):
 
     @property
     def kind(self) -> str:
-        """What the registry calls plugins of this class."""
+        """Name of this kind of plugin in the registry."""
         return next(kind for kind, base in KINDS.items() if issubclass(self.base, base))
 
 
@@ -73,12 +73,12 @@ class Staged(Struct, frozen=True):
 
     stage: type[Stage]
     field: str
-    """The name of the stage's field that is the plugin."""
+    """Name of the stage's field that is the plugin."""
     uses: Uses
 
     @property
     def beside(self) -> dict[str, msgspec.structs.FieldInfo]:
-        """The stage's other fields."""
+        """The other fields of the stage."""
         return {name: field for name, field in fields(self.stage).items() if name != self.field}
 
 
@@ -92,7 +92,7 @@ class Many(Struct, frozen=True):
     """A list."""
 
     item: Any
-    """The type of its items."""
+    """Type of its items."""
 
 
 class Names(Struct, frozen=True):
@@ -105,23 +105,23 @@ Shape = Plain | Written | Uses | Staged | Section | Many | Names
 
 
 def fields(struct: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
-    """A struct's fields by their names in a file."""
+    """Return a struct's fields by their names in a file."""
     return {field.encode_name: field for field in msgspec.structs.fields(struct)}
 
 
 def default(field: msgspec.structs.FieldInfo) -> Any:
-    """What a field is unless told; it must not be required."""
+    """Return the default of a field, which must not be required."""
     return field.default_factory() if field.default is msgspec.NODEFAULT else field.default
 
 
 def description(kind: Any) -> str:
-    """What the `Meta` of a type says of it."""
+    """Return the description in the `Meta` of a type."""
     metas = [each for each in getattr(kind, "__metadata__", ()) if isinstance(each, Meta)]
     return next((meta.description for meta in metas if meta.description), "")
 
 
 def shape(kind: Any) -> Shape:
-    """The shape of what is written for a type."""
+    """Return how values of a type are written in a file."""
     bare, own = _bare(kind)
     if own:
         return own
@@ -143,7 +143,7 @@ def _of_class(struct: type[Struct]) -> Shape:
 
 
 def _bare(kind: Any) -> tuple[Any, Written | None]:
-    """A type without annotations and without None, and how it is written if that is said."""
+    """Return a type without annotations and without None, and its own notation if it has one."""
     if get_origin(kind) is Annotated:
         bare, own = _bare(get_args(kind)[0])
         return bare, next((each for each in kind.__metadata__ if isinstance(each, Written)), own)
@@ -154,7 +154,7 @@ def _bare(kind: Any) -> tuple[Any, Written | None]:
 
 
 def sections(struct: type[Struct], path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """The path of each section of a file, and its own keys: those of plugins are not ours to list.
+    """Yield the path of each section of a file with its own keys; the keys of plugins are not listed.
 
     >>> from quantd.config.model import ConfigFile
     >>> dict(sections(ConfigFile))["state."], dict(sections(ConfigFile))["jobs[]."]

@@ -1,4 +1,4 @@
-"""The files that come with quantd: in the checkout, or in `share/quantd` where it is installed."""
+"""Finds the files that come with quantd, in the checkout or, if it is installed, in `share/quantd`."""
 
 from importlib import metadata
 from os.path import isfile
@@ -10,7 +10,7 @@ _CHECKOUT = Path(__file__).parents[2]
 
 
 def shipped(name: str) -> Path:
-    """The path of a shipped file, like `pipelines/default.yaml`. Raises QuantdError."""
+    """Return the path of a shipped file, like `pipelines/default.yaml`. Raises QuantdError."""
     if isfile(_CHECKOUT / "pyproject.toml") and isfile(_CHECKOUT / name):
         return _CHECKOUT / name
     for file in metadata.files("quantd") or []:
@@ -20,6 +20,6 @@ def shipped(name: str) -> Path:
 
 
 def shipped_pipelines() -> list[str]:
-    """The names of the shipped pipelines."""
+    """Return the names of the shipped pipelines."""
     folder = shipped("pipelines/default.yaml").parent
     return sorted(path.stem for path in folder.glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""Texts of a config that mean something: a name, a symbol, a pair, a period, a timeframe."""
+"""Parses the texts of a config: a name, a symbol, a pair, a period, a timeframe."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ _APART = re.compile(r"[\s/:|,~-]+")
 
 
 def as_period(text: str) -> int:
-    """Milliseconds from one run of a job to the next, from 1s to 366d. Raises ValueError."""
+    """Return the period of a job in milliseconds, from 1s to 366d. Raises ValueError."""
     period = duration(text)
     if not SECOND <= period <= 366 * DAY:
         raise ValueError(f"{text!r} is not between 1s and 366d")
@@ -23,7 +23,7 @@ def as_period(text: str) -> int:
 
 
 def as_symbol(text: str) -> str:
-    """A symbol, in upper case; any letters will do, for not all are Latin. Raises ValueError.
+    """Return a symbol in upper case; any letters are allowed, because not all symbols are Latin. Raises ValueError.
 
     >>> as_symbol("btcusdt")
     'BTCUSDT'
@@ -35,7 +35,7 @@ def as_symbol(text: str) -> str:
 
 
 def as_legs(text: str) -> tuple[str, str]:
-    """The legs of `Y-X`. Raises ValueError.
+    """Return the legs of `Y-X`. Raises ValueError.
 
     >>> as_legs("BTCUSDT-ethusdt")
     ('BTCUSDT', 'ETHUSDT')
@@ -61,7 +61,7 @@ def _demand_no_oddities(text: str, what: str) -> None:
 Text = Annotated[str, Meta(min_length=1)]
 Symbol = Annotated[str, parsed(as_symbol)]
 Period = Annotated[int, parsed(as_period, {"pattern": "^[0-9]+(ms|s|m|h|d)$"}, missing="how often it runs, like 1h")]
-"""Milliseconds."""
+"""Period of a job in milliseconds."""
 Timeframe = Annotated[
     str,
     Meta(

@@ -1,4 +1,4 @@
-"""What is done to the nodes of a config before they are read: `${NAME}` is filled in, the environment overrides settings."""
+"""Prepares the nodes of a config before they are read: fills in `${NAME}`, and lets the environment override settings."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -14,10 +14,11 @@ _MEANT = re.compile(r"\$(?:\{[^}]*\}?|[A-Za-z_]\w*)")
 
 
 def substitute(node: Node, environ: Mapping[str, str], mistakes: list[Mistake], path: str = "") -> None:
-    """Fill in `${NAME}` and `${NAME:-default}` in every text that stands in a file, in place; `$$` is a dollar.
+    """Fill in `${NAME}` and `${NAME:-default}` in every text of a file, in place; `$$` is a dollar sign.
 
-    What is filled in is a text where a text is wanted, and what YAML makes of it elsewhere: `window: ${W}` can be a number. What the
-    environment or an option sets stays as it is."""
+    A filled-in value is a text where a text is wanted, and what YAML makes of it elsewhere: `window: ${W}` can be a number. Values from the
+    environment or from an option stay as they are.
+    """
     if node.file.startswith(ENVIRONMENT) or not node.line:
         return
     if isinstance(node.value, dict):
@@ -55,7 +56,7 @@ def _fill(node: Node, environ: Mapping[str, str], mistakes: list[Mistake], path:
 
 
 def _corrected(meant: str) -> str:
-    """What to write instead of what looks like a variable."""
+    """Return how to write what looks like a variable."""
     name = meant.lstrip("${").partition("}")[0]
     if name.isidentifier():
         return f"{meant} is no variable: write ${{{name}}}, or ${meant} if a dollar is meant"
@@ -63,9 +64,10 @@ def _corrected(meant: str) -> str:
 
 
 def override(root: Node, environ: Mapping[str, str], known: Collection[str], mistakes: list[Mistake]) -> None:
-    """Let `QUANTD__STATE__DIR=/x` set `state.dir` and `QUANTD__JOBS__0__EVERY=2h` the first job's period, in place.
+    """Let `QUANTD__STATE__DIR=/x` set `state.dir`, and `QUANTD__JOBS__0__EVERY=2h` the period of the first job, in place.
 
-    The first part must be one of the `known` top-level keys."""
+    The first part must be one of the `known` top-level keys.
+    """
     for name in sorted(environ, key=_in_order):
         if not name.startswith(PREFIX):
             continue
@@ -82,12 +84,12 @@ def override(root: Node, environ: Mapping[str, str], known: Collection[str], mis
 
 
 def _in_order(name: str) -> list[str]:
-    """So that of a list's places 2 comes before 10."""
+    """Return a sort key that puts item 2 of a list before item 10."""
     return [part.zfill(_LONGEST_PLACE) if part.isdecimal() else part for part in name.split("__")]
 
 
 def _setting(name: str, text: str) -> Node:
-    """What a variable sets: the text itself where a text is wanted, unless it stands in quotes; elsewhere what it is as YAML."""
+    """Return the node that a variable sets: the text itself if a text is wanted, unless it is quoted; otherwise its YAML value."""
     written = f"${{{name}}}"
     try:
         node = parse(text, ENVIRONMENT + name) if text else Node("", ENVIRONMENT + name)
@@ -100,7 +102,7 @@ def _setting(name: str, text: str) -> Node:
 
 
 def _hide(node: Node, name: str) -> None:
-    """Let no message show the parts of what a variable sets."""
+    """Hide the parts of a variable's value from all messages."""
     for child in node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ():
         child.filled = Filled(f"a part of ${{{name}}}", None, {name: str(child.plain)})
         _hide(child, name)
@@ -113,7 +115,7 @@ def _set(node: Node, parts: list[str], value: Node) -> None:
 
 
 def _descend(node: Node, part: str, file: str) -> Node:
-    """The mapping or list below a node: what else stands there gives way, but a text is short for `use:`."""
+    """Return the mapping or list below a node. Another value there is replaced, but a text is short for `use:`."""
     key = _spelt(node, part)
     children = node.value
     there = key < len(children) if isinstance(key, int) else isinstance(children, dict) and key in children
@@ -139,8 +141,8 @@ def _put(node: Node, part: str, value: Node) -> None:
 
 
 def _spelt(node: Node, part: str) -> str | int:
-    """The key as the file spells it, for an environment variable can hold neither a dash nor lower case; or a place in a list, or the one
-    behind its end. Raises IndexError."""
+    """Return the key as the file spells it, because an environment variable can hold neither a dash nor lower case; or an index of a list,
+    at most its length. Raises IndexError."""
     if isinstance(node.value, list):
         if part.isdecimal() and int(part) > len(node.value):
             raise IndexError(f"there is no place {part}: the list has {len(node.value)}, counted from 0, and takes one more behind them")

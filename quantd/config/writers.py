@@ -1,4 +1,4 @@
-"""One writer a place: two parts of a config that write to the same file are a mistake."""
+"""Checks that every file has one writer: two parts of a config that write to the same file are a mistake."""
 
 from collections.abc import Iterable
 
@@ -11,24 +11,24 @@ from quantd.plugin.blame import blame
 
 
 class Writer(Struct, frozen=True):
-    """A plugin of the config, and where it stands."""
+    """A plugin of the config that writes, and its place."""
 
     plugin: Plugin
     node: Node
     path: str
 
     def is_one_with(self, other: "Writer") -> bool:
-        """Whether the two become one: exporters with equal settings do."""
+        """Return whether the two become one writer, as exporters with equal settings do."""
         return isinstance(self.plugin, Exporter) and self.plugin == other.plugin
 
     def at(self, key: str) -> tuple[Node, str]:
-        """The place of a setting if it is given, else of the whole."""
+        """Return the node and path of a setting if it is given, else those of the plugin."""
         given = self.node.value.get(key) if isinstance(self.node.value, dict) else None
         return (given, join(self.path, key)) if given else (self.node, self.path)
 
 
 def one_writer_a_place(reader: Reader, writers: Iterable[Writer]) -> None:
-    """Note every writer that writes where an earlier one does."""
+    """Note every writer that writes to the same file as an earlier one."""
     first: dict[str, Writer] = {}
     for writer in writers:
         places = _places(reader, writer)
@@ -48,6 +48,6 @@ def _tell(reader: Reader, place: str, writer: Writer, other: Writer) -> None:
 def _places(reader: Reader, writer: Writer) -> list[str]:
     try:
         return sorted(writer.plugin.places())
-    except Exception as error:  # whatever the code of a plugin may raise
+    except Exception as error:  # a plugin's code may raise anything
         reader.wrong(writer.node, writer.path, f"cannot tell where it writes: {blame(error)}")
         return []

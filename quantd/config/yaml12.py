@@ -1,4 +1,4 @@
-"""YAML as people mean it: 1.2 scalars (`on` is a text, 1e-4 a number), no duplicate keys, and the position of everything."""
+"""Parses YAML with 1.2 scalars (`on` is a text, 1e-4 a number), without duplicate keys, and with the position of every value."""
 
 import re
 from collections.abc import Callable
@@ -35,10 +35,12 @@ for _tag, _pattern, _first in (
 
 
 def parse(text: str, file: str, mistakes: list[Mistake] | None = None) -> Node:
-    """The document's nodes; an empty document is an empty mapping. Raises ConfigError. The braces of `${NAME}` are part of a text, though
-    in `{dir: ${HOME}/x}` they would be YAML's: characters of private use stand for them while YAML is at work.
+    """Return the document's nodes; an empty document is an empty mapping. Raises ConfigError.
 
-    What does not keep the rest from being read, like a key that stands twice, is added to `mistakes` where they are given."""
+    The braces of `${NAME}` are part of a text, though they would be YAML syntax in `{dir: ${HOME}/x}`: private-use characters stand for
+    them during parsing. A mistake after which the rest can still be read, like a duplicate key, is added to `mistakes` if the list is
+    given.
+    """
     root = _composed(_VARIABLE.sub(rf"${_BRACES[0]}\1{_BRACES[1]}", text), file)
     if root is None:
         return Node({}, file)
@@ -79,12 +81,12 @@ def _plainly(problem: str) -> str:
 
 
 def _position(text: str, index: int) -> tuple[int, int]:
-    """Line and column of a character, from 1."""
+    """Return line and column of a character, counted from 1."""
     return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
 def scalar(text: str) -> Any:
-    """What a plain scalar means.
+    """Return the value of a plain scalar.
 
     >>> [scalar(text) for text in ("on", "1e-4", "012", "10:30", "true", "~", "0o17")]
     ['on', 0.0001, 12, '10:30', True, None, 15]
@@ -152,7 +154,7 @@ def _braced(text: str) -> str:
 
 
 def _convert(tag: str, text: str) -> Any:
-    """A scalar's text as its tag says. Raises ValueError."""
+    """Convert the text of a scalar as its tag says. Raises ValueError."""
     kind = tag.removeprefix(_TAG)
     if kind in ("str", "merge"):
         return _printable(text)

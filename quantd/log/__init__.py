@@ -1,4 +1,4 @@
-"""Sets up the log: one line an event on stderr; coloured on a terminal, with syslog priorities under systemd, JSON on request."""
+"""Sets up the log: one line per event on stderr; coloured on a terminal, with syslog priorities under systemd, or as JSON on request."""
 
 import logging
 import os
@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import structlog
 
+from quantd.log.background import BackgroundHandler
 from quantd.log.quiet import Quiet
-from quantd.log.scribe import Scribe
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["console", "journal", "json"]
@@ -27,7 +27,7 @@ _SHARED: list[Any] = [
 
 
 class _Journal(logging.Formatter):
-    """Lines that journald reads the priority from; it adds the time itself."""
+    """Formats lines with the priority that journald reads; journald adds the time itself."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record).replace("\n", " | ")
@@ -35,21 +35,22 @@ class _Journal(logging.Formatter):
 
 
 def chosen_format() -> Format:
-    """`QUANTD_LOG_FORMAT` if it is set, else what stderr is: the journal or a console."""
+    """Return `QUANTD_LOG_FORMAT` if it is set, else the format for the kind of stderr: the journal or a console."""
     wanted = os.environ.get("QUANTD_LOG_FORMAT")
     if wanted in ("console", "journal", "json"):
         return wanted  # type: ignore[return-value]
     return "journal" if "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty() else "console"
 
 
-def setup(level: Level, *, beside: bool = False) -> None:
+def setup(level: Level, *, background: bool = False) -> None:
     """Send every logger of the process to stderr, from `level` up. Call it again to change the level.
 
-    `beside`: in a thread of its own, so that nothing waits for who reads stderr."""
+    With `background` a separate thread writes, so that nothing waits for the reader of stderr.
+    """
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
-    handler = Scribe(sys.stderr.fileno()) if beside else logging.StreamHandler(sys.stderr)
+    handler = BackgroundHandler(sys.stderr.fileno()) if background else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(chosen_format()))
     handler.addFilter(Quiet())
     root.addHandler(handler)
@@ -60,7 +61,7 @@ def setup(level: Level, *, beside: bool = False) -> None:
 
 
 def _of_thread(told: threading.ExceptHookArgs) -> None:
-    """One line, where Python would write a traceback past the log: of a thread that a plugin or a library began."""
+    """Log one line for an exception in a thread, started by a plugin or a library, for which Python would write a traceback to stderr."""
     name = told.thread.name if told.thread else "?"
     place = f" ({found[-1].filename}:{found[-1].lineno})" if (found := extract_tb(told.exc_traceback)) else ""
     text = " ".join(str(told.exc_value).split())
@@ -69,7 +70,7 @@ def _of_thread(told: threading.ExceptHookArgs) -> None:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Log nothing in the block: what happens in it is told otherwise."""
+    """Log nothing within the block, whose events are reported in another way."""
     before = logging.root.manager.disable
     logging.disable()
     try:

@@ -1,4 +1,4 @@
-"""Keeps a fault that comes again and again from filling the log."""
+"""Keeps a repeated fault from filling the log."""
 
 import logging
 from typing import NamedTuple
@@ -6,19 +6,18 @@ from typing import NamedTuple
 _MOST, _WITHIN_S = 10, 60.0
 _KEYS = 1_000
 _EXEMPT = ("quantd.alerts",)
-"""What is sent to a sink is no fault, and none is left out."""
+"""Loggers whose lines are never dropped: what is sent to a sink is not a fault."""
 
 
 class _Count(NamedTuple):
     since: float
-    """When (s) its minute began."""
+    """Start of its minute (s)."""
     lines: int
     left_out: int
 
 
 class Quiet(logging.Filter):
-    """Lets ten lines of a kind through within a minute, and says how many more there were. Of a kind are the lines of one logger that are
-    made of one text, whatever is filled in.
+    """Passes ten lines of a kind per minute and counts the others. Lines are of one kind if they have the same logger and message template.
 
     >>> quiet = Quiet()
     >>> lines = [logging.LogRecord("quantd.feed", logging.WARNING, "", 0, "%s is silent", (name,), None) for name in "ABCDEFGHIJKL"]
@@ -31,7 +30,7 @@ class Quiet(logging.Filter):
         self._counts: dict[tuple[str, str], _Count] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to let it through; the tenth, and the first of a later minute, say what is left out."""
+        """Return whether to log the record. The tenth line, and the first of a later minute, say what is left out."""
         if record.levelno < logging.INFO or record.name in _EXEMPT:
             return True
         key = record.name, str(record.msg)

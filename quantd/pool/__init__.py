@@ -1,11 +1,11 @@
-"""Where the answers to requests are computed, so that one client's heavy questions hold up neither others nor the daemon itself.
+"""Computes the answers to requests, so that heavy requests of one client delay neither other clients nor the daemon.
 
-    a request ──▶ reads   2 threads    bars out of the history
-              ──▶ small   2 threads    what takes a tenth of a second at most
-              ──▶ great   2 processes  all else; one that takes too long is killed
+    a request ──▶ reads   2 threads    bars from the history
+              ──▶ small   2 threads    computations of at most a tenth of a second
+              ──▶ great   2 processes  all others; one that takes too long is killed
 
-Each of the three has a line of its own (`Line`), in which peers take turns, and small questions go before great ones. asyncio's default
-threads are left to the repair, the warm-up and the jobs.
+Each of the three has its own queue (`Line`), which serves peers in turn and prefers cheap requests. asyncio's default threads are left to
+repair, warm-up and jobs.
 """
 
 from quantd.pool.line import ANYBODY, BUDGET_S, Asker, Busy, Count, Line

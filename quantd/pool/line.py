@@ -1,4 +1,4 @@
-"""Questions that wait for one of a few places."""
+"""A queue of requests for a few workers."""
 
 import asyncio
 import math
@@ -12,10 +12,10 @@ from msgspec import Struct
 
 T = TypeVar("T")
 Work = Callable[[], Awaitable[T]]
-"""Begins to compute an answer; what it returns is cancelled to end that."""
+"""Starts computing an answer; cancelling the awaitable that it returns ends the computation."""
 
 BUDGET_S = 8.0
-"""Seconds to answer in: the frontend gives up after 10."""
+"""Seconds within which to answer: the frontend gives up after 10."""
 _SPARED_S = 2.0
 _LONGEST = 32
 _DEAR_S = 1.0
@@ -27,7 +27,7 @@ _AGAIN_IF_DEAR_S = 60
 
 
 class Busy(Exception):
-    """There is no answer in time; the text says why, and `again` after how many seconds it may be worth asking again."""
+    """No answer is available in time. The text says why, and `again` is the number of seconds after which a retry may succeed."""
 
     def __init__(self, why: str, again: int) -> None:
         super().__init__(why)
@@ -35,13 +35,13 @@ class Busy(Exception):
 
 
 class Asker(Struct, frozen=True):
-    """Who asks (an address), and until when, by the event loop's clock, an answer is of use."""
+    """The address of a caller, and the time, by the event loop's clock, until which an answer is of use."""
 
     peer: str = ""
     until: float = math.inf
 
     async def wait(self, fetching: Awaitable[T], otherwise: T) -> T:
-        """What is fetched from elsewhere; `otherwise` if it is not there while some seconds are left to answer without it."""
+        """Await a result from elsewhere; return `otherwise` if it is not there while some seconds are left to answer without it."""
         try:
             async with asyncio.timeout_at(None if math.isinf(self.until) else self.until - _SPARED_S) as limit:
                 return await fetching
@@ -55,18 +55,18 @@ ANYBODY = Asker()
 
 
 class Count(Struct):
-    """What became of the questions of a line."""
+    """Counts of the outcomes of a queue's requests."""
 
     refused: int = 0
-    """Those answered with Busy."""
+    """Number answered with Busy."""
     dropped: int = 0
-    """Those that all askers had left before there was an answer."""
+    """Number that all callers had left before there was an answer."""
     seconds: float = 0.0
-    """Time spent on questions, the ended ones included."""
+    """Time spent on requests, including those that were ended."""
 
 
 class _Job:
-    """One question, and those who wait for its answer."""
+    """One request, and the callers that wait for its answer."""
 
     def __init__(self, key: Hashable, topic: Hashable, work: Work[Any], cost: float, asked: float) -> None:
         self.key = key
@@ -80,23 +80,23 @@ class _Job:
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     def end(self, answer: Any = None, error: BaseException | None = None) -> None:
-        """Tell the askers, unless they have been told."""
+        """Give the callers the result, unless they have one."""
         if self.done.done():
             return
         if error is None:
             self.done.set_result(answer)
         else:
             self.done.set_exception(error)
-            self.done.exception()  # nobody may be left to look
+            self.done.exception()  # mark the exception as retrieved, because nobody may be left to read it
 
 
 class Line:
-    """Answers so many questions at a time as it has `places`.
+    """Processes at most `places` requests at a time.
 
-    The peer goes first whose last question began longest ago; of a peer's questions the one whose cost, in estimated seconds, is least, and
-    each second of waiting makes up for a second of cost. Those that cost a second or more never take the last place of several.
-    Equal questions share one computation. One that nobody waits for any more leaves the line; if it is being computed, and costs more than
-    the start of a process, that is cancelled, as it is after `budget` seconds.
+    The next peer is the one whose last request started longest ago. Of a peer's requests, the one with the lowest cost, in estimated
+    seconds, goes first, where each second of waiting offsets a second of cost. Requests that cost a second or more never take the last of
+    several places. Equal requests share one computation. A request leaves the queue when nobody waits for it any more; if it is already
+    running and costs more than the start of a process, it is cancelled. A request that runs longer than `budget` seconds is cancelled too.
     """
 
     def __init__(self, name: str, places: int, *, longest: int = _LONGEST, budget: float = BUDGET_S) -> None:
@@ -109,25 +109,25 @@ class Line:
         self._waiting: list[_Job] = []
         self._running: list[_Job] = []
         self._served: dict[str, int] = {}
-        """When, in the order of beginnings, the last question of a peer began."""
+        """When each peer's last request started, in ascending order."""
         self._turns = count(1)
-        self._dear: dict[Hashable, float] = {}
-        """Until when (s, the loop's clock) what took too long is not tried again."""
+        self._too_slow: dict[Hashable, float] = {}
+        """Time (s, the loop's clock) until which a request that took too long is not tried again."""
         self._closed = False
 
     @property
     def waiting(self) -> int:
-        """How many questions wait."""
+        """Number of requests that wait."""
         return len(self._waiting)
 
     @property
     def running(self) -> int:
-        """How many are being computed."""
+        """Number of requests that are running."""
         return len(self._running)
 
     async def ask(self, work: Work[T], asker: Asker, *, cost: float = 0.0, topic: Hashable = None, state: Hashable = None) -> T:
-        """What `work` gives, or what an equal question that is under way gives: one of the same `topic` and `state`, if there is a topic.
-        Raises Busy, and whatever the work raises."""
+        """Return the result of `work`, or of an equal request that is under way: one with the same `topic` and `state`, if there is a
+        topic. Raises Busy, and whatever the work raises."""
         try:
             job = self._join(work, cost, topic, state, asker)
             try:
@@ -144,7 +144,7 @@ class Line:
             raise
 
     async def close(self) -> None:
-        """End what is under way; nothing is answered from now on."""
+        """Cancel the running requests and refuse all others from now on."""
         self._closed = True
         under_way = [job.task for job in self._running if job.task]
         for job in [*self._waiting, *self._running]:
@@ -159,7 +159,7 @@ class Line:
         if self._closed:
             raise _stops()
         now = _now()
-        if topic is not None and self._dear.get(topic, 0.0) > now:
+        if topic is not None and self._too_slow.get(topic, 0.0) > now:
             raise self._too_dear()
         key: Hashable = object() if topic is None else (topic, state)
         job = self._jobs.get(key)
@@ -182,7 +182,7 @@ class Line:
         raise Busy("not ready in time: its turn came too late; ask again", self._again())
 
     def _make_room(self, asker: Asker) -> None:
-        """Refuse a question where too many wait, unless another peer has more of them: then that one's last is refused."""
+        """Refuse a request if too many wait; if another peer has more of them waiting, refuse that peer's last one instead."""
         if len(self._waiting) < self._longest:
             return
         crowd = Counter(job.askers[0].peer for job in self._waiting)
@@ -194,7 +194,7 @@ class Line:
         last.end(error=self._busy(len(self._waiting)))
 
     def _leave(self, job: _Job) -> None:
-        """Nobody waits for it any more."""
+        """Remove a request for which nobody waits any more."""
         if job.done.done():
             return
         if job.task is None or job.cost >= _KILL_FROM_S:
@@ -220,7 +220,7 @@ class Line:
                 del self._served[next(iter(self._served))]
             job.began = _now()
             job.task = asyncio.create_task(self._run(job), name=f"answer, {self.name}")
-            job.task.add_done_callback(partial(self._ended, job))  # also of one that is cancelled before its first step
+            job.task.add_done_callback(partial(self._ended, job))  # also runs for a task that is cancelled before its first step
 
     def _next(self) -> _Job | None:
         free = self._places - len(self._running)
@@ -240,8 +240,8 @@ class Line:
             job.end(error=self._note_dear(job) if limit.expired() else error)
 
     def _ended(self, job: _Job, _: "asyncio.Task[None]") -> None:
-        """The place of a question is free."""
-        job.end(error=_stops())  # of one that has been cancelled from below
+        """Release the place of a request."""
+        job.end(error=_stops())  # the task was cancelled by something other than this queue
         self.count.seconds += _now() - (job.began or 0.0)
         self._running.remove(job)
         self._forget(job)
@@ -249,23 +249,23 @@ class Line:
 
     def _note_dear(self, job: _Job) -> Busy:
         now = _now()
-        self._dear = {topic: until for topic, until in self._dear.items() if until > now}
+        self._too_slow = {topic: until for topic, until in self._too_slow.items() if until > now}
         if job.topic is not None:
-            self._dear[job.topic] = now + _DEAR_FOR_S
+            self._too_slow[job.topic] = now + _DEAR_FOR_S
         return self._too_dear()
 
     def _too_dear(self) -> Busy:
         return Busy(f"too dear: this takes more than {self._budget:g} s; ask for a shorter window or fewer bars", _AGAIN_IF_DEAR_S)
 
     def _ahead(self, job: _Job) -> int:
-        """How many questions come before this one, which waits."""
+        """Return how many requests come before this one, which waits."""
         return len(self._running) + sum(self._rank(other) < self._rank(job) for other in self._waiting)
 
     def _busy(self, ahead: int) -> Busy:
         return Busy(f"busy: {ahead} {'question' if ahead == 1 else 'questions'} ahead; ask again later", self._again())
 
     def _again(self) -> int:
-        """After how many seconds what is under way may be done."""
+        """Return the seconds after which the running requests may be done."""
         work = sum(min(job.cost, self._budget) for job in [*self._waiting, *self._running]) / self._places
         return min(max(math.ceil(work), _SOONEST_S), _LATEST_S)
 

@@ -1,4 +1,4 @@
-"""The lines of the three kinds of work that answers are made of."""
+"""The queues for the three kinds of work from which answers are made."""
 
 import asyncio
 from collections.abc import Callable, Hashable
@@ -11,16 +11,16 @@ from quantd.pool.workers import Workers
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 SMALL_S = 0.1
-"""Up to so much estimated time a question is answered in a thread: to have a process do it would cost more than it spares."""
+"""Estimated seconds up to which a request is computed in a thread: handing it to a process would cost more than it saves."""
 _PLACES = 2
 
 
 class Pool:
-    """Threads that read, threads for small computations, and processes for great ones."""
+    """Threads that read, threads for small computations, and processes for large ones."""
 
     def __init__(self, workers: Workers, *, budget: float = BUDGET_S, warm: bytes | None = None) -> None:
-        """`warm` is a frame that a further process is given beside the first great question, to have done once what would else be begun
-        in each, and never be finished in those that are killed."""
+        """Create the threads and queues. `warm` is a frame for one extra process, started with the first large request. It does work once
+        that every process would otherwise start and, if killed, not finish."""
         self.workers = workers
         self._warm = warm
         self._warming: asyncio.Task[bytes] | None = None
@@ -29,25 +29,25 @@ class Pool:
         self._threads = ThreadPoolExecutor(_PLACES, "answers")
 
     async def read(self, asker: Asker, function: Callable[[*Args], T], *args: *Args) -> T:
-        """Call what reads the history. Raises Busy."""
+        """Call a function that reads the history. Raises Busy."""
         return await self.reads.ask(lambda: self._in(self._readers, function, *args), asker)
 
     async def aside(self, asker: Asker, cost: float, function: Callable[[*Args], T], *args: *Args) -> T:
-        """Call what takes some tens of milliseconds, an estimated `cost` seconds. Raises Busy."""
+        """Call a function that takes some tens of milliseconds, an estimated `cost` seconds. Raises Busy."""
         return await self.small.ask(lambda: self._in(self._threads, function, *args), asker, cost=cost)
 
     async def compute(
         self, asker: Asker, cost: float, function: Callable[[], T], coded: tuple[Callable[[], bytes], Callable[[bytes], T]], *,
         topic: Hashable, state: Hashable,
     ) -> T:  # fmt: skip
-        """Call a function if it is cheap, else have a process answer: `coded` makes the frame for it, and the result of its answer. Equal
-        questions, by `topic` and `state`, share the result. Raises Busy."""
+        """Call a function if it is cheap, else have a process compute the result. `coded` makes the frame for the process and decodes its
+        answer. Requests with equal `topic` and `state` share the result. Raises Busy."""
         if cost <= SMALL_S:
             return await self.small.ask(lambda: self._in(self._threads, function), asker, cost=cost, topic=topic, state=state)
         return await self.great.ask(lambda: self._far(*coded), asker, cost=cost, topic=topic, state=state)
 
     async def close(self) -> None:
-        """End all of it, within some milliseconds, but for what runs in threads."""
+        """End all work within milliseconds, except for what runs in threads."""
         await asyncio.gather(*(line.close() for line in self.lines))
         if self._warming:
             self._warming.cancel()
@@ -56,14 +56,14 @@ class Pool:
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def gone(self) -> None:
-        """Return when the threads have ended, too. Python would wait for them anyway, when nothing could end it any more."""
+        """Wait until the threads have ended. Python would wait for them at exit anyway, when nothing could interrupt it."""
         for threads in (self._readers, self._threads):
             await asyncio.to_thread(threads.shutdown)
 
     async def _far(self, encode: Callable[[], bytes], decode: Callable[[bytes], T]) -> T:
         if self._warm is not None and self._warming is None:
             self._warming = asyncio.create_task(self.workers.run(self._warm), name="warm process")
-            self._warming.add_done_callback(lambda task: task.cancelled() or task.exception())  # it has told the log
+            self._warming.add_done_callback(lambda task: task.cancelled() or task.exception())  # its failure is already logged
         frame = await self._in(self._threads, encode)
         return await self._in(self._threads, decode, await self.workers.run(frame))
 

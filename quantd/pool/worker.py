@@ -1,7 +1,8 @@
-"""A process that answers: what runs in it. It is told what to do over the socket that is its standard input.
+"""The program of a worker process, which receives its work over the socket that is its standard input.
 
-A frame is its length in eight bytes, and so many bytes. The first one names a function as `module:name` and what it is to be given; that
-function returns another, which makes an answer of each further frame. An answer's first byte says whether it is one.
+A frame is its length in eight bytes, followed by that many bytes. The first frame names a function as `module:name` and its argument. That
+function returns another one, which computes an answer to each further frame. The first byte of an answer says whether it is a result or an
+error.
 """
 
 import os
@@ -21,12 +22,12 @@ Answering = Callable[[bytes], bytes]
 
 
 def main() -> None:
-    """Answer until the other end is closed, or gone."""
+    """Answer frames until the other end is closed or gone."""
     link = socket.socket(fileno=os.dup(0))
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     with suppress(OSError, AttributeError):
-        os.nice(_NICE)  # the daemon goes first
+        os.nice(_NICE)  # the daemon has precedence
     frames: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_receive, args=(link, frames), name="frames", daemon=True).start()
     function, given = msgspec.msgpack.decode(frames.get(), type=tuple[str, bytes])
@@ -40,7 +41,7 @@ def main() -> None:
 def _answer(answering: Answering, frame: bytes) -> bytes:
     try:
         return ANSWER + answering(frame)
-    except BaseException as error:  # SystemExit of a plugin, too: the question has failed, not this process
+    except BaseException as error:  # includes SystemExit of a plugin: the request has failed, not this process
         return FAILURE + f"{type(error).__name__}: {error}".encode()
 
 
@@ -49,7 +50,8 @@ def _send(link: socket.socket, frame: bytes) -> None:
 
 
 def _receive(link: socket.socket, frames: SimpleQueue[bytes]) -> None:
-    """Hand on what comes. At its end, which is also that of a daemon that was killed, end this process, whatever it computes."""
+    """Queue the frames that arrive. At the end of the stream, also if the daemon was killed, exit this process, whatever it is
+    computing."""
     with suppress(OSError), link.makefile("rb") as stream:
         while len(length := stream.read(LENGTH)) == LENGTH:
             frames.put(stream.read(int.from_bytes(length)))

@@ -1,8 +1,8 @@
-"""Processes that answer, begun when there is something to answer and ended when there has been nothing for some minutes.
+"""Worker processes, started on demand and ended after some idle minutes.
 
-Not `concurrent.futures`: of its pool no single process can be ended. A fresh interpreter runs `worker.main`, with a socket as its standard
-input: nothing of this process is forked, nor is its main module run again. It has a process group of its own, so that Ctrl-C leaves it to
-the daemon to end it.
+`concurrent.futures` is not used, because no single process of its pool can be ended. A fresh interpreter runs `worker.main` with a socket
+as its standard input: nothing of this process is forked, and its main module is not run again. Each process has a process group of its own,
+so that Ctrl-C does not reach it and the daemon ends it.
 """
 
 import asyncio
@@ -29,28 +29,28 @@ _TROUBLE = "workers of requests"
 
 
 class Failed(Exception):
-    """The computation raised; the text says what."""
+    """The computation raised an exception; the text describes it."""
 
 
 class _Worker:
-    """One process, and the socket to it."""
+    """One process and its socket."""
 
     def __init__(self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.process = process
         self.rest: asyncio.TimerHandle | None = None
-        """Ends its rest, and it."""
+        """Timer that ends the idle process."""
         self._reader = reader
         self._writer = writer
 
     async def ask(self, frame: bytes) -> bytes:
-        """Raises Failed, and EOFError or OSError if the process is gone."""
+        """Send a frame and return the answer. Raises Failed, and EOFError or OSError if the process is gone."""
         self._writer.write(len(frame).to_bytes(LENGTH))
         self._writer.write(frame)
         await self._writer.drain()
         return await self.hear()
 
     async def hear(self) -> bytes:
-        """The next answer."""
+        """Return the next answer."""
         length = int.from_bytes(await self._reader.readexactly(LENGTH))
         answer = await self._reader.readexactly(length)
         if answer[:1] != ANSWER:
@@ -58,17 +58,18 @@ class _Worker:
         return answer[1:]
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process, whatever it does."""
         self._writer.transport.abort()
         self.process.kill()
 
 
 class Workers:
-    """Each runs `prepare`, a function as `module:name`, with `given`, and then answers with the function that this has returned."""
+    """Processes that each run `prepare`, a function named as `module:name`, with `given`, and answer with the function that this
+    returns."""
 
     def __init__(self, prepare: str, given: bytes, troubles: Troubles, *, most_idle: int = 2, idle: float = IDLE_S) -> None:
         self.lost = 0
-        """How many have ended though nobody ended them."""
+        """Number of processes that ended by themselves."""
         self._first = msgspec.msgpack.encode((prepare, given))
         self._troubles = troubles
         self._most_idle = most_idle
@@ -76,25 +77,25 @@ class Workers:
         self._all: set[_Worker] = set()
         self._idle: list[_Worker] = []
         self._unwanted: list[asyncio.Task[_Worker]] = []
-        """Those that begin though nobody waits for them any more."""
+        """Processes that are starting though nobody waits for them any more."""
         self._hands = ThreadPoolExecutor(1, "workers")
-        """Begins and buries processes, which may take milliseconds."""
+        """Thread that starts and reaps processes, which may take milliseconds."""
         self._closed = False
 
     @property
     def processes(self) -> list[int]:
-        """The process ids."""
+        """Return the process ids."""
         return [worker.process.pid for worker in self._all]
 
     async def run(self, frame: bytes) -> bytes:
-        """The answer to a frame. Raises Busy if the process ends by itself or cannot begin, Failed for what is raised in it; cancelled, it
-        ends it."""
+        """Return the answer to a frame. Raises Busy if the process dies or cannot be started, Failed for an exception in it. Cancelling the
+        call kills the process."""
         worker = self._rested() or await self._fresh()
         try:
             answer = await worker.ask(frame)
         except (EOFError, OSError) as error:
             self._end(worker)
-            raise self._mourn("ended by itself", error) from error
+            raise self._log_lost("ended by itself", error) from error
         except Failed:
             self._let_rest(worker)
             raise
@@ -106,7 +107,7 @@ class Workers:
         return answer
 
     def close(self) -> None:
-        """End all of them."""
+        """End all processes."""
         self._closed = True
         for worker in list(self._all):
             self._end(worker)
@@ -123,7 +124,8 @@ class Workers:
         return None
 
     async def _fresh(self) -> _Worker:
-        """A new one. If it is not wanted any more before it is there, the next that is wanted is that, else it rests."""
+        """Return a new process. If the caller is cancelled before the process has started, the next caller gets it; if there is none, it
+        stays idle."""
         beginning = self._unwanted.pop() if self._unwanted else asyncio.create_task(self._start(), name="process that answers")
         try:
             return await asyncio.shield(beginning)
@@ -141,16 +143,16 @@ class Workers:
     async def _start(self) -> _Worker:
         try:
             process, link = await asyncio.get_running_loop().run_in_executor(self._hands, _spawn)
-        except OSError as error:  # no memory, no descriptors, or the interpreter is gone
-            raise self._mourn("cannot begin", error) from error
+        except OSError as error:  # no memory, no file descriptors, or the interpreter is gone
+            raise self._log_lost("cannot begin", error) from error
         worker = _Worker(process, *await asyncio.open_unix_connection(sock=link, limit=_LARGEST))
         self._all.add(worker)
         try:
             async with asyncio.timeout(_START_S):
                 await worker.ask(self._first)
-        except (EOFError, OSError) as error:  # TimeoutError is one
+        except (EOFError, OSError) as error:  # includes TimeoutError
             self._end(worker)
-            raise self._mourn("cannot begin", error) from error
+            raise self._log_lost("cannot begin", error) from error
         except BaseException:
             self._end(worker)
             raise
@@ -173,8 +175,8 @@ class Workers:
         else:
             self._hands.submit(worker.process.wait)
 
-    def _mourn(self, what: str, error: Exception) -> Busy:
-        """Tell of one that is lost."""
+    def _log_lost(self, what: str, error: Exception) -> Busy:
+        """Log that a process was lost."""
         self.lost += 1
         text = f"a process that computes answers {what}"
         _log.warning("%s: %r", text, error)

@@ -21,7 +21,7 @@ _DEPENDENT = 1e-10
 
 # 5 % critical values of trace and maximum eigenvalue, for no and for at most one relation of two series: J. G. MacKinnon, A. A. Haug and
 # L. Michelis (1999), "Numerical distribution functions of likelihood ratio tests for cointegration", Journal of Applied Econometrics 14,
-# 563-577, cases I to IV. `benchmarks/critical_values.py` finds them anew by simulation.
+# 563-577, cases I to IV. `benchmarks/critical_values.py` computes them again by simulation.
 CRITICAL: dict[Deterministic, tuple[Two, Two]] = {
     "n": ((12.3209, 4.1299), (11.2248, 4.1299)),
     "rc": ((20.2618, 9.1645), (15.8921, 9.1645)),

@@ -1,4 +1,4 @@
-"""The API behind its door, and clients that send bytes."""
+"""The API on a port, and clients that send bytes."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 from aiohttp.web import Application
 from msgspec import Struct
 
-from quantd.api.door import Door, Runner
+from quantd.api.connections import Connections, Runner
 from tests.waiting import PATIENCE_S
 
 """For whatever a test waits for: it comes, or the test fails."""
@@ -23,8 +23,8 @@ class ApiServer(TestServer):
         self._made: Runner
 
     @property
-    def door(self) -> Door:
-        return self._made.door
+    def connections(self) -> Connections:
+        return self._made.connections
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()

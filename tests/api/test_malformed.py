@@ -52,7 +52,7 @@ async def test_every_one_is_answered_as_it_must_be(server: ApiServer, caplog: py
     lines = [(line.name, line.levelname, line.exc_info, "\n" in line.getMessage()) for line in caplog.records]
     assert set(lines) == {("quantd.api", "WARNING", None, False)}
     assert len(lines) <= len(SHOTS)
-    await until(lambda: not server.door.open)
+    await until(lambda: not server.connections.open)
     assert (await told(server.port, request())).status == 200
 
 
@@ -77,7 +77,7 @@ async def test_a_client_that_goes_amid_its_body_is_no_fault(server: ApiServer, c
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request("/alerts", "Content-Length: 10", method="POST", body=b"{"))
     await writer.drain()
-    await until(lambda: server.door.open)
+    await until(lambda: server.connections.open)
     writer.close()
-    await until(lambda: not server.door.open)
+    await until(lambda: not server.connections.open)
     assert caplog.records == []

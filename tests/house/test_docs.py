@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml
 
-from quantd.api import door, frames, requests
+from quantd.api import connections, frames, requests
 from quantd.api.app import make_app
 from quantd.cli import app
 from quantd.clock import EventClock
@@ -153,7 +153,7 @@ async def test_the_metrics_are_those_that_are_served(tmp_path: Path) -> None:
     measure(build(loaded.config, loaded.registry, clock, tmp_path), metrics, clock)
     measure_pool(fake_services().pool, metrics)
     async with ApiServer(make_app(fake_services(), ApiSettings())) as server:
-        door.measure(server.door, metrics)
+        connections.measure(server.connections, metrics)
     served = set(re.findall(r"^# TYPE (\w+)", metrics.render()[0].decode(), re.MULTILINE))
     told = {span for span in spans(section(doc("operations.md"), "Watch it")) if span.startswith("quantd_")}
     assert told == {name for name in served if not name.endswith("_created")}

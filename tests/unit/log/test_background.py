@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from quantd.log.scribe import Scribe
+from quantd.log.background import BackgroundHandler
 from tests.waiting import PATIENCE_S
 
 CAPACITY = 65_536
@@ -15,7 +15,7 @@ PROGRAM = """
 import logging
 from quantd.log import setup
 
-setup("info", beside=True)
+setup("info", background=True)
 for n in range(3):
     logging.getLogger(f"test.{n}").info("line %d", n)
 """
@@ -33,21 +33,21 @@ def read_until(reader: int, enough: Callable[[list[str]], bool], data: bytes = b
 
 def test_lines_that_nobody_reads_wait_and_then_come_in_order() -> None:
     reader, writer = os.pipe()
-    scribe = Scribe(writer)
+    handler = BackgroundHandler(writer)
     sent = [f"{n} " + "x" * 1_000 for n in range(100)]  # more than the pipe takes
     for line in sent:
-        scribe.handle(record(line))
-    scribe.handle(record("the last"))
+        handler.handle(record(line))
+    handler.handle(record("the last"))
     assert read_until(reader, lambda lines: "the last" in lines).decode().splitlines() == [*sent, "the last"]
 
 
 def test_what_is_left_out_is_counted() -> None:
     reader, writer = os.pipe()
-    scribe = Scribe(writer, most=100)
+    handler = BackgroundHandler(writer, most=100)
     for n in range(300):
-        scribe.handle(record(f"{n} " + "x" * 1_000))
+        handler.handle(record(f"{n} " + "x" * 1_000))
     data = read_until(reader, lambda lines: any("left out: stderr did not take them" in line for line in lines))
-    scribe.handle(record("the last"))
+    handler.handle(record("the last"))
     lines = read_until(reader, lambda lines: "the last" in lines, data).decode().splitlines()
     told = [line for line in lines if "left out" in line]
     assert len(lines) - len(told) + sum(int(line.split()[0]) for line in told) == 301

@@ -1,4 +1,4 @@
-"""Writes the log in a thread of its own: a terminal that is stopped, or a collector that hangs, holds up only that."""
+"""Writes the log in a thread of its own, so that a stopped terminal or a hanging collector delays only that thread."""
 
 import logging
 import os
@@ -9,10 +9,13 @@ _MOST_WAITING = 10_000
 _END_S = 1.0
 
 
-class Scribe(logging.Handler):
-    """Lines are formatted at once and written in order. Beyond `most` that wait they are left out, and told of once some were written.
+class BackgroundHandler(logging.Handler):
+    """Formats lines at once and writes them in order. If more than `most` lines wait, further ones are dropped and counted, and the count
+    is written later.
 
-    It writes to the descriptor, not to `sys.stderr`: who waits in there holds a lock that the end of the process needs."""
+    It writes to the file descriptor and not to `sys.stderr`, because a thread that waits in the latter holds a lock that the process needs
+    to exit.
+    """
 
     def __init__(self, descriptor: int, most: int = _MOST_WAITING) -> None:
         super().__init__()
@@ -30,7 +33,7 @@ class Scribe(logging.Handler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """Wait until all is written, for at most a second. The end of the process does."""
+        """Wait until all lines are written, for at most one second. Called at process exit."""
         with self._lines.all_tasks_done:
             self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, _END_S)
 
@@ -45,7 +48,7 @@ class Scribe(logging.Handler):
                 if self._lost:
                     self._put(self._line(self._told()))
                     self._lost = 0
-            except OSError:  # it is closed, or its disk is full
+            except OSError:  # closed, or the disk is full
                 self._lost += 1
             finally:
                 self._lines.task_done()

@@ -14,9 +14,9 @@ from aiohttp import web
 from websockets.asyncio.client import connect
 
 from quantd.api.app import make_app
+from quantd.api.connections import measure
 from quantd.api.context import Patience
 from quantd.api.descriptors import RESERVE, share
-from quantd.api.door import measure
 from quantd.config.model import ApiSettings
 from quantd.metrics import Metrics
 from quantd.testing.services import FakeServices
@@ -79,7 +79,7 @@ class TestWaiting:
             writer.write(said)
             heard = await asyncio.wait_for(reader.read(), PATIENCE_S)
         assert answer_of(heard).status == (200 if said.startswith(KEPT) else 0)
-        await until(lambda: not server.door.open)
+        await until(lambda: not server.connections.open)
 
     @pytest.mark.parametrize("before", [b"", KEPT], ids=["first", "second"])
     async def test_a_head_that_trickles_is_closed(self, server: ApiServer, before: bytes) -> None:
@@ -123,9 +123,9 @@ class TestReading:
         with raw:
             await loop.sock_connect(raw, ("127.0.0.1", server.port))
             await loop.sock_sendall(raw, ask)
-            await until(lambda: server.door.stalled)
-            await until(lambda: not server.door.open)
-        assert server.door.stalled == 1
+            await until(lambda: server.connections.stalled)
+            await until(lambda: not server.connections.open)
+        assert server.connections.stalled == 1
 
     async def test_who_takes_little_is_not(self, services: FakeServices) -> None:
         """As little as it takes for the kernel to report progress, but not for this process's own buffer to shrink, within the patience."""
@@ -142,7 +142,7 @@ class TestReading:
                     if loop.time() < end:
                         await asyncio.sleep(PACE_S)
             assert heard > len(LARGE)
-            assert server.door.stalled == 0
+            assert server.connections.stalled == 0
 
 
 class TestFull:
@@ -151,29 +151,29 @@ class TestFull:
     ) -> None:
         async with served(services, Patience(), most=3) as server, AsyncExitStack() as stack:
             held = [await stack.enter_async_context(client(server)) for _ in range(3)]
-            await until(lambda: server.door.open == 3)
+            await until(lambda: server.connections.open == 3)
             for refused in (1, 2):
                 answer = await told(server.port)
                 assert (answer.status, answer.detail) == (503, "Too many connections are open")
-                assert server.door.refused == refused
+                assert server.connections.refused == refused
             assert [line.getMessage() for line in caplog.records] == ["3 connections are open: more are refused"]
             reader, writer = held.pop()
             writer.write(request())
             assert answer_of(await reader.read()).status == 200
-            await until(lambda: server.door.open == 2)
+            await until(lambda: server.connections.open == 2)
             assert (await told(server.port, request())).status == 200
 
     async def test_sockets_count(self, services: FakeServices) -> None:
         async with served(services, Patience(), most=1) as server:
             async with connect(f"ws://127.0.0.1:{server.port}/ws"):
                 assert (await told(server.port)).status == 503
-            await until(lambda: not server.door.open)
+            await until(lambda: not server.connections.open)
 
     async def test_it_is_measured(self, services: FakeServices) -> None:
         metrics = Metrics()
         async with served(services, Patience(), most=1) as server, client(server):
-            measure(server.door, metrics)
-            await until(lambda: server.door.open)
+            measure(server.connections, metrics)
+            await until(lambda: server.connections.open)
             await told(server.port)
             rendered = metrics.render()[0].decode()
         assert "quantd_api_connections 1.0\n" in rendered
@@ -185,8 +185,8 @@ class TestFull:
         async with AsyncExitStack() as stack:
             for _ in range(100):
                 await stack.enter_async_context(client(server))
-            await until(lambda: server.door.open == 100)
-            await until(lambda: not server.door.open)
+            await until(lambda: server.connections.open == 100)
+            await until(lambda: not server.connections.open)
         await until(lambda: gc.collect() >= 0 and len(os.listdir("/dev/fd")) <= before)
 
 

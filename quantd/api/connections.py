@@ -1,9 +1,10 @@
-"""The server below the application: it takes connections, reads bytes into requests, and gives up on who keeps it waiting.
+"""The server below the application: it accepts connections, parses bytes into requests, and drops clients that keep it waiting.
 
     accept ── full? ──▶ 503 ── bytes that are no request ──▶ 400, 431 ── idle, or a head that does not end ──▶ closed (`Patience.idle`)
                           └─▶ request ──▶ application ──▶ answer that is not read ──▶ aborted (`Patience.write`)
 
-aiohttp does the rest. Of what it does not document, this overrides the factory of `web.AppRunner`'s server and reads no private attribute.
+aiohttp does the rest. The only undocumented part that this overrides is the server factory of `web.AppRunner`; it reads no private
+attribute.
 """
 
 import asyncio
@@ -25,15 +26,16 @@ from yarl import URL
 
 from quantd.api.context import PATIENCE, Patience
 from quantd.api.descriptors import most_connections
-from quantd.api.errors import Failure, brief, errors, refused, told
+from quantd.api.errors import Failure, brief, errors, refused, response_to
 from quantd.api.wire import encode
 from quantd.metrics import Metrics
 
 _log = logging.getLogger("quantd.api")
 _LOOKS = 10
-"""How often in `Patience.write` a connection is looked at."""
+"""Number of checks of a connection within `Patience.write`."""
 _ASCII = ("expect", "upgrade", "connection", "origin", "host", "sec-websocket-", "access-control-request-")
-"""Beginnings of headers that are obeyed or sent back. Others, like cookies of other servers on this host, may hold any bytes."""
+"""Prefixes of headers that quantd obeys or sends back, which must be ASCII. Others, like cookies of other servers on this host, may hold
+any bytes."""
 _NO_ADDRESS = web.RequestKey("no_address", bool)
 _FULL = {"detail": "Too many connections are open"}
 
@@ -41,11 +43,11 @@ _FULL = {"detail": "Too many connections are open"}
 class Connection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_door", "_look_again", "_unmoved", "_unsent", "_wire")
+    __slots__ = ("_connections", "_look_again", "_unmoved", "_unsent", "_wire")
 
-    def __init__(self, door: "Door", **settings: Any) -> None:
-        super().__init__(door, **settings)
-        self._door = door
+    def __init__(self, connections: "Connections", **settings: Any) -> None:
+        super().__init__(connections, **settings)
+        self._connections = connections
         self._wire: asyncio.Transport | None = None
         self._look_again: asyncio.TimerHandle | None = None
         self._unsent = 0
@@ -53,7 +55,7 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast(asyncio.Transport, transport)
-        if not self._door.admits():
+        if not self._connections.admits():
             self.force_close()
             self._wire.write(_raw(503, _FULL))
             self._wire.close()
@@ -70,7 +72,7 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         try:
             super().data_received(data)
-        except Exception as error:  # of some addresses the parser raises what it does not raise otherwise
+        except Exception as error:  # for some addresses the parser raises undocumented exceptions
             _log.warning("bad request from %s: %s", self._remote, f"{type(error).__name__} in the parser")
             if self._wire and not self._wire.is_closing():
                 self._wire.write(_raw(400, {"detail": "Bad Request"}))
@@ -79,17 +81,18 @@ class Connection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """The response to what the parser found wrong, and to what the application did not answer. Raises ConnectionError if it is late."""
+        """Return the response to a parser error, or to an error that the application did not handle. Raises ConnectionError if it is too
+        late for one."""
         if request.transport is None or request.writer.output_size:
             raise ConnectionResetError from exc
         if isinstance(exc, HttpProcessingError):
             return refused(request, _status(exc), brief(exc))
-        response = told(request, exc)
+        response = response_to(request, exc)
         response.force_close()
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Bodies that nobody reads may be bad, too."""
+        """Log an error; a malformed body that nobody reads is one line of warning."""
         error = kw.get("exc_info")
         if isinstance(error, (web.RequestPayloadError, HttpProcessingError)):
             _log.warning("bad request from %s: %s", self._remote, brief(error))
@@ -98,40 +101,41 @@ class Connection(web.RequestHandler):
 
     @property
     def _remote(self) -> str:
-        """The peer's address."""
+        """Address of the peer."""
         return str(self.peername[0] if isinstance(self.peername, tuple) else self.peername)
 
     def _look(self) -> None:
-        """Abort the connection if the peer has taken nothing of what waits for it for too long.
+        """Abort the connection if the peer has read nothing of the waiting bytes for too long.
 
-        Looks are counted, not seconds: while this process is stopped, nobody can be seen to read."""
+        Checks are counted and not seconds: while this process is suspended, no client can be seen to read.
+        """
         if self._wire is None:
             return
         unsent = _unsent(self._wire)
         self._unmoved = self._unmoved + 1 if unsent and unsent == self._unsent else 0
         self._unsent = unsent
         if self._unmoved == _LOOKS:
-            self._door.stalled += 1
+            self._connections.stalled += 1
             self._wire.abort()
         else:
-            self._look_again = asyncio.get_running_loop().call_later(self._door.patience.write / _LOOKS, self._look)
+            self._look_again = asyncio.get_running_loop().call_later(self._connections.patience.write / _LOOKS, self._look)
 
 
-class Door(web.Server):
+class Connections(web.Server):
     """All connections to the API."""
 
     def __init__(self, server: web.Server, patience: Patience, most: int) -> None:
         super().__init__(
             partial(_answered, server.request_handler),
             request_factory=partial(_request, server.request_factory),
-            handler_cancellation=True,  # a question is dropped whose client has gone
+            handler_cancellation=True,  # drops a request whose client is gone
         )
         self.patience = patience
         self.most = most
         self.refused = 0
-        """Connections that found the API full."""
+        """Number of connections refused because the API was full."""
         self.stalled = 0
-        """Connections that were aborted since their peer read nothing of an answer."""
+        """Number of connections aborted because the peer read nothing of an answer."""
         self._open: set[web.RequestHandler] = set()
         self._full = False
 
@@ -147,11 +151,11 @@ class Door(web.Server):
 
     @property
     def open(self) -> int:
-        """How many connections there are."""
+        """Number of open connections."""
         return len(self._open)
 
     def admits(self) -> bool:
-        """Whether one more connection may stay. That the API is full is told once, until there is room again."""
+        """Return whether one more connection may stay. The log says once that the API is full, until there is room again."""
         if len(self._open) < self.most:
             self._full = False
             return True
@@ -171,28 +175,29 @@ class Door(web.Server):
 
 
 class Runner(web.AppRunner):
-    """Serves the application behind a `Door`; `most` connections, or as many as the process's limit of descriptors allows."""
+    """Serves the application with at most `most` connections, or as many as the process's limit of file descriptors allows."""
 
     def __init__(self, app: web.Application, most: int | None = None, **settings: Any) -> None:
         super().__init__(app, **settings)
         self._most = most
-        self.door: Door
+        self.connections: Connections
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        self.door = Door(server, self.app[PATIENCE], self._most or most_connections())
-        return self.door
+        self.connections = Connections(server, self.app[PATIENCE], self._most or most_connections())
+        return self.connections
 
 
-def measure(door: Door, metrics: Metrics) -> None:
-    """Serve what the door counts."""
-    metrics.add(Gauge, "quantd_api_connections", "Connections to the API", (), lambda: [((), door.open)])
-    metrics.add(Counter, "quantd_api_connections_refused", "Connections that found the API full", (), lambda: [((), door.refused)])
-    metrics.add(Counter, "quantd_api_connections_stalled", "Connections whose peer read nothing", (), lambda: [((), door.stalled)])
+def measure(connections: Connections, metrics: Metrics) -> None:
+    """Report the counts of the connections as metrics."""
+    metrics.add(Gauge, "quantd_api_connections", "Connections to the API", (), lambda: [((), connections.open)])
+    metrics.add(Counter, "quantd_api_connections_refused", "Connections that found the API full", (), lambda: [((), connections.refused)])
+    metrics.add(Counter, "quantd_api_connections_stalled", "Connections whose peer read nothing", (), lambda: [((), connections.stalled)])
 
 
 def _request(make: Callable[..., web.BaseRequest], message: RawRequestMessage, *others: Any) -> web.BaseRequest:
-    """The request of a message. Some targets pass the parser and are no address (`http://xn--.example/`): aiohttp would let them hang."""
+    """Make the request of a message. Some targets pass the parser but are not addresses (`http://xn--.example/`); aiohttp would leave them
+    hanging."""
     try:
         return make(message, *others)
     except Exception:
@@ -202,35 +207,36 @@ def _request(make: Callable[..., web.BaseRequest], message: RawRequestMessage, *
 
 
 async def _answered(handler: Callable[[Any], Awaitable[web.StreamResponse]], request: web.BaseRequest) -> web.StreamResponse:
-    """What fails before the middlewares, like an unknown `Expect`, is told as what fails in them."""
+    """Handle a request; errors that occur before the middlewares, like an unknown `Expect`, are answered like errors within them."""
     if _NO_ADDRESS in request:
         return refused(request, 400, "The target is not valid")
     if not all(value.isascii() for name, value in request.headers.items() if name.lower().startswith(_ASCII)):
-        return told(request, Failure(400, "A header is not of ASCII"))
+        return response_to(request, Failure(400, "A header is not of ASCII"))
     return await errors(cast(web.Request, request), handler)
 
 
 def _status(error: HttpProcessingError) -> int:
-    """431 where the head is too large, else 400."""
+    """Return 431 if the head is too large, else 400."""
     return 431 if isinstance(error, LineTooLong) or "Too many headers" in error.message else 400
 
 
 def _raw(status: int, body: dict[str, str]) -> bytes:
-    """A response for a connection that has no request."""
+    """Return the bytes of a response for a connection without a request."""
     text = encode(body)
     head = (f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Content-Type: application/json", f"Content-Length: {len(text)}")
     return "\r\n".join([*head, "Connection: close", "", ""]).encode() + text
 
 
 def _unsent(transport: asyncio.Transport) -> int:
-    """Bytes that the peer has not taken, while some wait in this process; 0 if none does.
+    """Return the number of bytes that the peer has not read, if some wait in this process; 0 if none do.
 
-    What the kernel holds counts, for it grows and shrinks in steps of megabytes from which a slow reader takes kilobytes."""
+    Bytes in the kernel's buffer count, because it grows and shrinks in steps of megabytes, from which a slow reader takes kilobytes.
+    """
     waiting = transport.get_write_buffer_size()
     if not waiting:
         return 0
     try:
         held = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
-    except (OSError, ValueError):  # it is closing
+    except (OSError, ValueError):  # the connection is closing
         return waiting
     return waiting + int(struct.unpack("i", held)[0])
