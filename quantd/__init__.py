@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from quantd.timeframes import Timeframe as Timeframe
     from quantd.timeframes import duration as duration
     from quantd.timeframes import timeframe as timeframe
+    from quantd.times import format_time as format_time
+    from quantd.times import iso as iso
 
 _HOMES = {
     "quantd.clock": "Clock MarketClock SystemClock",
@@ -70,6 +72,7 @@ _HOMES = {
     "quantd.plugin.regression": "Regression",
     "quantd.rows": "COLUMNS cells",
     "quantd.timeframes": "Timeframe duration timeframe",
+    "quantd.times": "format_time iso",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

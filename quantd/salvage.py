@@ -17,7 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from quantd.clock import Clock, SystemClock
-from quantd.times import formatted
+from quantd.times import format_time
 
 KEPT_ASIDE = 2
 """Number of broken files that are kept of each file, the newest ones. Each may be as large as the disk's free space."""
@@ -189,7 +189,7 @@ def set_aside(path: Path, clock: Clock | None = None) -> Aside:
     """Rename a file, or whatever is in its place, to `<name>.broken-<UTC time>`, together with the files that SQLite keeps beside it.
     Delete all but the newest `KEPT_ASIDE` of these. Raises OSError."""
     at = (clock or SystemClock()).now()
-    place = path.with_name(f"{path.name}.broken-{formatted(at, '%Y%m%dT%H%M%S')}.{at % 1000:03d}Z")
+    place = path.with_name(f"{path.name}.broken-{format_time(at, '%Y%m%dT%H%M%S')}.{at % 1000:03d}Z")
     size = 0
     for part in (path, *_beside(path)):
         if os.path.lexists(part):

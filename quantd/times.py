@@ -42,10 +42,10 @@ def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
-def formatted(ts: int, form: str) -> str:
+def format_time(ts: int, form: str) -> str:
     """Return the time in a format of `strftime`, down to seconds, for readers and file names.
 
-    >>> formatted(1_767_225_600_007, "%Y-%m-%d %H:%M")
+    >>> format_time(1_767_225_600_007, "%Y-%m-%d %H:%M")
     '2026-01-01 00:00'
     """
     return datetime.fromtimestamp(ts // 1000, UTC).strftime(form)

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from quantd.stats import FloatArray
 from quantd.timeframes import DAY, HOUR, MINUTE, SECOND
-from quantd.times import formatted
+from quantd.times import format_time
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960, 68, 14, 12, 26
 _TIMES = [each * unit for unit, steps in ((SECOND, (1, 5, 15, 30)), (MINUTE, (1, 5, 15, 30)), (HOUR, (1, 3, 6, 12))) for each in steps]
@@ -185,10 +185,10 @@ def time_ticks(start: int, end: int) -> list[tuple[int, str]]:
 
 def _time(ts: int, step: int) -> str:
     if step >= DAY:
-        return formatted(ts, "%Y-%m-%d" if step >= 30 * DAY else "%d %b")
+        return format_time(ts, "%Y-%m-%d" if step >= 30 * DAY else "%d %b")
     if ts % DAY == 0 and step >= HOUR:
-        return formatted(ts, "%d %b")
-    return formatted(ts, "%H:%M:%S" if step < MINUTE else "%H:%M")
+        return format_time(ts, "%d %b")
+    return format_time(ts, "%H:%M:%S" if step < MINUTE else "%H:%M")
 
 
 def _range(columns: Sequence[FloatArray]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from quantd.backtest.model import Settings, Trade
 from quantd.stats.performance import Summary
-from quantd.times import formatted
+from quantd.times import format_time
 
 
 def money(value: float) -> str:
@@ -24,7 +24,7 @@ def when(ts: int, every: str = "1m") -> str:
     >>> when(1_767_225_600_000)
     '2026-01-01 00:00'
     """
-    return formatted(ts, "%Y-%m-%d %H:%M:%S" if every.endswith("s") else "%Y-%m-%d %H:%M")
+    return format_time(ts, "%Y-%m-%d %H:%M:%S" if every.endswith("s") else "%Y-%m-%d %H:%M")
 
 
 def or_none(value: float | None, form: str) -> str:

@@ -33,6 +33,7 @@ PLANTS = [
     ("pure", "quantd/stats/rolling.py", "def f(): import pandas"),
     ("pure", "quantd/model.py", "import asyncio"),
     ("times", "quantd/api/wire.py", "from datetime import UTC"),
+    ("times", "plugins/quantd_plugins/sinks/log.py", "from datetime import UTC"),
 ]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantd.times import formatted, iso, parse_time
+from quantd.times import format_time, iso, parse_time
 
 MS = st.integers(0, 253_402_300_799_999)
 OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -22,7 +22,7 @@ def test_what_is_printed_is_parsed_to_the_same_time(ts: int) -> None:
 def test_the_text_is_that_of_the_standard_library(ts: int) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ts)
     assert iso(ts) == moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    assert formatted(ts, "%Y%m%dT%H%M%S") == f"{moment:%Y%m%dT%H%M%S}"
+    assert format_time(ts, "%Y%m%dT%H%M%S") == f"{moment:%Y%m%dT%H%M%S}"
 
 
 @given(st.integers(10**11, 10**14), OFFSETS)

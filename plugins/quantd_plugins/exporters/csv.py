@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from itertools import count, groupby
 from pathlib import Path
 from threading import Thread
@@ -79,7 +78,7 @@ class CsvExporter(quantd.Exporter):
             for old in days[: len(days) - OPEN_DAYS + 1]:
                 thread = self._closing[kind, old] = Thread(target=_closed, args=(self._sheets.pop((kind, old)),), name="csv", daemon=True)
                 thread.start()
-            date = "" if self.roll == "never" else f"-{datetime.fromtimestamp(day * DAY // 1000, UTC):%Y-%m-%d}"
+            date = "" if self.roll == "never" else f"-{quantd.format_time(day * DAY, '%Y-%m-%d')}"
             columns = (*quantd.COLUMNS[kind], *(self._metrics if kind == "points" else ()))
             self._sheets[kind, day] = Sheet(Path(self.dir, f"{kind}{date}.csv"), columns, goes_on=self.roll != "never")
         return self._sheets[kind, day]

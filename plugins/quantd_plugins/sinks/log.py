@@ -1,7 +1,6 @@
 """Alerts to the log."""
 
 import logging
-from datetime import UTC, datetime
 
 import quantd
 
@@ -13,12 +12,8 @@ class LogSink(quantd.AlertSink):
 
     async def send(self, alert: quantd.Alert) -> None:
         value = alert.value if isinstance(alert.value, str) else f"{alert.value:.6g}"
-        bar = "" if alert.bar is None else f", bar {_iso(alert.bar)}"
-        _log.warning("%s: %s (%s) at %s%s", alert.state, alert.text, value, _iso(alert.ts), bar)
-
-
-def _iso(ts: int) -> str:
-    return datetime.fromtimestamp(ts / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        bar = "" if alert.bar is None else f", bar {quantd.iso(alert.bar)}"
+        _log.warning("%s: %s (%s) at %s%s", alert.state, alert.text, value, quantd.iso(alert.ts), bar)
 
 
 @quantd.hookimpl

@@ -4,7 +4,6 @@ in between. How far it has come is kept beside the rows, so that a restart goes 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ class Rescue:
         if not self._left:
             text = f"{self._told}; {counts} could be read and are kept. What is missing is fetched again as far as the exchange has it"
             return quantd.Loss("hot.db", text, self._since)
-        reached = f", ticks down to {datetime.fromtimestamp(self._reached / 1000, UTC):%Y-%m-%d %H:%M}" if self._reached < _TOP else ""
+        reached = f", ticks down to {quantd.format_time(self._reached, '%Y-%m-%d %H:%M')}" if self._reached < _TOP else ""
         return quantd.Loss("hot.db", f"{self._told}; what can be read of it is being taken over{reached}", self._since, True, self._reached)
 
     def keep(self, db: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from quantd.flow.repair.outdated import OutdatedPoints, RegressionError
 from quantd.flow.repair.pace import half_load, until_done
 from quantd.flow.repair.points import Legs
 from quantd.model import DEFINITION
-from quantd.times import formatted
+from quantd.times import format_time
 
 _TELL_S = 10.0
 _MOST_FAILURES = 5
@@ -100,4 +100,4 @@ def _key(points: OutdatedPoints) -> str:
 
 
 def _time(ts: int) -> str:
-    return formatted(ts, "%Y-%m-%d %H:%M:%S")
+    return format_time(ts, "%Y-%m-%d %H:%M:%S")

@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +32,7 @@ async def ticks(base: str, clock: quantd.Clock, symbol: str, day: int, first: in
     """The trades of first <= id <= last in the file of the UTC day that begins at `day` (ms), PAGE at a time. Raises QuantdError."""
     import aiohttp
 
-    name = f"{symbol}-aggTrades-{datetime.fromtimestamp(day / 1000, UTC):%Y-%m-%d}.zip"
+    name = f"{symbol}-aggTrades-{quantd.format_time(day, '%Y-%m-%d')}.zip"
     url = f"{base.rstrip('/')}{FOLDER}/{symbol}/{name}"
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=SILENT_S, sock_read=SILENT_S)
     with tempfile.TemporaryDirectory(prefix="quantd-") as folder:

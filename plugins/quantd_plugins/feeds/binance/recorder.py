@@ -9,7 +9,6 @@ import threading
 import zlib
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -141,8 +140,8 @@ class Files:
         self._forget()
         while True:
             self._named = max(now, self._named + 1)  # names sort by time, also those of one moment
-            stamp = datetime.fromtimestamp(self._named / 1000, UTC)
-            path = self._shape.directory / f"{stamp:%Y%m%dT%H%M%S}{self._named % 1000:03}Z{SUFFIX}"
+            stamp = quantd.format_time(self._named, "%Y%m%dT%H%M%S")
+            path = self._shape.directory / f"{stamp}{self._named % 1000:03}Z{SUFFIX}"
             with suppress(FileExistsError):
                 return path.open("xb", buffering=0)
 
