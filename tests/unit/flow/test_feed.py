@@ -1,6 +1,7 @@
 """One feed's flow: when bars close, what is refused, and that the batches make no difference."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from quantd.model import Bar, BookBar, PairPoint, Quote, Status, Tick
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
+from quantd.testing import fakes
 from quantd.timeframes import DAY, HOUR, MINUTE
 from quantd_plugins.event_bars.tick import TickBars
 from quantd_plugins.event_bars.volume import VolumeBars
@@ -95,8 +97,7 @@ class Bench:
         return [(bar.ts - DAWN, bar.close, bar.quality) for bar in self.kept.rows["bars"] if bar.symbol == symbol]
 
 
-def tick(symbol: str, identity: int, ts: int, price: float = 100.0, delay: int = 0) -> Tick:
-    return Tick(symbol, identity, DAWN + ts, DAWN + ts + delay, price, 1.0, False)
+tick = partial(fakes.tick, start=DAWN)
 
 
 def test_the_newest_trade_of_any_symbol_less_the_lateness_closes_bars() -> None:
