@@ -10,6 +10,7 @@ step. `tied` is no such pair: its spread halves in 5 bars and has a std of 5 tic
 
 import argparse
 import os
+from functools import partial
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -17,11 +18,12 @@ import numpy as np
 
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
-from quantd.model import Bar, PairPoint
+from quantd.model import PairPoint
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
 from quantd.stats.zscore import ZScore
+from quantd.testing import fakes
 from quantd_plugins.jobs.adf import AdfJob
 from quantd_plugins.jobs.kpss import KpssJob
 from quantd_plugins.jobs.reversion import Reversion
@@ -58,15 +60,10 @@ def points(kind: str, zscore: ZScore, y: FloatArray, x: FloatArray) -> list[Pair
     def guards(plugin: Plugin, user: str) -> Guard:
         return Guard("any", user, EventClock())
 
-    def bars(symbol: str, closes: FloatArray) -> list[Bar]:
-        return [
-            Bar(symbol, "1s", 1000 * at, close, close, close, close, 1.0, 1, close, 0.0, "complete")
-            for at, close in enumerate(closes.tolist())
-        ]
-
+    bars = partial(fakes.flat_bars, every="1s", start=0)
     regression = Ols(window=WINDOW, prices="log" if "log" in kind else "raw")
     spec = PairSpec("Y-X", "1s", regression, zscore, jobs=(AdfJob(), KpssJob(), Reversion()))
-    return PairSeries(spec, guards, 0).add(bars("Y", y), bars("X", x))[2 * WINDOW :]
+    return PairSeries(spec, guards, 0).add(bars(y, symbol="Y"), bars(x, symbol="X"))[2 * WINDOW :]
 
 
 def share(points: list[PairPoint], *names: str, below: float = np.inf) -> str:

@@ -48,14 +48,6 @@ LEGS = {"tied": lambda n: fakes.legs(n), "apart": lambda n: (fakes.walk(n, seed=
 MINUTE = 60_000
 
 
-def bars(symbol: str, prices: FloatArray) -> list[Bar]:
-    ts = fakes.START
-    return [
-        Bar(symbol, "1m", ts + MINUTE * at, price, price, price, price, 1.0, 1, price, 0.5, "complete")
-        for at, price in enumerate(prices.tolist())
-    ]
-
-
 def request(spec: PairSpec, legs: tuple[list[Bar], list[Bar]]) -> int:
     """What `Calculator` does, and the encoding; the number of points."""
     guard, window = Guard("regression", "all", EventClock()), spec.regression.window
@@ -74,7 +66,7 @@ def one_request(method: str, window: int, kind: str) -> dict[str, float]:
     """CPU seconds of the first request, the kernels interpreted, and of one with compiled ones."""
     n = max(3 * window, window + SHORTEST) + 2 * window
     y, x = LEGS[kind](n)
-    legs = bars("Y", y), bars("X", x)
+    legs = fakes.flat_bars(y, symbol="Y"), fakes.flat_bars(x, symbol="X")
     plugin = load().get("regression", method).plugin
     spec = PairSpec("Y-X", "1m", plugin(window=window, **GIVEN.get(method, {})))  # type: ignore[arg-type]
     began = time.thread_time()

@@ -48,21 +48,25 @@ def ticks(n: int, *, symbol: str = "BTCUSDT", seed: int = 0, price: float = 100.
     return [Tick(symbol, number, *values) for number, values in enumerate(columns, 1)]
 
 
-def tick(number: int, ts: int = START, *, symbol: str = "BTCUSDT", price: float = 100.0, qty: float = 1.0, delay: int = 0) -> Tick:
-    """One trade, received `delay` ms after it was made; makers buy and sell in turns, by the number."""
-    return Tick(symbol, number, ts, ts + delay, price, qty, number % 2 == 0)
+def tick(symbol: str, number: int, at: int = 0, price: float = 100.0, qty: float = 1.0, *, delay: int = 0, start: int = START) -> Tick:
+    """One trade, made `at` ms after `start` and received `delay` ms later. The taker buys if the number is odd and sells if it is even.
+
+    A test that needs many of one symbol names what they share: `tick = partial(fakes.tick, "BTCUSDT", start=0)`.
+    """
+    return Tick(symbol, number, start + at, start + at + delay, price, qty, number % 2 == 0)
 
 
-def flat_bars(closes: Iterable[float], *, symbol: str = "BTCUSDT", every: str = "1m", start: int = START) -> list[Bar]:
-    """Contiguous bars of one trade each, whose four prices are the close.
+def flat_bars(closes: Iterable[float], *, symbol: str = "BTCUSDT", every: str = "1m", start: int = START, **changes: object) -> list[Bar]:
+    """Contiguous bars of one trade each, whose four prices are the close; `changes` are fields that all of them have different.
 
-    >>> [(bar.ts - START, bar.open, bar.close) for bar in flat_bars([1.0, 2.5])]
-    [(0, 1.0, 1.0), (60000, 2.5, 2.5)]
+    >>> [(bar.ts - START, bar.open, bar.close, bar.quality) for bar in flat_bars([1.0, 2.5], quality="gap")]
+    [(0, 1.0, 1.0, 'gap'), (60000, 2.5, 2.5, 'gap')]
     """
     frame = timeframe(every)
     ts, made = frame.floor(start), []
     for close in map(float, closes):
-        made.append(Bar(symbol, every, ts, close, close, close, close, 1.0, 1, close, 0.5, "complete"))
+        bar = Bar(symbol, every, ts, close, close, close, close, 1.0, 1, close, 0.5, "complete")
+        made.append(replace(bar, **changes) if changes else bar)
         ts = frame.end(ts)
     return made
 

@@ -108,6 +108,8 @@ def public(path: Path) -> list[str]:
 def test_the_public_names_for_tests_of_plugins_are_these() -> None:
     assert quantd.testing.__all__ == ["load_plugins"]
     assert all(callable(getattr(quantd.testing, name)) for name in quantd.testing.__all__)
+    assert public(ROOT / "quantd/testing/bench.py") == ["Bench", "KeptRows", "Venue", "pair_config"]
+    assert {"alert", "bars", "flat_bars", "points", "tick", "ticks"} < set(public(ROOT / "quantd/testing/fakes.py"))
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

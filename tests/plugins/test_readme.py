@@ -59,7 +59,7 @@ def plugin(registry: Registry, kind: str, settings: dict[str, Any]) -> Any:
 
 
 def test_every_block_names_its_file() -> None:
-    assert len(BLOCKS) == README.read_text("utf-8").count("\n```") / 2 == 7
+    assert len(BLOCKS) == README.read_text("utf-8").count("\n```") / 2 == 8
 
 
 @pytest.mark.parametrize(("names", "most"), [(["plugins/ratio.py"], 15), (["pyproject.toml", "quantd_journal.py"], 30)])
@@ -100,6 +100,11 @@ def test_both_pass_the_checks_as_shown(project: Path) -> None:
     done = in_project(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_plugins.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 10
+
+
+def test_the_flow_of_a_pair_is_tested_as_shown(project: Path) -> None:
+    done = in_project(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_flow.py")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_table_names_every_hook_and_base_class() -> None:

@@ -1,5 +1,7 @@
 """What holds for each bundled regression: odd prices, restarts, and the name that the API knows it by."""
 
+from functools import partial
+
 import msgspec
 import numpy as np
 import pytest
@@ -7,15 +9,13 @@ import pytest
 from quantd.api.checks import method
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
-from quantd.model import Bar, PairPoint
+from quantd.model import PairPoint
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
 from quantd.plugin.regression import Regression, takes_long
-from quantd.stats import FloatArray
 from quantd.testing import fakes
 from quantd.testing.checks.regressions import Legs, assert_finite
-from quantd.testing.fakes import START
 from quantd.testing.services import fake_services
 from tests.plugins.regressions.support import legs, odd_legs
 
@@ -44,8 +44,7 @@ def series(name: str, window: int = WINDOW, recorded: list[PairPoint] | None = N
     return PairSeries(PairSpec("Y-X", "1s", made(name, window)), guards, reopen=0, recall=recall)
 
 
-def bars(prices: FloatArray) -> list[Bar]:
-    return fakes.flat_bars(prices, symbol="S", every="1s", start=START)
+bars = partial(fakes.flat_bars, symbol="S", every="1s")
 
 
 @every_method

@@ -3,6 +3,7 @@
 import math
 import random
 from collections import defaultdict
+from functools import partial
 
 import msgspec
 from hypothesis import given
@@ -15,8 +16,7 @@ from quantd_plugins.resamplers.time import Bucket, TimeBars
 DAWN = 1_700_000_000_000
 
 
-def tick(identity: int, ts: int, price: float = 100.0, qty: float = 1.0) -> quantd.Tick:
-    return fakes.tick(identity, DAWN + ts, symbol="S", price=price, qty=qty)
+tick = partial(fakes.tick, "S", start=DAWN)
 
 
 def test_a_bar_closes_when_the_watermark_reaches_its_end() -> None:

@@ -18,7 +18,7 @@ from tests import damage
 from .test_local import bar, point, rows, tick
 
 COUNT = 3_000
-TICKS = [tick(number, number * 250, price=100 + number % 7) for number in range(1, COUNT)]
+TICKS = [tick("X", number, number * 250, price=100 + number % 7) for number in range(1, COUNT)]
 BARS = [bar(1_000 * number, close=float(number)) for number in range(COUNT)]
 POINTS = [point(60_000 * number) for number in range(COUNT)]
 END = 10**15
@@ -32,7 +32,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for begin in range(0, COUNT, 500):
         part = slice(begin, begin + 500)
         store.append(TICKS[part], BARS[part], POINTS[part])
-    store.append([tick(COUNT + number, COUNT * 250, symbol="BUSY") for number in range(500)], [], [])  # on several pages
+    store.append([tick("BUSY", COUNT + number, COUNT * 250) for number in range(500)], [], [])  # on several pages
     store.close()
     return directory
 
@@ -49,7 +49,7 @@ def shares(directory: Path, what: str) -> tuple[float, float, float]:
     assert all(point.spread == 1.0 for point in points), what
     whole = (len(ticks), len(bars), len(points), busy) == (len(TICKS), COUNT, COUNT, 500)
     assert whole or losses or busy < 500, f"{what}: something is lost, and nobody is told"
-    store.append([tick(10**6, 1)], [bar(-1_000)], [])
+    store.append([tick("X", 10**6, 1)], [bar(-1_000)], [])
     store.close()
     again = Local()
     again.open(directory)
@@ -143,7 +143,7 @@ def test_what_is_not_taken_over_before_a_restart_is_after_it(good: Path, tmp_pat
 
 
 def test_rows_that_are_damaged_unseen_by_sqlite_are_left_out(store: Local, tmp_path: Path) -> None:
-    store.append([tick(1, 1_000), tick(2, 2_000)], [bar(1), bar(2)], [point(1), point(2)])
+    store.append([tick("X", 1, 1_000), tick("X", 2, 2_000)], [bar(1), bar(2)], [point(1), point(2)])
     with closing(sqlite3.connect(tmp_path / "history/hot.db", isolation_level=None)) as db:
         db.execute("update bars set bar = x'00' where ts = 1")
         db.execute("update points set point = zeroblob(length(point)) where ts = 1")
@@ -151,7 +151,7 @@ def test_rows_that_are_damaged_unseen_by_sqlite_are_left_out(store: Local, tmp_p
     assert [each.ts for each in store.bars("X", "1s", 0, END)] == [2]
     assert [each.ts for each in store.last_bars("X", "1s", 0, END, 5)] == [2]
     assert [each.ts for each in store.points("X-Y", "1m", 0, END)] == [2]
-    assert rows(store.ticks("X", 0, END)) == [tick(2, 2_000)]
+    assert rows(store.ticks("X", 0, END)) == [tick("X", 2, 2_000)]
     assert [loss.file for loss in store.losses()] == ["hot.db (bars)", "hot.db (points)", "hot.db (ticks)"]
     reader = Local()
     reader.open_to_read(tmp_path)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -30,8 +31,7 @@ def store(tmp_path: Path) -> Iterator[Local]:
     opened.close()
 
 
-def tick(number: int, ts: int, *, symbol: str = "X", price: float = 100.0) -> quantd.Tick:
-    return fakes.tick(number, ts, symbol=symbol, price=price, qty=0.5, delay=3)
+tick = partial(fakes.tick, qty=0.5, delay=3, start=0)
 
 
 def bar(ts: int, *, revision: int = 0, close: float = 1.0, every: str = "1s", symbol: str = "X") -> quantd.Bar:
@@ -51,7 +51,7 @@ def rows(columns: quantd.Columns, symbol: str = "X") -> list[quantd.Tick]:
 
 
 def test_ticks_come_back_as_columns(store: Local) -> None:
-    ticks = [tick(n, 1000 + 400 * n, price=100 + n / 3) for n in range(1, 9)]
+    ticks = [tick("X", n, 1000 + 400 * n, price=100 + n / 3) for n in range(1, 9)]
     store.append(ticks, [], [])
     columns = store.ticks("X", 0, 10**15)
     assert {name: column.dtype for name, column in columns.items()} == {
@@ -62,7 +62,7 @@ def test_ticks_come_back_as_columns(store: Local) -> None:
 
 
 def test_range_is_half_open(store: Local) -> None:
-    store.append([tick(n, 990 + n) for n in range(30)], [], [])
+    store.append([tick("X", n, 990 + n) for n in range(30)], [], [])
     assert [t.ts for t in rows(store.ticks("X", 995, 1005))] == list(range(995, 1005))
     assert rows(store.ticks("X", 1005, 1005)) == []
 
@@ -80,7 +80,7 @@ def test_each_id_once_as_it_came_first(
     expected: dict[tuple[str, int], Tick] = {}
     store.open(tmp_path_factory.mktemp("store"))
     for price, batch in enumerate(batches, 1):
-        ticks = [tick(number, number * 300 - 40 * (number % 9), symbol=symbol, price=price) for symbol, number in batch]
+        ticks = [tick(symbol, number, number * 300 - 40 * (number % 9), price) for symbol, number in batch]
         store.append(ticks, [], [])
         for one in ticks:
             expected.setdefault((one.symbol, one.id), one)
@@ -122,7 +122,7 @@ def test_the_newest_tick_and_the_span_of_what_is_kept(
     times: dict[tuple[str, str], list[int]] = {}
     store.open(tmp_path_factory.mktemp("store"))
     for batch in batches:
-        ticks = list({each[:2]: tick(each[1], each[2], symbol=each[0]) for each in batch}.values())
+        ticks = list({each[:2]: tick(*each) for each in batch}.values())
         store.append(ticks, [], [])
         for one in ticks:
             first.setdefault(one.symbol, {}).setdefault(one.id, one.ts)
@@ -146,20 +146,20 @@ def test_history_outlives_the_store(tmp_path: Path) -> None:
     for number in (1, 2):
         store = Local(dir="here")
         store.open(tmp_path)
-        store.append([tick(number, number)], [], [])
+        store.append([tick("X", number, number)], [], [])
         store.close()
     assert (tmp_path / "here" / "hot.db").exists()
     assert len(rows(store.ticks("X", 0, 10))) == 2
 
 
 def test_append_is_all_or_nothing(store: Local) -> None:
-    unfit = msgspec.structs.replace(tick(3, 1), qty="much")
+    unfit = msgspec.structs.replace(tick("X", 3, 1), qty="much")
     with pytest.raises(Exception, match="required argument is not a float"):
-        store.append([tick(1, 1), unfit], [bar(0)], [])
+        store.append([tick("X", 1, 1), unfit], [bar(0)], [])
     with pytest.raises(AttributeError):
-        store.append([tick(1, 1)], [bar(0), None], [])
+        store.append([tick("X", 1, 1)], [bar(0), None], [])
     assert rows(store.ticks("X", 0, 10)) == []
-    store.append([tick(2, 1)], [], [])
+    store.append([tick("X", 2, 1)], [], [])
     assert [t.id for t in rows(store.ticks("X", 0, 10))] == [2]
 
 
@@ -167,7 +167,11 @@ def test_prune_keeps_what_it_is_told(tmp_path: Path) -> None:
     store = Local(keep={"ticks": "1d"})
     store.open(tmp_path)
     old, new = NOW - DAY - 1000, NOW - DAY
-    store.append([tick(1, old), tick(2, old + 1), tick(3, new)], [bar(NOW - 365 * DAY), bar(NOW - 365 * DAY - 1)], [point(0), point(NOW)])
+    store.append(
+        [tick("X", 1, old), tick("X", 2, old + 1), tick("X", 3, new)],
+        [bar(NOW - 365 * DAY), bar(NOW - 365 * DAY - 1)],
+        [point(0), point(NOW)],
+    )
     assert store.prune(NOW) == {"ticks": 2, "bars": 1, "points": 1}
     assert [t.id for t in rows(store.ticks("X", 0, NOW))] == [3]
     assert len(store.bars("X", "1s", 0, NOW)) == len(store.points("X-Y", "1m", 0, NOW + 1)) == 1
@@ -194,7 +198,7 @@ def test_a_place_that_cannot_be_written_is_explained() -> None:
 def test_reading_beside_the_writer(store: Local) -> None:
     def write() -> None:
         for number in range(1, 400):
-            store.append([tick(number, number * 100)], [bar(number * 1000)], [])
+            store.append([tick("X", number, number * 100)], [bar(number * 1000)], [])
 
     def counts() -> Iterator[tuple[int, int]]:
         while not writing.done():
@@ -216,7 +220,7 @@ def test_prune_beside_the_writer(store: Local) -> None:
     with ThreadPoolExecutor() as threads:
         pruned = [threads.submit(store.prune, 366 * DAY) for _ in range(3)]
         for number in range(1, 100):
-            store.append([tick(number, 366 * DAY)], [], [])
+            store.append([tick("X", number, 366 * DAY)], [], [])
     assert sum(one.result()["bars"] for one in pruned) == 3000
     assert len(store.ticks("X", 0, 10**12)["id"]) == 99
 
@@ -224,6 +228,7 @@ def test_prune_beside_the_writer(store: Local) -> None:
 WRITER = """
 import sys
 sys.path[:0] = {path!r}
+from functools import partial
 from pathlib import Path
 import quantd
 from quantd_plugins.stores import local

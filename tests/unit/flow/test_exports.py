@@ -8,19 +8,19 @@ from quantd.flow.exports import Export, Exports, Rows
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
-from tests.unit.flow.test_feed import Keep
+from quantd.testing.bench import KeptRows
 
 CLOCK = EventClock(1_000)
 
 
-class Broken(Keep):
+class Broken(KeptRows):
     """Fails at each write."""
 
     def write(self, kind: object, rows: object) -> None:
         raise ValueError("no such row")
 
 
-class Full(Keep):
+class Full(KeptRows):
     """Its disk is full at first."""
 
     full = True
@@ -36,7 +36,7 @@ def export(exporter: quantd.Exporter, troubles: Troubles | None = None) -> Expor
 
 
 def test_each_exporter_takes_its_kinds_in_order() -> None:
-    bars, both, broken = Keep(kinds=("bars",)), Keep(kinds=("bars", "points")), Broken(kinds=("bars",))
+    bars, both, broken = KeptRows(kinds=("bars",)), KeptRows(kinds=("bars", "points")), Broken(kinds=("bars",))
     exports = Exports([export(each) for each in (broken, bars, both)])
     rows = fakes.bars(4)
     for start in (0, 2):
@@ -96,7 +96,7 @@ def test_what_waits_of_a_pair_is_written_before_it_is_let_go_of_and_a_fault_of_t
 
 @pytest.mark.parametrize("error", [SystemExit(3), ValueError("no")])
 def test_an_exporter_that_cannot_begin_is_named_with_its_line(error: BaseException) -> None:
-    class Unopened(Keep):
+    class Unopened(KeptRows):
         """Fails at once."""
 
         def open(self, metrics: object) -> None:

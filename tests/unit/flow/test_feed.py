@@ -1,8 +1,8 @@
 """One feed's flow: when bars close, what is refused, and that the batches make no difference."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -12,22 +12,12 @@ import quantd
 from quantd.clock import EventClock
 from quantd.errors import QuantdError
 from quantd.flow.ahead import Ahead
-from quantd.flow.alerts.engine import AlertEngine
-from quantd.flow.alerts.outbox import Outbox
-from quantd.flow.bars.events import EventStage
-from quantd.flow.environment import Environment
-from quantd.flow.exports import Export, Exports
-from quantd.flow.feed import FeedFlow
-from quantd.flow.hub import Hub
-from quantd.flow.outputs import Outputs
-from quantd.flow.pair import PairStage
-from quantd.flow.pairs import Inline, PairSeries, PairSpec
-from quantd.flow.symbol import SymbolStage
-from quantd.history.history import History
 from quantd.model import Bar, BookBar, PairPoint, Quote, Status, Tick
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
-from quantd.supervision.troubles import Troubles
+from quantd.testing import fakes
+from quantd.testing.bench import Bench as AnyBench
+from quantd.testing.bench import Venue, pair_config
 from quantd.timeframes import DAY, HOUR, MINUTE
 from quantd_plugins.event_bars.tick import TickBars
 from quantd_plugins.event_bars.volume import VolumeBars
@@ -38,65 +28,23 @@ DAWN = 1_700_006_400_000
 WINDOW = 3
 
 
-class Silent(quantd.Feed):
-    """Brings nothing: the tests hand the events over."""
-
-    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
-        return
-        yield
-
-
-class Keep(quantd.Exporter):
-    """Remembers the rows."""
-
-    def __post_init__(self) -> None:
-        self.rows: dict[str, list[Any]] = {"ticks": [], "bars": [], "points": []}
-
-    def open(self, metrics: Sequence[str]) -> None: ...
-
-    def write(self, kind: quantd.RowKind, rows: Sequence[Any]) -> None:
-        self.rows[kind] += rows
-
-    def close(self) -> None: ...
-
-
 def guard(plugin: Plugin, user: str = "") -> Guard:
     return Guard("any", user, EventClock())
 
 
-def export(exporter: quantd.Exporter) -> Export:
-    return Export(exporter, guard(exporter), EventClock(), Troubles(EventClock()))
-
-
-def made(symbol: str, rules: Sequence[quantd.EventBars]) -> list[EventStage]:
-    return [EventStage(symbol, rule, guard(rule)) for rule in rules]
-
-
-class Bench:
+class Bench(AnyBench):
     """The flow of the pair Y-X, and all that comes out of it."""
 
     def __init__(self, *every: str, lateness: str = "500ms", book: bool = False, events: Sequence[quantd.EventBars] = ()) -> None:
-        self.kept = Keep(kinds=("ticks", "bars", "points"))
-        self.hub = Hub()
-        clock = EventClock()
-        outputs = Outputs(history=History(None), alerts=AlertEngine(), outbox=Outbox({}), hub=self.hub)
-        self.flow = FeedFlow("test", Silent(lateness=lateness), outputs, clock, Inline(), Environment(driven=clock))
-        every = every or ("1s",)
-        exports = Exports([export(self.kept)])
-        channels: frozenset[quantd.Channel] = frozenset({"quotes"}) if book else frozenset()
-        y, x = (SymbolStage(symbol, TimeBars(every=every), guard(self.kept), exports, made(symbol, events), channels) for symbol in "YX")
-        series = tuple(PairSeries(PairSpec("Y-X", name, Ols(window=WINDOW)), guard, 5 * MINUTE) for name in every)
-        self.flow.members.add(y)
-        self.flow.members.add(x)
-        self.flow.members.add_pair(lambda: PairStage(y, x, series, exports))
+        bars, channels = TimeBars(every=every or ("1s",)), frozenset({"quotes"} if book else ())
+        super().__init__(pair_config(bars, Ols(window=WINDOW), Venue(lateness=lateness), event_bars=tuple(events), channels=channels))
 
     def bars(self, symbol: str) -> list[tuple[int, float, str]]:
         """(ms since the beginning, close, quality)"""
         return [(bar.ts - DAWN, bar.close, bar.quality) for bar in self.kept.rows["bars"] if bar.symbol == symbol]
 
 
-def tick(symbol: str, identity: int, ts: int, price: float = 100.0, delay: int = 0) -> Tick:
-    return Tick(symbol, identity, DAWN + ts, DAWN + ts + delay, price, 1.0, False)
+tick = partial(fakes.tick, start=DAWN)
 
 
 def test_the_newest_trade_of_any_symbol_less_the_lateness_closes_bars() -> None:
@@ -308,8 +256,11 @@ def test_without_ids_a_lost_connection_stays_a_gap() -> None:
 async def test_a_feed_that_ends_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "quantd.flow")
     bench = Bench()
+    (venue,) = bench.config.feeds.values()
+    assert isinstance(venue, Venue)
+    venue.events.put_nowait([])
     await bench.flow.run()
-    assert (bench.flow.state, caplog.messages) == ("down", ["feed test has come to its end"])
+    assert (bench.flow.state, caplog.messages) == ("down", ["feed venue has come to its end"])
 
 
 def test_rows_that_are_told_again_are_noted_before_they_are_recorded(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from quantd.flow.in_order import PATIENCE_MS, InOrder
 from quantd.flow.ingest.intake import Intake
 from quantd.model import Bar, Tick
 from quantd.plugin.guard import Guard
+from quantd.testing import fakes
 from quantd_plugins.event_bars.tick import TickBars
 
 DAWN = 1_700_006_400_000
@@ -19,7 +21,7 @@ SECOND = 1_000
 
 def tick(identity: int) -> Tick:
     """Ten a second."""
-    return Tick("X", identity, DAWN + identity * 100, DAWN + identity * 100, 100.0, 1.0, False)
+    return fakes.tick("X", identity, identity * 100, start=DAWN)
 
 
 def ids(bars: Iterable[Bar]) -> list[tuple[int | None, int | None, str]]:
@@ -144,8 +146,7 @@ def test_the_end_waits_for_nothing() -> None:
     assert ids(bench.rule.flush()) == [(7, 8, "gap"), (9, 9, "partial")]
 
 
-def nameless(ts: int, price: float) -> Tick:
-    return Tick("X", 0, DAWN + ts, DAWN + ts, price, 1.0, False)
+nameless = partial(fakes.tick, "X", 0, start=DAWN)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 9])

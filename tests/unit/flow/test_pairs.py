@@ -20,6 +20,7 @@ from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
 from quantd.stats.zscore import ZScore
+from quantd.testing import fakes
 from quantd_plugins.jobs.adf import AdfJob
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
@@ -68,7 +69,8 @@ def legs(count: int, seed: int = 1) -> tuple[list[Bar], list[Bar]]:
 
 
 def bar(symbol: str, number: int, close: float, quality: quantd.Quality = "complete", revision: int = 0) -> Bar:
-    return Bar(symbol, "1s", DAWN + number * 1_000, *(float(close),) * 4, 1.0, 1, float(close), 0.0, quality, revision)
+    start = DAWN + number * 1_000
+    return fakes.flat_bars([close], symbol=symbol, every="1s", start=start, quality=quality, revision=revision)[0]
 
 
 def table(points: list[PairPoint]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from quantd.history.history import History
 from quantd.model import Bar, Status, Tick
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
+from quantd.testing import fakes
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
 from tests.waiting import until
@@ -30,8 +32,7 @@ from tests.waiting import until
 DAWN = 1_700_006_400_000
 
 
-def tick(identity: int, ts: int) -> Tick:
-    return Tick("X", identity, DAWN + ts, DAWN + ts, 100.0, 1.0, False)
+tick = partial(fakes.tick, "X", start=DAWN)
 
 
 class Live(quantd.Feed):

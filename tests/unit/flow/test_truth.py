@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,19 +29,21 @@ from quantd.plugin.guard import Guard
 from quantd.state import Records
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
+from quantd.testing import fakes
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
 
 DAWN = 1_700_006_400_000
 SECONDS = 240
 EVERY = ("1s", "1m")
+made = partial(fakes.tick, "X", start=DAWN)
 Key = tuple[str, int]
 
 
 def tape(chance: random.Random) -> list[Tick]:
     """Some trades a second, with seconds of none."""
     times = sorted(chance.randrange(SECONDS * 1_000) for _ in range(SECONDS * 2))
-    return [Tick("X", 1_000 + n, DAWN + ts, DAWN + ts, 100.0 + chance.random(), 1.0, False) for n, ts in enumerate(times)]
+    return [made(1_000 + n, ts, 100.0 + chance.random()) for n, ts in enumerate(times)]
 
 
 class Venue(quantd.Feed):
@@ -152,9 +155,7 @@ async def test_what_says_complete_is(seed: int, tmp_path: Path) -> None:
 
 async def test_a_doubt_of_which_no_gap_tells_ends_with_the_late_trade(tmp_path: Path) -> None:
     venue, clock = Venue(), EventClock(DAWN + 9_000)
-    first, quiet, late, after, newest = (
-        Tick("X", 1_000 + n, DAWN + ts, DAWN + ts, 100.0 + n, 1.0, False) for n, ts in enumerate((1_500, 2_500, 3_050, 3_100, 8_700))
-    )
+    first, quiet, late, after, newest = (made(1_000 + n, ts, 100.0 + n) for n, ts in enumerate((1_500, 2_500, 3_050, 3_100, 8_700)))
     run = Run(venue, tmp_path, clock)
     for batch in ([first, quiet, after, newest], [Status(DAWN + 8_750, healthy=True)], [late], [Status(DAWN + 9_500, healthy=True)]):
         venue.inbox.put_nowait(batch)
@@ -178,7 +179,7 @@ class Slow(Venue):
 
 
 async def test_no_bar_is_rebuilt_before_its_symbol_has_begun(tmp_path: Path) -> None:
-    second, trades = ("1s", DAWN + 2_000), [Tick("X", 1_000 + n, DAWN + n * 500, DAWN + n * 500, 100.0 + n, 1.0, False) for n in range(30)]
+    second, trades = ("1s", DAWN + 2_000), [made(1_000 + n, n * 500, 100.0 + n) for n in range(30)]
     venue, clock = Venue(), EventClock(DAWN + 15_000)
     run = Run(venue, tmp_path, clock)
     venue.inbox.put_nowait(trades)
@@ -210,8 +211,8 @@ async def test_no_bar_is_rebuilt_before_its_symbol_has_begun(tmp_path: Path) -> 
 async def test_bars_that_a_stop_leaves_to_be_rebuilt_are_rebuilt_by_the_next_run(tmp_path: Path) -> None:
     """They are older than the end of the record that each start looks through."""
     second, end = ("1s", DAWN + 2_000), DAWN + 1_200_000
-    trades = [Tick("X", 1_000 + n, DAWN + n * 500, DAWN + n * 500, 100.0 + n, 1.0, False) for n in range(30)]
-    trades.append(Tick("X", 1_030, end, end, 100.0, 1.0, False))
+    trades = [made(1_000 + n, n * 500, 100.0 + n) for n in range(30)]
+    trades.append(made(1_030, end - DAWN))
     venue, clock = Venue(), EventClock(end)
     run = Run(venue, tmp_path, clock)
     venue.inbox.put_nowait(trades)

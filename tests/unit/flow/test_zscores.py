@@ -1,6 +1,7 @@
 """The z-scores of a pair, whole series of them, against code that knows nothing of sums that are kept."""
 
 import itertools
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,12 +13,13 @@ from scipy.stats import median_abs_deviation
 
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
-from quantd.model import Against, Bar, PairPoint, Prices, Spread, ZMethod
+from quantd.model import Against, PairPoint, Prices, Spread, ZMethod
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.plugin.regression import Regression
 from quantd.stats import FloatArray
 from quantd.stats.zscore import ZScore
+from quantd.testing import fakes
 from quantd_plugins.regressions.fixed import GivenHedge
 from quantd_plugins.regressions.huber import Huber
 from quantd_plugins.regressions.kalman import Kalman
@@ -46,16 +48,12 @@ def legs(seed: int = 1, *, halflife: float = 5.0, price: float = 1000.0) -> tupl
     return 50.0 + 1.5 * x + np.array(deviation), x
 
 
-def bars(symbol: str, closes: FloatArray) -> list[Bar]:
-    return [
-        Bar(symbol, "1s", DAWN + 1000 * at, close, close, close, close, 1.0, 1, close, 0.0, "complete")
-        for at, close in enumerate(closes.tolist())
-    ]
+bars = partial(fakes.flat_bars, every="1s", start=DAWN)
 
 
 def points(regression: Regression, zscore: ZScore, y: FloatArray, x: FloatArray, spread: Spread = "hedge") -> dict[int, PairPoint]:
     """By number of the bar."""
-    made = PairSeries(PairSpec("Y-X", "1s", regression, zscore, spread=spread), guards, 0).add(bars("Y", y), bars("X", x))
+    made = PairSeries(PairSpec("Y-X", "1s", regression, zscore, spread=spread), guards, 0).add(bars(y, symbol="Y"), bars(x, symbol="X"))
     return {(point.ts - DAWN) // 1000: point for point in made}
 
 
@@ -146,9 +144,9 @@ def test_before_is_the_nowcast_at_the_close() -> None:
     y, x = legs(2)
     spec = PairSpec("Y-X", "1s", Ols(window=20), ZScore(against="before"))
     live = PairSeries(spec, guards, 0)
-    live.add(bars("Y", y)[:-1], bars("X", x)[:-1])
+    live.add(bars(y, symbol="Y")[:-1], bars(x, symbol="X")[:-1])
     now = live.nowcast(DAWN, float(y[-1]), float(x[-1]))
-    (point,) = live.add(bars("Y", y)[-1:], bars("X", x)[-1:])
+    (point,) = live.add(bars(y, symbol="Y")[-1:], bars(x, symbol="X")[-1:])
     assert now is not None
     assert now.zscore == point.zscore
 
@@ -174,7 +172,7 @@ def test_an_innovation_says_where_the_spread_was_expected() -> None:
 
 
 def test_a_window_that_is_longer_than_the_hedges_is_covered_whole() -> None:
-    y, x = (bars(name, leg) for name, leg in zip(("Y", "X"), legs(5), strict=True))
+    y, x = (bars(leg, symbol=name) for name, leg in zip(("Y", "X"), legs(5), strict=True))
     y[70] = msgspec.structs.replace(y[70], vwap=None, quality="gap")
     made = PairSeries(PairSpec("Y-X", "1s", Ols(window=10), ZScore(window=40)), guards, 0).add(y, x)
     doubted = [(point.ts - DAWN) // 1000 for point in made if point.coverage < 1.0]
@@ -215,7 +213,7 @@ def test_where_the_last_bar_has_no_hedge_there_is_no_nowcast() -> None:
     y, x = legs(7)
     x[100:] = x[100]
     live = PairSeries(PairSpec("Y-X", "1s", Ols(window=20), ZScore()), guards, 0)
-    live.add(bars("Y", y)[:110], bars("X", x)[:110])
+    live.add(bars(y, symbol="Y")[:110], bars(x, symbol="X")[:110])
     assert live.nowcast(DAWN, float(y[109]), float(x[109])) is not None
-    live.add(bars("Y", y)[110:], bars("X", x)[110:])
+    live.add(bars(y, symbol="Y")[110:], bars(x, symbol="X")[110:])
     assert live.nowcast(DAWN, float(y[-1]), float(x[-1])) is None

@@ -1,7 +1,7 @@
 """Services on the flows of a small config, with a feed that brings what a test tells it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,27 +9,26 @@ from typing import Any
 import msgspec
 
 import quantd
-from quantd.clock import EventClock
+from quantd.config.load import Loaded
 from quantd.config.load import build as load
-from quantd.model import Event, Status, Tick
+from quantd.model import Status, Tick
 from quantd.plugin.feed_health import FeedHealth
 from quantd.pool import BUDGET_S
-from quantd.runtime.build import build
-from quantd.runtime.runtime import Runtime
-from quantd.services.live.bundle import LiveServices, live_services
+from quantd.services.live.bundle import live_services
 from quantd.services.live.calculator import make_pool
 from quantd.state import State
-from quantd.testing.fakes import START
+from quantd.testing.bench import Bench, Venue
+from quantd.testing.fakes import START, tick
 
 PIPELINE = {"feed": "synthetic", "bars": {"use": "time", "every": ["1s", "1m", "5m"]}, "regression": {"use": "ols", "window": 10}}
 
 
-class Told(quantd.Feed):
+class Told(Venue):
     """Streams what is put into `events`; the past of a symbol is there once `tell` is set. Every symbol has traded in each second of the
     minute before START."""
 
     def __post_init__(self) -> None:
-        self.events: asyncio.Queue[Sequence[Event]] = asyncio.Queue()
+        super().__post_init__()
         self.tell = asyncio.Event()
         self.wanted: list[tuple[str, ...]] = []
         self.fetched: list[str] = []
@@ -41,10 +40,6 @@ class Told(quantd.Feed):
         self.faults = 0
         """So often the list is not to be had."""
         self.fares = FeedHealth()
-
-    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[Event]]:
-        while events := await self.events.get():
-            yield events
 
     def want(self, symbols: Sequence[str], channels: quantd.Channels) -> None:
         self.wanted.append(tuple(symbols))
@@ -73,21 +68,19 @@ class Told(quantd.Feed):
 
 def trade(symbol: str, second: int) -> Tick:
     """The one of that second, counted from START."""
-    ts = START + second * 1000 + 100
-    return Tick(symbol, 1_000 + second, ts, ts, 100.0 + second % (5 if symbol == "B" else 3), 1.0, False)
+    return tick(symbol, 1_000 + second, second * 1_000 + 100, 100.0 + second % (5 if symbol == "B" else 3))
 
 
-class Rig:
+class Rig(Bench):
     """The services, and what they stand on."""
 
-    def __init__(self, runtime: Runtime, services: LiveServices, feed: Told, clock: EventClock, state: State) -> None:
-        self.runtime = runtime
-        self.services = services
-        self.feed = feed
-        self.clock = clock
+    def __init__(self, loaded: Loaded, folder: Path, state: State, budget: float = BUDGET_S, *, now: int, warm: bool) -> None:
+        self.feed = Told()
+        config = msgspec.structs.replace(loaded.config, feeds={"synthetic": self.feed})
+        super().__init__(config, folder, registry=loaded.registry, now=now, warm=warm)
+        pool = make_pool(self.registry, "info", self.runtime.outputs.troubles, budget)
         self.state = state
-        self.flow = runtime.flows[0]
-        self.history = runtime.outputs.history
+        self.services = live_services(self.runtime, self.config, self.registry, self.clock, state, pool)
 
 
 @contextmanager
@@ -105,9 +98,5 @@ def rig(
     """A pair A-B of a feed that has nothing to tell yet, at `now` (ms) by the host's clock."""
     pipeline = PIPELINE | {"zscore": zscore or {}, "exports": list(exports), "alerts": list(alerts)}
     loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, **top}, {"default": pipeline}, {})
-    feed, clock = Told(), EventClock(now)
-    config = msgspec.structs.replace(loaded.config, feeds={"synthetic": feed})
-    runtime = build(config, loaded.registry, clock, folder, warm=warm)
-    pool = make_pool(loaded.registry, "info", runtime.outputs.troubles, budget)
     with State.open(folder / "state") as state:
-        yield Rig(runtime, live_services(runtime, config, loaded.registry, clock, state, pool), feed, clock, state)
+        yield Rig(loaded, folder, state, budget, now=now, warm=warm)

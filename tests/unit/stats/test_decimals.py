@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from quantd.model import Tick
 from quantd.stats.decimals import TradeSums, decimal_sum, exact, fold, mean_price
+from quantd.testing import fakes
 
 
 @st.composite
@@ -71,7 +72,7 @@ def test_a_double_stands_for_the_shortest_decimal() -> None:
 
 
 def trade(number: int, price: float, qty: float) -> Tick:
-    return Tick("S", number, 0, 0, price, qty, number % 2 == 0)
+    return fakes.tick("S", number, price=price, qty=qty)
 
 
 def test_to_read_totals_writes_nothing_and_to_fold_changes_none() -> None:

@@ -1,12 +1,15 @@
 """The bars of one symbol: closed in order, and after an absence some at a time."""
 
+from functools import partial
+
 import pytest
 
 from quantd.clock import EventClock
 from quantd.errors import QuantdError
 from quantd.flow.bars.maker import BarMaker
-from quantd.model import Bar, Tick
+from quantd.model import Bar
 from quantd.plugin.guard import Guard
+from quantd.testing import fakes
 from quantd.timeframes import MINUTE, SECOND
 from quantd_plugins.resamplers.time import TimeBars
 
@@ -17,8 +20,7 @@ def maker(*every: str) -> BarMaker:
     return BarMaker("X", TimeBars(every=every), Guard("resampler", "time", EventClock()))
 
 
-def tick(identity: int, ts: int, price: float = 100.0) -> Tick:
-    return Tick("X", identity, DAWN + ts, DAWN + ts, price, 1.0, False)
+tick = partial(fakes.tick, "X", start=DAWN)
 
 
 def imported(every: str, ts: int, close: float) -> Bar:

@@ -2,13 +2,13 @@
 
 import asyncio
 import math
+from functools import partial
 
 from quantd.flow.ingest.arrivals import Arrivals
 from quantd.model import Tick
+from quantd.testing import fakes
 
-
-def tick(identity: int, ts: int = 5, price: float = 100.0) -> Tick:
-    return Tick("X", identity, ts, ts, price, 1.0, False)
+tick = partial(fakes.tick, "X", start=5)
 
 
 def wait(arrivals: Arrivals, *ticks: Tick) -> list[Tick]:

@@ -1,5 +1,7 @@
 """The ledger of trade ids: each once, the missing ones named."""
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,10 +9,9 @@ from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.intake import Intake
 from quantd.flow.ingest.ledger import LOST, MOST_UNTOLD, STOPPED, Hole, Known, Ledger, Numbering
 from quantd.model import Tick
+from quantd.testing import fakes
 
-
-def tick(identity: int, ts: int = 0, price: float = 1.0, qty: float = 1.0) -> Tick:
-    return Tick("S", identity, ts, ts, price, qty, False)
+tick = partial(fakes.tick, "S", start=0)
 
 
 def test_a_jump_is_a_gap_until_it_is_filled() -> None:

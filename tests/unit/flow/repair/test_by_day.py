@@ -1,6 +1,7 @@
 """What the exchange no longer tells is looked for in the files of days."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from quantd.clock import EventClock
 from quantd.errors import QuantdError
@@ -10,6 +11,7 @@ from quantd.flow.repair.by_day import GIVE_UP_AFTER_MS, PUBLISHED_AFTER_MS, RETR
 from quantd.flow.repair.by_id import IdRepairer
 from quantd.flow.repair.missing import MissingTrades
 from quantd.model import Tick
+from quantd.testing import fakes
 from quantd.timeframes import DAY, HOUR
 from tests.clocks import HostClock
 from tests.unit.flow.repair.test_by_id import repaired
@@ -17,8 +19,7 @@ from tests.unit.flow.repair.test_by_id import repaired
 FIRST = 1_767_225_600_000
 
 
-def tick(identity: int, ts: int) -> Tick:
-    return Tick("S", identity, ts, ts, 1.0, 1.0, False)
+tick = partial(fakes.tick, "S", start=0)
 
 
 class Files:

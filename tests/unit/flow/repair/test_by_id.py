@@ -1,6 +1,7 @@
 """Missing trades are fetched by id, the newest first."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,11 +11,10 @@ from quantd.flow.ingest.ledger import Ledger
 from quantd.flow.repair.by_id import IdRepairer
 from quantd.flow.repair.missing import MissingTrades
 from quantd.model import Tick
+from quantd.testing import fakes
 from tests.clocks import HostClock
 
-
-def tick(identity: int, ts: int = 0) -> Tick:
-    return Tick("S", identity, ts, ts, 1.0, 1.0, False)
+tick = partial(fakes.tick, "S", start=0)
 
 
 async def repaired(repairer: IdRepairer, ledger: Ledger, clock: EventClock) -> None:

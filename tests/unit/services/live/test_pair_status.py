@@ -34,7 +34,7 @@ def legs(count: int) -> tuple[list[Bar], list[Bar]]:
 
 
 def flat(count: int) -> list[Bar]:
-    return [Bar("A", "1m", START + number * MINUTE, *(100.0,) * 4, 0.0, 0, None, 0.0, "complete") for number in range(count)]
+    return fakes.flat_bars([100.0] * count, symbol="A", volume=0.0, trades=0, vwap=None, taker_buy_volume=0.0)
 
 
 def test_it_says_what_it_waits_for(tmp_path: Path) -> None:

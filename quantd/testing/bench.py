@@ -1,0 +1,110 @@
+"""A bench for a flow: the runtime of a config, on a made-up venue and by a clock that follows the trades."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from quantd.clock import EventClock
+from quantd.config.model import Config, PairEntry, Pipeline
+from quantd.flow.feed import FeedFlow
+from quantd.flow.hub import Hub
+from quantd.history.history import History
+from quantd.model import Event
+from quantd.plugin.base import Exporter, Feed, Plugin, Resampler, RowKind, Store, Subscription
+from quantd.plugin.registry import KINDS, Registry
+from quantd.plugin.regression import Regression
+from quantd.runtime.build import build
+from quantd.runtime.runtime import Runtime
+
+
+class Venue(Feed):
+    """An exchange that sends what a test puts into `events`; an empty batch ends the stream."""
+
+    def __post_init__(self) -> None:
+        self.events: asyncio.Queue[Sequence[Event]] = asyncio.Queue()
+
+    async def stream(self, subscription: Subscription) -> AsyncIterator[Sequence[Event]]:
+        while batch := await self.events.get():
+            yield batch
+
+
+class KeptRows(Exporter):
+    """An exporter that keeps the rows in memory, by kind."""
+
+    def __post_init__(self) -> None:
+        self.rows: dict[RowKind, list[Any]] = {"ticks": [], "bars": [], "points": []}
+
+    def open(self, metrics: Sequence[str]) -> None: ...
+
+    def write(self, kind: RowKind, rows: Sequence[Any]) -> None:
+        self.rows[kind] += rows
+
+    def close(self) -> None: ...
+
+
+def pair_config(bars: Resampler, regression: Regression, feed: Feed | None = None, *, store: Store | None = None, **keys: Any) -> Config:
+    """The config of the pair Y-X on one feed, a `Venue` unless told. `keys` are those of a pipeline, as `event_bars`, `channels` and
+    `zscore`, with plugins instead of their settings."""
+    pipeline = Pipeline(name="default", feed="venue", bars=bars, regression=regression, **keys)
+    pairs = (PairEntry("Y", "X", pipeline.name),)
+    return Config(pairs=pairs, feeds={"venue": feed or Venue()}, store=store, pipelines={pipeline.name: pipeline})
+
+
+class Bench:
+    """The runtime of a config with one feed, by a clock that follows the trades, and what comes out of it.
+
+    `flow.take` handles events at once. Alternatively a task runs `runtime.run()`, and the events go into the `events` of a `Venue`. Rows
+    come out in `kept.rows`, whatever happens on the `hub`, and the past in the `history`. A plugin of the test's own needs no name::
+
+        bench = Bench(pair_config(TimeBars(every=("1s",)), MyRegression(window=60)))
+        bench.flow.take([fakes.tick("Y", 1), fakes.tick("X", 1), fakes.tick("Y", 2, 1_500)])
+        assert [bar.symbol for bar in bench.kept.rows["bars"]] == ["Y", "X"]
+    """
+
+    def __init__(
+        self, config: Config, folder: Path | None = None, *, registry: Registry | None = None, now: int = 0, warm: bool = False
+    ) -> None:
+        """The store of the config opens below `folder`; `registry` is where the config's plugins have their names, if it was read. The
+        clock begins at `now` (ms) and follows the watermark. `warm` makes the flow fetch the past from the feed first."""
+        self.kept = KeptRows(kinds=("ticks", "bars", "points"))
+        pipelines = {name: replace(each, exports=(*each.exports, self.kept)) for name, each in config.pipelines.items()}
+        self.config = replace(config, pipelines=pipelines)
+        self.registry = registry or Registry()
+        for plugin in _plugins(self.config):
+            _name(self.registry, type(plugin))
+        self.clock = EventClock(now)
+        self.runtime: Runtime = build(self.config, self.registry, self.clock, folder or Path(), warm=warm)
+
+    @property
+    def flow(self) -> FeedFlow:
+        """What handles the events of the feed."""
+        return self.runtime.flows[0]
+
+    @property
+    def hub(self) -> Hub:
+        """Where to listen to what happens."""
+        return self.runtime.outputs.hub
+
+    @property
+    def history(self) -> History:
+        """What is known of the past."""
+        return self.runtime.outputs.history
+
+
+def _plugins(config: Config) -> Iterator[Plugin]:
+    """All that a config holds."""
+    yield from (*config.feeds.values(), *config.sinks.values(), *(stage.job for stage in config.jobs))
+    if config.store:
+        yield config.store
+    for each in config.pipelines.values():
+        yield from (each.bars, *each.event_bars, each.regression, *(stage.job for stage in each.jobs), *each.exports)
+
+
+def _name(registry: Registry, plugin: type[Plugin]) -> None:
+    """Give a plugin that has no name in the registry that of its class."""
+    if all(entry.plugin is not plugin for entry in registry.entries()):
+        kind = next(kind for kind, base in KINDS.items() if issubclass(plugin, base))
+        registry.add(kind, plugin.__name__, plugin, plugin.__module__)
