@@ -21,7 +21,7 @@ from quantd.plugin.base import DaemonView
 from quantd.runtime.build import Lasting, build
 from quantd.runtime.checkup import Checkup
 from quantd.runtime.listings import Listings
-from quantd.runtime.measures import measure, measure_pool
+from quantd.runtime.metrics import register_metrics, register_pool_metrics
 from quantd.runtime.runtime import Runtime
 from quantd.runtime.scheduler import Jobs
 from quantd.services.live.bundle import LiveServices, live_services
@@ -81,8 +81,8 @@ class Daemon:
             stack.push_async_callback(pool.gone)
             self.services = live_services(self.runtime, config, self._loaded.registry, market, state, pool)
             self._checkup = Checkup(self.runtime, config.state_dir, self.clock)
-            measure(self.runtime, self.metrics, market)
-            measure_pool(pool, self.metrics)
+            register_metrics(self.runtime, self.metrics, market)
+            register_pool_metrics(pool, self.metrics)
             upgrade = Upgrade(self.runtime.outputs, self.runtime.pairs, self.clock, Prefixed(state.kept, "definition/"))
             if watch := self.runtime.guards.watch:
                 watch.start(asyncio.get_running_loop())

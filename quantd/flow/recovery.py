@@ -8,7 +8,7 @@ from quantd.flow.event_restore import EventRestorer
 from quantd.flow.outputs import Outputs
 from quantd.flow.publish import Publisher, Taken
 from quantd.flow.repair.repairs import Repairs, has_ids
-from quantd.flow.running import RunMark
+from quantd.flow.run_mark import RunMark
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.venue import VenueClock
 from quantd.flow.warm_start import WarmStart

@@ -17,7 +17,7 @@ from quantd.api.app import make_app
 from quantd.config.model import ApiSettings
 from quantd.metrics import Metrics
 from quantd.pool import Line
-from quantd.runtime.measures import measure_pool
+from quantd.runtime.metrics import register_pool_metrics
 from quantd.services.live.bundle import LiveServices
 from quantd.testing import fakes
 from tests.unit.services.rig import rig
@@ -172,7 +172,7 @@ async def test_answers_do_not_wait_for_the_daemons_own_threads(at: Crowded) -> N
 
 async def test_metrics(at: Crowded) -> None:
     metrics = Metrics()
-    measure_pool(at.services.pool, metrics)
+    register_pool_metrics(at.services.pool, metrics)
     asking = at.begin(FAIR.format(400))
     await until(lambda: at.pids)
     text = metrics.render()[0].decode()

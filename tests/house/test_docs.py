@@ -20,7 +20,7 @@ from quantd.config.shapes import sections
 from quantd.metrics import Metrics
 from quantd.rows import COLUMNS
 from quantd.runtime.build import build
-from quantd.runtime.measures import measure, measure_pool
+from quantd.runtime.metrics import register_metrics, register_pool_metrics
 from quantd.stats.zscore import ZScore
 from quantd.testing.services import fake_services
 from tests.api.serving import ApiServer
@@ -150,8 +150,8 @@ def test_every_column_is_told(kind: str) -> None:
 async def test_the_metrics_are_those_that_are_served(tmp_path: Path) -> None:
     loaded = load.build(MINIMAL, {}, {})
     metrics, clock = Metrics(), EventClock()
-    measure(build(loaded.config, loaded.registry, clock, tmp_path), metrics, clock)
-    measure_pool(fake_services().pool, metrics)
+    register_metrics(build(loaded.config, loaded.registry, clock, tmp_path), metrics, clock)
+    register_pool_metrics(fake_services().pool, metrics)
     async with ApiServer(make_app(fake_services(), ApiSettings())) as server:
         connections.measure(server.connections, metrics)
     served = set(re.findall(r"^# TYPE (\w+)", metrics.render()[0].decode(), re.MULTILINE))

@@ -13,7 +13,7 @@ from quantd.metrics import Metrics
 from quantd.plugin.registry import Registry
 from quantd.plugin.reports import MOST, reports_of
 from quantd.runtime.build import build
-from quantd.runtime.measures import measure
+from quantd.runtime.metrics import register_metrics
 
 DROP_IN = """
 import quantd
@@ -55,7 +55,7 @@ def test_a_drop_in_speaks_under_its_name(tmp_path: Path, caplog: pytest.LogCaptu
     pipeline = {"feed": "synthetic", "bars": {"use": "time", "every": ["1s"]}, "regression": "ols", "jobs": ["chatty"]}
     loaded = load(raw, {"default": pipeline}, {})
     runtime, metrics, clock = build(loaded.config, loaded.registry, EventClock(), tmp_path), Metrics(), EventClock()
-    measure(runtime, metrics, clock)
+    register_metrics(runtime, metrics, clock)
     job = loaded.config.pipelines["default"].jobs[0].job
     for pair in ("A-B", "C-D"):
         msgspec.structs.replace(job).run(quantd.PairView(pair, "1s", 0, 60, {}))

@@ -11,7 +11,7 @@ from quantd.clock import EventClock
 from quantd.config import load
 from quantd.metrics import LAGS_S, Lags, Metrics
 from quantd.runtime.build import build
-from quantd.runtime.measures import measure
+from quantd.runtime.metrics import register_metrics
 
 
 @given(st.lists(st.sampled_from(LAGS_S) | st.floats(0, 20)))
@@ -34,7 +34,7 @@ def test_rows_that_the_store_did_not_take_are_counted(tmp_path: Path) -> None:
     loaded = load.build(settings, {}, {})
     metrics, clock = Metrics(), EventClock()
     runtime = build(loaded.config, loaded.registry, clock, tmp_path)
-    measure(runtime, metrics, clock)
+    register_metrics(runtime, metrics, clock)
     assert runtime.outputs.recorder is not None
     runtime.outputs.recorder.dropped += 7
     assert b"\nquantd_rows_unrecorded_total 7.0\n" in metrics.render()[0]
@@ -48,7 +48,7 @@ def test_no_two_samples_have_the_same_name_and_labels(tmp_path: Path) -> None:
         {"pairs": [{"A-B": "one"}, {"C-B": "other"}, {"A-C": "other"}], "feeds": {"synthetic": {}}}, {"one": pipeline, "other": other}, {}
     )
     metrics, clock = Metrics(), EventClock()
-    measure(build(loaded.config, loaded.registry, clock, tmp_path), metrics, clock)
+    register_metrics(build(loaded.config, loaded.registry, clock, tmp_path), metrics, clock)
     families = text_string_to_metric_families(metrics.render()[0].decode())
     samples = [(sample.name, *sorted(sample.labels.items())) for family in families for sample in family.samples]
     assert ("quantd_ticks_total", ("symbol", "B")) in samples
@@ -59,7 +59,7 @@ def test_faults_of_listeners_are_counted_by_topic(tmp_path: Path) -> None:
     loaded = load.build({"pairs": ["BTCUSDT-ETHUSDT"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}}, {}, {})
     metrics, clock = Metrics(), EventClock()
     runtime = build(loaded.config, loaded.registry, clock, tmp_path)
-    measure(runtime, metrics, clock)
+    register_metrics(runtime, metrics, clock)
     runtime.outputs.hub.listen("gaps", lambda gaps: gaps[9])
     runtime.outputs.hub.publish("gaps", [1])
     assert b'\nquantd_listener_faults_total{topic="gaps"} 1.0\n' in metrics.render()[0]
@@ -69,7 +69,7 @@ def test_points_that_were_clipped_are_counted_by_pair_and_timeframe(tmp_path: Pa
     loaded = load.build({"pairs": ["BTCUSDT-ETHUSDT"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}}, {}, {})
     metrics, clock = Metrics(), EventClock()
     runtime = build(loaded.config, loaded.registry, clock, tmp_path)
-    measure(runtime, metrics, clock)
+    register_metrics(runtime, metrics, clock)
     first = runtime.flows[0].pairs[0].series[0]
     first.counts.clipped += 3
     line = f'quantd_points_clipped_total{{every="{first.spec.every}",pair="BTCUSDT-ETHUSDT"}} 3.0'

@@ -15,7 +15,7 @@ from quantd.pool import Line, Pool
 from quantd.runtime.runtime import Runtime
 
 
-def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
+def register_metrics(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     """Serve the counters of this runtime. Observe the lags of its ticks, in each batch those of the oldest tick."""
 
     def observe(ticks: Sequence[Tick]) -> None:
@@ -24,9 +24,9 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
         metrics.publish_lag.observe(max(0, clock.now() - oldest.recv) / 1000)
 
     runtime.outputs.hub.listen("ticks", observe)
-    _measure_symbols(runtime, metrics)
-    _measure_pairs(runtime, metrics)
-    _measure_plugins(runtime, metrics)
+    _register_symbols(runtime, metrics)
+    _register_pairs(runtime, metrics)
+    _register_plugins(runtime, metrics)
     metrics.add(
         Gauge, "quantd_feed_live", "1 while the feed is live", ("feed",), lambda: [((f.name,), f.state == "live") for f in runtime.flows]
     )
@@ -34,7 +34,7 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     metrics.add(Gauge, "quantd_feed_clock_offset_seconds", ahead, ("feed",), lambda: _offsets(runtime))
     refused = "Trades whose time cannot be true"
     metrics.add(Counter, "quantd_feed_ticks_refused", refused, ("feed",), lambda: [((flow.name,), flow.refused) for flow in runtime.flows])
-    _measure_connections(runtime, metrics)
+    _register_connections(runtime, metrics)
     supervisor = runtime.outputs.supervisor
     started = "Times that a background task failed and was started again"
     metrics.add(Counter, "quantd_task_restarts", started, ("task",), lambda: [((name,), n) for name, n in supervisor.restarts.items()])
@@ -54,7 +54,7 @@ def measure(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     )
 
 
-def measure_pool(pool: Pool, metrics: Metrics) -> None:
+def register_pool_metrics(pool: Pool, metrics: Metrics) -> None:
     """Serve the state of the pool that computes answers, by the line that questions wait in."""
 
     def each(value: Callable[[Line], float]) -> Callable[[], Rows]:
@@ -75,7 +75,7 @@ def _offsets(runtime: Runtime) -> Rows:
     return [((flow.name,), offset / 1000) for flow in runtime.flows if (offset := flow.clock.offset) is not None]
 
 
-def _measure_connections(runtime: Runtime, metrics: Metrics) -> None:
+def _register_connections(runtime: Runtime, metrics: Metrics) -> None:
     def each(value: Callable[[FeedHealth], float]) -> Callable[[], Rows]:
         return lambda: [((flow.name,), value(flow.health())) for flow in runtime.flows]
 
@@ -99,7 +99,7 @@ def _measure_connections(runtime: Runtime, metrics: Metrics) -> None:
     metrics.add(Counter, "quantd_frames_unrecorded", "Frames not recorded", labels, each(lambda health: health.unrecorded))
 
 
-def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:
+def _register_symbols(runtime: Runtime, metrics: Metrics) -> None:
     def each(value: Callable[[SymbolStage], float]) -> Callable[[], Rows]:
         return lambda: [((stage.symbol,), value(stage)) for flow in runtime.flows for stage in flow.stages]
 
@@ -121,7 +121,7 @@ def _measure_symbols(runtime: Runtime, metrics: Metrics) -> None:
     metrics.add(Gauge, "quantd_ids_lost", "Missing trades that nobody has", labels, each(lambda stage: stage.intake.ledger.lost))
 
 
-def _measure_pairs(runtime: Runtime, metrics: Metrics) -> None:
+def _register_pairs(runtime: Runtime, metrics: Metrics) -> None:
     def clipped() -> Rows:
         return [
             ((series.spec.pair, series.spec.every), series.counts.clipped)
@@ -133,7 +133,7 @@ def _measure_pairs(runtime: Runtime, metrics: Metrics) -> None:
     metrics.add(Counter, "quantd_points_clipped", "Points whose bar the regression held for an outlier", ("pair", "every"), clipped)
 
 
-def _measure_plugins(runtime: Runtime, metrics: Metrics) -> None:
+def _register_plugins(runtime: Runtime, metrics: Metrics) -> None:
     def each(value: Callable[[Health], float]) -> Callable[[], Rows]:
         return lambda: [((health.kind, health.name), value(health)) for health in runtime.guards.health()]
 
