@@ -60,7 +60,7 @@ class Bench:
     come out in `kept.rows`, whatever happens on the `hub`, and the past in the `history`. A plugin of the test's own needs no name::
 
         bench = Bench(pair_config(TimeBars(every=("1s",)), MyRegression(window=60)))
-        bench.flow.take([fakes.tick("Y", 1), fakes.tick("X", 1), fakes.tick("Y", 2, 1_500)])
+        bench.flow.process([fakes.tick("Y", 1), fakes.tick("X", 1), fakes.tick("Y", 2, 1_500)])
         assert [bar.symbol for bar in bench.kept.rows["bars"]] == ["Y", "X"]
     """
 

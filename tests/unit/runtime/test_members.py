@@ -43,7 +43,7 @@ def pipeline(exports: Sequence[dict[str, Any]] = (), **keys: Any) -> Pipeline:
 def bring(at: Rig, seconds: range, symbols: str = "ABGH") -> None:
     """A trade of each symbol in each of these seconds."""
     for second in seconds:
-        at.flow.take([trade(symbol, second) for symbol in symbols])
+        at.flow.process([trade(symbol, second) for symbol in symbols])
 
 
 def state(runtime: Runtime) -> Any:
