@@ -19,7 +19,7 @@ from quantd.flow.pairs import Background
 from quantd.flow.publish import Publisher
 from quantd.flow.recovery import Recovery
 from quantd.flow.symbol import SymbolStage
-from quantd.flow.turns import Turns
+from quantd.flow.time_slice import TimeSlice
 from quantd.flow.venue import Refusals, VenueClock
 from quantd.flow.wanted import wanted
 from quantd.flow.watermark import Watermark
@@ -98,9 +98,9 @@ class FeedFlow:
         self._recovery.start()
         try:
             async for events in self.feed.stream(self._subscription()):
-                turns = Turns(self.clock)
+                time_slice = TimeSlice(self.clock)
                 for _ in self._process_in_steps(answers.batch(self.feed.stream, events)):
-                    await turns.take()
+                    await time_slice.pause_if_over()
                 if recorder:
                     await recorder.write_if_due()
                 await asyncio.sleep(0)

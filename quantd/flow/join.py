@@ -1,4 +1,4 @@
-"""Adds pairs to a running flow. Each pair first gets the past bars of its legs, in turns of the event loop."""
+"""Adds pairs to a running flow. Each pair first gets the past bars of its legs, in time slices of the event loop."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.publish import Publisher
 from quantd.flow.symbol import SymbolStage
-from quantd.flow.turns import Turns
+from quantd.flow.time_slice import TimeSlice
 from quantd.model import Bar
 
 _AT_ONCE = 50
@@ -31,7 +31,7 @@ class _Join:
 
 
 class Joining:
-    """The pairs that are being added to one flow. Work of a single turn is done at once; the rest runs in a task."""
+    """The pairs that are being added to one flow. Work of a single time slice is done at once; the rest runs in a task."""
 
     def __init__(self, outputs: Outputs, publisher: Publisher, clock: Clock) -> None:
         self._outputs = outputs
@@ -49,15 +49,15 @@ class Joining:
         if join.name in self._joins:
             return
         self._joins[join.name] = join
-        steps, turns = self._steps(join), Turns(self._clock)
+        steps, time_slice = self._steps(join), TimeSlice(self._clock)
         try:
             for _ in steps:
-                if turns.over:
+                if time_slice.is_over:
                     break
         except Exception as error:  # a store may raise anything: the task starts over, and is reported if it fails, too
             _log.warning("%s does not join at once: %s", join.name, error, exc_info=unforeseen(error))
         if self._joins.get(join.name) is join:
-            self._tasks[join.name] = self._outputs.supervisor.start(_task(join.name), partial(self._go_on, join, steps, turns))
+            self._tasks[join.name] = self._outputs.supervisor.start(_task(join.name), partial(self._go_on, join, steps, time_slice))
 
     def drop(self, name: str) -> None:
         """Stop adding the pair of this name."""
@@ -70,14 +70,14 @@ class Joining:
         """Return the names of the pairs with this leg that are being added."""
         return [name for name, join in self._joins.items() if symbol in (join.pair.y.symbol, join.pair.x.symbol)]
 
-    async def _go_on(self, join: _Join, steps: Iterator[None], turns: Turns) -> None:
+    async def _go_on(self, join: _Join, steps: Iterator[None], time_slice: TimeSlice) -> None:
         """Do the remaining steps. If one has failed, no steps remain: the pair is then made again and gets all bars again."""
         for _ in steps:
-            await turns.take()
+            await time_slice.pause_if_over()
         while self._joins.get(join.name) is join:
             join.pair = join.make()
             for _ in self._steps(join):
-                await turns.take()
+                await time_slice.pause_if_over()
 
     def _steps(self, join: _Join) -> Iterator[None]:
         pair = join.pair

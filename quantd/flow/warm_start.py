@@ -14,7 +14,7 @@ from quantd.flow.publish import Publisher
 from quantd.flow.repair.check import Check
 from quantd.flow.repair.repairs import Repairs
 from quantd.flow.symbol import SymbolStage
-from quantd.flow.turns import Turns
+from quantd.flow.time_slice import TimeSlice
 from quantd.flow.venue import VenueClock
 from quantd.flow.watermark import Watermark
 from quantd.model import Bar, Tick
@@ -142,11 +142,11 @@ class WarmStart:
             if owner in self._publisher.pairs:  # skip a pair that was dropped meanwhile
                 history.restore_points(points)
         self._restoring.add(stage)
-        turns = Turns(self._clock)
+        time_slice = TimeSlice(self._clock)
         try:
             for bars in _batched(stage.begin_after(past), _AT_ONCE):
                 self._publisher.publish_bars([(stage, bars)])
-                await turns.take()
+                await time_slice.pause_if_over()
         finally:
             self._restoring.remove(stage)
 
