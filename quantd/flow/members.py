@@ -7,9 +7,9 @@ from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.publish import Publisher
 from quantd.flow.recovery import Recovery
+from quantd.flow.subscription import subscribed
 from quantd.flow.symbol import Absent, SymbolStage
 from quantd.flow.venue import VenueClock
-from quantd.flow.wanted import wanted
 from quantd.flow.watermark import Watermark
 from quantd.plugin.base import Feed
 
@@ -70,4 +70,4 @@ class Members:
         self._outputs.history.forget(name)
 
     def _ask(self) -> None:
-        self._feed.want(*wanted(self._of.values()))
+        self._feed.want(*subscribed(self._of.values()))
