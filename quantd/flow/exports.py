@@ -1,4 +1,4 @@
-"""Stage 6: rows go to the exporters that take their kind, directly and in order: an exported file must not miss a row."""
+"""Stage 6: passes rows to the exporters that take their kind, directly and in order, since an exported file must not lack a row."""
 
 import logging
 from collections import deque
@@ -23,8 +23,8 @@ _log = logging.getLogger("quantd.flow")
 class Export:
     """One exporter, for all symbols and pairs that use it.
 
-    Rows that it cannot write for now, as on a full disk, wait in memory and are written in order once it can, at the last when it is
-    closed; of too many the oldest are dropped. What else it raises is a fault of the plugin, and costs the rows of that call.
+    If it cannot write for now, as on a full disk, rows wait in memory and are written in order once it can, at the latest at the close.
+    Beyond the bounds the oldest are dropped. Any other error is a fault of the plugin, and loses the rows of that call.
     """
 
     def __init__(self, exporter: Exporter, guard: Guard, clock: Clock, troubles: Troubles) -> None:
@@ -36,11 +36,11 @@ class Export:
         self._troubles = troubles
         self._waiting: deque[tuple[RowKind, Rows]] = deque()
         self._rows = 0
-        """How many wait."""
+        """Number of rows that wait."""
         self._retry_at = 0.0
 
     def open(self, metrics: Sequence[str]) -> None:
-        """Raises OSError where it cannot be written, QuantdError where the exporter fails otherwise."""
+        """Open the exporter. Raises OSError if it cannot be written, QuantdError if it fails otherwise."""
         try:
             self.exporter.open(metrics)
         except (OSError, QuantdError, KeyboardInterrupt):
@@ -49,7 +49,7 @@ class Export:
             raise QuantdError(f"exporter {self.name} cannot begin: {blame(error)}") from None
 
     def write(self, kind: RowKind, rows: Rows) -> None:
-        """Rows of one kind, behind those that wait."""
+        """Write rows of one kind after those that wait."""
         if self._waiting:
             self._keep(kind, rows)
             if self._clock.monotonic() >= self._retry_at:
@@ -59,12 +59,12 @@ class Export:
             self._failed(error)
 
     def release(self, name: str) -> None:
-        """Write the rows that wait, and have the exporter close what it has open for this symbol or pair alone, which was dropped."""
+        """Write the waiting rows. The exporter then closes what it has open for this dropped symbol or pair alone."""
         self._work_off()
         self._guard.call(self.exporter.release, name)
 
     def close(self) -> None:
-        """Write what waits, and close."""
+        """Write the waiting rows, and close the exporter."""
         self._work_off()
         if self._waiting:
             _log.error("exporter %s cannot write the last %d rows: they are not exported", self.name, self._rows)
@@ -117,7 +117,7 @@ class Exports:
         self._by_kind = {kind: [each for each in exports if kind in each.exporter.kinds] for kind in KINDS}
 
     def write(self, kind: RowKind, rows: Rows) -> None:
-        """Hand on rows of one kind."""
+        """Pass on rows of one kind."""
         if rows:
             for export in self._by_kind[kind]:
                 export.write(kind, rows)

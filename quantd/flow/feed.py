@@ -18,10 +18,10 @@ from quantd.flow.pair import PairStage
 from quantd.flow.pairs import Background
 from quantd.flow.publish import Publisher
 from quantd.flow.recovery import Recovery
+from quantd.flow.subscription import subscribed
 from quantd.flow.symbol import SymbolStage
-from quantd.flow.turns import Turns
+from quantd.flow.time_slice import TimeSlice
 from quantd.flow.venue import Refusals, VenueClock
-from quantd.flow.wanted import wanted
 from quantd.flow.watermark import Watermark
 from quantd.model import Bar, Depth, Event, Listing, Mark, Quote, Status, Tick, Ticker
 from quantd.plugin import answers
@@ -98,9 +98,9 @@ class FeedFlow:
         self._recovery.start()
         try:
             async for events in self.feed.stream(self._subscription()):
-                turns = Turns(self.clock)
+                time_slice = TimeSlice(self.clock)
                 for _ in self._process_in_steps(answers.batch(self.feed.stream, events)):
-                    await turns.take()
+                    await time_slice.pause_if_over()
                 if recorder:
                     await recorder.write_if_due()
                 await asyncio.sleep(0)
@@ -117,7 +117,7 @@ class FeedFlow:
             await self.feed.close()
 
     def _subscription(self) -> Subscription:
-        return Subscription(*wanted(self._of.values()), self._host, self._environment.kept, self._environment.directory)
+        return Subscription(*subscribed(self._of.values()), self._host, self._environment.kept, self._environment.directory)
 
     def process(self, events: Sequence[Event]) -> None:
         """Process one batch of the feed. A trade is refused if its time is more than a day from its time of receipt."""

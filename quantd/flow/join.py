@@ -1,4 +1,4 @@
-"""Pairs that join a running flow: each is given the bars that its legs have had, in turns, before it takes part."""
+"""Adds pairs to a running flow. Each pair first gets the past bars of its legs, in time slices of the event loop."""
 
 import asyncio
 import logging
@@ -11,17 +11,17 @@ from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.publish import Publisher
 from quantd.flow.symbol import SymbolStage
-from quantd.flow.turns import Turns
+from quantd.flow.time_slice import TimeSlice
 from quantd.model import Bar
 
 _AT_ONCE = 50
-"""Bars of a leg that are given together."""
+"""Number of bars of a leg that are given together."""
 Legs = dict[tuple[SymbolStage, str], list[Bar]]
 _log = logging.getLogger("quantd.flow")
 
 
 class _Join:
-    """A pair on its way into the flow."""
+    """A pair that is being added to the flow."""
 
     def __init__(self, make: Callable[[], PairStage], began: int) -> None:
         self.make = make
@@ -31,53 +31,53 @@ class _Join:
 
 
 class Joining:
-    """Of one flow. What takes one turn is done at once; the rest of it goes on in a task."""
+    """The pairs that are being added to one flow. Work of a single time slice is done at once; the rest runs in a task."""
 
     def __init__(self, outputs: Outputs, publisher: Publisher, clock: Clock) -> None:
         self._outputs = outputs
         self._publisher = publisher
         self._clock = clock
         self._joins: dict[str, _Join] = {}
-        """Of the pairs that have not had all bars yet, by name."""
+        """Pairs that do not have all past bars yet, by name."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        """What goes on with them."""
+        """Tasks that give them the rest, by name."""
 
     def add(self, make: Callable[[], PairStage], began: int) -> None:
-        """Have a pair take part once it has had the bars of its legs; its jobs run at bars of ts >= `began` (ms). A pair of that name which
-        is joining already goes on instead."""
+        """Add a pair once it has the past bars of its legs. Its jobs run at bars of ts >= `began` (ms). If a pair of that name is being
+        added already, that one continues instead."""
         join = _Join(make, began)
         if join.name in self._joins:
             return
         self._joins[join.name] = join
-        steps, turns = self._steps(join), Turns(self._clock)
+        steps, time_slice = self._steps(join), TimeSlice(self._clock)
         try:
             for _ in steps:
-                if turns.over:
+                if time_slice.is_over:
                     break
-        except Exception as error:  # whatever a store raises: the task begins anew, and is told of if it fails, too
+        except Exception as error:  # a store may raise anything: the task starts over, and is reported if it fails, too
             _log.warning("%s does not join at once: %s", join.name, error, exc_info=unforeseen(error))
         if self._joins.get(join.name) is join:
-            self._tasks[join.name] = self._outputs.supervisor.start(_task(join.name), partial(self._go_on, join, steps, turns))
+            self._tasks[join.name] = self._outputs.supervisor.start(_task(join.name), partial(self._go_on, join, steps, time_slice))
 
     def drop(self, name: str) -> None:
-        """Do without the pair of this name."""
+        """Stop adding the pair of this name."""
         self._joins.pop(name, None)
         if task := self._tasks.pop(name, None):
             task.cancel()
         self._outputs.supervisor.forget(_task(name))
 
     def with_leg(self, symbol: str) -> list[str]:
-        """The names of the pairs of this symbol."""
+        """Return the names of the pairs with this leg that are being added."""
         return [name for name, join in self._joins.items() if symbol in (join.pair.y.symbol, join.pair.x.symbol)]
 
-    async def _go_on(self, join: _Join, steps: Iterator[None], turns: Turns) -> None:
-        """Take the steps that are left. Where one has failed none is: then the pair is made anew, and has all bars again."""
+    async def _go_on(self, join: _Join, steps: Iterator[None], time_slice: TimeSlice) -> None:
+        """Do the remaining steps. If one has failed, no steps remain: the pair is then made again and gets all bars again."""
         for _ in steps:
-            await turns.take()
+            await time_slice.pause_if_over()
         while self._joins.get(join.name) is join:
             join.pair = join.make()
             for _ in self._steps(join):
-                await turns.take()
+                await time_slice.pause_if_over()
 
     def _steps(self, join: _Join) -> Iterator[None]:
         pair = join.pair
@@ -96,7 +96,7 @@ class Joining:
                 yield
 
     def _next(self, given: dict[tuple[SymbolStage, str], dict[int, Bar]]) -> Legs:
-        """The oldest bars of each leg that are not given yet, or were re-issued since."""
+        """Return the oldest bars of each leg that have not been given yet, or have been re-issued since."""
         found: Legs = {}
         for (leg, every), known in given.items():
             bars = [bar for bar in self._outputs.history.recent_bars(leg.symbol, every) if known.get(bar.ts) != bar]

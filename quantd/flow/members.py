@@ -1,4 +1,4 @@
-"""Which symbols and pairs one flow has: they join and leave while it runs."""
+"""The symbols and pairs of one flow, which may join and leave while it runs."""
 
 from collections.abc import Callable, MutableMapping
 
@@ -7,15 +7,15 @@ from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.publish import Publisher
 from quantd.flow.recovery import Recovery
+from quantd.flow.subscription import subscribed
 from quantd.flow.symbol import Absent, SymbolStage
 from quantd.flow.venue import VenueClock
-from quantd.flow.wanted import wanted
 from quantd.flow.watermark import Watermark
 from quantd.plugin.base import Feed
 
 
 class Members:
-    """Adds to `of` and takes from it, the stages of a flow by symbol, and keeps the feed told of what is wanted."""
+    """Adds stages to `of`, the stages of a flow by symbol, and removes them; tells the feed which symbols to stream."""
 
     def __init__(
         self,
@@ -36,13 +36,13 @@ class Members:
         self._joining = Joining(outputs, publisher, clock)
 
     def add(self, stage: SymbolStage) -> None:
-        """Have a symbol from now on."""
+        """Add a symbol."""
         self._recovery.add(stage, self._watermark.top)
         self._of[stage.symbol] = stage
         self._ask()
 
     def drop(self, symbol: str) -> None:
-        """Have a symbol no more, nor the pairs that it is a leg of."""
+        """Drop a symbol, and the pairs that use it as a leg."""
         joining = self._joining.with_leg(symbol)
         for name in [*joining, *(pair.name for pair in self._publisher.pairs if symbol in (pair.y.symbol, pair.x.symbol))]:
             self.drop_pair(name)
@@ -52,21 +52,22 @@ class Members:
         self._ask()
 
     def set_absent(self, symbol: str, absent: Absent | None) -> None:
-        """The venue does not list a symbol, or (None) does: until then nothing of it is waited for, open bars close, and none opens."""
+        """Set whether the venue lists a symbol (None) or why not. While it does not, the symbol's past is not awaited, and its bars close
+        and do not open."""
         if stage := self._of.get(symbol):
             self._recovery.stop_warming(stage)
             self._publisher.publish_bars([(stage, stage.set_absent(absent, self._watermark.top))])
         self._ask()
 
     def add_pair(self, make: Callable[[], PairStage]) -> None:
-        """Have a pair from now on, beginning with the bars that its legs have had, if any. `make` makes it, once more if that fails."""
+        """Add a pair, starting with the past bars of its legs, if any. `make` makes the pair; it is called again if that start fails."""
         self._joining.add(make, self._watermark.top)
 
     def drop_pair(self, name: str) -> None:
-        """Have a pair no more."""
+        """Drop a pair."""
         self._joining.drop(name)
         self._publisher.drop_pair(name)
         self._outputs.history.forget(name)
 
     def _ask(self) -> None:
-        self._feed.want(*wanted(self._of.values()))
+        self._feed.want(*subscribed(self._of.values()))

@@ -14,7 +14,7 @@ from quantd.flow.publish import Publisher
 from quantd.flow.repair.check import Check
 from quantd.flow.repair.repairs import Repairs
 from quantd.flow.symbol import SymbolStage
-from quantd.flow.turns import Turns
+from quantd.flow.time_slice import TimeSlice
 from quantd.flow.venue import VenueClock
 from quantd.flow.watermark import Watermark
 from quantd.model import Bar, Tick
@@ -111,7 +111,7 @@ class WarmStart:
 
     async def _take_past(self, stage: SymbolStage) -> None:
         history, recorder = self._outputs.history, self._outputs.recorder
-        if stage.joined and recorder:  # it may have been here before: its last rows are recorded first, and then read
+        if stage.joined and recorder:  # it may have been dropped before: record its last rows first, then read them
             await recorder.write()
         newest = await self._repairs.restore(stage) if self._repairs else None
         await self._look_up(stage)
@@ -139,14 +139,14 @@ class WarmStart:
             every = series.spec.every
             since = past.bars[every][0].ts if past.bars.get(every) else past.begins
             points = await asyncio.to_thread(history.recorded_points, series.spec.pair, every, since, FOR_EVER)
-            if owner in self._publisher.pairs:  # it was not dropped meanwhile
+            if owner in self._publisher.pairs:  # skip a pair that was dropped meanwhile
                 history.restore_points(points)
         self._restoring.add(stage)
-        turns = Turns(self._clock)
+        time_slice = TimeSlice(self._clock)
         try:
             for bars in _batched(stage.begin_after(past), _AT_ONCE):
                 self._publisher.publish_bars([(stage, bars)])
-                await turns.take()
+                await time_slice.pause_if_over()
         finally:
             self._restoring.remove(stage)
 

@@ -128,7 +128,7 @@ class History(StoreReader):
         return self._recent_bars(symbol, every).recent()
 
     def forget(self, name: str) -> None:
-        """Drop what is in memory of a symbol or pair."""
+        """Drop the rows of a symbol or pair from memory."""
         self._ticks.pop(name, None)
         self._tickers.pop(name, None)
         for series in (self._bars, self._points, self._books):
@@ -151,7 +151,7 @@ class History(StoreReader):
         """Return the points that `points` returns, and, where none is of the current definition, those of an older one."""
         return self._recent_points(pair, every).read(start, end)
 
-    # --- reading makes no series: who asks for what there is not leaves nothing behind -------------------------------------------------
+    # --- reading creates no series: a query for unknown names leaves nothing behind ----------------------------------------------------
 
     def _recent_bars(self, symbol: str, every: str) -> RecentRows[Bar]:
         return self._bars.get((symbol, every)) or self._fresh_bars(symbol, every)

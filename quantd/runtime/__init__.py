@@ -1,1 +1,1 @@
-"""What runs: built of a config, watched over and scheduled."""
+"""The running parts of a daemon: built from a config, checked and scheduled."""

@@ -1,4 +1,4 @@
-"""The one composition root: a checked config becomes a runtime. Replay, demo and daemon all come through here."""
+"""Builds a runtime from a checked config. Replay, demo and daemon all use this module."""
 
 import sys
 from collections.abc import Mapping
@@ -34,24 +34,24 @@ from quantd.supervision.troubles import Troubles
 
 
 class Lasting(Struct, frozen=True):
-    """What a daemon has besides its config; of a replay none of it."""
+    """The parts of a daemon that survive a restart. A replay has none of them."""
 
     troubles: Troubles
-    """What is wrong is reported there."""
+    """Where troubles are reported."""
     losses: Losses
-    """What of the state was found broken."""
+    """The parts of the state that were found broken."""
     state: State
 
 
 def build(
     config: Config, registry: Registry, clock: Clock, directory: Path, *, warm: bool = False, lasting: Lasting | None = None
 ) -> Runtime:
-    """Wire what the config names; the store opens below `directory`. `warm` fills the windows from the feeds' past first."""
+    """Build the runtime of a config. The store opens in `directory`. With `warm`, windows are filled from the feeds' past first."""
     return Builder(config, registry, clock, lasting, warm=warm).build(directory)
 
 
 class Builder:
-    """Makes the parts of a runtime, and has it begin with the pairs and symbols of the config."""
+    """Makes the parts of a runtime, and starts it with the pairs and symbols of the config."""
 
     def __init__(self, config: Config, registry: Registry, clock: Clock, lasting: Lasting | None = None, *, warm: bool = False) -> None:
         self._config = config
@@ -115,5 +115,5 @@ class Builder:
 
 
 def _default(config: Config) -> Pipeline | None:
-    """The pipeline of what the config does not name: the default one, or the first where none uses that."""
+    """Return the pipeline for pairs and symbols that the config does not name: the default one, or the first if none uses the default."""
     return config.pipelines.get(DEFAULT_PIPELINE) or next(iter(config.pipelines.values()), None)

@@ -1,4 +1,4 @@
-"""The exporters of a runtime: one for all pairs and symbols whose pipelines name it with equal settings, while there is one of these."""
+"""The exporters of a runtime. Pairs and symbols whose pipelines name one with equal settings share it."""
 
 import logging
 from collections.abc import Iterable
@@ -19,21 +19,21 @@ _log = logging.getLogger("quantd.live")
 
 
 class _Shared(Struct):
-    """An exporter, and those who use it, by name."""
+    """One exporter, and its users by name."""
 
     export: Export
     number: int
     users: dict[str, Use] = {}
     columns: tuple[str, ...] = ()
-    """The metrics that it was opened with."""
+    """The metrics that the exporter was opened with."""
 
     @property
     def series(self) -> set[str]:
-        """The pairs and symbols whose rows it may get."""
+        """The pairs and symbols whose rows the exporter may get."""
         return {name for use in self.users.values() for name in (use.name, *use.symbols)}
 
     def open(self) -> None:
-        """Open it with the metrics in the points of its users. Raises QuantdError where it cannot begin."""
+        """Open the exporter with the metrics in the points of its users. Raises QuantdError if that fails."""
         self.columns = tuple(dict.fromkeys(name for use in self.users.values() for name in use.metrics))
         try:
             self.export.open(self.columns)
@@ -41,7 +41,7 @@ class _Shared(Struct):
             raise StateUnusable(f"exporter {self.export.name} cannot write to {error.filename}: {error.strerror}") from error
 
     def join(self, use: Use, *, is_open: bool) -> None:
-        """Have one more user. The columns of what is open already stay as they are."""
+        """Add a user. The columns of an open exporter stay as they are."""
         self.users[use.name] = use
         lacking = [name for name in use.metrics if name not in self.columns] if is_open else []
         if lacking:
@@ -50,18 +50,19 @@ class _Shared(Struct):
 
 
 class Exporters:
-    """They are open between `open` and `close`; one that is added meanwhile is opened at once, one that nobody uses any more is closed."""
+    """The exporters, which are open between `open` and `close`. One that is added meanwhile is opened at once; one without users is
+    closed."""
 
     def __init__(self, guards: Guards, clock: Clock, troubles: Troubles) -> None:
         self._guards = guards
         self._clock = clock
         self._troubles = troubles
         self._shared: dict[bytes, _Shared] = {}
-        """By kind and settings."""
+        """Exporters by kind and settings."""
         self._are_open = False
 
     def add(self, use: Use) -> None:
-        """Have the exporters of a pair's or symbol's pipeline. Raises QuantdError where one of them cannot begin; then nothing changes."""
+        """Add the exporters of a pair's or symbol's pipeline. Raises QuantdError, without any change, if one of them cannot be opened."""
         try:
             for exporter in use.pipeline.exports:
                 self._add(use, exporter)
@@ -70,7 +71,7 @@ class Exporters:
             raise
 
     def drop(self, name: str) -> None:
-        """A pair or symbol uses exporters no more: close those that nobody else uses, and have the others let go of its series."""
+        """Remove a pair or symbol. Exporters without other users are closed; the others release its series."""
         for key, shared in [(key, shared) for key, shared in self._shared.items() if name in shared.users]:
             before = shared.series
             del shared.users[name]
@@ -81,18 +82,18 @@ class Exporters:
                 self._close(shared)
 
     def of(self, uses: Iterable[Use]) -> list[Export]:
-        """The exporters of these, each once."""
+        """Return the exporters of these uses, each once."""
         keys = dict.fromkeys(_key(exporter) for use in uses for exporter in use.pipeline.exports)
         return [self._shared[key].export for key in keys]
 
     def open(self) -> None:
-        """Open all. Raises QuantdError where one of them cannot begin."""
+        """Open all exporters. Raises QuantdError if one of them cannot be opened."""
         for shared in self._shared.values():
             shared.open()
         self._are_open = True
 
     def close(self) -> None:
-        """Write what waits, and close all."""
+        """Write the waiting rows, and close all exporters."""
         self._are_open = False
         for shared in self._shared.values():
             shared.export.close()

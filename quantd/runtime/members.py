@@ -1,4 +1,4 @@
-"""What a runtime processes: symbols and pairs are added to it and dropped, and dropping undoes adding."""
+"""The symbols and pairs that a runtime processes. Dropping one undoes adding it."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ _log = logging.getLogger("quantd.live")
 
 
 class RuntimeMembers:
-    """The symbols and pairs of the flows, each with the pipeline that it goes through."""
+    """The symbols and pairs of the flows, each with its pipeline."""
 
     def __init__(self, flows: Mapping[str, FeedFlow], alerts: AlertEngine, exporters: Exporters, guards: Guards, maker: StageMaker) -> None:
         self._flows = flows
@@ -31,19 +31,19 @@ class RuntimeMembers:
         self._uses = Uses()
 
     def __contains__(self, name: str) -> bool:
-        """Whether there is a pair or symbol of that name."""
+        """Return whether there is a pair or symbol of that name."""
         return self._uses.get(name) is not None
 
     def begin(self, uses: Iterable[Use]) -> None:
-        """Have these from the start of the stream on: a symbol that several share makes the bars that all of them need."""
+        """Add these before the stream starts. A symbol that several uses share makes the bars that all of them need."""
         begun = {use.name: use for use in uses}.values()
         for step in (self._register, self._join_legs, self._join_pair):
             for use in begun:
                 step(use)
 
     def add(self, use: Use) -> None:
-        """Have a pair or symbol from now on, also the legs of the pair. Raises QuantdError, and changes nothing, where it is there already,
-        where its feed does not run, where the legs of the pair have no bars in common, and where an exporter cannot begin."""
+        """Add a pair or symbol to the running flows, with the legs of the pair. Raises QuantdError, without any change, if it is present
+        already, its feed does not run, the legs have no timeframe in common, or an exporter cannot be opened."""
         bars, flow = use.pipeline.bars, self._flows.get(use.pipeline.feed)
         if flow is None:
             raise QuantdError(f"{use.name} is not processed: feed {use.pipeline.feed!r} of pipeline {use.pipeline.name!r} does not run")
@@ -55,7 +55,7 @@ class RuntimeMembers:
         self._join_pair(use)
 
     def drop_pair(self, name: str) -> bool:
-        """Have a pair no more; whether there was one. Its legs are streamed on: they may be dropped by themselves."""
+        """Drop a pair. Return whether there was one. Its legs stream on, and may be dropped separately."""
         use = self._uses.get(name)
         if use is None or not use.is_pair:
             return False
@@ -67,7 +67,7 @@ class RuntimeMembers:
         return True
 
     def drop_symbol(self, symbol: str) -> bool:
-        """Have a symbol no more, nor the pairs that it is a leg of; whether it was there."""
+        """Drop a symbol, and the pairs that use it as a leg. Return whether it was present."""
         for pair in self._uses.pairs_of(symbol):
             self.drop_pair(pair.name)
         use, found = self._uses.drop(symbol), False
@@ -108,7 +108,7 @@ class RuntimeMembers:
             self._alerts.add(rule, use.name)
 
     def _release(self, use: Use, flow: FeedFlow) -> None:
-        """Let go of the exporters and guards of what was dropped; legs that are streamed on are exported as those say who are left."""
+        """Release the exporters and guards of a dropped use. Legs that stream on are exported as their remaining uses say."""
         for symbol in use.symbols:
             if stage := stage_of(flow, symbol):
                 stage.exports.set(self._exporters.of(self._uses.of_feed(flow.name, symbol)))
@@ -117,18 +117,18 @@ class RuntimeMembers:
 
 
 def stage_of(flow: FeedFlow, symbol: str) -> SymbolStage | None:
-    """The stage of a symbol of a flow; None where it has none."""
+    """Return the stage of a symbol in a flow; None if there is none."""
     return next((stage for stage in flow.stages if stage.symbol == symbol), None)
 
 
 def _let_go(flow: FeedFlow, symbol: str) -> None:
     try:
         flow.members.drop(symbol)
-    except Exception:  # of a feed's plugin
+    except Exception:  # a feed's plugin may raise anything
         _log.exception("feed %s does not let go of %s", flow.name, symbol)
 
 
 def guest(pipeline: Pipeline, feed: str) -> Pipeline:
-    """The pipeline for what the config does not name, on a feed. It exports nothing, and has no rules: the operator's files and alerts are
-    of what the config names."""
+    """Return the pipeline on a feed for symbols and pairs that the config does not name. It has no exports and no rules: the operator's
+    files and alerts concern only what the config names."""
     return replace(pipeline, feed=feed, exports=(), alerts=())

@@ -1,4 +1,4 @@
-"""What runs: the flows of all feeds and what they write to, opened and closed together."""
+"""The flows of all feeds and their outputs, opened and closed together."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ class Runtime:
         members: RuntimeMembers,
         default: Pipeline | None,
     ) -> None:
-        """The `default` pipeline is that of the symbols and pairs that the config does not name."""
+        """`default` is the pipeline of symbols and pairs that the config does not name."""
         self.flows = flows
         self.outputs = outputs
         self.guards = guards
@@ -41,7 +41,7 @@ class Runtime:
         self._default = default
 
     def venue_time(self) -> int | None:
-        """The time (ms) of the first feed that can tell it."""
+        """Return the time (ms) of the first feed that reports it."""
         return venue_time(flow.clock for flow in self.flows)
 
     @property
@@ -50,13 +50,13 @@ class Runtime:
         return [pair for flow in self.flows for pair in flow.pairs]
 
     def add_pair(self, pair: PairEntry, pipeline: Pipeline) -> None:
-        """Process a pair from now on, beginning with the bars that its legs have had, with the rules and exporters of its pipeline. Legs
-        that are streamed already stay as they are: the pair has the timeframes of which both make bars. Raises QuantdError, and changes
-        nothing, where the pair is there already, where its feed does not run, and where an exporter cannot begin."""
+        """Process a pair from now on, starting with the past bars of its legs, with the rules and exporters of its pipeline. Legs that
+        stream already stay as they are: the pair has the timeframes of which both legs make bars. Raises QuantdError, without any change,
+        if the pair is present already, its feed does not run, or an exporter cannot be opened."""
         self._members.add(Use.of_pair(pair, pipeline))
 
     def drop_pair(self, name: str) -> bool:
-        """Process a pair no more, whatever it is doing; whether there was one. Its legs are streamed on until they are dropped, too."""
+        """Stop processing a pair. Return whether there was one. Its legs stream until they are dropped, too."""
         return self._members.drop_pair(name)
 
     def add_symbol(self, symbol: str, pipeline: Pipeline) -> None:
@@ -64,24 +64,24 @@ class Runtime:
         self._members.add(Use.of_symbol(symbol, pipeline))
 
     def drop_symbol(self, symbol: str) -> bool:
-        """Stream a symbol no more, nor process the pairs that it is a leg of; whether it was there."""
+        """Stop streaming a symbol and processing the pairs that use it as a leg. Return whether it was present."""
         return self._members.drop_symbol(symbol)
 
     def add_rule(self, rule: AlertRule) -> None:
-        """Judge a rule from now on; it begins afresh in the place of one with the same id."""
+        """Judge a rule from now on. The rule replaces one with the same id and starts with a fresh state."""
         self.outputs.alerts.put(rule)
 
     def drop_rule(self, rule_id: str) -> None:
-        """Judge a rule no more, and forget its state."""
+        """Stop judging a rule and delete its state."""
         self.outputs.alerts.remove(rule_id)
 
     def watch_symbol(self, symbol: str) -> None:
-        """Stream a symbol that the config does not name, through the default pipeline, unless it is streamed already."""
+        """Stream a symbol that the config does not name through the default pipeline, unless it streams already."""
         if self._default and not any(stage_of(flow, symbol) for flow in self.flows):
             self._watch(Use.of_symbol(symbol, guest(self._default, self._default.feed)))
 
     def watch_pair(self, y: str, x: str) -> None:
-        """Process a pair that the config does not name, through the default pipeline, unless it is processed already."""
+        """Process a pair that the config does not name through the default pipeline, unless it is processed already."""
         if not self._default:
             return
         self.watch_symbol(y)
@@ -100,7 +100,7 @@ class Runtime:
                 _log.warning("%s", error)
 
     async def run(self) -> None:
-        """Run every feed to its end. Raises QuantdError for what the operator can mend."""
+        """Run every feed to its end. Raises QuantdError for errors that the operator can fix."""
         async with self.opened():
             try:
                 async with asyncio.TaskGroup() as group:
@@ -111,7 +111,7 @@ class Runtime:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Sinks, exporters and the store are open meanwhile and closed after, whatever happens."""
+        """Open sinks, exporters and the store, and close them after the body, even if it fails."""
         self._exporters.open()
         await self.outputs.outbox.start()
         try:
@@ -120,7 +120,7 @@ class Runtime:
             await self._close()
 
     async def _close(self) -> None:
-        """Data first: a sink that hangs must not cost a row."""
+        """Close the data outputs first: a sink that hangs must not cost a row."""
         if self.outputs.recorder:
             await self.outputs.recorder.close()
             self.outputs.save_late()

@@ -1,4 +1,4 @@
-"""Makes the stages of symbols and pairs as their pipelines say."""
+"""Makes the stages of symbols and pairs from their pipelines."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,8 +18,8 @@ from quantd.runtime.uses import Use
 
 
 class StageMaker:
-    """Makes stages and keeps none. Slow jobs run in the `backgrounds` of the feeds; where it is `warm`, recursive regressions go on from
-    what is recorded."""
+    """Makes stages and stores none. Slow jobs run in the `backgrounds` of the feeds. With `warm`, recursive regressions resume from
+    recorded states."""
 
     def __init__(
         self, guards: Guards, exporters: Exporters, history: History, backgrounds: Mapping[str, Background], *, warm: bool
@@ -31,7 +31,7 @@ class StageMaker:
         self._warm = warm
 
     def symbol(self, symbol: str, sharing: Sequence[Use]) -> SymbolStage:
-        """The stage of a symbol for all uses that it has a part in: the config has them make its bars alike."""
+        """Make the stage of a symbol for all uses that share it. The config ensures that they make its bars alike."""
         pipelines = [use.pipeline for use in sharing]
         every = dict.fromkeys(name for pipeline in pipelines for name in pipeline.bars.every)
         resampler = msgspec.structs.replace(pipelines[0].bars, every=tuple(every))
@@ -43,7 +43,7 @@ class StageMaker:
         return SymbolStage(symbol, resampler, self._guards(resampler, symbol), exports, events, channels, needed)
 
     def pair(self, use: Use, y: SymbolStage, x: SymbolStage) -> PairStage:
-        """A series for each timeframe of the pair's pipeline that both legs have bars of."""
+        """Make the stage of a pair, with a series for each timeframe of its pipeline that both legs have bars of."""
         pipeline = use.pipeline
         series: list[PairSeries] = []
         for every in pipeline.bars.every:
@@ -60,5 +60,5 @@ def _spec(pipeline: Pipeline, pair: str, every: str) -> PairSpec:
 
 
 def _needed(pipeline: Pipeline, every: str) -> int:
-    """How many bars stand behind a point; 0 of a timeframe that it makes none of."""
+    """Return the number of bars behind a point; 0 for a timeframe without points."""
     return _spec(pipeline, "", every).memory if every in pipeline.bars.every else 0

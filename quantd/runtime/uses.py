@@ -1,4 +1,4 @@
-"""What is processed: each pair and symbol with the pipeline that it goes through."""
+"""The uses of pipelines by pairs and symbols."""
 
 from msgspec import Struct
 
@@ -7,21 +7,21 @@ from quantd.errors import QuantdError
 
 
 class Use(Struct, frozen=True):
-    """A pair, or a symbol by itself, and its pipeline."""
+    """A pair, or a single symbol, and its pipeline."""
 
     name: str
     pipeline: Pipeline
     symbols: tuple[str, ...]
-    """The legs of the pair, y first; or the symbol."""
+    """The legs of the pair, y first, or the symbol."""
 
     @classmethod
     def of_pair(cls, pair: PairEntry, pipeline: Pipeline) -> "Use":
-        """The use of a pipeline by a pair."""
+        """Return the use of a pipeline by a pair."""
         return cls(pair.name, pipeline, (pair.y, pair.x))
 
     @classmethod
     def of_symbol(cls, symbol: str, pipeline: Pipeline) -> "Use":
-        """The use of a pipeline by a symbol."""
+        """Return the use of a pipeline by a symbol."""
         return cls(symbol, pipeline, (symbol,))
 
     @property
@@ -30,7 +30,7 @@ class Use(Struct, frozen=True):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What the pipeline's jobs add to its points."""
+        """The metrics that the pipeline's jobs add to points."""
         return tuple(name for stage in self.pipeline.jobs for name in stage.job.metrics)
 
 
@@ -41,22 +41,22 @@ class Uses:
         self._by_name: dict[str, Use] = {}
 
     def add(self, use: Use) -> None:
-        """Raises QuantdError where there is one of that name already."""
+        """Add a use. Raises QuantdError if there is one of that name already."""
         if use.name in self._by_name:
             raise QuantdError(f"{use.name} is processed already: drop it first")
         self._by_name[use.name] = use
 
     def drop(self, name: str) -> Use | None:
-        """Remove a use; None where there is none of that name."""
+        """Remove and return a use; None if there is none of that name."""
         return self._by_name.pop(name, None)
 
     def get(self, name: str) -> Use | None:
         return self._by_name.get(name)
 
     def of_feed(self, feed: str, symbol: str) -> list[Use]:
-        """Those that a symbol of a feed has a part in."""
+        """Return the uses on a feed that include a symbol."""
         return [use for use in self._by_name.values() if symbol in use.symbols and use.pipeline.feed == feed]
 
     def pairs_of(self, symbol: str) -> list[Use]:
-        """The pairs that a symbol is a leg of."""
+        """Return the uses by pairs that have a symbol as a leg."""
         return [use for use in self._by_name.values() if use.is_pair and symbol in use.symbols]

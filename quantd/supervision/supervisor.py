@@ -27,7 +27,7 @@ class Supervisor:
         return asyncio.create_task(self._keep_up(name, work), name=name)
 
     def forget(self, name: str) -> None:
-        """There will be no task of this name any more: neither count it nor report it."""
+        """Forget a task that has ended for good: it is neither counted nor reported any more."""
         self.restarts.pop(name, None)
         self._troubles.end("tasks", name)
 

@@ -56,7 +56,7 @@ def pair_config(bars: Resampler, regression: Regression, feed: Feed | None = Non
 class Bench:
     """The runtime of a config with one feed, by a clock that follows the trades, and what comes out of it.
 
-    `flow.take` handles events at once. Alternatively a task runs `runtime.run()`, and the events go into the `events` of a `Venue`. Rows
+    `flow.process` handles events at once. Alternatively a task runs `runtime.run()`, and the events go into the `events` of a `Venue`. Rows
     come out in `kept.rows`, whatever happens on the `hub`, and the past in the `history`. A plugin of the test's own needs no name::
 
         bench = Bench(pair_config(TimeBars(every=("1s",)), MyRegression(window=60)))

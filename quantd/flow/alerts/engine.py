@@ -57,7 +57,7 @@ class AlertEngine:
         self.states.forget(rule_id)
 
     def remove_of_pipelines(self, pair: str) -> None:
-        """Judge the rules no more that pipelines have on a pair, and forget their states."""
+        """Stop judging the rules of pipelines on a pair, and delete their states."""
         for rule in self.rules:
             if rule.on == pair and not rule.live:
                 self.remove(rule.id)

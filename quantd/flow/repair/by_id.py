@@ -122,7 +122,7 @@ class IdRepairer:
             self._count_absent(wanted, answered=bool(answer))
 
     def _is_there(self, missing: MissingTrades) -> bool:
-        """Return whether the symbol has not left meanwhile."""
+        """Return whether the symbol is still present."""
         return any(each.ledger is missing.ledger for each in self._list_missing())
 
     def _pause(self, wanted: IdRange, error: Exception) -> None:

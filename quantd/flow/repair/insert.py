@@ -36,7 +36,7 @@ class Inserter:
         if not ticks:
             return
         async with self._busy:
-            if stage not in self._stages:  # dropped while they were fetched
+            if stage not in self._stages:  # dropped while the trades were fetched
                 return
             with self._gaps.held_back(stage):
                 self._put(stage, ticks)

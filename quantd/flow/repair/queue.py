@@ -36,7 +36,7 @@ class RebuildQueue:
         self._waiting: dict[SymbolStage, list[Span]] = {}
         self._current: SymbolStage | None = None
         self._span: Span = (0, 0)
-        """Whose bars are being rebuilt, and which."""
+        """The span of time (ms) that is being rebuilt."""
         self._woken = asyncio.Event()
         self._busy = asyncio.Lock()
 
