@@ -24,7 +24,7 @@ from quantd.errors import QuantdError, StateUnusable
 from quantd.flow.alerts.rule import AlertRule
 from quantd.metrics import Metrics
 from quantd.model import Bar, PairPoint, Status, Tick
-from quantd.runtime.measures import measure
+from quantd.runtime.metrics import register_metrics
 from quantd.runtime.runtime import Runtime
 from quantd.testing.fakes import START
 from tests.unit.services.rig import PIPELINE, Rig, rig, trade
@@ -69,7 +69,7 @@ def open_files() -> set[str]:
 def samples(runtime: Runtime) -> set[str]:
     """The series that Prometheus reads, without their values."""
     metrics = Metrics()
-    measure(runtime, metrics, EventClock(START))
+    register_metrics(runtime, metrics, EventClock(START))
     return {line.rpartition(" ")[0] for line in metrics.render()[0].decode().splitlines() if line and not line.startswith("#")}
 
 
@@ -315,8 +315,8 @@ STEPS = st.one_of(
 )
 
 
-@given(st.lists(STEPS, max_size=12))
-@settings(max_examples=25, deadline=None)
+@given(st.lists(STEPS, max_size=8))
+@settings(max_examples=15, deadline=None)
 def test_after_any_sequence_nothing_is_left_once_all_are_dropped(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("drop")
     of_pipeline = pipeline()
