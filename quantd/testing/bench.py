@@ -56,11 +56,11 @@ def pair_config(bars: Resampler, regression: Regression, feed: Feed | None = Non
 class Bench:
     """The runtime of a config with one feed, by a clock that follows the trades, and what comes out of it.
 
-    `flow.process` handles events at once. Alternatively a task runs `runtime.run()`, and the events go into the `events` of a `Venue`. Rows
+    `process` takes events at once. Alternatively a task runs `runtime.run()`, and the events go into the `events` of a `Venue`. Rows
     come out in `kept.rows`, whatever happens on the `hub`, and the past in the `history`. A plugin of the test's own needs no name::
 
         bench = Bench(pair_config(TimeBars(every=("1s",)), MyRegression(window=60)))
-        bench.flow.process([fakes.tick("Y", 1), fakes.tick("X", 1), fakes.tick("Y", 2, 1_500)])
+        bench.process([fakes.tick("Y", 1), fakes.tick("X", 1), fakes.tick("Y", 2, 1_500)])
         assert [bar.symbol for bar in bench.kept.rows["bars"]] == ["Y", "X"]
     """
 
@@ -77,6 +77,14 @@ class Bench:
             _name(self.registry, type(plugin))
         self.clock = EventClock(now)
         self.runtime: Runtime = build(self.config, self.registry, self.clock, folder or Path(), warm=warm)
+
+    def process(self, events: Sequence[Event]) -> None:
+        """Handle events as if the feed had sent them together."""
+        self.flow.process(events)
+
+    def finish(self) -> None:
+        """Close the bars that are open, as at the end of a replay."""
+        self.flow.finish()
 
     @property
     def flow(self) -> FeedFlow:

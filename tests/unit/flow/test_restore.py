@@ -1,32 +1,19 @@
 """A start: what is known of the past, what of it is news, and what the record had wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
 import quantd
-from quantd.clock import EventClock
 from quantd.config.rules import Condition, Rule
-from quantd.flow.ahead import Ahead
-from quantd.flow.alerts.engine import AlertEngine
-from quantd.flow.alerts.outbox import Outbox
-from quantd.flow.environment import Environment
-from quantd.flow.exports import Export, Exports
-from quantd.flow.feed import FeedFlow
-from quantd.flow.hub import Hub
 from quantd.flow.news import supersedes
-from quantd.flow.outputs import Outputs
-from quantd.flow.pair import PairStage
-from quantd.flow.pairs import Inline, PairSeries, PairSpec
-from quantd.flow.record import Recorder
-from quantd.flow.symbol import SymbolStage
-from quantd.history.history import History
 from quantd.model import DEFINITION, Alert, Bar, PairPoint, Quality, Status, Tick
-from quantd.plugin.guard import Guard
-from quantd.supervision.troubles import Troubles
+from quantd.testing import fakes
+from quantd.testing.bench import Bench, pair_config
+from quantd.testing.bench import Venue as Scripted
 from quantd.timeframes import DAY, HOUR, MINUTE, timeframe
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.resamplers.time import TimeBars
@@ -37,6 +24,7 @@ NOW = 1_767_225_600_000 + 13 * HOUR + 7 * MINUTE + 20_000
 """13:07:20 on a day."""
 EVERY = ("1m", "5m", "1h", "14h")
 WINDOW = 5
+KINDS: tuple[quantd.RowKind, ...] = ("bars", "points")
 
 
 def price(symbol: str, ts: int) -> float:
@@ -48,23 +36,19 @@ def price(symbol: str, ts: int) -> float:
 def trade(symbol: str, number: int) -> Tick:
     """One a minute, ten seconds in; ids count minutes."""
     ts = number * MINUTE + 10_000
-    return Tick(symbol, number, ts, ts, price(symbol, ts), 1.0, False)
+    return fakes.tick(symbol, number, ts, price(symbol, ts), start=0)
 
 
-class Venue(quantd.Feed):
+class Venue(Scripted):
     """An exchange at `now`, whose symbols trade once a minute since for ever; it tells klines, and trades of an hour."""
 
     past_timeframes = ("1m", "5m", "1h", "2h")
     now: int = NOW
 
     def __post_init__(self) -> None:
-        self.inbox: asyncio.Queue[Sequence[quantd.Event] | None] = asyncio.Queue()
+        super().__post_init__()
         self.asked: list[tuple[str, str, int]] = []
         self.down = False
-
-    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
-        while (batch := await self.inbox.get()) is not None:
-            yield batch
 
     async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
         return await self.fetch_ids(symbol, max(start, self.now - HOUR) // MINUTE, min(end, self.now) // MINUTE)
@@ -94,55 +78,32 @@ def klines(symbol: str, every: str, start: int, end: int) -> list[Bar]:
     return made
 
 
-class Keep(quantd.Exporter):
-    """Remembers the rows."""
-
-    def __post_init__(self) -> None:
-        self.rows: dict[str, list[Bar | PairPoint]] = {"bars": [], "points": []}
-
-    def open(self, metrics: Sequence[str]) -> None: ...
-
-    def write(self, kind: quantd.RowKind, rows: Sequence[Bar]) -> None:  # type: ignore[override]
-        self.rows[kind] += rows
-
-    def close(self) -> None: ...
-
-
-class Daemon:
+class Daemon(Bench):
     """One run of a flow of the pair Y-X on the venue."""
 
-    def __init__(self, venue: Venue, folder: Path, every: Sequence[str] = EVERY, kept: dict[str, bytes] | None = None) -> None:
-        self.venue, self.kept = venue, Keep()
+    def __init__(self, venue: Venue, folder: Path, every: Sequence[str] = EVERY, *, killed: bool = False) -> None:
+        """`killed` is how the run before ended."""
+        self.venue = venue
         self.store = Local()
-        self.store.open(folder)
-        self.clock = EventClock(venue.now)
-        guard = Guard("any", "", self.clock)
-        ahead = Ahead(folder / "told")
-        self.recorder = Recorder(self.store, guard, self.clock, Troubles(self.clock), ahead)
+        rules = tuple(Rule(f"all-{name}", Condition("beta", "<", 1e9), name) for name in every)
+        bars = TimeBars(every=tuple(every))
+        config = pair_config(bars, Ols(window=WINDOW), venue, store=self.store, alerts=rules)
+        super().__init__(config, folder, now=venue.now, warm=True)
+        assert self.runtime.outputs.recorder
+        self.recorder = self.runtime.outputs.recorder
+        self.memory = self.flow._environment.kept
+        if killed:
+            self.memory["running"] = b""
         self.alerts: list[Alert] = []
-        hub, engine = Hub(), AlertEngine()
-        hub.listen("alerts", self.alerts.extend)
-        for name in every:
-            engine.add(Rule(f"all-{name}", Condition("beta", "<", 1e9), name), "Y-X")
-        self.history = History(self.store)
-        outputs = Outputs(self.history, engine, Outbox({}), hub, self.recorder, ahead=ahead)
-        self.flow = FeedFlow("venue", venue, outputs, self.clock, Inline(), Environment(warm=True, kept={} if kept is None else kept))
-        exports = Exports([Export(self.kept, guard, self.clock, Troubles(self.clock))])
-        specs = [PairSpec("Y-X", name, Ols(window=WINDOW)) for name in every]
-        needed = {spec.every: spec.memory for spec in specs}
-        y, x = (SymbolStage(symbol, TimeBars(every=tuple(every)), guard, exports, needed=needed) for symbol in "YX")
-        series = tuple(PairSeries(spec, lambda plugin, user: guard, 5 * MINUTE) for spec in specs)
-        self.flow.members.add_pair(lambda: PairStage(y, x, series, exports))
-        self.flow.members.add(y)
-        self.flow.members.add(x)
+        self.hub.listen("alerts", self.alerts.extend)
         self.task = asyncio.create_task(self.flow.run())
-        venue.inbox.put_nowait([Status(venue.now, healthy=True)])
+        venue.events.put_nowait([Status(venue.now, healthy=True)])
 
     async def warm(self) -> None:
         await until(lambda: self.flow.warm == 2)
         await until(lambda: self.flow._recovery._warm_start._check.done)
 
-    def rows(self, kind: str, every: str) -> list[int]:
+    def rows(self, kind: quantd.RowKind, every: str) -> list[int]:
         """The times of those of Y, none of which came twice under one revision."""
         rows = [row for row in self.kept.rows[kind] if row.every == every and getattr(row, "symbol", "Y") == "Y"]
         names = [(row.ts, row.revision) for row in rows]
@@ -154,9 +115,9 @@ class Daemon:
         before, self.venue.now = self.venue.now, now
         ticks = [trade(symbol, number) for number in range(before // MINUTE, now // MINUTE + 1) for symbol in "YX"]
         fresh = [tick for tick in sorted(ticks, key=lambda tick: tick.ts) if before < tick.ts <= now]
-        self.venue.inbox.put_nowait([*fresh, Status(now, healthy=True)])
+        self.venue.events.put_nowait([*fresh, Status(now, healthy=True)])
         self.clock.advance_to(now)
-        await until(lambda: self.flow._watermark.closed >= now - 500 and self.venue.inbox.empty())
+        await until(lambda: self.flow._watermark.closed >= now - 500 and self.venue.events.empty())
 
     async def stop(self, *, killed: bool = False) -> None:
         self.task.cancel()
@@ -184,7 +145,7 @@ def told(daemon: Daemon, every: str, start: int, end: int) -> None:
     while frame.end(ts) <= end:
         wanted.append(ts)
         ts = frame.end(ts)
-    for kind in ("bars", "points"):
+    for kind in KINDS:
         assert list(dict.fromkeys(daemon.rows(kind, every))) == wanted, (kind, every)
 
 
@@ -224,7 +185,7 @@ async def test_what_closed_while_nobody_was_here_is_told_in_order(away: int, kil
         frame = timeframe(every)
         closed = [bar.ts for bar in klines("Y", every, frame.floor(NOW), venue.now) if frame.end(bar.ts) <= venue.now]
         wanted = [ts for ts in closed if ts not in kept[every] and (every != "1m" or ts >= venue.now - 1_490 * MINUTE)]
-        for kind in ("bars", "points"):
+        for kind in KINDS:
             found = [ts for ts in dict.fromkeys(daemon.rows(kind, every)) if ts >= min(wanted, default=0)]
             assert found == wanted, (kind, every)
     for alert in daemon.alerts:
@@ -241,7 +202,7 @@ async def test_a_restart_changes_nothing_that_is_recorded(tmp_path: Path) -> Non
     before = store.bars("Y", "1m", 0, 2**60), store.points("Y-X", "1m", 0, 2**60)
     daemon = await run(Venue(now=NOW + 3 * MINUTE), tmp_path, every=["1m"])
     assert (store.bars("Y", "1m", 0, 2**60), store.points("Y-X", "1m", 0, 2**60)) == before
-    assert daemon.kept.rows == {"bars": [], "points": []}
+    assert not daemon.kept.rows["bars"] + daemon.kept.rows["points"]
     store.close()
 
 
@@ -328,16 +289,15 @@ def test_a_bar_supersedes_what_knows_no_more(fresh: Quality, known: Quality, whe
 @pytest.mark.parametrize("killed", [False, True])
 async def test_after_a_kill_the_newest_rows_are_told_again(killed: bool, tmp_path: Path) -> None:
     """The killed run may have told others, which it did not come to record."""
-    kept: dict[str, bytes] = {"running": b""} if killed else {}
     await run(Venue(), tmp_path, NOW + 30 * MINUTE, every=["1m"])
     venue = Venue(now=NOW + 30 * MINUTE)
-    daemon = Daemon(venue, tmp_path, ["1m"], kept)
+    daemon = Daemon(venue, tmp_path, ["1m"], killed=killed)
     await daemon.warm()
-    assert list(kept) == ["running"]
-    for kind in ("bars", "points"):
+    assert list(daemon.memory) == ["running"]
+    for kind in KINDS:
         told = daemon.rows(kind, "1m")
         assert told == sorted(told)
         assert bool(told) is killed
         assert set(told) <= set(range(NOW - 20_000 + 24 * MINUTE, NOW - 20_000 + 30 * MINUTE, MINUTE))
     await daemon.stop()
-    assert kept == {}
+    assert daemon.memory == {}

@@ -118,9 +118,9 @@ async def seconds_after(venue: WithoutIds, folder: Path, now: int) -> dict[int, 
     daemon = Daemon(venue, folder, ["1s", "1m"])
     await until(lambda: daemon.flow.warm == 2)
     start, venue.now = venue.now, now
-    venue.inbox.put_nowait([*trades("Y", start, now), *trades("X", start, now), Status(now, healthy=True)])
+    venue.events.put_nowait([*trades("Y", start, now), *trades("X", start, now), Status(now, healthy=True)])
     daemon.clock.advance_to(now)
-    await until(lambda: daemon.flow._watermark.closed >= now - 500 and venue.inbox.empty())
+    await until(lambda: daemon.flow._watermark.closed >= now - 500 and venue.events.empty())
     bars = daemon.history.bars("Y", "1s", NOW, 2**60)
     await daemon.stop()
     return {(bar.ts - NOW) // SECOND: bar for bar in bars}

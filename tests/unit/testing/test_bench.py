@@ -29,8 +29,8 @@ def test_trades_come_out_as_rows_bars_and_points_of_a_regression_without_a_name(
     bench = Bench(pair_config(TimeBars(every=("1s",)), One()))
     heard: list[quantd.Bar] = []
     bench.hub.listen("bars", heard.extend)
-    bench.flow.process(trades(4))
-    bench.flow.finish()
+    bench.process(trades(4))
+    bench.finish()
     assert sorted(bench.kept.rows["ticks"], key=str) == sorted(trades(4), key=str)
     assert bench.kept.rows["bars"] == heard
     assert [(point.pair, point.spread) for point in bench.kept.rows["points"]] == [("Y-X", 1.0)] * 3
