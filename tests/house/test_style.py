@@ -22,8 +22,6 @@ TO_SPLIT = [  # to be emptied: the classes that are too large for now
     ("plugins/quantd_plugins/feeds/binance/watch.py", "Watch"),
     ("plugins/quantd_plugins/feeds/readers/bars.py", "BarFile"),
     ("plugins/quantd_plugins/stores/hot_file.py", "HotFile"),
-    ("quantd/stats/kalman.py", "KalmanFilter"),
-    ("quantd/stats/steadfast.py", "SteadfastFilter"),
 ]
 
 FILES = sorted(path for source in ("quantd", "plugins") for path in (ROOT / source).rglob("*.py"))
