@@ -12,12 +12,16 @@ class Carrier(Protocol):
     """A connection, as seen from here."""
 
     upto: int
-    brought: dict[str, int]
 
     @property
     def name(self) -> str: ...
     @property
     def ready(self) -> bool: ...
+    @property
+    def brought(self) -> dict[str, int]:
+        """The last trade id that came of each symbol."""
+        ...
+
     @property
     def trades_of(self) -> Iterable[str]:
         """The symbols whose trades are wanted of it."""
