@@ -7,7 +7,9 @@ import numpy as np
 from msgspec import Struct
 
 from quantd.stats import FloatArray
-from quantd.stats.kalman import DIFFUSE, PRIOR, KalmanFilter
+from quantd.stats.kalman import PRIOR, KalmanFilter
+from quantd.stats.line import WalkingLine
+from quantd.stats.noise import DIFFUSE, LearnedNoise
 
 _LEAST = 20
 _RANGE = (-9.0, 2.0)
@@ -40,7 +42,7 @@ def concentrated(
 ) -> tuple[float, float]:
     """Return the Gaussian log-likelihood of arrays of shape (n,), maximised over the noise variance, and that noise variance (A. C. Harvey,
     1989, 3.4: the mean of innovation² / its expected variance). Innovations that are due to the diffuse prior are left out."""
-    run = KalmanFilter(alpha_walk, beta_walk, noise=1.0, least_scale=least_scale, prior=prior)
+    run = KalmanFilter(WalkingLine(alpha_walk, beta_walk, prior=prior, least_scale=least_scale), LearnedNoise(1.0))
     squares = logs = 0.0
     n = 0
     for of_y, of_x in zip(y.tolist(), x.tolist(), strict=True):

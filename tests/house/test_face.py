@@ -28,11 +28,14 @@ forgetting: Forgetting
 funding: Funding Rates USUAL absent as_rates due
 health: APART NEWEST Vitals tie vitals
 johansen: CRITICAL Deterministic Johansen Two johansen shortest whiteness
-kalman: DIFFUSE KalmanFilter LEAST_LOG PRIOR
+judge: Judge LEVER RunBar
+kalman: KalmanFilter LEAST_LOG PRIOR
 kpss: Kpss kpss
 legs: COLLINEAR Legs SHORTEST legs_of
 likelihood: Likelihood Noise concentrated most_likely
+line: State WalkingLine
 mackinnon: SURFACES Trend mackinnon_pvalue
+noise: DIFFUSE LearnedNoise SOUND
 order: median
 outliers: AROUND SAMPLE STRICT outliers
 performance: MayLack Span Summary drawdown funding max_drawdown profit_factor summarise
@@ -51,7 +54,7 @@ sharpe: LEAST_DAYS LEAST_TRADES Sharpe daily_changes sharpe sharpe_of_run varian
 slopes: Numbers ROWS Slopes
 spreads: SHORTEST SpreadTest spread_test
 stationarity: Adf Criterion DEPENDENT ILL_CONDITIONED adf
-steadfast: CLIP LEVER Line PLAIN RunBar SOUND SteadfastFilter
+steadfast: CLIP PLAIN SteadfastFilter
 sums: Fixed Sums sums_of
 theil_sen: ALL_PAIRS RollingTheilSen theil_sen
 ticks: RESOLVED bound_tick grid

@@ -17,16 +17,6 @@ HEAVY = {"numba", "pandas", "pykalman", "scipy", "sklearn", "statsmodels"}
 TIME = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time", "time_ns"}
 DATE = {"now", "today", "utcnow"}
 
-TO_SPLIT = [  # to be emptied: the classes that are too large for now
-    ("plugins/quantd_plugins/feeds/binance/connection.py", "Connection"),
-    ("plugins/quantd_plugins/feeds/binance/watch.py", "Watch"),
-    ("plugins/quantd_plugins/feeds/readers/bars.py", "BarFile"),
-    ("plugins/quantd_plugins/stores/hot_file.py", "HotFile"),
-    ("quantd/plugin/guard.py", "Guard"),
-    ("quantd/stats/kalman.py", "KalmanFilter"),
-    ("quantd/stats/steadfast.py", "SteadfastFilter"),
-]
-
 FILES = sorted(path for source in ("quantd", "plugins") for path in (ROOT / source).rglob("*.py"))
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 
@@ -131,13 +121,7 @@ def test_files_are_short(file: Path) -> None:
 
 @every_file
 def test_classes_are_small(file: Path) -> None:
-    name = str(file.relative_to(ROOT))
-    assert [text.partition(":")[0] for text in large_classes(parsed(file)) if (name, text.partition(":")[0]) not in TO_SPLIT] == []
-
-
-def test_what_is_to_be_split_is_still_too_large() -> None:
-    found = {(str(file.relative_to(ROOT)), text.partition(":")[0]) for file in FILES for text in large_classes(parsed(file))}
-    assert set(TO_SPLIT) - found == set(), "take it off the list"
+    assert large_classes(parsed(file)) == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ import quantd
 from quantd.stats import FloatArray
 from quantd.stats.kalman import LEAST_LOG, PRIOR, KalmanFilter
 from quantd.stats.likelihood import most_likely
+from quantd.stats.line import WalkingLine
+from quantd.stats.noise import LearnedNoise
 from quantd.stats.outliers import outliers
 from quantd.stats.recursion import Run
 from quantd.stats.steadfast import SteadfastFilter
@@ -66,21 +68,12 @@ class Kalman(quantd.Regression):
         self._run = Run(self._filter(alpha_walk, beta_walk))
 
     def _filter(self, alpha_walk: float, beta_walk: float) -> KalmanFilter:
-        noise = None if self.noise == "auto" else self.noise
-        memory = NOISE_WINDOWS * self.window
+        line = WalkingLine(alpha_walk, beta_walk, prior=self.prior, least_scale=self._least_scale)
+        given, memory = None if self.noise == "auto" else self.noise, NOISE_WINDOWS * self.window
         if self.clip is None:
-            return KalmanFilter(alpha_walk, beta_walk, noise, memory=memory, prior=self.prior, least_scale=self._least_scale)
-        return SteadfastFilter(
-            alpha_walk,
-            beta_walk,
-            noise,
-            memory=memory,
-            prior=self.prior,
-            least_scale=self._least_scale,
-            clip=self.clip,
-            breaks=self.breaks,
-            patience=self.window,
-        )
+            return KalmanFilter(line, LearnedNoise(given, memory=memory))
+        noise = LearnedNoise(given, memory=memory, clip=self.clip)
+        return SteadfastFilter(line, noise, breaks=self.breaks, patience=self.window)
 
     @property
     def _least_scale(self) -> float:

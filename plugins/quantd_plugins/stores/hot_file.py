@@ -1,26 +1,24 @@
 """The file `hot.db`: one writer, readers beside it, and what is done when it breaks."""
 
-import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import TypeVar
 
 import quantd
 from quantd import salvage
 from quantd_plugins.stores import rescue
+from quantd_plugins.stores.beside import BesideThread
 
 CHECKED = 256 * 1024**2
 """A file of up to so many bytes is looked through at the start, which takes a second at most; a larger one in the background."""
 RESCUE_S = 10.0
 """So long a start waits for the rows of a file that broke; the rest comes in the background, at half of a core."""
-_AGAIN_S = 10.0
 _STEPS = 100_000
 T = TypeVar("T")
-_log = logging.getLogger("quantd.store")
 
 
 class HotFile:
@@ -40,8 +38,7 @@ class HotFile:
         self._rescues: list[rescue.Rescue] = []
         """Newest first."""
         self._losses: list[quantd.Loss] = []
-        self._closing = Event()
-        self._thread: Thread | None = None
+        self._beside = BesideThread(path, self._look_through, self._steps)
 
     def open(self) -> None:
         """Raises StateUnusable where it cannot be written for now, StateNewer where a later version has written it."""
@@ -62,7 +59,7 @@ class HotFile:
             self._rescue_for(RESCUE_S)
             rescue.forget_finished(self._db)
             if self._rescues or self._path.stat().st_size > CHECKED:
-                self._work_beside(check=broken is None)
+                self._beside.start(check=broken is None)
 
     def _make_folder(self) -> None:
         folder = self._path.parent
@@ -112,7 +109,7 @@ class HotFile:
                     self._broken = str(error)
             self._start_anew(self._broken)
             done = self._at_once(work)
-        self._work_beside()
+        self._beside.start()
         return done
 
     def _at_once(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -144,9 +141,7 @@ class HotFile:
 
     def close(self) -> None:
         """What is not yet taken over of a file that broke is, after the next start."""
-        self._closing.set()
-        if self._thread:
-            self._thread.join()
+        self._beside.stop()
         self._db.close()
 
     # damage
@@ -171,7 +166,7 @@ class HotFile:
                 if not salvage.is_broken(error):
                     raise error
                 self._start_anew(str(error))
-        self._work_beside()
+        self._beside.start()
 
     def _start_anew(self, broken: str) -> None:
         self._broken = broken
@@ -197,32 +192,10 @@ class HotFile:
         for each in list(self._rescues):
             yield from each.steps(self.write, self._schema)
 
-    def _work_beside(self, *, check: bool = False) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = Thread(target=self._work, args=(check,), name="rescue", daemon=True)
-            self._thread.start()
-
-    def _work(self, check: bool) -> None:
-        while not self._closing.is_set():
-            try:
-                if check:
-                    self._look_through()
-                began = self._clock.monotonic()
-                for _ in self._steps():
-                    if self._closing.wait(self._clock.monotonic() - began):
-                        return
-                    began = self._clock.monotonic()
-                return
-            except (sqlite3.Error, OSError) as error:
-                if self._closing.is_set():
-                    return
-                _log.warning("%s: it is not looked through, or not all taken over, trying again in %.0f s: %s", self._path, _AGAIN_S, error)
-            self._closing.wait(_AGAIN_S)
-
-    def _look_through(self) -> None:
+    def _look_through(self, is_closing: Callable[[], bool]) -> None:
         seen = self._generation
         with closing(salvage.read_only(self._path)) as db:
-            db.set_progress_handler(lambda: int(self._closing.is_set()), _STEPS)
+            db.set_progress_handler(lambda: int(is_closing()), _STEPS)
             broken = salvage.quick_check(db)
         if broken:
             damage = sqlite3.DatabaseError(broken)

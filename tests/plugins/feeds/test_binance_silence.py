@@ -9,7 +9,7 @@ import pytest
 
 import quantd
 from quantd.clock import EventClock
-from quantd_plugins.feeds.binance.watch import Watch
+from quantd_plugins.feeds.binance.watch import Rest, Watch
 from tests.plugins.feeds.binance_exchange import NOW, PATIENCE_S, Exchange, running, streaming, talk, trade
 
 HOUR = 3600
@@ -36,7 +36,8 @@ class Line:
         self.reasons: list[str] = []
         self.probed: list[float] = []
         self.missed: list[float] = []
-        self.watch = Watch(30.0, lambda: [self], self.newest, self.clock.now, lambda: False, self.miss, self.clock, self.is_closed)
+        rest = Rest(self.newest, self.is_closed)
+        self.watch = Watch(30.0, lambda: [self], rest, self.clock.now, lambda: False, self.miss, self.clock)
 
     @property
     def trades_of(self) -> list[str]:

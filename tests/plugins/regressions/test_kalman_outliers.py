@@ -275,3 +275,26 @@ def test_the_state_is_short_again_after_a_run() -> None:
         of.update(at, y[at], x[at])
         sizes.append(len(of.state() or b""))
     assert sizes[AT] > sizes[AT + 1] == sizes[AT - 1] < 250
+
+
+RECORDED = bytes.fromhex(
+    """
+    8dedb5a0f7c6b03e7b14ae47e17a843f270000000000000000000000000044400000000000804240000000000000f03f00000000000024400000000000002440
+    3584d3bb9f4a3440e8393eaa59fc3340836a0313097cc23f586730f988e7cbbfd6416f1a63d3f73f84380465717e2140a01d8d694258f33f8e2d83ffdeedb53f
+    eeaca2a5b02d963f9cd8899dd8890d400000000000002c4000000000000000400000000000000000000000000000f03f00000000000000000000000000000000
+    000000000000004000000000000000000000000000c041400000000000002a40000000000000f03f000000000000f03f00000000008042400000000000002c40
+    000000000000f03f000000000000f03f00000000000024400000000000002440d4af15335c46344023105cd01ce7334029a51098b9d8c13f7e09c5d5e07bccbf
+    35c094465dcbf73f0000000000002a40aea1bc86f21a0e404a239d6bf834af3f0000000000004240
+    """
+)
+"""What a filter of a window of 12 left after 40 bars, in a run of two bars that are out of line."""
+
+
+def test_a_state_that_an_earlier_version_recorded_goes_on() -> None:
+    resumed = Kalman(window=12)
+    resumed.resume(RECORDED)
+    assert resumed.state() == RECORDED
+    hedge = resumed.update(40, 31.0, 13.0)
+    assert hedge
+    assert (hedge.n, hedge.alpha, hedge.beta) == (41, 0.2450279259338508, 2.0081640083942203)
+    assert (hedge.innovation, hedge.innovation_std, hedge.weight) == (4.71277720337168, 0.3718964915074854, 0.0996346333966414)

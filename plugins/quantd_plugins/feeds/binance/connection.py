@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from sys import intern
@@ -12,6 +11,7 @@ from websockets.frames import Opcode
 
 import quantd
 from quantd.net import Attempts, BoundedQueue, Message, Refused, WebSocket, cause, shown
+from quantd_plugins.feeds.binance.arrivals import Arrivals
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.books import Books
@@ -29,13 +29,10 @@ STEADY_S = 10.0
 """Data must have come for so long before a connection counts as working, and the waits between tries begin anew."""
 SILENT_MS = 500
 TRADES = "@aggTrade"
-MOST_EARLY = 10_000
 
 DATA = AggTrade, DayTicker, BookTicker, DepthUpdate, MarkPriceUpdate, ContractInfo
 OF_CHANNELS = BookTicker, DepthUpdate, MarkPriceUpdate
 UNREAD = Frame()
-Early = Callable[[], quantd.Event | None]
-"""What is made, when its turn comes, of something that came too early."""
 
 
 class Shared(Struct):
@@ -64,15 +61,11 @@ class Connection:
     ) -> None:
         self.name = name
         self.url = url
-        self.elder = elder
+        self.arrivals: Arrivals = Arrivals(name, shared.books, elder.arrivals if elder else None)
         self.upto = 0
         """The exchange's clock (ms) up to which everything that it sent here has been read."""
-        self.brought: dict[str, int] = {}
-        """The last trade id that came of each symbol."""
         self.channel_frames = 0
         """How many quotes, mark prices and changes of books came."""
-        self.resumed: dict[str, int] = {}
-        """The last trade id that others had brought of symbols that have not come here yet: what is missed shows at the first."""
         self.retiring = asyncio.Event()
         self.reason = ""
         self.skipped = 0
@@ -84,12 +77,16 @@ class Connection:
         self.subscriptions = Subscriptions(name, wanted, shared.clock)
         self._up = False
         self._pinged = False
-        self._early: deque[Early] = deque()
 
     @property
     def ready(self) -> bool:
         """Whether all that is wanted has been asked for and confirmed, but for what the exchange will not bring."""
         return self._up and self.subscriptions.settled
+
+    @property
+    def brought(self) -> dict[str, int]:
+        """The last trade id that came of each symbol."""
+        return self.arrivals.brought
 
     @property
     def trades_of(self) -> list[str]:
@@ -109,15 +106,12 @@ class Connection:
 
     def resume(self, known: Mapping[str, int]) -> None:
         """Nobody else carries the streams now; these were the last trade ids."""
-        self.resumed = {symbol: number for symbol, number in known.items() if symbol not in self.brought}
+        self.arrivals.resume(known)
 
     async def take_over(self) -> None:
         """Let go of what waited for the elder."""
-        while self._early:
-            event = self._early.popleft()()
-            if event is not None:
-                await self._shared.events.put(event)
-        self.elder = None
+        for event in self.arrivals.released():
+            await self._shared.events.put(event)
 
     async def live(self) -> str:
         """From the upgrade to the end; why it ended. No fault in it may end the feed."""
@@ -197,7 +191,7 @@ class Connection:
         sent = next((frame.data.sent for frame in reversed(frames) if isinstance(frame.data, DATA)), None)
         if sent is not None:
             self._note(sent)
-        return self._placed([event for event in made if event is not None])
+        return self.arrivals.place([event for event in made if event is not None])
 
     def _decoded(self, texts: list[bytes]) -> list[Frame]:
         """One for each; UNREAD where it cannot be read."""
@@ -218,23 +212,10 @@ class Connection:
         data = frame.data
         if isinstance(data, DATA):
             self.channel_frames += isinstance(data, OF_CHANNELS)
-            return self._take_changes(data, recv) if isinstance(data, DepthUpdate) else data.event(recv)
+            return self.arrivals.take_changes(data, recv) if isinstance(data, DepthUpdate) else data.event(recv)
         if frame is not UNREAD:
             self._take_answer(frame, text)
         return None
-
-    def _placed(self, events: list[quantd.Event]) -> list[quantd.Event]:
-        """Note which trades there are; those that are not to wait, and all else."""
-        trades = [event for event in events if type(event) is quantd.Tick]
-        if self.resumed:
-            for trade in trades:
-                if trade.symbol in self.resumed:
-                    self._tell_missed(trade.symbol, trade.id)
-        self.brought.update({trade.symbol: trade.id for trade in trades})
-        elder = self.elder
-        if elder is None:
-            return events
-        return [event for event in events if not (isinstance(event, quantd.Tick) and self._waits(event, elder))]
 
     def _note(self, sent: int) -> None:
         """Data came that were sent at `sent` by the exchange's clock (ms), and all before."""
@@ -244,33 +225,9 @@ class Connection:
             self._shared.attempts.succeed()
         self._shared.exchange.observe(sent)
 
-    def _take_changes(self, changes: DepthUpdate, recv: int) -> quantd.Depth | None:
-        """The book that they make; None if that is not whole, or if others come before them."""
-        books = self._shared.books
-        if self.elder is None or len(self._early) >= MOST_EARLY or not books.awaits(changes):
-            return books.take(changes, recv)
-        self._early.append(partial(books.take, changes, recv))
-        return None
-
     def _skip(self, data: bytes, reason: object) -> None:
         self.skipped += 1
         self._shared.faults.add(self.name, data, reason)
-
-    def _waits(self, trade: quantd.Tick, elder: "Connection") -> bool:
-        """Keep a trade that is farther than the next one after the elder's last. What the elder does not carry does not wait."""
-        last = elder.brought.get(trade.symbol)
-        if last is None or trade.id <= last + 1 or len(self._early) >= MOST_EARLY:
-            return False
-        self._early.append(partial(_itself, trade))
-        return True
-
-    def _tell_missed(self, symbol: str, first: int) -> None:
-        last = self.resumed.pop(symbol)
-        if first > last + 1:
-            count = first - last - 1
-            log.warning("binance-futures: %s: %s: trades missed: %d, ids %d to %d", self.name, symbol, count, last + 1, first - 1)
-        else:
-            log.info("binance-futures: %s: %s: trades missed: none, id %d follows %d", self.name, symbol, first, last)
 
     def _take_answer(self, frame: Frame, data: bytes) -> None:
         """An answer, or what is said of the connection itself."""
@@ -291,10 +248,6 @@ class Connection:
         self._pinged = False
         if sent.isdigit():
             self.upto = max(self.upto, int(sent))
-
-
-def _itself(event: quantd.Event) -> quantd.Event:
-    return event
 
 
 def _because(websocket: WebSocket) -> str:

@@ -12,7 +12,7 @@ These are the ids of one symbol's trades:
     waits                                  |             9 10     11 12       | nothing
 
 - While there are two, both hand on what they bring; what comes twice is dropped by the ledger of its symbol. But a trade of the new one
-  that is farther than the next one after the old one's last waits (`Connection._waits`): it would look like a gap that the old one is about
+  that is farther than the next one after the old one's last waits (`Arrivals._waits`): it would look like a gap that the old one is about
   to fill. Here 9 waits, since the old one has brought 7 only, and so do those behind it.
 - `ready_at` is the exchange's clock when all that is wanted had been confirmed over the new one: whatever is sent later comes over it, too.
   Once the old one has brought all that was sent up to then (`whole`: its `upto` has passed `ready_at` by HOLD_MS, for trades are gathered

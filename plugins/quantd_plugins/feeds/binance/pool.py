@@ -11,6 +11,7 @@ from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.connection import Connection, Shared
 from quantd_plugins.feeds.binance.frames import Faults
 from quantd_plugins.feeds.binance.handover import HOLD_MS
+from quantd_plugins.feeds.binance.probes import Newest
 from quantd_plugins.feeds.binance.recorder import Recorder
 from quantd_plugins.feeds.binance.routes import Route, Stream
 from quantd_plugins.feeds.binance.sessions import Sessions
@@ -18,7 +19,7 @@ from quantd_plugins.feeds.binance.stream_group import Limits, StreamGroup
 from quantd_plugins.feeds.binance.subscriptions import symbols
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
 from quantd_plugins.feeds.binance.upkeep import keep_up
-from quantd_plugins.feeds.binance.watch import Newest, Watch
+from quantd_plugins.feeds.binance.watch import Rest, Watch
 
 BATCH = 1000
 BEAT_S = 0.25
@@ -70,7 +71,13 @@ class Pool:
             self._recorder.start()
         exchange, seconds = self._exchange, self._limits.silent
         watch = self._watch = Watch(
-            seconds, self._current, newest, exchange.now, self._events.full, self._missed, self._shared.clock, sessions.is_closed
+            seconds,
+            self._current,
+            Rest(newest, sessions.is_closed),
+            exchange.now,
+            self._events.full,
+            self._missed,
+            self._shared.clock,
         )
         self._helpers = [
             keep_up("watch", watch.run),

@@ -6,22 +6,16 @@ for a reason unless REST tells of a newer trade, which does not come over the st
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
 import quantd
-from quantd.net import Budget
+from quantd_plugins.feeds.binance.probes import Newest, Probes
+from quantd_plugins.feeds.binance.stream_state import Carrier, StreamState
 
 log = logging.getLogger(__name__)
 
-Newest = Callable[[str], Awaitable[tuple[int, int] | None]]
-"""Asks REST for id and ts (ms) of a symbol's newest trade; None if there is none. Raises QuantdError."""
-
-PROBES_AT_ONCE = 2
-PROBES_PER_S = 1 / 15
-"""With the two at once: six a minute at most."""
 UNUSUAL = 3.0
 """A silence this many times as long as the usual one is looked into."""
 ALARMING = 10.0
@@ -32,74 +26,44 @@ GRACE_S = 2.0
 """What REST tells of may take so long to come over the stream."""
 DEAF_S = 3.0
 """A silence that is shorter than this is none, since we ask for pongs only now and then."""
-EARLY_MS = 1000
 MOST_STRIKES = 6
 
 
-class Carrier(Protocol):
-    """A connection, as seen from here."""
+class Rest(Struct, frozen=True):
+    """What REST tells of a symbol."""
 
-    upto: int
-    brought: dict[str, int]
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def ready(self) -> bool: ...
-    @property
-    def trades_of(self) -> Iterable[str]:
-        """The symbols whose trades are wanted of it."""
-        ...
-
-    def retire(self, reason: str) -> None: ...
-
-
-class StreamState(Struct, eq=False):
-    """What has been heard of a symbol over a connection, and when (s)."""
-
-    carrier: Carrier
-    begun_ms: int
-    last: int | None
-    heard: float
-    checked: float
-    newer: int = 0
-    """A trade that REST has told of and that has not come."""
-    told: float = 0.0
-    silent: bool = False
+    newest: Newest
+    is_closed: Callable[[str], bool]
+    """Whether nothing is traded now."""
 
 
 class Watch:
     """Looks at the carriers every so often. `silent` (s) is within what time a silence is to be found where there is trade; `busy` tells
-    whether it is us who read too slowly; `missed` is called when a stream was found not to have brought a trade; `is_closed` tells of a
-    symbol that nothing is traded now."""
+    whether it is us who read too slowly; `missed` is called when a stream was found not to have brought a trade."""
 
     def __init__(
         self,
         silent: float,
         carriers: Callable[[], Iterable[Carrier]],
-        newest: Newest,
+        rest: Rest,
         exchange_now: Callable[[], int | None],
         busy: Callable[[], bool],
         missed: Callable[[], None],
         clock: quantd.Clock,
-        is_closed: Callable[[str], bool],
     ) -> None:
         self._silent = silent
         self._carriers = carriers
-        self._newest = newest
+        self._is_closed = rest.is_closed
         self._exchange_now = exchange_now
         self._busy = busy
         self._missed = missed
         self._clock = clock
-        self._is_closed = is_closed
-        self._budget = Budget(PROBES_PER_S, PROBES_AT_ONCE, clock)
+        self._probes = Probes(rest.newest, silent / 3, clock, self._unknown)
         self._states: dict[str, StreamState] = {}
         self._gaps: dict[str, float] = {}
         self._strikes: dict[str, int] = {}
         self._upto: dict[Carrier, tuple[int, float]] = {}
-        self._probes: dict[str, asyncio.Task[None]] = {}
         self._looked = clock.monotonic()
-        self._unavailable = False
 
     async def run(self) -> None:
         """Look for ever."""
@@ -108,8 +72,7 @@ class Watch:
                 await asyncio.sleep(self.period)
                 self.look()
         finally:
-            for task in self._probes.values():
-                task.cancel()
+            self._probes.cancel()
 
     @property
     def period(self) -> float:
@@ -149,7 +112,7 @@ class Watch:
 
     async def settle(self) -> None:
         """Wait for the probes under way."""
-        await asyncio.gather(*self._probes.values(), return_exceptions=True)
+        await self._probes.settle()
 
     def _excuse(self, now: float) -> None:
         for state in self._states.values():
@@ -210,9 +173,8 @@ class Watch:
         ]
         for suspicion, symbol in sorted(suspects, reverse=True):
             alarming = suspicion >= ALARMING or not self._states[symbol].carrier.brought
-            if len(self._probes) >= PROBES_AT_ONCE or not self._budget.try_take(keep=0 if alarming else 1):
+            if not self._probes.begin(symbol, self._states[symbol], alarming=alarming):
                 return
-            self._probes[symbol] = asyncio.create_task(self._probe(symbol, self._states[symbol]), name=f"binance-futures-probe-{symbol}")
 
     def _suspicion(self, symbol: str, state: StreamState, now: float) -> float:
         return (now - max(state.heard, state.checked)) / max(self._gaps.get(symbol, self._silent / 3), 1e-3)
@@ -222,30 +184,7 @@ class Watch:
         patience = max(self._silent / 3, min(UNUSUAL * usual, self._silent)) * 2 ** self._strikes.get(symbol, 0)
         return symbol not in self._probes and not state.newer and now - max(state.heard, state.checked) >= patience
 
-    async def _probe(self, symbol: str, state: StreamState) -> None:
-        try:
-            async with asyncio.timeout(self._silent / 3):
-                newest = await self._newest(symbol)
-        except (quantd.QuantdError, TimeoutError) as error:
-            if not self._unavailable:
-                log.warning(
-                    "binance-futures: %s: silent, and REST cannot tell whether it should be: %s", symbol, str(error) or "no answer in time"
-                )
-            self._unavailable = True
-            if self._suspicion(symbol, state, self._clock.monotonic()) >= ALARMING:
-                self._missed()
-        except Exception:
-            log.exception("binance-futures: %s: cannot be held against REST", symbol)
-        else:
-            self._unavailable = False
-            if newest and self._is_newer(state, *newest):
-                state.newer, state.told = newest[0], self._clock.monotonic()
-        finally:
-            state.checked = self._clock.monotonic()
-            self._probes.pop(symbol, None)
-
-    def _is_newer(self, state: StreamState, number: int, ts: int) -> bool:
-        """Whether this trade should have come over the stream."""
-        if state.last is None:
-            return 0 < state.begun_ms < ts - EARLY_MS
-        return number > state.last
+    def _unknown(self, symbol: str, state: StreamState) -> None:
+        """REST cannot tell whether a stream is silent for a reason: a long silence is taken for a fault."""
+        if self._suspicion(symbol, state, self._clock.monotonic()) >= ALARMING:
+            self._missed()

@@ -1,22 +1,20 @@
 """Files of bars: looked at once to learn their timeframe, unit and order, then played in order of time, each bar once."""
 
 import logging
-import math
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from functools import partial
-from typing import Any
 
 import quantd
-from quantd_plugins.feeds.imported import imported
-from quantd_plugins.feeds.readers.columns import PRICES
+from quantd_plugins.feeds.readers.bar_rows import BarRows, milliseconds
 from quantd_plugins.feeds.readers.leaps import MOST_MISSING, Numbered, near
-from quantd_plugins.feeds.readers.names import interval_of, plain, symbol_of
-from quantd_plugins.feeds.readers.row import BAD_LINE, TOO_MUCH, Row
+from quantd_plugins.feeds.readers.names import interval_of
+from quantd_plugins.feeds.readers.once import OnceEach
+from quantd_plugins.feeds.readers.row import BAD_LINE, Row
 from quantd_plugins.feeds.readers.source import Source
-from quantd_plugins.feeds.readers.stamps import SMALL, raw, written
+from quantd_plugins.feeds.readers.stamps import written
 from quantd_plugins.feeds.readers.survey import Survey
 from quantd_plugins.feeds.readers.table import Table
 from quantd_plugins.feeds.readers.tally import Tally
@@ -33,17 +31,10 @@ class BarFile:
         self._source = source
         self._table = table
         self._most = most
-        self._symbol = symbol_of(source.path)
-        self._named = interval_of(source.path)
-        at = table.columns
-        self._of_time, self._of_symbol, self._of_every = at["ts"], at.get("symbol"), at.get("every")
-        self._of_prices = [at[name] for name in (*PRICES, "volume")]
-        self._more = [name for name in ("quote_volume", "taker_buy_volume", "trades") if name in at]
+        self._rows = BarRows(table, source.path)
         self._label = ""
         self._unit = 1
-        self._frame = self._named
-        self._repeated = 0
-        self._contradictions: list[tuple[int, int]] = []
+        self._once = OnceEach()
 
     def rows(self) -> Iterator[Row]:
         """In order of time. Raises QuantdError where the timeframe is not clear, the rows are too many to sort, or a time
@@ -56,7 +47,7 @@ class BarFile:
             with closing(self._source.again()) as source:
                 deque(self._read(source, survey, frame), maxlen=0)
             self.tally = Tally(self._source.path)
-        for bar in self._once(self._read(self._source, survey, frame)):
+        for bar in self._once.bars(self._read(self._source, survey, frame)):
             yield frame.end(bar.ts), "bar", bar
         self._tell()
 
@@ -71,7 +62,7 @@ class BarFile:
         with closing(self._source.again()) as source:
             for number, line in self._table.lines(source):
                 try:
-                    label, symbol, time, iso = self._key(self._table.cells(line))
+                    label, symbol, time, iso = self._rows.key(self._table.cells(line))
                 except BAD_LINE as error:
                     unread.skip(number, error)
                     continue
@@ -86,20 +77,10 @@ class BarFile:
         self._label = next(iter(surveys))
         return surveys[self._label]
 
-    def _key(self, cells: Sequence[Any]) -> tuple[str, str, float, bool]:
-        """Label of the timeframe, symbol, time and whether that is ISO 8601. Raises ValueError."""
-        symbol = self._symbol if self._of_symbol is None else plain(str(cells[self._of_symbol]))
-        if not symbol or not symbol.isprintable():
-            raise ValueError("no symbol")
-        time, iso = raw(cells[self._of_time])
-        if time < 0:
-            raise ValueError("a time before 1970")
-        return "" if self._of_every is None else cells[self._of_every], symbol, time, iso
-
     def _settle(self, survey: Survey) -> quantd.Timeframe:
         """The timeframe; notes the unit of small numbers."""
         path = self._source.path
-        told = partial(check, frame=quantd.timeframe(self._label)) if self._label else partial(find, named=self._named)
+        told = partial(check, frame=quantd.timeframe(self._label)) if self._label else partial(find, named=interval_of(path))
         try:
             self._unit, frame = survey.settle(told)
         except OffGrid as error:
@@ -114,8 +95,8 @@ class BarFile:
         with closing(self._source.again()) as source:
             for number, line in self._table.lines(source):
                 with suppress(*BAD_LINE):
-                    label, _, time, _ = self._key(self._table.cells(line))
-                    ts = self._ms(time)
+                    label, _, time, _ = self._rows.key(self._table.cells(line))
+                    ts = milliseconds(time, self._unit)
                     before, after = frame.floor(ts), frame.end(frame.floor(ts))
                     if label == self._label and ts != before:
                         nearest = before if ts - before <= after - ts else after
@@ -125,9 +106,6 @@ class BarFile:
                             "shift the times, or make the bars anew of trades or of shorter bars"
                         )
         raise AssertionError("a row was off the grid")
-
-    def _ms(self, time: float) -> int:
-        return round(time * self._unit) if time < SMALL else int(time)
 
     def _sorted(self, source: Source, survey: Survey) -> Iterator[tuple[int, bytes]]:
         """All rows, by time; those of one time as they stand."""
@@ -141,7 +119,7 @@ class BarFile:
         times: array[float] = array("d")
         for number, line in self._table.lines(source):
             try:
-                _, _, time, _ = self._key(self._table.cells(line))
+                _, _, time, _ = self._rows.key(self._table.cells(line))
             except BAD_LINE as error:
                 self.tally.skip(number, error)
                 continue
@@ -152,63 +130,19 @@ class BarFile:
     def _bars(self, lines: Iterable[tuple[int, bytes]], frame: quantd.Timeframe) -> Iterator[Numbered]:
         for number, line in lines:
             try:
-                bar = self._bar(self._table.cells(line), frame)
+                bar = self._rows.bar(self._table.cells(line), self._label, self._unit, frame)
             except BAD_LINE as error:
                 self.tally.skip(number, error)
                 continue
             if bar:
                 yield number, bar
 
-    def _bar(self, cells: Sequence[Any], frame: quantd.Timeframe) -> quantd.Bar | None:
-        label, symbol, time, _ = self._key(cells)
-        if label != self._label:
-            return None
-        number = self._table.number
-        first, high, low, last, volume = [number(cells[at]) for at in self._of_prices]
-        if not (0 < low <= first <= high < TOO_MUCH and low <= last <= high and 0 <= volume < math.inf):
-            raise ValueError(f"open {first}, high {high}, low {low}, close {last}, volume {volume} are no bar's")
-        ts = self._ms(time)
-        if frame.floor(ts) != ts:
-            raise ValueError(f"{written(ts)} is not where a bar of {frame.name} opens")
-        more = {name: self._optional(name, cells) for name in self._more}
-        return imported(symbol, frame.name, ts, (first, high, low, last), volume, **more)
-
-    def _optional(self, name: str, cells: Sequence[Any]) -> float | None:
-        cell = cells[self._table.columns[name]]
-        if cell == "":
-            return None
-        number = self._table.number(cell)
-        if not 0 <= number < math.inf:
-            raise ValueError(f"{name} {number} is none")
-        return number
-
-    def _once(self, rows: Iterable[Numbered]) -> Iterator[quantd.Bar]:
-        """Each bar once: of rows of one symbol and time the last of the file."""
-        now = -1
-        bars: dict[str, Numbered] = {}
-        for number, bar in rows:
-            if bar.ts != now:
-                yield from (kept for _, kept in bars.values())
-                now, bars = bar.ts, {}
-            elif earlier := bars.get(bar.symbol):
-                if earlier[1] == bar:
-                    self._repeated += 1
-                else:
-                    self._contradictions.append((earlier[0], number))
-            bars[bar.symbol] = number, bar
-        yield from (kept for _, kept in bars.values())
-
     def _tell(self) -> None:
         path = self._source.path
         if self._source.damage:
             log.warning("%s is damaged and was read as far as it goes: %s", path, self._source.damage)
         self.tally.tell()
-        if self._repeated:
-            log.warning("%s: dropped %d rows that stand in it twice", path, self._repeated)
-        if self._contradictions and "revision" not in self._table.columns:
-            first, second = self._contradictions[0]
-            text = "%s: %d rows contradict another of their time, the first at %s:%d the one at %s:%d; of such a pair the later was taken"
-            log.warning(text, path, len(self._contradictions), path, second, path, first)
+        self._once.tell(path, revised="revision" in self._table.columns)
 
 
 def _by_length(surveys: dict[str, Survey]) -> dict[str, Survey]:

@@ -1,0 +1,83 @@
+"""The trades that come over one connection, and what waits until the connection before it has brought what comes first (handover.py)."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import quantd
+from quantd_plugins.feeds.binance.book_frames import DepthUpdate
+from quantd_plugins.feeds.binance.books import Books
+
+log = logging.getLogger(__name__)
+
+MOST_EARLY = 10_000
+Early = Callable[[], quantd.Event | None]
+"""What is made, when its turn comes, of something that came too early."""
+
+
+class Arrivals:
+    """Notes which trades came. Where there is an `elder`, trades and changes of books wait until those before them have come from either of
+    the two."""
+
+    def __init__(self, name: str, books: Books, elder: "Arrivals | None") -> None:
+        self.brought: dict[str, int] = {}
+        """The last trade id that came of each symbol."""
+        self._name = name
+        self._books = books
+        self._elder = elder
+        self._resumed: dict[str, int] = {}
+        """The last trade id that others had brought of symbols that have not come here yet: what is missed shows at the first."""
+        self._early: deque[Early] = deque()
+
+    def resume(self, known: Mapping[str, int]) -> None:
+        """Nobody else carries the streams now; these were the last trade ids."""
+        self._resumed = {symbol: number for symbol, number in known.items() if symbol not in self.brought}
+
+    def released(self) -> Iterator[quantd.Event]:
+        """What waited for the elder, also what comes while this is gone through; then there is no elder any more."""
+        while self._early:
+            event = self._early.popleft()()
+            if event is not None:
+                yield event
+        self._elder = None
+
+    def place(self, events: list[quantd.Event]) -> list[quantd.Event]:
+        """Note which trades there are; those that are not to wait, and all else."""
+        trades = [event for event in events if type(event) is quantd.Tick]
+        if self._resumed:
+            for trade in trades:
+                if trade.symbol in self._resumed:
+                    self._tell_missed(trade.symbol, trade.id)
+        self.brought.update({trade.symbol: trade.id for trade in trades})
+        elder = self._elder
+        if elder is None:
+            return events
+        return [event for event in events if not (isinstance(event, quantd.Tick) and self._waits(event, elder))]
+
+    def take_changes(self, changes: DepthUpdate, recv: int) -> quantd.Depth | None:
+        """The book that they make; None if that is not whole, or if others come before them."""
+        if self._elder is None or len(self._early) >= MOST_EARLY or not self._books.awaits(changes):
+            return self._books.take(changes, recv)
+        self._early.append(partial(self._books.take, changes, recv))
+        return None
+
+    def _waits(self, trade: quantd.Tick, elder: "Arrivals") -> bool:
+        """Keep a trade that is farther than the next one after the elder's last. What the elder does not carry does not wait."""
+        last = elder.brought.get(trade.symbol)
+        if last is None or trade.id <= last + 1 or len(self._early) >= MOST_EARLY:
+            return False
+        self._early.append(partial(_itself, trade))
+        return True
+
+    def _tell_missed(self, symbol: str, first: int) -> None:
+        last = self._resumed.pop(symbol)
+        if first > last + 1:
+            count = first - last - 1
+            log.warning("binance-futures: %s: %s: trades missed: %d, ids %d to %d", self._name, symbol, count, last + 1, first - 1)
+        else:
+            log.info("binance-futures: %s: %s: trades missed: none, id %d follows %d", self._name, symbol, first, last)
+
+
+def _itself(event: quantd.Event) -> quantd.Event:
+    return event

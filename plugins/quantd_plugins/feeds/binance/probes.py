@@ -1,0 +1,72 @@
+"""Asks REST whether a stream is silent for a reason."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import quantd
+from quantd.net import Budget
+from quantd_plugins.feeds.binance.stream_state import StreamState
+
+log = logging.getLogger(__name__)
+
+Newest = Callable[[str], Awaitable[tuple[int, int] | None]]
+"""Asks REST for id and ts (ms) of a symbol's newest trade; None if there is none. Raises QuantdError."""
+
+PROBES_AT_ONCE = 2
+PROBES_PER_S = 1 / 15
+"""With the two at once: six a minute at most."""
+
+
+class Probes:
+    """The questions to REST that are under way, within a budget. Where REST does not answer within `patience` (s), `failed` is called."""
+
+    def __init__(self, newest: Newest, patience: float, clock: quantd.Clock, failed: Callable[[str, StreamState], None]) -> None:
+        self._newest = newest
+        self._patience = patience
+        self._clock = clock
+        self._failed = failed
+        self._budget = Budget(PROBES_PER_S, PROBES_AT_ONCE, clock)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._unavailable = False
+
+    def __contains__(self, symbol: str) -> bool:
+        """Whether a question about the symbol is under way."""
+        return symbol in self._tasks
+
+    def begin(self, symbol: str, state: StreamState, *, alarming: bool) -> bool:
+        """Ask about a symbol, if the budget allows; only what is alarming may use up the last probe. Needs a running loop."""
+        if len(self._tasks) >= PROBES_AT_ONCE or not self._budget.try_take(keep=0 if alarming else 1):
+            return False
+        self._tasks[symbol] = asyncio.create_task(self._ask(symbol, state), name=f"binance-futures-probe-{symbol}")
+        return True
+
+    async def settle(self) -> None:
+        """Wait for the questions under way."""
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def cancel(self) -> None:
+        """Give up the questions under way."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def _ask(self, symbol: str, state: StreamState) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                newest = await self._newest(symbol)
+        except (quantd.QuantdError, TimeoutError) as error:
+            if not self._unavailable:
+                log.warning(
+                    "binance-futures: %s: silent, and REST cannot tell whether it should be: %s", symbol, str(error) or "no answer in time"
+                )
+            self._unavailable = True
+            self._failed(symbol, state)
+        except Exception:
+            log.exception("binance-futures: %s: cannot be held against REST", symbol)
+        else:
+            self._unavailable = False
+            if newest and state.is_newer(*newest):
+                state.newer, state.told = newest[0], self._clock.monotonic()
+        finally:
+            state.checked = self._clock.monotonic()
+            self._tasks.pop(symbol, None)
