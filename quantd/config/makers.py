@@ -6,6 +6,7 @@ event bars with one label.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from quantd.config.model import Pipeline
@@ -47,11 +48,10 @@ def one_maker_a_bar(reader: Reader, mentions: Iterable[Mention], pipelines: Mapp
         if mention.pipeline in read:
             through.setdefault(mention.symbol, {}).setdefault(mention.pipeline, mention)
     told: set[tuple[str, str]] = set()
-    for first, *others in (list(mentioned.values()) for mentioned in through.values()):
-        for other in others:
-            if (first.pipeline, other.pipeline) not in told:
-                told.add((first.pipeline, other.pipeline))
-                _compare(reader, other, read[first.pipeline], read[other.pipeline])
+    for first, other in (both for mentioned in through.values() for both in combinations(mentioned.values(), 2)):
+        if (first.pipeline, other.pipeline) not in told:
+            told.add((first.pipeline, other.pipeline))
+            _compare(reader, other, read[first.pipeline], read[other.pipeline])
 
 
 def _compare(reader: Reader, mention: Mention, first: _Read, other: _Read) -> None:

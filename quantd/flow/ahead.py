@@ -12,7 +12,8 @@ they are written, and not synced.
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ class Ahead:
         note = Note(kind, name, row.every, min(each.ts for each in again), max(each.ts for each in again))
         if note not in self._open:
             self._open[note] = None
-            self._write([note], "a")
+            self._append(note)
 
     def cut(self) -> None:
         """Mark the notes so far: their rows are about to be recorded."""
@@ -70,19 +71,30 @@ class Ahead:
         self.left.remove(note)
         self._rewrite()
 
+    def _append(self, note: Note) -> None:
+        if self._path:
+            with _reported(), self._path.open("a", encoding="utf-8") as file:
+                file.write(_line(note))
+
     def _rewrite(self) -> None:
         if self._path:
-            self._write([*self.left, *self._cut, *self._open], "w")
+            draft = self._path.with_suffix(".tmp")
+            with _reported():
+                draft.write_text("".join(map(_line, [*self.left, *self._cut, *self._open])), "utf-8")
+                os.replace(draft, self._path)
 
-    def _write(self, notes: Iterable[Note], mode: str) -> None:
-        assert self._path
-        draft = self._path.with_suffix(".tmp") if mode == "w" else self._path
-        try:
-            with draft.open(mode, encoding="utf-8") as file:
-                file.writelines(" ".join(map(str, note)) + "\n" for note in notes)
-            os.replace(draft, self._path)
-        except OSError as error:
-            _log.warning("it is not noted which rows are told before they are recorded: %s", error)
+
+def _line(note: Note) -> str:
+    return " ".join(map(str, note)) + "\n"
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Log an error of the disk, and go on."""
+    try:
+        yield
+    except OSError as error:
+        _log.warning("it is not noted which rows are told before they are recorded: %s", error)
 
 
 def _read(path: Path) -> Iterable[Note]:

@@ -87,6 +87,12 @@ def test_two_rules_under_one_label_are_a_mistake(home: Path) -> None:
     assert "its bars 'some' in two ways: here it is count: 8, and at pipelines/default.yaml:4:56 it is count: 7" in found
 
 
+def test_two_rules_under_one_label_are_a_mistake_where_the_first_pipeline_has_none(home: Path) -> None:
+    rules = [PIPELINE + f"event_bars: [{{use: some, count: {count}}}]\n" for count in (7, 8)]
+    (found,) = mistakes("pairs: [A-B, {C-B: some}, {D-B: other}]\n", default=PIPELINE, some=rules[0], other=rules[1])
+    assert "B goes through the pipelines 'some' and 'other', which make its bars 'some' in two ways" in found
+
+
 def test_a_symbol_comes_from_one_feed(home: Path) -> None:
     assert mistakes("pairs: [A-B, {C-B: far}]\n", default=PIPELINE, far=PIPELINE.replace("synthetic", "other")) == [
         "quantd.yaml:2:14: pairs[1]: B goes through the pipelines 'default' and 'far', of the feeds 'synthetic' and 'other', whose trades "
