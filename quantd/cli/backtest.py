@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 _LATEST = 20
 Files = Annotated[
     list[str] | None,
-    typer.Argument(help="What `quantd replay` reads; without any, the history of the config's store.", metavar="[FILE...]"),
+    typer.Argument(help="Files as for `quantd replay`; without any, the history of the config's store is used.", metavar="[FILE...]"),
 ]
-Sizing = Annotated[str, typer.Option(help="Hold beta units of x for each of y, or the same value of both.", metavar="beta|dollar")]
+Sizing = Annotated[str, typer.Option(help="Hold beta units of x for each unit of y, or the same value of both.", metavar="beta|dollar")]
 Funding = Annotated[
     list[str] | None,
     typer.Option(
-        help="Funding rates of both legs, as data.binance.vision or GET /fapi/v1/fundingRate give them; repeat it.", metavar="FILE"
+        help="Funding rates of both legs, from data.binance.vision or GET /fapi/v1/fundingRate; may be given several times.", metavar="FILE"
     ),
 ]
-Split = Annotated[float | None, typer.Option(help="Share of the time that is in-sample; the rest is tested for itself.", metavar="0.7")]
+Split = Annotated[float | None, typer.Option(help="Share of the time that is in-sample; the rest is tested separately.", metavar="0.7")]
 
 
 def backtest(
@@ -41,24 +41,24 @@ def backtest(
     against: Against = None,
     beta: Beta = None,
     alpha: Alpha = None,
-    entry: Annotated[float, typer.Option(help="Sell the spread at this z-score, buy it at minus this.")] = 2.0,
-    leave: Annotated[float, typer.Option("--exit", help="Leave once the z-score is back at this.")] = 0.0,
-    stop: Annotated[float | None, typer.Option(help="Give up once the z-score is this far against the position.")] = None,
-    hold: Annotated[bool, typer.Option("--hold", help="Exit and stop by the z-score of the hedge that was entered with.")] = False,
-    fee_bps: Annotated[float, typer.Option(help="Of the value of each leg, at entry and at exit.")] = 5.0,
-    slippage_bps: Annotated[float, typer.Option(help="Likewise.")] = 0.0,
+    entry: Annotated[float, typer.Option(help="Sell the spread at this z-score, buy it at minus this z-score.")] = 2.0,
+    leave: Annotated[float, typer.Option("--exit", help="Close the position once the z-score has come back to this.")] = 0.0,
+    stop: Annotated[float | None, typer.Option(help="Close the position once the z-score is this far against it.")] = None,
+    hold: Annotated[bool, typer.Option("--hold", help="Decide exit and stop by the z-score of the hedge at entry.")] = False,
+    fee_bps: Annotated[float, typer.Option(help="Fee on the value of each leg, at entry and at exit, in bps.")] = 5.0,
+    slippage_bps: Annotated[float, typer.Option(help="Slippage on the same values, in bps.")] = 0.0,
     notional: Annotated[float, typer.Option(help="Gross value of a position at entry, in the quote currency.")] = 1000.0,
     sizing: Sizing = "beta",
     funding: Funding = None,
     split: Split = None,
-    since: Annotated[str | None, typer.Option("--from", help="Trade bars from here on: ISO 8601 or ms, UTC.", metavar="TIME")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Trade bars that open before this.", metavar="TIME")] = None,
-    report: Annotated[Path | None, typer.Option("--html", help="Write a report that any browser shows.", metavar="FILE")] = None,
-    trades: Annotated[Path | None, typer.Option(help="Write the trades.", metavar="CSV")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Trade bars from this time on: ISO 8601 or ms, UTC.", metavar="TIME")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Trade bars that open before this time.", metavar="TIME")] = None,
+    report: Annotated[Path | None, typer.Option("--html", help="Write a report for the browser.", metavar="FILE")] = None,
+    trades: Annotated[Path | None, typer.Option(help="Write the trades to this file.", metavar="CSV")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: summary, trades and equity.")] = False,
     pipeline: Annotated[str | None, typer.Option(help="The pipeline: `replay` for files, the pair's own for history.")] = None,
     config: Config = None,
-    chunk: Annotated[int, typer.Option(help="Events a batch of files; makes no difference to the result.", min=1)] = 1000,
+    chunk: Annotated[int, typer.Option(help="Events per batch of files; makes no difference to the result.", min=1)] = 1000,
 ) -> None:
     """Trade a pair's z-score on the past: enter when it is stretched, exit when it has reverted, with the costs of both legs.
 

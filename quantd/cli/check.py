@@ -18,7 +18,7 @@ _UNAVAILABLE = 69
 
 def check(
     config: Config = None,
-    online: Annotated[bool, typer.Option("--online", help="Ask the exchanges, too, whether they list each symbol.")] = False,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the exchanges whether they list each symbol.")] = False,
 ) -> None:
     """Check the config and every pipeline without starting anything.
 

@@ -15,9 +15,9 @@ _TELL_EVERY_S = 5.0
 
 
 def demo(
-    listen: Annotated[str, typer.Option(help="Serve here.", metavar="HOST:PORT")] = "127.0.0.1:8000",
-    duration: Annotated[str | None, typer.Option("--for", help="Stop after this long.", metavar="55s")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
+    listen: Annotated[str, typer.Option(help="Address on which to serve.", metavar="HOST:PORT")] = "127.0.0.1:8000",
+    duration: Annotated[str | None, typer.Option("--for", help="Stop after this time.", metavar="55s")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated market.")] = 1,
 ) -> None:
     """Start a simulated exchange and the daemon on it. Needs no config and leaves no files behind."""
     import tempfile

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from quantd.plugin.base import RowKind
 
 Symbol = Annotated[str, typer.Option(help="The symbol.", metavar="SYMBOL")]
-Every = Annotated[str, typer.Option(help="The timeframe, one that is kept.", metavar="1s|1m|…")]
-Since = Annotated[str | None, typer.Option("--from", help="From here on: ISO 8601 or ms, UTC.", metavar="TIME")]
-Until = Annotated[str | None, typer.Option("--to", help="What is before this.", metavar="TIME")]
+Every = Annotated[str, typer.Option(help="The timeframe, one that is recorded.", metavar="1s|1m|…")]
+Since = Annotated[str | None, typer.Option("--from", help="Write rows from this time on: ISO 8601 or ms, UTC.", metavar="TIME")]
+Until = Annotated[str | None, typer.Option("--to", help="Write rows before this time.", metavar="TIME")]
 Out = Annotated[Path, typer.Option(help="The file to write; - is standard output.", metavar="CSV")]
 
 STDOUT = Path("-")

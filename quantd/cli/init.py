@@ -33,7 +33,7 @@ def register_regressions(register):
 '''
 
 
-def init(directory: Annotated[Path, typer.Argument(help="Where to write them.", metavar="[DIR]")] = Path()) -> None:
+def init(directory: Annotated[Path, typer.Argument(help="The folder to write to.", metavar="[DIR]")] = Path()) -> None:
     """Write a config, pipelines and an example plugin."""
     from quantd.config.shipped import shipped, shipped_pipelines
 

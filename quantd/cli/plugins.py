@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def plugins(
-    names: Annotated[list[str] | None, typer.Argument(help="Only the plugins of these names.", metavar="[NAME...]")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Show only the plugins with these names.", metavar="[NAME...]")] = None,
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the settings of each plugin.")] = False,
 ) -> None:

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 Text = list[str]
-Prices = Annotated[str | None, typer.Option(help="Regress prices, or their logarithms.", metavar="raw|log")]
-Spread = Annotated[str | None, typer.Option(help="y - beta * x, or what is left when alpha goes too.", metavar="hedge|residual")]
-Scores = Annotated[str | None, typer.Option("--zscore", help="How the z-score is made.", metavar="window|ew|robust|innovation|rolling")]
+Prices = Annotated[str | None, typer.Option(help="Regress prices or their logarithms.", metavar="raw|log")]
+Spread = Annotated[str | None, typer.Option(help="y - beta * x, or the residual y - beta * x - alpha.", metavar="hedge|residual")]
+Scores = Annotated[str | None, typer.Option("--zscore", help="How the z-score is computed.", metavar="window|ew|robust|innovation|rolling")]
 Against = Annotated[
-    str | None, typer.Option(help="Score a bar by the window that ends with it, or by the one before.", metavar="now|before")
+    str | None, typer.Option(help="Score a bar by the window that ends with it or by the one before.", metavar="now|before")
 ]
-Beta = Annotated[float | None, typer.Option(help="A hedge ratio that is fixed.")]
-Alpha = Annotated[float | None, typer.Option(help="The intercept of a hedge ratio that is fixed.")]
+Beta = Annotated[float | None, typer.Option(help="A fixed hedge ratio.")]
+Alpha = Annotated[float | None, typer.Option(help="The intercept of a fixed hedge ratio.")]
 
 
 def replay(
@@ -30,8 +30,8 @@ def replay(
     alpha: Alpha = None,
     out: Annotated[Path | None, typer.Option(help="Write bars.csv and points.csv into this folder.", metavar="DIR")] = None,
     store: Annotated[Path | None, typer.Option(help="Also record into a store in this folder.", metavar="DIR")] = None,
-    pipeline: Annotated[str, typer.Option(help="The pipeline, from ./pipelines or those shipped.")] = "replay",
-    chunk: Annotated[int, typer.Option(help="Events a batch; makes no difference to the result.", min=1)] = 1000,
+    pipeline: Annotated[str, typer.Option(help="The pipeline, from ./pipelines or the shipped ones.")] = "replay",
+    chunk: Annotated[int, typer.Option(help="Events per batch; makes no difference to the result.", min=1)] = 1000,
 ) -> None:
     """Run recorded market data through quantd: bars, hedge ratios, spreads, z-scores, tests. Needs no config."""
     import os

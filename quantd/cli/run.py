@@ -9,7 +9,7 @@ from quantd.cli.options import Config
 
 def run(
     config: Config = None,
-    listen: Annotated[str | None, typer.Option(help="Serve here instead of where the config says.", metavar="HOST:PORT")] = None,
+    listen: Annotated[str | None, typer.Option(help="Serve on this address instead of the one in the config.", metavar="HOST:PORT")] = None,
 ) -> None:
     """Watch the pairs of quantd.yaml until SIGTERM: live feed, analytics, alerts, REST and WebSocket.
 

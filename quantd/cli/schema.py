@@ -8,7 +8,7 @@ from quantd.cli.options import Config
 
 
 def schema(
-    what: Annotated[Literal["config", "pipeline"], typer.Argument(help="quantd.yaml, or a file of pipelines/.")] = "config",
+    what: Annotated[Literal["config", "pipeline"], typer.Argument(help="The schema of quantd.yaml or of a file in pipelines/.")] = "config",
     config: Config = None,
 ) -> None:
     """Print the JSON Schema of a config file.

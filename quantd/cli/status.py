@@ -22,7 +22,7 @@ _WELL = "live", "quiet", "closed"
 
 def status(
     config: Config = None,
-    url: Annotated[str | None, typer.Option(help="Where the API is, if not where the config says.", metavar="URL")] = None,
+    url: Annotated[str | None, typer.Option(help="Address of the API, if not the one in the config.", metavar="URL")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: health, waiting, quality and pairs.")] = False,
 ) -> None:
     """Ask the running daemon for its state, and print it on one screen.

@@ -68,9 +68,11 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Where the API listens and what callers may do."""
 
     listen: Annotated[str, Meta(description="host:port")] = "127.0.0.1:8000"
-    hosts: Annotated[tuple[str, ...], Meta(description="Names that clients reach the API by, besides localhost and that of `listen`.")] = ()
+    hosts: Annotated[
+        tuple[str, ...], Meta(description="Host names by which clients reach the API, besides localhost and that of `listen`.")
+    ] = ()
     cors: Annotated[tuple[str, ...], Meta(description="Origins whose pages may read the answers.")] = DEV_ORIGINS
-    max_symbols: Annotated[int, Meta(ge=1, le=10_000, description="Symbols that one request may start.")] = 10
+    max_symbols: Annotated[int, Meta(ge=1, le=10_000, description="Maximum number of symbols that one request may start.")] = 10
 
     def __post_init__(self) -> None:
         host, _, port = self.listen.rpartition(":")
@@ -87,46 +89,50 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class StateSettings(Struct, frozen=True, kw_only=True):
     """Where the daemon keeps the state that it needs after a restart."""
 
-    dir: Annotated[str, Meta(min_length=1, description="A folder of one daemon; ~ is the home directory.")] = "~/.local/state/quantd"
+    dir: Annotated[str, Meta(min_length=1, description="Folder of the state, for one daemon alone; ~ is the home directory.")] = (
+        "~/.local/state/quantd"
+    )
 
 
 class PluginSettings(Struct, frozen=True, kw_only=True):
     """Which plugins are loaded besides the installed ones, and which are disabled."""
 
     dirs: Annotated[tuple[Text, ...], Meta(description="Folders of drop-in plugins, relative to the config.")] = ("plugins",)
-    disable: Annotated[tuple[str, ...], Meta(description="Names of plugins, or kind:name.")] = ()
+    disable: Annotated[tuple[str, ...], Meta(description="Plugins not to load: names, or kind:name.")] = ()
 
 
 class ConfigFile(Struct, frozen=True, kw_only=True):
     """The keys of quantd.yaml."""
 
     pairs: Annotated[tuple[Pair, ...], Meta(description="Y-X, read as y minus beta times x; or Y-X: pipeline.")] = ()
-    symbols: Annotated[tuple[Symbol, ...], Meta(description="Also recorded, without a pair.")] = ()
+    symbols: Annotated[tuple[Symbol, ...], Meta(description="Symbols to record without a pair.")] = ()
     feeds: Annotated[dict[str, Feed], Meta(description="Where trades come from.")] = {}
     store: Annotated[Store | None, Meta(description="Where ticks, bars and points are recorded.")] = None
     sinks: Annotated[dict[str, AlertSink], Meta(description="Where alerts go.")] = {}
-    jobs: Annotated[tuple[DaemonJobStage, ...], Meta(description="What runs every so often for the whole daemon.")] = ()
+    jobs: Annotated[tuple[DaemonJobStage, ...], Meta(description="Jobs that run periodically for the whole daemon.")] = ()
     api: ApiSettings = ApiSettings()
     state: StateSettings = StateSettings()
     plugins: PluginSettings = PluginSettings()
-    log: Annotated[Level, Meta(description="The least severe that is logged.")] = "info"
+    log: Annotated[Level, Meta(description="The lowest level that is logged.")] = "info"
 
 
 class PipelineFile(Struct, frozen=True, kw_only=True):
     """The keys of a file of pipelines/: how a pair is processed, top to bottom."""
 
-    extends: Annotated[str, Meta(min_length=1, description="The pipeline whose keys hold where this file has none of its own.")] = ""
+    extends: Annotated[str, Meta(min_length=1, description="The pipeline whose keys apply where this file does not set them.")] = ""
     feed: Annotated[str, Meta(min_length=1, description="A feed of quantd.yaml.")]
-    channels: Annotated[frozenset[Channel], Meta(description="What the feed brings besides trades; bars of the book are made of it.")] = (
+    channels: Annotated[frozenset[Channel], Meta(description="What the feed brings besides trades; book bars are made from it.")] = (
         frozenset()
     )
-    bars: Annotated[Resampler, Meta(description="What makes bars of ticks.")]
-    event_bars: Annotated[tuple[EventBars, ...], Meta(description="Bars that end with an event, beside those of time.")] = ()
-    regression: Annotated[Regression, Meta(description="What finds the hedge ratio.")]
+    bars: Annotated[Resampler, Meta(description="The resampler that makes bars from ticks.")]
+    event_bars: Annotated[tuple[EventBars, ...], Meta(description="Bars that end with an event, in addition to time bars.")] = ()
+    regression: Annotated[Regression, Meta(description="The regression that estimates the hedge ratio.")]
     spread: Annotated[Spread, Meta(description="y - beta * x, or y - beta * x - alpha.")] = "hedge"
     zscore: ZScore = ZScore()
-    jobs: Annotated[tuple[PairJobStage, ...], Meta(description="What runs at each close of a timeframe; its metrics join the points.")] = ()
-    alerts: Annotated[tuple[Rule, ...], Meta(description="Rules on the points.")] = ()
+    jobs: Annotated[
+        tuple[PairJobStage, ...], Meta(description="Jobs that run at each close of a timeframe; their metrics are added to the points.")
+    ] = ()
+    alerts: Annotated[tuple[Rule, ...], Meta(description="Alert rules on the points.")] = ()
     exports: Annotated[tuple[Exporter, ...], Meta(description="Where bars and points are written.")] = ()
 
 

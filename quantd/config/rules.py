@@ -45,7 +45,7 @@ def parse_condition(text: str) -> Condition:
 
 
 COVERAGE = 0.9
-Coverage = Annotated[float, Meta(ge=0, le=1, description="Share of the bars behind a number that must be whole; 0 judges all.")]
+Coverage = Annotated[float, Meta(ge=0, le=1, description="Share of the bars behind a number that must hold every trade; 0 judges all.")]
 
 
 class Rule(Struct, frozen=True):
@@ -54,6 +54,6 @@ class Rule(Struct, frozen=True):
     name: Text
     when: Annotated[Condition, parsed(parse_condition, {"examples": ["abs(zscore) > 2"]})]
     every: Timeframe = ""
-    send: Annotated[tuple[Text, ...], Meta(description="Names of sinks.")] = ()
+    send: Annotated[tuple[Text, ...], Meta(description="Sinks to which the alerts go.")] = ()
     coverage: Coverage = COVERAGE
     """Share of the bars behind a number, the latest included, that must hold every trade before the number is judged; 0 judges all."""

@@ -66,7 +66,7 @@ Timeframe = Annotated[
     str,
     Meta(
         min_length=1,
-        description="A timeframe of `bars.every`, its first when left out.",
+        description="A timeframe of `bars.every`; by default its first.",
         extra_json_schema={"pattern": "^[1-9][0-9]?[smhd]$"},
     ),
 ]

@@ -39,18 +39,22 @@ class ZScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     method: Annotated[
         ZMethod,
         Meta(
-            description="Over the closes of the window, priced with the hedge ratio of now: mean and std (window), exponentially weighted "
-            "ones (ew), median and MAD (robust); innovation: the regression's own prediction; rolling: spreads that each have their own "
-            "hedge ratio."
+            description="Statistics of the closes of the window, priced with the current hedge ratio: mean and std (window), "
+            "exponentially weighted ones (ew), median and MAD (robust); innovation: the regression's own prediction; rolling: spreads that "
+            "each have their own hedge ratio."
         ),
     ] = "window"
     against: Annotated[
-        Against, Meta(description="now: the window that ends with the bar; before: that of the bar before, which leaves |z| unbounded.")
+        Against,
+        Meta(description="now: the window that ends with the bar; before: the window of the bar before, which leaves |z| unbounded."),
     ] = "now"
-    window: Annotated[int, Meta(ge=2, le=100_000, description="Closes; the regression's window when left out.")] | None = None
-    halflife: Annotated[float, Meta(gt=0, description="Bars after which a spread weighs half, for ew; a quarter of the window.")] | None = (
-        None
-    )
+    window: Annotated[int, Meta(ge=2, le=100_000, description="Number of closes; by default the window of the regression.")] | None = None
+    halflife: (
+        Annotated[
+            float, Meta(gt=0, description="Bars after which a spread has half the weight, for ew; by default a quarter of the window.")
+        ]
+        | None
+    ) = None
 
     def __post_init__(self) -> None:
         if self.halflife is not None and self.method != "ew":
