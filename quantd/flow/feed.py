@@ -83,10 +83,9 @@ class FeedFlow:
         """Number of the listed symbols that have their past."""
         return sum(stage.ready for stage in self._of.values() if not stage.absent)
 
-    def waiting(self, symbol: str) -> Sequence[Tick]:
-        """Return the trades of a symbol that wait for its past."""
-        stage = self._of.get(symbol)
-        return [*stage.arrivals.waiting, *stage.arrivals.fresh] if stage else []
+    def stage(self, symbol: str) -> SymbolStage | None:
+        """Return the stage of a symbol; None if it is not a member."""
+        return self._of.get(symbol)
 
     def health(self) -> FeedHealth:
         """Return the state of the feed's connections."""

@@ -10,7 +10,6 @@ from quantd.config.model import Pipeline
 from quantd.errors import QuantdError
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.feed import FeedFlow
-from quantd.flow.symbol import SymbolStage
 from quantd.runtime.exporters import Exporters
 from quantd.runtime.guards import Guards
 from quantd.runtime.stages import StageMaker
@@ -47,7 +46,7 @@ class RuntimeMembers:
         bars, flow = use.pipeline.bars, self._flows.get(use.pipeline.feed)
         if flow is None:
             raise QuantdError(f"{use.name} is not processed: feed {use.pipeline.feed!r} of pipeline {use.pipeline.name!r} does not run")
-        legs = [stage for symbol in use.symbols if (stage := stage_of(flow, symbol))] if use.is_pair else []
+        legs = [stage for symbol in use.symbols if (stage := flow.stage(symbol))] if use.is_pair else []
         if not any(all(every in leg.every for leg in legs) for every in bars.every):
             raise QuantdError(f"{use.name} is not processed: its legs have no bars in common of {', '.join(bars.every)}")
         self._register(use)
@@ -72,7 +71,7 @@ class RuntimeMembers:
             self.drop_pair(pair.name)
         use, found = self._uses.drop(symbol), False
         for flow in self._flows.values():
-            if stage_of(flow, symbol):
+            if flow.stage(symbol):
                 found = True
                 _let_go(flow, symbol)
         if use:
@@ -92,7 +91,7 @@ class RuntimeMembers:
         flow = self._flows[use.pipeline.feed]
         for symbol in use.symbols:
             sharing = self._uses.of_feed(flow.name, symbol)
-            if stage := stage_of(flow, symbol):
+            if stage := flow.stage(symbol):
                 stage.exports.set(self._exporters.of(sharing))
             else:
                 flow.members.add(self._maker.symbol(symbol, sharing))
@@ -101,7 +100,7 @@ class RuntimeMembers:
         if not use.is_pair:
             return
         flow = self._flows[use.pipeline.feed]
-        y, x = (stage_of(flow, symbol) for symbol in use.symbols)
+        y, x = (flow.stage(symbol) for symbol in use.symbols)
         if y and x:
             flow.members.add_pair(partial(self._maker.pair, use, y, x))
         for rule in use.pipeline.alerts:
@@ -110,15 +109,10 @@ class RuntimeMembers:
     def _release(self, use: Use, flow: FeedFlow) -> None:
         """Release the exporters and guards of a dropped use. Legs that stream on are exported as their remaining uses say."""
         for symbol in use.symbols:
-            if stage := stage_of(flow, symbol):
+            if stage := flow.stage(symbol):
                 stage.exports.set(self._exporters.of(self._uses.of_feed(flow.name, symbol)))
         self._exporters.drop(use.name)
         self._guards.forget(use.name)
-
-
-def stage_of(flow: FeedFlow, symbol: str) -> SymbolStage | None:
-    """Return the stage of a symbol in a flow; None if there is none."""
-    return next((stage for stage in flow.stages if stage.symbol == symbol), None)
 
 
 def _let_go(flow: FeedFlow, symbol: str) -> None:

@@ -14,7 +14,7 @@ from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.runtime.exporters import Exporters
 from quantd.runtime.guards import Guards
-from quantd.runtime.members import RuntimeMembers, guest, stage_of
+from quantd.runtime.members import RuntimeMembers, guest
 from quantd.runtime.uses import Use
 
 _log = logging.getLogger("quantd.live")
@@ -77,7 +77,7 @@ class Runtime:
 
     def watch_symbol(self, symbol: str) -> None:
         """Stream a symbol that the config does not name through the default pipeline, unless it streams already."""
-        if self._default and not any(stage_of(flow, symbol) for flow in self.flows):
+        if self._default and not any(flow.stage(symbol) for flow in self.flows):
             self._watch(Use.of_symbol(symbol, guest(self._default, self._default.feed)))
 
     def watch_pair(self, y: str, x: str) -> None:
@@ -86,7 +86,7 @@ class Runtime:
             return
         self.watch_symbol(y)
         self.watch_symbol(x)
-        flow = next((flow for flow in self.flows if stage_of(flow, y) and stage_of(flow, x)), None)
+        flow = next((flow for flow in self.flows if flow.stage(y) and flow.stage(x)), None)
         if flow:
             self._watch(Use.of_pair(PairEntry(y, x, self._default.name), guest(self._default, flow.name)))
         else:

@@ -10,7 +10,7 @@ from quantd.runtime.runtime import Runtime
 
 def stages_of(runtime: Runtime, symbol: str) -> list[SymbolStage]:
     """Return the stages of a symbol, of all feeds."""
-    return [stage for flow in runtime.flows for stage in flow.stages if stage.symbol == symbol]
+    return [stage for flow in runtime.flows if (stage := flow.stage(symbol))]
 
 
 def stage_of(runtime: Runtime, symbol: str) -> SymbolStage | None:
@@ -20,7 +20,7 @@ def stage_of(runtime: Runtime, symbol: str) -> SymbolStage | None:
 
 def flow_of(runtime: Runtime, symbol: str) -> FeedFlow | None:
     """Return the first flow that has a symbol; None for a symbol that does not stream."""
-    return next((flow for flow in runtime.flows if any(stage.symbol == symbol for stage in flow.stages)), None)
+    return next((flow for flow in runtime.flows if flow.stage(symbol)), None)
 
 
 class RuntimeStreams:
@@ -36,4 +36,5 @@ class RuntimeStreams:
         return flow_of(self._runtime, symbol)
 
     def waiting(self, symbol: str) -> Sequence[Tick]:
-        return next((ticks for flow in self._runtime.flows if (ticks := flow.waiting(symbol))), ())
+        stage = stage_of(self._runtime, symbol)
+        return [*stage.arrivals.waiting, *stage.arrivals.fresh] if stage else []

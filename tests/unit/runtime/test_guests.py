@@ -40,12 +40,18 @@ def seconds(bars: list[Bar]) -> list[int]:
     return [(bar.ts - START) // 1000 for bar in bars]
 
 
+def waiting(at: Rig, symbol: str) -> list[Tick]:
+    """Return the trades of a symbol that wait for its past."""
+    stage = at.flow.stage(symbol)
+    return stage.arrivals.waiting if stage else []
+
+
 async def test_a_question_waits_for_the_past(tmp_path: Path) -> None:
     async with running(tmp_path) as at:
         asked = asyncio.create_task(at.services.symbols.warm_up(["G"]))
         await until(lambda: "G" in at.feed.fetched)
         at.feed.events.put_nowait([trade("G", 0), trade("G", 1)])
-        await until(lambda: len(at.flow.waiting("G")) == 2)
+        await until(lambda: len(waiting(at, "G")) == 2)
         assert not asked.done()
         (feed,) = at.services.status.feeds()
         assert (feed.state, feed.warm, feed.symbols) == ("live", 2, 2), "the daemon is as ready as before"
@@ -74,7 +80,7 @@ async def test_meanwhile_its_live_bars_show(tmp_path: Path) -> None:
         await until(lambda: "G" in at.feed.fetched)
         none = msgspec.structs.replace(trade("G", 2), price=-1.0)
         at.feed.events.put_nowait([trade("G", 0), trade("G", 1), trade("G", 1), none])
-        await until(lambda: len(at.flow.waiting("G")) == 4)
+        await until(lambda: len(waiting(at, "G")) == 4)
         for every, wanted in {"1s": [0, 1], "1m": [0], "5m": [0], "1h": [0]}.items():
             found = await at.services.market.bars("G", every, limit=100)
             assert seconds(found) == wanted, every
@@ -98,7 +104,7 @@ async def test_meanwhile_nobody_hears_of_what_is_no_trade_and_of_each_trade_once
         wrong = [msgspec.structs.replace(trade("G", 1), id=2_000 + n, price=price) for n, price in enumerate((-1.0, math.nan))]
         at.feed.events.put_nowait([trade("G", 0), *wrong, trade("G", 1), trade("G", 0)])
         at.feed.events.put_nowait([trade("G", 1), trade("G", 2)])
-        await until(lambda: len(at.flow.waiting("G")) == 7)
+        await until(lambda: len(waiting(at, "G")) == 7)
         at.feed.tell.set()
         await until(lambda: at.flow.warm == 3)
         at.feed.events.put_nowait([trade("G", 2), trade("G", 3)])
