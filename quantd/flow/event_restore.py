@@ -9,12 +9,12 @@ import msgspec
 from quantd.blobs import recalled
 from quantd.errors import unforeseen
 from quantd.flow.bars.events import EventStage
-from quantd.flow.ingest.ledger import FOR_EVER
 from quantd.flow.outputs import Outputs
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
 from quantd.model import Bar, Tick
 from quantd.timeframes import DAY, HOUR, MINUTE
+from quantd.times import FOR_EVER
 
 _LOOK_S = 0.25
 _LONGEST_PAUSE_S = 60.0

@@ -15,9 +15,10 @@ they are dropped from memory and read from the record when it is their turn.
 from collections.abc import Iterable, Sequence
 
 from quantd.flow.bars.events import EventStage
-from quantd.flow.ingest.ledger import FOR_EVER, MOST_UNTOLD, Ledger, overlapping
+from quantd.flow.ingest.ledger import MOST_UNTOLD, Ledger, overlapping
 from quantd.model import Tick
 from quantd.timeframes import MINUTE, SECOND
+from quantd.times import FOR_EVER
 
 REACH_MS = SECOND
 """A missing trade that is not fetched is awaited until event time is this far (ms) past the trade after it."""

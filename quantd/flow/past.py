@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from quantd.clock import Clock
-from quantd.flow.ingest.ledger import FOR_EVER, Numbering
+from quantd.flow.ingest.ledger import Numbering
 from quantd.history.history import History
 from quantd.history.klines import LOOK_BACK, klines
 from quantd.model import WHOLE, Bar, Tick
 from quantd.plugin import answers
 from quantd.plugin.base import Feed
 from quantd.timeframes import DAY, MINUTE, SECOND, Timeframe, timeframe
+from quantd.times import FOR_EVER
 
 LONGEST_MS = 14 * DAY
 MINUTES_AWAY = 1_500

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from quantd.flow.ingest.ledger import FOR_EVER, Span
+from quantd.flow.ingest.ledger import Span
 from quantd.flow.news import News
 from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage, RebuiltPair
@@ -15,6 +15,7 @@ from quantd.flow.symbol import SymbolStage
 from quantd.flow.watermark import Watermark
 from quantd.model import Bar, PairPoint, Tick
 from quantd.timeframes import SECOND
+from quantd.times import FOR_EVER
 
 
 class Taken(NamedTuple):

@@ -11,12 +11,13 @@ from quantd.flow.exports import Exports
 from quantd.flow.in_order import InOrder
 from quantd.flow.ingest.arrivals import Arrivals
 from quantd.flow.ingest.intake import Intake, is_price
-from quantd.flow.ingest.ledger import DISCONNECTED, FOR_EVER, Known, Span
+from quantd.flow.ingest.ledger import DISCONNECTED, Known, Span
 from quantd.flow.past import Demand, Past
 from quantd.model import Bar, Tick
 from quantd.plugin.base import Channel, Resampler
 from quantd.plugin.guard import Guard
 from quantd.timeframes import timeframe
+from quantd.times import FOR_EVER
 
 Absent = Literal["unlisted", "delisted"]
 """Why a venue delivers nothing for a symbol: it does not list it, or no longer does."""

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 
 from quantd.errors import unforeseen
-from quantd.flow.ingest.ledger import FOR_EVER, STOPPED, as_told
+from quantd.flow.ingest.ledger import STOPPED, as_told
 from quantd.flow.outputs import Outputs
 from quantd.flow.past import Past, read_past
 from quantd.flow.publish import Publisher
@@ -19,6 +19,7 @@ from quantd.flow.venue import VenueClock
 from quantd.flow.watermark import Watermark
 from quantd.model import Bar, Tick
 from quantd.plugin.base import Feed
+from quantd.times import FOR_EVER
 
 _AT_ONCE = 50
 """Number of past bars that are published together."""

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from quantd.flow.ingest.ledger import FOR_EVER, Hole
+from quantd.flow.ingest.ledger import Hole
 from quantd.model import Gap
+from quantd.times import FOR_EVER
 
 GRACE_MS = 1_000
 """Ids that are missing for a shorter time (ms) are merely late: another connection, or the next frame, may deliver them."""

@@ -32,9 +32,9 @@ from msgspec.structs import replace
 
 from quantd.model import Tick
 from quantd.timeframes import SECOND
+from quantd.times import FOR_EVER
 
 Span = tuple[int, int]
-FOR_EVER = 2**62
 LONG_BEFORE_MS = 60_000
 MOST_UNTOLD = 1_000
 SKIPPED = "did not come"

@@ -9,9 +9,10 @@ from msgspec import Struct
 from quantd.clock import Clock
 from quantd.errors import unforeseen
 from quantd.flow.ingest.gaps import is_fresh
-from quantd.flow.ingest.ledger import FOR_EVER, Hole, Source, overlapping
+from quantd.flow.ingest.ledger import Hole, Source, overlapping
 from quantd.flow.repair.missing import ListMissing, MissingTrades
 from quantd.model import Tick
+from quantd.times import FOR_EVER
 
 PAGE = 1_000
 RETRIES_S = (1.0, 5.0, 15.0, 60.0)

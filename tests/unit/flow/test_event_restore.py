@@ -24,7 +24,6 @@ from quantd.flow.event_restore import EventRestorer, last_bar
 from quantd.flow.exports import Exports
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
-from quantd.flow.ingest.ledger import FOR_EVER
 from quantd.flow.outputs import Outputs
 from quantd.flow.pairs import Inline
 from quantd.flow.record import Recorder
@@ -35,6 +34,7 @@ from quantd.model import Bar, Tick
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
+from quantd.times import FOR_EVER
 from quantd_plugins.event_bars.imbalance import ImbalanceBars
 from quantd_plugins.event_bars.tick import TickBars
 from quantd_plugins.event_bars.volume import VolumeBars
