@@ -9,6 +9,7 @@ from quantd.api.errors import Failure, answer
 from quantd.api.params import body, query
 from quantd.config.bounds import LIVE, mistake
 from quantd.config.rules import Condition
+from quantd.errors import QuantdError
 from quantd.services.symbols import Symbols
 
 
@@ -23,7 +24,10 @@ async def create(request: web.Request) -> web.Response:
     if text := mistake(Condition(metric, op, asked.value), LIVE):
         raise Failure(400, f"Invalid value. {in_contract_words(text)}")
     subject = _subject(services(request).symbols, metric, asked.pair)
-    return answer(wire.rule(services(request).alerts.add(metric, subject, op, asked.value)))
+    try:
+        return answer(wire.rule(services(request).alerts.add(metric, subject, op, asked.value)))
+    except QuantdError as error:
+        raise Failure(400, f"Invalid pair {asked.pair}. {error}") from None
 
 
 def _subject(symbols: Symbols, metric: str, text: str) -> str:

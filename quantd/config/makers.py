@@ -6,6 +6,7 @@ event bars with one label.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from quantd.config.model import Pipeline
 from quantd.config.node import Node, shown
 from quantd.config.reader import Reader
 from quantd.plugin.base import EventBars, Plugin
+from quantd.timeframes import duration
 
 
 class Mention(NamedTuple):
@@ -91,9 +93,17 @@ def _of_plugins(path: str, plugins: tuple[Plugin, Plugin], nodes: tuple[Node, No
         return
     for key in type(first).__struct_fields__:
         values = getattr(first, key), getattr(other, key)
-        if key != "every" and values[0] != values[1]:
+        if key != "every" and not _is_same(*values):
             places = _child(nodes[0], key), _child(nodes[1], key)
             yield _Difference(f"{path}.{key}", places, (f"{key}: {values[0]}", f"{key}: {values[1]}"), what)
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Return whether two values of a setting are equal. Durations are equal in any spelling: `5m` is `300s`."""
+    if isinstance(one, str) and isinstance(other, str):
+        with suppress(ValueError):
+            return duration(one) == duration(other)
+    return one == other
 
 
 def _child(node: Node, key: str) -> Node:

@@ -78,26 +78,22 @@ class Runtime:
     def watch_symbol(self, symbol: str) -> None:
         """Stream a symbol that the config does not name through the default pipeline, unless it streams already."""
         if self._default and not any(flow.stage(symbol) for flow in self.flows):
-            self._watch(Use.of_symbol(symbol, guest(self._default, self._default.feed)))
+            try:
+                self._members.add(Use.of_symbol(symbol, guest(self._default, self._default.feed)))
+            except QuantdError as error:
+                _log.warning("%s", error)
 
     def watch_pair(self, y: str, x: str) -> None:
-        """Process a pair that the config does not name through the default pipeline, unless it is processed already."""
-        if not self._default:
+        """Process a pair that the config does not name through the default pipeline, unless it is processed already. Raises QuantdError if
+        its legs come from two feeds or have no bars in common."""
+        if not self._default or f"{y}-{x}" in self._members:
             return
         self.watch_symbol(y)
         self.watch_symbol(x)
         flow = next((flow for flow in self.flows if flow.stage(y) and flow.stage(x)), None)
-        if flow:
-            self._watch(Use.of_pair(PairEntry(y, x, self._default.name), guest(self._default, flow.name)))
-        else:
-            _log.warning("%s-%s is not processed: its legs come from two feeds", y, x)
-
-    def _watch(self, use: Use) -> None:
-        if use.name not in self._members:
-            try:
-                self._members.add(use)
-            except QuantdError as error:
-                _log.warning("%s", error)
+        if flow is None:
+            raise QuantdError(f"{y}-{x} is not processed: its legs come from two feeds")
+        self._members.add(Use.of_pair(PairEntry(y, x, self._default.name), guest(self._default, flow.name)))
 
     async def run(self) -> None:
         """Run every feed to its end. Raises QuantdError for errors that the operator can fix."""

@@ -35,7 +35,8 @@ class Alerts(Protocol):
     """Rules made by request, rules of pipelines, and the latest firings."""
 
     def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
-        """Make a rule. A rule whose condition is already true fires at once. `pair` is Y-X, or a symbol for `price`."""
+        """Make a rule. A rule whose condition is already true fires at once. `pair` is Y-X, or a symbol for `price`.
+        Raises QuantdError, without any change, if the pair cannot be processed: its legs have no bars in common."""
         ...
 
     def rules(self) -> list[RestRule]:

@@ -8,6 +8,7 @@ from quantd.clock import Clock
 from quantd.config.model import Config
 from quantd.config.rules import Operator, Rule
 from quantd.config.texts import as_legs
+from quantd.errors import QuantdError
 from quantd.flow.alerts.journal import Journal
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.pair import PairStage
@@ -32,15 +33,21 @@ class LiveAlerts(Alerts):
         self._symbols = symbols
         self._clock = clock
         self._engine = runtime.outputs.alerts
-        self._book = RuleBook(state.kept, runtime.outputs.troubles)
-        self._journal = Journal(state.records, self._engine.states, runtime.outputs.troubles)
+        self._troubles = runtime.outputs.troubles
+        self._book = RuleBook(state.kept, self._troubles)
+        self._journal = Journal(state.records, self._engine.states, self._troubles)
         self._recall(state.records)
         runtime.outputs.hub.listen("alerts", self._journal.add)
 
     def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
         rule = Definition(str(uuid.uuid4()), metric, pair, op, value, self._clock.now())
+        try:
+            self._hold_legs(rule)
+        except QuantdError:
+            self._symbols.release(_holder(rule))
+            raise
         self._book.put(rule)
-        self._watch(rule)
+        self._begin(rule)
         self._judge_at_once(rule)
         return self._with_state(rule)
 
@@ -56,6 +63,7 @@ class LiveAlerts(Alerts):
         if rule is None:
             return False
         self._runtime.drop_rule(rule_id)
+        self._troubles.end("rules", rule_id)
         self.save()
         if rule.metric != "price" and not self._wanted(rule.pair):
             self._runtime.drop_pair(rule.pair)
@@ -81,13 +89,14 @@ class LiveAlerts(Alerts):
     def hold_all(self) -> None:
         """Subscribe to the legs of every rule that are supported by now."""
         for rule in self._book.all():
-            self._hold_legs(rule)
+            self._hold_again(rule)
 
     def _recall(self, records: Records) -> None:
         """Restore the rules made by request, and the states of all rules, so that a rule that still holds does not fire again."""
         stored, states = self._book.recall(), self._engine.states
         for rule in stored:
-            self._watch(rule.definition)
+            self._hold_again(rule.definition)
+            self._begin(rule.definition)
         states.restore(records.rule_states(), [rule.id for rule in self._engine.rules])
         for rule in stored:
             known = states.of(rule.id)
@@ -95,8 +104,16 @@ class LiveAlerts(Alerts):
                 states.put(rule.id, replace(known, triggered_at=rule.triggered_at, trigger_count=rule.trigger_count))
         self.save()
 
-    def _watch(self, rule: Definition) -> None:
-        self._hold_legs(rule)
+    def _hold_again(self, rule: Definition) -> None:
+        """Hold the legs of a rule that was made earlier. A config that has changed since may not allow its pair: this is reported."""
+        try:
+            self._hold_legs(rule)
+        except QuantdError as error:
+            self._troubles.begin("rules", rule.id, f"is not judged: {error}")
+        else:
+            self._troubles.end("rules", rule.id)
+
+    def _begin(self, rule: Definition) -> None:
         text = f"{rule.metric} {rule.op} {float(rule.value)} for {rule.pair}"
         self._runtime.add_rule(AlertRule(rule.id, Rule(rule.metric, rule.when, self._every(rule.pair)), rule.pair, text, live=True))
 

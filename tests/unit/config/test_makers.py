@@ -80,6 +80,11 @@ def test_other_timeframes_and_other_symbols_are_no_mistake(home: Path) -> None:
     assert mistakes("pairs: [A-B, {C-D: other}]\n", default=PIPELINE, other=PIPELINE.replace("1m]", "1m], reopen: 9m")) == []
 
 
+def test_a_duration_in_another_spelling_is_the_same(home: Path) -> None:
+    spelt = [PIPELINE.replace("1m]", f"1m], reopen: {reopen}") for reopen in ("5m", "300s")]
+    assert mistakes("pairs: [A-B, {C-B: other}]\n", default=spelt[0], other=spelt[1]) == []
+
+
 def test_two_rules_under_one_label_are_a_mistake(home: Path) -> None:
     rules = [PIPELINE + f"event_bars: [{{use: tick, count: 9}}, {{use: some, count: {count}}}]\n" for count in (7, 8)]
     (found,) = mistakes("pairs: [A-B, {C-B: other}]\n", default=rules[0], other=rules[1])

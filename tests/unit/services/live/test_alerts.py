@@ -11,6 +11,7 @@ import pytest
 
 from quantd.clock import EventClock
 from quantd.config.load import build as load
+from quantd.errors import QuantdError
 from quantd.model import Alert, RuleState
 from quantd.runtime.build import build
 from quantd.services.alerts import RestRule
@@ -203,3 +204,33 @@ def test_the_states_wait_for_a_disk_that_does_not_take_them(tmp_path: Path) -> N
         at.services.alerts.save()
         assert at.services.status.troubles() == []
         assert at.state.records.rule_states() == table(at)
+
+
+NO_BARS_IN_COMMON = "A-C is not processed: its legs have no bars in common of 1m"
+
+
+@contextmanager
+def started_without_bars_in_common(folder: Path, *rules: Definition) -> Iterator[LiveServices]:
+    """The services of a daemon whose pairs A-B and C-D have bars of other timeframes."""
+    fast = PIPELINE | {"bars": {"use": "time", "every": ["1s"]}}
+    loaded = load({"pairs": [{"A-B": "plain"}, {"C-D": "fast"}], "feeds": {"synthetic": {}}}, {"plain": PIPELINE, "fast": fast}, {})
+    runtime, clock = build(loaded.config, loaded.registry, EventClock(), folder), EventClock()
+    with State.open(folder / "state") as state:
+        for rule in rules:
+            state.kept[f"rule/{rule.id}"] = msgspec.json.encode(rule)
+        yield live_services(runtime, loaded.config, loaded.registry, clock, state, fake_services().pool)
+
+
+def test_a_rule_on_a_pair_that_cannot_be_processed_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    with started_without_bars_in_common(tmp_path) as found:
+        with pytest.raises(QuantdError, match=NO_BARS_IN_COMMON):
+            found.alerts.add("corr", "A-C", ">", 0.5)
+        assert (found.alerts.rules(), found.status.troubles()) == ([], [])
+
+
+def test_a_stored_rule_on_a_pair_that_cannot_be_processed_any_more_is_reported_until_it_is_deleted(tmp_path: Path) -> None:
+    with started_without_bars_in_common(tmp_path, Definition("old", "corr", "A-C", ">", 0.5, 1)) as found:
+        [trouble] = found.status.troubles()
+        assert (trouble.what, trouble.name, trouble.text) == ("rules", "old", f"is not judged: {NO_BARS_IN_COMMON}")
+        assert found.alerts.delete("old")
+        assert found.status.troubles() == []
