@@ -1,4 +1,4 @@
-"""Checks the hosts and origins of the section `api:`."""
+"""Checks the hosts, the origins and the address to listen on of the section `api:`."""
 
 import re
 from ipaddress import ip_address
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?a){_LABEL}(?:\.{_LABEL})*")
 _PORTS = {"http": 80, "https": 443}
+_STRANGE = re.compile(r"[/\s@]")
 
 
 def is_ip(host: str) -> bool:
@@ -31,8 +32,8 @@ def is_name(host: str) -> bool:
     return len(host) <= 253 and bool(_NAME.fullmatch(host))
 
 
-def check_host(text: str) -> None:
-    """Raise ValueError unless the text is the name or the address of one host."""
+def as_host(text: str) -> str:
+    """Return the name or the address of one host as it is written. Raises ValueError for anything else."""
     if text == "*" or text.startswith(("*.", ".")):
         raise ValueError(f"{text!r} lets names of others lead here: write each name that this API is reached by, like quantd.example")
     if not text.isascii():
@@ -40,6 +41,7 @@ def check_host(text: str) -> None:
     host = text.lower().removesuffix(".")
     if not is_name(host) and not is_ip(host.strip("[]")):
         raise ValueError(f"{text!r} is not a host: write its name without scheme, port or path, like quantd.example")
+    return text
 
 
 def _ascii(name: str) -> str:
@@ -49,9 +51,9 @@ def _ascii(name: str) -> str:
         return "xn--fiqs8s.example"
 
 
-def check_origin(text: str) -> None:
-    """Raise ValueError unless the text is an origin that a browser sends as `Origin`, and for one that would let every page read with the
-    user's credentials."""
+def as_origin(text: str) -> str:
+    """Return an origin as a browser sends it in `Origin`. Raises ValueError for anything else, and for an origin that would let every page
+    read with the user's credentials."""
     if text == "*":
         raise ValueError("'*' would let every page read answers with the user's credentials: name origins, like http://localhost:8080")
     if text.lower() == "null":
@@ -64,6 +66,7 @@ def check_origin(text: str) -> None:
         raise ValueError(f"{text!r} is not an origin: write scheme://host or scheme://host:port, like http://localhost:8080")
     if right != text:
         raise ValueError(f"{text!r} is not what browsers send: write {right}")
+    return text
 
 
 def _origin(text: str) -> str | None:
@@ -77,3 +80,11 @@ def _origin(text: str) -> str | None:
         return None
     port = "" if parts.port is None or parts.port == _PORTS.get(parts.scheme) else f":{parts.port}"
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def as_listen(text: str) -> str:
+    """Return a `host:port` to listen on. Raises ValueError for anything else."""
+    host, _, port = text.rpartition(":")
+    if not host or _STRANGE.search(host) or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ValueError(f"{text!r} is not host:port, like 127.0.0.1:8000")
+    return text

@@ -4,19 +4,18 @@ A field here is a key there. Its type, bounds and default are checked when a fil
 test of docs/config.md follow from them. A new key is therefore a new field. `shapes` tells how each type is written in a file.
 """
 
-import re
 from os.path import expanduser
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from quantd.config.addresses import check_host, check_origin
+from quantd.config.addresses import as_host, as_listen, as_origin
 from quantd.config.node import Node
 from quantd.config.pairs import SCHEMA, read_pair
 from quantd.config.reader import Reader
 from quantd.config.rules import Rule
-from quantd.config.shapes import Stage, Written
+from quantd.config.shapes import Stage, Written, parsed
 from quantd.config.texts import Period, Symbol, Text, Timeframe
 from quantd.log import Level
 from quantd.model import Spread
@@ -25,7 +24,8 @@ from quantd.plugin.regression import Regression
 from quantd.stats.zscore import ZScore
 
 DEV_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]") for port in (8080, 8081, 8082, 3000, 5173))
-_STRANGE = re.compile(r"[/\s@]")
+HostName = Annotated[str, parsed(as_host)]
+Origin = Annotated[str, parsed(as_origin)]
 
 
 class PairEntry(Struct, frozen=True):
@@ -67,23 +67,13 @@ class PairJobStage(Stage, frozen=True, kw_only=True):
 class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the API listens and what callers may do."""
 
-    listen: Annotated[str, Meta(description="host:port")] = "127.0.0.1:8000"
+    listen: Annotated[str, parsed(as_listen), Meta(description="host:port")] = "127.0.0.1:8000"
     hosts: Annotated[
-        tuple[str, ...], Meta(description="Host names by which clients reach the API, besides localhost and that of `listen`.")
+        tuple[HostName, ...],
+        Meta(description="Host names by which clients reach the API, besides localhost and that of `listen`."),
     ] = ()
-    cors: Annotated[tuple[str, ...], Meta(description="Origins whose pages may read the answers.")] = DEV_ORIGINS
+    cors: Annotated[tuple[Origin, ...], Meta(description="Origins whose pages may read the answers.")] = DEV_ORIGINS
     max_symbols: Annotated[int, Meta(ge=1, le=10_000, description="Maximum number of symbols that one request may start.")] = 10
-
-    def __post_init__(self) -> None:
-        host, _, port = self.listen.rpartition(":")
-        if not host or _STRANGE.search(host) or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
-            raise ValueError(f"listen: {self.listen!r} is not host:port, like 127.0.0.1:8000")
-        for key, check in (("hosts", check_host), ("cors", check_origin)):
-            for text in getattr(self, key):
-                try:
-                    check(text)
-                except ValueError as error:
-                    raise ValueError(f"{key}: {error}") from None
 
 
 class StateSettings(Struct, frozen=True, kw_only=True):

@@ -63,7 +63,8 @@ def test_a_job_says_how_often() -> None:
 def test_the_settings_of_the_api_are_told() -> None:
     api = schema(REGISTRY, "config")["properties"]["api"]["properties"]
     assert set(api) == {"listen", "hosts", "cors", "max_symbols"}
-    assert (api["hosts"]["type"], api["hosts"]["items"], api["hosts"]["default"]) == (["array", "null"], {"type": "string"}, ())
+    hosts = api["hosts"]
+    assert (hosts["type"], hosts["items"], hosts["default"]) == (["array", "null"], {"type": "string", "minLength": 1}, ())
 
 
 def test_under_its_own_name_a_plugin_needs_no_use() -> None:
