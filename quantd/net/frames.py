@@ -1,4 +1,4 @@
-"""Splits WebSocket data into messages: it reads whole text frames itself, many at once, and leaves all other frames to a Sans-I/O parser."""
+"""Splits WebSocket data into messages: it reads whole text frames itself, many at once, and leaves other frames to a Sans-I/O parser."""
 
 from collections.abc import Iterator
 from struct import Struct

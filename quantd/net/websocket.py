@@ -14,7 +14,7 @@ HEARTBEAT_S = 15.0
 PONG_S = 7.5
 """Seconds within which data must arrive after that ping."""
 CLOSE_S = 1.0
-"""Seconds for which the last message may take to be sent."""
+"""Seconds that sending the last message may take."""
 
 
 class WebSocket(asyncio.Protocol):
