@@ -74,7 +74,7 @@ class BinanceFutures(quantd.Feed):
         self._wanted: tuple[Sequence[str], quantd.Channels] | None = None
 
     async def stream(self, subscription: quantd.Subscription) -> AsyncGenerator[Sequence[quantd.Event], None]:
-        from quantd_plugins.feeds.binance.pool import Pool  # only who streams needs a WebSocket
+        from quantd_plugins.feeds.binance.pool import Pool  # only a stream needs a WebSocket
         from quantd_plugins.feeds.binance.stream_group import Limits
 
         if subscription.clock is not self._clock:
@@ -133,7 +133,7 @@ class BinanceFutures(quantd.Feed):
         return await history.funding(self._rest(), symbol, start, end)
 
     def places(self) -> frozenset[str]:
-        """The folder of the record: whoever keeps to `record_keep` deletes the oldest files, whose ever they are."""
+        """Return the folder of the record: the limit `record_keep` deletes the oldest files in it, whoever wrote them."""
         return frozenset({str(Path(self.record_dir).expanduser().resolve())} if self.record and self.record_dir else ())
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ from quantd_plugins.feeds.readers.row import Row
 from quantd_plugins.feeds.readers.source import Source, sources
 
 LEAST_AHEAD = 500
-"""Trades of each file that are sorted at a time, at least: the memory for them is shared by the files."""
+"""Smallest number of trades of each file that are sorted at a time; the files share the memory."""
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Replay(quantd.Feed):
                 yield batch
 
     def progress(self) -> quantd.Progress | None:
-        """Bytes of all files, as packed; None before the start."""
+        """Return the bytes of all files, as packed; None before the start."""
         if not self._sources:
             return None
         return quantd.Progress(sum(source.position for source in self._sources), sum(source.size for source in self._sources))
@@ -80,7 +80,7 @@ class Admission(dict[tuple[str, str], bool]):
         return admitted
 
     def filter(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Those to play; a doubt (of kind None) is for whom it may concern."""
+        """Return the rows to play; a doubt (of kind None) concerns every consumer."""
         return (row for row in rows if row[1] is None or self[row[2].symbol, row[1]])  # type: ignore[union-attr]
 
 
