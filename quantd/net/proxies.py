@@ -1,9 +1,9 @@
 """Selects the proxy for a host from the environment, and connects through it.
 
-HTTPS_PROXY is for https and wss, HTTP_PROXY for http and ws, and ALL_PROXY for both where there is none of these; the names may be in small
-letters. Their value is http://host:port, a proxy that is asked to CONNECT, or socks5://host:port, each with name:password@ before the host
-if it wants these. NO_PROXY names hosts that are asked directly, with all below them. This host itself is never asked through a proxy. A
-proxy looks the names of hosts up itself.
+HTTPS_PROXY applies to https and wss, HTTP_PROXY to http and ws, and ALL_PROXY to both if the specific variable is not set; the names
+may be in lower case. The value is http://host:port for a proxy that supports CONNECT, or socks5://host:port, each with name:password@
+before the host if the proxy requires them. NO_PROXY names hosts, including their subdomains, that are connected directly. This host
+itself is never reached through a proxy. A proxy resolves host names itself.
 """
 
 import asyncio

@@ -28,9 +28,9 @@ Key = tuple[str, ...]
 class CsvExporter(quantd.Exporter):
     """Writes `ticks`, `bars` and `points` below `dir`, one file a kind, or one a kind and UTC day with `roll: 1d`.
 
-    Times are milliseconds UTC; a cell is empty where there is no value. A re-issued row is appended at once and takes the place of the
-    earlier one when its file is closed: a finished file has each row once, at its last revision. An unrolled file is written anew by
-    each run, a rolled one is continued, also after a kill, unless it has other columns: it is then renamed.
+    Times are milliseconds UTC; a cell without a value is empty. A re-issued row is appended at once and replaces the earlier one when
+    its file is closed: a finished file has each row once, in its last revision. An unrolled file is written anew by each run. A rolled
+    file is continued, even after a kill, unless it has other columns: it is then renamed.
     """
 
     dir: Annotated[str, Meta(min_length=1, description="Folder of the files; made if it is missing.")] = "exports"

@@ -29,8 +29,8 @@ class BinanceFutures(quantd.Feed):
     """Live aggregate trades and 24-hour tickers of Binance USDⓈ-M futures, and their past over REST; quotes, the order book's best levels
     every 100 ms, and mark prices every second, of symbols of which they are wanted.
 
-    Needs no key. A lost connection comes back by itself, however long that takes; trades missed meanwhile show as a gap. Addresses
-    are used as they stand: name another host to use a simulator. HTTPS_PROXY and the like lead through a proxy.
+    Needs no key. A lost connection is restored automatically, however long that takes; trades missed meanwhile show as a gap. Addresses
+    are used as they are: name another host to use a simulator. HTTPS_PROXY and similar variables select a proxy.
     """
 
     ws: Annotated[str, Meta(pattern="^wss?://", description="Where streams are.")] = "wss://fstream.binance.com"

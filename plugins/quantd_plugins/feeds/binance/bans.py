@@ -27,8 +27,8 @@ SLICE_S = 1.0
 class Bans:
     """The end of the ban of each door. A request to slow down (429) closes the door that was used, a ban of the address (418) closes both.
 
-    Ends are kept as ms of the host's clock, since the monotonic one begins anew after a restart, and with them how long they were away: who
-    sets that clock back shuts no door for longer. `market` tells the exchange's time.
+    Ends are stored in ms of the host's clock, since the monotonic clock starts again after a restart, together with the length of the
+    ban: setting the host's clock back closes no door for longer. `market` returns the exchange time.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """Files of past days: zip archives of aggregate trades, each with a checksum file (github.com/binance/binance-public-data).
 
-Some that were published hold rows twice, or two halves interleaved, or lack the end of the day: hence rows are taken in any order, by id.
+Some published files contain rows twice, or two halves interleaved, or lack the end of the day: rows are therefore taken in any order,
+by id.
 """
 
 import asyncio

@@ -195,7 +195,7 @@ async def _klines(gateway: Gateway, params: dict[str, str | int]) -> list[Kline]
 async def _first_page(gateway: Gateway, symbol: str, start: int, end: int) -> list[PastTrade]:
     """Return the first trades of start <= ts < end. A request by time may span an hour at most.
 
-    Beyond its horizon the exchange answers with other trades than those asked for: they are left out.
+    Beyond its horizon the exchange returns other trades than those requested: they are left out.
     """
     for since in range(start, end, HOUR):
         last = min(since + HOUR, end) - 1

@@ -1,7 +1,7 @@
 """Records every frame as received, `<receive time in ns> <json>` a line, in files that the replay feed reads.
 
-A thread writes, so that no disk holds up the event loop. What is flushed is a gzip member of its own: a process that is killed leaves
-files of which all but the last member can be read.
+A thread writes, so that the disk does not hold up the event loop. Each flush writes a gzip member of its own: all but the last member
+of a file can be read after the process is killed.
 """
 
 import logging

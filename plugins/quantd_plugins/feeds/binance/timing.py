@@ -24,9 +24,9 @@ class ExchangeClock:
     """Estimates the exchange time from messages that carry it, and is never ahead of it: a message is at least as old as its transit
     time.
 
-    The estimate hangs on the monotonic clock, so that a step of the local wall clock does not move it. REST tells it anew every ten
-    minutes. Frames prove that it is behind, as after the machine was stopped and its monotonic clock with it; then they move it forward, by
-    what all of the last few prove.
+    The estimate is relative to the monotonic clock, so that a step of the local wall clock does not move it. REST sets it anew every
+    ten minutes. Frames can prove that it is behind, for example after the machine and its monotonic clock were suspended; they then
+    move it forward, by as much as all of the last few prove.
     """
 
     def __init__(self, clock: quantd.Clock) -> None:

@@ -1,7 +1,7 @@
 """Finds streams that are silent although there are trades, and connections that bring no data any more.
 
-Silence proves nothing: a market may be quiet. A stream that is silent for longer than is usual of it is held against REST, and is silent
-for a reason unless REST tells of a newer trade, which does not come over the stream either. While its market is closed it is not asked.
+Silence alone proves nothing: a market may be quiet. If a stream is silent for longer than usual, REST is asked; the silence has a
+reason unless REST reports a newer trade that does not arrive over the stream either. REST is not asked while the market is closed.
 """
 
 import asyncio
