@@ -34,7 +34,7 @@ class Rejected(Refused):
     """A server answered, but did not open a WebSocket."""
 
     def __init__(self, text: str, status: int, headers: Mapping[str, str]) -> None:
-        """The headers of the answer; their names are in lower case."""
+        """Create the error from the head of an answer, whose header names are in lower case."""
         super().__init__(text)
         self.status = status
         self.headers = headers

@@ -41,7 +41,7 @@ class FrameReader:
         """Type of the fragmented message being received."""
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Return the messages that are now complete, in order."""
+        """Yield the messages that are now complete, in order."""
         at = 0
         while self._rest:
             if self._parser.state is State.OPEN:
@@ -100,7 +100,7 @@ class FrameReader:
                 yield from self._whole(event)
 
     def _whole(self, frame: Frame) -> Iterator[Message]:
-        """Return the message that this frame ends."""
+        """Yield the message that this frame ends."""
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             yield frame
             return

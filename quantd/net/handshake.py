@@ -19,7 +19,7 @@ class NotUpgraded(Exception):
     """The server did not upgrade the connection; only the head of its answer was read."""
 
     def __init__(self, status: int, headers: dict[str, str]) -> None:
-        """The headers of the answer; their names are in lower case."""
+        """Create the error from the head of an answer, whose header names are in lower case."""
         super().__init__(status)
         self.status = status
         self.headers = headers

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Replay(quantd.Feed):
-    """Plays files back, all at once, merged by time of receipt (of an exchange's time where that is all there is).
+    """Plays files back, all at once, merged by receive time (by exchange time if there is no receive time).
 
     Reads captured Binance frames (`<receive time in ns> <json>` a line), NDJSON (`symbol`, `ts`, `price`, `size`), aggTrades and klines
     files of data.binance.vision, OHLC CSV (`ts,open,high,low,close,volume`, also of other tools), and JSON arrays of such rows; plain, gzip
@@ -60,7 +60,7 @@ class Replay(quantd.Feed):
 class Admission(dict[tuple[str, str], bool]):
     """(symbol, kind of row) -> whether to play it.
 
-    Plain and aggregate trades number the same market twice over: of each symbol only the kind that comes first is played.
+    Plain and aggregate trades number the same market independently: of each symbol only the kind that comes first is played.
     """
 
     def __init__(self, symbols: Iterable[str]) -> None:

@@ -23,7 +23,7 @@ ChunkRow = tuple[str, int, int, int, int, int, bytes]
 
 
 def pack(ticks: Iterable[quantd.Tick]) -> Iterator[ChunkRow]:
-    """Return the rows that hold these ticks, sorted by id within a row."""
+    """Yield the rows that hold these ticks, sorted by id within a row."""
     seconds: defaultdict[tuple[str, int], list[quantd.Tick]] = defaultdict(list)
     symbol, begin, end = None, 0, 0
     for tick in ticks:  # ticks of a row come in runs

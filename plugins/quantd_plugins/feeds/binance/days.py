@@ -87,7 +87,7 @@ def _check(url: str, status: int) -> None:
 
 
 def _wanted(source: Source, parse: Parse, first: int, last: int, recv: int) -> Iterator[quantd.Tick]:
-    """Return the trades of those ids, with the current time as receive time; invalid rows are left out."""
+    """Yield the trades of those ids, with the current time as receive time; invalid rows are left out."""
     lowest, highest = str(first).encode(), str(last).encode()
     for line in source.lines():
         number = line.partition(b",")[0]

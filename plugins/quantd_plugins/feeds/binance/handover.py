@@ -11,17 +11,17 @@ These are the ids of one symbol's trades:
     handed on    1 2 3  4 5 6              |     7 7   8     8         9 10   | 9 10 11 12       13 14 ->
     waits                                  |             9 10     11 12       | nothing
 
-- While there are two, both hand on what they bring; what comes twice is dropped by the ledger of its symbol. But a trade of the new one
-  that is farther than the next one after the old one's last waits (`Arrivals._waits`): it would look like a gap that the old one is about
-  to fill. Here 9 waits, since the old one has brought 7 only, and so do those behind it.
-- `ready_at` is the exchange's clock when all that is wanted had been confirmed over the new one: whatever is sent later comes over it, too.
-  Once the old one has brought all that was sent up to then (`whole`: its `upto` has passed `ready_at` by HOLD_MS, for trades are gathered
-  before they are sent), nothing can be missing between the two. The new one hands on what has waited (`Connection.take_over`), and the old
-  one is closed.
-- An old one that stands still (IDLE_S), or that does not get so far (CATCH_UP_S), is not waited for: the new one takes over, and what was
-  sent after the old one's `upto` counts as lost until the next ids show that nothing is missing (`StreamGroup._take_over`).
-- A new one that is not confirmed, or that brings nothing while the old one does (`mute`), is given up; the old one goes on, and another is
-  tried after a wait. If the old one ends meanwhile, the new one goes on alone.
+- While there are two connections, both pass on their events; the ledger of the symbol drops duplicates. But a trade of the new connection
+  that is more than one id beyond the last one of the old connection waits (`Arrivals._waits`): it would look like a gap that the old
+  connection is about to fill. Here 9 and the trades after it wait, since the old connection has brought only 7.
+- `ready_at` is the exchange time when all wanted streams had been confirmed over the new connection: later trades arrive over it, too. Once
+  the old connection has brought all data sent until then (`whole`: its `upto` has passed `ready_at` by HOLD_MS, since trades are gathered
+  before they are sent), nothing can be missing between the two. The new connection passes on the waiting events
+  (`Connection.take_over`), and the old one is closed.
+- An old connection that is idle (IDLE_S), or that does not catch up in time (CATCH_UP_S), is not waited for: the new one takes over, and
+  data sent after the old one's `upto` count as lost until the next ids show that nothing is missing (`StreamGroup._take_over`).
+- A new connection that is not confirmed, or that brings no data while the old one does (`mute`), is closed; the old one continues, and
+  another is tried after a wait. If the old one ends meanwhile, the new one continues alone.
 """
 
 from quantd_plugins.feeds.binance.connection import Connection, Shared

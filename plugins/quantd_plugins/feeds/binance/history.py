@@ -127,7 +127,7 @@ def markets(listed: Iterable[Listing]) -> dict[str, str]:
 
 
 async def ticks(gateway: Gateway, clock: quantd.Clock, symbol: str, start: int, end: int) -> list[quantd.Tick]:
-    """Yield the trades of start <= ts < end by id, as far back as the exchange serves them (48 h)."""
+    """Return the trades of start <= ts < end by id, as far back as the exchange serves them (48 h)."""
     found: dict[int, PastTrade] = {}
     now = await server_time(gateway)
     first = await _first_page(gateway, symbol, max(start, now - HORIZON), min(end, now + HOUR))
@@ -153,7 +153,7 @@ async def of_ids(gateway: Gateway, clock: quantd.Clock, symbol: str, first: int,
 
 
 async def bars(gateway: Gateway, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
-    """Yield the closed bars that open in start <= ts < end; none for a timeframe that the exchange does not keep."""
+    """Return the closed bars that open in start <= ts < end; none for a timeframe that the exchange does not keep."""
     if every not in INTERVALS:
         return []
     step = quantd.timeframe(every).step
@@ -171,7 +171,7 @@ async def bars(gateway: Gateway, symbol: str, every: str, start: int, end: int) 
 
 
 async def funding(gateway: Gateway, symbol: str, start: int, end: int) -> list[quantd.FundingRate]:
-    """Yield the funding paid in start <= ts < end."""
+    """Return the funding paid in start <= ts < end."""
     found: list[quantd.FundingRate] = []
     while start < end:
         params: Params = {"symbol": symbol, "startTime": start, "endTime": end - 1, "limit": FUNDING_A_PAGE}
