@@ -1,19 +1,19 @@
 """The network for feeds of any venue: a fast WebSocket client, waits and budgets of tries, and a bounded queue of events.
 
-A feed uses these names, and none of the modules below:
+A feed uses these names, and imports none of the modules below:
 
-- `dial(url)` opens a WebSocket as a `WebSocket`, or raises `Refused`, whose text tells the operator why, and what to do; `Rejected` where a
-  server has answered, with its status and headers.
-- `WebSocket.run(take)` gives each `Message` to `take`: a list of texts (bytes) that came together, or a pong, a close or a binary frame of
-  `websockets`. `pause` and `resume` hold up the other end by TCP. Pings are answered; a silent line is asked, and left.
+- `dial(url)` opens a WebSocket as a `WebSocket`, or raises `Refused`, whose text says why, and what to do; it raises `Rejected`, with the
+  status and the headers, if a server has answered.
+- `WebSocket.run(take)` passes each `Message` to `take`: a list of texts (bytes) that arrived together, or a pong, a close or a binary frame
+  of `websockets`. `pause` and `resume` hold up the other end by TCP. Pings are answered; a silent connection is pinged, and closed if there
+  is no answer.
 - `http_session(url)` is a session of aiohttp for requests to one host.
-- Both go through the proxy that the environment names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY: `proxies.py`), or raise `ProxyFault`;
-  directly they try all addresses of a host, one a quarter of a second after the other, and take the first that answers.
-- `Backoff` tells how long to wait before the next try, `Budget` lets so many through a second, `Attempts` is the budget of all connects of
-  a feed.
-- `BoundedQueue` holds events between connections and the flow, so many at most.
-- `cause` says of an error of the network in an operator's words what is wrong; `ADVICE` what to do about the status of an answer; `shown`
-  is an address without its password.
+- Both use the proxy that the environment names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY: `proxies.py`), or raise `ProxyFault`. Without
+  a proxy they try all addresses of a host, a quarter of a second apart, and use the first that answers.
+- `Backoff` computes the wait before the next try, `Budget` limits a rate, and `Attempts` is the budget for all connects of a feed.
+- `BoundedQueue` holds a bounded number of events between the connections and the flow.
+- `cause` describes a network error in an operator's words; `ADVICE` maps the status of an answer to advice; `shown` removes the password
+  from an address.
 
     async def listen(url: str, queue: quantd.net.BoundedQueue[bytes]) -> None:
         websocket = await quantd.net.dial(url)
@@ -61,10 +61,10 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 
-if not TYPE_CHECKING:  # a type checker knows the names from above, and must not take any other
+if not TYPE_CHECKING:  # a type checker uses the imports above, and must not accept other names
 
     def __getattr__(name: str) -> Any:
-        """Load a public name on first use, so that who does not stream needs no WebSocket client (PEP 562)."""
+        """Load a public name on first use, so that a program without streams needs no WebSocket client (PEP 562)."""
         if name not in _HOME:
             raise AttributeError(f"module 'quantd.net' has no attribute {name!r}")
         value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,4 +1,4 @@
-"""How long to wait before the next try, and how many tries there may be."""
+"""Waits between tries, and budgets of tries."""
 
 import asyncio
 import random
@@ -10,7 +10,7 @@ SLICE_S = 1.0
 AT_ONCE = 5
 CONNECTS_PER_S = 1.0
 FRUITLESS_PER_S, FRUITLESS_AT_ONCE = 1 / 36, 8
-"""In half an hour 58 at most."""
+"""Allows at most 58 connects in half an hour."""
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -26,18 +26,18 @@ class Backoff:
         self._step = 0
 
     def delay(self) -> float:
-        """Seconds to wait now."""
+        """Return the number of seconds to wait now."""
         ceiling = min(self._longest, self._shortest * 2.0 ** min(self._step, 32))
         self._step += 1
         return self._rng.uniform(0.0, ceiling)
 
     def reset(self) -> None:
-        """It works again: begin with the shortest wait."""
+        """Start again with the shortest wait, after a success."""
         self._step = 0
 
 
 class Budget:
-    """A token bucket: `rate` a second on average, `burst` at once. Who takes more waits for its turn."""
+    """A token bucket: `rate` tokens a second on average, `burst` at once. A caller that exceeds the budget waits for its turn."""
 
     def __init__(self, rate: float, burst: int, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self._rate = rate
@@ -48,7 +48,7 @@ class Budget:
         self._filled = clock.monotonic()
 
     def try_take(self, keep: int = 0) -> bool:
-        """Take one if it is within the budget, and that many are left for others."""
+        """Take a token if the budget allows it and leaves at least that many tokens for others."""
         self._fill()
         if self._tokens < 1 + keep:
             return False
@@ -56,7 +56,7 @@ class Budget:
         return True
 
     def refill(self) -> None:
-        """As if nothing had been taken."""
+        """Fill the bucket, as if no token had been taken."""
         self._tokens = max(self._tokens, float(self._burst))
 
     def _fill(self) -> None:
@@ -65,7 +65,7 @@ class Budget:
         self._filled = now
 
     async def take(self) -> None:
-        """Return when one more is within the budget."""
+        """Take a token, after waiting until the budget allows it."""
         self._fill()
         self._tokens -= 1.0
         if self._tokens < 0:
@@ -73,8 +73,9 @@ class Budget:
 
 
 class Attempts:
-    """All connects of a feed, however many connections there are: AT_ONCE at first, then CONNECTS_PER_S, and much fewer while none brings
-    data."""
+    """The budget for all connects of a feed, whatever the number of connections: AT_ONCE at first, then CONNECTS_PER_S, and far fewer
+    while no connection brings data.
+    """
 
     def __init__(self, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self._sleep = sleep
@@ -84,7 +85,7 @@ class Attempts:
         self._successes = 0
 
     async def take(self) -> None:
-        """Return when one may connect."""
+        """Return when a connection may be opened."""
         while not self._fruitless.try_take():
             await self._sleep(SLICE_S)
         if self._first:
@@ -93,12 +94,12 @@ class Attempts:
             await self._spaced.take()
 
     def succeed(self) -> None:
-        """A connection brings data: the exchange is there."""
+        """Note that a connection brings data: the exchange is reachable."""
         self._successes += 1
         self._fruitless.refill()
 
     async def pause(self, seconds: float) -> None:
-        """Wait so long, or until another connection succeeds."""
+        """Wait for this time, or until another connection succeeds."""
         successes = self._successes
         while seconds > 0 and successes == self._successes:
             await self._sleep(min(seconds, SLICE_S))

@@ -1,4 +1,4 @@
-"""Opens WebSocket connections, and says in plain words why one cannot be opened."""
+"""Opens WebSocket connections, and reports in plain words why one cannot be opened."""
 
 import asyncio
 import ssl
@@ -27,22 +27,23 @@ CHECK = "check the network and the address"
 
 
 class Refused(QuantdError):
-    """There is no connection; the text says why, and what to do."""
+    """The connection could not be opened; the text says why, and what to do."""
 
 
 class Rejected(Refused):
-    """A server has answered, and not opened a WebSocket."""
+    """A server answered, but did not open a WebSocket."""
 
     def __init__(self, text: str, status: int, headers: Mapping[str, str]) -> None:
-        """Names of headers are in lower case."""
+        """Create the error from the head of an answer, whose header names are in lower case."""
         super().__init__(text)
         self.status = status
         self.headers = headers
 
 
 async def dial(url: str, advice: Mapping[int, str] = ADVICE) -> WebSocket:
-    """An open connection, through the proxy that the environment names for it, if any. It is led nowhere else, whatever the answer says.
-    Raises Refused, and its kind Rejected, whose text says what `advice` has for the status of the answer."""
+    """Return an open connection, made through the proxy that the environment names for it, if any. Redirects are not followed. Raises
+    Refused or its subclass Rejected, whose text contains the entry of `advice` for the status of the answer.
+    """
     try:
         proxy = proxy_for(url)
     except ProxyFault as fault:
@@ -79,7 +80,7 @@ async def _open(uri: WebSocketURI, proxy: Proxy | None) -> WebSocket:
 
 
 async def _reach(uri: WebSocketURI, proxy: Proxy | None) -> Handshake:
-    """Under way to the host, or to whichever of its addresses answers first."""
+    """Return a connect under way to the host, or to the first of its addresses that answers."""
     sock = await (proxy.open if proxy else open_directly)(uri.host, uri.port)
     context, name = (_verified(), uri.host) if uri.secure else (None, None)
     try:
@@ -94,7 +95,7 @@ async def _reach(uri: WebSocketURI, proxy: Proxy | None) -> Handshake:
 
 @cache
 def _verified() -> ssl.SSLContext:
-    """Certificates are verified; HTTP/1.1 is what WebSockets begin with."""
+    """Return a TLS context that verifies certificates and offers HTTP/1.1, with which WebSockets begin."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

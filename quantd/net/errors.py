@@ -1,4 +1,4 @@
-"""Says of an error of the network, in a few words of an operator, what is wrong."""
+"""Describes network errors in a few words for operators."""
 
 import os
 import re
@@ -10,14 +10,14 @@ ADVICE = {
     429: "too many requests from this address: stop what else asks from here",
     451: "the exchange does not serve this location: connect from another one",
 }
-"""What is to be done, by the status of an answer."""
+"""Advice by the status of an answer."""
 
 
 _LOGIN = re.compile(r"(?<=//)[^/?#\s]*@")
 
 
 def shown(url: str) -> str:
-    """An address for the log, without the name and password that a proxy may want.
+    """Return an address for the log, without the name and password of a proxy.
 
     >>> shown("https://name:password@proxy.example/fapi")
     'https://***@proxy.example/fapi'
@@ -26,7 +26,7 @@ def shown(url: str) -> str:
 
 
 def cause(error: BaseException) -> str:
-    """Never empty, and one line.
+    """Return the cause of an error as one line, never empty.
 
     >>> cause(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"))
     'connection refused'
@@ -52,5 +52,5 @@ def _of_system(error: OSError) -> str:
         return f"its certificate is not to be trusted ({error.verify_message})"
     if isinstance(error, ssl.SSLError):
         return f"no TLS can be agreed on ({(error.reason or str(error)).replace('_', ' ').lower()})"
-    text = os.strerror(error.errno) if error.errno else str(error)  # asyncio puts the call that failed in the place of the system's text
+    text = os.strerror(error.errno) if error.errno else str(error)  # asyncio puts the failed call where the system's text belongs
     return text[:1].lower() + text[1:] or type(error).__name__

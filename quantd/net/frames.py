@@ -1,4 +1,4 @@
-"""Cuts what a WebSocket brings into messages: whole text frames, many at once; all that is not plain is left to a Sans-I/O parser."""
+"""Splits WebSocket data into messages: it reads whole text frames itself, many at once, and leaves other frames to a Sans-I/O parser."""
 
 from collections.abc import Iterator
 from struct import Struct
@@ -8,38 +8,40 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
 LARGEST = 1 << 20
-"""Bytes of a message; what is longer ends the connection."""
+"""Largest size of a message in bytes; a longer one ends the connection."""
 TEXT = 0x81
-"""The first byte of a text frame that is a whole message, without an extension (RFC 6455, 5.2)."""
+"""First byte of a text frame that is a whole message without an extension (RFC 6455, 5.2)."""
 SHORT, LONG, MASKED = 126, 127, 0x80
-"""The second byte: the length of the payload below SHORT; SHORT or LONG where that is in the next two or eight bytes; MASKED or more
-from a client only."""
+"""Second byte of a frame: the payload's length if below SHORT; SHORT or LONG if the length is in the next two or eight bytes; MASKED or
+more from a client only.
+"""
 
 _two_shorts = Struct(">HH").unpack_from
 _long = Struct(">Q").unpack_from
 
 Message = list[bytes] | Frame
-"""Texts that came one after the other; or a ping, a pong, a close, or a whole binary message."""
+"""Successive texts; or a ping, a pong, a close, or a whole binary message."""
 
 
 class FrameReader:
-    """Give it all that comes once the parser, which allows LARGEST bytes, is OPEN without any extension. What the parser has to say is
-    for the caller to send."""
+    """Reads all data that arrives once the parser, which allows LARGEST bytes, is OPEN without any extension. The caller sends the
+    parser's output.
+    """
 
     def __init__(self, parser: ClientProtocol) -> None:
         self._parser = parser
         self._rest = bytearray()
-        """The beginning of a text frame, or of any frame's head."""
+        """The beginning of a text frame, or of the head of any frame."""
         self._missing = 0
-        """Bytes without which that is not looked at again."""
+        """Number of bytes needed before the beginning is read again."""
         self._owed = 0
-        """Bytes of the frame whose beginning the parser has."""
+        """Number of missing bytes of the frame whose beginning the parser has."""
         self._parts: list[bytes] = []
         self._kind: Opcode | None = None
-        """What the message is of which there are fragments."""
+        """Type of the fragmented message being received."""
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """The messages that are whole now, in order."""
+        """Yield the messages that are now complete, in order."""
         at = 0
         while self._rest:
             if self._parser.state is State.OPEN:
@@ -76,14 +78,14 @@ class FrameReader:
                 at = min(stop, len(data))
 
     def end(self) -> None:
-        """Nothing more comes; the parser is CLOSED then."""
+        """Tell the parser that no more data arrives; it is CLOSED then."""
         if self._rest:
             self._parser.receive_data(self._rest)
             self._rest = bytearray()
         self._parser.receive_eof()
 
     def _keeps(self, data: bytes, at: int, stop: int) -> bool:
-        """Whether what begins at `at` stays here until more has come."""
+        """Return whether the data from `at` on are kept until more arrive."""
         text = self._kind is None and data[at] == TEXT and stop - at <= LARGEST
         if stop >= 0 and (stop <= len(data) or not text):
             return False
@@ -98,7 +100,7 @@ class FrameReader:
                 yield from self._whole(event)
 
     def _whole(self, frame: Frame) -> Iterator[Message]:
-        """The message that this frame ends."""
+        """Yield the message that this frame ends."""
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             yield frame
             return
@@ -113,7 +115,7 @@ class FrameReader:
                 yield texts
 
     def _sound(self, texts: list[bytes]) -> list[bytes]:
-        """Those before the first that is not UTF-8, which ends the connection (RFC 6455, 8.1)."""
+        """Return the texts before the first one that is not UTF-8, which ends the connection (RFC 6455, 8.1)."""
         if b"".join(texts).isascii():
             return texts
         for number, text in enumerate(texts):
@@ -126,7 +128,7 @@ class FrameReader:
 
 
 def _texts(data: bytes, at: int) -> tuple[list[bytes], int]:
-    """The whole texts from `at` on, and where the first frame begins that is something else, or not whole."""
+    """Return the whole texts from `at` on, and the start of the first frame that is incomplete or not a text."""
     texts: list[bytes] = []
     size = len(data)
     last = size - 4
@@ -151,7 +153,7 @@ def _texts(data: bytes, at: int) -> tuple[list[bytes], int]:
 
 
 def _end(data: bytes, at: int) -> int:
-    """Where the frame that begins at `at` ends; -1 if its head is not whole, the end of the data if it is wrong."""
+    """Return the end of the frame that begins at `at`; -1 if its head is incomplete, the end of the data if it is invalid."""
     size = len(data) - at
     length = data[at + 1] if size >= 2 else 0
     if length >= MASKED:

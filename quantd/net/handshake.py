@@ -1,4 +1,4 @@
-"""Asks for a WebSocket, and reads the head of the answer."""
+"""Requests a WebSocket, and reads the head of the answer."""
 
 import asyncio
 import io
@@ -16,17 +16,17 @@ AGENT = "quantd"
 
 
 class NotUpgraded(Exception):
-    """The answer, of which only the head was read."""
+    """The server did not upgrade the connection; only the head of its answer was read."""
 
     def __init__(self, status: int, headers: dict[str, str]) -> None:
-        """Names of headers are in lower case."""
+        """Create the error from the head of an answer, whose header names are in lower case."""
         super().__init__(status)
         self.status = status
         self.headers = headers
 
 
 class Handshake(asyncio.Protocol):
-    """`websocket` gives the open connection, or raises NotUpgraded, what the parser raises, OSError or ValueError."""
+    """The opening handshake. `websocket` returns the open connection, or raises NotUpgraded, the parser's errors, OSError or ValueError."""
 
     def __init__(self, parser: ClientProtocol) -> None:
         self.websocket: asyncio.Future[WebSocket] = asyncio.get_running_loop().create_future()
@@ -34,7 +34,7 @@ class Handshake(asyncio.Protocol):
         self._answer = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by their class
+        self._transport = cast(asyncio.Transport, transport)  # the classes of uvloop's transports do not derive from it
         request = self._parser.connect()
         request.headers["User-Agent"] = AGENT
         self._parser.send_request(request)
@@ -54,7 +54,7 @@ class Handshake(asyncio.Protocol):
             self.websocket.set_exception(error)
 
     def abort(self) -> None:
-        """Leave at once."""
+        """Close the connection at once."""
         self._transport.abort()
 
     def _conclude(self, head: bytes, rest: bytes) -> None:

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
 
 def http_session(url: str, **options: Any) -> "ClientSession":
-    """A session for requests to the host of `url` alone, with aiohttp's options but `connector`. Raises ProxyFault where the environment
-    names a proxy that cannot be used; requests raise ClientConnectionError where one fails, and what to do stands in its text."""
+    """Return a session for requests to the host of `url` only, with aiohttp's options except `connector`. Raises ProxyFault if the
+    environment names a proxy that cannot be used. A request that fails raises ClientConnectionError, whose text says what to do.
+    """
     import aiohttp
 
     proxy = proxy_for(url)

@@ -1,4 +1,4 @@
-"""Requests of aiohttp through a proxy; imported where there is one."""
+"""aiohttp requests through a proxy; imported only if there is one."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class ProxiedConnector(ProxyConnector):
-    """Connects through a proxy, and says of its faults what to do."""
+    """Connects through a proxy, and reports its faults with advice."""
 
     def __init__(self, proxy: "Proxy") -> None:
-        """The proxy looks up the names of hosts."""
+        """Create the connector; the proxy resolves host names."""
         kind, host, port, name, password = parse_proxy_url(proxy.url)
         super().__init__(host, port, kind, name, password, rdns=True)
         self._through = proxy
@@ -30,5 +30,5 @@ class ProxiedConnector(ProxyConnector):
         except (ProxyError, ProxyConnectionError, ProxyTimeoutError) as error:
             fault = self._through.fault(error.__cause__ or error, f"{req.url.host}:{req.url.port}")
             raise ClientConnectionError(str(fault)) from None
-        except OSError as error:  # of the connection that the proxy made, or of the proxy itself
+        except OSError as error:  # the error concerns the connection that the proxy made, or the proxy itself
             raise ClientConnectionError(f"{cause(error)}, through {self._through}") from None

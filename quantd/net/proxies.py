@@ -1,9 +1,9 @@
-"""Which proxy leads to a host, as the environment says, and connections through it.
+"""Selects the proxy for a host from the environment, and connects through it.
 
-HTTPS_PROXY is for https and wss, HTTP_PROXY for http and ws, and ALL_PROXY for both where there is none of these; the names may be in small
-letters. Their value is http://host:port, a proxy that is asked to CONNECT, or socks5://host:port, each with name:password@ before the host
-if it wants these. NO_PROXY names hosts that are asked directly, with all below them. This host itself is never asked through a proxy. A
-proxy looks the names of hosts up itself.
+HTTPS_PROXY applies to https and wss, HTTP_PROXY to http and ws, and ALL_PROXY to both if the specific variable is not set; the names
+may be in lower case. The value is http://host:port for a proxy that supports CONNECT, or socks5://host:port, each with name:password@
+before the host if the proxy requires them. NO_PROXY names hosts, including their subdomains, that are connected directly. This host
+itself is never reached through a proxy. A proxy resolves host names itself.
 """
 
 import asyncio
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from aiohttp import BaseConnector
 
 NEXT_ADDRESS_S = 0.25
-"""After so long the next address of a host is tried, too, and the first that answers is taken (RFC 8305)."""
+"""Seconds after which the next address of a host is tried, too; the first that answers is used (RFC 8305)."""
 PORTS = {"http": 80, "socks5": 1080}
 AUTHENTICATION = 407
 
 
 class ProxyFault(QuantdError):
-    """A proxy cannot be used; the text names it and the variable that it stands in, and says what to do."""
+    """A proxy cannot be used; the text names the proxy and its variable, and says what to do."""
 
 
 async def open_directly(host: str, port: int) -> socket.socket:
-    """A connected socket, to whichever address of the host answers first. Raises OSError."""
+    """Return a socket connected to the first address of the host that answers. Raises OSError."""
     addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1)
 
 
 class Direct:
-    """Opens the connection to a proxy itself, in the way that python-socks wants it."""
+    """Opens the connection to the proxy itself, with the interface that python-socks requires."""
 
     async def connect(self, dest_host: str, dest_port: int, **_: object) -> socket.socket:
-        """A connected socket."""
+        """Return a connected socket."""
         return await open_directly(dest_host, dest_port)
 
 
@@ -56,7 +56,7 @@ class Proxy(Struct, frozen=True):
         return f"the proxy {shown(self.url)} ({self.variable})"
 
     async def open(self, host: str, port: int) -> socket.socket:
-        """A socket that is connected with that host. Raises ProxyFault."""
+        """Return a socket connected to that host. Raises ProxyFault."""
         from python_socks import ProxyError
         from python_socks.async_.asyncio import Proxy as Asked
 
@@ -67,13 +67,15 @@ class Proxy(Struct, frozen=True):
             raise self.fault(error, f"{host}:{port}") from None
 
     def connector(self) -> "BaseConnector":
-        """For an HTTP client of aiohttp. Where the proxy fails, requests raise ClientConnectionError with the text of a ProxyFault."""
+        """Return a connector for an aiohttp client. If the proxy fails, requests raise ClientConnectionError with the text of a
+        ProxyFault.
+        """
         from quantd.net.proxied import ProxiedConnector
 
         return ProxiedConnector(self)
 
     def fault(self, error: BaseException, target: str) -> ProxyFault:
-        """What went wrong on the way to `target`, and what to do."""
+        """Return the error for a failed connection to `target`, with advice."""
         code, said = getattr(error, "error_code", None), str(error)
         if isinstance(error, OSError):
             return ProxyFault(f"{self} cannot be reached: {cause(error)}: check {self.variable}, and that the proxy runs")
@@ -91,8 +93,9 @@ class Proxy(Struct, frozen=True):
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy for requests to an address (http, https, ws, wss); None where it is asked directly. Raises ProxyFault where the variable
-    holds none that can be used."""
+    """Return the proxy for requests to an address (http, https, ws, wss); None for a direct connection. Raises ProxyFault if the value of
+    the variable is invalid.
+    """
     parts, named = urlsplit(url), getproxies_environment()
     scheme = "https" if parts.scheme in ("https", "wss") else "http"
     kind = next((kind for kind in (scheme, "all") if named.get(kind)), None)
@@ -124,7 +127,7 @@ def _bracketed(host: str) -> str:
 
 
 def _is_excepted(parts: SplitResult, named: dict[str, str]) -> bool:
-    """Whether NO_PROXY names the host, with or without the port."""
+    """Return whether NO_PROXY names the host, with or without the port."""
     where = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
     return bool(proxy_bypass_environment(where, named))
 

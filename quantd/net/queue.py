@@ -1,4 +1,4 @@
-"""A bounded queue: events wait in it between the connections, which bring them, and the flow, which takes all that there are."""
+"""A bounded queue of events between the connections, which add them, and the flow, which takes all of them at once."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -8,8 +8,9 @@ T = TypeVar("T")
 
 
 class BoundedQueue(Generic[T]):
-    """Holds `most` events, in the order in which they came; whoever has another one then waits. Only what came together is added together,
-    though it be more: who added it stops then until there is room."""
+    """Holds `most` events in the order of arrival; `put` waits while it is full. `add` may exceed the bound, since events that arrive
+    together are added together: the caller then stops until there is room.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -19,28 +20,28 @@ class BoundedQueue(Generic[T]):
         self._stopped: list[Callable[[], None]] = []
 
     def full(self) -> bool:
-        """Whether `put` would wait."""
+        """Return whether `put` would wait."""
         return len(self._events) >= self._most
 
     def add(self, events: Iterable[T]) -> None:
-        """Add some, whether there is room or not."""
+        """Add events, whether there is room or not."""
         self._events += events
         if self._events:
             self._filled.set()
 
     def when_emptied(self, go_on: Callable[[], None]) -> None:
-        """Call this once all has been taken."""
+        """Call this function once the queue has been emptied."""
         self._stopped.append(go_on)
 
     async def put(self, event: T) -> None:
-        """Add one, once there is room."""
+        """Add an event once there is room."""
         while self.full():
             self._emptied.clear()
             await self._emptied.wait()
         self.add((event,))
 
     async def take(self) -> list[T]:
-        """All that are there; waits for at least one."""
+        """Return all events; wait for at least one."""
         while not self._events:
             self._filled.clear()
             await self._filled.wait()

@@ -1,4 +1,4 @@
-"""An open WebSocket, read as fast as what comes is taken."""
+"""An open WebSocket, read as fast as its messages are taken."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,20 +10,22 @@ from websockets.protocol import State
 from quantd.net.frames import FrameReader, Message
 
 HEARTBEAT_S = 15.0
-"""After so long a silence we ask whether anybody is there."""
+"""Seconds of silence after which a ping is sent."""
 PONG_S = 7.5
-"""Within so long anything must have come then."""
+"""Seconds within which data must arrive after that ping."""
 CLOSE_S = 1.0
-"""For so long what we said last may be on its way."""
+"""Seconds that sending the last message may take."""
 
 
 class WebSocket(asyncio.Protocol):
-    """Nothing is read before `run`. Pings are answered, and a connection over which nothing comes, not even an answer, is left."""
+    """An open WebSocket. Nothing is read before `run`. Pings are answered; a connection that stays silent even after a ping is closed."""
 
     def __init__(self, parser: ClientProtocol, transport: asyncio.Transport, first: bytes) -> None:
-        """`first` is what has come already behind the answer to the upgrade, which the parser has seen; the transport is paused."""
+        """Create a WebSocket on a paused transport. `first` holds the data that followed the answer to the upgrade; the parser has read
+        that answer.
+        """
         self.error: BaseException | None = None
-        """Why it ended, unless it was closed in good order."""
+        """The error that ended the connection; None after a normal close."""
         self._parser = parser
         self._frames = FrameReader(parser)
         self._transport = transport
@@ -37,12 +39,12 @@ class WebSocket(asyncio.Protocol):
         self._clogged = False
         self._heard = self._loop.time()
         self._asked: float | None = None
-        """What `_heard` was when we last asked."""
+        """The value of `_heard` at the last ping."""
         self._beat = self._loop.call_later(HEARTBEAT_S, self._look)
 
     @property
     def code(self) -> int | None:
-        """With which it was closed, by them or by us; None before the end."""
+        """Return the close code, sent by either side; None before the end."""
         if self._parser.state is not State.CLOSED:
             return None
         closed = self._parser.close_exc
@@ -51,16 +53,16 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def reason(self) -> str:
-        """What they said of why they closed it."""
+        """Return the reason for the close that the other side gave."""
         return self._parser.close_reason or ""
 
     @property
     def paused(self) -> bool:
-        """Whether nothing more is read until `resume`."""
+        """Return whether reading is paused until `resume`."""
         return self._paused
 
     async def run(self, take: Callable[[Message], None]) -> None:
-        """Give what comes to `take` until the end. What that raises ends it, and is raised."""
+        """Pass messages to `take` until the end. An exception of `take` ends the connection, and is raised."""
         self._take = take
         self.resume()
         first, self._first = self._first, b""
@@ -70,30 +72,30 @@ class WebSocket(asyncio.Protocol):
             raise self._fault
 
     def pause(self) -> None:
-        """Leave what comes to TCP, which then holds up the other end; what has been read already is still given."""
+        """Stop reading, so that TCP holds up the other end; data already read are still passed on."""
         self._paused = True
         self._regulate()
 
     def resume(self) -> None:
-        """Read on."""
+        """Continue reading."""
         self._paused = False
-        self._heard = self._loop.time()  # the silence was ours
+        self._heard = self._loop.time()  # reading was paused, so this silence does not count
         self._regulate()
 
     def send_text(self, text: bytes) -> None:
-        """After the end, nothing is sent."""
+        """Send a text. After the end, nothing is sent."""
         if self._parser.state is State.OPEN:
             self._parser.send_text(text)
             self._flush()
 
     def send_ping(self, payload: bytes) -> None:
-        """After the end, nothing is sent. The pong comes as a message."""
+        """Send a ping; its pong arrives as a message. After the end, nothing is sent."""
         if self._parser.state is State.OPEN:
             self._parser.send_ping(payload)
             self._flush()
 
     def close(self) -> None:
-        """Say goodbye and leave. No message comes any more."""
+        """Close the connection with a close frame. No message is passed on any more."""
         if self._parser.state is State.OPEN:
             self._parser.send_close(CloseCode.NORMAL_CLOSURE)
         self._end()
@@ -107,7 +109,7 @@ class WebSocket(asyncio.Protocol):
                 self._take(message)
                 if self._ended.is_set():
                     return
-        except Exception as error:  # of whoever takes
+        except Exception as error:  # the exception comes from the caller's `take`
             self._fault = error
             self.close()
         if self._parser.close_expected():
@@ -122,7 +124,7 @@ class WebSocket(asyncio.Protocol):
         self._beat.cancel()
 
     def pause_writing(self) -> None:
-        """Who does not read what we answer is not read either."""
+        """Stop reading from a peer that does not read our answers."""
         self._clogged = True
         self._regulate()
 
@@ -142,7 +144,7 @@ class WebSocket(asyncio.Protocol):
             self._transport.write(data)
 
     def _look(self) -> None:
-        """Ask into a long silence; leave if there is no answer."""
+        """Send a ping after a long silence; close the connection if there is no answer."""
         now = self._loop.time()
         if not self._reading:
             self._heard = now
@@ -157,7 +159,7 @@ class WebSocket(asyncio.Protocol):
         self._beat = self._loop.call_later(wait, self._look)
 
     def _end(self, error: BaseException | None = None) -> None:
-        """Nothing that comes later counts, nor what later errors tell."""
+        """End the connection. Later data and errors are ignored."""
         if self._ended.is_set():
             return
         self._flush()
@@ -170,4 +172,4 @@ class WebSocket(asyncio.Protocol):
 
 
 def _ignore(_: Message) -> None:
-    """Before anybody listens."""
+    """Ignore messages until `run` is called."""

@@ -1,4 +1,4 @@
-"""Bars of so much money."""
+"""Bars of a fixed turnover."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -11,7 +11,7 @@ from quantd_plugins.event_bars.volume import VolumeBars
 
 
 class DollarBars(VolumeBars):
-    """Bars that end with the trade that brings their turnover, price times volume, to `size`."""
+    """Bars that end with the trade that brings their turnover (price times volume) to `size`."""
 
     size: Annotated[float, Meta(gt=0, description="Turnover of a bar, in the quote currency.")] = 1_000_000.0
 

@@ -1,4 +1,4 @@
-"""Bars of so many trades."""
+"""Bars of a fixed number of trades."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Bars of so much volume."""
+"""Bars of a fixed volume."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -10,7 +10,7 @@ from quantd.stats.decimals import exact
 
 
 class VolumeBars(quantd.EventBars):
-    """Bars that end with the trade that brings their volume to `size`; what it has too much is not carried over."""
+    """Bars that end with the trade that brings their volume to `size`; the excess is not carried over to the next bar."""
 
     size: Annotated[float, Meta(gt=0, description="Volume of a bar, in the base currency.")] = 100.0
 

@@ -20,7 +20,7 @@ DAY = 86_400_000
 OPEN_DAYS = 2
 TAIL_BYTES = 1 << 16
 _LARGEST = 1 << 18
-"""Characters that are written at once, where nobody waits for the rows."""
+"""Number of characters that are written at once when nobody waits for the rows."""
 Row = quantd.Tick | quantd.Bar | quantd.PairPoint
 Key = tuple[str, ...]
 
@@ -28,9 +28,9 @@ Key = tuple[str, ...]
 class CsvExporter(quantd.Exporter):
     """Writes `ticks`, `bars` and `points` below `dir`, one file a kind, or one a kind and UTC day with `roll: 1d`.
 
-    Times are milliseconds UTC; a cell is empty where there is no value. A re-issued row is appended at once and takes the place of the
-    earlier one when its file is closed: a finished file has each row once, at its last revision. An unrolled file is written anew by
-    each run, a rolled one is continued, also after a kill, unless it has other columns: it is then renamed.
+    Times are milliseconds UTC; a cell without a value is empty. A re-issued row is appended at once and replaces the earlier one when
+    its file is closed: a finished file has each row once, in its last revision. An unrolled file is written anew by each run. A rolled
+    file is continued, even after a kill, unless it has other columns: it is then renamed.
     """
 
     dir: Annotated[str, Meta(min_length=1, description="Folder of the files; made if it is missing.")] = "exports"
@@ -57,20 +57,21 @@ class CsvExporter(quantd.Exporter):
                 self._sheet(kind, day).append(list(group))
         except OSError:
             for sheet in self._sheets.values():
-                sheet.unsettled = True  # rows that it has taken may come again with those that the other has not
+                sheet.unsettled = True  # the rows come again, and this sheet may have taken its rows already
             raise
 
     def close(self) -> None:
         while self._closing:
             self._closing.popitem()[1].join()
-        with ExitStack() as each:  # closes the others, too, where one cannot be closed
+        with ExitStack() as each:  # the stack closes the other sheets, too, if closing one fails
             for sheet in self._sheets.values():
                 each.callback(sheet.close)
             self._sheets = {}
 
     def _sheet(self, kind: quantd.RowKind, day: int) -> "Sheet":
-        """The open file of a kind and day; the oldest of its kind is closed when a third day begins, in a thread: a million rows that are
-        to be settled take seconds. Who wants to write to it again waits for that."""
+        """Return the open file of a kind and day. When a third day begins, the oldest file of its kind is closed in a thread, since
+        settling a million rows takes seconds; a later write to that file waits until it is closed.
+        """
         if (kind, day) not in self._sheets:
             if closing := self._closing.pop((kind, day), None):
                 closing.join()
@@ -85,7 +86,7 @@ class CsvExporter(quantd.Exporter):
 
 
 class Sheet:
-    """One CSV file, open for rows of one kind."""
+    """A CSV file, open for rows of one kind."""
 
     def __init__(self, path: Path, columns: Sequence[str], *, goes_on: bool) -> None:
         self.path = path
@@ -95,19 +96,21 @@ class Sheet:
             _set_aside(path, columns)
         fresh = not (goes_on and path.exists() and path.stat().st_size)
         self.unsettled = not fresh
-        """Rows may stand in it twice: those of another run do, or re-issued ones. Else it is not read again: a day of trades is long."""
+        """Whether a row may occur twice in the file: it holds rows of another run, or re-issued ones. Otherwise the file is not read
+        again, since a day of trades is long.
+        """
         if not fresh:
             _cut_torn_row(path)
         self._file = path.open("wb" if fresh else "ab", buffering=0)
         self._size = self._file.seek(0, os.SEEK_END)
         self._text = io.StringIO(newline="")
-        """What is not in the file yet."""
+        """Text that is not yet in the file."""
         self._writer = csv.writer(self._text, lineterminator="\n")
         if fresh:
             self._writer.writerow(columns)
 
     def append(self, rows: Sequence[Row]) -> None:
-        """All of these rows, or none: OSError where the disk takes no more."""
+        """Append all of these rows, or none: raises OSError if the disk is full."""
         before = self._text.tell()
         self._writer.writerows([quantd.cells(row, self._columns) for row in rows])
         try:
@@ -126,21 +129,22 @@ class Sheet:
             self._settle()
 
     def _flush(self) -> None:
-        """Leave no part of a row where the disk takes no more."""
+        """Write the pending text, without leaving a part of a row if the disk is full."""
         data = memoryview(self._text.getvalue().encode())
         try:
             done = 0
             while done < len(data):
                 done += self._file.write(data[done:]) or 0
         except OSError:
-            self._file.truncate(self._file.seek(self._size))  # what comes next is written there, and leaves no hole
+            self._file.truncate(self._file.seek(self._size))  # the next text is written there, and leaves no hole
             raise
         self._size += len(data)
         self._text.truncate(self._text.seek(0))
 
     def _settle(self) -> None:
-        """Leave each row once, as it was written last, where it first stood. Files get rows at once and the record a second later, so that
-        who was killed writes the last ones again."""
+        """Keep each row once, in its last version, at its first position. Rows reach the file at once but the record a second later, so a
+        process that was killed writes the last rows again.
+        """
         again = self._written_again()
         if not again:
             return
@@ -161,7 +165,7 @@ class Sheet:
         draft.replace(self.path)
 
     def _written_again(self) -> set[Key]:
-        """The keys of more than one row, found by their hashes: a day has very many keys."""
+        """Return the keys that occur in more than one row. They are found by their hashes, since a day has very many keys."""
         seen: set[int] = set()
         again: set[Key] = set()
         with self.path.open(newline="", encoding="utf-8") as file:
@@ -181,12 +185,12 @@ def _closed(sheet: Sheet) -> None:
 
 
 def _key(row: Sequence[str]) -> Key:
-    """What names a row: its first columns."""
+    """Return the key of a row: its first columns."""
     return tuple(row[:3])
 
 
 def _cut_torn_row(path: Path) -> None:
-    """Cut off the row that a killed process has left unfinished."""
+    """Cut off an unfinished row that a killed process has left."""
     with path.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
@@ -195,7 +199,7 @@ def _cut_torn_row(path: Path) -> None:
 
 
 def _set_aside(path: Path, columns: Sequence[str]) -> None:
-    """Rename a file that was begun with other columns, by another version or another pipeline: no row stands under a foreign header."""
+    """Rename a file that was begun with other columns, by another version or pipeline, so that no row follows a header of other columns."""
     if not path.is_file() or not path.stat().st_size:
         return
     with path.open(newline="", encoding="utf-8") as file:

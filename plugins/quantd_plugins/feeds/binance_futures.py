@@ -29,8 +29,8 @@ class BinanceFutures(quantd.Feed):
     """Live aggregate trades and 24-hour tickers of Binance USDⓈ-M futures, and their past over REST; quotes, the order book's best levels
     every 100 ms, and mark prices every second, of symbols of which they are wanted.
 
-    Needs no key. A lost connection comes back by itself, however long that takes; trades missed meanwhile show as a gap. Addresses
-    are used as they stand: name another host to use a simulator. HTTPS_PROXY and the like lead through a proxy.
+    Needs no key. A lost connection is restored automatically, however long that takes; trades missed meanwhile show as a gap. Addresses
+    are used as they are: name another host to use a simulator. HTTPS_PROXY and similar variables select a proxy.
     """
 
     ws: Annotated[str, Meta(pattern="^wss?://", description="Where streams are.")] = "wss://fstream.binance.com"
@@ -74,7 +74,7 @@ class BinanceFutures(quantd.Feed):
         self._wanted: tuple[Sequence[str], quantd.Channels] | None = None
 
     async def stream(self, subscription: quantd.Subscription) -> AsyncGenerator[Sequence[quantd.Event], None]:
-        from quantd_plugins.feeds.binance.pool import Pool  # only who streams needs a WebSocket
+        from quantd_plugins.feeds.binance.pool import Pool  # only a stream needs a WebSocket
         from quantd_plugins.feeds.binance.stream_group import Limits
 
         if subscription.clock is not self._clock:
@@ -133,7 +133,7 @@ class BinanceFutures(quantd.Feed):
         return await history.funding(self._rest(), symbol, start, end)
 
     def places(self) -> frozenset[str]:
-        """The folder of the record: whoever keeps to `record_keep` deletes the oldest files, whose ever they are."""
+        """Return the folder of the record: the limit `record_keep` deletes the oldest files in it, whoever wrote them."""
         return frozenset({str(Path(self.record_dir).expanduser().resolve())} if self.record and self.record_dir else ())
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Bars that come as bars: of the exchange's past, and of files."""
+"""Bars that a source provides as bars: klines of the exchange, and files."""
 
 import quantd
 from quantd.stats.decimals import mean_price
@@ -15,7 +15,8 @@ def imported(
     trades: float | None = None,
     taker_buy_volume: float | None = None,
 ) -> quantd.Bar:
-    """One bar of open, high, low and close; what the source does not tell is None. `trades` of a kline counts single trades, of which a
-    tick may gather several."""
+    """Return one bar of open, high, low and close; values that the source lacks are None. `trades` of a kline counts single trades,
+    several of which may form one tick.
+    """
     vwap = None if quote_volume is None else mean_price(quote_volume, volume, prices[2], prices[1])
     return quantd.Bar(symbol, every, ts, *prices, volume, None if trades is None else int(trades), vwap, taker_buy_volume, "imported")

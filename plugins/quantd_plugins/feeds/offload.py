@@ -1,4 +1,4 @@
-"""Work that would hold up the event loop, done in a thread."""
+"""Runs work in a thread that would block the event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -9,6 +9,6 @@ T = TypeVar("T")
 
 
 async def offload(events: Iterator[T], size: int) -> AsyncIterator[list[T]]:
-    """The events in batches of `size`, each batch made in a worker thread."""
+    """Yield the events in batches of `size`, each made in a worker thread."""
     while batch := await asyncio.to_thread(lambda: list(islice(events, size))):
         yield batch

@@ -16,13 +16,13 @@ from quantd_plugins.feeds.readers.row import Row
 from quantd_plugins.feeds.readers.source import Source, sources
 
 LEAST_AHEAD = 500
-"""Trades of each file that are sorted at a time, at least: the memory for them is shared by the files."""
+"""Smallest number of trades of each file that are sorted at a time; the files share the memory."""
 
 log = logging.getLogger(__name__)
 
 
 class Replay(quantd.Feed):
-    """Plays files back, all at once, merged by time of receipt (of an exchange's time where that is all there is).
+    """Plays files back, all at once, merged by receive time (by exchange time if there is no receive time).
 
     Reads captured Binance frames (`<receive time in ns> <json>` a line), NDJSON (`symbol`, `ts`, `price`, `size`), aggTrades and klines
     files of data.binance.vision, OHLC CSV (`ts,open,high,low,close,volume`, also of other tools), and JSON arrays of such rows; plain, gzip
@@ -45,7 +45,7 @@ class Replay(quantd.Feed):
                 yield batch
 
     def progress(self) -> quantd.Progress | None:
-        """Bytes of all files, as packed; None before the start."""
+        """Return the bytes of all files, as packed; None before the start."""
         if not self._sources:
             return None
         return quantd.Progress(sum(source.position for source in self._sources), sum(source.size for source in self._sources))
@@ -60,7 +60,7 @@ class Replay(quantd.Feed):
 class Admission(dict[tuple[str, str], bool]):
     """(symbol, kind of row) -> whether to play it.
 
-    Plain and aggregate trades number the same market twice over: of each symbol only the kind that comes first is played.
+    Plain and aggregate trades number the same market independently: of each symbol only the kind that comes first is played.
     """
 
     def __init__(self, symbols: Iterable[str]) -> None:
@@ -80,7 +80,7 @@ class Admission(dict[tuple[str, str], bool]):
         return admitted
 
     def filter(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Those to play; a doubt (of kind None) is for whom it may concern."""
+        """Return the rows to play; a doubt (of kind None) concerns every consumer."""
         return (row for row in rows if row[1] is None or self[row[2].symbol, row[1]])  # type: ignore[union-attr]
 
 

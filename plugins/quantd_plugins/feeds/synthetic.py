@@ -13,13 +13,13 @@ from quantd.stats import FloatArray
 from quantd_plugins.feeds.offload import offload
 
 STEP = 100
-"""ms between two values of a hidden price."""
+"""Time in ms between two values of a hidden price."""
 BLOCK = 60_000
-"""ms generated at a time."""
+"""Time in ms that is generated at once."""
 VOLATILITY = 2e-4
 """Standard deviation of a price's relative change in one second."""
 HALF_LIFE = 10_000
-"""ms in which a spread's distance from its mean halves."""
+"""Half-life in ms of a spread's distance from its mean."""
 SPREAD = 5e-4
 """Standard deviation of a spread, relative to its symbol's first price."""
 
@@ -35,14 +35,14 @@ class Market:
         self._log_return = 0.0
 
     def prices(self, steps: int) -> FloatArray:
-        """The next `steps` hidden prices."""
+        """Return the next `steps` hidden prices."""
         changes = self.rng.normal(0.0, VOLATILITY * (STEP / 1000) ** 0.5, steps)
         path = self._log_return + np.cumsum(changes)
         self._log_return = float(path[-1])
         return np.asarray(self.first * np.exp(path))
 
     def trades(self, start: int, span: int, rate: float, hidden: FloatArray) -> list[quantd.Tick]:
-        """The trades of `span` ms from `start`, by id: Poisson arrivals at the hidden price, half a price tick to either side."""
+        """Return the trades of `span` ms from `start`, by id: Poisson arrivals at the hidden price, half a price tick to either side."""
         count = int(self.rng.poisson(rate * span / 1000))
         offsets = np.sort(self.rng.integers(0, span, count))
         sells = self.rng.random(count) < 0.5
@@ -66,7 +66,7 @@ class Follower(Market):
         self._spread = 0.0
 
     def follow(self, leader: FloatArray) -> FloatArray:
-        """The hidden prices that go with the other leg's."""
+        """Return the hidden prices that follow the other leg's."""
         decay = 0.5 ** (STEP / HALF_LIFE)
         shocks = self.rng.normal(0.0, SPREAD * self.first * (1 - decay**2) ** 0.5, len(leader))
         weights = decay ** np.arange(1, len(leader) + 1)
@@ -102,7 +102,7 @@ class Synthetic(quantd.Feed):
             yield batch
 
     def progress(self) -> quantd.Progress:
-        """Milliseconds of market time."""
+        """Return the milliseconds of market time."""
         return quantd.Progress(self._done, self._length)
 
     def _couples(self, symbols: Sequence[str]) -> list[Couple]:
@@ -122,7 +122,7 @@ class Synthetic(quantd.Feed):
             self._done += span
 
     def _block(self, couples: Sequence[Couple], start: int, span: int) -> list[quantd.Tick]:
-        """The trades of `span` ms from `start` by time; of equal times, in the order of the symbols wanted."""
+        """Return the trades of `span` ms from `start` by time; at equal times, in the order of the wanted symbols."""
         ticks: list[quantd.Tick] = []
         for follower, leader in couples:
             hidden = leader.prices(-(-span // STEP))

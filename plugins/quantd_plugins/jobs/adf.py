@@ -14,8 +14,8 @@ SHORTEST = 20
 
 
 class AdfJob(quantd.PairJob):
-    """Augmented Dickey-Fuller test of the spread over the last `window` closes, priced with one hedge ratio: adf_stat,
-    its MacKinnon p-value, the lags used and the sample's size; `adf_reason` says why there are none.
+    """Augmented Dickey-Fuller test of the spread over the last `window` closes, priced with one hedge ratio: adf_stat, its MacKinnon
+    p-value, the number of lags and the sample size; `adf_reason` says why there are none.
 
     It takes the spread as given; on a spread whose beta was fitted to the same bars its p-value is too small.
     """

@@ -1,4 +1,4 @@
-"""Whether the two legs are tied together."""
+"""Test for cointegration of the two legs."""
 
 import math
 from collections.abc import Mapping
@@ -14,9 +14,10 @@ LEAST = 250
 
 
 class Cointegration(quantd.PairJob):
-    """Engle and Granger's test of y on x, and of x on y, over the last `window` bars, beside the flow: the right test for a spread whose
-    beta was fitted to the same bars. `eg_power` is low where there are too few of them for it to mean much; `eg_reason` says why there is
-    no statistic."""
+    """Engle and Granger's cointegration test of y on x, and of x on y, over the last `window` bars, beside the flow: the right test for
+    a spread whose beta was fitted to the same bars. `eg_power` is low if there are too few bars for a meaningful result; `eg_reason`
+    says why there is no statistic.
+    """
 
     metrics: ClassVar[tuple[str, ...]] = (
         *("eg_stat", "eg_pvalue", "eg_lags", "eg_n", "eg_reverse_stat", "eg_reverse_pvalue", "eg_power", "eg_reason"),

@@ -1,4 +1,4 @@
-"""Whether a pair is tied, and still holds."""
+"""The health of a pair: whether its legs are cointegrated, and whether the relation still holds."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -13,16 +13,16 @@ from quantd.stats.health import Vitals, tie, vitals
 Limits = tuple[float, float]
 LEAST_EVIDENCE = 250
 LEVEL = 0.05
-"""Below this both p-values are evidence."""
+"""Limit below which both p-values count as evidence."""
 
 
 class Health(quantd.PairJob):
     """warming, broken, degraded, unproven or healthy, and why: `health_reasons` names beta_drift, cusum, jump, half_life, corr_returns,
     data and evidence.
 
-    The last regression window is held against the one before it. Of each pair of limits the first makes the pair degraded, the second
-    broken. Where nothing is wrong the pair is healthy if Engle and Granger's test ties its legs over the last `evidence` bars, with p below
-    0.05 both ways without prints that stand apart, and unproven if it does not. All of it is a function of these bars.
+    The last regression window is compared with the one before it. Of each pair of limits, the first makes the pair degraded, the second
+    broken. If no sign is bad, the pair is healthy if Engle and Granger's test finds its legs cointegrated over the last `evidence`
+    bars, with p below 0.05 both ways without outliers, and unproven otherwise. The result is a function of these bars only.
     """
 
     metrics: ClassVar[tuple[str, ...]] = (
@@ -83,15 +83,18 @@ class Health(quantd.PairJob):
         return dict(zip(self.metrics, (state, " ".join(reasons) or None, *numbers), strict=True))
 
     def _pvalue(self, y: FloatArray, x: FloatArray, view: quantd.PairView) -> float | None:
-        """That of the evidence; None while there are too few bars, or no test of them."""
+        """Return the p-value of the evidence; None while there are too few bars, or no test of them."""
         bars = self._bars_of_evidence(view.window)
         return None if len(y) < bars else tie(y[-bars:], x[-bars:], log=view.prices == "log")
 
     def _grades(self, found: Vitals, corr: float, coverage: tuple[float, float], *, proven: bool) -> Iterator[tuple[str, int]]:
-        """How bad each sign is: 0, 1 or 2. A sign that cannot be read, of two flat legs say, is as bad as a bad one: nothing is known.
+        """Yield the grade of each sign: 0, 1 or 2. A sign that cannot be read, for example because both legs are flat, is graded as bad,
+        since nothing is known.
 
-        Closes of legs that trade at other moments do not move together, however the legs are tied: a low correlation of theirs breaks
-        nothing that is `proven`. Nor does what the older window lacks: it is a poor reference."""
+        Closes of legs that trade at different moments have a low correlation even if the legs are cointegrated: a low correlation does
+        not break a pair that is `proven`. Data missing from the older window do not break it either: that window is only a poor
+        reference.
+        """
         newer, older = coverage
         yield "beta_drift", _above(found.beta_drift, self.beta_drift)
         yield "cusum", _above(found.cusum, self.cusum)

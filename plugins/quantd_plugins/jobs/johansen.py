@@ -14,9 +14,11 @@ LEAST = 250
 
 
 class JohansenJob(quantd.PairJob):
-    """Johansen's trace and maximum-eigenvalue tests, beside the flow: how many relations tie the legs at 5 % (one: they are cointegrated;
-    two: each comes back by itself, and there is no need of the other), and the hedge ratio of the strongest. `johansen_white_pvalue`, by
-    statsmodels, is small where there are too few lags: then do not believe the rank. `johansen_reason` says why there is no number."""
+    """Johansen's trace and maximum-eigenvalue tests, beside the flow: the number of cointegrating relations at 5 % (one: the legs are
+    cointegrated; two: each leg is stationary by itself, and the other is not needed), and the hedge ratio of the strongest.
+    `johansen_white_pvalue`, by statsmodels, is small if there are too few lags: do not trust the rank then. `johansen_reason` says why
+    there is no number.
+    """
 
     metrics: ClassVar[tuple[str, ...]] = (
         *("johansen_trace", "johansen_max_eigen", "johansen_rank", "johansen_beta", "johansen_white_pvalue", "johansen_reason"),

@@ -1,4 +1,4 @@
-"""What the walks and the noise of the Kalman filter should be."""
+"""Estimates the random walks and the noise of the Kalman filter."""
 
 import math
 from collections.abc import Mapping
@@ -17,14 +17,15 @@ from quantd.stats.steadfast import CLIP
 
 ROUNDS = 5
 DEFAULTS = 1e-6, 1e-2
-"""alpha_walk and beta_walk of the regression."""
+"""The alpha_walk and beta_walk of the regression."""
 
 
 class KalmanNoise(quantd.PairJob):
-    """Learns, beside the flow, the settings of `regression: {use: kalman}` from the last `window` bars, without those that stand apart: by
-    the greatest likelihood, or by pykalman's EM from the defaults. `kalman_gain` is the log-likelihood won over the defaults; below 2 or 3
-    they do as well. `kalman_reason`: why there is nothing; or bound, where a walk is at the end of the search: the bars do not tell its
-    size."""
+    """Learns, beside the flow, the settings of `regression: {use: kalman}` from the last `window` bars, without outliers: by maximum
+    likelihood, or by pykalman's EM from the defaults. `kalman_gain` is the gain in log-likelihood over the defaults; below 2 or 3 the
+    defaults are as good. `kalman_reason` says why there is no result, or is `bound` if a walk lies at the limit of the search: the bars
+    do not determine its size.
+    """
 
     metrics: ClassVar[tuple[str, ...]] = ("kalman_alpha_walk", "kalman_beta_walk", "kalman_noise", "kalman_gain", "kalman_reason")
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {"kalman_reason": (*get_args(Reason), "bound")}
@@ -57,7 +58,7 @@ class KalmanNoise(quantd.PairJob):
 
 
 def expected(y: FloatArray, x: FloatArray, least_scale: float) -> tuple[float, float]:
-    """alpha_walk and beta_walk after some rounds of EM (R. H. Shumway and D. S. Stoffer, 1982) over arrays of shape (n,)."""
+    """Return alpha_walk and beta_walk after some rounds of EM (R. H. Shumway and D. S. Stoffer, 1982) over arrays of shape (n,)."""
     from pykalman import KalmanFilter
 
     scale = math.hypot(float(x[0]), least_scale)

@@ -14,9 +14,10 @@ SHORTEST = 20
 
 
 class KpssJob(quantd.PairJob):
-    """The test of Kwiatkowski, Phillips, Schmidt and Shin of the spread over the last `window` closes, priced with one hedge ratio: here a
-    small p-value (it ends at 0.01, and at 0.1)
-    says that the spread is not stationary, the other way round than with `adf`. `kpss_reason` says why there is none."""
+    """Test of Kwiatkowski, Phillips, Schmidt and Shin of the spread over the last `window` closes, priced with one hedge ratio. A small
+    p-value (limited to 0.01 to 0.1) says that the spread is not stationary, the opposite of `adf`. `kpss_reason` says why there is
+    none.
+    """
 
     metrics: ClassVar[tuple[str, ...]] = ("kpss_stat", "kpss_pvalue", "kpss_lags", "kpss_reason")
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {"kpss_reason": get_args(Reason)}

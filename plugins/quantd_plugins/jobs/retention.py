@@ -1,4 +1,4 @@
-"""Forgetting what is too old."""
+"""Deletes rows that are too old."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import quantd
 
 
 class Retention(quantd.DaemonJob):
-    """Has the store drop what is older than its `keep` allows; counts the rows dropped of each kind."""
+    """Deletes rows from the store that are older than its `keep` allows; counts the deleted rows of each kind."""
 
     def run(self, view: quantd.DaemonView) -> Mapping[str, float | None]:
         return view.store.prune(view.now) if view.store else {}

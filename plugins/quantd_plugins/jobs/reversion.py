@@ -1,4 +1,4 @@
-"""How fast, and whether, the spread comes back."""
+"""Mean reversion of the spread: whether it reverts, and how fast."""
 
 import math
 from collections.abc import Mapping
@@ -15,9 +15,10 @@ LEAST = 100
 
 
 class Reversion(quantd.PairJob):
-    """Half-life of the spread with its 95 % interval, variance ratio, Hurst exponent and the rate at which it crosses its mean, over the
-    last `window` closes, priced with one hedge ratio. Times are in bars; `half_life_reason` says why there is no half-life,
-    `reversion_reason` why another is missing."""
+    """Half-life of the spread with its 95 % interval, variance ratio, Hurst exponent and the rate at which it crosses its mean, over
+    the last `window` closes, priced with one hedge ratio. Times are in bars; `half_life_reason` says why there is no half-life,
+    `reversion_reason` why another value is missing.
+    """
 
     metrics: ClassVar[tuple[str, ...]] = (
         *("half_life", "half_life_low", "half_life_high", "half_life_reason", "variance_ratio", "variance_ratio_pvalue"),

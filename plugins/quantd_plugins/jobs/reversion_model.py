@@ -1,7 +1,8 @@
-"""How likely a stretched spread is to come back before it breaks away: a model that learns as it goes, and tells how good it was.
+"""The probability that a stretched spread reverts before it breaks away: a model that learns continuously, and reports its skill.
 
-An example of a job that learns. It is a pure function of the columns, it runs beside the flow, and it never sees tomorrow: a fold learns
-from the events whose outcome was known before the fold begins, and is judged on what it said of later ones, beside the share known then.
+An example of a job that learns. It is a pure function of the columns, it runs beside the flow, and it uses no future data: a fold
+learns from the events whose outcome was known before the fold begins, and is judged by its predictions of later ones, compared with the
+share known then.
 """
 
 import math
@@ -20,20 +21,20 @@ from quantd.stats.calibration import REVERTED, HeldScores, Labels, barriers, cal
 CHANGES = (1, 5)
 MOVES = (10, 60)
 LEAST_STRETCHES = 20
-"""Stretches with known outcomes, a quarter of which end in the rarer way, from which a model is made."""
+"""Number of stretches with known outcomes, a quarter of which have the rarer outcome, that a model needs."""
 LEAST_JUDGED = 5
-"""Stretches of the rarer kind that what was said is judged on."""
+"""Number of stretches with the rarer outcome that the judgement of the predictions needs."""
 FEW = {0: "few reverted", 1: "few stopped"}
-"""Named by whether most have reverted."""
+"""The rarer outcome, by whether most stretches have reverted."""
 
 
 class ReversionModel(quantd.PairJob):
     """The probability that |z|, now beyond `entry`, comes back to `target` before it reaches `stop`, within `horizon` bars.
 
-    A logistic regression on a few features, made anew for each of `folds` parts of the last `window` points from what was known before.
-    Events that wait for the same outcome are one stretch, and count once. `model_verdict`: few_events (`model_reason` names the rarer
-    kind), no_skill (then `model_probability` is the plain share of past stretches that came back), or skilled: the gain over the share
-    that was known beforehand is beyond two standard errors.
+    A logistic regression on a few features, fitted again for each of `folds` parts of the last `window` points from the outcomes known
+    before. Events that wait for the same outcome form one stretch, and count once. `model_verdict` is few_events (`model_reason` names
+    the rarer kind), no_skill (then `model_probability` is the plain share of past stretches that reverted), or skilled: the gain over
+    the share known beforehand exceeds two standard errors.
     """
 
     metrics: ClassVar[tuple[str, ...]] = (
@@ -88,8 +89,9 @@ class ReversionModel(quantd.PairJob):
         return answer
 
     def _walk_forward(self, features: FloatArray, labels: Labels, known: Labels) -> tuple[FloatArray, FloatArray]:
-        """What each fold's model says of its events, and the plain share that came back; each learns from what was known before its first
-        bar. NaN where there is nothing."""
+        """Return the predictions of each fold's model for its events, and the plain share that reverted; each fold learns from the
+        outcomes known before its first bar. NaN if there is nothing to learn from.
+        """
         said, base = np.full((2, len(labels)), np.nan)
         edges = np.linspace(0, len(labels), self.folds + 2).astype(int)[1:]
         for begin, end in pairwise(edges.tolist()):
@@ -105,15 +107,18 @@ def _held(columns: Mapping[str, FloatArray]) -> HeldScores:
 
 
 def _features(columns: Mapping[str, FloatArray], held: HeldScores) -> FloatArray:
-    """(n, 5), each row of what was known at its bar: |z|, its change over 1 and 5 bars, the last 10 moves of the spread against the last
-    60, all priced with the hedge of that bar, and the correlation of the returns."""
+    """Return an array of shape (n, 5) with the values known at each bar: |z|, its change over 1 and 5 bars, the last 10 moves of the
+    spread relative to the last 60, all priced with the hedge of that bar, and the correlation of the returns.
+    """
     sizes = np.nan_to_num(np.abs(columns["zscore"]))
     changes = [np.nan_to_num(sizes - np.abs(held.back(bars))) for bars in CHANGES]
     return np.column_stack([sizes, *changes, _liveliness(columns), np.nan_to_num(columns["corr_returns"])])
 
 
 def _liveliness(columns: Mapping[str, FloatArray]) -> FloatArray:
-    """(n,): the mean size of the last 10 moves of the spread over that of the last 60, at most 10; 1 while there are fewer."""
+    """Return an array of shape (n,): the mean size of the last 10 moves of the spread over that of the last 60, at most 10; 1 while
+    there are fewer.
+    """
     n, (short, long) = len(columns["y"]), MOVES
     found = np.ones(n)
     if n > long:
@@ -125,19 +130,19 @@ def _liveliness(columns: Mapping[str, FloatArray]) -> FloatArray:
 
 
 def _past(known: Labels, before: int) -> tuple[Labels, FloatArray]:
-    """The events whose outcome was known before that bar, and their weights."""
+    """Return the events whose outcome was known before that bar, and their weights."""
     past = np.flatnonzero(known < before)
     return past, evenly(stretches(known)[past]) if len(past) else np.zeros(0)
 
 
 def _share(labels: Labels, known: Labels, before: int) -> float | None:
-    """The share of stretches that came back, of what was known before that bar."""
+    """Return the share of stretches that reverted, of those with outcomes known before that bar."""
     past, weights = _past(known, before)
     return float(np.average(labels[past] == REVERTED, weights=weights)) if len(past) else None
 
 
 def _fitted(features: FloatArray, labels: Labels, known: Labels, before: int) -> Any:
-    """A model of what was known before that bar; None where that is too little, or too much alike."""
+    """Return a model of the outcomes known before that bar; None if they are too few, or too uniform."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

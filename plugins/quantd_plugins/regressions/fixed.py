@@ -1,4 +1,4 @@
-"""A hedge that is given."""
+"""A given hedge."""
 
 from typing import Annotated, ClassVar
 
@@ -11,7 +11,8 @@ from quantd.stats.sums import Sums
 
 
 class GivenHedge(quantd.Regression):
-    """The line y = alpha + beta * x as given, whatever the bars: for a position that is held with the hedge that it was entered with.
+    """The line y = alpha + beta * x with given coefficients, whatever the bars: for a position that is held with the hedge at its
+    entry.
 
     The z-score measures the spread of that hedge over the window. No stderr, no r2.
     """

@@ -10,7 +10,7 @@ from quantd.stats.robust import huber
 
 
 class Huber(quantd.Regression):
-    """Huber's regression: wild y weigh less than in least squares; intercept, slope and scale are estimated jointly. No r2."""
+    """Huber's regression: outliers of y weigh less than in least squares; intercept, slope and scale are estimated jointly. No r2."""
 
     epsilon: Annotated[float, Meta(ge=1, description="Residuals beyond this many sigma count in proportion, not squared.")] = 1.35
 

@@ -20,20 +20,20 @@ from quantd.stats.steadfast import SteadfastFilter
 
 Share = Annotated[float, Meta(ge=0)]
 NOISE_WINDOWS = 8
-"""The learned noise is averaged over about so many windows."""
+"""Number of windows over which the learned noise is averaged, approximately."""
 Bar = tuple[int, float, float]
 _WALKS = struct.Struct("<2d")
 
 
 class Kalman(quantd.Regression):
-    """Alpha and beta are random walks, followed by a Kalman filter from its first bar on; `window` is its warm-up.
+    """A Kalman filter that follows alpha and beta as random walks from its first bar on; `window` is its warm-up.
 
-    How long it remembers is up to the walks. `fit` is a filter over the given bars alone. The standard error is that of the filtered
-    state. No r2: each bar has a line of its own. It predicts each bar, which `zscore: {method: innovation}` makes use of.
+    The walks determine how long it remembers. `fit` is a filter over the given bars alone. The standard error is that of the filtered
+    state. No r2: each bar has a line of its own. It predicts each bar; `zscore: {method: innovation}` uses these predictions.
 
-    A bad bar hardly moves it: one off by more than `clip` standard deviations weighs less, as each hedge's `weight` tells; where x itself
-    has leapt it weighs nothing. `breaks` of them in a row on one side are a break, and the line begins anew with them, near its old beta.
-    Single bad bars of the warm-up are passed over. n counts all bars, also those before a break.
+    An outlier hardly moves it: a bar off by more than `clip` standard deviations weighs less, as the `weight` of each hedge shows; if x
+    itself has jumped, the bar has no weight. `breaks` such bars in a row on one side are a break, and the line starts again with them,
+    near its old beta. Single outliers of the warm-up are skipped. n counts all bars, also those before a break.
     """
 
     recursive: ClassVar[bool] = True
@@ -98,7 +98,7 @@ class Kalman(quantd.Regression):
         return self._run.recursion.hedge()
 
     def _warmed(self, *bar: *Bar) -> quantd.Hedge | None:
-        """Keep the warm-up's bars; with the last of them begin."""
+        """Store the bars of the warm-up; start with the last of them."""
         self._warm_up.append(bar)
         if len(self._warm_up) < self.window:
             return None
@@ -107,7 +107,7 @@ class Kalman(quantd.Regression):
         return self._run.recursion.hedge()
 
     def _warm(self, bars: list[Bar]) -> None:
-        """Take in the warm-up, without those that stand apart in it, by the walks that are most likely of it where they are learned."""
+        """Process the warm-up, without its outliers; if the walks are learned, use those of the greatest likelihood."""
         _, y, x = np.array(bars).T.copy()
         odd = np.zeros(len(y), bool) if self.clip is None else outliers(y, x, self.clip)
         if self.walks == "learned" and (found := most_likely(y[~odd], x[~odd], self._least_scale)):
@@ -118,7 +118,7 @@ class Kalman(quantd.Regression):
         self._run.recursion.n = len(bars)
 
     def state(self) -> bytes | None:
-        """None while it warms up: there is no answer yet to go on from, and a warm-up begins anew."""
+        """Return the state; None during the warm-up, which has no result yet to continue from and starts again."""
         return None if self._warming else _WALKS.pack(*self._walks) + self._run.state()
 
     def resume(self, state: bytes) -> None:

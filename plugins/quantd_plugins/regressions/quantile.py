@@ -10,7 +10,7 @@ from quantd.stats.quantile import quantile
 
 
 class Quantile(quantd.Regression):
-    """The line that has a share of `tau` of the bars below it; at 0.5 the one of least absolute deviations. No stderr, no r2."""
+    """The line with a share of `tau` of the bars below it; with 0.5 the line of least absolute deviations. No stderr, no r2."""
 
     tau: Annotated[float, Meta(gt=0, lt=1, description="Share of the bars below the line.")] = 0.5
 

@@ -11,8 +11,9 @@ from quantd.stats.sums import Sums, sums_of
 
 
 class Ridge(quantd.Regression):
-    """Least squares whose beta is shrunk towards zero, to 1 / (1 + `penalty`) of it, for a smaller hedge than the window asks for. No
-    stderr."""
+    """Least squares with beta shrunk towards zero, to 1 / (1 + `penalty`) of its value, for a smaller hedge than that of the window. No
+    stderr.
+    """
 
     penalty: Annotated[float, Meta(ge=0, description="Weight of beta squared, in units of x's sum of squares.")] = 0.01
 

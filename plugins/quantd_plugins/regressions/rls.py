@@ -12,7 +12,7 @@ from quantd.stats.recursion import Run, recursed
 
 
 class Rls(quantd.Regression):
-    """Recursive least squares with forgetting: a bar weighs `memory` times as much as the one after it; `window` is the warm-up.
+    """Recursive least squares with forgetting: a bar has `memory` times the weight of the next one; `window` is the warm-up.
 
     `fit` is a run over the given bars alone. No stderr: the weights are no counts of bars.
     """

@@ -8,7 +8,7 @@ from quantd.stats.theil_sen import RollingTheilSen, theil_sen
 
 
 class TheilSen(quantd.Regression):
-    """The median of the slopes between all pairs of bars: up to 29 % of the bars may be wild. No stderr, no r2."""
+    """The median of the slopes between all pairs of bars: up to 29 % of the bars may be outliers. No stderr, no r2."""
 
     refits: ClassVar[bool] = True
 

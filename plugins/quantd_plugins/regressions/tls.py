@@ -13,8 +13,8 @@ from quantd.stats.total import orthogonal
 class Tls(quantd.Regression):
     """Orthogonal regression: noise in both legs, so that y on x and x on y give the same line. No stderr.
 
-    The legs are centred but not scaled: with `noise_ratio` 1 both are taken to be equally noisy in price, which suits `prices: log`, or
-    legs of like prices. For others say how much noisier y is.
+    The legs are centred but not scaled: with `noise_ratio` 1 both are assumed to be equally noisy in price, which suits `prices: log`,
+    or legs of similar prices. For other legs, set how much noisier y is.
     """
 
     noise_ratio: Annotated[float, Meta(gt=0, description="Variance of y's noise over that of x's.")] = 1.0

@@ -9,12 +9,14 @@ from quantd.stats.decimals import TradeSums
 
 SECOND = 1_000
 KEPT = 64
-"""So many trades of a closed second stay as they came, 64 bytes each, until late ones cannot come any more; to fold few is not worth it."""
+"""Number of trades of a closed second that are kept unfolded, 64 bytes each, until late trades can no longer arrive: folding so few is
+not worthwhile.
+"""
 Span = tuple[int, int]
 
 
 class Bucket:
-    """One second of trades, open to further ones. Open and close go by trade id, whatever the order of receipt."""
+    """The trades of one second; more may be added. Open and close follow the trade id, whatever the order of receipt."""
 
     __slots__ = (
         "close", "first_id", "high", "last_id", "low", "open", "revision", "sums", "trades", "ts",
@@ -29,11 +31,13 @@ class Bucket:
         self.rest_at(price)
 
     def rest_at(self, price: float) -> None:
-        """Be flat at a price: what a quiet second looks like."""
+        """Set all prices to one price, as in a second without trades."""
         self.open = self.high = self.low = self.close = price
 
     def add(self, ticks: Sequence[quantd.Tick], begin: int) -> int:
-        """Take these from index `begin` on, as long as they are of this second; the index of the first that is not, or their number."""
+        """Add the ticks from index `begin` on that belong to this second; return the index of the first one that does not, or the
+        number of ticks.
+        """
         if not self.trades:
             self.rest_at(ticks[begin].price)
             self.first_id = self.last_id = ticks[begin].id
@@ -79,8 +83,8 @@ class Bucket:
 class TimeBars(quantd.Resampler):
     """Cuts time into bars: one-second bars from ticks, longer timeframes merged from those.
 
-    A second without a trade is a flat bar at the last close. A bar closes when the feed's watermark passes its end; a trade that comes
-    later, but by no more than `reopen`, mends the closed bar and re-issues it with `revision` + 1.
+    A second without a trade is a flat bar at the last close. A bar closes when the feed's watermark passes its end. A trade that is
+    late by no more than `reopen` is added to the closed bar, which is re-issued with `revision` + 1.
     """
 
     def __post_init__(self) -> None:
@@ -92,7 +96,7 @@ class TimeBars(quantd.Resampler):
         self._cut: int | None = None
         self._mended: set[int] = set()
         self._holes: list[Span] = []
-        """Sorted, and apart."""
+        """Gaps in the trades, sorted and disjoint."""
         self._lost = 0
 
     @property
@@ -120,7 +124,7 @@ class TimeBars(quantd.Resampler):
                 at = bucket.add(ticks, at)
 
     def _bucket(self, tick: quantd.Tick) -> Bucket | None:
-        """The bucket that a tick falls in, opened or re-opened for it; None if it is too old to mend."""
+        """Return the bucket of a tick, opened or re-opened for it; None if the tick is too old to be added."""
         start = tick.ts - tick.ts % SECOND
         if self._next is not None and start < self._next:
             if start < self._next - self._reopen:
@@ -135,7 +139,7 @@ class TimeBars(quantd.Resampler):
         return bucket
 
     def _begin(self, start: int) -> None:
-        """The watch began in this bucket; one that was taken for the first is whole after all."""
+        """Note that the trades begin in this bucket; the bucket that was taken for the first is whole after all."""
         if self._next is not None and self._first in self._buckets:
             self._mended.add(self._first)
         self._first = start
@@ -169,7 +173,7 @@ class TimeBars(quantd.Resampler):
         if self._next is None:
             self._holes = _apart(spans)
             return
-        oldest = self._next - self._reopen  # the bucket before that is kept for its close only: its trades are not given here any more
+        oldest = self._next - self._reopen  # an earlier bucket is kept for its close only: its trades are no longer given here
         before, self._holes = self._holes, _apart(span for span in spans if span[1] >= oldest)
         for first, last in set(before).symmetric_difference(self._holes):
             begin = max(first, oldest)
@@ -178,7 +182,7 @@ class TimeBars(quantd.Resampler):
                     self._mended.add(start)
 
     def _close(self, start: int) -> Bucket:
-        """Close the next bucket, flat if nothing traded in it."""
+        """Close the next bucket, flat if it has no trades."""
         self._next = start + SECOND
         bucket = self._buckets.get(start)
         if bucket is None:
@@ -186,7 +190,7 @@ class TimeBars(quantd.Resampler):
         return bucket
 
     def _mend(self, end: int) -> Iterator[Bucket]:
-        """Closed buckets that changed, oldest first, with the flat ones that follow a changed close."""
+        """Yield the closed buckets that changed, oldest first, with the flat ones that follow a changed close."""
         mended, self._mended = self._mended, set()
         last = self._buckets.get(min(mended) - SECOND)
         for start in range(min(mended), end, SECOND):
@@ -204,7 +208,7 @@ class TimeBars(quantd.Resampler):
         self._buckets = dict(sorted(self._buckets.items()))
 
     def _forget(self, limit: int) -> None:
-        for start in list(takewhile(limit.__gt__, self._buckets)):  # once over the dict: what is deleted leaves a gap in it
+        for start in list(takewhile(limit.__gt__, self._buckets)):  # iterates once, since deleted keys leave gaps in the dict
             del self._buckets[start]
 
     def _bar(self, bucket: Bucket) -> quantd.Bar:
@@ -216,7 +220,7 @@ class TimeBars(quantd.Resampler):
 
 
 def _apart(spans: Iterable[Span]) -> list[Span]:
-    """The same time in spans that are sorted and do not overlap."""
+    """Return the same time as sorted spans that do not overlap."""
     merged: list[Span] = []
     for first, last in sorted(spans):
         if merged and first <= merged[-1][1]:

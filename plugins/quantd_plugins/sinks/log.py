@@ -1,4 +1,4 @@
-"""Alerts to the log."""
+"""Writes alerts to the log."""
 
 import logging
 
@@ -8,7 +8,7 @@ _log = logging.getLogger("quantd.alerts")
 
 
 class LogSink(quantd.AlertSink):
-    """Writes each alert to the daemon's log as a warning: its time, and the bar that it is of, if it is of one."""
+    """Writes each alert to the daemon's log as a warning: its time, and the time of its bar, if it has one."""
 
     async def send(self, alert: quantd.Alert) -> None:
         value = alert.value if isinstance(alert.value, str) else f"{alert.value:.6g}"

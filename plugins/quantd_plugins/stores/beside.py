@@ -1,4 +1,4 @@
-"""The thread that works on a `hot.db` beside its writer."""
+"""The background thread that works on a `hot.db` beside its writer."""
 
 import logging
 import sqlite3
@@ -13,8 +13,9 @@ _log = logging.getLogger("quantd.store")
 
 
 class BesideThread:
-    """Looks through the file with `look_through`, which is to end when what it is given answers true, then takes the `steps` of its
-    rescues, at half of a core. Where one fails, it tries again after a while."""
+    """Checks the file with `look_through`, which must return when its argument returns true, then runs the `steps` of the rescues at
+    half of a core. If one fails, the thread tries again after a while.
+    """
 
     def __init__(self, path: Path, look_through: Callable[[Callable[[], bool]], None], steps: Callable[[], Iterator[None]]) -> None:
         self._path = path
@@ -25,13 +26,13 @@ class BesideThread:
         self._thread: Thread | None = None
 
     def start(self, *, check: bool = False) -> None:
-        """Begin, unless it is at work; without `check` the file is not looked through."""
+        """Start, unless the thread is running; without `check` the file is not checked."""
         if self._thread is None or not self._thread.is_alive():
             self._thread = Thread(target=self._work, args=(check,), name="rescue", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """End after the step that is being taken."""
+        """Stop after the current step."""
         self._closing.set()
         if self._thread:
             self._thread.join()

@@ -1,4 +1,4 @@
-"""Ticks in chunks: one row a symbol and second, its ticks packed as a numpy array is."""
+"""Ticks in chunks: one row for each symbol and second, with its ticks packed as a numpy array."""
 
 import struct
 from collections import defaultdict
@@ -23,10 +23,10 @@ ChunkRow = tuple[str, int, int, int, int, int, bytes]
 
 
 def pack(ticks: Iterable[quantd.Tick]) -> Iterator[ChunkRow]:
-    """The rows that hold these ticks; within a row they stand by id."""
+    """Yield the rows that hold these ticks, sorted by id within a row."""
     seconds: defaultdict[tuple[str, int], list[quantd.Tick]] = defaultdict(list)
     symbol, begin, end = None, 0, 0
-    for tick in ticks:  # which come in runs
+    for tick in ticks:  # ticks of a row come in runs
         if tick.symbol is not symbol or not begin <= tick.ts < end:
             symbol, begin = tick.symbol, tick.ts - tick.ts % SECOND
             end, add = begin + SECOND, seconds[symbol, begin].append
@@ -39,8 +39,9 @@ def pack(ticks: Iterable[quantd.Tick]) -> Iterator[ChunkRow]:
 
 
 def unpack(chunks: Sequence[bytes], start: int, end: int) -> tuple[dict[str, NDArray[Any]], bool]:
-    """The columns of the ticks of start <= ts < end, by id, each id once: as it stands in the earliest chunk; and whether all chunks are
-    sound. What cannot be a trade is left out."""
+    """Return the columns of the ticks of start <= ts < end, by id, each id once, as in its earliest chunk; and whether all chunks are
+    valid. Ticks that cannot be trades are left out.
+    """
     whole = [chunk for chunk in chunks if not len(chunk) % TICK.itemsize]
     ticks = np.frombuffer(b"".join(whole), TICK)
     possible = (ticks["price"] > 0) & (ticks["ts"] > start - SECOND) & (ticks["ts"] < end + SECOND)
@@ -55,7 +56,7 @@ def unpack(chunks: Sequence[bytes], start: int, end: int) -> tuple[dict[str, NDA
 
 
 def is_sound(row: Sequence[Any]) -> bool:
-    """Whether the ticks of a row are those that it says it holds, and can be trades."""
+    """Return whether the ticks of a row match its key, and can be trades."""
     symbol, first_id, last_id, count, ts0, ts1, packed = row
     if type(symbol) is not str or type(packed) is not bytes or not count or len(packed) != count * TICK.itemsize:
         return False
@@ -66,6 +67,6 @@ def is_sound(row: Sequence[Any]) -> bool:
 
 
 def newest(chunk: bytes, last_id: int, ts1: int) -> tuple[int, int]:
-    """Id and ts of its last tick: the one with the greatest id. Where the chunk is damaged, what its row says."""
+    """Return the id and ts of the last tick, the one with the greatest id. If the chunk is damaged, use the columns of its row."""
     last = np.frombuffer(chunk[-TICK.itemsize :], TICK)[-1] if len(chunk) >= TICK.itemsize else None
     return last_id, ts1 if last is None or last["id"] != last_id else int(last["ts"])

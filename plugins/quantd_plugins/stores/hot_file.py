@@ -1,4 +1,4 @@
-"""The file `hot.db`: one writer, readers beside it, and what is done when it breaks."""
+"""The file `hot.db`: one writer, readers beside it, and its replacement after damage."""
 
 import os
 import sqlite3
@@ -14,16 +14,17 @@ from quantd_plugins.stores import rescue
 from quantd_plugins.stores.beside import BesideThread
 
 CHECKED = 256 * 1024**2
-"""A file of up to so many bytes is looked through at the start, which takes a second at most; a larger one in the background."""
+"""Largest file in bytes that is checked at the start, which takes a second at most; a larger one is checked in the background."""
 RESCUE_S = 10.0
-"""So long a start waits for the rows of a file that broke; the rest comes in the background, at half of a core."""
+"""Seconds that a start waits for the rows of a broken file; the rest is copied in the background, at half of a core."""
 _STEPS = 100_000
 T = TypeVar("T")
 
 
 class HotFile:
-    """A SQLite file of a schema. Where it is found broken, at the start or later, it is set aside, and a new one takes its place, with what
-    can be read of the old one."""
+    """A SQLite file with a schema. If it is found broken, at the start or later, it is set aside and replaced by a new one with the
+    rows that can be read of the old one.
+    """
 
     def __init__(self, path: Path, schema: str) -> None:
         self._path = path
@@ -32,16 +33,16 @@ class HotFile:
         self._clock = quantd.SystemClock()
         self._writing = Lock()
         self._broken: str | None = None
-        """What was found, until another file has taken the place of this one: that may fail for now, as on a full disk."""
+        """The damage found, until another file has replaced this one: the replacement may fail for now, for example on a full disk."""
         self._generation = 0
-        """How many files have taken the place of one that broke."""
+        """Number of files that have replaced a broken one."""
         self._rescues: list[rescue.Rescue] = []
-        """Newest first."""
+        """The rescues of broken files, newest first."""
         self._losses: list[quantd.Loss] = []
         self._beside = BesideThread(path, self._look_through, self._steps)
 
     def open(self) -> None:
-        """Raises StateUnusable where it cannot be written for now, StateNewer where a later version has written it."""
+        """Open the file. Raises StateUnusable if it cannot be written for now, StateNewer if a later version has written it."""
         with self._explained("open"):
             self._make_folder()
             broken = salvage.fault(self._path, CHECKED)
@@ -69,7 +70,7 @@ class HotFile:
         folder.mkdir(parents=True, exist_ok=True)
 
     def open_to_read(self) -> None:
-        """Beside a daemon that may be writing. Raises StateUnusable where it cannot be read."""
+        """Open the file for reading, beside a daemon that may be writing. Raises StateUnusable if it cannot be read."""
         self._reads_only = True
         with self._explained("read"):
             self._db = salvage.read_only(self._path)
@@ -98,7 +99,7 @@ class HotFile:
     # rows
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do all of it or nothing; it may be called twice. Raises sqlite3.Error."""
+        """Run the work in one transaction; it may be called twice. Raises sqlite3.Error."""
         with self._writing:
             if self._broken is None:
                 try:
@@ -124,7 +125,9 @@ class HotFile:
         return done
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """With a connection of its own: no reader ever waits for the writer. It may be called twice. Raises sqlite3.Error."""
+        """Run the work with a connection of its own, so that no reader waits for the writer. It may be called twice. Raises
+        sqlite3.Error.
+        """
         seen = self._generation
         try:
             return self._read(work)
@@ -140,18 +143,20 @@ class HotFile:
             return work(db)
 
     def close(self) -> None:
-        """What is not yet taken over of a file that broke is, after the next start."""
+        """Close the file. Rows of a broken file that are not yet copied are copied after the next start."""
         self._beside.stop()
         self._db.close()
 
     # damage
 
     def losses(self) -> Sequence[quantd.Loss]:
-        """What was found broken in this run, and how far it is taken over."""
+        """Return the damage found in this run, and how far the rows are copied."""
         return [*self._losses, *(each.loss for each in self._rescues[:1])]
 
     def tell_damage(self, kind: quantd.RowKind) -> None:
-        """Rows were found that SQLite reads, and that are no rows of this kind. Raises StateUnusable where it is only read."""
+        """Report rows that SQLite can read, but that are not valid rows of this kind. Raises StateUnusable if the file is open for
+        reading only.
+        """
         if self._reads_only:
             raise quantd.StateUnusable(f"store local: {self._path} holds {kind} that are damaged: ask for the time before or after them")
         file = f"{self._path.name} ({kind})"
@@ -160,7 +165,9 @@ class HotFile:
             self._losses.append(quantd.Loss(file, text, self._clock.now()))
 
     def _mend(self, seen: int, error: sqlite3.Error) -> None:
-        """Whoever read a file of the generation `seen` met an error: have another file, unless there is one by now, or it is no damage."""
+        """Replace the file after an error of a reader that saw generation `seen`, unless it has been replaced already, or the error is
+        no damage.
+        """
         with self._writing:
             if self._generation == seen:
                 if not salvage.is_broken(error):
@@ -174,7 +181,7 @@ class HotFile:
             self._db.close()
         with salvage.in_place_of(self._path) as aside, ExitStack() as opened:
             self._db = opened.enter_context(closing(self._connected()))
-            for each in self._rescues:  # how far they have come stood in the file
+            for each in self._rescues:  # their progress was stored in the broken file
                 each.keep(self._db)
             rescue.begin(self._db, aside, f"broken: {broken}. It was set aside as {aside}")
             opened.pop_all()

@@ -1,4 +1,4 @@
-"""History on the local disk."""
+"""The history on the local disk."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Row = TypeVar("Row")
 
 KEEP: dict[quantd.RowKind, str] = {"ticks": "7d", "bars": "365d", "points": "365d"}
 SLICE = 1000
-"""Rows that `prune` deletes in one transaction."""
+"""Number of rows that `prune` deletes in one transaction."""
 
 SCHEMA = f"""
 PRAGMA journal_mode=WAL;
@@ -59,7 +59,7 @@ AND ts0 > (SELECT MAX(ts0) FROM ticks WHERE symbol = :name) - 1000)""",
     "points": """SELECT (SELECT MIN(ts) FROM points WHERE pair = :name AND every = :every),
 (SELECT MAX(ts) FROM points WHERE pair = :name AND every = :every)""",
 }
-"""Each answered from the ends of an index. The last tick is in the last second that a chunk is of."""
+"""Queries that read only the ends of an index. The last tick is in the last second that has a chunk."""
 PRUNE: dict[quantd.RowKind, str] = {
     "ticks": "DELETE FROM ticks WHERE rowid IN (SELECT rowid FROM ticks WHERE ts1 < ? LIMIT ?) RETURNING n",
     "bars": "DELETE FROM bars WHERE rowid IN (SELECT rowid FROM bars WHERE ts < ? LIMIT ?) RETURNING 1",
@@ -67,8 +67,9 @@ PRUNE: dict[quantd.RowKind, str] = {
 }
 
 _DEFINITION_BITS = 32
-"""The column `revision` of points holds, above so many bits, the number of the definition less 1: those of the first are as they were when
-there was only one, so that a file needs no change."""
+"""The bits of the column `revision` of points from this one on hold the number of the definition less 1. Rows of the first definition
+are thus as they were when there was only one, and files need no change.
+"""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_bar = msgspec.msgpack.Decoder(quantd.Bar).decode
@@ -78,9 +79,9 @@ _decode_point = msgspec.msgpack.Decoder(quantd.PairPoint).decode
 class Local(quantd.Store):
     """Keeps history in one SQLite file, `hot.db`: ticks packed by symbol and second, bars and points a row each.
 
-    A tick that comes twice is stored twice and read once, as it came first. Reads may run in any thread beside the writer. What is too
-    old goes when the `retention` job runs; the file does not shrink, its space is used again. A file that breaks is set aside; what can
-    be read of it is taken over into a new one.
+    A tick that arrives twice is stored twice and read once, in its first version. Reads may run in any thread beside the writer. The
+    `retention` job deletes old rows; the file does not shrink, its space is used again. A broken file is set aside; the rows that can
+    be read are copied to a new one.
     """
 
     keep: Annotated[dict[quantd.RowKind, str], Meta(description="How long to keep ticks (7d unless told), bars and points (365d).")] = (
@@ -148,7 +149,7 @@ class Local(quantd.Store):
         return {kind: self._drop(PRUNE[kind], now - keep) for kind, keep in self._keep.items()}
 
     def _drop(self, delete: str, before: int) -> int:
-        """Delete slice by slice, so that appends get in between."""
+        """Delete slice by slice, so that appends can run in between."""
         dropped = 0
         while True:
             rows = self._file.write(lambda db: db.execute(delete, (before, SLICE)).fetchall())
@@ -169,7 +170,7 @@ class Local(quantd.Store):
         return self._file.read(lambda db: [blob for (blob,) in db.execute(query, values)])
 
     def _decoded(self, kind: quantd.RowKind, decode: Callable[[bytes], Row], blobs: Sequence[bytes]) -> list[Row]:
-        """The rows of these, but for those that are damaged where SQLite does not notice."""
+        """Return the decoded rows, without those that are damaged but that SQLite can read."""
         try:
             return list(map(decode, blobs))
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -185,7 +186,7 @@ def _decoded_one(decode: Callable[[bytes], Row], blob: bytes) -> Sequence[Row]:
 
 
 def _rank(point: quantd.PairPoint) -> int:
-    """Greater for what takes the place of another point of the same bar."""
+    """Return the rank of a point: a higher one replaces another point of the same bar."""
     return (point.definition - 1 << _DEFINITION_BITS) + point.revision
 
 

@@ -1,5 +1,6 @@
-"""What can be read of a `hot.db` that broke goes into the one that took its place: the newest first, a slice at a time, so that writers get
-in between. How far it has come is kept beside the rows, so that a restart goes on from there."""
+"""Copies the readable rows of a broken `hot.db` to the file that replaced it: the newest first, a slice at a time, so that writers can
+run in between. The progress is stored beside the rows, so that a restart continues from there.
+"""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -15,9 +16,11 @@ from quantd import salvage
 from quantd_plugins.stores.chunks import is_sound
 
 SLICE = 2_000
-"""Rows of one transaction."""
+"""Number of rows of one transaction."""
 SCHEMA = "CREATE TABLE IF NOT EXISTS rescue(file TEXT, told TEXT, since INT, kind TEXT, below INT, taken INT, PRIMARY KEY(file, kind));"
-"""Of each file that was set aside and each kind of rows: all with rowids from `below` on have been read; `told` is what was wrong."""
+"""The progress for each file that was set aside and each kind of rows: all rowids from `below` on have been read; `told` describes the
+damage.
+"""
 KINDS: tuple[quantd.RowKind, ...] = ("bars", "points", "ticks")
 ADD: dict[quantd.RowKind, str] = {
     "ticks": "INSERT INTO ticks VALUES(?, ?, ?, ?, ?, ?, ?)",
@@ -26,22 +29,22 @@ SET revision = excluded.revision, bar = excluded.bar WHERE excluded.revision > b
     "points": """INSERT INTO points VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
 SET revision = excluded.revision, point = excluded.point WHERE excluded.revision > points.revision""",
 }
-"""What was written since stands, unless the old row is of a later revision."""
+"""Newer rows are kept, unless the old row has a later revision."""
 _WIDTH: dict[quantd.RowKind, int] = {"ticks": 7, "bars": 5, "points": 5}
 _TOP = 2**63 - 1
 
 Row = tuple[Any, ...]
 Write = Callable[[Callable[[sqlite3.Connection], None]], None]
-"""Does work in one transaction."""
+"""Runs work in one transaction."""
 
 
 def begin(db: sqlite3.Connection, aside: salvage.Aside, told: str) -> None:
-    """A file was set aside: its rows are to be taken over."""
+    """Note that a file was set aside, so that its rows are copied."""
     Rescue(aside.path, told, aside.at, dict.fromkeys(KINDS, _TOP), dict.fromkeys(KINDS, 0)).keep(db)
 
 
 class Rescue:
-    """Of one file that was set aside, beside the database that `write` writes to."""
+    """The copy of one file that was set aside to the database that `write` writes to."""
 
     def __init__(self, path: Path, told: str, since: int, left: dict[quantd.RowKind, int], taken: dict[quantd.RowKind, int]) -> None:
         self._path = path
@@ -54,7 +57,7 @@ class Rescue:
 
     @property
     def loss(self) -> quantd.Loss:
-        """What there is to tell of it."""
+        """Return a description of the damage and the progress."""
         counts = ", ".join(f"{self.taken[kind]:,} rows of {kind}" for kind in KINDS)
         if not self._left:
             text = f"{self._told}; {counts} could be read and are kept. What is missing is fetched again as far as the exchange has it"
@@ -63,12 +66,12 @@ class Rescue:
         return quantd.Loss("hot.db", f"{self._told}; what can be read of it is being taken over{reached}", self._since, True, self._reached)
 
     def keep(self, db: sqlite3.Connection) -> None:
-        """Have another database know how far it has come."""
+        """Store the progress in another database."""
         rows = [(self._path.name, self._told, self._since, kind, below, self.taken[kind]) for kind, below in self._left.items()]
         db.executemany("INSERT OR REPLACE INTO rescue VALUES(?, ?, ?, ?, ?, ?)", rows)
 
     def steps(self, write: Write, schema: str) -> Iterator[None]:
-        """A slice each, of each kind in turn, to the end; `schema` is that of both files."""
+        """Copy a slice of each kind in turn with each step, to the end; `schema` is that of both files."""
         with _empty(schema) as like, closing(salvage.opened_aside(self._path, like)) as old:
             found = {kind: salvage.rows(old, kind, below) for kind, below in self._left.items()}
             while found:
@@ -110,7 +113,7 @@ def _empty(schema: str) -> closing[sqlite3.Connection]:
 
 
 def begun(db: sqlite3.Connection, folder: Path) -> list[Rescue]:
-    """Those that have begun, newest first, until `forget_finished`; of a file that is gone there is nothing to take over."""
+    """Return the rescues that have begun, newest first, until `forget_finished`; one whose file is gone has nothing left to copy."""
     found = []
     for file, told, since in db.execute("SELECT DISTINCT file, told, since FROM rescue ORDER BY since DESC").fetchall():
         rows = db.execute("SELECT kind, below, taken FROM rescue WHERE file = ?", (file,)).fetchall()
@@ -124,7 +127,7 @@ def begun(db: sqlite3.Connection, folder: Path) -> list[Rescue]:
 
 
 def forget_finished(db: sqlite3.Connection) -> None:
-    """At a start: what was taken over by then is told once more in this run, whose daemon looks for what is missing."""
+    """Delete finished rescues at a start: they are reported once more in this run, whose daemon looks for missing data."""
     db.execute("DELETE FROM rescue WHERE file NOT IN (SELECT file FROM rescue WHERE below > 0)")
 
 
@@ -133,7 +136,7 @@ _decode_point = msgspec.msgpack.Decoder(quantd.PairPoint).decode
 
 
 def _is_sound(kind: quantd.RowKind, row: Row) -> bool:
-    """Whether a row says what its key says."""
+    """Return whether a row matches its key."""
     if kind == "ticks":
         return is_sound(row)
     try:

@@ -1,4 +1,6 @@
-"""The trades that come over one connection, and what waits until the connection before it has brought what comes first (handover.py)."""
+"""The trades that arrive over one connection, and the buffer of events that wait until the previous connection has brought earlier ones
+(handover.py).
+"""
 
 import logging
 from collections import deque
@@ -13,29 +15,32 @@ log = logging.getLogger(__name__)
 
 MOST_EARLY = 10_000
 Early = Callable[[], quantd.Event | None]
-"""What is made, when its turn comes, of something that came too early."""
+"""Makes the event from a message that arrived too early, when its turn comes."""
 
 
 class Arrivals:
-    """Notes which trades came. Where there is an `elder`, trades and changes of books wait until those before them have come from either of
-    the two."""
+    """Records which trades arrived. With an `elder`, trades and book changes wait until those before them have arrived over either
+    connection.
+    """
 
     def __init__(self, name: str, books: Books, elder: "Arrivals | None") -> None:
         self.brought: dict[str, int] = {}
-        """The last trade id that came of each symbol."""
+        """The last trade id of each symbol that arrived."""
         self._name = name
         self._books = books
         self._elder = elder
         self._resumed: dict[str, int] = {}
-        """The last trade id that others had brought of symbols that have not come here yet: what is missed shows at the first."""
+        """The last trade ids that other connections brought of symbols that have not arrived here yet: the first trade shows what was
+        missed.
+        """
         self._early: deque[Early] = deque()
 
     def resume(self, known: Mapping[str, int]) -> None:
-        """Nobody else carries the streams now; these were the last trade ids."""
+        """Note that no other connection carries the streams now; `known` holds the last trade ids that others brought."""
         self._resumed = {symbol: number for symbol, number in known.items() if symbol not in self.brought}
 
     def released(self) -> Iterator[quantd.Event]:
-        """What waited for the elder, also what comes while this is gone through; then there is no elder any more."""
+        """Yield the events that waited for the elder, including those that arrive during the iteration; then remove the elder."""
         while self._early:
             event = self._early.popleft()()
             if event is not None:
@@ -43,7 +48,7 @@ class Arrivals:
         self._elder = None
 
     def place(self, events: list[quantd.Event]) -> list[quantd.Event]:
-        """Note which trades there are; those that are not to wait, and all else."""
+        """Record the trades, and return the events that need not wait."""
         trades = [event for event in events if type(event) is quantd.Tick]
         if self._resumed:
             for trade in trades:
@@ -56,14 +61,14 @@ class Arrivals:
         return [event for event in events if not (isinstance(event, quantd.Tick) and self._waits(event, elder))]
 
     def take_changes(self, changes: DepthUpdate, recv: int) -> quantd.Depth | None:
-        """The book that they make; None if that is not whole, or if others come before them."""
+        """Return the book after these changes; None if the book is not whole, or if earlier changes are still to come."""
         if self._elder is None or len(self._early) >= MOST_EARLY or not self._books.awaits(changes):
             return self._books.take(changes, recv)
         self._early.append(partial(self._books.take, changes, recv))
         return None
 
     def _waits(self, trade: quantd.Tick, elder: "Arrivals") -> bool:
-        """Keep a trade that is farther than the next one after the elder's last. What the elder does not carry does not wait."""
+        """Keep a trade that is more than one id beyond the last one of the elder. Streams that the elder does not carry do not wait."""
         last = elder.brought.get(trade.symbol)
         if last is None or trade.id <= last + 1 or len(self._early) >= MOST_EARLY:
             return False

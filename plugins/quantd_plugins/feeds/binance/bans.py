@@ -1,4 +1,4 @@
-"""How long the exchange wants nothing from us, also after a restart."""
+"""The times for which the exchange forbids requests and connections; they survive a restart."""
 
 import asyncio
 import logging
@@ -16,19 +16,19 @@ Door = Literal["rest", "ws"]
 SLOW_DOWN = (418, 429)
 BANNED = 418
 ADVICE = {**net.ADVICE, BANNED: "the exchange has banned this address for asking too much: stop what else asks from here"}
-"""What is to be done, by the status of an answer."""
+"""Advice by the status of an answer."""
 UNTOLD_S = 60.0
-"""Where the exchange does not tell for how long, or tells nonsense."""
+"""Length of a ban for which the exchange gives no valid time."""
 LONGEST_S = 3 * 86_400.0
 """The longest ban that the exchange is known to give."""
 SLICE_S = 1.0
 
 
 class Bans:
-    """Until when each door is shut. Being told to slow down (429) shuts the door that was asked at, a ban of the address (418) both.
+    """The end of the ban of each door. A request to slow down (429) closes the door that was used, a ban of the address (418) closes both.
 
-    Ends are kept as ms of the host's clock, since the monotonic one begins anew after a restart, and with them how long they were away: who
-    sets that clock back shuts no door for longer. `market` tells the exchange's time.
+    Ends are stored in ms of the host's clock, since the monotonic clock starts again after a restart, together with the length of the
+    ban: setting the host's clock back closes no door for longer. `market` returns the exchange time.
     """
 
     def __init__(
@@ -41,23 +41,23 @@ class Bans:
         self._until: dict[Door, float] = {"rest": self._recall("rest"), "ws": self._recall("ws")}
 
     def wait(self, door: Door) -> float:
-        """Seconds until it opens."""
+        """Return the number of seconds until the door opens."""
         return max(0.0, self._until[door] - self._clock.monotonic())
 
     def until(self) -> int | None:
-        """When all doors are open again, ms UTC; None if they are."""
+        """Return the time when all doors are open again, ms UTC; None if they are open."""
         wait = max(self.wait("rest"), self.wait("ws"))
         return self._market.now() + round(wait * 1000) if wait else None
 
     async def pass_through(self, door: Door, who: str) -> None:
-        """Wait until it opens."""
+        """Wait until the door opens."""
         if wait := self.wait(door):
             log.warning("binance-futures: %s: the exchange wants no connection for %.0f s more", who, wait)
         while wait := self.wait(door):
             await self._sleep(min(wait, SLICE_S))
 
     def take(self, door: Door, status: int, headers: Mapping[str, str], where: str) -> None:
-        """An answer came: shut what it says."""
+        """Close the doors as an answer demands."""
         if status not in SLOW_DOWN:
             return
         known = self.wait(door) > 0
@@ -74,7 +74,7 @@ class Bans:
         try:
             pause = round(self.wait(door) * 1000)
             self._memory[_key(door)] = b"%d %d" % (self._clock.now() + pause, pause)
-        except Exception:  # whatever keeps it may fail in its own ways; it holds for this process all the same
+        except Exception:  # the store may fail in any way; the ban holds for this process all the same
             log.exception("binance-futures: cannot keep until when nothing may be asked: a restart will not know of it")
 
     def _recall(self, door: Door) -> float:
@@ -85,7 +85,7 @@ class Bans:
         return self._clock.monotonic() + min(left, LONGEST_S)
 
     def _pause(self, text: str, where: str) -> float:
-        """Seconds of a Retry-After, which is a number of them or a date."""
+        """Return the seconds of a Retry-After header, which holds a number of seconds or a date."""
         told = _seconds(text, self._market.now())
         if told is not None and 0 <= told <= LONGEST_S:
             return told
@@ -99,13 +99,13 @@ def _key(door: Door) -> str:
 
 
 def _end_and_pause(kept: bytes) -> tuple[int, int]:
-    """Zeros where it is damaged."""
+    """Return the stored end and length of a ban; zeros if the entry is damaged."""
     end, _, pause = kept.partition(b" ")
     return (int(end), int(pause)) if end.isdigit() and pause.isdigit() and len(kept) < 40 else (0, 0)
 
 
 def _seconds(text: str, now: int) -> float | None:
-    """None where it tells nothing."""
+    """Return a number of seconds; None if the text holds none."""
     text = text.strip()
     if text.isascii() and text.removeprefix("-").isdigit():
         return float(text[:20])

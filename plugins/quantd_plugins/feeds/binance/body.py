@@ -1,4 +1,4 @@
-"""Reads the body of an answer, however it is packed and whatever it claims to be, in bounded memory."""
+"""Reads the body of a response in bounded memory, whatever its compression and declared length."""
 
 import zlib
 from typing import TYPE_CHECKING
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
 LARGEST = 16 << 20
-"""Bytes, unpacked: several times as much as the longest sound answer."""
+"""Largest size of an unpacked body in bytes: several times the longest valid one."""
 ACCEPT = {"Accept-Encoding": "gzip"}
 GZIP = 16 + zlib.MAX_WBITS
 
 
 class BadBody(quantd.QuantdError):
-    """It is too large, damaged or packed in an unknown way; the text says which."""
+    """The body is too large, damaged or compressed in an unknown way; the text says which."""
 
 
 async def read_body(response: "ClientResponse", largest: int = LARGEST) -> bytes:
-    """The body, unpacked, of a response that the session has left packed. Raises BadBody; what the connection raises passes through."""
+    """Return the unpacked body of a response that the session has not unpacked. Raises BadBody; errors of the connection pass through."""
     packing = response.headers.get("Content-Encoding", "identity").strip().lower()
     if packing not in ("gzip", "x-gzip", "identity", ""):
         raise BadBody(f"packed as {packing[:20]!r}, which was not asked for")

@@ -1,4 +1,4 @@
-"""What the exchange says of quotes, order books and mark prices, by WebSocket and REST.
+"""Messages of the exchange about quotes, order books and mark prices, by WebSocket and REST.
 
 Keys that are not named here are ignored: the exchange adds some several times a year.
 """
@@ -14,7 +14,7 @@ LARGEST_RATE = 1e3
 
 
 class BookTicker(Struct, gc=False, tag="bookTicker", tag_field="e"):
-    """The best bid and ask, whenever they change."""
+    """The best bid and ask, sent at each change."""
 
     sent: Milliseconds = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
@@ -26,12 +26,12 @@ class BookTicker(Struct, gc=False, tag="bookTicker", tag_field="e"):
     ask_qty: Size = msgspec.field(name="A")
 
     def event(self, recv: int) -> quantd.Quote:
-        """As quantd's noun."""
+        """Return the message as quantd's noun."""
         return quantd.Quote(self.symbol, self.ts, recv, self.id, self.bid, self.bid_qty, self.ask, self.ask_qty)
 
 
 class DepthUpdate(Struct, gc=False, tag="depthUpdate", tag_field="e"):
-    """Changes of a book (`depth`) or its best levels (`depth5`, `depth10`, `depth20`); the payload does not tell which."""
+    """Changes of a book (`depth`) or its best levels (`depth5`, `depth10`, `depth20`); the payload does not distinguish them."""
 
     sent: Milliseconds = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
@@ -39,17 +39,17 @@ class DepthUpdate(Struct, gc=False, tag="depthUpdate", tag_field="e"):
     first_id: Id = msgspec.field(name="U")
     id: Id = msgspec.field(name="u")
     previous_id: Id = msgspec.field(name="pu")
-    """The `id` of the event before on this stream."""
+    """The `id` of the previous event on this stream."""
     bids: Levels = msgspec.field(name="b")
     asks: Levels = msgspec.field(name="a")
 
     def event(self, recv: int) -> quantd.Depth:
-        """As quantd's noun, where it is not of changes but of the best levels."""
+        """Return the message as quantd's noun, if it holds the best levels rather than changes."""
         return quantd.Depth(self.symbol, self.ts, recv, self.id, self.bids, self.asks)
 
 
 class MarkPriceUpdate(Struct, gc=False, tag="markPriceUpdate", tag_field="e"):
-    """Mark price, index price and funding. Contracts with an end have no funding: an empty rate, and a time of 0."""
+    """Mark price, index price and funding. Delivery contracts have no funding: their rate is empty, and its time is 0."""
 
     sent: Milliseconds = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
@@ -59,14 +59,14 @@ class MarkPriceUpdate(Struct, gc=False, tag="markPriceUpdate", tag_field="e"):
     funding: int = msgspec.field(name="T")
 
     def event(self, recv: int) -> quantd.Mark:
-        """As quantd's noun."""
+        """Return the message as quantd's noun."""
         rate = _rate(self.rate)
         funding = self.funding if rate is not None and 0 < self.funding < 10**14 else None
         return quantd.Mark(self.symbol, self.sent, recv, self.mark, self.index, rate, funding)
 
 
 class DepthSnapshot(Struct, gc=False):
-    """The answer of GET /fapi/v1/depth: a whole book, down to the limit that was asked for."""
+    """The answer of GET /fapi/v1/depth: a book down to the requested limit."""
 
     id: Id = msgspec.field(name="lastUpdateId")
     ts: Milliseconds = msgspec.field(name="T")
@@ -75,7 +75,7 @@ class DepthSnapshot(Struct, gc=False):
 
 
 decode_snapshot = msgspec.json.Decoder(DepthSnapshot, strict=False).decode
-"""Numbers come as decimal strings. Raises one of frames.UNREADABLE."""
+"""Decodes a message, whose numbers are decimal strings. Raises one of frames.UNREADABLE."""
 
 
 def _rate(text: float | str) -> float | None:

@@ -1,4 +1,4 @@
-"""The order books of the symbols whose depth is wanted: whole ones, begun anew from a snapshot whenever changes are missing."""
+"""The order books of the symbols whose depth is wanted. A book starts again from a snapshot whenever changes are missing."""
 
 import asyncio
 import logging
@@ -16,44 +16,44 @@ from quantd_plugins.feeds.binance.rest import Gateway
 log = logging.getLogger(__name__)
 
 Fetch = Callable[[str], Awaitable[DepthSnapshot]]
-"""Asks REST for a symbol's book, LIMIT levels of each side. Raises QuantdError."""
+"""Fetches LIMIT levels of each side of a symbol's book over REST. Raises QuantdError."""
 
 LIMIT, WEIGHT = 1000, 20
 AHEAD = 100
-"""A new snapshot is fetched when fewer levels than so many beyond those that are told are known, so that there is no break."""
+"""A new snapshot is fetched when fewer levels than this are known beyond the published ones, so that there is no break."""
 MOST_LEVELS = LIMIT // 2
 AT_ONCE = 2
 FETCHES_PER_S, FETCHES_AT_ONCE = 0.5, 10
-"""Half of the weight that we allow ourselves: trades of the past need the rest."""
+"""Snapshots a second, and at once: they use half of our own weight limit, since requests for past trades need the rest."""
 SETTLE_S = 0.5
-"""What is asked for sooner after a break would be older than the first change after it."""
+"""Wait before a request after a break: an earlier snapshot would be older than the first change after the break."""
 SHORTEST_S, LONGEST_S = 0.5, 60.0
 STEADY_S = 10.0
-"""A book must have been whole for so long before the waits between tries begin anew."""
+"""Time for which a book must have been whole before the waits between tries start again with the shortest."""
 
 
 async def snapshot(gateway: Gateway, symbol: str) -> DepthSnapshot:
-    """A symbol's book now, or up to a second or so ago. Raises QuantdError."""
+    """Return the current book of a symbol, up to about a second old. Raises QuantdError."""
     return await gateway.get("/fapi/v1/depth", {"symbol": symbol, "limit": LIMIT}, WEIGHT, DepthSnapshot)
 
 
 class Kept(Struct, eq=False):
-    """A book, and what is done to make it whole."""
+    """A book, and the state of its repair."""
 
     book: LocalBook
     backoff: Backoff
     whole_since: float | None = None
     task: asyncio.Task[None] | None = None
     told: bool = False
-    """That REST does not answer."""
+    """Whether it was reported that REST does not answer."""
 
 
 class Books:
-    """Give every change to `take`, from whatever connection. `levels` of each side are told, at most MOST_LEVELS."""
+    """The local books. Pass every change to `take`, from whatever connection. It returns `levels` of each side, at most MOST_LEVELS."""
 
     def __init__(self, fetch: Fetch, levels: int, clock: quantd.Clock, rng: random.Random) -> None:
         self.resyncs = 0
-        """How often a book that had been whole was begun anew because changes were missing."""
+        """How often a whole book started again because changes were missing."""
         self._fetch = fetch
         self._levels = levels
         self._clock = clock
@@ -64,7 +64,7 @@ class Books:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def want(self, symbols: Iterable[str]) -> None:
-        """From now on the books of these symbols and no others."""
+        """Keep the books of exactly these symbols from now on."""
         wanted = frozenset(symbols)
         for symbol in self._kept.keys() - wanted:
             task = self._kept.pop(symbol).task
@@ -74,12 +74,12 @@ class Books:
             self._kept[symbol] = Kept(LocalBook(symbol), Backoff(SHORTEST_S, LONGEST_S, self._rng))
 
     def awaits(self, diff: DepthUpdate) -> bool:
-        """Whether changes before these are yet to come."""
+        """Return whether earlier changes than these are still to come."""
         kept = self._kept.get(diff.symbol)
         return kept is not None and kept.book.awaits(diff)
 
     def take(self, diff: DepthUpdate, recv: int) -> quantd.Depth | None:
-        """The best levels now, if these changes have moved a whole book on. Needs a running loop."""
+        """Return the best levels if these changes have updated a whole book. Needs a running loop."""
         kept = self._kept.get(diff.symbol)
         if kept is None:
             return None
@@ -91,7 +91,7 @@ class Books:
         return kept.book.depth(self._levels, recv) if moved and kept.book.reaches(self._levels) else None
 
     async def close(self) -> None:
-        """Forget all books."""
+        """Drop all books."""
         self.want(())
         await self.settle()
 
@@ -100,7 +100,7 @@ class Books:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _is_short(self, kept: Kept) -> bool:
-        """Whether a snapshot is needed, or will be soon."""
+        """Return whether a snapshot is needed, now or soon."""
         return not kept.book.reaches(self._levels + AHEAD)
 
     async def _mend(self, kept: Kept) -> None:
@@ -118,7 +118,7 @@ class Books:
             kept.task = None
 
     async def _load(self, kept: Kept, reason: str | None) -> None:
-        """One try. The book is not whole for a reason, or it is but does not reach far enough."""
+        """Fetch one snapshot. The book is broken, or it is whole but does not reach far enough."""
         book, symbol = kept.book, kept.book.symbol
         try:
             fetched = await self._fetch(symbol)

@@ -1,4 +1,4 @@
-"""Numbers as the exchange sends them. All are bounded: NaN and infinity come as numbers else."""
+"""Types for the numbers of the exchange. All are bounded, since NaN and infinity would pass as numbers otherwise."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""One WebSocket connection from the upgrade to its end: subscribed to what is wanted of it, its frames made into events."""
+"""One WebSocket connection from the upgrade to its end: it subscribes to the wanted streams, and turns frames into events."""
 
 import asyncio
 import logging
@@ -24,9 +24,11 @@ from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
 log = logging.getLogger(__name__)
 
 PACE_S = 0.25
-"""Between two messages to the exchange, which cuts off who sends more than 10 a second."""
+"""Seconds between two messages to the exchange, which closes connections that send more than 10 a second."""
 STEADY_S = 10.0
-"""Data must have come for so long before a connection counts as working, and the waits between tries begin anew."""
+"""Seconds for which data must have arrived before a connection counts as working, and the waits between tries start again with the
+shortest.
+"""
 SILENT_MS = 500
 TRADES = "@aggTrade"
 
@@ -36,7 +38,7 @@ UNREAD = Frame()
 
 
 class Shared(Struct):
-    """What all connections of a feed have in common."""
+    """The objects that all connections of a feed share."""
 
     events: BoundedQueue[quantd.Event]
     clock: quantd.Clock
@@ -47,14 +49,15 @@ class Shared(Struct):
     attempts: Attempts
     books: Books
     lost: Callable[[Route, int], None]
-    """Tells that something of a route may be missing that was sent after a time (ms)."""
+    """Reports that data of a route sent after a time (ms) may be missing."""
     record: Callable[[int, bytes], None] | None = None
-    """Takes each frame as it was received, and when (ms)."""
+    """Takes each raw frame and its receive time (ms)."""
 
 
 class Connection:
-    """Carries what `wanted` tells, which may change at any time. Where it has an `elder`, from which it is to take over, its trades and
-    changes of books wait until those before them have come from either of the two."""
+    """Carries the streams in `wanted`, which may change at any time. With an `elder`, from which it takes over, its trades and book
+    changes wait until those before them have arrived over either connection.
+    """
 
     def __init__(
         self, name: str, url: str, shared: Shared, wanted: Callable[[], frozenset[str]], elder: "Connection | None" = None
@@ -63,9 +66,9 @@ class Connection:
         self.url = url
         self.arrivals: Arrivals = Arrivals(name, shared.books, elder.arrivals if elder else None)
         self.upto = 0
-        """The exchange's clock (ms) up to which everything that it sent here has been read."""
+        """The exchange time (ms) up to which all data sent over this connection have been read."""
         self.channel_frames = 0
-        """How many quotes, mark prices and changes of books came."""
+        """Number of quotes, mark prices and book changes that arrived."""
         self.retiring = asyncio.Event()
         self.reason = ""
         self.skipped = 0
@@ -80,41 +83,41 @@ class Connection:
 
     @property
     def ready(self) -> bool:
-        """Whether all that is wanted has been asked for and confirmed, but for what the exchange will not bring."""
+        """Return whether all wanted streams are confirmed, except those that the exchange refuses."""
         return self._up and self.subscriptions.settled
 
     @property
     def brought(self) -> dict[str, int]:
-        """The last trade id that came of each symbol."""
+        """Return the last trade id of each symbol that arrived."""
         return self.arrivals.brought
 
     @property
     def trades_of(self) -> list[str]:
-        """The symbols whose trades are wanted of it."""
+        """Return the symbols whose trades are wanted of this connection."""
         return [name.removesuffix(TRADES).upper() for name in self._wanted() if name.endswith(TRADES)]
 
     @property
     def steady(self) -> bool:
-        """Whether data have come for long enough to say that it works, or did."""
+        """Return whether data have arrived for long enough to call the connection working, now or in the past."""
         return self.data_since is not None and self._shared.clock.monotonic() - self.data_since >= STEADY_S
 
     def retire(self, reason: str) -> None:
-        """Ask for another connection to take over from this one."""
+        """Request another connection that takes over from this one."""
         if not self.retiring.is_set():
             self.reason = reason
             self.retiring.set()
 
     def resume(self, known: Mapping[str, int]) -> None:
-        """Nobody else carries the streams now; these were the last trade ids."""
+        """Note that no other connection carries the streams now; `known` holds the last trade ids that others brought."""
         self.arrivals.resume(known)
 
     async def take_over(self) -> None:
-        """Let go of what waited for the elder."""
+        """Pass on the events that waited for the elder."""
         for event in self.arrivals.released():
             await self._shared.events.put(event)
 
     async def live(self) -> str:
-        """From the upgrade to the end; why it ended. No fault in it may end the feed."""
+        """Run from the upgrade to the end, and return the reason for the end. No fault in it may end the feed."""
         try:
             return await self._live()
         except Exception as error:
@@ -149,7 +152,7 @@ class Connection:
         return f"the connection ended (code {websocket.code}{_because(websocket)})"
 
     async def _talk(self, websocket: WebSocket) -> None:
-        """Say at most one thing in PACE_S: what to subscribe to, or a ping into the silence. Ends when an answer is overdue."""
+        """Send at most one message in PACE_S: a subscription, or a ping during silence. Return when an answer is overdue."""
         try:
             while not self.subscriptions.overdue:
                 request = self.subscriptions.request()
@@ -163,7 +166,7 @@ class Connection:
         websocket.close()
 
     def _hear(self, websocket: WebSocket, message: Message) -> None:
-        """Hand on what came. It is not held up; but while it is too much, no more is read."""
+        """Pass on a message without waiting; while the queue is full, reading is paused."""
         if isinstance(message, list):
             queue = self._shared.events
             queue.add(self._take(message))
@@ -176,7 +179,7 @@ class Connection:
             self._skip(bytes(message.data), "not text")
 
     def _take(self, texts: list[bytes]) -> list[quantd.Event]:
-        """What is to be handed on of frames that came together."""
+        """Return the events of frames that arrived together."""
         recv, tick, trade = self._shared.turn.now(), quantd.Tick, AggTrade
         if self._shared.record:
             for text in texts:
@@ -194,7 +197,7 @@ class Connection:
         return self.arrivals.place([event for event in made if event is not None])
 
     def _decoded(self, texts: list[bytes]) -> list[Frame]:
-        """One for each; UNREAD where it cannot be read."""
+        """Return a decoded frame for each text; UNREAD if it cannot be read."""
         try:
             return list(map(decode, texts))
         except UNREADABLE:
@@ -208,7 +211,7 @@ class Connection:
             return UNREAD
 
     def _take_other(self, frame: Frame, text: bytes, recv: int) -> quantd.Event | None:
-        """What is to be handed on of a frame without a trade."""
+        """Return the events of a frame that is not a trade."""
         data = frame.data
         if isinstance(data, DATA):
             self.channel_frames += isinstance(data, OF_CHANNELS)
@@ -218,7 +221,7 @@ class Connection:
         return None
 
     def _note(self, sent: int) -> None:
-        """Data came that were sent at `sent` by the exchange's clock (ms), and all before."""
+        """Note that data arrived that the exchange sent at `sent` (ms), and all data before."""
         self.upto = sent
         if self.data_since is None:
             self.data_since = self._shared.clock.monotonic()
@@ -230,7 +233,7 @@ class Connection:
         self._shared.faults.add(self.name, data, reason)
 
     def _take_answer(self, frame: Frame, data: bytes) -> None:
-        """An answer, or what is said of the connection itself."""
+        """Process an answer, or a message about the connection itself."""
         if frame.shutdown:
             self.retire("the exchange will close it")
             return
@@ -238,7 +241,7 @@ class Connection:
             self._skip(data, "neither data nor an answer")
 
     def _ping(self, websocket: WebSocket) -> None:
-        """Ask whether anything is under way: the pong, which carries the time of the asking, comes behind it."""
+        """Send a ping that carries the time: its pong arrives after all data under way."""
         now = self._shared.exchange.now()
         if now is not None and now - self.upto > SILENT_MS:
             self._pinged = True

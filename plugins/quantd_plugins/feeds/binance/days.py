@@ -1,6 +1,7 @@
-"""The files of past days: zip archives of aggregate trades, each with a checksum beside it (github.com/binance/binance-public-data).
+"""Files of past days: zip archives of aggregate trades, each with a checksum file (github.com/binance/binance-public-data).
 
-Some that were published hold rows twice, or two halves interleaved, or lack the end of the day: hence rows are taken in any order, by id.
+Some published files contain rows twice, or two halves interleaved, or lack the end of the day: rows are therefore taken in any order,
+by id.
 """
 
 import asyncio
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 FOLDER = "/data/futures/um/daily/aggTrades"
 PAGE = 2_000
 LARGEST = 4 << 30
-"""Bytes, packed: the largest that were published have a few hundred megabytes."""
+"""Largest packed size in bytes: the largest published files have a few hundred megabytes."""
 CHUNK = 1 << 20
 SILENT_S = 60.0
 
 
 async def ticks(base: str, clock: quantd.Clock, symbol: str, day: int, first: int, last: int) -> AsyncIterator[list[quantd.Tick]]:
-    """The trades of first <= id <= last in the file of the UTC day that begins at `day` (ms), PAGE at a time. Raises QuantdError."""
+    """Yield the trades of first <= id <= last from the file of the UTC day from `day` (ms) on, PAGE at a time. Raises QuantdError."""
     import aiohttp
 
     name = f"{symbol}-aggTrades-{quantd.format_time(day, '%Y-%m-%d')}.zip"
@@ -56,7 +57,7 @@ async def ticks(base: str, clock: quantd.Clock, symbol: str, day: int, first: in
 
 
 async def _download(session: "ClientSession", url: str, path: Path) -> None:
-    """The file, if its checksum is right."""
+    """Download the file, and verify its checksum."""
     told = (await _small(session, f"{url}.CHECKSUM")).split()
     digest, size = hashlib.sha256(), 0
     async with session.get(url, allow_redirects=False) as response:
@@ -86,12 +87,12 @@ def _check(url: str, status: int) -> None:
 
 
 def _wanted(source: Source, parse: Parse, first: int, last: int, recv: int) -> Iterator[quantd.Tick]:
-    """The trades of those ids, received now; rows that are none are left out."""
+    """Yield the trades of those ids, with the current time as receive time; invalid rows are left out."""
     lowest, highest = str(first).encode(), str(last).encode()
     for line in source.lines():
         number = line.partition(b",")[0]
         if (len(number), number) < (len(lowest), lowest) or (len(number), number) > (len(highest), highest):
-            continue  # most of the file, told by its digits alone
+            continue  # skips most of the file by comparing digits only
         try:
             row = parse(line)
         except BAD_LINE:

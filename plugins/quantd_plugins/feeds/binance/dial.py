@@ -1,11 +1,11 @@
-"""Opens WebSocket connections to the exchange: a refusal that says for how long shuts the door for that long."""
+"""Opens WebSocket connections to the exchange: a refusal that names a time closes the door for that time."""
 
 from quantd import net
 from quantd_plugins.feeds.binance.bans import ADVICE, Bans
 
 
 async def dial(url: str, bans: Bans) -> net.WebSocket:
-    """An open connection. Raises net.Refused, whose text says why and what to do."""
+    """Return an open connection. Raises net.Refused, whose text says why and what to do."""
     try:
         return await net.dial(url, ADVICE)
     except net.Rejected as answer:

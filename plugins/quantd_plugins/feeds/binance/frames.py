@@ -1,4 +1,4 @@
-"""What the exchange's WebSocket says: trades, 24-hour tickers, what is in book_frames.py, and answers to our requests.
+"""WebSocket messages of the exchange: trades, 24-hour tickers, those of book_frames.py, and answers to our requests.
 
 Keys that are not named here are ignored: the exchange adds some several times a year.
 """
@@ -16,15 +16,15 @@ from quantd_plugins.feeds.binance.bounds import Change, Id, Milliseconds, Price,
 log = logging.getLogger(__name__)
 
 UNREADABLE = (ValueError, RecursionError)
-"""What decoding raises."""
+"""The exceptions that decoding raises."""
 QUIET_S = 60.0
 SAMPLE = 120
 USD_M = 1
-"""The `st` of what is traded on USDⓈ-M; 2 is COIN-M, which came to the same streams of all markets in 2026."""
+"""The `st` of USDⓈ-M contracts; 2 is COIN-M, which shares the streams of all markets since 2026."""
 
 
 class AggTrade(Struct, gc=False, tag="aggTrade", tag_field="e"):
-    """Trades of one price and taking side within 100 ms."""
+    """Trades of one price and taker side within 100 ms."""
 
     sent: Milliseconds = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
@@ -35,7 +35,7 @@ class AggTrade(Struct, gc=False, tag="aggTrade", tag_field="e"):
     buyer_maker: bool = msgspec.field(name="m")
 
     def event(self, recv: int) -> quantd.Tick:
-        """As quantd's noun. All ticks of a symbol share one name: tens of thousands are kept in memory."""
+        """Return the message as quantd's noun. All ticks of a symbol share one name, since tens of thousands are kept in memory."""
         return quantd.Tick(intern(self.symbol), self.id, self.ts, recv, self.price, self.qty, self.buyer_maker)
 
 
@@ -54,7 +54,7 @@ class DayTicker(Struct, gc=False, tag="24hrTicker", tag_field="e"):
     quote_volume: Size = msgspec.field(name="q")
 
     def event(self, recv: int) -> quantd.Ticker:
-        """As quantd's noun."""
+        """Return the message as quantd's noun."""
         day = self
         prices = (day.last, day.open, day.high, day.low, day.change, day.change_percent)
         return quantd.Ticker(day.symbol, day.sent, *prices, day.volume, day.quote_volume)
@@ -65,7 +65,7 @@ class Shutdown(Struct, gc=False, tag="serverShutdown", tag_field="e"):
 
 
 class ContractInfo(Struct, gc=False, tag="contractInfo", tag_field="e"):
-    """A symbol is listed, is delisted, or changes otherwise."""
+    """A symbol is listed, delisted or otherwise changed."""
 
     sent: Milliseconds = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
@@ -73,20 +73,21 @@ class ContractInfo(Struct, gc=False, tag="contractInfo", tag_field="e"):
     service: int = msgspec.field(name="st", default=USD_M)
 
     def event(self, recv: int) -> quantd.Listing | None:
-        """As quantd's noun; None of a contract that is traded on COIN-M, of which the exchange tells here, too."""
+        """Return the message as quantd's noun; None for a COIN-M contract, which the exchange reports here, too."""
         return quantd.Listing(self.symbol, self.sent, self.status) if self.service == USD_M else None
 
 
 class Refusal(Struct):
-    """Why a request failed."""
+    """The reason why a request failed."""
 
     code: int = 0
     msg: str = ""
 
 
 class Frame(Struct, gc=False):
-    """A combined frame, an event about the connection itself, which comes wrapped or bare, or the answer to a request: its `id`, with an
-    `error` wrapped or (older) bare."""
+    """A combined frame, an event about the connection itself (wrapped or bare), or the answer to a request: its `id`, with an `error` that
+    is wrapped or (older) bare.
+    """
 
     data: AggTrade | DayTicker | BookTicker | DepthUpdate | MarkPriceUpdate | ContractInfo | Shutdown | None = None
     event: Shutdown | None = None
@@ -98,21 +99,21 @@ class Frame(Struct, gc=False):
 
     @property
     def shutdown(self) -> bool:
-        """Whether the exchange will close this connection soon."""
+        """Return whether the exchange will close this connection soon."""
         return bool(self.event) or type(self.data) is Shutdown or self.e == "serverShutdown"
 
     @property
     def refusal(self) -> Refusal | None:
-        """The error, however it is wrapped."""
+        """Return the error, whether it is wrapped or bare."""
         return Refusal(self.code, self.msg) if self.code is not None else self.error
 
 
 decode = msgspec.json.Decoder(Frame, strict=False).decode
-"""Numbers come as decimal strings. Raises one of UNREADABLE."""
+"""Decodes a message, whose numbers are decimal strings. Raises one of UNREADABLE."""
 
 
 class Faults:
-    """Counts what could not be read and says so once a minute at most."""
+    """Counts unreadable messages, and logs them once a minute at most."""
 
     def __init__(self, clock: quantd.Clock) -> None:
         self.count = 0
@@ -121,7 +122,7 @@ class Faults:
         self._clock = clock
 
     def add(self, where: str, frame: bytes | str, reason: object) -> None:
-        """One more, of which this is a sample."""
+        """Count an unreadable message, and keep it as a sample."""
         self.count += 1
         now = self._clock.monotonic()
         if now < self._quiet_until:

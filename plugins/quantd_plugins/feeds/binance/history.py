@@ -1,4 +1,4 @@
-"""The past, page by page over REST: symbols, trades and bars."""
+"""Reads the past over REST, page by page: symbols, trades and bars."""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
@@ -13,30 +13,30 @@ from quantd_plugins.feeds.imported import imported
 
 HOUR = 3_600_000
 HORIZON = 49 * HOUR
-"""Past trades are told for 48 hours."""
+"""Largest age (ms) of past trades that are requested; the exchange serves them for 48 hours."""
 ID_HISTORY_MS = 48 * HOUR - HOUR // 6
-"""Up to this age they are asked for by id: at the very edge the answers would be in vain."""
+"""Largest age up to which trades are requested by id: at the very edge of the horizon the answers would be of no use."""
 TRADES_A_PAGE = 1000
 TRADES_WEIGHT = 20
 BARS_A_PAGE = 1500
 FUNDING_A_PAGE = 1000
 FUNDING_WEIGHT = 12
-"""The exchange counts 500 of these in five minutes instead; so they never are more than 100 a minute."""
+"""The exchange limits these requests to 500 in five minutes instead of by weight; we send at most 100 a minute."""
 UNORDERED = 1000
-"""ms by which a trade may be earlier than one with a smaller id."""
+"""Time in ms by which a trade may be earlier than one with a smaller id."""
 IN_SESSIONS = "TRADIFI_PERPETUAL"
-"""The type of contracts on what has a market elsewhere: shares, commodities, currencies."""
+"""The type of contracts on underlyings that trade elsewhere: shares, commodities, currencies."""
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
 
 
 class ServerTime(Struct):
-    """Answer of /fapi/v1/time."""
+    """The answer of /fapi/v1/time."""
 
     server_time: Milliseconds = msgspec.field(name="serverTime")
 
 
 class Listing(Struct):
-    """A symbol."""
+    """A symbol of the exchange."""
 
     symbol: str
     status: str = ""
@@ -45,7 +45,7 @@ class Listing(Struct):
 
 
 class ExchangeInfo(Struct):
-    """Answer of /fapi/v1/exchangeInfo."""
+    """The answer of /fapi/v1/exchangeInfo."""
 
     symbols: list[Listing]
 
@@ -75,7 +75,7 @@ class Kline(Struct, array_like=True, gc=False):
     taker_buy_volume: Size
 
     def bar(self, symbol: str, every: str) -> quantd.Bar:
-        """As quantd's noun."""
+        """Return the row as quantd's noun."""
         return imported(
             symbol,
             every,
@@ -89,14 +89,14 @@ class Kline(Struct, array_like=True, gc=False):
 
 
 class PastFunding(Struct, gc=False):
-    """A row of /fapi/v1/fundingRate; of long ago the mark price is empty."""
+    """A row of /fapi/v1/fundingRate; the mark price of old rows is empty."""
 
     ts: Milliseconds = msgspec.field(name="fundingTime")
     rate: Annotated[float, Meta(gt=-1, lt=1)] = msgspec.field(name="fundingRate")
     mark: str = msgspec.field(name="markPrice", default="")
 
     def noun(self, symbol: str) -> quantd.FundingRate:
-        """As quantd's noun. Raises QuantdError."""
+        """Return the row as quantd's noun. Raises QuantdError."""
         try:
             mark = msgspec.convert(self.mark, Price, strict=False) if self.mark else None
         except msgspec.ValidationError as error:
@@ -105,29 +105,29 @@ class PastFunding(Struct, gc=False):
 
 
 async def server_time(gateway: Gateway) -> int:
-    """The exchange's clock, ms UTC."""
+    """Return the exchange time, ms UTC."""
     return (await gateway.get("/fapi/v1/time", {}, 1, ServerTime)).server_time
 
 
 async def newest(gateway: Gateway, symbol: str) -> tuple[int, int] | None:
-    """Id and ts of a symbol's newest trade; None where nothing was ever traded. Goes before everything else that is asked."""
+    """Return the id and ts of a symbol's newest trade; None if there was never one. The request has priority over all others."""
     page = await gateway.get("/fapi/v1/aggTrades", {"symbol": symbol, "limit": 1}, TRADES_WEIGHT, list[PastTrade], urgent=True)
     return max(((trade.id, trade.ts) for trade in page), default=None)
 
 
 async def listings(gateway: Gateway) -> list[Listing]:
-    """Of all contracts that trade now, those of closed markets included."""
+    """Return the listings of all contracts that trade now, including those whose market is closed."""
     info = await gateway.get("/fapi/v1/exchangeInfo", {}, 1, ExchangeInfo)
     return [listing for listing in info.symbols if listing.status == "TRADING"]
 
 
 def markets(listed: Iterable[Listing]) -> dict[str, str]:
-    """By symbol, of the contracts that trade in sessions."""
+    """Return the markets, by symbol, of the contracts that trade in sessions."""
     return {each.symbol: each.market for each in listed if each.contract == IN_SESSIONS and each.market}
 
 
 async def ticks(gateway: Gateway, clock: quantd.Clock, symbol: str, start: int, end: int) -> list[quantd.Tick]:
-    """The trades of start <= ts < end by id, as far back as the exchange tells them (48 h)."""
+    """Return the trades of start <= ts < end by id, as far back as the exchange serves them (48 h)."""
     found: dict[int, PastTrade] = {}
     now = await server_time(gateway)
     first = await _first_page(gateway, symbol, max(start, now - HORIZON), min(end, now + HOUR))
@@ -143,7 +143,9 @@ async def ticks(gateway: Gateway, clock: quantd.Clock, symbol: str, start: int, 
 
 
 async def of_ids(gateway: Gateway, clock: quantd.Clock, symbol: str, first: int, last: int) -> list[quantd.Tick]:
-    """The trades of first <= id <= last, at most a page, that the exchange still tells: of ids older than 48 h it may tell later ones."""
+    """Return the trades of first <= id <= last, at most a page, that the exchange still serves: for ids older than 48 h it may return
+    later ones.
+    """
     page = await _trades(gateway, {"symbol": symbol, "fromId": first, "limit": min(last - first + 1, TRADES_A_PAGE)})
     found = {trade.id: trade for trade in page if first <= trade.id <= last}
     recv = clock.now()
@@ -151,7 +153,7 @@ async def of_ids(gateway: Gateway, clock: quantd.Clock, symbol: str, first: int,
 
 
 async def bars(gateway: Gateway, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
-    """The closed bars that open in start <= ts < end; none of a timeframe that the exchange does not keep."""
+    """Return the closed bars that open in start <= ts < end; none for a timeframe that the exchange does not keep."""
     if every not in INTERVALS:
         return []
     step = quantd.timeframe(every).step
@@ -169,7 +171,7 @@ async def bars(gateway: Gateway, symbol: str, every: str, start: int, end: int) 
 
 
 async def funding(gateway: Gateway, symbol: str, start: int, end: int) -> list[quantd.FundingRate]:
-    """The funding that was paid in start <= ts < end."""
+    """Return the funding paid in start <= ts < end."""
     found: list[quantd.FundingRate] = []
     while start < end:
         params: Params = {"symbol": symbol, "startTime": start, "endTime": end - 1, "limit": FUNDING_A_PAGE}
@@ -191,9 +193,9 @@ async def _klines(gateway: Gateway, params: dict[str, str | int]) -> list[Kline]
 
 
 async def _first_page(gateway: Gateway, symbol: str, start: int, end: int) -> list[PastTrade]:
-    """The first trades of start <= ts < end. A question by time may span an hour at most.
+    """Return the first trades of start <= ts < end. A request by time may span an hour at most.
 
-    Beyond its horizon the exchange answers with other trades than those asked for: they are left out.
+    Beyond its horizon the exchange returns other trades than those requested: they are left out.
     """
     for since in range(start, end, HOUR):
         last = min(since + HOUR, end) - 1
@@ -205,12 +207,12 @@ async def _first_page(gateway: Gateway, symbol: str, start: int, end: int) -> li
 
 
 async def _pages(gateway: Gateway, symbol: str, first_id: int) -> AsyncIterator[list[PastTrade]]:
-    """All trades from an id on, a page at a time."""
+    """Yield all trades from an id on, a page at a time."""
     while page := await _trades(gateway, {"symbol": symbol, "fromId": first_id, "limit": TRADES_A_PAGE}):
         if page[-1].id < first_id:
             raise quantd.QuantdError(f"binance-futures: /fapi/v1/aggTrades: asked for {symbol} from id {first_id}, got up to {page[-1].id}")
         yield page
-        if len(page) < TRADES_A_PAGE:  # the newest: asking on would chase the tape, a page for each few trades
+        if len(page) < TRADES_A_PAGE:  # these are the newest: more requests would follow the live trades, a page for each few of them
             return
         first_id = page[-1].id + 1
 
@@ -221,7 +223,7 @@ async def _trades(gateway: Gateway, params: Params) -> list[PastTrade]:
 
 
 def _contiguous_end(page: list[PastTrade]) -> int:
-    """The first id that is not there: ids and times are not quite in the same order, so a question by time may leave some out."""
+    """Return the first missing id: ids and times are not quite in the same order, so a request by time may leave some out."""
     number = page[0].id
     for trade in page:
         if trade.id != number:

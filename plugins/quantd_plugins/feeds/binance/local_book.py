@@ -1,4 +1,4 @@
-"""A symbol's order book kept here: a snapshot by REST and the stream of changes since, by the procedure that the exchange documents."""
+"""A local order book of a symbol: a REST snapshot and the stream of changes since, by the procedure that the exchange documents."""
 
 from bisect import bisect_left, insort
 from collections import deque
@@ -9,29 +9,29 @@ from quantd_plugins.feeds.binance.book_frames import DepthSnapshot, DepthUpdate
 
 MOST_WAITING = 1_000
 MOST_RECENT = 20
-"""How many changes are kept that are in already: a snapshot lags behind them by up to a second or so."""
+"""Number of applied changes that are kept: a snapshot lags behind them by up to about a second."""
 MOST_LEVELS = 5_000
-"""A side that has grown to twice as many loses its worst ones."""
+"""Number of levels to which a side is trimmed when it has grown to twice as many."""
 
 
 class LocalBook:
-    """Give every change to `update`, and a snapshot to `load` whenever `broken` tells why one is needed."""
+    """The local book. Pass every change to `update`, and a snapshot to `load` whenever `broken` says why one is needed."""
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.broken: str | None = "no snapshot yet"
         self.id = 0
-        """The last update that is in."""
+        """The id of the last applied update."""
         self.ts = 0
-        """Exchange time of it, ms."""
+        """The exchange time of the last applied update, ms."""
         self.stale = 0
-        """Changes that came when they were already in."""
+        """Number of changes that were already applied when they arrived."""
         self._fresh = True
         self._recent: deque[DepthUpdate] = deque(maxlen=MOST_WAITING)
         self._bids, self._asks = _Side(1), _Side(-1)
 
     def update(self, diff: DepthUpdate) -> bool:
-        """Whether the book has moved on. It breaks if changes before these are missing, or if they cross it."""
+        """Apply changes, and return whether the book was updated. It breaks if earlier changes are missing, or if the changes cross it."""
         if not self._keep(diff) or (not self.broken and diff.id < self.id and diff.ts <= self.ts):
             self.stale += 1
             return False
@@ -45,12 +45,13 @@ class LocalBook:
         return self._apply(diff)
 
     def awaits(self, diff: DepthUpdate) -> bool:
-        """Whether changes between the newest that came and these are yet to come."""
+        """Return whether changes between the newest known ones and these are still to come."""
         return bool(self._recent) and diff.previous_id > self._recent[-1].id
 
     def load(self, snapshot: DepthSnapshot, limit: int) -> bool:
-        """Begin anew from a snapshot that was asked for with `limit`. False if that does not make a whole book, or if it is older than all
-        changes that are still kept: such a one is of no use, and leaves a book that is whole as it is."""
+        """Start again from a snapshot that was requested with `limit`. Return False if that does not make a whole book, or if the snapshot
+        is older than all changes that are kept: it is useless then, and a whole book stays as it is.
+        """
         since = [diff for diff in self._recent if diff.id >= snapshot.id]
         if since and since[0].previous_id > snapshot.id:
             if self.broken:
@@ -66,20 +67,23 @@ class LocalBook:
         return self.broken is None and all(map(self._apply, since))
 
     def top(self, count: int) -> tuple[tuple[quantd.Level, ...], tuple[quantd.Level, ...]]:
-        """The best bids and asks, best first, at most `count` each."""
+        """Return the best bids and asks, best first, at most `count` each."""
         return self._bids.top(count), self._asks.top(count)
 
     def depth(self, count: int, recv: int) -> quantd.Depth | None:
-        """The best levels as quantd's noun; None while the book is broken."""
+        """Return the best levels as quantd's noun; None while the book is broken."""
         return None if self.broken else quantd.Depth(self.symbol, self.ts, recv, self.id, *self.top(count))
 
     def reaches(self, count: int) -> bool:
-        """Whether the best `count` levels of each side are within what the snapshot told. Beyond it, levels that have not changed since are
-        not known: take a new one."""
+        """Return whether the best `count` levels of each side are within the snapshot's range. Beyond it, levels that have not changed
+        since are unknown: load a new snapshot.
+        """
         return self.broken is None and self._bids.reaches(count) and self._asks.reaches(count)
 
     def _follows(self, diff: DepthUpdate) -> bool:
-        """The documented first event has U <= id <= u. As nothing changed between pu and U, one with pu <= id will do."""
+        """Return whether the changes follow the snapshot. The documented first event has U <= id <= u. As nothing changed between pu and
+        U, one with pu <= id is sufficient.
+        """
         return diff.previous_id <= self.id <= diff.id if self._fresh else diff.previous_id == self.id
 
     def _apply(self, diff: DepthUpdate) -> bool:
@@ -99,7 +103,9 @@ class LocalBook:
         self._bids, self._asks = _Side(1), _Side(-1)
 
     def _keep(self, diff: DepthUpdate) -> bool:
-        """Whether these changes are news: ids may begin anew, time does not. Only those that follow each other are of use later."""
+        """Keep the changes, and return whether they are new: ids may start again, time does not. Only consecutive changes are useful
+        later.
+        """
         recent = self._recent
         if recent and diff.id <= recent[-1].id and diff.ts <= recent[-1].ts:
             return False
@@ -110,7 +116,7 @@ class LocalBook:
 
 
 class _Side:
-    """The levels of one side. Keys are prices times `sign`, ascending, so that the best is the last."""
+    """The levels of one side. Keys are prices times `sign`, ascending, so that the best level is the last."""
 
     def __init__(self, sign: int) -> None:
         self._sign = sign
@@ -128,7 +134,7 @@ class _Side:
             self._known_from = self._keys[0]
 
     def put(self, levels: Iterable[quantd.Level]) -> None:
-        """Quantities are absolute, 0 ends a level; one that is not known may end."""
+        """Set a level. Quantities are absolute, 0 removes a level; removing an unknown level is allowed."""
         keys, quantities, sign = self._keys, self._quantity, self._sign
         for price, quantity in levels:
             key = sign * price

@@ -1,4 +1,4 @@
-"""All connections of a feed, and which of them carries which stream."""
+"""All connections of a feed, and the assignment of streams to them."""
 
 import asyncio
 import random
@@ -24,11 +24,13 @@ from quantd_plugins.feeds.binance.watch import Rest, Watch
 BATCH = 1000
 BEAT_S = 0.25
 BEHIND_MS = 5_000
-"""A connection of the public route that is farther behind does not hold up the bars of trades."""
+"""Delay (ms) beyond which a connection of the public route no longer holds up the bars of trades."""
 
 
 class Pool:
-    """Connections as needed, each of one route. What they read waits in one queue of BATCH events; when it is full, they stop reading."""
+    """Opens connections as needed, each for one route. Their events wait in one queue of BATCH events; the connections stop reading
+    while it is full.
+    """
 
     def __init__(
         self,
@@ -66,7 +68,9 @@ class Pool:
         )
 
     def open(self, ask: Ask, newest: Newest, sessions: Sessions) -> None:
-        """Begin; needs a running loop. `ask` and `newest` ask REST for the time and for a symbol's newest trade, `sessions` are kept."""
+        """Open the pool; needs a running loop. `ask` and `newest` request the time and a symbol's newest trade over REST; `sessions`
+        are kept up to date.
+        """
         if self._recorder:
             self._recorder.start()
         exchange, seconds = self._exchange, self._limits.silent
@@ -87,7 +91,7 @@ class Pool:
         ]
 
     def want(self, streams: Iterable[Stream]) -> None:
-        """From now on these streams and no others; those that stay keep their connection."""
+        """Carry exactly these streams from now on; streams that stay keep their connection."""
         new = tuple(dict.fromkeys(streams))
         for group in self._tasks:
             group.wanted = group.wanted.intersection(stream.name for stream in new)
@@ -100,12 +104,12 @@ class Pool:
         self._watch.keep(symbols(stream.name for stream in new))
 
     def health(self) -> quantd.FeedHealth:
-        """How the connections are."""
+        """Return the health of the connections."""
         groups = (group.health(self._watch.silent_symbols(group.current) if group.current else ()) for group in self._tasks)
         return quantd.FeedHealth(tuple(groups), self._shared.bans.until(), self._recorder.lost if self._recorder else 0, self.books.resyncs)
 
     async def take(self) -> list[quantd.Event]:
-        """All events that are there; waits for at least one."""
+        """Return all events; wait for at least one."""
         return await self._events.take()
 
     async def close(self) -> None:
@@ -140,7 +144,7 @@ class Pool:
         task.cancel()
 
     async def _beat(self) -> None:
-        """Tell now and then how far everything has been received, so that bars close in quiet times too."""
+        """Publish at intervals how far all data have been received, so that bars close in quiet times, too."""
         while True:
             await asyncio.sleep(BEAT_S)
             self._tell_behind()
@@ -158,19 +162,21 @@ class Pool:
         return min(now, *(group.upto for group in trades), *others) - HOLD_MS
 
     def _tell_behind(self) -> None:
-        """Bars do not wait for a connection of the public route that is far behind; so what it carries is in doubt, as long as it is."""
+        """Report a connection of the public route that is far behind: bars do not wait for it, so its data are in doubt meanwhile."""
         now = self._exchange.now() or 0
         for group in self._tasks:
             if group.route == "public" and group.ready and 0 < group.upto <= now - BEHIND_MS:
                 self._lost(group.route, group.upto)
 
     def _missed(self) -> None:
-        """A stream of trades was found silent: there are some that it did not bring."""
+        """Report that a stream of trades was found silent and did not bring some trades."""
         self._lost("market", self._exchange.now() or 0)
 
     def _lost(self, route: Route, upto: int) -> None:
-        """What one connection carried may be missing: say so, though another one be gone already. What that one carried is not in doubt
-        any longer where more of it has come since. Trades come over the market route only, and have ids that tell since when."""
+        """Report that data of one connection may be missing, even if another connection is already lost. Data of that other one are no
+        longer in doubt if newer data have arrived since. Trades arrive over the market route only, and their ids tell since when some
+        are missing.
+        """
         if route != "market":
             self._events.add((quantd.Status(upto, healthy=False, channels_only=True),))
         else:

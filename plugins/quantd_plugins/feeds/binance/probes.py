@@ -1,4 +1,4 @@
-"""Asks REST whether a stream is silent for a reason."""
+"""Asks REST whether there is a reason for the silence of a stream."""
 
 import asyncio
 import logging
@@ -11,15 +11,15 @@ from quantd_plugins.feeds.binance.stream_state import StreamState
 log = logging.getLogger(__name__)
 
 Newest = Callable[[str], Awaitable[tuple[int, int] | None]]
-"""Asks REST for id and ts (ms) of a symbol's newest trade; None if there is none. Raises QuantdError."""
+"""Requests the id and ts (ms) of a symbol's newest trade over REST; None if there is none. Raises QuantdError."""
 
 PROBES_AT_ONCE = 2
 PROBES_PER_S = 1 / 15
-"""With the two at once: six a minute at most."""
+"""Probes a second; together with the two at once, six a minute at most."""
 
 
 class Probes:
-    """The questions to REST that are under way, within a budget. Where REST does not answer within `patience` (s), `failed` is called."""
+    """The REST requests under way, within a budget. If REST does not answer within `patience` (s), `failed` is called."""
 
     def __init__(self, newest: Newest, patience: float, clock: quantd.Clock, failed: Callable[[str, StreamState], None]) -> None:
         self._newest = newest
@@ -31,22 +31,22 @@ class Probes:
         self._unavailable = False
 
     def __contains__(self, symbol: str) -> bool:
-        """Whether a question about the symbol is under way."""
+        """Return whether a request about the symbol is under way."""
         return symbol in self._tasks
 
     def begin(self, symbol: str, state: StreamState, *, alarming: bool) -> bool:
-        """Ask about a symbol, if the budget allows; only what is alarming may use up the last probe. Needs a running loop."""
+        """Request a symbol's newest trade, if the budget allows; only an alarming silence may use the last probe. Needs a running loop."""
         if len(self._tasks) >= PROBES_AT_ONCE or not self._budget.try_take(keep=0 if alarming else 1):
             return False
         self._tasks[symbol] = asyncio.create_task(self._ask(symbol, state), name=f"binance-futures-probe-{symbol}")
         return True
 
     async def settle(self) -> None:
-        """Wait for the questions under way."""
+        """Wait for the requests under way."""
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def cancel(self) -> None:
-        """Give up the questions under way."""
+        """Cancel the requests under way."""
         for task in self._tasks.values():
             task.cancel()
 

@@ -1,7 +1,7 @@
-"""Keeps every frame as it was received, `<receive time in ns> <json>` a line, in files that the replay feed reads.
+"""Records every frame as received, `<receive time in ns> <json>` a line, in files that the replay feed reads.
 
-A thread writes, so that no disk holds up the event loop. What is flushed is a gzip member of its own: a process that is killed leaves
-files of which all but the last member can be read.
+A thread writes, so that the disk does not hold up the event loop. Each flush writes a gzip member of its own: all but the last member
+of a file can be read after the process is killed.
 """
 
 import logging
@@ -23,13 +23,13 @@ LEVEL = 1
 GZIP = 16 + zlib.MAX_WBITS
 MIB = 1 << 20
 MOST_WAITING = 64 * MIB
-"""Bytes that wait for the disk at most; what comes beyond is lost, and counted."""
+"""Largest number of bytes that wait for the disk; further frames are lost, and counted."""
 HOUR = 3_600_000
 SUFFIX = ".frames.gz"
 
 
 class Shape(Struct, frozen=True):
-    """Where files are, at which size (bytes) a new one begins, and how large all may be together."""
+    """The directory of the files, the size (bytes) at which a new file begins, and the total size allowed."""
 
     directory: Path
     rotate: int
@@ -46,17 +46,17 @@ class Recorder:
         self._lines: deque[bytes] = deque()
         self._added = 0
         self._taken = 0
-        """Bytes; each is counted up by one thread only."""
+        """Counts of bytes; each is changed by one thread only."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="binance-futures-record", daemon=True)
         self._failed = False
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def add(self, recv: int, frame: bytes) -> None:
-        """A frame received at `recv` (ms)."""
+        """Add a frame received at `recv` (ms)."""
         if self._added - self._taken > MOST_WAITING:
             self.lost += 1
             return
@@ -65,7 +65,7 @@ class Recorder:
         self._lines.append(line)
 
     def stop(self) -> None:
-        """Write the rest, and write no more. Blocks until that is done."""
+        """Write the remaining frames, and stop. Blocks until that is done."""
         self._stopping.set()
         self._thread.join()
 
@@ -77,7 +77,7 @@ class Recorder:
         self._files.close()
 
     def flush(self) -> None:
-        """Write what there is. The thread does it every second."""
+        """Write the waiting frames. The thread calls it every second."""
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
         if not lines:
             return
@@ -86,7 +86,7 @@ class Recorder:
         try:
             self._files.write(text, self._clock.now())
             self._failed = False
-        except Exception as error:  # whatever it is, the next flush may go well
+        except Exception as error:  # whatever the error is, the next flush may succeed
             self.lost += len(lines)
             if not self._failed:
                 log.error("binance-futures: cannot record frames: %s: make room, or end it with `record: null`", error)
@@ -94,7 +94,7 @@ class Recorder:
 
 
 class Files:
-    """The files of a directory, of which the last one is being written."""
+    """The files of a directory; the last one is being written."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
@@ -104,7 +104,7 @@ class Files:
         self._named = 0
 
     def write(self, text: bytes, now: int) -> None:
-        """Add lines as a member, on their way to the disk when it returns. Raises OSError, after which a new file begins."""
+        """Write lines as a gzip member and pass it to the system. Raises OSError, after which a new file begins."""
         packer = zlib.compressobj(LEVEL, wbits=GZIP)
         member = packer.compress(text) + packer.flush()
         if self._file is not None and (self._size + len(member) > self._shape.rotate or now // HOUR != self._hour):
@@ -122,13 +122,13 @@ class Files:
         self._size += len(member)
 
     def close(self) -> None:
-        """A next write begins a new file."""
+        """Close the file; the next write begins a new one."""
         file, self._file = self._file, None
         if file:
             file.close()
 
     def _give_up(self) -> None:
-        """A member that is torn must be the last of its file."""
+        """Close the file after a failed write, since a torn member must be the last of its file."""
         if self._file:
             path, empty = Path(self._file.name), not self._file.tell()
             self.close()
@@ -139,7 +139,7 @@ class Files:
         self._shape.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._forget()
         while True:
-            self._named = max(now, self._named + 1)  # names sort by time, also those of one moment
+            self._named = max(now, self._named + 1)  # names sort by time, also those of the same moment
             stamp = quantd.format_time(self._named, "%Y%m%dT%H%M%S")
             path = self._shape.directory / f"{stamp}{self._named % 1000:03}Z{SUFFIX}"
             with suppress(FileExistsError):

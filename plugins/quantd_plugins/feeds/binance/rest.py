@@ -1,4 +1,4 @@
-"""The one door to the exchange's REST service: it keeps to the weights, waits when told to, and says what went wrong."""
+"""The gateway to the exchange's REST service: it respects the weight limits and bans, and reports errors."""
 
 import asyncio
 import logging
@@ -23,28 +23,28 @@ T = TypeVar("T")
 Params = Mapping[str, str | int]
 
 WEIGHT_PER_MINUTE = 1200
-"""Half of what the exchange allows an address (2,400): the other half is for whoever else asks from here."""
+"""Half of the weight that the exchange allows an address (2,400); the other half is for other programs at this address."""
 URGENT_WEIGHT_PER_MINUTE = 200
-"""Beyond that, for what cannot wait."""
+"""Additional weight for urgent requests."""
 AT_ONCE = 4
 TRIES = 4
 TIMEOUT_S = 15.0
 PATIENCE_S = 120.0
-"""Who would have to wait longer for the exchange's permission is told so instead."""
+"""Longest wait for the exchange's permission; a request that would wait longer fails at once."""
 SAMPLE = 80
 TRANSIENT = (408, 500, 502, 503, 504)
 USED = "X-MBX-USED-WEIGHT-1M"
 
 
 class Words(Struct):
-    """What the exchange says of an error."""
+    """The exchange's description of an error."""
 
     code: int
     msg: str
 
 
 class Reply(Struct):
-    """What came back, whatever it is."""
+    """A response of any kind."""
 
     path: str
     status: int
@@ -52,7 +52,7 @@ class Reply(Struct):
     body: bytes
 
     def problem(self, what: str) -> quantd.QuantdError:
-        """As an error that shows where it came from, and what it says or how it begins."""
+        """Return an error that names the source, with the exchange's message or the beginning of the body."""
         return quantd.QuantdError(f"binance-futures: {self.path}: HTTP {self.status}: {what}: {self._said()}")
 
     def _said(self) -> str:
@@ -65,11 +65,11 @@ class Reply(Struct):
 
 
 class TransientError(quantd.QuantdError):
-    """Worth another try."""
+    """An error after which another try may succeed."""
 
 
 class Gateway:
-    """GET requests, at most AT_ONCE at a time but for urgent ones, which have a weight of their own."""
+    """Sends GET requests, at most AT_ONCE at a time, except urgent ones, which have a weight of their own."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Gateway:
         self._used = 0
 
     async def get(self, path: str, params: Params, weight: int, kind: type[T], *, urgent: bool = False) -> T:
-        """The answer as `kind`. Raises QuantdError: at once for what will not get better, else after a few tries."""
+        """Return the answer, decoded as `kind`. Raises QuantdError: at once for a permanent error, otherwise after a few tries."""
         backoff = Backoff(1.0, 10.0, self._rng)
         for left in reversed(range(TRIES)):
             try:
@@ -100,12 +100,12 @@ class Gateway:
             except TransientError as error:
                 if not left:
                     raise
-                log.debug("%s; trying again", error)  # who asked tells of the last one
+                log.debug("%s; trying again", error)  # the caller reports the last error
             await self._sleep(backoff.delay())
         raise AssertionError("unreachable")
 
     async def close(self) -> None:
-        """Let go of connections; a later request opens new ones."""
+        """Close the connections; a later request opens new ones."""
         session, self._session = self._session, None
         if session:
             await session.close()
@@ -118,7 +118,7 @@ class Gateway:
         return reply
 
     async def _admit(self, path: str, weight: int, most: int) -> None:
-        """Wait until nobody has forbidden to ask, and this minute has room for the weight."""
+        """Wait until no ban is active and this minute has room for the weight."""
         while (wait := self._wait(weight, most)) > 0:
             if wait > PATIENCE_S:
                 raise quantd.QuantdError(f"binance-futures: {path}: the exchange wants no requests for {wait:.0f} s: {shown(self._base)}")

@@ -1,4 +1,4 @@
-"""When the markets behind symbols are open: shares, commodities and currencies trade in sessions, and may be silent outside of them."""
+"""Trading sessions of the markets behind symbols: shares, commodities and currencies may be silent outside of them."""
 
 import asyncio
 import logging
@@ -18,11 +18,11 @@ NO_TRADING = "NO_TRADING"
 LOOK_S = 1.0
 DAY_MS = 86_400_000
 AGAIN_MS = 300_000
-"""How long after a question in vain the schedule is asked for once more."""
+"""Time after a failed request until the schedule is requested again, ms."""
 
 
 class Session(Struct, frozen=True):
-    """Of one market, start <= ts < end. All types but NO_TRADING trade."""
+    """A session of one market, start <= ts < end. Trades occur in all types but NO_TRADING."""
 
     start: Milliseconds = msgspec.field(name="startTime")
     end: Milliseconds = msgspec.field(name="endTime")
@@ -34,16 +34,16 @@ class Session(Struct, frozen=True):
 
 
 class Market(Struct, frozen=True):
-    """One market's sessions, in any order."""
+    """The sessions of one market, in any order."""
 
     sessions: tuple[Session, ...]
 
     def covers(self, now: int) -> bool:
-        """Whether anything is told of this time (ms UTC): it lies between the first and the last session."""
+        """Return whether the schedule covers this time (ms UTC): it lies between the first and the last session."""
         return min((each.start for each in self.sessions), default=now) <= now < max((each.end for each in self.sessions), default=now)
 
     def is_closed(self, now: int) -> bool:
-        """Whether nothing trades at `now` (ms UTC). False where that is not known."""
+        """Return whether the market is closed at `now` (ms UTC). False if that is not known."""
         return self.covers(now) and not any(each.start <= now < each.end and each.type != NO_TRADING for each in self.sessions)
 
 
@@ -51,18 +51,18 @@ UNKNOWN = Market(())
 
 
 class Schedule(Struct, frozen=True):
-    """Answer of /fapi/v1/tradingSchedule: sessions by the `underlyingType` of symbols."""
+    """The answer of /fapi/v1/tradingSchedule: sessions by the `underlyingType` of symbols."""
 
     markets: dict[str, Market] = msgspec.field(name="marketSchedules")
 
 
 async def schedule(gateway: Gateway) -> Schedule:
-    """From yesterday to the next week. Raises QuantdError."""
+    """Return the schedule from yesterday to next week. Raises QuantdError."""
     return await gateway.get("/fapi/v1/tradingSchedule", {}, SCHEDULE_WEIGHT, Schedule)
 
 
 class Sessions:
-    """Of the wanted symbols. `ask` brings the schedule, and raises QuantdError; `now` is the exchange's clock, ms UTC."""
+    """The sessions of the wanted symbols. `ask` requests the schedule, and raises QuantdError; `now` is the exchange time, ms UTC."""
 
     def __init__(self, ask: Callable[[], Awaitable[Schedule]], now: Callable[[], int | None]) -> None:
         self._ask = ask
@@ -74,20 +74,20 @@ class Sessions:
         self._failed = False
 
     def learn(self, market_of: Mapping[str, str]) -> None:
-        """Take the market of each symbol that has sessions; others have none."""
+        """Store the market of each symbol that has sessions; other symbols have none."""
         self._market_of = market_of
 
     def want(self, symbols: Iterable[str]) -> None:
-        """From now on these symbols matter, and no others."""
+        """Watch exactly these symbols from now on."""
         self._wanted = frozenset(symbols)
 
     def is_closed(self, symbol: str) -> bool:
-        """Whether its market is closed now. False where that is not known, and of what has no sessions."""
+        """Return whether the market of a symbol is closed now. False if that is not known, and for a symbol without sessions."""
         market, now = self._market_of.get(symbol), self._now()
         return market is not None and now is not None and self._known.markets.get(market, UNKNOWN).is_closed(now)
 
     async def keep(self) -> None:
-        """Ask for the schedule whenever it is due, for ever."""
+        """Request the schedule whenever it is due; never return."""
         while True:
             now = self._now()
             if now is not None and self.is_due(now):
@@ -95,7 +95,7 @@ class Sessions:
             await asyncio.sleep(LOOK_S)
 
     def is_due(self, now: int) -> bool:
-        """Whether to ask now: at first, daily, and when nothing more is told of a market that matters."""
+        """Return whether to request the schedule now: at first, daily, and when it ends for the market of a watched symbol."""
         markets = {self._market_of[symbol] for symbol in self._wanted & self._market_of.keys()}
         if self._asked is None or not markets:
             return bool(markets)

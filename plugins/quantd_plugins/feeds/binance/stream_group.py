@@ -1,5 +1,4 @@
-"""A group of streams of one route is kept coming: over one connection after the other, or over two while one takes over from the other
-(handover.py)."""
+"""Keeps a group of streams of one route connected: over one connection after the other, or over two during a handover (handover.py)."""
 
 import asyncio
 import logging
@@ -20,13 +19,14 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.05
 READY_S = 30.0
-"""A successor that is not confirmed within so long is given up."""
+"""Seconds after which a successor that is not confirmed is closed."""
 ROTATE_JITTER = 0.05
 
 
 class Limits(Struct, frozen=True):
-    """Streams a connection; the shortest and the longest wait before a reconnect, the age at which a connection is replaced, and within
-    what time a silent stream is found, s."""
+    """Largest number of streams of a connection; the shortest and the longest wait before a reconnect, the age at which a connection is
+    replaced, and the time within which a silent stream is found, all in s.
+    """
 
     streams: int
     shortest: float
@@ -36,27 +36,27 @@ class Limits(Struct, frozen=True):
 
 
 class Life(Struct, eq=False):
-    """A connection and the task that it lives in, which gives why it ended."""
+    """A connection and the task that runs it, whose result is the reason for its end."""
 
     connection: Connection
     task: asyncio.Task[str]
 
 
 class Past(Struct):
-    """What is left of the connections that have ended."""
+    """State that remains of the connections that have ended."""
 
     known: dict[str, int] = {}
     """The last trade id of each symbol."""
     skipped: int = 0
     """Frames that could not be read."""
     fed: bool = False
-    """Whether one of them brought or was promised anything, since a loss was last told."""
+    """Whether one of them brought data or was confirmed since a loss was last reported."""
     told: str = ""
-    """Why the last tries failed, told once."""
+    """The failure that was last logged, so that it is logged once."""
 
 
 class StreamGroup:
-    """The streams that one connection carries. `wanted` may be set at any time; `run` keeps a connection that carries them."""
+    """The streams that one connection carries. `wanted` may be set at any time; `run` keeps a connection open that carries them."""
 
     def __init__(self, name: str, route: Route, url: str, shared: Shared, limits: Limits, rng: random.Random) -> None:
         self.name = name
@@ -77,16 +77,16 @@ class StreamGroup:
 
     @property
     def ready(self) -> bool:
-        """Whether all that is wanted has been confirmed."""
+        """Return whether all wanted streams are confirmed."""
         return self.current is not None and self.current.ready
 
     @property
     def upto(self) -> int:
-        """The exchange's clock (ms) up to which everything that it sent here has been read."""
+        """Return the exchange time (ms) up to which all data sent over this connection have been read."""
         return self.current.upto if self.current else 0
 
     def health(self, silent: Iterable[str]) -> quantd.ConnectionHealth:
-        """How it is now; `silent` are the symbols of the current connection that were found dead; what was refused is as silent."""
+        """Return the current health. `silent` holds the symbols of the current connection whose streams are silent or were refused."""
         current, told = self.current, quantd.ConnectionHealth(self.name, self.route, len(self.wanted), "connecting")
         refused = symbols(current.subscriptions.refused) if current else []
         quiet = tuple(dict.fromkeys([*silent, *refused]))
@@ -98,7 +98,7 @@ class StreamGroup:
         return replace(told, state=state, age=age, skipped=told.skipped + current.skipped)
 
     async def run(self) -> None:
-        """Connect, and connect again, until cancelled."""
+        """Connect, and reconnect after each end, until cancelled."""
         try:
             await self._shared.exchange.first()
             while True:
@@ -121,7 +121,7 @@ class StreamGroup:
             await asyncio.gather(*self._lives, return_exceptions=True)
 
     async def _carry(self) -> tuple[int, str]:
-        """Over a new connection and those that take over from it; up to when the last of them brought everything, and why it ended."""
+        """Run a new connection and its successors. Return the time up to which the last of them brought all data, and why it ended."""
         life = self._begin()
         life.connection.resume(self._past.known)
         while True:
@@ -135,7 +135,7 @@ class StreamGroup:
                 return life.connection.upto, life.task.result()
 
     async def _turn(self) -> None:
-        """Wait until it is this group's turn to connect."""
+        """Wait until this group may connect."""
         bans = self._shared.bans
         while True:
             await bans.pass_through("ws", self.name)
@@ -163,13 +163,13 @@ class StreamGroup:
             self._backoff.reset()
 
     def _lost(self, upto: int) -> None:
-        """Tell that what was sent after `upto` (ms) may be lost. A try that brought nothing loses nothing that was not told before."""
+        """Report that data sent after `upto` (ms) may be lost. A try that brought nothing adds no loss to those already reported."""
         fed, self._past.fed = self._past.fed, False
         if fed:
             self._shared.lost(self.route, upto)
 
     async def _until_old(self, life: Life) -> None:
-        """Until it ends, or is to be replaced."""
+        """Wait until the connection ends or is to be replaced."""
         age = self._limits.rotate * (1.0 - ROTATE_JITTER * self._rng.random())
         asked = asyncio.create_task(life.connection.retiring.wait())
         try:
@@ -180,7 +180,7 @@ class StreamGroup:
             life.connection.retire(f"it is {age:.0f} s old")
 
     async def _hand_over(self, old: Life) -> Life:
-        """The life that goes on: of a successor, or the old one if that ended before there was any."""
+        """Return the connection that continues: a successor, or the old one if that ended before there was a successor."""
         log.info("binance-futures: %s: another connection is to take over: %s", old.connection.name, old.connection.reason)
         backoff = Backoff(self._limits.shortest, self._limits.longest, self._rng)
         while await self._unless_ended(old, self._turn()):
@@ -199,7 +199,7 @@ class StreamGroup:
         return old
 
     async def _unless_ended(self, life: Life, turn: Awaitable[None]) -> bool:
-        """Wait for one's turn; False if the life has ended before."""
+        """Wait until this group may connect; return False if the connection ends first."""
         waiting = asyncio.ensure_future(turn)
         try:
             await asyncio.wait({life.task, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -208,7 +208,7 @@ class StreamGroup:
         return not life.task.done()
 
     async def _join(self, old: Life, new: Life, progress: Progress) -> str | None:
-        """Wait until the new one can go on alone; why it cannot. It has to if the old one ends."""
+        """Wait until the new connection can continue alone, and return the reason if it cannot. It must continue if the old one ends."""
         clock = self._shared.clock
         began = clock.monotonic()
         while not (new.task.done() or old.task.done() or progress.joined()):

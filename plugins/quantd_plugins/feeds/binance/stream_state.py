@@ -1,4 +1,4 @@
-"""What has been heard of a symbol's trades over a connection."""
+"""The state of a symbol's trade stream over a connection."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -9,7 +9,7 @@ EARLY_MS = 1000
 
 
 class Carrier(Protocol):
-    """A connection, as seen from here."""
+    """The part of a connection that the watch uses."""
 
     upto: int
 
@@ -19,19 +19,19 @@ class Carrier(Protocol):
     def ready(self) -> bool: ...
     @property
     def brought(self) -> dict[str, int]:
-        """The last trade id that came of each symbol."""
+        """Return the last trade id of each symbol that arrived."""
         ...
 
     @property
     def trades_of(self) -> Iterable[str]:
-        """The symbols whose trades are wanted of it."""
+        """Return the symbols whose trades are wanted of this connection."""
         ...
 
     def retire(self, reason: str) -> None: ...
 
 
 class StreamState(Struct, eq=False):
-    """What has been heard of a symbol over a connection, and when (s)."""
+    """The last trade of a symbol that arrived over a connection, and when (s)."""
 
     carrier: Carrier
     begun_ms: int
@@ -39,12 +39,12 @@ class StreamState(Struct, eq=False):
     heard: float
     checked: float
     newer: int = 0
-    """A trade that REST has told of and that has not come."""
+    """The id of a trade that REST has reported and that has not arrived."""
     told: float = 0.0
     silent: bool = False
 
     def is_newer(self, number: int, ts: int) -> bool:
-        """Whether a trade of this id and ts (ms) should have come over the stream."""
+        """Return whether a trade of this id and ts (ms) should have arrived over the stream."""
         if self.last is None:
             return 0 < self.begun_ms < ts - EARLY_MS
         return number > self.last

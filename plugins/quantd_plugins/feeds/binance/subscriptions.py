@@ -1,4 +1,4 @@
-"""What is asked of the exchange over one connection, and what it answered."""
+"""The subscriptions of one connection, and the exchange's answers."""
 
 import itertools
 import logging
@@ -16,15 +16,15 @@ log = logging.getLogger(__name__)
 MOST_PARAMS = 200
 ANSWER_S = 10.0
 AGAIN_S = 1.0
-"""What was refused is asked for again after so long; then, alone, after twice that, and so on."""
+"""Seconds until refused streams are requested again; a stream that is refused alone waits twice as long, and so on."""
 MOST_REFUSALS = 3
-"""A stream that was refused so often alone is asked for no more over this connection."""
+"""Number of refusals, alone, after which a stream is not requested again over this connection."""
 
 Method = Literal["SUBSCRIBE", "UNSUBSCRIBE"]
 
 
 class Request(Struct):
-    """Sent, and not answered yet."""
+    """A request that is sent and not yet answered."""
 
     method: Method
     streams: list[str]
@@ -35,8 +35,9 @@ class Request(Struct):
 
 
 class Doubt(Struct):
-    """A stream that was refused, maybe on account of others: with how many it is asked for again, from when on (s), and how often it was
-    refused alone."""
+    """A refused stream, though others in the request may be to blame: with how many it is requested again, from when on (s), and how
+    often it was refused alone.
+    """
 
     company: int
     since: float
@@ -44,11 +45,11 @@ class Doubt(Struct):
 
 
 class Subscriptions:
-    """Brings what is asked for closer to what is `wanted`, which may change at any time, one message after the other."""
+    """Brings the subscriptions closer to `wanted`, which may change at any time, one message after the other."""
 
     def __init__(self, name: str, wanted: Callable[[], frozenset[str]], clock: quantd.Clock) -> None:
         self.confirmed = False
-        """Whether anything was: it may have been told to be complete, though nothing came."""
+        """Whether any stream was confirmed: data may have been reported as complete although none arrived."""
         self._name = name
         self._wanted = wanted
         self._clock = clock
@@ -60,21 +61,21 @@ class Subscriptions:
 
     @property
     def settled(self) -> bool:
-        """Whether all that is wanted has been asked for and confirmed, but for what the exchange will not bring."""
+        """Return whether all wanted streams are confirmed, except those that the exchange refuses."""
         return not self._unanswered and self._asked == self._wanted().difference(self.refused)
 
     @property
     def refused(self) -> list[str]:
-        """Streams that the exchange was asked for often enough and will not bring."""
+        """Return the streams that the exchange has refused often enough to be given up."""
         return [stream for stream, doubt in self._doubts.items() if doubt.alone >= MOST_REFUSALS]
 
     @property
     def overdue(self) -> bool:
-        """Whether an answer has been waited for for too long."""
+        """Return whether an answer is overdue."""
         return bool(self._unanswered) and self._clock.monotonic() - self._asked_at > ANSWER_S
 
     def request(self) -> bytes | None:
-        """The next message to send, taken for sent."""
+        """Return the next message to send, which counts as sent."""
         wanted = self._wanted()
         for stream in self._doubts.keys() - wanted:
             del self._doubts[stream]
@@ -85,7 +86,7 @@ class Subscriptions:
         return None
 
     def answer(self, frame: Frame) -> bool:
-        """Take an answer; False if it is none."""
+        """Process an answer; return False if the frame is none."""
         request = self._unanswered.pop(frame.id, None) if isinstance(frame.id, int) else None
         if refusal := frame.refusal:
             known = request is not None and not self._doubts.keys().isdisjoint(request.streams)
@@ -100,7 +101,7 @@ class Subscriptions:
         return request is not None or refusal is not None
 
     def _next(self, missing: Collection[str]) -> list[str]:
-        """Streams to ask for together: first those that were never refused."""
+        """Return the streams to request together: first those that were never refused."""
         fresh = sorted(stream for stream in missing if stream not in self._doubts)
         if fresh:
             return fresh[:MOST_PARAMS]
@@ -117,7 +118,7 @@ class Subscriptions:
         return msgspec.json.encode({"method": method, "params": streams, "id": number})
 
     def _refuse(self, streams: list[str], refusal: Refusal) -> None:
-        """These do not come. One of them may be to blame: they are asked for again by halves, down to each alone."""
+        """Note that these streams were refused. One of them may be to blame: they are requested again by halves, down to single ones."""
         self._asked.difference_update(streams)
         now = self._clock.monotonic()
         if len(streams) > 1:
@@ -136,5 +137,5 @@ class Subscriptions:
 
 
 def symbols(streams: Iterable[str]) -> list[str]:
-    """Those that streams are of, each once."""
+    """Return the symbols of the streams, each once."""
     return list(dict.fromkeys(stream.partition("@")[0].upper() for stream in streams if not stream.startswith("!")))

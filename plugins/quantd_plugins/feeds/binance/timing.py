@@ -1,4 +1,4 @@
-"""The exchange's clock, as far as it can be told from here."""
+"""An estimate of the exchange's clock."""
 
 import asyncio
 import logging
@@ -9,45 +9,46 @@ import quantd
 
 log = logging.getLogger(__name__)
 Ask = Callable[[], Awaitable[int]]
-"""Asks REST for the exchange's time, ms. Raises QuantdError."""
+"""Requests the exchange time over REST, ms. Raises QuantdError."""
 
 PROOFS = 3
-"""Frames in a row that must have been sent later than it can be by the estimate: one or two may be damaged."""
+"""Number of successive frames with a later time than the estimate allows that correct it: one or two may be damaged."""
 SAMPLES = 3
 KNOWN_S = 600.0
 UNKNOWN_S = 30.0
 FIRST_S = 2.0
-"""How long connections wait for the first answer of REST."""
+"""Seconds for which connections wait for the first answer of REST."""
 
 
 class ExchangeClock:
-    """Estimates the exchange's time from messages that carry it, never ahead of it: a message is at least as old as its journey.
+    """Estimates the exchange time from messages that carry it, and is never ahead of it: a message is at least as old as its transit
+    time.
 
-    The estimate hangs on the monotonic clock, so that a step of the local wall clock does not move it. REST tells it anew every ten
-    minutes. Frames prove that it is behind, as after the machine was stopped and its monotonic clock with it; then they move it forward, by
-    what all of the last few prove.
+    The estimate is relative to the monotonic clock, so that a step of the local wall clock does not move it. REST sets it anew every
+    ten minutes. Frames can prove that it is behind, for example after the machine and its monotonic clock were suspended; they then
+    move it forward, by as much as all of the last few prove.
     """
 
     def __init__(self, clock: quantd.Clock) -> None:
         self.clock = clock
-        """The host's."""
+        """The clock of the host."""
         self._offset: float | None = None
-        """To the monotonic clock, ms."""
+        """The offset to the monotonic clock, ms."""
         self._proofs: list[float] = []
         self._answered = asyncio.Event()
 
     def now(self) -> int | None:
-        """ms UTC; None before anything told the time."""
+        """Return the exchange time, ms UTC; None until it is known."""
         return None if self._offset is None else int(self.clock.monotonic() * 1000 + self._offset)
 
     async def first(self) -> None:
-        """Wait until REST has told the time, or that it cannot, but not for long."""
+        """Wait until REST has answered or failed, for a short time at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_S):
                 await self._answered.wait()
 
     async def keep(self, ask: Ask) -> None:
-        """Measure again and again; without REST the time is told from frames."""
+        """Measure at intervals; without REST the time is estimated from frames."""
         told = False
         while True:
             try:
@@ -62,13 +63,13 @@ class ExchangeClock:
             await asyncio.sleep(UNKNOWN_S if told else KNOWN_S)
 
     async def measure(self, ask: Ask) -> None:
-        """Ask REST for the time; the quickest answer of a few counts."""
+        """Request the time over REST; the fastest of a few answers counts."""
         offset = max([await ask() - self.clock.monotonic() * 1000 for _ in range(SAMPLES)])
         self._offset = offset
         self._proofs.clear()
 
     def observe(self, sent: int) -> None:
-        """A frame has just been read that was sent at `sent` by the exchange's clock."""
+        """Use a frame that was just read and was sent at `sent` by the exchange's clock."""
         offset = sent - self.clock.monotonic() * 1000
         if self._offset is not None and offset <= self._offset:
             self._proofs.clear()
@@ -80,14 +81,14 @@ class ExchangeClock:
 
 
 class TurnClock:
-    """A clock that is read once in each turn of the event loop: all that is read in one turn was there at its beginning."""
+    """A clock that is read once in each turn of the event loop: all data read in one turn had arrived at its beginning."""
 
     def __init__(self, clock: quantd.Clock) -> None:
         self._clock = clock
         self._now: int | None = None
 
     def now(self) -> int:
-        """ms UTC."""
+        """Return the time, ms UTC."""
         if self._now is None:
             self._now = self._clock.now()
             asyncio.get_running_loop().call_soon(self._forget)

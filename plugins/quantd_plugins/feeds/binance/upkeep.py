@@ -1,4 +1,4 @@
-"""Keeps tasks going that must not end."""
+"""Restarts tasks that must not end."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ PAUSE_S = 1.0
 
 
 def keep_up(name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-    """Do the work, which ends only when it is cancelled or fails; what fails is logged and begun again."""
+    """Run the work until it is cancelled; if it fails, log the error and start it again."""
     return asyncio.create_task(_keep_up(name, work), name=f"binance-futures {name}")
 
 

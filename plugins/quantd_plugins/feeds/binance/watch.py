@@ -1,7 +1,7 @@
-"""Finds streams that have gone silent though there is trade, and connections that nothing comes over any more.
+"""Finds streams that are silent although there are trades, and connections that bring no data any more.
 
-Silence proves nothing: a market may be quiet. A stream that is silent for longer than is usual of it is held against REST, and is silent
-for a reason unless REST tells of a newer trade, which does not come over the stream either. While its market is closed it is not asked.
+Silence alone proves nothing: a market may be quiet. If a stream is silent for longer than usual, REST is asked; the silence has a
+reason unless REST reports a newer trade that does not arrive over the stream either. REST is not asked while the market is closed.
 """
 
 import asyncio
@@ -17,29 +17,30 @@ from quantd_plugins.feeds.binance.stream_state import Carrier, StreamState
 log = logging.getLogger(__name__)
 
 UNUSUAL = 3.0
-"""A silence this many times as long as the usual one is looked into."""
+"""Ratio of a silence to the usual one from which REST is asked."""
 ALARMING = 10.0
-"""One this many times as long may use up the last probe."""
+"""Ratio of a silence to the usual one from which the last probe may be used."""
 FORGET = 0.1
 LOOK_S = 1.0
 GRACE_S = 2.0
-"""What REST tells of may take so long to come over the stream."""
+"""Seconds that a trade reported by REST may take to arrive over the stream."""
 DEAF_S = 3.0
-"""A silence that is shorter than this is none, since we ask for pongs only now and then."""
+"""Shorter silences of a connection do not count, since pongs are requested only at intervals."""
 MOST_STRIKES = 6
 
 
 class Rest(Struct, frozen=True):
-    """What REST tells of a symbol."""
+    """The REST requests that the watch uses."""
 
     newest: Newest
     is_closed: Callable[[str], bool]
-    """Whether nothing is traded now."""
+    """Returns whether the market of a symbol is closed now."""
 
 
 class Watch:
-    """Looks at the carriers every so often. `silent` (s) is within what time a silence is to be found where there is trade; `busy` tells
-    whether it is us who read too slowly; `missed` is called when a stream was found not to have brought a trade."""
+    """Checks the carriers at intervals. `silent` (s) is the time within which a silence is to be found if there are trades; `busy`
+    returns whether we read too slowly ourselves; `missed` is called when a stream has not brought a trade.
+    """
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Watch:
         self._looked = clock.monotonic()
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Check at intervals, for ever."""
         try:
             while True:
                 await asyncio.sleep(self.period)
@@ -76,22 +77,22 @@ class Watch:
 
     @property
     def period(self) -> float:
-        """Seconds between two looks."""
+        """Return the seconds between two checks."""
         return min(LOOK_S, self._silent / 10)
 
     def silent_symbols(self, carrier: Carrier) -> list[str]:
-        """Those whose streams over this connection have been found dead."""
+        """Return the symbols whose streams over this connection are silent."""
         return [symbol for symbol, state in self._states.items() if state.silent and state.carrier is carrier]
 
     def keep(self, symbols: Iterable[str]) -> None:
-        """Forget what is usual of all others."""
+        """Drop the usual gaps of all other symbols."""
         kept = frozenset(symbols)
         for known in (self._gaps, self._strikes):
             for symbol in known.keys() - kept:
                 del known[symbol]
 
     def look(self) -> None:
-        """See what has come since the last look, and ask REST about what should have."""
+        """Note the trades that have arrived since the last check, and ask REST about silent streams."""
         now = self._clock.monotonic()
         carriers = list(self._carriers())
         if self._busy() or now - self._looked > 5 * self.period:  # we have slept, or read too slowly: the silence is ours
@@ -120,14 +121,14 @@ class Watch:
         self._upto.clear()
 
     def _excuse_closed(self, now: float) -> None:
-        """Who is silent in a closed market is so for a reason; listening begins anew when it opens."""
+        """Excuse silent symbols whose market is closed; the measurement starts again when it opens."""
         for symbol, state in self._states.items():
             if self._is_closed(symbol):
                 state.heard = state.checked = now
                 state.newer, state.silent = 0, False
 
     def _listen_to_all(self, carrier: Carrier, now: float) -> None:
-        """Whether anything comes, pongs included: we ask for those into every silence."""
+        """Replace a carrier that brings no data, not even the pongs that are requested during each silence."""
         upto, since = self._upto.get(carrier, (0, now))
         if carrier.upto != upto or not carrier.upto:
             self._upto[carrier] = (carrier.upto, now)
@@ -147,7 +148,7 @@ class Watch:
             self._strikes.pop(symbol, None)
 
     def _judge(self, now: float) -> None:
-        """What REST had more of, and still has, is silent, and may have missed more than that."""
+        """Mark a stream as silent if REST reported a trade that still has not arrived; the stream may have missed others, too."""
         found = False
         for symbol, state in self._states.items():
             if not state.newer:
@@ -167,7 +168,7 @@ class Watch:
             self._missed()
 
     def _ask(self, now: float) -> None:
-        """Hold the most suspicious streams against REST, as the budget allows."""
+        """Compare the most suspicious streams with REST, as the budget allows."""
         suspects = [
             (self._suspicion(symbol, state, now), symbol) for symbol, state in self._states.items() if self._is_due(symbol, state, now)
         ]
@@ -185,6 +186,6 @@ class Watch:
         return symbol not in self._probes and not state.newer and now - max(state.heard, state.checked) >= patience
 
     def _unknown(self, symbol: str, state: StreamState) -> None:
-        """REST cannot tell whether a stream is silent for a reason: a long silence is taken for a fault."""
+        """Treat a long silence as a fault, since REST cannot tell whether there is a reason for it."""
         if self._suspicion(symbol, state, self._clock.monotonic()) >= ALARMING:
             self._missed()

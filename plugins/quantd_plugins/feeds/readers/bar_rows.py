@@ -1,4 +1,4 @@
-"""The rows of a table as bars."""
+"""Converts the rows of a table to bars."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from quantd_plugins.feeds.readers.table import Table
 
 
 class BarRows:
-    """Reads the cells of a row of a table; `path` names the symbol where no column does."""
+    """Reads the cells of a row; `path` names the symbol if no column does."""
 
     def __init__(self, table: Table, path: str) -> None:
         self._number = table.number
@@ -25,7 +25,7 @@ class BarRows:
         self._more = [name for name in ("quote_volume", "taker_buy_volume", "trades") if name in at]
 
     def key(self, cells: Sequence[Any]) -> tuple[str, str, float, bool]:
-        """Label of the timeframe, symbol, time and whether that is ISO 8601. Raises ValueError."""
+        """Return the label of the timeframe, the symbol, the time, and whether the time is ISO 8601. Raises ValueError."""
         symbol = self._symbol if self._of_symbol is None else plain(str(cells[self._of_symbol]))
         if not symbol or not symbol.isprintable():
             raise ValueError("no symbol")
@@ -35,7 +35,7 @@ class BarRows:
         return "" if self._of_every is None else cells[self._of_every], symbol, time, iso
 
     def bar(self, cells: Sequence[Any], label: str, unit: int, frame: quantd.Timeframe) -> quantd.Bar | None:
-        """The bar of a row, whose small times count `unit` ms; None if its timeframe has another label. Raises ValueError."""
+        """Return the bar of a row, whose small times count `unit` ms; None if its timeframe has another label. Raises ValueError."""
         own, symbol, time, _ = self.key(cells)
         if own != label:
             return None
@@ -60,5 +60,5 @@ class BarRows:
 
 
 def milliseconds(time: float, unit: int) -> int:
-    """A time in ms, where small ones count `unit` ms."""
+    """Return a time in ms, where small numbers count `unit` ms."""
     return round(time * unit) if time < SMALL else int(time)

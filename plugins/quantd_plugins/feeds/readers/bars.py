@@ -1,4 +1,4 @@
-"""Files of bars: looked at once to learn their timeframe, unit and order, then played in order of time, each bar once."""
+"""Files of bars: a first pass finds their timeframe, unit and order; then they are played in order of time, each bar once."""
 
 import logging
 from array import array
@@ -24,7 +24,7 @@ log = logging.getLogger("quantd_plugins.feeds.replay")
 
 
 class BarFile:
-    """The bars of a file; where they are of several timeframes, those of the shortest; up to `most` rows are sorted."""
+    """The bars of a file, or those of the shortest timeframe if there are several; up to `most` rows are sorted."""
 
     def __init__(self, source: Source, table: Table, most: int) -> None:
         self.tally = Tally(source.path)
@@ -37,13 +37,14 @@ class BarFile:
         self._once = OnceEach()
 
     def rows(self) -> Iterator[Row]:
-        """In order of time. Raises QuantdError where the timeframe is not clear, the rows are too many to sort, or a time
-        is absurd."""
+        """Yield the rows in order of time. Raises QuantdError if the timeframe is not clear, the rows are too many to sort, or a time
+        is absurd.
+        """
         survey = self._look()
         if survey is None:
             return
         frame = self._settle(survey)
-        if survey.leaps(self._unit, MOST_MISSING * frame.step // 2):  # the last bucket of a field may be short
+        if survey.leaps(self._unit, MOST_MISSING * frame.step // 2):  # the last bucket of a field may be shorter
             with closing(self._source.again()) as source:
                 deque(self._read(source, survey, frame), maxlen=0)
             self.tally = Tally(self._source.path)
@@ -56,7 +57,7 @@ class BarFile:
         return near(source.path, self._bars(lines, frame), frame)
 
     def _look(self) -> Survey | None:
-        """What all rows tell, of the shortest timeframe; the labels of bars that end with an event are none."""
+        """Return the survey of all rows of the shortest timeframe; labels of event bars are ignored."""
         surveys: dict[str, Survey] = {}
         unread = Tally(self._source.path)
         with closing(self._source.again()) as source:
@@ -78,7 +79,7 @@ class BarFile:
         return surveys[self._label]
 
     def _settle(self, survey: Survey) -> quantd.Timeframe:
-        """The timeframe; notes the unit of small numbers."""
+        """Return the timeframe, and store the unit of small numbers."""
         path = self._source.path
         told = partial(check, frame=quantd.timeframe(self._label)) if self._label else partial(find, named=interval_of(path))
         try:
@@ -108,7 +109,7 @@ class BarFile:
         raise AssertionError("a row was off the grid")
 
     def _sorted(self, source: Source, survey: Survey) -> Iterator[tuple[int, bytes]]:
-        """All rows, by time; those of one time as they stand."""
+        """Return all rows sorted by time; rows of one time keep their order."""
         path = source.path
         if survey.count > self._most:
             raise quantd.QuantdError(
@@ -146,7 +147,7 @@ class BarFile:
 
 
 def _by_length(surveys: dict[str, Survey]) -> dict[str, Survey]:
-    """Those that are of a timeframe, by its length."""
+    """Return the labels that are timeframes, by length."""
     steps: dict[str, int] = {}
     for label in surveys:
         with suppress(ValueError):

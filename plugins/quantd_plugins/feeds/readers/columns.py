@@ -1,4 +1,4 @@
-"""The header of a table of bars: which column is what, whatever it is called."""
+"""The header of a table of bars: maps column names of many tools to their meaning."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,16 +16,16 @@ ALIASES = {
     "quote_volume": ("quote_volume", "quote_asset_volume"),
     "taker_buy_volume": ("taker_buy_volume", "taker_buy_base_asset_volume"),
 } | {name: (name,) for name in PRICES}
-"""The first of these that there is, in any case; spaces and dashes are underscores."""
+"""The names of each column; the first one that occurs counts. Case is ignored; spaces and dashes count as underscores."""
 KLINE = ("ts", *PRICES, "volume", "close_time", "quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume", "ignore")
 """Columns of the exchange's klines, in files and in its answers."""
 
 Columns = Mapping[str, int]
-"""What a column is -> where it stands."""
+"""Meaning of a column -> its position."""
 
 
 def columns(names: Sequence[str], symbol: str) -> Columns:
-    """Those that are known. Of several volumes (`Volume BTC`, `Volume USDT`) the one in units of what `symbol` begins with counts.
+    """Return the known columns. Of several volumes (`Volume BTC`, `Volume USDT`) the one in units of the base asset of `symbol` counts.
 
     >>> columns(["Time", "OPEN", "High", "low", "Close", "Volume USDT", "Volume BTC"], "BTCUSDT")
     {'ts': 0, 'volume': 6, 'open': 1, 'high': 2, 'low': 3, 'close': 4}
@@ -40,5 +40,5 @@ def columns(names: Sequence[str], symbol: str) -> Columns:
 
 
 def lacking(found: Columns) -> list[str]:
-    """What bars need and is not there."""
+    """Return the columns that bars need and that are missing."""
     return [name for name in NEEDED if name not in found]

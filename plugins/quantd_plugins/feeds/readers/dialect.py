@@ -1,4 +1,4 @@
-"""How a table in text is written: what stands between its cells, and what its numbers look like."""
+"""The dialect of a text table: its delimiter and the format of its numbers."""
 
 import csv
 import re
@@ -11,23 +11,24 @@ _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+")
 
 
 def split(line: bytes, delimiter: str) -> list[str]:
-    """The cells of a line."""
+    """Return the cells of a line."""
     text = line.decode(errors="replace").rstrip("\r\n")
     try:
         cells = next(csv.reader([text], delimiter=delimiter)) if '"' in text else text.split(delimiter)
-    except csv.Error:  # a carriage return amid the line: no table's
+    except csv.Error:  # a carriage return inside the line: this is no table
         cells = [text]
     return [cell.strip(' "') for cell in cells] if '"' in text or " " in text else cells
 
 
 def widest(line: bytes) -> list[str]:
-    """The cells, between whichever delimiter makes most of them."""
+    """Return the cells, split by the delimiter that yields most of them."""
     return max((split(line, delimiter) for delimiter in DELIMITERS), key=len)
 
 
 def decimal(path: str, rows: Iterable[tuple[int, Sequence[str]]]) -> Callable[[str], float]:
-    """What reads the numbers of such cells (of each row its line's number, and those that are numbers), also with decimal commas. Raises
-    QuantdError where it cannot be told what a comma means."""
+    """Return a parser for the numbers in these cells (of each row, its line number and its numeric cells); decimal commas are
+    recognized. Raises QuantdError if the meaning of a comma is ambiguous.
+    """
     point = comma = ""
     for number, cells in rows:
         for cell in cells:

@@ -14,7 +14,7 @@ _TRUTH = {b"true": True, b"false": False}
 
 
 def dump_parser(path: str) -> Parse:
-    """Takes the symbol from the file's name, since the rows lack it."""
+    """Return a parser that takes the symbol from the file's name, since the rows lack it."""
     symbol, mark, _ = Path(path).name.partition("-aggTrades")
     if not (symbol and mark):
         raise quantd.QuantdError(

@@ -1,4 +1,4 @@
-"""From a file to its events: find out the format by the first line that belongs to one."""
+"""Detects the format of a file by its first recognized line, and reads its events."""
 
 import logging
 import re
@@ -18,9 +18,9 @@ from quantd_plugins.feeds.readers.table import Table, refusal, table_of
 from quantd_plugins.feeds.readers.trades import Form, TradeFile, by_id, by_receipt, by_time
 
 AHEAD = 50_000
-"""Trades that are sorted at a time."""
+"""Number of trades that are sorted at a time."""
 HEAD = 1001
-"""Lines looked at to find out the format: a header and 1,000 rows."""
+"""Number of lines searched for the format: a header and 1,000 rows."""
 HEAD_BYTES = 1 << 22
 FORMATS = (
     "captured Binance frames (`<receive time in ns> <json>`), NDJSON (`symbol`, `ts`, `price`, `size`), "
@@ -33,8 +33,9 @@ _capture = re.compile(rb"\d+ \s*\{")
 
 
 def read(source: Source, *, alone: bool = True, ahead: int = AHEAD, most: int = MOST) -> Iterator[Row]:
-    """The rows of a file in order: trades are sorted `ahead` at a time, and bars up to `most`. Raises QuantdError for a file of an unknown
-    format, without any row or too far out of order; of a capture in many files (not `alone`), one may be without any row."""
+    """Yield the rows of a file in order: trades are sorted `ahead` at a time, and bars up to `most`. Raises QuantdError for a file of
+    an unknown format, without any row or too far out of order; a file of a capture in many files (not `alone`) may have no row.
+    """
     form = _form(source, alone=alone)
     file = BarFile(source, form, most) if isinstance(form, Table) else TradeFile(source, form, ahead)
     rows = file.rows()
@@ -49,8 +50,9 @@ def read(source: Source, *, alone: bool = True, ahead: int = AHEAD, most: int = 
 
 
 def _form(source: Source, *, alone: bool) -> Form | Table:
-    """By the first line that belongs to a known format. A file without any line, as a recorder that was killed may leave among others, is
-    a capture."""
+    """Return the format of the first recognized line. A file without any line, as a killed recorder may leave among others, is a
+    capture.
+    """
     head = _head(source)
     if not head and not alone:
         return CAPTURE

@@ -7,7 +7,7 @@ import msgspec
 from quantd_plugins.feeds.readers.row import Row, tick
 
 TRADE_MARK = b'rade"'
-"""In every trade and aggTrade frame and in hardly any other: much cheaper to look for than to decode."""
+"""A text in every trade and aggTrade frame and in hardly any other: searching for it is much cheaper than decoding."""
 
 
 class Payload(msgspec.Struct, gc=False):
@@ -33,7 +33,7 @@ _decode = msgspec.json.Decoder(Frame, strict=False).decode
 
 
 def parse_frame(text: bytes, recv: int | None = None) -> Row | None:
-    """A `trade` or `aggTrade` frame; without a time of receipt the trade's own stands in for it."""
+    """Return the row of a `trade` or `aggTrade` frame; without a receive time the trade's own time is used."""
     frame = _decode(text)
     trade = frame.data or frame
     if trade.event == "aggTrade":
@@ -42,14 +42,14 @@ def parse_frame(text: bytes, recv: int | None = None) -> Row | None:
         number = trade.trade_id
     else:
         return None
-    if trade.price == 0 or trade.qty == 0:  # what futures report of the insurance fund and of auto-deleveraging
+    if trade.price == 0 or trade.qty == 0:  # such frames of futures report the insurance fund and auto-deleveraging
         return None
     ts = trade.ts
     return tick(trade.event, trade.symbol, number, ts, ts if recv is None else recv, trade.price, trade.qty, trade.buyer_maker)
 
 
 def parse_capture(line: bytes) -> Row | None:
-    """A line of a capture."""
+    """Return the row of a line of a capture."""
     if TRADE_MARK not in line:
         return None
     recv, _, text = line.partition(b" ")

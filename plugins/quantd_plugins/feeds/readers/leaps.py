@@ -1,4 +1,4 @@
-"""Bars that open so long after the one before that a time must be wrong: each missing one would be played as a flat bar."""
+"""Refuses bars that open so long after the previous one that a time must be wrong: each missing bar would be played as a flat one."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,11 +9,11 @@ Numbered = tuple[int, quantd.Bar]
 """The number of a line, and its bar."""
 
 MOST_MISSING = 100_000
-"""Bars between two rows: 69 days of 1m."""
+"""Largest number of bars between two rows: 69 days of 1m."""
 
 
 def near(path: str, rows: Iterable[Numbered], frame: quantd.Timeframe) -> Iterator[Numbered]:
-    """The rows, which are in order of time. Raises QuantdError for one of whose symbol too many bars are missing before it."""
+    """Yield the rows, which are in order of time. Raises QuantdError if too many bars of a symbol are missing before a row."""
     last: dict[str, tuple[int, Numbered]] = {}
     for number, bar in rows:
         index = frame.index(bar.ts)

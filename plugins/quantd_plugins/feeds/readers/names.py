@@ -1,4 +1,4 @@
-"""What the name of a file tells of what is in it."""
+"""Derives symbol and timeframe from the name of a file."""
 
 import re
 from pathlib import Path
@@ -6,14 +6,15 @@ from pathlib import Path
 import quantd
 
 MONEY = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BRL")
-"""What may stand apart from what it is the price of: BTC-USD, BTC_USDT_USDT."""
+"""Quote currencies that may be separated from the base asset: BTC-USD, BTC_USDT_USDT."""
 QUOTES = (*MONEY, "BTC", "ETH", "BNB")
 TOO_LONG = frozenset({"3d", "1w", "1mo"})
-"""Intervals of the exchange's klines that no timeframe is."""
+"""Intervals of the exchange's klines that are no timeframes."""
 
 
 def symbol_of(path: str) -> str:
-    """The symbol, up to the first dot or comma: the first part that ends with a quote currency, else all before the first dash.
+    """Return the symbol, from the part up to the first dot or comma: the first part that ends with a quote currency, otherwise the text
+    before the first dash.
 
     >>> [symbol_of(name) for name in ("btcusdt.csv", "BTCUSDT-1m-2026-01-01.zip", "BINANCE_BTCUSDT.P, 1.csv", "BTC-USD.csv")]
     ['BTCUSDT', 'BTCUSDT', 'BTCUSDT', 'BTCUSD']
@@ -32,7 +33,7 @@ def symbol_of(path: str) -> str:
 
 
 def plain(symbol: str) -> str:
-    """A symbol as the exchange writes it.
+    """Return a symbol as the exchange writes it.
 
     >>> plain("btc/usdt"), plain("ETH/USDT:USDT"), plain("BINANCE:BTCUSDT"), plain("BTCUSDT_260925")
     ('BTCUSDT', 'ETHUSDT', 'BTCUSDT', 'BTCUSDT_260925')
@@ -42,7 +43,7 @@ def plain(symbol: str) -> str:
 
 
 def interval_of(path: str) -> quantd.Timeframe | None:
-    """The timeframe, if one part of the name is one. Raises QuantdError for klines longer than a day.
+    """Return the timeframe if one part of the name is one. Raises QuantdError for klines longer than a day.
 
     >>> interval_of("BTCUSDT-15m-2026-01.zip").name
     '15m'

@@ -1,4 +1,4 @@
-"""What simple collectors write: one JSON object a line, `{"symbol", "ts", "price", "size", "side"}` or a bare Binance payload."""
+"""The format of simple collectors: one JSON object a line, `{"symbol", "ts", "price", "size", "side"}` or a bare Binance payload."""
 
 import math
 import re
@@ -12,8 +12,9 @@ from quantd_plugins.feeds.readers.stamps import milliseconds
 
 
 class Collected(msgspec.Struct, gc=False):
-    """A trade without an id; `qty` is another name for `size`. Whatever else a collector means by a key that may tell the side does not
-    make its line a bad one."""
+    """A trade without an id; `qty` is another name for `size`. A value of any type in the keys that may hold the side does not make a
+    line invalid.
+    """
 
     symbol: str
     ts: int | float | str
@@ -34,14 +35,14 @@ _is_frame = re.compile(rb'"e"\s*:').search
 
 
 class NdjsonParser:
-    """Reads a line. `unnumbered` names the symbols so far whose trades have no ids; `sideless` counts trades that do not tell who took."""
+    """Reads a line. `unnumbered` holds the symbols so far whose trades have no ids; `sideless` counts trades without a taker side."""
 
     def __init__(self) -> None:
         self.sideless = 0
         self.unnumbered: set[str] = set()
 
     def __call__(self, line: bytes) -> Row | None:
-        """One trade. The buyer is no maker where the line does not tell."""
+        """Return the row of one trade. If the line has no side, the buyer counts as the taker."""
         if _is_frame(line):
             return parse_frame(line) if TRADE_MARK in line else None
         if line.isspace():
@@ -56,7 +57,7 @@ class NdjsonParser:
 
 
 def _buyer_maker(trade: Collected) -> bool | None:
-    """Whether the taker sold; None where the trade does not tell."""
+    """Return whether the taker sold; None if the trade has no side."""
     for told in (trade.m, trade.buyer_maker, trade.is_buyer_maker, trade.isBuyerMaker):
         if (found := _TRUTH.get(str(told).lower())) is not None:
             return found

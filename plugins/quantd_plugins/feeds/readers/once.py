@@ -1,4 +1,4 @@
-"""Bars that stand in a file twice."""
+"""Removes repeated bars of a file."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -10,14 +10,14 @@ log = logging.getLogger("quantd_plugins.feeds.replay")
 
 
 class OnceEach:
-    """Passes each bar on once: of rows of one symbol and time the last of the file."""
+    """Passes each bar on once: of several rows of one symbol and time, the last in the file counts."""
 
     def __init__(self) -> None:
         self._repeated = 0
         self._contradictions: list[tuple[int, int]] = []
 
     def bars(self, rows: Iterable[Numbered]) -> Iterator[quantd.Bar]:
-        """The bars of rows that are in order of time."""
+        """Yield the bars of rows that are in order of time."""
         now = -1
         bars: dict[str, Numbered] = {}
         for number, bar in rows:
@@ -33,7 +33,7 @@ class OnceEach:
         yield from (kept for _, kept in bars.values())
 
     def tell(self, path: str, *, revised: bool) -> None:
-        """Log how many rows were not passed on; where the bars are `revised`, rows of one time may differ."""
+        """Log how many rows were dropped; if the bars are `revised`, rows of one time may differ."""
         if self._repeated:
             log.warning("%s: dropped %d rows that stand in it twice", path, self._repeated)
         if self._contradictions and not revised:

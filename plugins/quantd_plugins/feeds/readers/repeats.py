@@ -1,4 +1,4 @@
-"""Trades of one id that are not the same."""
+"""Finds trades that have the same id and differ."""
 
 from collections.abc import Sequence
 
@@ -6,28 +6,28 @@ import quantd
 from quantd_plugins.feeds.readers.row import Row
 
 NEAR = 1_000
-"""Rows that are kept to find another of the same id: what stands further apart is sorted by then, or the file is refused."""
+"""Number of rows kept to find another of the same id: rows further apart are sorted by then, or the file is refused."""
 
 
 class Repeats:
-    """Looks at the trades as they are played: of those of one id the first counts."""
+    """Checks the trades as they are played: the first trade of an id counts."""
 
     def __init__(self) -> None:
         self.count = 0
-        """Trades that contradict another of their id."""
+        """Number of trades that contradict another of the same id."""
         self.first: tuple[quantd.Tick, quantd.Tick] | None = None
-        """The first of them, behind the one that it contradicts."""
+        """The first of them, after the trade that it contradicts."""
         self._last: Sequence[Row] = ()
         self._top: dict[str, int] = {}
 
     def look(self, rows: Sequence[Row]) -> None:
-        """The next rows; those without ids tell nothing."""
+        """Check the next rows; those without ids are ignored."""
         if not self._rise(rows):
             self._compare([*self._last, *rows], len(self._last))
         self._last = rows[-NEAR:] if len(rows) >= NEAR else [*self._last, *rows][-NEAR:]
 
     def _rise(self, rows: Sequence[Row]) -> bool:
-        """Whether each id is above all before: most often so, and then there is nothing to compare."""
+        """Return whether each id is greater than all before. This is the common case, and no rows need be compared then."""
         top = self._top
         rise = True
         for _, _, event in rows:
@@ -39,7 +39,7 @@ class Repeats:
         return rise
 
     def _compare(self, rows: Sequence[Row], known: int) -> None:
-        """The first `known` rows were looked at before."""
+        """Compare the rows; the first `known` ones have been checked before."""
         seen: dict[tuple[str | None, str, int], quantd.Tick] = {}
         for index, (_, kind, event) in enumerate(rows):
             if isinstance(event, quantd.Tick) and event.id:

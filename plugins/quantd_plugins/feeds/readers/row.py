@@ -1,4 +1,4 @@
-"""What a line becomes."""
+"""The row that a line of a file becomes."""
 
 import math
 from collections.abc import Callable
@@ -8,22 +8,22 @@ import msgspec
 import quantd
 
 Row = tuple[int, str | None, quantd.Tick | quantd.Bar | quantd.Status]
-"""When it became known (ms); what its id counts (`trade`, `aggTrade`, `tick`), `bar`, or None for a doubt; and the event."""
+"""The receive time (ms); the kind (`trade`, `aggTrade` or `tick` for what its id counts, `bar`, or None for a doubt); and the event."""
 Trade = tuple[int, str, quantd.Tick]
 """A row of a trade."""
 Parse = Callable[[bytes], Row | None]
-"""Reads one line: None if it is sound but holds no event; raises one of BAD_LINE if it is not sound."""
+"""Reads one line: returns None if it is valid but holds no event; raises one of BAD_LINE if it is invalid."""
 
 BAD_LINE = (ValueError, LookupError, OverflowError, msgspec.DecodeError)
 EARLIEST, LATEST = 946_684_800_000, 4_102_444_800_000
-"""2000 and 2100: a trade outside has a wrong number for its time."""
+"""2000 and 2100: a trade outside this range has an invalid time."""
 TOO_MUCH = 1e12
-"""Prices and quantities from here on are refused by the core."""
+"""The core refuses prices and quantities from this limit on."""
 LARGEST_ID = 2**63 - 1
 
 
 class Unpriced(ValueError):
-    """A trade whose price or quantity is none. Its row tells those who count trades when it was, with a price that nobody takes."""
+    """A trade with an invalid price or quantity. Its row gives counters of trades the time, with a price that is not used."""
 
     def __init__(self, row: Row) -> None:
         super().__init__("no price or no quantity")
@@ -31,7 +31,7 @@ class Unpriced(ValueError):
 
 
 def tick(kind: str, symbol: str, number: int, ts: int, recv: int, price: float, qty: float, buyer_maker: bool) -> Trade:
-    """Raises ValueError for what cannot be a trade."""
+    """Return a tick. Raises ValueError for values that cannot be a trade."""
     if not (symbol and 0 <= number <= LARGEST_ID):
         raise ValueError("no symbol or no id")
     if not (EARLIEST < ts < LATEST and EARLIEST < recv < LATEST):

@@ -1,4 +1,4 @@
-"""The lines of one file, whatever it is packed in."""
+"""The lines of one file, whatever its compression."""
 
 import codecs
 import gzip
@@ -26,7 +26,7 @@ _wide = re.compile(rb"\xff\xfe|\xfe\xff|[^\0]\0[^\0]\0|\0[^\0]\0[^\0]").match
 
 
 class Unpacked(io.RawIOBase):
-    """What an unpacker gives in one go: a read that tried to fill its buffer would lose what comes just before a damage."""
+    """Reads the output of an unpacker without filling the buffer: a read that filled it would lose the data just before a damaged part."""
 
     def __init__(self, unpacker: io.BufferedIOBase) -> None:
         self._unpacker = unpacker
@@ -39,12 +39,12 @@ class Unpacked(io.RawIOBase):
 
 
 class Source:
-    """A plain or gzip file, or one of those in a zip file, told apart by its first bytes. `member` names the one of several."""
+    """A plain or gzip file, or a member of a zip file; the first bytes tell which. `member` names the member if there are several."""
 
     def __init__(self, path: str, member: str | None = None) -> None:
         self.path = f"{path}/{member}" if member else path
         self.damage: str | None = None
-        """Why the rest of the file cannot be unpacked, once its last readable line is out."""
+        """The reason why the rest of the file cannot be unpacked, set after its last readable line."""
         self._of = path, member
         self._raw = _opened(path)
         self._begin, self.size = 0, os.fstat(self._raw.fileno()).st_size
@@ -55,7 +55,7 @@ class Source:
             raise quantd.QuantdError(f"replay: cannot unpack {self.path}: {error}; fetch or pack it again") from error
 
     def again(self) -> "Source":
-        """The same, from its beginning."""
+        """Return the same source, from its beginning."""
         return Source(*self._of)
 
     def _unpack(self, member: str | None) -> io.BufferedReader:
@@ -75,12 +75,13 @@ class Source:
 
     @property
     def position(self) -> int:
-        """Bytes read so far, as packed."""
+        """Return the number of packed bytes read so far."""
         return self.size if self._raw.closed else min(self.size, max(0, self._raw.tell() - self._begin))
 
     def lines(self) -> Iterator[bytes]:
-        """Every line that can be unpacked, without a byte order mark; overlong ones come in pieces, so that memory stays bounded. Raises
-        QuantdError for text in another encoding."""
+        """Yield every line that can be unpacked, without a byte order mark; overlong lines come in pieces, so that memory stays
+        bounded. Raises QuantdError for text in another encoding.
+        """
         try:
             if _wide(self._unpacked.peek(4)):
                 raise quantd.QuantdError(f"replay: {self.path} is text in UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 does that)")
@@ -91,13 +92,13 @@ class Source:
             self.damage = str(error)
 
     def close(self) -> None:
-        """Waits for a read under way in another thread, whose next one then fails."""
+        """Close the file. Waits for a read under way in another thread, whose next read then fails."""
         self._unpacked.close()
         self._raw.close()
 
 
 def sources(path: str) -> Iterator[Source]:
-    """The file, or each of those that a zip file holds. Raises QuantdError."""
+    """Return the file, or each member of a zip file. Raises QuantdError."""
     with _opened(path) as raw:
         if raw.read(4) != _ZIP:
             names: list[str | None] = [None]
@@ -119,7 +120,7 @@ def _opened(path: str) -> io.FileIO:
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The files of an archive, by name, without what systems and publishers put beside them."""
+    """Return the members of an archive, by name, without those that systems and publishers add."""
     beside = re.compile(r"(^|/)(__MACOSX/|\.)|\.CHECKSUM$")
     members = [member for member in archive.infolist() if not (member.is_dir() or beside.search(member.filename))]
     if not members:

@@ -1,15 +1,15 @@
-"""Times as files write them: seconds, milliseconds, microseconds or nanoseconds since 1970, or ISO 8601."""
+"""Times in files: seconds, milliseconds, microseconds or nanoseconds since 1970, or ISO 8601."""
 
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SMALL, MICROSECONDS, NANOSECONDS = 10**11, 10**14, 10**17
-"""Stamps below the first (the year 5138 in seconds) are seconds; from the others on they are what the name says."""
+"""Numbers below the first limit (the year 5138 in seconds) are seconds; from each other limit on they have the unit of its name."""
 
 
 def milliseconds(stamp: float | str, unit: int = 1000) -> int:
-    """Since 1970; `unit` is what small numbers count, in ms. Text that is no number is ISO 8601, in UTC unless it says otherwise. Raises
-    ValueError.
+    """Return a time in ms since 1970; `unit` is the unit of small numbers, in ms. Text that is not a number is ISO 8601, in UTC unless
+    it has an offset. Raises ValueError.
 
     >>> milliseconds(1723161256322000), milliseconds("1723161256.322"), milliseconds("2024-08-08T23:54:16.322Z")
     (1723161256322, 1723161256322, 1723161256322)
@@ -27,7 +27,7 @@ def milliseconds(stamp: float | str, unit: int = 1000) -> int:
 
 
 def raw(cell: float | str) -> tuple[float, bool]:
-    """A cell's time in ms, or a small number whose unit it does not tell; and whether it was ISO 8601. Raises ValueError."""
+    """Return a cell's time in ms, or a small number whose unit is unknown; and whether it was ISO 8601. Raises ValueError."""
     number = _number(cell)
     if number is None:
         return _of_iso(str(cell)), True
@@ -52,7 +52,7 @@ def _of_iso(text: str) -> int:
 
 
 def written(ts: int) -> str:
-    """A time (ms) as ISO 8601.
+    """Return a time (ms) as ISO 8601.
 
     >>> written(1723161256322)
     '2024-08-08T23:54:16.322Z'

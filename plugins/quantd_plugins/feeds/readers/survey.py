@@ -1,4 +1,4 @@
-"""A first look at all rows of a table of bars: in which unit their times are, whether they are in order, and of which timeframe."""
+"""A first pass over the rows of a table of bars: finds the unit of their times, whether they are in order, and their timeframe."""
 
 from array import array
 from collections import defaultdict
@@ -9,24 +9,26 @@ import quantd
 from quantd_plugins.feeds.readers.stamps import SMALL
 
 MOST = 2_000_000
-"""Rows that are sorted, and whose times tell the timeframe."""
+"""Number of rows that are sorted, and whose times determine the timeframe."""
 SECONDS_FROM = 10**8
-"""Numbers from here on, and below SMALL, are seconds since 1970 sooner than milliseconds: 1973 sooner than the first days of 1970."""
+"""Numbers from this limit on, and below SMALL, are rather seconds since 1970 than milliseconds: 1973 rather than the first days of
+1970.
+"""
 
 
 class Survey:
-    """Of the rows of one timeframe. Times are in ms where they tell their unit; small ones are numbers of an unknown one."""
+    """The survey of the rows of one timeframe. Times are in ms if their unit is known; small ones are numbers of an unknown unit."""
 
     def __init__(self) -> None:
         self.count = 0
         self.disorder = 0
-        """The number of the first row that comes after a later one."""
+        """The number of the first row that follows a later one."""
         self._times: dict[str, array[float]] = defaultdict(lambda: array("d"))
         self._top = 0.0
         self._small = True
 
     def add(self, number: int, symbol: str, time: float, *, iso: bool) -> None:
-        """One more row."""
+        """Add a row."""
         self.count += 1
         if self.count <= MOST:
             self._times[symbol].append(time)
@@ -36,7 +38,7 @@ class Survey:
         self._small = self._small and not iso
 
     def settle(self, choose: Callable[[list[list[int]]], quantd.Timeframe]) -> tuple[int, quantd.Timeframe]:
-        """How many ms small numbers count, and the timeframe that is chosen by the times (ms) of each symbol. Raises ValueError."""
+        """Return the unit of small numbers in ms, and the timeframe that the times (ms) of each symbol indicate. Raises ValueError."""
         first: ValueError | None = None
         for unit in self._units():
             times = [[round(time * unit) for time in of] for of in self._times.values()]
@@ -47,7 +49,7 @@ class Survey:
         raise first or ValueError("it has no rows")
 
     def leaps(self, unit: int, span: int) -> bool:
-        """Whether two times of a symbol that follow each other are further apart than `span` ms; small numbers count `unit` ms."""
+        """Return whether two successive times of a symbol are further apart than `span` ms; small numbers count `unit` ms."""
         return any((after - before) * unit > span for of in self._times.values() for before, after in pairwise(sorted(of)))
 
     def _units(self) -> tuple[int, ...]:

@@ -16,25 +16,25 @@ HEADLESS = re.compile(rb"\d+(,[\d.eE+-]+){11}\s*$")
 """A row of klines."""
 _decode = msgspec.json.Decoder(list[float | str]).decode
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
-"""What no text holds, and what a terminal would obey."""
+"""Characters that occur in no text, and those that a terminal interprets."""
 MOST_NAMES = 20
-"""Columns that a refusal names."""
+"""Number of columns that an error names."""
 LARGEST_JSON = 1 << 29
-"""Bytes: an array is read as a whole."""
+"""Largest size of an array in bytes, since an array is read as a whole."""
 
 
 class Table(NamedTuple):
-    """How to read one."""
+    """The way to read a table."""
 
     columns: Columns
     lines: Callable[[Source], Iterator[tuple[int, bytes]]]
-    """The rows below the header, with their numbers."""
+    """Yields the rows below the header, with their numbers."""
     cells: Callable[[bytes], Sequence[Any]]
     number: Callable[[Any], float]
 
 
 def table_of(path: str, line: bytes, at: int, rest: Sequence[bytes]) -> Table | None:
-    """The table that a line begins, which is the one of index `at`, with what follows it; None if that is none."""
+    """Return the table that begins at the line of index `at`, given the lines after it; None if there is none."""
     if re.match(rb"\s*\[\s*(\[|\]|$)", line):
         return _json(path, b"".join([line, *rest]))
     if HEADLESS.match(line):
@@ -47,7 +47,7 @@ def table_of(path: str, line: bytes, at: int, rest: Sequence[bytes]) -> Table | 
 
 
 def refusal(head: Sequence[bytes]) -> str | None:
-    """What a table of other columns lacks; None where the lines look like no table."""
+    """Return the error for a table without the needed columns; None if the lines look like no table."""
     if head and head[0].lstrip().startswith(b"["):
         return "it is a JSON array, and not of arrays: give one object a line, as `jq -c '.[]'` writes them"
     if binary := next(filter(_CONTROL.search, head), b""):
@@ -79,7 +79,7 @@ def _csv(path: str, delimiter: str, found: Columns, skip: int, header: bytes, re
 
 
 def _json(path: str, head: bytes) -> Table | None:
-    """Rows of six (as freqtrade keeps them) or of twelve (as the exchange answers)."""
+    """Return rows of six cells (as freqtrade stores them) or of twelve (as the exchange answers)."""
     if re.fullmatch(rb"\s*\[\s*\]\s*", head):
         raise quantd.QuantdError(f"replay: {path} is an empty JSON array and holds no rows: fetch it again, or leave it out")
     row = re.match(rb"\s*\[\s*\[([^\]]*)\]", head)

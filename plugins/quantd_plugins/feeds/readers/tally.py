@@ -1,9 +1,9 @@
-"""The lines of a file that were skipped, and what there is to tell of them."""
+"""Counts the skipped lines of a file."""
 
 import logging
 
 MOST_SHOWN = 200
-"""Letters of a reason, which may quote what cannot be read."""
+"""Largest length of a reason, which may quote unreadable text."""
 
 log = logging.getLogger("quantd_plugins.feeds.replay")
 
@@ -18,7 +18,7 @@ class Tally:
         self._why = ""
 
     def skip(self, number: int, error: Exception) -> None:
-        """One more line, for that reason."""
+        """Count a skipped line, with the reason."""
         if not self._count:
             self._first = number
             self._why = "it has too few cells" if isinstance(error, IndexError) else str(error)[:MOST_SHOWN]
@@ -26,12 +26,12 @@ class Tally:
 
     @property
     def text(self) -> str:
-        """A sentence, or nothing if no line was skipped."""
+        """Return a sentence, or an empty text if no line was skipped."""
         if not self._count:
             return ""
         return f"skipped {self._count} bad lines, the first at {self.path}:{self._first}: {self._why}"
 
     def tell(self) -> None:
-        """Once the file is read."""
+        """Log the sentence, once the file is read."""
         if self._count:
             log.warning("%s: %s", self.path, self.text)

@@ -1,4 +1,4 @@
-"""The timeframe of bars, told by their times."""
+"""Determines the timeframe of bars from their times."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,11 +10,11 @@ TIMEFRAMES = [
     quantd.timeframe(f"{count}{unit}") for unit, most in (("s", 59), ("m", 59), ("h", 23), ("d", 1)) for count in range(1, most + 1)
 ]
 STRAY = 100
-"""One in so many rows may stand elsewhere."""
+"""One row in this many may be off the grid."""
 
 
 class OffGrid(ValueError):
-    """The bars have the length of a timeframe, and do not open where its buckets do."""
+    """The bars have the length of a timeframe, but do not open where its buckets do."""
 
     def __init__(self, frame: quantd.Timeframe) -> None:
         super().__init__(frame.name)
@@ -22,8 +22,9 @@ class OffGrid(ValueError):
 
 
 def find(times: Sequence[Iterable[int]], named: quantd.Timeframe | None) -> quantd.Timeframe:
-    """The one whose buckets open at these times (ms; a sequence for each symbol) but for stray ones, and whose whole or shortest bucket is
-    their usual smallest step; `named` where there is no step. Raises OffGrid or ValueError."""
+    """Return the timeframe whose buckets open at these times (ms; a sequence for each symbol) except stray ones, and whose whole or
+    shortest bucket equals their usual smallest step; `named` if there is no step. Raises OffGrid or ValueError.
+    """
     each = [sorted(set(of)) for of in times]
     step = _step(each)
     if not step and named:
@@ -39,14 +40,14 @@ def find(times: Sequence[Iterable[int]], named: quantd.Timeframe | None) -> quan
 
 
 def check(times: Sequence[Iterable[int]], frame: quantd.Timeframe) -> quantd.Timeframe:
-    """The frame, if its buckets open at these times but for stray ones. Raises OffGrid."""
+    """Return the frame if its buckets open at these times, except stray ones. Raises OffGrid."""
     if not _fits(frame, [sorted(set(of)) for of in times]):
         raise OffGrid(frame)
     return frame
 
 
 def _step(times: Sequence[Sequence[int]]) -> int:
-    """The smallest that is no stray one; 0 if there is none."""
+    """Return the smallest step that is not a stray one; 0 if there is none."""
     counts = Counter(after - before for of in times for before, after in pairwise(of))
     return min((step for step, count in counts.items() if count * STRAY >= counts.total()), default=0)
 

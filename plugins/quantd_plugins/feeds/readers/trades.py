@@ -1,4 +1,4 @@
-"""Files of trades, a line each: read past the bad lines, and put in order as far as a bounded number of rows allows."""
+"""Files of trades, a line each: invalid lines are skipped, and rows are sorted as far as a bounded number of rows allows."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -15,34 +15,34 @@ from quantd_plugins.feeds.readers.stamps import written
 from quantd_plugins.feeds.readers.tally import Tally
 
 BLOCK = 500
-"""Rows that are held of a file that has been in order: few enough to stay in the processor's cache."""
+"""Number of rows held of a file that has been in order: few enough to stay in the processor's cache."""
 MINUTE = 60_000
-"""So far back (ms) trades may come anyway: their bars are mended."""
+"""Trades may be late by this time (ms) in any case: their bars are repaired."""
 DAY = 86_400_000
 AWAY = 31 * DAY
-"""No two trades of a file that follow each other are further apart (ms): each second between them would be played as a flat bar."""
+"""Largest time (ms) between successive trades of a file: each second between them is played as a flat bar."""
 Order = Callable[[Row], tuple[int, ...]]
 
 log = logging.getLogger("quantd_plugins.feeds.replay")
 
 
 def by_time(row: Row) -> tuple[int, ...]:
-    """Of rows of one time, those by id that have one; a doubt is the last."""
+    """Sort key by time; rows of one time are sorted by id if they have one, and a doubt is the last."""
     return row[0], getattr(row[2], "id", LARGEST_ID)
 
 
 def by_receipt(row: Row) -> tuple[int, ...]:
-    """As it came: what is received at one time stays as it stands."""
+    """Sort key by receive time; rows of one time keep their order."""
     return (row[0],)
 
 
 def by_id(row: Row) -> tuple[int, ...]:
-    """Trades of one symbol."""
+    """Sort key by id, for the trades of one symbol."""
     return (getattr(row[2], "id", LARGEST_ID),)
 
 
 class Form(NamedTuple):
-    """How the lines of a format are read, what their order is, and the command that brings them into it."""
+    """The parser of a format, the order of its lines, and the command that sorts them."""
 
     parse: Parse
     order: Order
@@ -50,8 +50,9 @@ class Form(NamedTuple):
 
 
 class TradeFile:
-    """The trades of a file. Its first `ahead` rows are sorted before any is played, then as many at a time if they were out of order, else
-    `BLOCK`. What comes later still, by more than a minute, cannot be played any more."""
+    """The trades of a file. Its first `ahead` rows are sorted before any is played; then as many at a time if they were out of order,
+    otherwise `BLOCK`. A row that is out of order by more than a minute after that can no longer be played.
+    """
 
     def __init__(self, source: Source, form: Form, ahead: int) -> None:
         self.tally = Tally(source.path)
@@ -60,12 +61,12 @@ class TradeFile:
         self._ahead = ahead
         self._repeats = Repeats()
         self._size = ahead
-        """Rows of the next block."""
+        """Number of rows of the next block."""
         self._unordered = 0
         """The line of the first row that was out of order by more than a minute."""
 
     def rows(self) -> Iterator[Row]:
-        """In order. Raises QuantdError where that takes more rows than are held, or a time is absurd."""
+        """Yield the rows in order. Raises QuantdError if that takes more rows than are held, or if a time is absurd."""
         held: list[Row] = []
         played: Row | None = None
         for rows, numbers in self._blocks():
@@ -83,7 +84,7 @@ class TradeFile:
         self._tell()
 
     def _looked_at(self, rows: list[Row], played: Row | None) -> list[Row]:
-        """The next rows to play. Raises QuantdError if one comes so long after the others that its time must be wrong."""
+        """Return the next rows to play, checked. Raises QuantdError if one follows the others so late that its time must be wrong."""
         self._repeats.look(rows)
         times = [row[2].ts for row in rows]
         if times and max(times) - (played or rows[0])[2].ts > AWAY:
@@ -102,7 +103,7 @@ class TradeFile:
         )
 
     def _blocks(self) -> Iterator[tuple[list[Row], list[int]]]:
-        """Rows as they stand, each with the number of its line."""
+        """Yield the rows in the order of the file, each with the number of its line."""
         rows: list[Row] = []
         numbers: list[int] = []
         parse, size = self._form.parse, self._size
@@ -125,8 +126,9 @@ class TradeFile:
         yield rows, numbers
 
     def _instead(self, line: bytes, number: int, error: Exception, last: Row | None) -> Row | None:
-        """What a bad line tells after all: it began with a mark of another file's beginning, or is a trade of no price. Else, where trades
-        have no ids to show what is missing, that some may be."""
+        """Return what an invalid line still tells: the rest of a line that began with another file's byte order mark, or a trade
+        without a price; otherwise, if trades have no ids that would show a gap, a doubt that some may be missing.
+        """
         if line.startswith(BOM):
             try:
                 return self._form.parse(line.removeprefix(BOM))
@@ -141,7 +143,7 @@ class TradeFile:
         return None if last[1] is None else _doubt(last, unnumbered)
 
     def _check(self, rows: list[Row], numbers: list[int], held: list[Row], played: Row | None) -> bool:
-        """Whether some are out of order by more than a minute. Raises QuantdError if one belongs before what was played."""
+        """Check whether rows are out of order by more than a minute. Raises QuantdError if one belongs before a row already played."""
         top = held[-1][2].ts if held else rows[0][2].ts
         unordered = False
         for row, number in zip(rows, numbers, strict=True):
@@ -186,7 +188,7 @@ class TradeFile:
         log.warning(text, self._source.path, self._repeats.count, second, first, first)
 
     def _line_of(self, tick: quantd.Tick) -> int:
-        """The number of the first line that tells it: read again, since numbers are not kept of rows that are sorted."""
+        """Return the number of the first line with this row. The file is read again, since sorted rows do not keep their line numbers."""
         with closing(self._source.again()) as source:
             for number, line in enumerate(source.lines(), 1):
                 try:
@@ -201,10 +203,10 @@ class TradeFile:
 
 
 def _unnumbered(parse: Parse) -> set[str]:
-    """The symbols whose trades have no ids."""
+    """Return the symbols whose trades have no ids."""
     return parse.unnumbered if isinstance(parse, NdjsonParser) else set()
 
 
 def _doubt(last: Row, symbols: set[str]) -> Row:
-    """Trades of these may be missing after that row."""
+    """Return a doubt: trades of these symbols may be missing after that row."""
     return last[0], None, quantd.Status(last[2].ts, healthy=False, symbols=tuple(sorted(symbols)))
