@@ -80,7 +80,7 @@ def _shown(frames: list[Line]) -> str:
 
 
 def _is_of_python(file: str) -> bool:
-    """Return whether a file is of the standard library. Other packages may be installed below its folder."""
+    """Return whether a file is of the standard library. Packages installed below its folder do not count."""
     return file.startswith("<frozen") or (file.startswith(_LIBRARY) and not any(f"{os.sep}{name}{os.sep}" in file for name in _SHARED))
 
 
