@@ -119,7 +119,7 @@ class Resampler(Plugin):
     @property
     @abstractmethod
     def base(self) -> str:
-        """Return the timeframe of the bars it makes."""
+        """The timeframe of the bars it makes."""
 
     @abstractmethod
     def update(self, ticks: Sequence[Tick]) -> None:
@@ -144,7 +144,7 @@ class Resampler(Plugin):
 
     @property
     def lost(self) -> int:
-        """Return the number of ticks that came later than `reopen` and are in no bar."""
+        """The number of ticks that came later than `reopen` and are in no bar."""
         return 0
 
     def mark_holes(self, spans: Sequence[tuple[int, int]]) -> None:
@@ -157,7 +157,7 @@ class EventBars(Plugin):
     @property
     @abstractmethod
     def label(self) -> str:
-        """Return the `every` of its bars. It identifies the rule and its settings, and is not a timeframe."""
+        """The `every` of its bars. It identifies the rule and its settings, and is not a timeframe."""
 
     @abstractmethod
     def ends(self, tick: Tick) -> bool:

@@ -43,7 +43,7 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Return whether the plugin is suspended."""
+        """Whether the plugin is suspended."""
         return self.streak >= self._limit
 
     def admits(self) -> bool:

@@ -42,7 +42,7 @@ class Pace:
 
     @property
     def rests(self) -> bool:
-        """Return whether the plugin is suspended."""
+        """Whether the plugin is suspended."""
         return self.slow >= _LIMIT
 
     def admits(self) -> bool:

@@ -23,7 +23,7 @@ class Plugin(msgspec.Struct, metaclass=PluginMeta):
 
     @property
     def log(self) -> logging.Logger:
-        """Return the plugin's logger, `quantd.plugin.<kind>.<name>`. Its messages go to the daemon's log."""
+        """The plugin's logger, `quantd.plugin.<kind>.<name>`. Its messages go to the daemon's log."""
         return reports_of(type(self)).log
 
     def report(self, metric: str, number: float) -> None:

@@ -104,7 +104,7 @@ class Steps:
 
     @property
     def asked(self) -> Callable[..., Hedge | None]:
-        """Return the regression's method that `hedge` calls."""
+        """The regression's method that `hedge` calls."""
         cls, one = type(self.regression), self.regression
         return one.fit_sums if offers(cls, "fit_sums") else one.update if offers(cls, "update") else one.fit
 

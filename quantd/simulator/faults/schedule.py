@@ -25,7 +25,7 @@ class FaultSchedule:
 
     @property
     def runs(self) -> list[tuple[FaultRun, bool]]:
-        """Return every fault that is not over, with whether it is active (or still waits)."""
+        """Every fault that is not over, with whether it is active (or still waits)."""
         return [(run, True) for run in self._active.runs.values()] + [(run, False) for run in self._waiting.values()]
 
     def add(self, spec: FaultSpec, now: int) -> str:
