@@ -18,7 +18,7 @@ Take = Callable[[list[bytes]], None]
 
 
 def measured(client: Callable[[str, Take], Awaitable[object]], port: int, warm_s: float, seconds: float) -> Figures:
-    """How many trades a client brings that hands texts to what it is given."""
+    """Measure how many trades a client delivers. The client passes texts to the function that it is given."""
     import quantd
     from quantd_plugins.feeds.binance.frames import AggTrade, decode
 

@@ -1,4 +1,5 @@
-"""What is told of pairs whose spread is rounding, or hardly moves: how many points have no z-score, and which numbers stand beside.
+"""Results for pairs whose spread is only rounding, or hardly moves: the share of points without z-score, and the other numbers of these
+points.
 
     python benchmarks/flat.py [--pairs 25]
 
@@ -35,7 +36,7 @@ KINDS = ("rounded line", "rounded line, log", "copy", "quiet", "stale", "one ste
 
 
 def legs(kind: str, chance: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """Closes bound to ticks of 0.01."""
+    """Return closes rounded to ticks of 0.01."""
     walk = 100.0 + 0.03 * chance.normal(size=(2, N)).cumsum(axis=1)
     if kind in ("quiet", "stale"):
         share, most = (0.03, 2) if kind == "quiet" else (0.02, 20)
@@ -67,7 +68,7 @@ def points(kind: str, zscore: ZScore, y: FloatArray, x: FloatArray) -> list[Pair
 
 
 def share(points: list[PairPoint], *names: str, below: float = np.inf) -> str:
-    """Of the points that have a number below that under any of the names."""
+    """Return the share of points that have a number below `below` under any of the names."""
     if not points:
         return "–"
     found = [[(point.metrics or {}).get(name) for name in names] for point in points]
