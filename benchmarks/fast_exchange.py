@@ -2,10 +2,10 @@
 
     python benchmarks/fast_exchange.py <port> <seconds>:<trades a second, 0 for as many as are read> ...
 
-The phases follow each other from the first subscription on. Ids of each symbol are contiguous over all of them; what a phase could not
-send in its time, because the reader did not read, is not sent later. `E` is the moment of sending, `T` is TRAVEL_MS before. Of each phase
-a line of JSON tells when it began and ended (s since 1970), how many trades were due and how many were written. There is no past: REST is
-empty.
+The phases follow each other from the first subscription on. The ids of each symbol are contiguous over all phases. Trades that a phase
+could not send in its time, because the reader did not read, are not sent later. `E` is the time of sending, `T` is TRAVEL_MS earlier. A
+line of JSON for each phase shows when it began and ended (s since 1970), how many trades were due and how many were written. There is no
+past: REST returns empty results.
 """
 
 import json

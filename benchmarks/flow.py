@@ -2,10 +2,10 @@
 
     python benchmarks/flow.py [--rounds 5] [--trades 400000]
 
-The peer does the same in the plain way: `json.loads` into dicts, a deque of ticks a symbol, and at each closed second a pandas resample
-of those, a statsmodels fit, and rolling z-score and correlation. It is slow, so it gets the first PEER_TRADES lines only. Paths take
-turns, each run in a process of its own. Speeds are ticks a CPU second of that process, all its threads and children included, not of wall
-time: other work on the machine hardly disturbs them. The table shows minimum, median and maximum of the rounds, the ratio of the medians
+The peer is a simple implementation: `json.loads` into dicts, a deque of ticks per symbol, and at each closed second a pandas resample of
+the ticks, a statsmodels fit, and rolling z-score and correlation. It is slow, so it gets only the first PEER_TRADES lines. The paths take
+turns, each run in a process of its own. Speeds are ticks per CPU second of that process, with all its threads and children, not of wall
+time: other work on the machine hardly affects them. The table shows minimum, median and maximum of the rounds, the ratio of the medians
 to the peer of the same scenario, and the peak memory.
 """
 

@@ -3,13 +3,13 @@
     python benchmarks/half_life.py [--runs 4000] [--spoilt]
     python benchmarks/half_life.py --table        # makes the table of quantd/stats/unit_root.py, some minutes
 
-First of AR(1) series of n values, then, `fitted`, of the spread as a job is given it: both legs' last n closes, priced with the beta that
-least squares fitted to the last half of them. The median of the estimates, no point counted as infinite (– above 500 bars); the shares of
-series without a point, and of intervals without an upper end; and how often the 95 % interval holds the half-life. `normal` is phi of least
-squares, bias corrected, ± 1.96 standard errors, for comparison.
+The first table covers AR(1) series of n values and, as `fitted`, the spread that a job receives: the last n closes of both legs, priced
+with the beta that least squares fitted to the last half of them. It shows the median of the estimates, with no estimate counted as infinite
+(– above 500 bars); the shares of series without an estimate, and of intervals without an upper end; and how often the 95 % interval
+contains the half-life. `normal` is phi of least squares, bias corrected, ± 1.96 standard errors, for comparison.
 
-Then, in a second table, of the same AR(1) series with what closes have beside it: both legs bounce between a bid and an ask that are one or
-two standard deviations of a step apart; or one value is off by 20 of it.
+The second table covers the same AR(1) series with defects of closes: both legs bounce between a bid and an ask that are one or two standard
+deviations of a step apart, or one value is off by 20 of these standard deviations.
 """
 
 import argparse

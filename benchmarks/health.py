@@ -2,8 +2,8 @@
 
     python benchmarks/health.py [--pairs 3000] [--seed 1] [--only TEXT]
 
-Of each kind, or of those whose name holds TEXT, so many pairs are made, and each is judged once. The last column tells how often the
-state changes from bar to bar.
+`--pairs` pairs of each kind, or of the kinds whose name contains TEXT, are generated, and each is judged once. The last column shows how
+often the state changes from bar to bar.
 """
 
 import argparse

@@ -114,7 +114,7 @@ def nobody(port: int, warm_s: float, seconds: float) -> Figures:
 
 
 def run(main: Coroutine[None, None, Figures]) -> Figures:
-    """On the event loop that the daemon takes too."""
+    """Run a coroutine on the same kind of event loop as the daemon."""
     try:
         from uvloop import new_event_loop
     except ImportError:

@@ -1,4 +1,4 @@
-"""How far the Sharpe ratio of a backtest, its standard error and its probability can be believed, on equity whose truth is known.
+"""The accuracy of a backtest's Sharpe ratio, its standard error and its probability, on equity curves whose true ratio is known.
 
     python benchmarks/sharpe.py [--runs 400]
 
@@ -40,7 +40,7 @@ Chance = np.random.Generator
 
 
 def reverting(chance: Chance, bars: int, half_life: float) -> FloatArray:
-    """An AR(1) process of variance 1."""
+    """Return an AR(1) process of variance 1."""
     phi = 0.5 ** (1.0 / half_life)
     made, last = np.empty(bars), 0.0
     for at, shock in enumerate((math.sqrt(1.0 - phi * phi) * chance.normal(size=bars)).tolist()):
@@ -49,7 +49,7 @@ def reverting(chance: Chance, bars: int, half_life: float) -> FloatArray:
 
 
 def market(seed: int, half_life: float, off: float) -> Market:
-    """A year of hourly bars; each opens at the close before."""
+    """Return a year of hourly bars. Each opens at the previous close."""
     chance, bars = np.random.default_rng(seed), DAYS * HOURS
     x = PRICE * np.exp(chance.normal(0.0, MOVE, bars).cumsum())
     zscore, unit = reverting(chance, bars, half_life), 2.0 * MOVE * PRICE
@@ -60,7 +60,7 @@ def market(seed: int, half_life: float, off: float) -> Market:
 
 
 def equities(half_life: float, entry: float, off: float, runs: int) -> tuple[FloatArray, float]:
-    """Shape (runs, bars), and the trades of a year."""
+    """Return equity curves of shape (runs, bars), and the number of trades per year."""
     free = Rules(entry=entry, fee_bps=0.0)
     seen = [market(seed, half_life, off) for seed in range(runs)]
     before = [simulate(each, free) for each in seen[:40]]
@@ -107,7 +107,7 @@ def _rare(share: float, gains: Callable[[Chance, int], FloatArray]) -> Callable[
 
 
 def _losses(chance: Chance, days: int) -> FloatArray:
-    """Nine small gains to one loss."""
+    """Return changes with nine small gains per loss."""
     return np.where(chance.random(days) < 0.9, 1.0, -9.0) + chance.normal(0.0, 0.3, days)
 
 
@@ -128,7 +128,8 @@ CHANGES: tuple[tuple[str, Callable[[Chance, int], FloatArray], int], ...] = (
 
 
 def shifted(made: Callable[[Chance, int], FloatArray], chance: Chance, days: int, target: float) -> FloatArray:
-    """Changes whose true ratio a year is `target`: days without one stay at 0, the others move. `target` is small a day."""
+    """Return changes whose true yearly ratio is `target`. Days without a change stay at 0, the others are shifted. `target` is small per
+    day."""
     long = made(np.random.default_rng(0), 400_000)
     active = long != 0.0
     share, wanted = float(active.mean()), target / math.sqrt(YEAR)
@@ -142,7 +143,7 @@ def shifted(made: Callable[[Chance, int], FloatArray], chance: Chance, days: int
 
 
 def held(made: Callable[[Chance, int], FloatArray], days: int, target: float, runs: int) -> tuple[list[float], float]:
-    """How often each interval holds the truth, and how often the probability is above 95 %."""
+    """Return how often each interval contains the truth, and how often the probability is above 95 %."""
     chance, within, sure, true = np.random.default_rng(days), np.zeros(3), 0, target / math.sqrt(YEAR)
     changes = shifted(made, chance, days * runs, target).reshape(runs, days)
     for each in changes:
