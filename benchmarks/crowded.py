@@ -2,10 +2,10 @@
 
     python benchmarks/crowded.py [--dear 12] [--window 500] [--small 12]
 
-Starts `quantd demo` and asks it, one after the other, for a hedge ratio by OLS, each over another window of 20 to 59 bars, so that none is
-remembered: `alone`, beside as many pairs by Theil-Sen over `--window` bars as `--dear` says (`asked for`), and after their clients have
-gone (`abandoned`). The times are those of a client on the same machine; `CPU s` is what daemon and workers used in the 8 s from the
-beginning. First it prints what it costs to have a process answer: its start, and what a question takes there and in a thread.
+Starts `quantd demo` and requests hedge ratios by OLS, one after the other, each over a different window of 20 to 59 bars, so that none is
+cached: `alone`; while `--dear` pairs by Theil-Sen over `--window` bars are computed (`asked for`); and after the clients of these have
+disconnected (`abandoned`). The times are those of a client on the same machine. `CPU s` is the CPU time of daemon and workers in the first
+8 s. Before that, it prints the cost of answering in a process: its start, and the time of a request there and in a thread.
 """
 
 import argparse

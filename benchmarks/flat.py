@@ -4,9 +4,9 @@ points.
     python benchmarks/flat.py [--pairs 25]
 
 `rounded line`: y is 3 + 0.8 x, rounded to its tick; `rounded line, log` the same in logarithms. `copy`: y is twice x. `quiet`: both legs
-move by one or two ticks in 3 % of the bars. `stale`: they move by up to 20 ticks, in 2 % of the bars. `one step`: y stands still but for a
-step. `tied` is no such pair: its spread halves in 5 bars and has a std of 5 ticks. Regression by least squares over 60 closes, z-scores
-`window` and `robust`, 400 closes a pair.
+move by one or two ticks in 3 % of the bars. `stale`: they move by up to 20 ticks, in 2 % of the bars. `one step`: y is constant except for
+one step. `tied` is a normal pair for comparison: its spread has a half-life of 5 bars and a std of 5 ticks. The regression is
+least squares over 60 closes, the z-scores are `window` and `robust`, and each pair has 400 closes.
 """
 
 import argparse

@@ -3,7 +3,7 @@ past.
 
     python benchmarks/flood.py <port> <trades a second, 0 for as many as are read> <seconds>
 
-With 0 the reader sets the pace: nothing is made while MOST_UNSENT bytes wait.
+With 0 the reader sets the rate: no trades are generated while MOST_UNSENT bytes wait.
 """
 
 import asyncio

@@ -5,17 +5,17 @@
 
 The exchange (fast_exchange.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with
 ten pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
-take turns with it on that core, on the same event loop: `plain` is `websockets`, `json` and a dict a trade, with a check of its id and a
+take turns with it on that core, on the same event loop: `plain` is `websockets`, `json` and a dict per trade, with a check of its id and a
 1-s bar; `cryptofeed` is its own connection and handler for Binance futures, with a callback that counts; neither has pairs, history or a
-store. `nobody` only counts what comes. Compare trades a CPU second: they stay comparable when others use the machine too.
+store. `nobody` only counts the trades. Compare trades per CPU second: they stay comparable when other processes use the machine.
 
 Then WebSocket clients alone, with the same decoding behind each (clients.py): `quantd.net` against aiohttp's client and picows. Where one
 of these comes within CLOSE of ours, it is to take its place: see docs/decisions.md.
 
-Then the daemon alone, at a steady rate: how late each trade is on the hub, from `E`, the exchange's clock at sending, which is this
-machine's; each point of 1s bars, from the sending of the first trade that is `lateness` behind the bar's end; and the event loop. Last, a
-flood: what the daemon took of it, how its memory grew, and when it had caught up. What it does not read, the exchange cannot write:
-nothing is dropped.
+Then the daemon runs alone, at a steady rate. The table shows the delay of each trade on the hub, from `E`, the exchange's clock at sending,
+which is this machine's; of each point of 1s bars, from the sending of the first trade that is `lateness` behind the bar's end; and of the
+event loop. The last part is a flood: how many trades the daemon processed, how its memory grew, and when it had caught up. The exchange
+cannot write what the daemon does not read, so nothing is dropped.
 """
 
 import argparse

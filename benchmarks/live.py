@@ -6,7 +6,7 @@ Server under test on the first core, exchange and clients on the others, each in
 daemon does its whole work: six symbols, two pairs at 1s, 1m and 5m, the store. Lags in ms: `publish` from the daemon's own histogram
 (receipt to publication, interpolated), `client` from the exchange's sending to the arrival at a client, `loop` how late the event loop is.
 Last, `quantd demo` serves the clients for a while, for its start and its memory. The table shows medians over the rounds, for memory the
-largest. What is sent `as many as it takes` waits in the sockets' buffers, so its client lags tell of those. Of `ticks/s` and `to client`
+largest. Trades sent `as many as it takes` wait in the sockets' buffers, so the client lags include that time. Of `ticks/s` and `to client`
 (trades a second that each client got) the daemon's should agree: no client lost any. `ticks/CPU s` is what a whole core would do, and
 stays comparable when others use the machine too.
 """

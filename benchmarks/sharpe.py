@@ -2,13 +2,15 @@
 
     python benchmarks/sharpe.py [--runs 400]
 
-First table: made pairs of hourly bars, y = 50 + 1.5 x + deviation, traded by the true z-score with a hedge ratio that is off by a slow 2 or
-20 % (standard deviation), at costs that take 0.6 of what is made. Truth is the yearly ratio of 91-day results over all runs of a year;
-beside it are the medians of the ratio of hourly and of daily changes, both scaled to a year by the root of time.
+The first table covers generated pairs of hourly bars, y = 50 + 1.5 x + deviation, traded by the true z-score with a hedge ratio that has a
+slow error of 2 or 20 % (standard deviation), at costs of 0.6 of the gross gain. The true value is the yearly ratio of 91-day results over
+all runs of a year; the table compares it with the medians of the ratio of hourly and of daily changes, both scaled to a year by the root
+of time.
 
-Second table: made daily changes. How often the 95 % interval ratio +- 1.96 standard errors holds the true ratio of daily changes, for a
-true ratio of 0 and of 1.5 a year; and how often, at a true ratio of 0, the probability says more than 95 %. Beside the standard error
-as it stands are those of Mertens alone, and of normal changes that are independent (Lo's first). Ten runs of these for one of a pair.
+The second table covers generated daily changes. It shows how often the 95 % interval, ratio +- 1.96 standard errors, contains the true
+ratio of daily changes, for a true ratio of 0 and of 1.5 per year; and how often, for a true ratio of 0, the probability is above 95 %. The
+standard error of quantd is compared with that of Mertens alone, and with that of independent normal changes (Lo's first). There are ten of
+these runs for each run of a pair.
 """
 
 import argparse

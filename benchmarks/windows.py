@@ -2,14 +2,14 @@
 
     python benchmarks/windows.py [--rounds 3] [--windows 60 240 500] [--bars 1440] [--only huber …]
 
-`request` is the work behind the first `GET /analytics/pair`, the answer's JSON included, over the bars that it takes: max(3W, W + 20) and
-twice the window before them. The legs are made: a tied pair, and two walks that have nothing to do with each other. Each request runs in
-a process of its own, as the first one since a start: `interpreted` before any kernel is compiled, then `compiled`. `bar` is the share of
-one bar in the latter; `peer` is a fit of the same window by the library that most would take. `backtest` is `quantd backtest` of two files
-of bars, the whole process.
+`request` is the work of the first `GET /analytics/pair`, including the JSON of the answer, over the bars that it reads: max(3W, W + 20)
+and twice the window before them. The legs are generated: a tied pair, and two independent walks. Each request runs in a process of its
+own, as the first one after a start: `interpreted` before any kernel is compiled, then `compiled`. `bar` is the share of one bar in the
+latter; `peer` is a fit of the same window by the library that most users would choose. `backtest` is the whole process of
+`quantd backtest` with two files of bars.
 
-Times are CPU seconds, user and system, threads included, printed as median (maximum) of the rounds. Only `interpreted` is that of the
-thread which answers: the compiler may be at work beside it.
+Times are CPU seconds, user and system, of all threads, printed as median (maximum) of the rounds. `interpreted` alone is the time of the
+thread that answers, since the compiler may run beside it.
 """
 
 import argparse
