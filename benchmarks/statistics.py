@@ -91,7 +91,7 @@ class Line:
 
 
 class River:
-    """The same numbers as `Stream`, from river's rolling statistics. Raises ImportError if river is not installed."""
+    """Computes the numbers of `Stream` with river's rolling statistics. Raises ImportError if river is not installed."""
 
     def __init__(self, window: int) -> None:
         from river import stats, utils
