@@ -1,4 +1,4 @@
-"""Clients of a server's WebSocket that do as little as they can: all count trades, the first reads their times.
+"""Minimal clients of a server's WebSocket: all count trades, and the first also measures their delay.
 
     python benchmarks/audience.py <host:port> <clients> <seconds to warm up> <seconds to measure>
 
@@ -24,7 +24,7 @@ TIME = re.compile(rb'"ts":"([\d-]{10}T[\d:]{8})\.(\d{3})Z"')
 
 
 class Listener(asyncio.Protocol):
-    """Counts trades; with `timed` it also takes their ages."""
+    """Counts trades. With `timed` it also records their ages."""
 
     def __init__(self, host: str, timed: bool) -> None:
         self.trades = 0

@@ -1,8 +1,8 @@
-"""WebSocket clients on the exchange of fast_exchange.py, with the same work behind each: frames that came together are decoded and made
-into ticks, as the feed binance-futures does it. What is left is what the client itself costs. consumers.py starts them.
+"""WebSocket clients of the exchange of fast_exchange.py, each with the same processing: frames that arrive together are decoded and made
+into ticks, as in the feed binance-futures. The differences show the cost of the clients themselves. consumers.py starts them.
 
 `net` is `quantd.net`. `aiohttp` is its client with `decode_text=False`, which spares it a copy of each text. `picows` is that package's
-core API. All get as much at once as the socket gives: aiohttp's messages are gathered until its reader waits.
+core API. All process at once what the socket gives: aiohttp's messages are collected until its reader waits.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ Take = Callable[[list[bytes]], None]
 
 
 def measured(client: Callable[[str, Take], Awaitable[object]], port: int, warm_s: float, seconds: float) -> Figures:
-    """How many trades a client brings that hands texts to what it is given."""
+    """Measure how many trades a client delivers. The client passes texts to the function that it is given."""
     import quantd
     from quantd_plugins.feeds.binance.frames import AggTrade, decode
 

@@ -1,4 +1,4 @@
-"""Who reads what the exchange of fast_exchange.py sends: quantd's daemon, one of peers.py, or one of clients.py.
+"""The consumers of the exchange of fast_exchange.py: quantd's daemon, one of peers.py, or one of clients.py.
 
     python benchmarks/consumers.py <consumer> <port of the exchange> <seconds to warm up> <seconds to measure>
 
@@ -28,10 +28,10 @@ SAMPLE_S = 0.1
 PROBE_S = 0.005
 BAR_MS = 1_000
 QUIET_MS = 100
-"""Lag (from E to the hub) below which the daemon has caught up."""
+"""Lag (from E to the hub) below which the daemon counts as caught up."""
 PATIENCE_S = 40.0
 WINDOW = 3
-"""So short that pairs make points while it is measured, which cost the same at any length."""
+"""Window of the regression: short enough that pairs have points during the measurement. The cost of a point does not depend on it."""
 
 
 def settings(port: int, folder: str, store: str | None) -> dict[str, Any]:
@@ -47,7 +47,7 @@ PIPELINE = {"feed": "binance-futures", "bars": {"use": "time", "every": ["1s", "
 
 
 def run_quantd(port: int, narrate: Callable[[Any], Coroutine[None, None, Figures]], store: str | None = "local") -> Figures:
-    """The daemon as `quantd run` has it, with its API, while `narrate` runs beside it."""
+    """Run the daemon as `quantd run` does, with its API, while `narrate` runs beside it."""
     import logging
 
     from quantd.config.load import build
@@ -116,14 +116,14 @@ def flooded(port: int, warm_s: float, seconds: float) -> Figures:
 
 
 class HubListener:
-    """Listens to the hub."""
+    """Records the trades and points that are published on the hub."""
 
     def __init__(self, daemon: Any) -> None:
         from quantd import timeframes
 
         self.ticks = 0
         self.quiet = asyncio.Event()
-        """Set while the last half second was without lag."""
+        """Set while there was no lag in the last half second."""
         self._worst = 0
         self.lags: array[int] | None = None
         self.point_lags: array[int] | None = None
@@ -138,7 +138,7 @@ class HubListener:
         return sum(stage.intake.ledger.missing for stage in self._flow.stages)
 
     async def sample(self) -> None:
-        """Keep (s since 1970, trades so far, worst lag in ms, MiB) of each interval."""
+        """Record (s since 1970, trades so far, worst lag in ms, MiB) of each interval."""
         while True:
             self._worst = 0
             await asyncio.sleep(SAMPLE_S)
@@ -156,7 +156,7 @@ class HubListener:
             self.lags.extend([sent - tick.ts for tick in ticks])
 
     def _take_points(self, points: Sequence[Any]) -> None:
-        """A point of 1s bars can be known as soon as a trade is sent that is `lateness` behind their end."""
+        """Record the lag of points. A point of 1s bars can be known as soon as a trade is sent that is `lateness` behind their end."""
         if self.point_lags is not None:
             known = BAR_MS + self._lateness + TRAVEL_MS
             now = time.time_ns() // 1_000_000
@@ -164,7 +164,7 @@ class HubListener:
 
 
 async def probe_loop(lags: "array[float]") -> None:
-    """Keep how late (ms) the event loop is."""
+    """Record how late (ms) the event loop is."""
     while True:
         due = time.monotonic() + PROBE_S
         await asyncio.sleep(PROBE_S)
@@ -172,12 +172,12 @@ async def probe_loop(lags: "array[float]") -> None:
 
 
 def resident() -> float:
-    """MiB."""
+    """Return the resident memory in MiB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def percentiles(values: "array[Any]") -> list[float]:
-    """50th, 99th and 100th."""
+    """Return the 50th, 99th and 100th percentiles."""
     import numpy as np
 
     return np.percentile(values, [50, 99, 100]).tolist() if values else []

@@ -1,4 +1,4 @@
-"""Whether the published critical values of Johansen's tests are those of the models that `quantd.stats.johansen` fits.
+"""Checks that the published critical values of Johansen's tests belong to the models that `quantd.stats.johansen` fits.
 
     python benchmarks/critical_values.py [--walks 100000] [--steps 1000] [--seed 20261129]
 
@@ -23,7 +23,7 @@ ROWS: tuple[tuple[str, Deterministic], ...] = (("n", "n"), ("rc", "rc"), ("c", "
 
 
 def path(walk: FloatArray, row: str) -> FloatArray:
-    """F of walks (walks, steps, dimensions) before each step."""
+    """Return F of walks (walks, steps, dimensions) before each step."""
     time = np.broadcast_to(np.linspace(0.0, 1.0, walk.shape[1])[:, np.newaxis], (*walk.shape[:2], 1))
     if row == "n":
         return walk
@@ -35,7 +35,7 @@ def path(walk: FloatArray, row: str) -> FloatArray:
 
 
 def statistics(chance: np.random.Generator, row: str, dimensions: int, steps: int) -> FloatArray:
-    """Trace and maximum eigenvalue of a batch of walks, (walks, 2)."""
+    """Return trace and maximum eigenvalue of a batch of walks, shape (walks, 2)."""
     shocks = chance.normal(size=(BATCH, steps, dimensions))
     levels = path(shocks.cumsum(axis=1) - shocks, row)
     if row not in ("n", "rc"):

@@ -1,11 +1,11 @@
-"""Small answers beside a client that asks for great ones.
+"""The response time of small requests while another client makes expensive ones.
 
     python benchmarks/crowded.py [--dear 12] [--window 500] [--small 12]
 
-Starts `quantd demo` and asks it, one after the other, for a hedge ratio by OLS, each over another window of 20 to 59 bars, so that none is
-remembered: `alone`, beside as many pairs by Theil-Sen over `--window` bars as `--dear` says (`asked for`), and after their clients have
-gone (`abandoned`). The times are those of a client on the same machine; `CPU s` is what daemon and workers used in the 8 s from the
-beginning. First it prints what it costs to have a process answer: its start, and what a question takes there and in a thread.
+Starts `quantd demo` and requests hedge ratios by OLS, one after the other, each over a different window of 20 to 59 bars, so that none is
+cached: `alone`; while `--dear` pairs by Theil-Sen over `--window` bars are computed (`asked for`); and after the clients of these have
+disconnected (`abandoned`). The times are those of a client on the same machine. `CPU s` is the CPU time of daemon and workers in the first
+8 s. Before that, it prints the cost of answering in a process: its start, and the time of a request there and in a thread.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-sys.path.pop(0)  # this folder: in it the library's `statistics` is a file of ours
+sys.path.pop(0)  # in this folder the library's `statistics` would be a file of ours
 
 import statistics
 
@@ -44,7 +44,7 @@ _PATIENCE = ClientTimeout(120)
 
 @asynccontextmanager
 async def demo() -> AsyncIterator[tuple[ClientSession, int]]:
-    """A client of the demo, once it has bars to answer with, and the daemon's process id."""
+    """Yield a client of the demo, once it has bars to answer with, and the daemon's process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -71,7 +71,7 @@ async def _warm(client: ClientSession) -> None:
 
 
 async def times(client: ClientSession, paths: list[str]) -> list[float]:
-    """Milliseconds of each question."""
+    """Return the milliseconds of each request."""
     taken = []
     for path in paths:
         began = time.perf_counter()
@@ -83,7 +83,7 @@ async def times(client: ClientSession, paths: list[str]) -> list[float]:
 
 
 async def abandoned(client: ClientSession, paths: list[str], seconds: float) -> None:
-    """Ask all at once, on a connection each, and leave after some seconds."""
+    """Send all requests at once, each on its own connection, and disconnect after some seconds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await asyncio.gather(*(_asked(client, path) for path in paths))
@@ -95,7 +95,7 @@ async def _asked(client: ClientSession, path: str) -> None:
 
 
 def used(parent: int) -> float:
-    """CPU seconds of a process and of those that it has begun, the dead included."""
+    """Return the CPU seconds of a process and of its children, including those that have ended."""
     ticks = 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError), open(f"/proc/{pid}/stat") as file:
@@ -106,7 +106,7 @@ def used(parent: int) -> float:
 
 
 async def processes() -> None:
-    """Print what it costs to have a process answer."""
+    """Print the cost of having a process answer."""
     registry, clock = load(), SystemClock()
     workers, calculator = make_pool(registry, "info", Troubles(clock)).workers, Calculator(registry, clock)
     began = time.perf_counter()

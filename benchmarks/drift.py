@@ -1,4 +1,4 @@
-"""How well Kalman follows a beta that drifts steadily under a constant alpha, beside least squares over a window.
+"""How well Kalman follows a beta that drifts steadily with a constant alpha, compared with least squares over a window.
 
     python benchmarks/drift.py [--window 60]
 
@@ -21,7 +21,7 @@ BARS, SEEDS = 600, 3
 
 
 def pair(first: float, movement: float, drift: float, noise: float, seed: int, prices: str) -> tuple[Any, Any, Any]:
-    """y, x and beta; noise is in shares of the first price, or in logarithms."""
+    """Return y, x and beta. The noise is a share of the first price, or in logarithms."""
     chance = np.random.default_rng(seed)
     log_x = np.log(first) + chance.normal(0.0, movement, BARS).cumsum()
     x, unit = (log_x, 1.0) if prices == "log" else (np.exp(log_x), first)
@@ -30,7 +30,7 @@ def pair(first: float, movement: float, drift: float, noise: float, seed: int, p
 
 
 def error(regression: Regression, y: FloatArray, x: FloatArray, beta: FloatArray) -> float:
-    """Root mean square of what it says of beta, once both windows are full."""
+    """Return the root mean square error of its beta, once both windows are full."""
     begin = 2 * regression.window
     hedges = regression.rolling(y, x)[begin:]
     return float(np.sqrt(np.mean([(hedge.beta - true) ** 2 for hedge, true in zip(hedges, beta[begin:], strict=True) if hedge])))

@@ -1,4 +1,5 @@
-"""How often each test calls two legs tied: strangers, where it is wrong, and legs whose spread comes back, where it is right.
+"""How often each test reports cointegration: for unrelated legs, where that is wrong, and for legs with a mean-reverting spread, where it
+is right.
 
     python benchmarks/false_positives.py [--pairs 2000] [--seed 20261129] [--only TEXT] [--kpss]
 
@@ -42,7 +43,7 @@ Maker = Callable[[Chance, int, int], FloatArray]
 
 
 def walks(chance: Chance, pairs: int, n: int) -> FloatArray:
-    """Legs (pairs, 2, n) that have nothing to do with one another."""
+    """Return unrelated legs of shape (pairs, 2, n)."""
     return 1_000.0 + chance.normal(size=(pairs, 2, n)).cumsum(axis=2)
 
 
@@ -120,7 +121,7 @@ ROWS: dict[str, Maker] = {
 
 
 def plain(y: FloatArray, x: FloatArray) -> tuple[bool, ...]:
-    """The columns of the first table."""
+    """Return the columns of the first table."""
     half, whole = ols_fit(y[-(len(y) // 2) :], x[-(len(x) // 2) :]), ols_fit(y, x)
     tests = [adf(y - line.beta * x) if line else None for line in (half, whole)]
     on_half, on_all = (test is not None and test.pvalue < LEVEL for test in tests)
@@ -134,7 +135,7 @@ def small(y: FloatArray, x: FloatArray, trend: Literal["c", "ct"] = "c", lags: i
 
 
 def ranks(y: FloatArray, x: FloatArray) -> tuple[bool, ...]:
-    """The columns of the second table."""
+    """Return the columns of the second table."""
 
     def rank(trend: Deterministic, lags: int = 2) -> int:
         return johansen(y, x, trend=trend, lags=lags).rank or 0
@@ -144,13 +145,13 @@ def ranks(y: FloatArray, x: FloatArray) -> tuple[bool, ...]:
 
 
 def coloured(y: FloatArray, x: FloatArray) -> tuple[bool, ...]:
-    """The columns of the third table."""
+    """Return the columns of the third table."""
     pvalues = [whiteness(y, x, lags=lags) for lags in LAGS]
     return tuple(pvalue is not None and pvalue < LEVEL for pvalue in pvalues)
 
 
 def moving(y: FloatArray, x: FloatArray) -> tuple[bool, ...]:
-    """The columns of the fourth table."""
+    """Return the columns of the fourth table."""
     line = ols_fit(y[-(len(y) // 2) :], x[-(len(x) // 2) :])
     found = kpss(y - line.beta * x) if line else None
     return (found is not None and found.pvalue < LEVEL,)

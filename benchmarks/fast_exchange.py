@@ -1,11 +1,11 @@
-"""An exchange that sends trades faster than anybody reads them: frames are made beforehand, only ids and times are written into them.
+"""An exchange that sends trades faster than any client reads them: frames are built beforehand, and only ids and times are filled in.
 
     python benchmarks/fast_exchange.py <port> <seconds>:<trades a second, 0 for as many as are read> ...
 
-The phases follow each other from the first subscription on. Ids of each symbol are contiguous over all of them; what a phase could not
-send in its time, because the reader did not read, is not sent later. `E` is the moment of sending, `T` is TRAVEL_MS before. Of each phase
-a line of JSON tells when it began and ended (s since 1970), how many trades were due and how many were written. There is no past: REST is
-empty.
+The phases follow each other from the first subscription on. The ids of each symbol are contiguous over all phases. Trades that a phase
+could not send in its time, because the reader did not read, are not sent later. `E` is the time of sending, `T` is TRAVEL_MS earlier. A
+line of JSON for each phase shows when it began and ended (s since 1970), how many trades were due and how many were written. There is no
+past: REST returns empty results.
 """
 
 import json
@@ -48,7 +48,7 @@ COINS = (
 SYMBOLS = tuple(f"{coin}USDT" for coin in COINS)
 TRAVEL_MS = 5
 ROUNDS = 50
-"""Trades of each symbol in a block."""
+"""Number of trades of each symbol in a block."""
 BLOCKS = 16
 TURN_S = 0.001
 FIRST_ID = 1_000_000_000
@@ -62,7 +62,7 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
 class Block:
-    """ROUNDS trades of every symbol as WebSocket frames, and where in them ids and times stand."""
+    """ROUNDS trades of every symbol as WebSocket frames, with the positions of their ids and times."""
 
     def __init__(self, rng: np.random.Generator, prices: NDArray[np.float64]) -> None:
         parts, self._ends, size = [], [0], 0
@@ -78,7 +78,7 @@ class Block:
         self._ids = _runs(self._bytes, ord("A"), 10).reshape(ROUNDS, -1, 10)
 
     def stamped(self, first_id: int, now: int, rounds: int) -> memoryview:
-        """The first `rounds` rounds, with ids from `first_id` on, sent at `now` (ms)."""
+        """Return the first `rounds` rounds, with ids from `first_id` on, sent at `now` (ms)."""
         self._bytes[self._sent] = _digits(np.array([now]), 13)
         self._bytes[self._traded] = _digits(np.array([now - TRAVEL_MS]), 13)
         self._bytes[self._ids[:rounds]] = _digits(np.arange(first_id, first_id + rounds), 10)[:, None, :]
@@ -92,13 +92,13 @@ def _payload(rng: np.random.Generator, symbol: str, price: float) -> bytes:
 
 
 def _framed(payload: bytes, kind: int) -> bytes:
-    """Unmasked, up to 65,535 bytes (RFC 6455, section 5.2)."""
+    """Return an unmasked frame of up to 65,535 bytes (RFC 6455, section 5.2)."""
     head = bytes([0x80 | kind])
     return head + (bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + len(payload).to_bytes(2, "big")) + payload
 
 
 def _runs(data: NDArray[np.uint8], letter: int, length: int) -> NDArray[np.intp]:
-    """Where `length` times the same letter stands: a row of positions each."""
+    """Return the positions of each run of `length` equal letters, one row per run."""
     same = np.lib.stride_tricks.sliding_window_view(data, length) == letter
     return np.flatnonzero(same.all(axis=1))[:, None] + np.arange(length)
 
@@ -117,7 +117,7 @@ class Phase(Struct):
 
 
 class FastExchange:
-    """All trades of all symbols in turn, to one reader at a time."""
+    """Sends the trades of all symbols in turn, to one reader at a time."""
 
     def __init__(self, phases: list[Phase]) -> None:
         rng, prices = np.random.default_rng(7), np.geomspace(60_000, 0.3, len(SYMBOLS))
@@ -126,7 +126,7 @@ class FastExchange:
         self._next_id = FIRST_ID
 
     def run(self, reader: "Reader") -> None:
-        """Send phase after phase; raises OSError when the reader is gone."""
+        """Send phase after phase. Raises OSError when the reader has disconnected."""
         for phase in self._phases:
             phase.began = time.time()
             self._send(phase, reader)
@@ -147,7 +147,7 @@ class FastExchange:
 
 
 class Reader:
-    """The other end of a WebSocket."""
+    """The client's end of a WebSocket."""
 
     def __init__(self, sock: socket.socket, rest: bytes) -> None:
         self._sock = sock
@@ -158,7 +158,7 @@ class Reader:
         self._sock.sendall(data)
 
     def hear(self, seconds: float) -> None:
-        """Answer what comes within some seconds: requests with a confirmation, pings with pongs."""
+        """Answer messages for some seconds: requests with a confirmation, pings with pongs."""
         if select.select([self._sock], [], [], seconds)[0]:
             data = self._sock.recv(1 << 16)
             if not data:
@@ -172,7 +172,7 @@ class Reader:
                 self.send(_framed(payload, PONG if kind == PING else CLOSE))
 
     def _frames(self) -> Iterator[tuple[int, bytes]]:
-        """Whole frames, unmasked; requests are shorter than 64 KiB."""
+        """Yield whole frames, unmasked. Requests are shorter than 64 KiB."""
         while len(self._unread) >= 6:
             length, at = self._unread[1] & 0x7F, 2
             if length == 126:
@@ -186,7 +186,7 @@ class Reader:
 
 
 def answer(sock: socket.socket, exchange: FastExchange) -> None:
-    """Serve one connection until its other end is gone."""
+    """Serve one connection until the client disconnects."""
     data = b""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with sock:
@@ -215,7 +215,7 @@ def _stream(sock: socket.socket, rest: bytes, key: str, asked: bool, exchange: F
         while True:
             reader.hear(1.0)
     except OSError:
-        pass  # the reader has had enough
+        pass  # the reader has disconnected
 
 
 def _rest(path: str) -> bytes:

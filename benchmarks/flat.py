@@ -1,11 +1,12 @@
-"""What is told of pairs whose spread is rounding, or hardly moves: how many points have no z-score, and which numbers stand beside.
+"""Results for pairs whose spread is only rounding, or hardly moves: the share of points without z-score, and the other numbers of these
+points.
 
     python benchmarks/flat.py [--pairs 25]
 
 `rounded line`: y is 3 + 0.8 x, rounded to its tick; `rounded line, log` the same in logarithms. `copy`: y is twice x. `quiet`: both legs
-move by one or two ticks in 3 % of the bars. `stale`: they move by up to 20 ticks, in 2 % of the bars. `one step`: y stands still but for a
-step. `tied` is no such pair: its spread halves in 5 bars and has a std of 5 ticks. Regression by least squares over 60 closes, z-scores
-`window` and `robust`, 400 closes a pair.
+move by one or two ticks in 3 % of the bars. `stale`: they move by up to 20 ticks, in 2 % of the bars. `one step`: y is constant except for
+one step. `tied` is a normal pair for comparison: its spread has a half-life of 5 bars and a std of 5 ticks. The regression is
+least squares over 60 closes, the z-scores are `window` and `robust`, and each pair has 400 closes.
 """
 
 import argparse
@@ -35,7 +36,7 @@ KINDS = ("rounded line", "rounded line, log", "copy", "quiet", "stale", "one ste
 
 
 def legs(kind: str, chance: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """Closes bound to ticks of 0.01."""
+    """Return closes rounded to ticks of 0.01."""
     walk = 100.0 + 0.03 * chance.normal(size=(2, N)).cumsum(axis=1)
     if kind in ("quiet", "stale"):
         share, most = (0.03, 2) if kind == "quiet" else (0.02, 20)
@@ -67,7 +68,7 @@ def points(kind: str, zscore: ZScore, y: FloatArray, x: FloatArray) -> list[Pair
 
 
 def share(points: list[PairPoint], *names: str, below: float = np.inf) -> str:
-    """Of the points that have a number below that under any of the names."""
+    """Return the share of points that have a number below `below` under any of the names."""
     if not points:
         return "–"
     found = [[(point.metrics or {}).get(name) for name in names] for point in points]

@@ -1,8 +1,9 @@
-"""An exchange that floods: it confirms every subscription and sends trades of current time and contiguous ids, its past is empty.
+"""An exchange that floods its clients: it confirms every subscription and sends trades with current times and contiguous ids. It has no
+past.
 
     python benchmarks/flood.py <port> <trades a second, 0 for as many as are read> <seconds>
 
-With 0 the reader sets the pace: nothing is made while MOST_UNSENT bytes wait.
+With 0 the reader sets the rate: no trades are generated while MOST_UNSENT bytes wait.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ FRAME = b'{"stream":"%s@aggTrade","data":{"e":"aggTrade","E":%d,"a":%d,"s":"%s",
 
 
 class Flood:
-    """All trades of all symbols in turn, at a rate, until the time is over."""
+    """Sends the trades of all symbols in turn, at a fixed rate, until the time is over."""
 
     def __init__(self, rate: int, seconds: float) -> None:
         self._rate = rate
@@ -28,7 +29,7 @@ class Flood:
         self._numbers = count(6_000_000)
 
     async def websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """Trades begin with the first subscription."""
+        """Serve a WebSocket. Trades begin with the first subscription."""
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         assert request.transport is not None
@@ -49,7 +50,7 @@ class Flood:
             await asyncio.sleep(TURN_S if self._rate else 0)
 
     def _frames(self, number: int) -> bytes:
-        """Unmasked text frames of 126 to 65,535 bytes (RFC 6455, section 5.2)."""
+        """Return unmasked text frames of 126 to 65,535 bytes (RFC 6455, section 5.2)."""
         now = time.time_ns() // 1_000_000
         payloads = [_payload(next(self._numbers), now) for _ in range(number)]
         return b"".join([part for payload in payloads for part in (b"\x81\x7e", len(payload).to_bytes(2, "big"), payload)])

@@ -1,11 +1,11 @@
-"""The whole tick path on one core: captured lines are decoded, become bars, and update pairs.
+"""The whole path of a tick on one core: recorded lines are decoded, become bars, and update pairs.
 
     python benchmarks/flow.py [--rounds 5] [--trades 400000]
 
-The peer does the same in the plain way: `json.loads` into dicts, a deque of ticks a symbol, and at each closed second a pandas resample
-of those, a statsmodels fit, and rolling z-score and correlation. It is slow, so it gets the first PEER_TRADES lines only. Paths take
-turns, each run in a process of its own. Speeds are ticks a CPU second of that process, all its threads and children included, not of wall
-time: other work on the machine hardly disturbs them. The table shows minimum, median and maximum of the rounds, the ratio of the medians
+The peer is a simple implementation: `json.loads` into dicts, a deque of ticks per symbol, and at each closed second a pandas resample of
+the ticks, a statsmodels fit, and rolling z-score and correlation. It is slow, so it gets only the first PEER_TRADES lines. The paths take
+turns, each run in a process of its own. Speeds are ticks per CPU second of that process, with all its threads and children, not of wall
+time: other work on the machine hardly affects them. The table shows minimum, median and maximum of the rounds, the ratio of the medians
 to the peer of the same scenario, and the peak memory.
 """
 
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 SCENARIOS = {"2 symbols, 1 pair": (2, 200), "20 symbols, 10 pairs": (20, 1_000)}
-"""Number of symbols, trades a second of all together."""
+"""Number of symbols, and trades per second of all symbols together."""
 PEER_TRADES = 8_000
 WINDOW = 60
 DAWN = 1_767_225_600_000
@@ -37,7 +37,7 @@ def names(count: int) -> list[str]:
 
 
 def capture(trades: int, symbols: int, rate: int) -> Path:
-    """A seeded capture of aggTrade frames, made once."""
+    """Return a seeded capture of aggTrade frames, made once."""
     path = Path(tempfile.gettempdir()) / f"quantd-flow-{symbols}-{rate}-{trades}.jsonl"
     if path.exists():
         return path
@@ -74,7 +74,7 @@ def capture(trades: int, symbols: int, rate: int) -> Path:
 
 
 def quantd_path(path: Path, symbols: int) -> int:
-    """The real flow, through the composition root; its ticks."""
+    """Run the real flow, through the composition root. Return the number of ticks."""
     from quantd.clock import EventClock
     from quantd.config.load import build as load
     from quantd.runtime.build import build
@@ -93,7 +93,7 @@ def quantd_path(path: Path, symbols: int) -> int:
 
 
 def peer_path(path: Path, symbols: int) -> int:
-    """The plain way; its ticks."""
+    """Run the simple implementation. Return the number of ticks."""
     legs = names(symbols)
     recent: dict[str, deque[dict[str, Any]]] = {symbol: deque(maxlen=10_000) for symbol in legs}
     second = 0
@@ -112,7 +112,7 @@ def peer_path(path: Path, symbols: int) -> int:
 
 
 def analysed(y: deque[dict[str, Any]], x: deque[dict[str, Any]]) -> None:
-    """Bars of both legs from their ticks, then the numbers of the newest one."""
+    """Make bars of both legs from their ticks, then compute the numbers of the newest bar."""
     import pandas as pd
     import statsmodels.api as sm
 
@@ -137,7 +137,7 @@ PATHS: dict[str, Callable[[Path, int], int]] = {"quantd": quantd_path, "peer": p
 
 
 def measure(name: str, path: Path, symbols: int) -> None:
-    """One run in this process, on one core: prints ticks a CPU second and the peak memory in MiB."""
+    """Run once in this process, on one core. Print ticks per CPU second and the peak memory in MiB."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     if name == "peer":
         import pandas  # noqa: F401
@@ -149,7 +149,7 @@ def measure(name: str, path: Path, symbols: int) -> None:
 
 
 def cpu_seconds() -> float:
-    """What this process has used so far, all its threads included, and those of its children that have ended."""
+    """Return the CPU seconds of this process, with all its threads and the children that have ended."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 

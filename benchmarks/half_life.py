@@ -1,15 +1,15 @@
-"""How well the half-life is known: its interval's coverage and its estimate, of processes whose half-life is known.
+"""The accuracy of the half-life: its estimate and the coverage of its interval, for processes whose half-life is known.
 
     python benchmarks/half_life.py [--runs 4000] [--spoilt]
     python benchmarks/half_life.py --table        # makes the table of quantd/stats/unit_root.py, some minutes
 
-First of AR(1) series of n values, then, `fitted`, of the spread as a job is given it: both legs' last n closes, priced with the beta that
-least squares fitted to the last half of them. The median of the estimates, no point counted as infinite (– above 500 bars); the shares of
-series without a point, and of intervals without an upper end; and how often the 95 % interval holds the half-life. `normal` is phi of least
-squares, bias corrected, ± 1.96 standard errors, for comparison.
+The first table covers AR(1) series of n values and, as `fitted`, the spread that a job receives: the last n closes of both legs, priced
+with the beta that least squares fitted to the last half of them. It shows the median of the estimates, with no estimate counted as infinite
+(– above 500 bars); the shares of series without an estimate, and of intervals without an upper end; and how often the 95 % interval
+contains the half-life. `normal` is phi of least squares, bias corrected, ± 1.96 standard errors, for comparison.
 
-Then, in a second table, of the same AR(1) series with what closes have beside it: both legs bounce between a bid and an ask that are one or
-two standard deviations of a step apart; or one value is off by 20 of it.
+The second table covers the same AR(1) series with defects of closes: both legs bounce between a bid and an ask that are one or two standard
+deviations of a step apart, or one value is off by 20 of these standard deviations.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from quantd.stats.zscore import priced
 HALF_LIVES = (2.0, 5.0, 10.0, 20.0, 50.0, math.inf)
 LENGTHS = (60, 100, 250, 500)
 Answer = tuple[float, float, float]
-"""The estimate, and the interval's ends: inf where there is none."""
+"""The estimate and the ends of the interval: inf if there is none."""
 Maker = Callable[[np.random.Generator, int, float], FloatArray]
 
 
 def ar1(chance: np.random.Generator, n: int, phi: float) -> FloatArray:
-    """A stationary AR(1) series; a random walk at phi 1."""
+    """Return a stationary AR(1) series; a random walk if phi is 1."""
     shocks, series = chance.normal(size=n), np.zeros(n)
     series[0] = shocks[0] / math.sqrt(1.0 - phi * phi) if phi < 1.0 else shocks[0]
     for at in range(1, n):
@@ -44,7 +44,7 @@ def ar1(chance: np.random.Generator, n: int, phi: float) -> FloatArray:
 
 
 def spread(chance: np.random.Generator, n: int, phi: float) -> FloatArray:
-    """Of a pair y = 50 + 1.5 x + AR(1), as a job sees it."""
+    """Return the spread of a pair y = 50 + 1.5 x + AR(1), as a job receives it."""
     x = 1_000.0 + 2.0 * chance.normal(size=n).cumsum()
     y = 50.0 + 1.5 * x + ar1(chance, n, phi)
     line = ols_fit(y[n // 2 :], x[n // 2 :])
@@ -87,8 +87,8 @@ def _bars(phi: float) -> float:
 
 
 def measured(make: Maker, life: float, n: int, runs: int) -> tuple[Answer, float, float]:
-    """The median of the estimates, the shares of series without one and without an upper end; and how often each interval holds the truth,
-    the last the normal one."""
+    """Return the median of the estimates, the shares of series without an estimate and without an upper end, and how often each interval
+    contains the truth; the last interval is the normal one."""
     chance = np.random.default_rng([n, int(min(life, 1e6)), make is spread])
     series = [make(chance, n, 0.5 ** (1.0 / life)) for _ in range(runs)]
     ours, theirs = (np.array([way(each) for each in series]) for way in (told, normal))
@@ -123,11 +123,11 @@ def spoilt(runs: int) -> None:
 
 
 def table(runs: int) -> None:
-    """The quantiles of the t-statistic of phi, for each number of pairs and each phi; all phi of a size see the same shocks."""
+    """Return the quantiles of the t-statistic of phi, for each number of pairs and each phi. All phi of a size use the same shocks."""
     for n in SIZES:
         chance, phi = np.random.default_rng(n), phis()[:, None]
-        pull = np.sqrt((1.0 - phi) / (1.0 + phi)) * chance.normal(size=runs)  # (1 - phi) times a start that is stationary
-        now = np.zeros((len(phi), runs))  # less the start
+        pull = np.sqrt((1.0 - phi) / (1.0 + phi)) * chance.normal(size=runs)  # (1 - phi) times a stationary start
+        now = np.zeros((len(phi), runs))  # minus the start
         of_lag, lag_lag, lag_now = np.zeros((3, len(phi), runs))
         for _ in range(n):
             lag, now = now, phi * now - pull + chance.normal(size=runs)

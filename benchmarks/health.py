@@ -1,9 +1,9 @@
-"""What the `health` job says of made pairs whose truth is known, over a regression window of 60 bars.
+"""The states that the `health` job reports for generated pairs whose truth is known, over a regression window of 60 bars.
 
     python benchmarks/health.py [--pairs 3000] [--seed 1] [--only TEXT]
 
-Of each kind, or of those whose name holds TEXT, so many pairs are made, and each is judged once. The last column tells how often the
-state changes from bar to bar.
+`--pairs` pairs of each kind, or of the kinds whose name contains TEXT, are generated, and each is judged once. The last column shows how
+often the state changes from bar to bar.
 """
 
 import argparse
@@ -25,7 +25,7 @@ WINDOW = 60
 LONG = 500
 STATES = ("healthy", "unproven", "degraded", "broken")
 FOLLOWED = 500
-"""Bars over which changes are counted, of one pair in a hundred."""
+"""Number of bars over which changes are counted, for one pair in a hundred."""
 HEAD = "| pair | bars since | healthy | unproven | degraded | broken | changes a bar |\n|---|---|---|---|---|---|---|"
 Chance = np.random.Generator
 Legs = tuple[FloatArray, FloatArray]
@@ -33,7 +33,7 @@ Made = Callable[[Chance, int], Legs]
 
 
 def reverting(shocks: FloatArray, phi: FloatArray) -> FloatArray:
-    """A process of which a share of `phi` lasts from bar to bar; it begins as if it had always run."""
+    """Return a process in which a share `phi` persists from bar to bar. It begins in its stationary state."""
     spread = np.zeros(len(shocks))
     spread[0] = shocks[0] / np.sqrt(1.0 - phi[0] ** 2) if phi[0] < 1.0 else 0.0
     for at in range(1, len(shocks)):
@@ -42,7 +42,7 @@ def reverting(shocks: FloatArray, phi: FloatArray) -> FloatArray:
 
 
 def correlated(rho: float) -> Made:
-    """Legs that are tied by nothing; their moves have the correlation `rho`."""
+    """Return unrelated legs whose moves have the correlation `rho`."""
 
     def made(chance: Chance, bars: int) -> Legs:
         x, own = chance.normal(size=(2, bars))
@@ -52,7 +52,7 @@ def correlated(rho: float) -> Made:
 
 
 def bouncing(made: Made, half: float) -> Made:
-    """These legs, whose closes are at the bid or the ask, `half` a spread from where they would be."""
+    """Return these legs with closes at the bid or the ask, `half` a spread from the true price."""
 
     def made_so(chance: Chance, bars: int) -> Legs:
         y, x = (leg + half * chance.choice([-1.0, 1.0], bars) for leg in made(chance, bars))
@@ -62,7 +62,7 @@ def bouncing(made: Made, half: float) -> Made:
 
 
 def misprinted(made: Made, since: int) -> Made:
-    """These legs, y off by 40 steps of x at one close, so many bars ago."""
+    """Return these legs with one close of y off by 40 steps of x, `since` bars ago."""
 
     def made_so(chance: Chance, bars: int) -> Legs:
         y, x = made(chance, bars)
@@ -73,8 +73,8 @@ def misprinted(made: Made, since: int) -> Made:
 
 
 def tied(half_life: float, since: int = 0, *, apart: bool = False, beta: float = 2.0) -> Made:
-    """Legs whose spread halves its departures in so many bars; in the last `since` bars it walks, where they are `apart`, and the hedge
-    ratio is `beta`, not 2."""
+    """Return legs whose spread has this half-life in bars. In the last `since` bars, the spread is a random walk if they are `apart`, and
+    the hedge ratio is `beta` instead of 2."""
 
     def made(chance: Chance, bars: int) -> Legs:
         last = np.arange(bars) >= bars - since
@@ -86,7 +86,7 @@ def tied(half_life: float, since: int = 0, *, apart: bool = False, beta: float =
 
 
 def states(y: FloatArray, x: FloatArray, job: Health, last: int = 1) -> list[str]:
-    """What is said of these legs at each of the last bars."""
+    """Return the state of these legs at each of the last bars."""
     returns = pd.DataFrame({"y": np.diff(np.log(y)), "x": np.diff(np.log(x))})
     corr = returns["y"].rolling(WINDOW).corr(returns["x"]).to_numpy()
     found, needed = [], job.bars_needed(WINDOW)

@@ -5,17 +5,17 @@
 
 The exchange (fast_exchange.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with
 ten pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
-take turns with it on that core, on the same event loop: `plain` is `websockets`, `json` and a dict a trade, with a check of its id and a
+take turns with it on that core, on the same event loop: `plain` is `websockets`, `json` and a dict per trade, with a check of its id and a
 1-s bar; `cryptofeed` is its own connection and handler for Binance futures, with a callback that counts; neither has pairs, history or a
-store. `nobody` only counts what comes. Compare trades a CPU second: they stay comparable when others use the machine too.
+store. `nobody` only counts the trades. Compare trades per CPU second: they stay comparable when other processes use the machine.
 
 Then WebSocket clients alone, with the same decoding behind each (clients.py): `quantd.net` against aiohttp's client and picows. Where one
 of these comes within CLOSE of ours, it is to take its place: see docs/decisions.md.
 
-Then the daemon alone, at a steady rate: how late each trade is on the hub, from `E`, the exchange's clock at sending, which is this
-machine's; each point of 1s bars, from the sending of the first trade that is `lateness` behind the bar's end; and the event loop. Last, a
-flood: what the daemon took of it, how its memory grew, and when it had caught up. What it does not read, the exchange cannot write:
-nothing is dropped.
+Then the daemon runs alone, at a steady rate. The table shows the delay of each trade on the hub, from `E`, the exchange's clock at sending,
+which is this machine's; of each point of 1s bars, from the sending of the first trade that is `lateness` behind the bar's end; and of the
+event loop. The last part is a flood: how many trades the daemon processed, how its memory grew, and when it had caught up. The exchange
+cannot write what the daemon does not read, so nothing is dropped.
 """
 
 import argparse
@@ -39,16 +39,16 @@ OTHERS = (os.sched_getaffinity(0) - CORE) or CORE
 WARM_S = {"quantd": 3.0, "storeless": 3.0, "plain": 1.0, "cryptofeed": 1.0}
 CLIENTS = ("net", "picows", "aiohttp")
 CLOSE = 0.8
-"""Of the speed of ours."""
+"""Share of the speed of `quantd.net` from which another client should replace it."""
 CALM = 2_000
 CALM_S = 5.0
-"""Before the flood: seconds at CALM trades a second."""
+"""Seconds at CALM trades per second before the flood."""
 Plan = Sequence[tuple[float, int]]
 
 
 @contextmanager
 def process(cores: set[int], *command: str) -> Iterator[subprocess.Popen[str]]:
-    """A process on some cores, killed at the end."""
+    """Yield a process that runs on some cores. It is killed at the end."""
     with subprocess.Popen(
         [sys.executable, *command], stdout=subprocess.PIPE, text=True, preexec_fn=partial(os.sched_setaffinity, 0, cores)
     ) as running:
@@ -59,7 +59,7 @@ def process(cores: set[int], *command: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def consumed(consumer: str, plan: Plan, warm_s: float, seconds: float) -> tuple[Figures, list[Figures]]:
-    """What a consumer tells, and the exchange of its phases that are over."""
+    """Return the figures of a consumer, and those of the exchange for its completed phases."""
     port = free_port()
     with process(OTHERS, str(HERE / "fast_exchange.py"), str(port), *(f"{length}:{rate}" for length, rate in plan)) as exchange:
         assert exchange.stdout
@@ -73,7 +73,7 @@ def consumed(consumer: str, plan: Plan, warm_s: float, seconds: float) -> tuple[
 
 
 def throughput(rounds: int, seconds: float) -> None:
-    """As many trades as each path takes."""
+    """Measure the maximum throughput of each path."""
     names = [name for name in WARM_S if name != "cryptofeed" or find_spec(name)]
     runs: dict[str, list[Figures]] = {name: [] for name in names}
     for _ in range(rounds):
@@ -105,7 +105,7 @@ def _cells(runs: list[Figures], speed: float, speeds: dict[str, float]) -> list[
 
 
 def clients(rounds: int, seconds: float) -> None:
-    """What each WebSocket client costs, and whether ours is worth its lines."""
+    """Measure the cost of each WebSocket client, and whether ours justifies its code."""
     names = [name for name in CLIENTS if name == "net" or find_spec(name)]
     speeds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
@@ -125,7 +125,7 @@ def clients(rounds: int, seconds: float) -> None:
 
 
 def pace(rate: int, seconds: float) -> None:
-    """How late trades, points and the event loop are at a steady rate."""
+    """Measure how late trades, points and the event loop are at a steady rate."""
     figures, _ = consumed("paced", [(600, rate)], CALM_S, seconds)
     print(f"\n| at {rate:,} trades/s | p50 ms | p99 ms | max ms |\n|---|---:|---:|---:|")
     for name, label in (("ticks", "E to hub, trades"), ("points", "end of bar to hub, points of 1s"), ("loop", "event loop late")):
@@ -138,7 +138,7 @@ def pace(rate: int, seconds: float) -> None:
 
 
 def flood(rate: int, seconds: float) -> None:
-    """Whether the daemon lives through a flood, and what that costs."""
+    """Measure whether the daemon survives a flood, and at what cost."""
     figures, phases = consumed("flooded", [(CALM_S, CALM), (seconds, rate), (600, CALM)], CALM_S - 2, seconds + 3)
     _, burst = phases
     samples: list[tuple[float, int, int, float]] = figures["samples"]

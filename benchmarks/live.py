@@ -1,4 +1,4 @@
-"""The daemon as it runs: an exchange that floods it, ten clients on its WebSocket; and a plain relay in its place.
+"""The daemon in operation, with an exchange that floods it and ten clients on its WebSocket; and a plain relay in its place.
 
     python benchmarks/live.py [--rounds 2] [--seconds 8] [--clients 10] [--demo 30]
 
@@ -6,7 +6,7 @@ Server under test on the first core, exchange and clients on the others, each in
 daemon does its whole work: six symbols, two pairs at 1s, 1m and 5m, the store. Lags in ms: `publish` from the daemon's own histogram
 (receipt to publication, interpolated), `client` from the exchange's sending to the arrival at a client, `loop` how late the event loop is.
 Last, `quantd demo` serves the clients for a while, for its start and its memory. The table shows medians over the rounds, for memory the
-largest. What is sent `as many as it takes` waits in the sockets' buffers, so its client lags tell of those. Of `ticks/s` and `to client`
+largest. Trades sent `as many as it takes` wait in the sockets' buffers, so the client lags include that time. Of `ticks/s` and `to client`
 (trades a second that each client got) the daemon's should agree: no client lost any. `ticks/CPU s` is what a whole core would do, and
 stays comparable when others use the machine too.
 """
@@ -48,7 +48,7 @@ COLUMNS = {
     "RSS MiB": 0,
     "peak MiB": 0,
 }
-"""What is shown, and its decimals."""
+"""The columns of the table, with their decimals."""
 Figures = dict[str, float | None]
 
 
@@ -60,7 +60,7 @@ def free_port() -> int:
 
 @contextmanager
 def process(cores: set[int], *command: str, folder: Path | None = None, **env: str) -> Iterator[subprocess.Popen[str]]:
-    """A process on some cores, which ends with the block."""
+    """Yield a process that runs on some cores and ends with the block."""
     with subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
@@ -80,7 +80,7 @@ def process(cores: set[int], *command: str, folder: Path | None = None, **env: s
 
 
 def wait_for(port: int) -> None:
-    """Until somebody listens."""
+    """Wait until a process listens on the port."""
     deadline = time.monotonic() + GRACE_S
     while time.monotonic() < deadline:
         with closing(socket.socket()) as probe:
@@ -99,7 +99,7 @@ def exchange(rate: int, seconds: float) -> Iterator[int]:
 
 
 def configure(folder: Path, port: int) -> None:
-    """What the demo watches, on the exchange at that port. JSON is YAML too."""
+    """Write the demo's config for the exchange at that port. JSON is valid YAML."""
     pipelines = folder / "pipelines"
     pipelines.mkdir()
     settings = {
@@ -125,7 +125,7 @@ def configure(folder: Path, port: int) -> None:
 
 @contextmanager
 def daemon(command: str, listen: str, folder: Path, cores: set[int]) -> Iterator[tuple[int, float]]:
-    """Its process, and the seconds that it took to be ready."""
+    """Yield the daemon's process id, and the seconds that it took to be ready."""
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as told:
         told.bind(str(folder / "notify"))
         told.settimeout(GRACE_S)
@@ -147,7 +147,7 @@ def relay(port: int, listen: str) -> Iterator[tuple[int, None]]:
 
 
 def resident(pid: int, what: str) -> float:
-    """MiB of VmRSS or VmHWM."""
+    """Return VmRSS or VmHWM in MiB."""
     (kib,) = re.findall(rf"{what}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     return int(kib) / 1024
 
@@ -164,7 +164,7 @@ def scraped(listen: str) -> dict[str, float]:
 
 
 def p99(histogram: str, before: dict[str, float], after: dict[str, float]) -> float | None:
-    """ms, interpolated within the bucket as PromQL's histogram_quantile does."""
+    """Return the 99th percentile in ms, interpolated within the bucket as PromQL's histogram_quantile does."""
     bounds = {name: float(bound) for name in after for bound in re.findall(rf'{histogram}_bucket{{le="(.+)"}}', name)}
     counts = sorted((bound, after[name] - before.get(name, 0)) for name, bound in bounds.items())
     wanted, low, below = 0.99 * counts[-1][1], 0.0, 0.0
@@ -181,7 +181,7 @@ def audience(listen: str, clients: int, seconds: float) -> subprocess.Popen[str]
 
 
 def watched(pid: int, listen: str, options: argparse.Namespace, seconds: float, scrape: Callable[[str], dict[str, float]]) -> Figures:
-    """What the clients and the daemon tell of some seconds."""
+    """Return the figures of the clients and the daemon over some seconds."""
     with audience(listen, options.clients, seconds) as clients:
         time.sleep(WARM_S)
         before, cpu, began = scrape(listen), cpu_seconds(pid), time.monotonic()
@@ -215,7 +215,7 @@ def run_once(path: str, rate: int, options: argparse.Namespace) -> Figures:
 
 
 def demo(options: argparse.Namespace) -> Figures:
-    """On all cores: it starts its exchange first."""
+    """Measure `quantd demo` on all cores: it starts its exchange first."""
     listen = f"127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as name, daemon("demo", listen, Path(name), set(CORES)) as (pid, ready):
         return {"ready s": ready} | watched(pid, listen, options, options.demo, scraped)

@@ -1,4 +1,4 @@
-"""What each z-score tells of a mispricing whose truth is known: made pairs y = 50 + 1.5 x + deviation.
+"""How well each z-score shows a mispricing whose truth is known: generated pairs y = 50 + 1.5 x + deviation.
 
     python benchmarks/meaning.py [--pairs 4] [--bars 3000]
 
@@ -60,7 +60,7 @@ class Pair(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """The figures of one z-score and one pair."""
+    """The figures of one z-score for one pair."""
 
     corr: float
     sign: float
@@ -68,7 +68,8 @@ class Told(Struct, frozen=True):
 
 
 def pair(seed: int, bars: int, half_life: float, price: float) -> Pair:
-    """A pair that is tied; a half-life of infinity makes the deviation a random walk of the same steps as x: it is not."""
+    """Return a tied pair. If the half-life is infinite, the deviation is a random walk with the same steps as x, so that the legs are not
+    tied."""
     chance = np.random.default_rng(seed)
     n = bars * STEPS
     x = price * np.exp(chance.normal(0.0, MOVE / STEPS**0.5, n).cumsum())
@@ -79,7 +80,7 @@ def pair(seed: int, bars: int, half_life: float, price: float) -> Pair:
 
 
 def _reverting(shocks: FloatArray, phi: float, std: float) -> FloatArray:
-    """An AR(1) process of that stationary standard deviation, driven by these shocks."""
+    """Return an AR(1) process of that stationary standard deviation, driven by these shocks."""
     scale = std * np.sqrt(1.0 - phi * phi) / shocks.std()
     made, last = np.empty(len(shocks)), 0.0
     for at, shock in enumerate((scale * shocks).tolist()):
@@ -109,7 +110,7 @@ def told(name: str, of: Pair) -> Told:
 
 
 def gross(points: Sequence[PairPoint], of: Pair, name: str) -> float:
-    """Percent of the position's value over 1,000 bars."""
+    """Return the gain in percent of the position's value over 1,000 bars."""
     _, zscore = METHODS[name]
     log = "log" in name
     rules = Rules(entry=2.0, exit=0.0, fee_bps=0.0)
@@ -119,7 +120,7 @@ def gross(points: Sequence[PairPoint], of: Pair, name: str) -> float:
 
 
 def exceeding(half_life: float, pairs: int, bars: int) -> dict[str, list[float]]:
-    """How often |z| of closes and of now-casts is beyond 1, 2 and 3."""
+    """Return how often |z| of closes and of now-casts is beyond 1, 2 and 3."""
     closes, casts = [], []
     for seed in range(pairs):
         made = pair(1_000 + seed, bars, half_life, 1_000.0)
@@ -134,7 +135,7 @@ def exceeding(half_life: float, pairs: int, bars: int) -> dict[str, list[float]]
 
 
 def correlated(pairs: int, bars: int) -> tuple[float, float]:
-    """How often |corr| and |corr_returns| of untied legs are above 0.7: y is a walk of its own."""
+    """Return how often |corr| and |corr_returns| of untied legs are above 0.7. y is an independent random walk."""
     levels, returns = [], []
     for seed in range(pairs):
         y, x = (pair(seed_of, bars, np.inf, 1_000.0).x for seed_of in (2_000 + seed, 3_000 + seed))

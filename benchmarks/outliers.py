@@ -1,4 +1,4 @@
-"""What a bad bar and a break do to beta and to the z-score of `kalman`: as it is, and as the textbook has it (`clip: null`).
+"""The effect of a bad bar and of a break on beta and on the z-score of `kalman`: as it is, and as in the textbook (`clip: null`).
 
     python benchmarks/outliers.py [--seeds 20] [--window 60]
 
@@ -31,7 +31,7 @@ Legs = tuple[FloatArray, FloatArray]
 
 
 def pair(seed: int, price: float, half_life: float, n: int = BARS, *, heavy: bool = False) -> Legs:
-    """y and x of a tied pair; heavy shocks have Student's t with three degrees of freedom."""
+    """Return y and x of a tied pair. Heavy shocks have Student's t with three degrees of freedom."""
     chance = np.random.default_rng([seed, int(price), int(half_life)])
     x = price * np.exp(chance.normal(0.0, STEP, n).cumsum())
     phi = 0.5 ** (1.0 / half_life) if half_life else 0.0
@@ -43,7 +43,8 @@ def pair(seed: int, price: float, half_life: float, n: int = BARS, *, heavy: boo
 
 
 def spoilt(legs: Legs, leg: int, factor: float, at: int, bad: int) -> Legs:
-    """The same with some closes of a leg in a row multiplied by a factor; several of them by different powers of it, from 0.5 to 1.5."""
+    """Return the legs with `bad` consecutive closes of one leg multiplied by a factor; several closes by different powers of it, from 0.5
+    to 1.5."""
     y, x = (each.copy() for each in legs)
     powers = 0.5 + np.random.default_rng(bad).random(bad) if bad > 1 else np.ones(1)
     (y, x)[leg][at : at + bad] *= factor**powers
@@ -51,7 +52,7 @@ def spoilt(legs: Legs, leg: int, factor: float, at: int, bad: int) -> Legs:
 
 
 def columns(regression: Regression, legs: Legs) -> FloatArray:
-    """beta, the innovation's score and the weight of each bar, of shape (3, n)."""
+    """Return beta, the innovation's score and the weight of each bar, of shape (3, n)."""
     return np.array(
         [
             (hedge.beta, (hedge.innovation or 0.0) / (hedge.innovation_std or np.inf), hedge.weight) if hedge else (np.nan,) * 3
@@ -61,7 +62,7 @@ def columns(regression: Regression, legs: Legs) -> FloatArray:
 
 
 def repriced(beta: FloatArray, legs: Legs, window: int) -> FloatArray:
-    """z of each close among the last `window`, all priced with its own beta; NaN before there are so many."""
+    """Return z of each close among the last `window` closes, all priced with its own beta; NaN before there are enough."""
     y, x = (sliding_window_view(leg, window) for leg in legs)
     spreads = y - beta[window - 1 :, None] * x
     z = (spreads[:, -1] - spreads.mean(axis=1)) / spreads.std(axis=1, ddof=1)
@@ -69,7 +70,7 @@ def repriced(beta: FloatArray, legs: Legs, window: int) -> FloatArray:
 
 
 def harms(regression: Regression, leg: int, at: int, bad: int, seeds: int) -> Iterator[tuple[float, float, float]]:
-    """Of each pair and seed: the largest relative shift of beta, and the shares of equal verdicts."""
+    """Yield for each pair and seed the largest relative shift of beta, and the shares of equal verdicts."""
     after = slice(at + AFTER, None)
     for price, half_life, seed in product(PRICES, HALF_LIVES, range(seeds)):
         clean = pair(seed, price, half_life)
@@ -81,7 +82,7 @@ def harms(regression: Regression, leg: int, at: int, bad: int, seeds: int) -> It
 
 
 def ratios(regression: Regression, ols: Regression, kind: str, seeds: int) -> Iterator[float]:
-    """Of each pair and seed: the mean error of beta after a break, in errors of least squares."""
+    """Yield for each pair and seed the mean error of beta after a break, relative to that of least squares."""
     after = slice(AT + 120, AT + 360)
     for price, half_life, seed in product(PRICES, HALF_LIVES, range(seeds)):
         y, x = pair(1_000 + seed, price, half_life)
@@ -93,7 +94,7 @@ def ratios(regression: Regression, ols: Regression, kind: str, seeds: int) -> It
 
 
 def long(regression: Regression, textbook: Regression, half_life: float, heavy: bool, seeds: int) -> tuple[float, float]:
-    """Of series without bad bars: the share of points that weigh less than 1, and the error of beta over the textbook's."""
+    """Return, for series without bad bars, the share of points that weigh less than 1, and the error of beta relative to the textbook's."""
     light, errors = [], []
     for seed in range(seeds):
         legs = pair(2_000 + seed, 1_000.0, half_life, 3_000, heavy=heavy)

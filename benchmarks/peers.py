@@ -18,7 +18,7 @@ Figures = dict[str, Any]
 
 
 async def counted(count: Callable[[], int], warm_s: float, seconds: float) -> Figures:
-    """What a count grows by in some seconds, and what that costs."""
+    """Return by how much a count grows in some seconds, and the cost."""
     await asyncio.sleep(warm_s)
     ticks, began, cpu = count(), time.monotonic(), time.process_time()
     await asyncio.sleep(seconds)
@@ -27,7 +27,7 @@ async def counted(count: Callable[[], int], warm_s: float, seconds: float) -> Fi
 
 
 def plain(port: int, warm_s: float, seconds: float) -> Figures:
-    """`websockets`, `json`, a dict a trade: checks its id and keeps a bar of its second. No pairs, no history, no store."""
+    """Run `websockets`, `json` and a dict per trade: checks each id and keeps a 1-s bar. It has no pairs, no history and no store."""
     from websockets.asyncio.client import connect
 
     ids: dict[str, int] = {}
@@ -67,8 +67,8 @@ def plain(port: int, warm_s: float, seconds: float) -> Figures:
 
 
 def cryptofeed(port: int, warm_s: float, seconds: float) -> Figures:
-    """Its own connection, its own handler of Binance futures, and a callback that counts. Only the address is ours: it knows wss alone.
-    Raises ImportError where it is not installed."""
+    """Run cryptofeed's own connection and handler of Binance futures, with a callback that counts. Only the address is replaced: cryptofeed
+    supports only wss. Raises ImportError if it is not installed."""
     from cryptofeed.connection_handler import ConnectionHandler
     from cryptofeed.defines import BINANCE_FUTURES, PERPETUAL, TRADES
     from cryptofeed.exchanges import BinanceFutures
@@ -93,7 +93,7 @@ def cryptofeed(port: int, warm_s: float, seconds: float) -> Figures:
 
 
 def nobody(port: int, warm_s: float, seconds: float) -> Figures:
-    """Counts the trades in what the socket gives."""
+    """Count the trades in the bytes that the socket gives."""
 
     async def main() -> Figures:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
@@ -114,7 +114,7 @@ def nobody(port: int, warm_s: float, seconds: float) -> Figures:
 
 
 def run(main: Coroutine[None, None, Figures]) -> Figures:
-    """On the event loop that the daemon takes too."""
+    """Run a coroutine on the same kind of event loop as the daemon."""
     try:
         from uvloop import new_event_loop
     except ImportError:

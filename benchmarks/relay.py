@@ -1,4 +1,4 @@
-"""The peer: a relay written in the plain way. `websockets` in and out, `json`, a dict a trade, a deque a symbol, a send a client.
+"""A simple relay for comparison, with `websockets` on both sides, `json`, a dict per trade, a deque per symbol, and one send per client.
 
 python benchmarks/relay.py <port of the exchange> <host:port to serve on>
 """

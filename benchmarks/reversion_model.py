@@ -1,13 +1,12 @@
-"""What `reversion-model` says of 2,000 bars where nothing can be foretold, and where something can.
+"""The results of `reversion-model` over 2,000 bars, for series that cannot be predicted and for series that can.
 
     python benchmarks/reversion_model.py [--runs 200]
 
-`nothing` are excursions of |z| to a level where it stays for about 10 bars, with small moves, and which it leaves for 0, with a chance of
-60 %, or for the stop: what is known of one tells nothing. `nothing, brief` stays for 2 bars, `nothing, rare` comes back with 90 %, and
-`few` with 97 %. `loaded` leaves by a coin that the level loads: to 0 with a chance of 90 % just above `entry`, of 20 % just below `stop`,
-and `loaded, brief` stays for 2 bars. The last two are pairs with their z-scores over 60 bars: two walks that have nothing to do with each
-other, and legs whose spread has a half-life of 10 bars. There something can be foretold: the nearer |z| is to the stop, the likelier it
-gets there.
+In `nothing`, excursions of |z| reach a level, stay near it for about 10 bars, and then return to 0 with a probability of 60 %, or reach
+the stop: the level predicts nothing. In `nothing, brief` they stay for 2 bars; in `nothing, rare` they return with 90 %, in `few` with
+97 %. In `loaded` the probability of a return depends on the level: 90 % just above `entry`, 20 % just below `stop`; in `loaded, brief`
+they stay for 2 bars. The last two series are pairs with their z-scores over 60 bars: two independent walks, and legs whose spread has a
+half-life of 10 bars. There the outcome can be predicted in part: the nearer |z| is to the stop, the likelier it reaches it.
 """
 
 import argparse
@@ -28,7 +27,8 @@ Columns = dict[str, FloatArray]
 
 
 def excursions(chance: np.random.Generator, low: float, high: float, lasting: float = 10.0) -> Columns:
-    """A spread of std 1 whose hedge never changes; an excursion comes back with a chance that goes from `low` at the stop to `high`."""
+    """Return a spread of std 1 with a constant hedge. An excursion comes back with a probability that goes from `low` at the stop to
+    `high`."""
     z = np.zeros(N)
     at = 0
     while at < N:
@@ -45,7 +45,8 @@ def excursions(chance: np.random.Generator, low: float, high: float, lasting: fl
 
 
 def pair(chance: np.random.Generator, phi: float) -> Columns:
-    """Legs y = 50 + 1.5 x + AR(1), or for phi 1 two walks, with least squares' hedge and the z-score over 60 bars."""
+    """Return legs y = 50 + 1.5 x + AR(1), or two independent walks if phi is 1, with the hedge of least squares and the z-score over 60
+    bars."""
     n = N + WINDOW - 1
     x, shocks = 1_000.0 + chance.normal(size=n).cumsum(), chance.normal(size=n)
     apart = np.zeros(n)

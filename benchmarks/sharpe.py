@@ -1,14 +1,16 @@
-"""How far the Sharpe ratio of a backtest, its standard error and its probability can be believed, on equity whose truth is known.
+"""The accuracy of a backtest's Sharpe ratio, its standard error and its probability, on equity curves whose true ratio is known.
 
     python benchmarks/sharpe.py [--runs 400]
 
-First table: made pairs of hourly bars, y = 50 + 1.5 x + deviation, traded by the true z-score with a hedge ratio that is off by a slow 2 or
-20 % (standard deviation), at costs that take 0.6 of what is made. Truth is the yearly ratio of 91-day results over all runs of a year;
-beside it are the medians of the ratio of hourly and of daily changes, both scaled to a year by the root of time.
+The first table covers generated pairs of hourly bars, y = 50 + 1.5 x + deviation, traded by the true z-score with a hedge ratio that has a
+slow error of 2 or 20 % (standard deviation), at costs of 0.6 of the gross gain. The true value is the yearly ratio of 91-day results over
+all runs of a year; the table compares it with the medians of the ratio of hourly and of daily changes, both scaled to a year by the root
+of time.
 
-Second table: made daily changes. How often the 95 % interval ratio +- 1.96 standard errors holds the true ratio of daily changes, for a
-true ratio of 0 and of 1.5 a year; and how often, at a true ratio of 0, the probability says more than 95 %. Beside the standard error
-as it stands are those of Mertens alone, and of normal changes that are independent (Lo's first). Ten runs of these for one of a pair.
+The second table covers generated daily changes. It shows how often the 95 % interval, ratio +- 1.96 standard errors, contains the true
+ratio of daily changes, for a true ratio of 0 and of 1.5 per year; and how often, for a true ratio of 0, the probability is above 95 %. The
+standard error of quantd is compared with that of Mertens alone, and with that of independent normal changes (Lo's first). There are ten of
+these runs for each run of a pair.
 """
 
 import argparse
@@ -40,7 +42,7 @@ Chance = np.random.Generator
 
 
 def reverting(chance: Chance, bars: int, half_life: float) -> FloatArray:
-    """An AR(1) process of variance 1."""
+    """Return an AR(1) process of variance 1."""
     phi = 0.5 ** (1.0 / half_life)
     made, last = np.empty(bars), 0.0
     for at, shock in enumerate((math.sqrt(1.0 - phi * phi) * chance.normal(size=bars)).tolist()):
@@ -49,7 +51,7 @@ def reverting(chance: Chance, bars: int, half_life: float) -> FloatArray:
 
 
 def market(seed: int, half_life: float, off: float) -> Market:
-    """A year of hourly bars; each opens at the close before."""
+    """Return a year of hourly bars. Each opens at the previous close."""
     chance, bars = np.random.default_rng(seed), DAYS * HOURS
     x = PRICE * np.exp(chance.normal(0.0, MOVE, bars).cumsum())
     zscore, unit = reverting(chance, bars, half_life), 2.0 * MOVE * PRICE
@@ -60,7 +62,7 @@ def market(seed: int, half_life: float, off: float) -> Market:
 
 
 def equities(half_life: float, entry: float, off: float, runs: int) -> tuple[FloatArray, float]:
-    """Shape (runs, bars), and the trades of a year."""
+    """Return equity curves of shape (runs, bars), and the number of trades per year."""
     free = Rules(entry=entry, fee_bps=0.0)
     seen = [market(seed, half_life, off) for seed in range(runs)]
     before = [simulate(each, free) for each in seen[:40]]
@@ -107,7 +109,7 @@ def _rare(share: float, gains: Callable[[Chance, int], FloatArray]) -> Callable[
 
 
 def _losses(chance: Chance, days: int) -> FloatArray:
-    """Nine small gains to one loss."""
+    """Return changes with nine small gains per loss."""
     return np.where(chance.random(days) < 0.9, 1.0, -9.0) + chance.normal(0.0, 0.3, days)
 
 
@@ -128,7 +130,8 @@ CHANGES: tuple[tuple[str, Callable[[Chance, int], FloatArray], int], ...] = (
 
 
 def shifted(made: Callable[[Chance, int], FloatArray], chance: Chance, days: int, target: float) -> FloatArray:
-    """Changes whose true ratio a year is `target`: days without one stay at 0, the others move. `target` is small a day."""
+    """Return changes whose true yearly ratio is `target`. Days without a change stay at 0, the others are shifted. `target` is small per
+    day."""
     long = made(np.random.default_rng(0), 400_000)
     active = long != 0.0
     share, wanted = float(active.mean()), target / math.sqrt(YEAR)
@@ -142,7 +145,7 @@ def shifted(made: Callable[[Chance, int], FloatArray], chance: Chance, days: int
 
 
 def held(made: Callable[[Chance, int], FloatArray], days: int, target: float, runs: int) -> tuple[list[float], float]:
-    """How often each interval holds the truth, and how often the probability is above 95 %."""
+    """Return how often each interval contains the truth, and how often the probability is above 95 %."""
     chance, within, sure, true = np.random.default_rng(days), np.zeros(3), 0, target / math.sqrt(YEAR)
     changes = shifted(made, chance, days * runs, target).reshape(runs, days)
     for each in changes:

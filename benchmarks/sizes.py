@@ -14,19 +14,19 @@ SOURCES = (ROOT / "quantd", ROOT / "plugins/quantd_plugins")
 
 
 def lines(node: ast.AST) -> int:
-    """How many lines a function or class takes."""
+    """Return the number of lines of a function or class."""
     return node.end_lineno - node.lineno + 1  # type: ignore[attr-defined]
 
 
 def nodes(kinds: type[ast.AST] | tuple[type[ast.AST], ...]) -> Iterator[ast.AST]:
-    """All nodes of these kinds in the sources."""
+    """Yield all nodes of these kinds in the sources."""
     for source in SOURCES:
         for path in source.rglob("*.py"):
             yield from (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, kinds))
 
 
 def row(name: str, sizes: list[int]) -> str:
-    """One row of the table."""
+    """Return one row of the table."""
     p90 = int(np.percentile(sizes, 90))
     return f"| {name} | {len(sizes):,} | {int(np.median(sizes))} | {p90} | {max(sizes)} |"
 

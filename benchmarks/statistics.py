@@ -1,12 +1,12 @@
-"""What one new bar costs each statistic, beside the library that most would take.
+"""The cost of one new bar for each statistic, compared with the library that most users would choose.
 
     pip install -e '.[bench]'                                        # river, without which its row is left out
     python benchmarks/statistics.py [--rounds 7] [--window 60]
 
-Each of ours is timed as the flow calls it, one bar after the other. Peers fit the same window anew, except for pykalman, which takes the
-bar into its last state. Both take turns on one core and one BLAS thread. Times are CPU time of this process, not wall time: other work on
-the machine hardly disturbs them. The table shows minimum/median/maximum of the rounds and the ratio of the medians. Kernels are compiled
-before. The last lines are one tick of the clock for 1,000 pairs on 1s bars, over the bars that find their windows full.
+Each statistic of quantd is timed as the flow calls it, one bar after the other. Peers fit the same window anew, except for pykalman, which
+updates its last state. Both take turns on one core and one BLAS thread. Times are CPU time of this process, not wall time: other work on
+the machine hardly affects them. The table shows minimum/median/maximum of the rounds and the ratio of the medians. Kernels are compiled
+beforehand. The last lines show one second for 1,000 pairs on 1s bars, over the bars with full windows.
 """
 
 import argparse
@@ -47,7 +47,7 @@ ADF_LENGTH = 121
 
 
 class Stream:
-    """One bar after the other: hedge, z-score and the correlations of prices and of returns, as a pair of the flow does."""
+    """Processes one bar after the other: hedge, z-score and the correlations of prices and of returns, as the flow does for a pair."""
 
     def __init__(self, regression: Regression) -> None:
         self._steps = Steps(regression)
@@ -72,7 +72,7 @@ class Stream:
 
 
 class Line:
-    """The hedge alone, as `Stream` has it."""
+    """Computes only the hedge, as `Stream` does."""
 
     def __init__(self, regression: Regression) -> None:
         self._steps = Steps(regression)
@@ -91,7 +91,7 @@ class Line:
 
 
 class River:
-    """The same set as `Stream`, of river's rolling statistics: raises ImportError where it is not installed."""
+    """Computes the numbers of `Stream` with river's rolling statistics. Raises ImportError if river is not installed."""
 
     def __init__(self, window: int) -> None:
         from river import stats, utils
@@ -119,7 +119,7 @@ class River:
 
 
 def peers(window: int) -> list[tuple[str, str, Work]]:
-    """The method, the name of its peer, and one bar of it."""
+    """Return the method, the name of its peer, and the work for one bar of it."""
     y, x = fakes.legs(window)
     column = x[:, None]
     scaled_y, scaled_x = (y - y.mean()) / y.std(), (column - x.mean()) / x.std()
@@ -138,8 +138,8 @@ def peers(window: int) -> list[tuple[str, str, Work]]:
 
 
 def microseconds(work: Work, budget: float = 0.2) -> float:
-    """The CPU time of one call, over as many as fill `budget` CPU seconds. The clock takes as long as some of the calls: it is read after
-    1, 2, 4, 8, ... of them."""
+    """Return the CPU time of one call, measured over as many calls as fill `budget` CPU seconds. Reading the clock takes as long as some of
+    the calls, so it is read after 1, 2, 4, 8, ... of them."""
     calls, began = 0, time.process_time()
     while (spent := time.process_time() - began) < budget:
         for _ in range(calls or 1):
@@ -159,7 +159,7 @@ def spread(found: Sequence[float]) -> str:
 
 
 def tick_of_the_clock(regression: Regression, pairs: int = 1000) -> list[float]:
-    """CPU milliseconds that each of 50 1s bars of both legs takes in that many pairs, through stage 3 of the flow."""
+    """Return the CPU milliseconds of each of 50 1s bars of both legs for that many pairs, through stage 3 of the flow."""
     guard = Guard("regression", "all", EventClock())
     spec = PairSpec("Y-X", "1s", regression)
     series = [PairSeries(spec, lambda plugin, user: guard, reopen=60_000) for _ in range(pairs)]

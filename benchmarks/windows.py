@@ -1,15 +1,15 @@
-"""What a long window costs: a request for a pair's analytics, a live bar, and a backtest, by each regression.
+"""The cost of a long window for each regression: a request for a pair's analytics, a live bar, and a backtest.
 
     python benchmarks/windows.py [--rounds 3] [--windows 60 240 500] [--bars 1440] [--only huber …]
 
-`request` is the work behind the first `GET /analytics/pair`, the answer's JSON included, over the bars that it takes: max(3W, W + 20) and
-twice the window before them. The legs are made: a tied pair, and two walks that have nothing to do with each other. Each request runs in
-a process of its own, as the first one since a start: `interpreted` before any kernel is compiled, then `compiled`. `bar` is the share of
-one bar in the latter; `peer` is a fit of the same window by the library that most would take. `backtest` is `quantd backtest` of two files
-of bars, the whole process.
+`request` is the work of the first `GET /analytics/pair`, including the JSON of the answer, over the bars that it reads: max(3W, W + 20)
+and twice the window before them. The legs are generated: a tied pair, and two independent walks. Each request runs in a process of its
+own, as the first one after a start: `interpreted` before any kernel is compiled, then `compiled`. `bar` is the share of one bar in the
+latter; `peer` is a fit of the same window by the library that most users would choose. `backtest` is the whole process of
+`quantd backtest` with two files of bars.
 
-Times are CPU seconds, user and system, threads included, printed as median (maximum) of the rounds. Only `interpreted` is that of the
-thread which answers: the compiler may be at work beside it.
+Times are CPU seconds, user and system, of all threads, printed as median (maximum) of the rounds. `interpreted` alone is the time of the
+thread that answers, since the compiler may run beside it.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-sys.path.pop(0)  # this folder: in it the library's `statistics` is a file of ours
+sys.path.pop(0)  # in this folder the library's `statistics` would be a file of ours
 
 import numpy as np
 
@@ -49,7 +49,7 @@ MINUTE = 60_000
 
 
 def request(spec: PairSpec, legs: tuple[list[Bar], list[Bar]]) -> int:
-    """What `Calculator` does, and the encoding; the number of points."""
+    """Do the work of `Calculator`, and encode the result. Return the number of points."""
     guard, window = Guard("regression", "all", EventClock()), spec.regression.window
     wanted = max(3 * window, window + SHORTEST)
     points = analyse(*legs, spec, lambda plugin, user: guard)
@@ -63,7 +63,7 @@ def request(spec: PairSpec, legs: tuple[list[Bar], list[Bar]]) -> int:
 
 
 def one_request(method: str, window: int, kind: str) -> dict[str, float]:
-    """CPU seconds of the first request, the kernels interpreted, and of one with compiled ones."""
+    """Return the CPU seconds of the first request, with interpreted kernels, and of one with compiled kernels."""
     n = max(3 * window, window + SHORTEST) + 2 * window
     y, x = LEGS[kind](n)
     legs = fakes.flat_bars(y, symbol="Y"), fakes.flat_bars(x, symbol="X")
@@ -80,7 +80,7 @@ def one_request(method: str, window: int, kind: str) -> dict[str, float]:
 
 
 def backtest(method: str, window: int, count: int, folder: Path) -> float:
-    """CPU seconds of the process."""
+    """Return the CPU seconds of the process."""
     for symbol, prices in zip(("YYY", "XXX"), LEGS["apart"](count), strict=True):
         rows = [f"{fakes.START + MINUTE * at},{price},{price},{price},{price},5" for at, price in enumerate(np.round(prices, 4).tolist())]
         (folder / f"{symbol}.csv").write_text("ts,open,high,low,close,volume\n" + "\n".join(rows) + "\n")
@@ -107,7 +107,7 @@ def peers() -> dict[str, tuple[str, Callable[[FloatArray, FloatArray], object]]]
 
 
 def of_peer(fit: Callable[[FloatArray, FloatArray], object], window: int, kind: str, calls: int = 5) -> float:
-    """CPU seconds of one fit of the window."""
+    """Return the CPU seconds of one fit of the window."""
     y, x = LEGS[kind](window)
     fit(y, x)
     began = time.process_time()
@@ -117,7 +117,7 @@ def of_peer(fit: Callable[[FloatArray, FloatArray], object], window: int, kind: 
 
 
 def alone(method: str, window: int, kind: str) -> dict[str, float]:
-    """`one_request` in a process of its own, whose kernels' cache is this one's."""
+    """Run `one_request` in a process of its own, with the kernel cache of this process."""
     done = subprocess.run([sys.executable, __file__, "--one", method, str(window), kind], check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found

@@ -1,1 +1,1 @@
-"""What a plugin author codes against: base classes, hooks, and the loader that finds plugins."""
+"""The interface for plugin authors: base classes, hooks, and the loader that finds plugins."""

@@ -1,4 +1,4 @@
-"""Holds what a plugin returns against what it must: what is wrong is a WrongAnswer that tells the plugin's line.
+"""Checks what a plugin returns. An invalid value raises WrongAnswer, which names the plugin's line.
 
 These are called inside of a guard, so that a wrong answer is one of the plugin's faults."""
 
@@ -18,7 +18,7 @@ Row = TypeVar("Row", Bar, Tick)
 
 
 def hedge(method: Callable[..., Hedge | None], answer: object) -> Hedge | None:
-    """What `method` answered, if it is nothing or a Hedge of finite numbers."""
+    """Return the answer of `method` if it is None or a Hedge of finite numbers. Raises WrongAnswer."""
     if answer is None:
         return None
     if not isinstance(answer, Hedge):
@@ -31,13 +31,13 @@ def hedge(method: Callable[..., Hedge | None], answer: object) -> Hedge | None:
 
 
 def _plain(answer: Hedge) -> Hedge:
-    """With numbers of Python's own where numpy's stand: JSON knows no others."""
+    """Return the hedge with Python's numbers in place of numpy's, which JSON cannot encode."""
     numbers = {name: value.item() for name, value in msgspec.structs.asdict(answer).items() if isinstance(value, np.generic)}
     return msgspec.structs.replace(answer, **numbers) if numbers else answer
 
 
 def bars(method: Callable[[*Args], list[Bar]], *args: *Args) -> list[Bar]:
-    """What a resampler's `method` returns."""
+    """Return what a resampler's `method` returns, checked."""
     answer = method(*args)
     if not isinstance(answer, list) or not all(isinstance(each, Bar) for each in answer):
         raise WrongAnswer(method, answer, "a list of quantd.Bar")
@@ -45,7 +45,7 @@ def bars(method: Callable[[*Args], list[Bar]], *args: *Args) -> list[Bar]:
 
 
 def packed(method: Callable[[], bytes | None]) -> bytes | None:
-    """What a `state` returns."""
+    """Return what `state` returns, checked."""
     answer = method()
     if answer is not None and not isinstance(answer, bytes):
         raise WrongAnswer(method, answer, "bytes, or None where nothing is carried over")
@@ -53,7 +53,7 @@ def packed(method: Callable[[], bytes | None]) -> bytes | None:
 
 
 def counts(method: Callable[[DaemonView], Mapping[str, float | None]], view: DaemonView) -> Mapping[str, float | None]:
-    """What a job of the daemon returns."""
+    """Return what a daemon-wide job returns, checked."""
     answer = method(view)
     if not isinstance(answer, Mapping) or not all(isinstance(key, str) and _is_count(value) for key, value in answer.items()):
         raise WrongAnswer(method, answer, "a mapping of names to numbers, {} where there is nothing to tell")
@@ -61,14 +61,14 @@ def counts(method: Callable[[DaemonView], Mapping[str, float | None]], view: Dae
 
 
 def batch(method: Callable[..., object], answer: Sequence[Event]) -> Sequence[Event]:
-    """What a feed's `stream` yielded."""
+    """Return a batch that a feed's `stream` yielded, checked."""
     if not isinstance(answer, Sequence):
         raise WrongAnswer(method, answer, "batches: yield a list of events, be it of one")
     return answer
 
 
 async def rows(kind: type[Row], method: Callable[[*Args], Awaitable[list[Row]]], *args: *Args) -> list[Row]:
-    """What a feed's `method` tells of the past."""
+    """Return the past rows that a feed's `method` returns, checked."""
     answer = await method(*args)
     if not isinstance(answer, list) or not all(isinstance(each, kind) for each in answer):
         raise WrongAnswer(method, answer, f"a list of quantd.{kind.__name__}, [] where there are none")
@@ -82,5 +82,5 @@ def _is_count(value: object) -> bool:
 def _is_number(value: object) -> bool:
     try:
         return isinstance(value, (int, float)) and math.isfinite(value)
-    except OverflowError:  # of an int that no float can hold
+    except OverflowError:  # an int too large for a float
         return False

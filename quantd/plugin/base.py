@@ -19,17 +19,17 @@ from quantd.plugin.feed_health import FeedHealth, Progress
 from quantd.plugin.plugin import Plugin as Plugin
 
 Columns = Mapping[str, Any]
-"""Column name -> numpy array, all of one length; a missing value is NaN inside a column and None outside."""
+"""Mapping of column names to numpy arrays of equal length. A missing value is NaN inside a column and None outside."""
 RowKind = Literal["ticks", "bars", "points"]
 Channel = Literal["quotes", "depth", "marks"]
-"""What a feed may bring of a symbol besides its trades: Quote, Depth and Mark events."""
+"""A kind of event that a feed may deliver besides trades: Quote, Depth and Mark events."""
 Channels = Mapping[str, frozenset[Channel]]
-"""Of each symbol that has any."""
+"""The channels of each symbol that has any."""
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """What a feed is asked for, and what it has for that: the clock that it lives by, a few values that outlive the daemon, and a
-    directory of its own, which may not exist yet; None where nothing is to be written."""
+    """What a feed is asked for, and what it is given: the clock to use, a few values that survive a restart, and a directory of its own,
+    which may not exist yet; None if nothing may be written."""
 
     symbols: tuple[str, ...]
     channels: Channels = {}
@@ -39,77 +39,79 @@ class Subscription(msgspec.Struct, frozen=True):
 
 
 class Feed(Plugin):
-    """Brings trades. `lateness` is how far behind the newest trade an older one may still come before its bar closes."""
+    """A source of trades. `lateness` is the allowed lateness: how far behind the newest trade an older one may arrive before its bar
+    closes."""
 
     lateness: Annotated[
         str, Meta(pattern=r"^\d+(ms|s|m)$", description="How late a trade may come and still be in its bar at the close.")
     ] = "500ms"
     id_history_ms: ClassVar[int] = 2**62
-    """How old (ms) a trade may be that `fetch_ids` still tells."""
+    """The greatest age (ms) of a trade that `fetch_ids` still returns."""
     past_timeframes: ClassVar[tuple[str, ...]] = ("1m",)
-    """The timeframes of the bars that `fetch_bars` tells."""
+    """The timeframes of the bars that `fetch_bars` returns."""
     channels: ClassVar[frozenset[Channel]] = frozenset()
-    """What it can bring besides trades."""
+    """The channels that the feed can deliver besides trades."""
 
     @abstractmethod
     def stream(self, subscription: Subscription) -> AsyncIterator[Sequence[Event]]:
         """Yield batches of events in the order of receipt, until the feed ends or is cancelled."""
 
     def want(self, symbols: Sequence[str], channels: Channels) -> None:
-        """While streaming: from now on these symbols are wanted, and of them these channels; nothing else. A feed with a fixed set ignores
-        it."""
+        """Set, while streaming, the symbols that are wanted and the channels of each. They replace the earlier ones. A feed with a fixed
+        set ignores the call."""
 
     async def fetch_symbols(self) -> list[str]:
-        """The symbols that trade now; empty where the feed cannot tell."""
+        """Return the symbols that trade now; an empty list if the feed does not know them."""
         return []
 
     async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
-        """The past trades of start <= ts < end, by id; empty where the feed has no past."""
+        """Return the past trades of start <= ts < end, by id; an empty list if the feed has no past."""
         return []
 
     async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
-        """The past trades of first_id <= id <= last_id that are to be had, at most 1,000 ids, by id. Raises QuantdError where it cannot be
-        told. Implement it, beside `fetch_ticks`, where ids grow by one: what is missing of them is then fetched."""
+        """Return the past trades of first_id <= id <= last_id that are available, at most 1,000 ids, by id. Raises QuantdError if they
+        cannot be fetched. Implement it in addition to `fetch_ticks` if ids grow by one: missing trades are then fetched by id."""
         return []
 
     def fetch_day(self, symbol: str, day: int, first_id: int, last_id: int) -> AsyncIterator[Sequence[Tick]]:
-        """The trades of first_id <= id <= last_id in the file that the venue publishes of the UTC day that begins at `day` (ms), some
-        thousand at a time, in any order. Raises QuantdError while it is not to be had. Implement it, beside `fetch_ids`, where there are
-        such files: what that no longer tells is then looked for there."""
+        """Yield the trades of first_id <= id <= last_id from the file that the venue publishes for the UTC day that begins at `day` (ms), a
+        few thousand at a time, in any order. Raises QuantdError while the file is not available. Implement it in addition to `fetch_ids` if
+        the venue publishes such files: trades that `fetch_ids` no longer returns are then read from them."""
         raise NotImplementedError
 
     async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
-        """The past bars of one of `past_timeframes` that open in start <= ts < end and are closed, oldest first. Asked only of a feed
-        that has `fetch_ticks`."""
+        """Return the closed past bars of one of `past_timeframes` that open in start <= ts < end, oldest first. Called only if the feed has
+        `fetch_ticks`."""
         return []
 
     async def fetch_funding(self, symbol: str, start: int, end: int) -> list[FundingRate]:
-        """The funding that was paid in start <= ts < end, oldest first; empty where there is none, or the feed cannot tell."""
+        """Return the funding paid in start <= ts < end, oldest first; an empty list if there was none or the feed does not know it."""
         return []
 
     async def close(self) -> None:
-        """Called once at the end: let go of connections."""
+        """Close the connections. Called once at the end."""
 
     def progress(self) -> Progress | None:
-        """How far the stream has come; None for a feed without an end."""
+        """Return how far the stream has come; None for a feed without an end."""
         return None
 
     def time(self) -> int | None:
-        """The venue's clock (ms) as well as it is known now, by the monotonic clock since it was last told; None where it is not. Quick.
-        Whatever asks what is the present is answered by it, so that a host whose clock is wrong refuses no trades."""
+        """Return the current time of the venue (ms), extrapolated with the monotonic clock; None if it is not known. Must be quick. The
+        daemon takes it as the present time, so that a wrong clock of the host does not make it refuse trades."""
         return None
 
     def health(self) -> FeedHealth:
-        """How the connections are now; empty where there are none. Quick: asked whenever somebody looks."""
+        """Return the current health of the connections; an empty one without connections. Must be quick: it is called at every request for
+        it."""
         return FeedHealth()
 
     def is_closed(self, symbol: str) -> bool:
-        """Whether the symbol's market is closed now, so that it trades nothing. False where that is not known. Quick, like `health`."""
+        """Return whether the symbol's market is closed now, so that no trades are expected; False if that is not known. Must be quick."""
         return False
 
 
 class Resampler(Plugin):
-    """Makes bars of one symbol's ticks. The core makes one instance a symbol and merges longer timeframes from its bars."""
+    """Makes bars from the ticks of one symbol. The core makes one instance per symbol and merges longer timeframes from its bars."""
 
     every: Annotated[tuple[str, ...], Meta(min_length=1, description="Timeframes to keep bars and pair points of.")] = ("1s", "1m", "5m")
     reopen: Annotated[str, Meta(pattern=r"^\d+(s|m|h|d)$", description="How late a trade may come and still mend its closed bar.")] = "5m"
@@ -121,55 +123,58 @@ class Resampler(Plugin):
 
     @abstractmethod
     def update(self, ticks: Sequence[Tick]) -> None:
-        """Take in ticks, in the order of receipt."""
+        """Process ticks, in the order of receipt."""
 
     @abstractmethod
     def advance(self, watermark: int) -> list[Bar]:
-        """Bars whose end the watermark (ms) has reached, and closed ones that a late tick or a hole changed, with `revision` + 1."""
+        """Return the bars whose end the watermark (ms) has reached, and closed bars that a late tick or a gap changed, with `revision` +
+        1."""
 
     @abstractmethod
     def flush(self, until: int) -> list[Bar]:
-        """Close all buckets up to the one that holds `until`: the stream has ended."""
+        """Close all buckets up to the one that contains `until`: the stream has ended."""
 
     @abstractmethod
     def forming(self) -> list[Bar]:
-        """The open bars, oldest first, quality `forming`."""
+        """Return the open bars, oldest first, with quality `forming`."""
 
     def begin(self, symbol: str, ts: int, price: float) -> None:
-        """Every trade from `ts` on, the start of a bucket, will come; the last price before it is known. Called before any other."""
+        """Begin at `ts`, the start of a bucket: every later trade will arrive, and `price` is the last price before it. Called first, if at
+        all."""
 
     @property
     def lost(self) -> int:
-        """How many ticks came later than `reopen` and so are in no bar."""
+        """The number of ticks that came later than `reopen` and are in no bar."""
         return 0
 
     def mark_holes(self, spans: Sequence[tuple[int, int]]) -> None:
-        """The spans of time (ms, both ends included) in which trades are missing now: bars in them are of quality `gap`."""
+        """Set the spans of time (ms, both ends included) in which trades are missing now. Bars in them have quality `gap`."""
 
 
 class EventBars(Plugin):
-    """Says where bars end that are not cut by time. The core makes one instance a symbol, and keeps the account of what is in a bar."""
+    """Decides where bars end that are not cut by time. The core makes one instance per symbol and aggregates the trades of each bar."""
 
     @property
     @abstractmethod
     def label(self) -> str:
-        """The `every` of its bars: tells the rule and its settings, and is no timeframe."""
+        """The `every` of its bars. It identifies the rule and its settings, and is not a timeframe."""
 
     @abstractmethod
     def ends(self, tick: Tick) -> bool:
-        """Whether this trade is the last of its bar. Asked once of each trade, in the order of ids."""
+        """Return whether this trade is the last of its bar. Called once per trade, in the order of ids."""
 
     def state(self) -> bytes | None:
-        """What the rule carries over to the next bar, asked after the last trade of each bar and kept with the bar; None where every bar
-        begins afresh. A restart goes on behind the last recorded bar with a fresh instance, and is given the same trades again."""
+        """Return what the rule carries over to the next bar; None if every bar begins afresh. Called after the last trade of each bar, and
+        stored with the bar. After a restart a fresh instance continues after the last recorded bar and receives the same trades again."""
         return None
 
     def resume(self, state: bytes) -> None:
-        """Go on from the `state` of an instance with the same settings. Called before any trade; raise where the state is none of yours."""
+        """Continue from the `state` of an instance with the same settings. Called before any trade. Raise an exception if the state is not
+        valid."""
 
 
 class PairView(msgspec.Struct, frozen=True):
-    """What a pair job sees: the pair's bars as of the closed bar `ts`, oldest first, as read-only columns, as many as it needs."""
+    """The input of a pair job: the pair's bars up to the closed bar `ts`, oldest first, as read-only columns, as many as the job needs."""
 
     pair: str
     every: str
@@ -177,15 +182,15 @@ class PairView(msgspec.Struct, frozen=True):
     window: int
     """The pair's regression window."""
     columns: Columns
-    """ts (int64), y, x, alpha, beta, stderr, spread, spread_mean, spread_std, zscore, corr, corr_returns, coverage (float64, NaN where
-    there is no value). `spread` is y - beta * x of all these bars with the one beta of the last of them (less alpha with `spread:
-    residual`), which is what a test of the spread is to be made of; the others are those of each bar's own point, NaN where it has none."""
+    """The columns ts (int64), y, x, alpha, beta, stderr, spread, spread_mean, spread_std, zscore, corr, corr_returns, coverage (float64,
+    NaN if there is no value). `spread` is y - beta * x of all these bars with the beta of the last bar (less alpha with `spread:
+    residual`); use it for tests of the spread. The other columns hold the values of each bar's own point, NaN without one."""
     prices: Prices = "raw"
-    """log: y and x are logarithms of prices."""
+    """How prices are given. With `log`, y and x are logarithms of prices."""
 
 
 class DaemonView(msgspec.Struct, frozen=True):
-    """What a daemon-wide job sees."""
+    """The input of a daemon-wide job."""
 
     now: int
     store: "Store | None"
@@ -196,60 +201,61 @@ class Job(Plugin):
 
 
 class PairJob(Job):
-    """Runs at each closed bar of the timeframe `every` that its pipeline gives it; its metrics become part of the bar's point."""
+    """A job that runs at each closed bar of the timeframe `every` of its pipeline. Its metrics become part of the bar's point."""
 
     metrics: ClassVar[tuple[str, ...]]
-    """The names of what `run` returns."""
+    """The names of the metrics that `run` returns."""
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """Those of `metrics` that are a text, each with the words that it may be; none where it may be anything. A rule compares with one of
-    the words."""
+    """The metrics that are texts, each with its possible values; an empty tuple if any text is possible. An alert rule can compare only
+    with these values."""
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
-    """Those of the other `metrics` that are never below a least or above a greatest number, each with these two; both may occur, and
-    `math.inf` stands for no end. A rule that no value of a range, or every one, makes true is a mistake. Name only what is certain."""
+    """The ranges of numeric metrics: the least and the greatest possible value of each, both included; `math.inf` stands for no limit. A
+    rule that is true for no value of a range, or for every one, is a mistake. Name only ranges that are certain."""
     states: ClassVar[tuple[str, ...]] = ()
-    """Those of `words` that are the name of a state: each change of one is told as an event."""
+    """The metrics of `words` that name a state. Each change of one is published as an event."""
     background: ClassVar[bool] = False
-    """True where `run` takes more than a few milliseconds: the daemon then runs it in a thread beside the flow, one run of a job and
-    series at a time, then one on the newest bar, and re-issues the point with its metrics when it is done."""
+    """True if `run` takes more than a few milliseconds. The daemon then runs it in a thread, one run per job and series at a time, each on
+    the newest bar, and re-issues the point with its metrics when the run is done."""
 
     @abstractmethod
     def run(self, view: PairView) -> Mapping[str, Metric]:
-        """One value for each metric: a finite number, a text if it is declared as one, or None where there is none."""
+        """Return one value for each metric: a finite number, a text if it is declared as one, or None if there is no value."""
 
     def bars_needed(self, window: int) -> int:
-        """How many bars it reads at most, given the pair's regression window."""
+        """Return the greatest number of bars that the job reads, given the pair's regression window."""
         return window
 
 
 class DaemonJob(Job):
-    """Runs every so often for the whole daemon."""
+    """A job that runs at regular times for the whole daemon."""
 
     @abstractmethod
     def run(self, view: DaemonView) -> Mapping[str, float | None]:
-        """Counts of what was done, for the log."""
+        """Return counts of what was done, for the log."""
 
 
 class AlertSink(Plugin):
-    """Takes alerts to the outside."""
+    """Delivers alerts to an external destination."""
 
     @abstractmethod
     async def send(self, alert: Alert) -> None:
-        """Deliver one alert; raise if it could not be delivered."""
+        """Deliver one alert. Raise an exception if it could not be delivered."""
 
     async def start(self) -> None:
-        """Called once before the first alert."""
+        """Prepare for alerts. Called once before the first one."""
 
     async def stop(self) -> None:
-        """Called once after the last alert."""
+        """Release resources. Called once after the last alert."""
 
 
 class Exporter(Plugin):
-    """Writes rows of some kinds somewhere."""
+    """Writes rows of some kinds to a destination."""
 
     kinds: Annotated[tuple[RowKind, ...], Meta(min_length=1, description="The kinds of rows to write.")] = ("bars", "points")
 
     def places(self) -> frozenset[str]:
-        """Unless told otherwise: of one with a field `dir` each of its kinds in that folder, whatever other plugins write there."""
+        """Return the files that only this exporter may write. By default, an exporter with a field `dir` claims each of its kinds in that
+        folder, whatever other plugins write there."""
         folder = getattr(self, "dir", None)
         if not isinstance(folder, str):
             return frozenset()
@@ -257,77 +263,82 @@ class Exporter(Plugin):
 
     @abstractmethod
     def open(self, metrics: Sequence[str]) -> None:
-        """Called once before the first write; `metrics` names what the pipeline's jobs add to its points."""
+        """Prepare for rows. Called once before the first write. `metrics` names the metrics that the pipeline's jobs add to its points."""
 
     @abstractmethod
     def write(self, kind: RowKind, rows: Sequence[Tick] | Sequence[Bar] | Sequence[PairPoint]) -> None:
-        """Write rows of one of its `kinds`. A row replaces the earlier one of the same series and ts: it has a `revision` above 0, or comes
-        again after a kill."""
+        """Write rows of one of its `kinds`. A row replaces the earlier row of the same series and ts: it has a `revision` above 0, or is
+        written again after a crash."""
 
     def release(self, name: str) -> None:
-        """A symbol or pair is exported no more: close what is open for its rows alone, which may come again later. Does nothing unless
-        told."""
+        """Release what is open for the rows of a symbol or pair that is no longer exported. Its rows may come again later. Does nothing by
+        default."""
 
     @abstractmethod
     def close(self) -> None:
-        """Called once after the last write: everything is on disk when it returns."""
+        """Close the exporter. Called once after the last write. Everything must be on disk when it returns."""
 
 
 class Store(Plugin):
-    """Keeps ticks, bars and points. One thread at a time appends or prunes; reads may come from any thread beside it."""
+    """Stores ticks, bars and points. One thread at a time appends or prunes; any thread may read at the same time."""
 
     @abstractmethod
     def open(self, directory: Path) -> None:
-        """Open, or create, the history below `directory`."""
+        """Open the history below `directory`, and create it if it does not exist."""
 
     def open_to_read(self, directory: Path) -> None:
-        """Open it to read only, while a daemon may be writing. Raises QuantdError where nothing is kept. Opens as ever unless told."""
+        """Open the history for reading only, while a daemon may be writing. Raises QuantdError if there is no history. By default the same
+        as `open`."""
         self.open(directory)
 
     @abstractmethod
     def append(self, ticks: Sequence[Tick], bars: Sequence[Bar], points: Sequence[PairPoint]) -> None:
-        """Durable when it returns, all or nothing. A tick with a known id is ignored; a later revision replaces a bar or point, and a
-        point of a later `definition` one of an earlier, whatever their revisions."""
+        """Store rows durably, all or nothing. A tick with a known id is ignored. A later revision replaces a bar or point. A point of a
+        later `definition` replaces one of an earlier definition, whatever their revisions."""
 
     @abstractmethod
     def ticks(self, symbol: str, start: int, end: int) -> Columns:
-        """Ticks of start <= ts < end by id: id, ts, recv (int64), price, qty (float64), buyer_maker (bool)."""
+        """Return the ticks of start <= ts < end by id, with the columns id, ts, recv (int64), price, qty (float64), buyer_maker (bool)."""
 
     @abstractmethod
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
-        """Bars of start <= ts < end, ascending, each at its last revision."""
+        """Return the bars of start <= ts < end, ascending, each at its last revision."""
 
     def last_bars(self, symbol: str, every: str, start: int, end: int, count: int) -> list[Bar]:
-        """The newest `count` of those bars, ascending. Implement it where they are found without a look at the others: unless told, all
+        """Return the newest `count` of these bars, ascending. Override it if they can be found without reading the others: by default all
         are read."""
         return self.bars(symbol, every, start, end)[-count:]
 
     @abstractmethod
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """Points of start <= ts < end, ascending, each at its last revision, of whatever definition: who asks tells them apart."""
+        """Return the points of start <= ts < end, ascending, each at its last revision, of all definitions: the caller selects among
+        them."""
 
     @abstractmethod
     def newest_tick(self, symbol: str) -> tuple[int, int] | None:
-        """The greatest trade id that is kept of a symbol, and that trade's ts; None where there is none. Quick, however many."""
+        """Return the greatest stored trade id of a symbol and that trade's ts; None without one. Must be quick, however many ticks there
+        are."""
 
     def first_tick(self, symbol: str) -> int | None:
-        """The ts of the first tick that is kept of a symbol; None where there is none. Found in `series` unless told."""
+        """Return the ts of the first stored tick of a symbol; None without one. By default it is taken from `series`."""
         span = self.series("ticks").get((symbol, ""))
         return span[0] if span else None
 
     @abstractmethod
     def series(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
-        """The series of a kind: (symbol or pair, every, which is "" for ticks) -> ts of its first and last row. Quick, however many."""
+        """Return the series of a kind: (symbol or pair, every, which is "" for ticks) -> ts of the first and last row. Must be quick,
+        however many rows there are."""
 
     @abstractmethod
     def prune(self, now: int) -> Mapping[str, int]:
-        """Forget what is older than the store's settings keep; rows dropped by kind."""
+        """Delete what is older than the store's settings allow. Return the number of deleted rows by kind."""
 
     def losses(self) -> Sequence[Loss]:
-        """What it found broken since it was opened, one of each file, as it stands now; for the log, `/health` and `/quality`. Quick: asked
-        four times a second. A store that finds damage goes on with what is left; `quantd.salvage` helps where that is a file."""
+        """Return the damage found since the store was opened, one entry per file, as it is now; for the log, `/health` and `/quality`. Must
+        be quick: called four times a second. A store that finds damage continues with the intact rest; `quantd.salvage` helps if that is a
+        file."""
         return ()
 
     @abstractmethod
     def close(self) -> None:
-        """Called once after the last append."""
+        """Close the store. Called once after the last append."""

@@ -1,4 +1,4 @@
-"""The circuit breaker: a plugin that fails several times in a row is left alone for a while."""
+"""The circuit breaker: it suspends a plugin that fails several times in a row."""
 
 import logging
 
@@ -10,7 +10,8 @@ _MOST_KINDS_TOLD = 20
 
 
 class Breaker:
-    """Counts the faults of `who`, and logs each new kind. After `limit` faults in a row it is open: it admits one call in `pause` seconds.
+    """Counts the faults of `who` and logs each new kind. After `limit` faults in a row it is open: it then admits one call per `pause`
+    seconds.
 
     >>> from quantd.clock import EventClock
     >>> clock = EventClock()
@@ -31,7 +32,7 @@ class Breaker:
     def __init__(self, who: str, clock: Clock, limit: int, pause: float) -> None:
         self.faults = 0
         self.streak = 0
-        """Faults since the last call that succeeded."""
+        """Number of faults since the last call that succeeded."""
         self.last_error: str | None = None
         self._who = who
         self._clock = clock
@@ -42,11 +43,11 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the plugin is left alone."""
+        """Whether the plugin is suspended."""
         return self.streak >= self._limit
 
     def admits(self) -> bool:
-        """Whether to make a call after faults. A trial starts the pause anew, so that it stays the only one."""
+        """Return whether a call may be made after faults. A trial restarts the pause, so that there is only one trial per pause."""
         if not self.is_open:
             return True
         now = self._clock.monotonic()
@@ -56,7 +57,7 @@ class Breaker:
         return True
 
     def failed(self, error: BaseException) -> None:
-        """A call has raised this."""
+        """Take in the exception that a call has raised."""
         self.faults += 1
         self.streak += 1
         self.last_error = blame(error)
@@ -68,14 +69,14 @@ class Breaker:
             _log.warning("%s: %d faults in a row; left out, tried again in %g s", self._who, self._limit, self._pause)
 
     def recovered(self) -> None:
-        """A call has succeeded after faults."""
+        """Reset the breaker: a call has succeeded after faults."""
         if self.is_open:
             _log.warning("%s: works again after %d faults in a row", self._who, self.streak)
             self._told.clear()
         self.streak = 0
 
     def _news(self, kind: tuple[str, str]) -> bool:
-        """Whether this kind of fault is yet to be told; a plugin that finds ever new ones is not told of for ever."""
+        """Return whether this kind of fault is new and should be logged. The number of logged kinds is limited."""
         new = kind not in self._told and len(self._told) < _MOST_KINDS_TOLD
         if new:
             self._told.add(kind)

@@ -1,4 +1,4 @@
-"""What a class must be to be a plugin of its kind, as far as that can be seen without an instance."""
+"""Checks a plugin class against its kind, as far as possible without an instance."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ from quantd.timeframes import timeframe
 
 _WINDOW = 60
 Flaws = Iterator[tuple[str, Callable[..., Any] | None]]
-"""What is wrong, and the function that it is wrong with, if it is one."""
+"""Each flaw as text, with the function that has it, if there is one."""
 
 
 def flaws(cls: type[Plugin], base: type[Plugin]) -> list[str]:
-    """What is wrong with a plugin class of the kind `base`, each with its file and line."""
+    """Return the flaws of a plugin class of the kind `base`, each with its file and line."""
     if inspect.isabstract(cls):
         missing = ", ".join(sorted(cls.__abstractmethods__))
         return [f"{cls.__name__} lacks {missing} ({class_place(cls)})"]
@@ -27,7 +27,7 @@ def flaws(cls: type[Plugin], base: type[Plugin]) -> list[str]:
 
 
 def demand_answers(plugin: Any) -> None:
-    """Ask a plugin with its settings what the core asks while it is built. Raises WrongAnswer."""
+    """Call the methods of a configured plugin that the core calls while the plugin is built. Raises WrongAnswer."""
     if isinstance(plugin, Resampler):
         _demand(type(plugin), "base", plugin.base, _is_timeframe, "a timeframe, like 1s")
     elif isinstance(plugin, EventBars):
@@ -58,7 +58,7 @@ def _is_count(answer: object) -> bool:
 
 
 def _methods(cls: type[Plugin], base: type[Plugin]) -> Flaws:
-    """What the core calls and asks, as it calls and asks it."""
+    """Yield the flaws of the methods that the core calls, called as the core calls them."""
     for owner in _kinds_of(cls, base):
         for name, ours in vars(owner).items():
             theirs = inspect.getattr_static(cls, name, ours)
@@ -73,7 +73,7 @@ def _methods(cls: type[Plugin], base: type[Plugin]) -> Flaws:
 
 
 def _kinds_of(cls: type[Plugin], base: type[Plugin]) -> Iterator[type[Plugin]]:
-    """The base classes of quantd's own that a plugin derives from."""
+    """Yield quantd's own base classes from which a plugin derives."""
     own = (PairJob, DaemonJob, *(each for each in base.__mro__ if isinstance(each, type) and issubclass(each, Plugin)))
     return (each for each in cls.__mro__ if each in own and each is not cls)
 
@@ -96,7 +96,7 @@ def _method(cls: type[Plugin], name: str, ours: Callable[..., Any], theirs: obje
 
 
 def _arguments(ours: Callable[..., Any], called: Callable[..., Any], *, bound: bool) -> str | None:
-    """How the arguments differ from those that it is called with."""
+    """Return how the parameters differ from the arguments of the call; None if they accept them."""
     wanted = list(inspect.signature(ours).parameters)
     try:
         signature = inspect.signature(called)
@@ -111,7 +111,7 @@ def _arguments(ours: Callable[..., Any], called: Callable[..., Any], *, bound: b
 
 
 def _way(ours: Callable[..., Any], called: Callable[..., Any]) -> str | None:
-    """How it is to be awaited, iterated or called, if not as it can be."""
+    """Return how the function must be awaited, iterated or called, if it differs from the base class."""
     streams = str(inspect.signature(ours).return_annotation).startswith(("collections.abc.AsyncIterator", "typing.AsyncIterator"))
     if inspect.iscoroutinefunction(ours) and not inspect.iscoroutinefunction(called):
         return "is awaited: write `async def`, without `yield`"
@@ -127,7 +127,7 @@ def _way(ours: Callable[..., Any], called: Callable[..., Any]) -> str | None:
 
 
 def _constants(cls: type[Plugin], base: type[Plugin]) -> Flaws:
-    """What the class says of itself, like `channels` of a feed."""
+    """Yield the flaws of class attributes such as `channels` of a feed."""
     for owner in _kinds_of(cls, base):
         for name, hint in get_type_hints(owner, include_extras=True).items():
             if get_origin(hint) is not ClassVar or name not in vars(owner).get("__annotations__", {}) or not hasattr(cls, name):
@@ -145,7 +145,7 @@ def _fields(cls: type[Plugin]) -> Flaws:
             yield f"{name} = ... hides the setting {name!r}: write its type, too, as in `{name}: int = ...`", None
     try:
         fields = msgspec.structs.fields(cls)
-    except Exception as error:  # whatever evaluating an annotation may raise
+    except Exception as error:  # evaluating an annotation may raise anything
         yield f"its fields cannot be read: {type(error).__name__}: {error}", None
         return
     for field in fields:
@@ -164,7 +164,7 @@ def _default_flaw(field: msgspec.structs.FieldInfo) -> str | None:
         msgspec.convert(msgspec.to_builtins(value), field.type)
     except msgspec.ValidationError as error:
         return f"is {value!r}: {str(error)[:1].lower()}{str(error)[1:]}"
-    except Exception:  # of a type of its own, which msgspec can neither take apart nor put together
+    except Exception:  # a custom type that msgspec can neither encode nor decode
         return None
     return None
 
@@ -201,7 +201,7 @@ def _is_of(value: object, kind: Any) -> bool:
 
 
 def _named(kind: Any) -> str:
-    """A type as it is written."""
+    """Return a type as it is written in code."""
     if isinstance(kind, type) and not get_args(kind):
         return kind.__name__
     text = str(kind)

@@ -1,4 +1,4 @@
-"""What a feed tells of itself."""
+"""What a feed reports about itself: its progress and its connections."""
 
 from typing import Literal
 
@@ -6,15 +6,15 @@ import msgspec
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a feed that ends has come, in units of its own."""
+    """The progress of a feed that ends, in units of its own."""
 
     done: int
     total: int
 
 
 class ConnectionHealth(msgspec.Struct, frozen=True):
-    """One line to a venue. `age` is in seconds, of the connection that is up; `silent` names the symbols that were found to bring nothing
-    though there is trade; `reconnects` counts losses, not planned changes; `skipped` counts frames that could not be read."""
+    """The health of one connection to a venue. `age` is the age of the current connection in seconds. `silent` names the symbols that
+    receive no data although they trade. `reconnects` counts losses, not planned changes. `skipped` counts frames that could not be read."""
 
     name: str
     route: str
@@ -28,8 +28,8 @@ class ConnectionHealth(msgspec.Struct, frozen=True):
 
 
 class FeedHealth(msgspec.Struct, frozen=True):
-    """How a feed is. `banned_until` (ms UTC) is until when the venue wants nothing from us; None where it has not said so. `unrecorded`
-    counts frames that were to be recorded and could not be, `resyncs` how often an order book had to be begun anew."""
+    """The health of a feed. `banned_until` (ms UTC) is the time until which the venue refuses requests; None without a ban. `unrecorded`
+    counts frames that could not be recorded although they should have been, `resyncs` the times an order book was built anew."""
 
     connections: tuple[ConnectionHealth, ...] = ()
     banned_until: int | None = None

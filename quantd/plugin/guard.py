@@ -1,4 +1,4 @@
-"""The guard between quantd and a plugin: it counts, times and catches, and leaves a plugin that keeps failing alone for a while."""
+"""The guard between quantd and a plugin: it counts and times calls, catches exceptions, and suspends a plugin that keeps failing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,11 +18,11 @@ D = TypeVar("D")
 Args = TypeVarTuple("Args")
 
 LIMIT = 3
-"""So many faults in a row, and a plugin is left alone."""
+"""Number of consecutive faults after which a plugin is suspended."""
 
 
 class Health(Struct, frozen=True):
-    """How a plugin fares. `calls` were made, `skipped` were not, for it was quarantined."""
+    """The health of a plugin. `calls` counts the calls that were made, `skipped` those that were not, since the plugin was quarantined."""
 
     kind: str
     name: str
@@ -30,16 +30,17 @@ class Health(Struct, frozen=True):
     faults: int
     skipped: int
     seconds: float
-    """Time spent in the calls that succeeded, awaiting included, by the guard's clock: 0 in a replay."""
+    """Time spent in the calls that succeeded, including awaiting, by the guard's clock: 0 in a replay."""
     state: Literal["ok", "failing", "slow", "quarantined"]
-    """Failing: the last call did. It is left alone where it is `slow`, for its calls hold up everything else, or `quarantined`."""
+    """The state: `failing` if the last call failed, `slow` if the plugin is suspended because its calls block everything else,
+    `quarantined` if it is suspended after faults."""
     last_error: str | None
     busy: float = 0.0
-    """How long the call that is being made has taken so far, s."""
+    """How long (s) the current call has taken so far."""
 
 
 class Guard:
-    """Makes the calls to one plugin. After `limit` faults in a row it is left alone for `pause` seconds, then tried with one call.
+    """Makes the calls to one plugin. After `limit` faults in a row the plugin is suspended for `pause` seconds, then tried with one call.
 
     Whatever a plugin raises is a fault, SystemExit too. The cancellation of who waits for it passes, as does KeyboardInterrupt where there
     is no watch: a daemon takes its signals in another thread, so there it is the plugin's own.
@@ -79,7 +80,7 @@ class Guard:
     @overload
     def call(self, function: Callable[[*Args], T], *args: *Args, default: D) -> T | D: ...
     def call(self, function: Callable[[*Args], T], *args: *Args, default: object = None) -> object:
-        """What the function returns; `default` if it fails or is quarantined."""
+        """Return what the function returns; `default` if it fails or is quarantined."""
         if self._breaker.streak and not self._breaker.admits():
             self._skipped += 1
             return default
@@ -119,7 +120,8 @@ class Guard:
     @overload
     async def acall(self, function: Callable[[*Args], Awaitable[T]], *args: *Args, default: D) -> T | D: ...
     async def acall(self, function: Callable[[*Args], Awaitable[T]], *args: *Args, default: object = None) -> object:
-        """The same for a coroutine function. GeneratorExit passes: it is how Python closes a coroutine from outside."""
+        """Return what the coroutine function returns; `default` if it fails or is quarantined. GeneratorExit passes: Python closes a
+        coroutine with it."""
         if self._breaker.streak and not self._breaker.admits():
             self._skipped += 1
             return default
@@ -144,7 +146,7 @@ class Guard:
         return result
 
     def health(self) -> Health:
-        """How the plugin fares now."""
+        """Return the current health of the plugin."""
         return Health(
             self.kind,
             self.name,

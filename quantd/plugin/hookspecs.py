@@ -32,7 +32,7 @@ def register_resamplers(register: Register[Resampler]) -> None:
 
 @hookspec
 def register_event_bars(register: Register[EventBars]) -> None:
-    """Offer rules of where bars end that are not cut by time."""
+    """Offer rules that end bars by something other than time."""
 
 
 @hookspec

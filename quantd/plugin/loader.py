@@ -1,4 +1,4 @@
-"""Finds plugins and fills the registry. Whatever one module does wrong is a fault of its own and costs no other module anything."""
+"""Finds plugins and fills the registry. An error in one module becomes a fault of that module and does not affect the others."""
 
 import os
 import sys
@@ -66,7 +66,7 @@ class _Loader:
             self._fault("plugins.disable", f"{name!r} names no plugin, entry point or drop-in: take it out or mend its spelling")
 
     def _load(self, name: str, identity: str, source: str, find: Callable[[], object]) -> None:
-        """Load one module, unless it is disabled or what identifies it is taken."""
+        """Load one module, unless it is disabled or its identity is already taken."""
         if self._disabled(name):
             return
         if taken := self._sources.get(identity):
@@ -77,7 +77,7 @@ class _Loader:
             self._register(find(), source)
 
     def _register(self, module: object, source: str) -> None:
-        """Call the module's hooks, each by itself; a pluggy manager of its own keeps it apart from other modules."""
+        """Call each hook of the module separately. A pluggy manager of its own keeps the module apart from others."""
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(hookspecs)
         manager.register(module, source)
@@ -92,7 +92,7 @@ class _Loader:
             self._fault(source, "registers nothing: mark its register_... functions with @quantd.hookimpl, and call `register` in them")
 
     def _registrar(self, kind: str, source: str, offered: list[str]) -> Callable[[str, type[Plugin]], None]:
-        """The `register` that a hook is called with; notes each name in `offered`."""
+        """Return the `register` function that a hook is called with. It notes each name in `offered`."""
 
         def register(name: str, plugin: type[Plugin], /) -> None:
             offered.append(name)
@@ -114,7 +114,7 @@ class _Loader:
 
     @contextmanager
     def _faults_of(self, source: str) -> Iterator[None]:
-        """Turn whatever is raised inside into a fault; Ctrl-C alone gets through."""
+        """Turn any exception raised inside into a fault, except KeyboardInterrupt."""
         try:
             yield
         except KeyboardInterrupt:
@@ -124,7 +124,7 @@ class _Loader:
 
 
 def _execute(name: str, path: Path) -> ModuleType:
-    """Run a file as the module `name`, known to Python from the start: annotations and pickles look there."""
+    """Run a file as the module `name`. The module is in `sys.modules` from the start, since annotations and pickles look there."""
     spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

@@ -1,22 +1,22 @@
-"""How long the calls of a plugin take, which others wait for, and when it is left alone for that."""
+"""Measures how long the blocking calls of a plugin take, and suspends a plugin whose calls are slow."""
 
 import logging
 
 from quantd.clock import Clock
 
 SLOW_S = 1.0
-"""A call that takes so long holds up others for too long."""
+"""Duration (s) from which a call counts as slow: it holds up everything else."""
 _LIMIT = 3
 _CALM_S = 60.0
-"""So long a slow call counts, whatever is quick meanwhile: pairs of short windows take turns with those of long ones."""
+"""Time (s) for which a slow call counts despite quick ones: pairs with short windows take turns with those with long ones."""
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 60.0, 1_800.0
 _log = logging.getLogger("quantd.plugin")
 
 
 class Pace:
-    """Of one plugin, for all its users: they may be many pairs, whose calls follow one another. After three slow calls it is left alone for
-    a minute, then tried with one call; each trial that is slow doubles the pause, up to half an hour. A quick call makes up for them if
-    the last slow one was a minute ago.
+    """The pace of one plugin, shared by all its users, which may be many pairs whose calls follow one another. After three slow calls the
+    plugin is suspended for a minute and then tried with one call. Each slow trial doubles the pause, up to half an hour. A quick call
+    resets the count if the last slow call was at least a minute ago.
 
     >>> from quantd.clock import EventClock
     >>> clock = EventClock()
@@ -32,21 +32,21 @@ class Pace:
 
     def __init__(self, name: str, clock: Clock) -> None:
         self.slow = 0
-        """Slow calls that count."""
+        """Number of slow calls that count."""
         self._name = name
         self._clock = clock
         self._pause = 0.0
         self._retry_at = 0.0
         self._slow_at = 0.0
-        """When (s) the last slow one ended."""
+        """The time (s) at which the last slow call ended."""
 
     @property
     def rests(self) -> bool:
-        """Whether it is left alone."""
+        """Whether the plugin is suspended."""
         return self.slow >= _LIMIT
 
     def admits(self) -> bool:
-        """Whether to make a call. A trial begins the pause anew, so that it stays the only one."""
+        """Return whether a call may be made. A trial restarts the pause, so that there is only one trial per pause."""
         if not self.rests:
             return True
         now = self._clock.monotonic()
@@ -56,7 +56,7 @@ class Pace:
         return True
 
     def took(self, seconds: float) -> None:
-        """A call has ended."""
+        """Take in the duration of a call that has ended."""
         now = self._clock.monotonic()
         if seconds < SLOW_S:
             if now - self._slow_at >= _CALM_S:

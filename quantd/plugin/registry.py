@@ -1,4 +1,4 @@
-"""Which plugin stands behind each name: filled once at start-up, then only read."""
+"""The registry of plugins by name. It is filled once at start-up and then only read."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ KINDS: dict[str, type[Plugin]] = {
 
 
 class Entry(Struct, frozen=True):
-    """A plugin class, the name it goes by, and where it came from."""
+    """A plugin class, its name and its origin."""
 
     kind: str
     name: str
@@ -33,24 +33,24 @@ class Entry(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """A plugin module that could not be used, and why."""
+    """A plugin module that could not be used, and the reason."""
 
     source: str
     message: str
 
 
 class Registry:
-    """(kind, name) -> plugin class, and the faults met on the way."""
+    """Mapping of (kind, name) to plugin classes, with the faults that occurred while loading."""
 
     def __init__(self, dirs: Sequence[Path] = (), disable: Collection[str] = ()) -> None:
         self.faults: list[Fault] = []
         self.dirs = tuple(dirs)
-        """The drop-in directories that it was loaded from; with `disable`, another process loads the same."""
+        """The drop-in directories that were loaded. With these and `disable`, another process loads the same plugins."""
         self.disable = tuple(disable)
         self._entries: dict[tuple[str, str], Entry] = {}
 
     def add(self, kind: str, name: str, plugin: Any, source: str) -> None:
-        """Raises ValueError for what is no plugin of that kind, or lacks what its kind needs, or for a name that is taken."""
+        """Add a plugin class. Raises ValueError if it is not a plugin of that kind, lacks what its kind needs, or its name is taken."""
         base = KINDS[kind]
         if not (isinstance(plugin, type) and issubclass(plugin, base)):
             raise ValueError(f"{kind} {name!r}: {plugin!r} is not a subclass of quantd.{base.__name__}")
@@ -68,10 +68,10 @@ class Registry:
         return sorted(name for of, name in self._entries if of == kind)
 
     def of_given_hedge(self) -> list[str]:
-        """The names of the regressions of which beta and alpha are settings."""
+        """Return the names of the regressions whose beta and alpha are settings."""
         return [name for name in self.names("regression") if getattr(self._entries["regression", name].plugin, "given", False)]
 
     def entries(self) -> list[Entry]:
-        """All, by kind in the order of KINDS, then by name."""
+        """Return all entries, by kind in the order of KINDS, then by name."""
         order = list(KINDS)
         return sorted(self._entries.values(), key=lambda entry: (order.index(entry.kind), entry.name))

@@ -1,18 +1,18 @@
-"""What a plugin says of itself: the name of its logger, and the numbers that it reports for Prometheus."""
+"""What a plugin reports: the name of its logger, and its numbers for Prometheus."""
 
 import logging
 from math import isfinite
 from threading import Lock
 
 MOST = 100
-"""So many metrics a plugin may report: a name made of a symbol or an order would be another one each time."""
+"""Greatest number of metrics per plugin: names made from a symbol or an order would grow without limit."""
 
 _KEPT = "_quantd_reports"
-"""The attribute of a plugin class. It is the class that the instances share which quantd makes of a plugin for each symbol or pair."""
+"""The name of the attribute of a plugin class. All instances that quantd makes of a plugin for symbols and pairs share the class."""
 
 
 class Reports:
-    """The numbers that the instances of one plugin have reported in this process, by metric, and their logger."""
+    """The logger of one plugin, and the numbers that its instances have reported in this process, by metric."""
 
     def __init__(self, kind: str, name: str) -> None:
         self.kind = kind
@@ -22,29 +22,29 @@ class Reports:
         self._lock = Lock()
 
     def put(self, metric: str, number: float) -> None:
-        """Raises ValueError for a metric without a name, a number without an end, and a metric too many."""
+        """Set a metric. Raises ValueError if the name is invalid, the number is not finite, or there are too many metrics."""
         with self._lock:
             self._numbers[_checked(metric, self._numbers)] = _finite(metric, number)
 
     def add(self, metric: str, number: float) -> None:
-        """Raises ValueError as `put` does."""
+        """Add to a metric. Raises ValueError as `put` does."""
         with self._lock:
             self._numbers[metric] = _finite(metric, self._numbers.get(_checked(metric, self._numbers), 0.0) + number)
 
     def numbers(self) -> dict[str, float]:
-        """The latest of each metric, in the order of the first report."""
+        """Return the latest number of each metric, in the order of the first report."""
         with self._lock:
             return dict(self._numbers)
 
 
 def reports_of(plugin: type) -> Reports:
-    """Those of a plugin class, which has them under a name of its own until it is registered."""
+    """Return the reports of a plugin class. Until the class is registered, they are under the name of the class."""
     found: Reports | None = vars(plugin).get(_KEPT)
     return found or name_reports(plugin, "unregistered", plugin.__qualname__)
 
 
 def name_reports(plugin: type, kind: str, name: str) -> Reports:
-    """From now on a class reports under this name. What it has reported stays if it had the name before: a second registry changes
+    """Let a class report under this name from now on. If it had the name before, its reports are kept: a second registry changes
     nothing."""
     found: Reports | None = vars(plugin).get(_KEPT)
     if found is None or (found.kind, found.name) != (kind, name):

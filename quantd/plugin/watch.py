@@ -1,4 +1,4 @@
-"""A thread that says what holds up the event loop: while it is held up, nothing else can."""
+"""A thread that reports what blocks the event loop: while the loop is blocked, nothing else can report it."""
 
 import asyncio
 import logging
@@ -17,36 +17,37 @@ _log = logging.getLogger("quantd.plugin")
 
 
 class Watch:
-    """Of the loop that runs when it is begun. It is told of after a second, and again each time that the wait has doubled."""
+    """Watches the event loop that runs when it is started. It logs a blocked loop after a second, and again each time the wait has
+    doubled."""
 
     def __init__(self, clock: Clock) -> None:
         self.thread = 0
-        """The loop's."""
+        """The thread of the loop."""
         self.calls: list[str] = []
-        """The plugins that the loop is calling now, and for whom; the innermost last."""
+        """The plugins that the loop is calling now, and for whom; the innermost call is last."""
         self._clock = clock
         self._ended = Event()
         self._asked = self._answered = 0.0
         self._told = 0.0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin, in the loop's thread."""
+        """Start watching. Must be called in the loop's thread."""
         self.thread = get_ident()
         self._asked = self._answered = self._clock.monotonic()
         Thread(target=self._run, args=(loop,), name="watch", daemon=True).start()
 
     def stop(self) -> None:
-        """End. A second call does nothing."""
+        """Stop watching. A second call does nothing."""
         self._ended.set()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._ended.wait(_LOOK_S):
-            self._look()  # at the last question, before there is a new one
+            self._look()  # examine the last request before sending a new one
             if self._answered >= self._asked:
                 self._asked = self._clock.monotonic()
                 try:
                     loop.call_soon_threadsafe(self._answer)
-                except RuntimeError:  # it is closed
+                except RuntimeError:  # the loop is closed
                     return
 
     def _answer(self) -> None:
@@ -61,12 +62,12 @@ class Watch:
         held = self._clock.monotonic() - self._asked
         if held >= max(_TELL_S, 2 * self._told):
             self._told = held
-            (who,) = self.calls[-1:] or ["quantd itself"]  # in one look: the loop may end the call meanwhile
+            (who,) = self.calls[-1:] or ["quantd itself"]  # one read: the loop may end the call meanwhile
             _log.error("nothing else has run for %.1f s: %s is at %s", held, who, place_in_loop(sys._current_frames().get(self.thread)))
 
 
 class Stepped(Generic[T]):
-    """Awaits an awaitable of a plugin, and has the watch know of each of its steps: between them others run."""
+    """Awaits an awaitable of a plugin and notes each of its steps in the watch: between the steps other tasks run."""
 
     def __init__(self, awaitable: Awaitable[T], watch: Watch, who: str) -> None:
         self._awaitable = awaitable

@@ -19,11 +19,12 @@ from quantd.simulator.server import serve
 from quantd.simulator.trades import ORIGIN
 
 PARENT_POLL_S = 0.25
-EARLIEST_EPOCH = ORIGIN + 366 * 86_400_000  # the past needs room
+EARLIEST_EPOCH = ORIGIN + 366 * 86_400_000  # the past needs room before it
 
 
 def main() -> int:
-    """Runs the exchange; 0 after SIGTERM, SIGINT or the end of the scenario, 2 for a bad command line or scenario, 1 if it cannot go on."""
+    """Run the exchange. Return 0 after SIGTERM, SIGINT or the end of the scenario, 2 for a bad command line or scenario, 1 if it cannot
+    continue."""
     options = _parser().parse_args()
     try:
         scenario = load(options.scenario).faster(options.rate)

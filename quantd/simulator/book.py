@@ -27,21 +27,22 @@ KEPT_STATES = 12
 
 
 class Sides(NamedTuple):
-    """Levels of both sides, best first: price in ticks and quantity in steps, shape (n, 2); in a change, a quantity of 0 ends a level."""
+    """Levels of both sides, best first: price in ticks and quantity in steps, shape (n, 2). In a change, a quantity of 0 removes a
+    level."""
 
     bids: Ints
     asks: Ints
 
 
 class Column(NamedTuple):
-    """One side at one moment: quantities of the prices `low`, `low` + 1, …, all above 0."""
+    """One side at one moment: the quantities of the prices `low`, `low` + 1, …, all above 0."""
 
     low: int
     quantity: Ints
 
 
 class Book:
-    """All states that the book of one symbol ever had and will have."""
+    """The order book of one symbol at every past and future time."""
 
     def __init__(self, symbol: str, spec: Symbol, seed: int, quotes: Quotes) -> None:
         self.quotes = quotes
@@ -52,33 +53,33 @@ class Book:
         self._column = lru_cache(maxsize=2 * KEPT_STATES)(self._column_at)
 
     def id_at(self, time_ms: int) -> int:
-        """The id of the last update at or before a time."""
+        """Return the id of the last update at or before a time."""
         since = time_ms - ORIGIN
         return self._first_id + since * IDS_PER_MS + since // DAY_MS * JUMP
 
     def time_of(self, update_id: int) -> int:
-        """The millisecond of an update; the last of the day for an id that was jumped over."""
+        """Return the millisecond of an update; the last one of the day for an id that was skipped."""
         days, rest = divmod(update_id - self._first_id, IDS_PER_DAY + JUMP)
         return ORIGIN + days * DAY_MS + min(rest, IDS_PER_DAY - 1) // IDS_PER_MS
 
     def link(self, since: int, until: int) -> tuple[int, int, int]:
-        """Of the changes after `since` and up to `until`: the id before, the first and the last."""
+        """Return three ids for the changes after `since` and up to `until`: the id before them, the first and the last."""
         last = self.id_at(until)
         before = last - (until - since) * IDS_PER_MS
         return before, before + IDS_PER_MS, last
 
     def top(self, times: Ints) -> Ints:
-        """Best bid, its quantity, best ask, its quantity at `times` (ms UTC): shape (n, 4)."""
+        """Return best bid, its quantity, best ask and its quantity at `times` (ms UTC), shape (n, 4)."""
         bid, ask = self.quotes.best(times)
         return np.stack([bid, self._quantities(BID, bid, times), ask, self._quantities(ASK, ask, times)], axis=1)
 
     def at(self, time_ms: int, levels: int = LEVELS) -> Sides:
-        """The best `levels` of each side, at a time."""
+        """Return the best `levels` of each side at a time."""
         bids, asks = (_rows(column.low, column.quantity) for column in (self._column(BID, time_ms), self._column(ASK, time_ms)))
         return Sides(bids[::-1][:levels], asks[:levels])
 
     def changes(self, since: int, until: int) -> Sides:
-        """What was touched after `since` and up to `until` (at most 500 ms of one second), as it is at `until`.
+        """Return the levels that changed after `since` and up to `until` (at most 500 ms of one second), as they are at `until`.
 
         Within a second prices do not turn, and no quantity is drawn twice, so what was touched differs between the ends. Only at the
         turn of the second may something be touched that is then as it was before.
@@ -95,7 +96,7 @@ class Book:
         return Column(low, self._quantities(side, prices, np.int64(time_ms)))
 
     def _quantities(self, side: int, prices: Ints, times: Ints | np.int64) -> Ints:
-        """Uniform on one of four scales; a price keeps its number for a whole life, whether or not it is in the book."""
+        """Return quantities, uniform on one of four scales. A price keeps its number for a whole life, whether or not it is in the book."""
         words = prices.astype(np.uint64)
         lives = mixed(words ^ self._life).astype(np.int64) & 0xFFFF
         length = (1 + lives % LONGEST_LIFE_S) * SECOND_MS
@@ -109,7 +110,7 @@ def _rows(low: int, quantity: Ints) -> Ints:
 
 
 def _touched(columns: list[Column]) -> Ints:
-    """The levels that differ between any two columns in a row, ascending, with their quantity in the last."""
+    """Return the levels that differ between any two consecutive columns, ascending, with their quantity in the last."""
     low = min(column.low for column in columns)
     width = max(column.low + len(column.quantity) for column in columns) - low
     wide = np.zeros((len(columns), width), np.int64)

@@ -1,4 +1,4 @@
-"""The live path of quotes, books and mark prices. Each is drawn only for streams that somebody receives."""
+"""The live streams of quotes, books and mark prices. Data are generated only for streams that have a receiver."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ Payloads = Callable[[int, int], Iterable[bytes]]
 
 
 class BookLive:
-    """Everything is sent at multiples of its own period on the exchange's clock, quotes whenever they change."""
+    """Sends each kind of data at multiples of its own period on the exchange's clock, quotes whenever they change."""
 
     def __init__(self, exchange: Exchange, gateway: Gateway) -> None:
         self._exchange = exchange
@@ -29,13 +29,13 @@ class BookLive:
         self._streams = {name: payloads for listing in listings for name, payloads in _of_symbol(listing).items()} | _of_all(listings)
 
     async def run(self) -> None:
-        """Pushes what is due, at the cadence of the scenario."""
+        """Push what is due, at the cadence of the scenario."""
         while True:
             self.push(self._exchange.clock.now_ms())
             await asyncio.sleep(self._exchange.scenario.push_ms / 1000)
 
     def push(self, now: int) -> None:
-        """Publishes everything that became due since the last call."""
+        """Publish everything that became due since the last call."""
         since, self._pushed = self._pushed, max(self._pushed, now)
         if now <= since:
             return
@@ -95,7 +95,7 @@ def _all_marks(listings: list[Listing], period: int) -> Payloads:
         for time in _due(since, now, period):
             rows = with_coin_margined(each.book_wire.mark(each.marks.at(time), time) for each in listings)
             half = -(-len(rows) // 2)
-            for part in (rows[:half], rows[half:]):  # one is longer than the exchange sends at once
+            for part in (rows[:half], rows[half:]):  # together they are longer than what the exchange sends at once
                 if part:
                     yield b"[" + b",".join(part) + b"]"
 
@@ -103,5 +103,5 @@ def _all_marks(listings: list[Listing], period: int) -> Payloads:
 
 
 def _due(since: int, now: int, period: int) -> range:
-    """The multiples of `period` after `since` and up to `now`."""
+    """Return the multiples of `period` after `since` and up to `now`."""
     return range(since // period * period + period, now + 1, period)

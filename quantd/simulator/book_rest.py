@@ -17,14 +17,14 @@ Endpoint = tuple[Callable[[Query], Coroutine[None, None, str]], Callable[[Query]
 
 
 class BookRest:
-    """Answers from the books; `listing` finds the symbol of a query."""
+    """Computes the answers from the books. `listing` finds the symbol of a query."""
 
     def __init__(self, exchange: Exchange, listing: Callable[[Query], Listing]) -> None:
         self._exchange = exchange
         self._listing = listing
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """Answer and weight, by path."""
+        """Return the handler and the weight of each path."""
         return {
             "depth": (self._depth, lambda query: DEPTH_WEIGHTS[_depth_limit(query)]),
             "premiumIndex": (self._marks, _one_or_all(1, 10)),

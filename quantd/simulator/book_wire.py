@@ -1,4 +1,4 @@
-"""The bytes of one symbol's quotes, book and mark price, for both protocols."""
+"""The encoded quotes, book and mark price of one symbol, for both protocols."""
 
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ INTEREST_UNITS = round(INTEREST * UNITS)
 
 
 class BookWire:
-    """Encodes what `book.py` and `marks.py` tell; `now` is when it is sent (E), `time` what it is true of (T), both ms."""
+    """Encodes the data of `book.py` and `marks.py`. `now` is the time of sending (E), `time` the time of the data (T), both in ms."""
 
     def __init__(self, symbol: str, wire: Wire, book: Book) -> None:
         self._symbol = symbol
@@ -23,7 +23,7 @@ class BookWire:
         self._fine = Scale(Decimal(1).scaleb(-8)).text
 
     def book_ticker(self, row: list[int], time: int, now: int) -> bytes:
-        """The payload of the bookTicker stream, of one row of `Book.top`."""
+        """Return the payload of the bookTicker stream for one row of `Book.top`."""
         bid, bid_quantity, ask, ask_quantity = self._texts(row)
         return (
             f'{{"e":"bookTicker","u":{self._book.id_at(time)},"s":"{self._symbol}","ps":"{self._contract.pair}","b":"{bid}","B":"{bid_quantity}",'
@@ -31,7 +31,7 @@ class BookWire:
         ).encode()
 
     def depth(self, sides: Sides, since: int, time: int, now: int) -> bytes:
-        """The payload of the depth streams, whole or in changes; `since` is the time of the event before."""
+        """Return the payload of the depth streams, whole or as changes. `since` is the time of the previous event."""
         before, first, last = self._book.link(since, time)
         return (
             f'{{"e":"depthUpdate","E":{now},"T":{time},"s":"{self._symbol}","ps":"{self._contract.pair}","U":{first},"u":{last},"pu":{before},'
@@ -39,7 +39,7 @@ class BookWire:
         ).encode()
 
     def mark(self, mark: Mark, time: int) -> bytes:
-        """The payload of the markPrice stream."""
+        """Return the payload of the markPrice stream."""
         price, average, index, rate = map(self._fine, mark[:4])
         return (
             f'{{"e":"markPriceUpdate","E":{time},"s":"{self._symbol}","p":"{price}","ap":"{average}","P":"{index}","i":"{index}",'
@@ -47,12 +47,12 @@ class BookWire:
         ).encode()
 
     def depth_row(self, sides: Sides, time: int, now: int) -> str:
-        """The object of GET /fapi/v1/depth."""
+        """Return the object of GET /fapi/v1/depth."""
         bids, asks = self._levels(sides.bids), self._levels(sides.asks)
         return f'{{"lastUpdateId":{self._book.id_at(time)},"E":{now},"T":{time},"bids":{bids},"asks":{asks}}}'
 
     def book_ticker_row(self, row: list[int], time: int) -> str:
-        """The object of GET /fapi/v1/ticker/bookTicker."""
+        """Return the object of GET /fapi/v1/ticker/bookTicker."""
         bid, bid_quantity, ask, ask_quantity = self._texts(row)
         return (
             f'{{"symbol":"{self._symbol}","bidPrice":"{bid}","bidQty":"{bid_quantity}","askPrice":"{ask}","askQty":"{ask_quantity}",'
@@ -60,7 +60,7 @@ class BookWire:
         )
 
     def mark_row(self, mark: Mark, time: int) -> str:
-        """The object of GET /fapi/v1/premiumIndex."""
+        """Return the object of GET /fapi/v1/premiumIndex."""
         price, _, index, rate = map(self._fine, mark[:4])
         return (
             f'{{"symbol":"{self._symbol}","markPrice":"{price}","indexPrice":"{index}","estimatedSettlePrice":"{index}",'
@@ -69,7 +69,7 @@ class BookWire:
         )
 
     def funding_row(self, mark: Mark, time: int) -> str:
-        """A row of GET /fapi/v1/fundingRate, of what was paid at `time`."""
+        """Return a row of GET /fapi/v1/fundingRate for the funding paid at `time`."""
         price, rate = self._fine(mark.mark_price), self._fine(mark.rate)
         return f'{{"symbol":"{self._symbol}","fundingTime":{time},"fundingRate":"{rate}","markPrice":"{price}","rateType":"Regular"}}'
 

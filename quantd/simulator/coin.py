@@ -1,4 +1,4 @@
-"""COIN-M's contracts: the exchange sends them in its streams of all markets too, and only `st` tells them apart."""
+"""COIN-M contracts. The exchange sends them in its all-market streams too, where only `st` distinguishes them."""
 
 import re
 from collections.abc import Iterable
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from quantd.simulator.wire import UM
 
 CM = 2
-COINS = ("BTC", "ETH")  # of which there is a contract that is margined in the coin
+COINS = ("BTC", "ETH")  # coins with a contract that is margined in the coin
 _NAME = re.compile(rb'"(ps|s)":"(%s)USDT"' % "|".join(COINS).encode())
 
 
 def with_coin_margined(payloads: Iterable[bytes]) -> list[bytes]:
-    """The payloads of all symbols, and behind them those of COIN-M's perpetual contracts, whose numbers are made up.
+    """Return the payloads of all symbols, followed by those of COIN-M's perpetual contracts, whose numbers are invented.
 
     >>> with_coin_margined([b'{"s":"BTCUSDT","ps":"BTCUSDT","st":1}', b'{"s":"ADAUSDT","st":1}'])[2:]
     [b'{"s":"BTCUSD_PERP","ps":"BTCUSD","st":2}']

@@ -1,4 +1,4 @@
-"""One client's WebSocket as the exchange sees it: what it receives, how much may wait for it, and how it ends."""
+"""One client's WebSocket as the exchange sees it: what it receives, how much may be queued for it, and how it ends."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ class Upgrade:
     """The request that became a connection. `route` is the category in the path, None on the legacy paths."""
 
     number: int
-    """How many upgrades there were up to this one."""
+    """The number of upgrades up to and including this one."""
     path: str
     route: str | None
     client: str
@@ -33,7 +33,7 @@ class Upgrade:
 
 @dataclass(frozen=True)
 class Rules:
-    """What all connections of an exchange are held to."""
+    """The limits and settings of all connections of an exchange."""
 
     limits: Limits
     clock: Clock
@@ -57,12 +57,12 @@ class Connection:
         self._faults = rules.faults
         self._rate_limits = rules.rate_limits
         self._outbox = Outbox(self._write)
-        self.owed_pongs = 0  # these are not held against the client: it was made to send them
+        self.owed_pongs = 0  # these do not count against the client: the exchange's pings caused them
         self._last_pong = self._clock.now_ms()
         self._message_times: deque[int] = deque(maxlen=self._limits.messages_per_s + 1)
 
     async def serve(self) -> None:
-        """Answers the client until one side leaves."""
+        """Answer the client until one side leaves."""
         keep_alive = asyncio.create_task(self._keep_alive())
         try:
             async for message in self._ws:
@@ -87,15 +87,15 @@ class Connection:
             self.send(frame(TEXT, text.encode()))
 
     def gets(self, stream: str) -> bool:
-        """Whether data of this stream flow here."""
+        """Return whether data of this stream are sent on this connection."""
         return stream in self.session.streams and streams.carries(self.route, stream)
 
     def send(self, frames: bytes) -> None:
-        """Queues an answer or a control frame, which overtakes data that a fault delays."""
+        """Queue an answer or a control frame. It overtakes data that a fault delays."""
         self._outbox.urgent(frames)
 
     def send_data(self, frames: bytes, delay_s: float = 0.0, *, in_order: bool = True) -> None:
-        """Queues whole frames; who leaves too much of them unread is cut off, so that nobody else waits."""
+        """Queue whole frames. A client that leaves too many of them unread is disconnected, so that no other client waits."""
         if in_order:
             self._outbox.ordered(frames, delay_s)
         else:
@@ -104,12 +104,12 @@ class Connection:
             self.reset()
 
     def ping(self) -> None:
-        """Sends a ping with the time, as the exchange does."""
+        """Send a ping with the time, as the exchange does."""
         self.owed_pongs += 1
         self.send(frame(PING, str(self._clock.now_ms()).encode()))
 
     def clog(self, owner: str) -> None:
-        """Neither reads nor writes until `unclog`, while the socket stays open."""
+        """Stop reading and writing until `unclog`, while the socket stays open."""
         self._outbox.clog(owner)
         self._transport.pause_reading()
 
@@ -119,19 +119,19 @@ class Connection:
 
     @property
     def idle(self) -> bool:
-        """Whether all that was queued is with the kernel, or never will be."""
+        """Whether everything queued has been passed to the kernel or will never be sent."""
         return self._gone or (self._outbox.idle and not self._transport.get_write_buffer_size())
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Ends with a close frame."""
+        """End the connection with a close frame."""
         await self._ws.close(code=code, message=reason.encode())
 
     def finish(self) -> None:
-        """Ends with a bare FIN, as a proxy does."""
+        """End the connection with a bare FIN, as a proxy does."""
         self._transport.close()
 
     def reset(self) -> None:
-        """Ends with RST; what is queued is lost."""
+        """End the connection with RST. What is queued is lost."""
         if self._transport.is_closing():
             return
         connected = self._transport.get_extra_info("socket")

@@ -1,4 +1,4 @@
-"""What kind of contract a symbol is: its name tells, or that it is traded in sessions."""
+"""The kind of contract of a symbol, derived from its name and its trading sessions."""
 
 import re
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 PERPETUAL = "PERPETUAL"
 NEVER = 4_133_404_800_000
-"""The delivery date of a perpetual."""
+"""The delivery date of a perpetual contract."""
 DELIVERY_HOUR = 8
 _WITH_END = re.compile(r"(.+)_(\d{6})")
 
 
 @dataclass(frozen=True)
 class Contract:
-    """`delivery` is when it ends, ms UTC."""
+    """A contract. `delivery` is the time (ms UTC) at which it ends."""
 
     pair: str
     kind: str
@@ -21,12 +21,12 @@ class Contract:
 
     @property
     def ends(self) -> bool:
-        """Whether it does: then nothing is paid for holding it."""
+        """Whether the contract has a delivery date. If so, no funding is paid for holding it."""
         return self.delivery != NEVER
 
 
 def contract_of(symbol: str, kind: str = PERPETUAL) -> Contract:
-    """A perpetual of this kind, or one that ends on the day that its name tells.
+    """Return a perpetual contract of this kind, or one that ends on the day that the symbol's name gives.
 
     >>> contract_of("BTCUSDT_270326")
     Contract(pair='BTCUSDT', kind='CURRENT_QUARTER', delivery=1806048000000)

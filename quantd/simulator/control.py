@@ -1,4 +1,4 @@
-"""The control port of tests: it begins faults and tells the truth behind the market. It is never part of the exchange's own ports."""
+"""The control port for tests: it begins faults and shows the true market parameters. It is never part of the exchange's own ports."""
 
 import asyncio
 
@@ -17,21 +17,21 @@ from quantd.simulator.ws import Gateway
 
 
 class Disconnect(Struct, forbid_unknown_fields=True):
-    """Cuts every connection that receives `stream`, or all. `close:CODE` takes the codes that RFC 6455 lets a server send."""
+    """Disconnects every connection that receives `stream`, or all. `close:CODE` takes the codes that RFC 6455 lets a server send."""
 
     mode: Mode
     stream: str | None = None
 
 
 class Script(Struct, forbid_unknown_fields=True):
-    """What POST /scenario takes."""
+    """The body of POST /scenario."""
 
     steps: list[Step]
 
 
 class Control:
-    """POST /fault, DELETE /fault/ID, GET /faults, POST /scenario, DELETE /scenario, POST /disconnect, GET /truth,
-    and what Inspection serves."""
+    """The handlers of POST /fault, DELETE /fault/ID, GET /faults, POST /scenario, DELETE /scenario, POST /disconnect and GET /truth, and
+    those of Inspection."""
 
     def __init__(self, exchange: Exchange, gateway: Gateway, schedule: FaultSchedule, inspection: Inspection) -> None:
         self._exchange = exchange
@@ -75,7 +75,7 @@ class Control:
         return web.json_response(rows)
 
     async def _scenario(self, request: web.Request) -> web.Response:
-        """Steps as in a scenario file, in YAML or JSON; their times count from now."""
+        """Run steps as in a scenario file, in YAML or JSON. Their times count from now."""
         try:
             script = msgspec.convert(yaml.safe_load(await request.read()), Script, dec_hook=read_span)
             return web.json_response({"id": self._schedule.load(script.steps, self._exchange.clock.now_ms())})

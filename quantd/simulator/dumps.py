@@ -1,4 +1,4 @@
-"""The files of past days, as data.binance.vision serves them: made when asked for, and the same each time."""
+"""The daily files of the past, as data.binance.vision serves them: made on request, and the same each time."""
 
 import asyncio
 import hashlib
@@ -20,7 +20,7 @@ PATH = r"/data/futures/um/daily/aggTrades/{folder}/{symbol:[^-/]+}-aggTrades-{da
 
 
 class Dumps:
-    """A zip and its CHECKSUM for each symbol and each day that is over."""
+    """A zip and its CHECKSUM for each symbol and each past day."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange

@@ -11,7 +11,7 @@ from quantd.simulator.scenario import Scenario
 
 @dataclass
 class Exchange:
-    """Everything that WebSocket, REST and control share."""
+    """The state that WebSocket, REST and control share."""
 
     scenario: Scenario
     seed: int

@@ -8,7 +8,7 @@ FINAL = 0x80
 
 
 def frame(opcode: int, payload: bytes, flags: int = FINAL) -> bytes:
-    """One whole frame; `flags` are the upper four bits of its first byte.
+    """Return one whole frame. `flags` are the upper four bits of its first byte.
 
     >>> frame(TEXT, b"hi")
     b'\\x81\\x02hi'
@@ -22,11 +22,11 @@ def frame(opcode: int, payload: bytes, flags: int = FINAL) -> bytes:
 
 
 def text_frames(payloads: Iterable[bytes]) -> bytes:
-    """Text frames back to back, ready for one write."""
+    """Return consecutive text frames, ready for one write."""
     return b"".join([frame(TEXT, payload) for payload in payloads])
 
 
 def combined(stream: str, payloads: Iterable[bytes]) -> list[bytes]:
-    """The payloads in the envelope of a combined stream."""
+    """Return the payloads in the envelope of a combined stream."""
     head = f'{{"stream":"{stream}","data":'.encode()
     return [head + payload + b"}" for payload in payloads]

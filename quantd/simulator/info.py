@@ -12,7 +12,7 @@ CONTRACT_INFO = "!contractInfo"
 
 
 def exchange_info(exchange: Exchange) -> str:
-    """Rate limits and symbols, compact."""
+    """Return rate limits and symbols as compact JSON."""
     return json.dumps(
         {
             "timezone": "UTC",
@@ -28,7 +28,7 @@ def exchange_info(exchange: Exchange) -> str:
 
 
 def contract_info(listing: Listing, now: int) -> bytes:
-    """The payload of the contractInfo stream."""
+    """Return the payload of the contractInfo stream."""
     body = {
         "e": "contractInfo",
         "E": now,

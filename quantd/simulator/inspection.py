@@ -1,4 +1,4 @@
-"""What the control port tells of clients and faults, and the barrier at which tests wait for the exchange."""
+"""The control port's view of clients and faults, and the barrier at which tests wait for the exchange."""
 
 import asyncio
 from dataclasses import asdict
@@ -59,7 +59,7 @@ class Inspection:
         return web.json_response([asdict(each) for each in self._rate_limits.violations])
 
     async def _barrier(self, _: web.Request) -> web.Response:
-        """Answers when all that was queued before is with the kernel, except on connections that a fault has clogged."""
+        """Answer when everything queued before has been passed to the kernel, except on connections that a fault has clogged."""
         waiting = list(self._gateway.connections)
         while not all(connection.idle for connection in waiting):  # noqa: ASYNC110 -- a transport does not tell when it has written all
             await asyncio.sleep(BARRIER_POLL_S)

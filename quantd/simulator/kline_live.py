@@ -1,4 +1,4 @@
-"""The live path of candles: the running one as it grows, and its last state once nothing can come any more."""
+"""The live streams of candles: the current candle as it grows, and its final state once no more trades can belong to it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ SECOND_MS = 1_000
 
 
 class Ticks:
-    """One stream: which candle it shows, and what it last told of it."""
+    """One stream: the candle that it shows, and the state that it sent last."""
 
     def __init__(self, listing: Listing, interval: str, interval_ms: int, *, continuous: bool) -> None:
         self.name = f"{listing.symbol.lower()}{'_perpetual@continuousKline' if continuous else '@kline'}_{interval}"
@@ -28,11 +28,12 @@ class Ticks:
         self._told: Bar | None = None
 
     def forget(self) -> None:
-        """Begins anew with the candle of the time at which somebody asks again."""
+        """Forget the candle. The next call of `due` begins with the candle of that time."""
         self._opened = None
 
     async def due(self, since: int, until: int, now: int) -> list[tuple[int, bool, bytes]]:
-        """Open time, whether it is the last, and payload of the events of (since, until], which all trades due until then belong to."""
+        """Return open time, whether it is the final event, and payload of each event of (since, until]. The candles contain all trades due
+        until then."""
         if self._opened is None:
             self._opened = until // self._step * self._step
         events = []
@@ -55,7 +56,7 @@ class Ticks:
 
 
 class KlineLive:
-    """Every candle of the streams that somebody receives; some are closed twice, as the exchange does."""
+    """Sends the candles of all streams that have a receiver. Some are closed twice, as on the exchange."""
 
     def __init__(self, exchange: Exchange, gateway: Gateway) -> None:
         self._exchange = exchange
@@ -65,13 +66,13 @@ class KlineLive:
         self._pushed = exchange.clock.epoch
 
     async def run(self) -> None:
-        """Never ends."""
+        """Send candles for ever."""
         while True:
             await self.push()
             await asyncio.sleep(self._exchange.scenario.push_ms / 1000)
 
     async def push(self) -> None:
-        """Publishes what became due since the last call, as far as the trades of all symbols are published."""
+        """Publish what became due since the last call, as far as the trades of all symbols are published."""
         since, until = self._pushed, min(listing.published for listing in self._exchange.listings.values())
         self._pushed = until
         before, self._followed = self._followed, [name for name in self._gateway.received() if name in self._streams]

@@ -14,13 +14,13 @@ Endpoint = tuple[Callable[[Query], Awaitable[str]], Callable[[Query], int]]
 
 
 class KlineRest:
-    """Answers from the trades; `listing` finds the symbol that a parameter of a query names."""
+    """Computes the answers from the trades. `listing` finds the symbol that a parameter of a query names."""
 
     def __init__(self, listing: Callable[[Query, str], Listing]) -> None:
         self._listing = listing
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """Answer and weight, by path."""
+        """Return the handler and the weight of each path."""
         return {"klines": (self._klines, _weight), "continuousKlines": (self._continuous, _weight)}
 
     async def _klines(self, query: Query) -> str:

@@ -14,11 +14,11 @@ MINUTE_MS = 60_000
 INTERVALS = {
     "1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "8h": 480, "12h": 720, "1d": 1440,
 }  # fmt: skip
-KEPT_MINUTES = 24_000  # two weeks and more, each made once; no more are told than `history_h`
+KEPT_MINUTES = 24_000  # more than two weeks, each computed once; no more are shown than `history_h`
 
 
 class Candle(NamedTuple):
-    """Open and close go by id; `quote` and `buy_quote` are in ticks x steps, `buy_*` are those of taking buyers."""
+    """A candle. Open and close are by id; `quote` and `buy_quote` are in ticks x steps, `buy_*` are the trades of buying takers."""
 
     open: int
     high: int
@@ -42,7 +42,7 @@ class Bar(NamedTuple):
 
 
 def of_block(block: Block, stop_id: int) -> Candle | None:
-    """The candle of the trades with a < stop_id; None without any."""
+    """Return the candle of the trades with a < stop_id; None without trades."""
     n = int(np.searchsorted(block.a, stop_id))
     if n == 0:
         return None
@@ -65,7 +65,7 @@ def of_block(block: Block, stop_id: int) -> Candle | None:
 
 
 def merge(parts: Iterable[Candle | None]) -> Candle | None:
-    """One candle of consecutive ones; None stands for a time without a trade."""
+    """Merge consecutive candles into one. None stands for a time without a trade."""
     candles = [part for part in parts if part is not None]
     if not candles:
         return None
@@ -87,7 +87,7 @@ def merge(parts: Iterable[Candle | None]) -> Candle | None:
 
 
 class Candles:
-    """Candles of any whole number of minutes, of the trades below an id (the ones that were published)."""
+    """Candles of any whole number of minutes, of the trades below an id (the published ones)."""
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
@@ -95,19 +95,19 @@ class Candles:
         self._closed_minute = lru_cache(maxsize=KEPT_MINUTES)(self._closed)
 
     async def prepare(self, start: int, stop: int, stop_id: int) -> None:
-        """Sums the minutes of [start, stop) that are not yet known, and lets others work in between: thousands may be missing."""
+        """Compute the minutes of [start, stop) that are not cached, and let other tasks run in between: thousands may be missing."""
         for minute in range(start // MINUTE_MS, stop // MINUTE_MS):
             self._minute(minute, stop_id)
             await asyncio.sleep(0)
 
     def between(self, start: int, stop: int, stop_id: int) -> Candle | None:
-        """All trades with start <= T < stop (both on the minute, or within one) and a < stop_id."""
+        """Return the candle of all trades with start <= T < stop (both on the minute, or within one) and a < stop_id."""
         if stop - start < MINUTE_MS:
             return self._part(start, stop, stop_id)
         return merge(self._minute(minute, stop_id) for minute in range(start // MINUTE_MS, stop // MINUTE_MS))
 
     def bars(self, interval_ms: int, start: int, stop: int, stop_id: int) -> Iterator[Bar]:
-        """Each interval that opens in [start, stop); an interval without a trade is flat at the close before it."""
+        """Yield each interval that opens in [start, stop). An interval without a trade is flat at the previous close."""
         close: int | None = None
         for opened in range(start, stop, interval_ms):
             candle = self.between(opened, opened + interval_ms, stop_id)
@@ -130,7 +130,7 @@ class Candles:
         return self._closed_minute(minute) if closed else self._sum(minute, stop_id)
 
     def _part(self, start: int, stop: int, stop_id: int) -> Candle | None:
-        """The same of any part of a minute."""
+        """Return the candle of a part of a minute."""
         blocks = map(self._tape.block, range(self._tape.block_at(start), self._tape.block_at(stop - 1) + 1))
         return merge(of_block(block.where((block.time >= start) & (block.time < stop)), stop_id) for block in blocks)
 

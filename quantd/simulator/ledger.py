@@ -1,4 +1,4 @@
-"""The independent record of what was published: one CSV file a symbol, written before any socket is offered the frame.
+"""An independent record of what was published: one CSV file per symbol, written before the frame is sent to any socket.
 
 It holds the live trades only. The past before the start is no secret: it follows from the seed, and REST serves it.
 """
@@ -11,7 +11,7 @@ COLUMNS = "a,p_ticks,q_steps,nq_steps,f,l,T,m,E_first_sent\n"
 
 
 class Ledger:
-    """Appends to `<directory>/<SYMBOL>.csv`; `m` is 0 or 1. Unbuffered, so a row is in the file when `append` returns."""
+    """Appends to `<directory>/<SYMBOL>.csv`; `m` is 0 or 1. Writes are unbuffered, so a row is in the file when `append` returns."""
 
     def __init__(self, directory: Path, symbols: list[str]) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ class Ledger:
                 file.write(COLUMNS.encode())
 
     def append(self, symbol: str, trades: list[Trade], sent: int) -> None:
-        """`sent` is the E of the frames that follow."""
+        """Append trades. `sent` is the E of the frames that follow."""
         rows = [f"{t.a},{t.p},{t.q},{t.nq},{t.f},{t.l},{t.T},{t.m:d},{sent}\n" for t in trades]
         self._files[symbol].write("".join(rows).encode())
 

@@ -1,4 +1,4 @@
-"""Where one of the services listens: a door that faults can shut while the connections inside go on."""
+"""The listening socket of one service. Faults can shut it while the open connections continue."""
 
 import asyncio
 import socket
@@ -9,11 +9,11 @@ from aiohttp import web
 
 UNIX = "unix:"
 SHUTDOWN_S = 0.25
-QUEUE = 4  # more connections than the kernel keeps for a listener with a backlog of 0
+QUEUE = 4  # more connections than the kernel queues for a listener with a backlog of 0
 
 
 class Listener:
-    """`address` is `host:port`, or `unix:path`; port 0 is replaced by the chosen one."""
+    """A listening socket. `address` is `host:port`, or `unix:path`; port 0 is replaced by the chosen one."""
 
     def __init__(self, runner: web.AppRunner, address: str) -> None:
         self._runner = runner
@@ -28,7 +28,7 @@ class Listener:
         return self._address if self._address.startswith(UNIX) else f"http://{self._address}"
 
     async def open(self) -> None:
-        """Raises OSError for an address that cannot be used."""
+        """Start listening. Raises OSError if the address cannot be used."""
         if self._address.startswith(UNIX):
             self._site = web.UnixSite(self._runner, self._address.removeprefix(UNIX))
             return await self._site.start()
@@ -39,7 +39,7 @@ class Listener:
         return None
 
     async def shut(self, owner: str, *, silent: bool) -> None:
-        """Refuses whoever comes, or leaves them without an answer (TCP only), until each owner has called `reopen`."""
+        """Refuse new connections, or leave them without an answer (TCP only), until each owner has called `reopen`."""
         async with self._turn:
             self._shut.add(owner)
             if self._site is not None:
@@ -60,7 +60,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(app: web.Application, address: str) -> AsyncIterator[Listener]:
-    """Serves as long as the block runs. Raises OSError for an address that cannot be used."""
+    """Serve as long as the block runs. Raises OSError if the address cannot be used."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     listener = Listener(runner, address)
@@ -72,7 +72,7 @@ async def listening(app: web.Application, address: str) -> AsyncIterator[Listene
 
 
 def _full_queue(address: str) -> list[socket.socket]:
-    """A listener that accepts nobody, and the connections that fill its queue: the kernel ignores whoever comes next."""
+    """Return a listener that accepts no connection, and the connections that fill its queue: the kernel ignores any further ones."""
     host, _, port = address.rpartition(":")
     plug = socket.socket()
     plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

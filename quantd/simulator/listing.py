@@ -1,4 +1,4 @@
-"""One symbol as the exchange publishes it: how far the live tape has come, and what REST may show of the past."""
+"""One symbol as the exchange publishes it: the position of the live tape, and the past that REST can show."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -22,8 +22,8 @@ HOUR_MS = 3_600_000
 
 
 class Listing:
-    """A tape with the line between published and future trades: ids below `head` are public, by stream and by REST, which are those
-    that were due until `published` (ms UTC).
+    """A tape with the boundary between published and future trades: ids below `head` are public, by stream and by REST. These trades were
+    due until `published` (ms UTC).
 
     Trades can be asked for over the last `history_h` hours, candles since `onboarded`, the hour in which that past began.
     """
@@ -38,7 +38,7 @@ class Listing:
         self.marks = Marks(tape.symbol, tape.seed, tape.quotes)
         self.book_wire = BookWire(tape.symbol, self.wire, self.book)
         self.status = "TRADING"
-        """Empty where it is not listed."""
+        """The status in exchangeInfo; empty if the symbol is not listed."""
         self._tape = tape
         self._clock = clock
         self._candles = Candles(tape)
@@ -48,7 +48,7 @@ class Listing:
         self.published = clock.epoch
 
     def advance(self, now: int) -> list[Trade]:
-        """The trades that became due since the last call, which are public from here on."""
+        """Return the trades that became due since the last call. They are public from now on."""
         stop_id = self._first_id_after(now)
         trades = list(self._tape.rows(self.head, stop_id)) if stop_id > self.head else []
         self.head = max(self.head, stop_id)
@@ -56,22 +56,23 @@ class Listing:
         return trades
 
     def pace(self, since: int, rate: float | None, jump: int = 0) -> None:
-        """Trades from `since` on (ms UTC, not yet published) come at this rate a second, None for their own; ids go on after a `jump`."""
+        """Set the rate (trades per second) from `since` on (ms UTC, not yet published); None for the normal rate. Ids continue after a
+        `jump`."""
         self._tape.pace(since, rate, jump)
 
     def from_id(self, first_id: int, limit: int) -> list[Trade]:
-        """At most `limit` public trades from an id on; an id beyond the horizon is moved to it."""
+        """Return at most `limit` public trades from an id on. An id beyond the horizon is moved to it."""
         first_id = max(first_id, self._tape.first_id(self._tape.block_at(self._horizon())))
         return list(islice(self._tape.rows(first_id, self.head), limit)) if first_id < self.head else []
 
     def since(self, start: int, end: int | None, limit: int) -> list[Trade]:
-        """At most `limit` public trades with start <= T <= end, oldest first; the newest ones if `start` is beyond the horizon."""
+        """Return at most `limit` public trades with start <= T <= end, oldest first; the newest ones if `start` is beyond the horizon."""
         if start < self._horizon():
             return self.newest(None, limit)
         return list(islice(self._within(start, self._until(end)), limit))
 
     def newest(self, end: int | None, limit: int) -> list[Trade]:
-        """The last `limit` public trades with T <= end, oldest first."""
+        """Return the last `limit` public trades with T <= end, oldest first."""
         last, found = self._until(end), list[Trade]()
         for number in range(self._tape.block_at(last), self._tape.block_at(self._horizon()) - 1, -1):
             found = [trade for trade in self._public(number) if trade.T <= last] + found  # noqa: SIM300
@@ -80,11 +81,11 @@ class Listing:
         return found[-limit:]
 
     def of_day(self, start: int) -> Iterator[Trade]:
-        """The public trades of the UTC day that begins at `start`, however long ago."""
+        """Yield the public trades of the UTC day that begins at `start`, however long ago."""
         return self._within(start, start + DAY_MS - 1)
 
     async def bars(self, interval_ms: int, start: int | None, end: int | None, limit: int) -> list[Bar]:
-        """At most `limit` candles with start <= open time <= end; the last ones without a start."""
+        """Return at most `limit` candles with start <= open time <= end; the last ones without a start."""
         last = self._until(end) // interval_ms * interval_ms
         first = last - (limit - 1) * interval_ms if start is None else -(-start // interval_ms) * interval_ms
         first = max(first, self.onboarded // interval_ms * interval_ms)
@@ -92,7 +93,7 @@ class Listing:
         return await self._bars(interval_ms, first, stop)
 
     async def rolling_day(self) -> Bar:
-        """The last 24 hours in whole minutes, the running one included; fewer if the symbol is younger."""
+        """Return the candle of the last 24 hours in whole minutes, the current one included; of less time if the symbol is younger."""
         stop = self._clock.now_ms() // MINUTE_MS * MINUTE_MS + MINUTE_MS
         start = max(stop - DAY_MS, self.onboarded)
         [day] = await self._bars(stop - start, start, stop)
@@ -119,7 +120,7 @@ class Listing:
         return self._tape.block(number).rows(first_id, self.head) if first_id < self.head else iter(())
 
     def _first_id_after(self, now: int) -> int:
-        """The first id that is not yet due."""
+        """Return the first id that is not yet due."""
         number = self._tape.block_at(now)
         block = self._tape.block(number)
         due = int(np.searchsorted(block.due, now, side="right"))

@@ -1,4 +1,4 @@
-"""The live path: what the clock makes due goes to the ledger and then to the streams."""
+"""The live path: trades that become due are written to the ledger and then sent to the streams."""
 
 import asyncio
 from itertools import count
@@ -10,7 +10,7 @@ from quantd.simulator.ws import Gateway
 
 
 class Live:
-    """Drives the streams of all symbols; its coroutines end with an error only, such as a full disk under the ledger."""
+    """Drives the streams of all symbols. Its coroutines end only with an error, such as a full disk under the ledger."""
 
     def __init__(self, exchange: Exchange, ledger: Ledger, gateway: Gateway, schedule: FaultSchedule) -> None:
         self._exchange = exchange
@@ -19,7 +19,7 @@ class Live:
         self._schedule = schedule
 
     async def trades(self) -> None:
-        """Pushes what is due until the end of the scenario, at times that do not depend on the load of the machine."""
+        """Push what is due until the end of the scenario, at times that do not depend on the load of the machine."""
         clock, every, end = self._exchange.clock, self._exchange.scenario.push_ms, self._exchange.scenario.end
         times = count(clock.epoch + every, every) if end is None else range(clock.epoch + every, clock.epoch + end.ms + 1, every)
         for now in times:
@@ -28,7 +28,7 @@ class Live:
             self.push(now)
 
     def push(self, now: int) -> None:
-        """Publishes every trade that is due at `now`."""
+        """Publish every trade that is due at `now`."""
         for listing in self._exchange.listings.values():
             trades = listing.advance(now)
             if not trades:

@@ -1,4 +1,4 @@
-"""The truth behind the tape: every symbol's mid price, a pure function of seed and time.
+"""The true mid price of every symbol, a pure function of seed and time.
 
 Prices follow Ornstein-Uhlenbeck processes on a grid of one second. A process is known at each midnight (a sum over past
 days' innovations, so that any day can be reached at once) and between two midnights drawn as the bridge that its law
@@ -26,12 +26,12 @@ Floats = NDArray[np.float64]
 
 
 def generator(*key: object) -> np.random.Generator:
-    """A random generator for this key alone; equal keys draw equal numbers, in any order of use."""
+    """Return a random generator for this key. Equal keys draw equal numbers, in any order of use."""
     return np.random.Generator(np.random.Philox(key=_digest(key, 16)))
 
 
 def uniform(*key: object) -> float:
-    """The one number in [0, 1) of this key, quicker than a generator."""
+    """Return a number in [0, 1) for this key, faster than with a generator."""
     return _digest(key, 6) / 2**48
 
 
@@ -53,14 +53,14 @@ class Reverting:
         return log(2) / self.halflife_s
 
     def at_midnight(self, day: int) -> float:
-        """The value at the start of a day (days since 1970): the decayed sum of one innovation a day."""
+        """Return the value at the start of a day (days since 1970): the decayed sum of one innovation per day."""
         per_day = 2.0 ** (-DAY_S / self.halflife_s)
         terms = max(1, int(log(NEGLIGIBLE) / log(per_day)))
         innovations = [generator(*self.key, "day", day - back).standard_normal() for back in range(terms)]
         return self.sd * sqrt(1 - per_day**2) * float(per_day ** np.arange(terms) @ innovations)
 
     def during(self, day: int) -> Floats:
-        """The values at seconds 0 … 86400 of a day, both midnights included."""
+        """Return the values at seconds 0 … 86400 of a day, both midnights included."""
         seconds = np.arange(DAY_S + 1)
         decay = np.exp(-self.speed * seconds)
         noise = generator(*self.key, "path", day).standard_normal(DAY_S) * (self.sd * sqrt(-expm1(-2 * self.speed)))
@@ -79,7 +79,7 @@ class Market:
         self._day_cached = lru_cache(maxsize=KEPT_DAYS * len(scenario.symbols))(self._day)
 
     def mid(self, symbol: str, times: NDArray[np.int64]) -> Floats:
-        """Mid prices at `times` (milliseconds UTC, all of one UTC day), linear between the seconds."""
+        """Return mid prices at `times` (ms UTC, all of one UTC day), linear between the seconds."""
         day = int(times[0]) // DAY_MS
         path = self._day_cached(symbol, day)
         offsets = times - day * DAY_MS

@@ -1,4 +1,4 @@
-"""What waits on its way to one client: data that a fault holds back, and everything while a fault clogs the connection."""
+"""The queue of data to one client: data that a fault delays, and everything while a fault clogs the connection."""
 
 import asyncio
 from collections import deque
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Outbox:
-    """Passes bytes to `write` at once, unless they have to wait."""
+    """Passes bytes to `write` at once, unless they must wait."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
@@ -18,18 +18,18 @@ class Outbox:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits that time alone would send."""
+        """Whether nothing is queued that will be sent without an `unclog`: the queue is empty, or the connection is clogged."""
         return bool(self._clogs) or not (self._waiting or self._loose)
 
     def urgent(self, data: bytes) -> None:
-        """Overtakes delayed data, but waits while the connection is clogged."""
+        """Send data before delayed data. They wait only while the connection is clogged."""
         if self._clogs:
             self._wait(0.0, data)
         else:
             self._write(data)
 
     def ordered(self, data: bytes, delay_s: float = 0.0) -> None:
-        """Goes after everything that was put in before."""
+        """Send data after everything that was queued before."""
         if delay_s or self._waiting or self._clogs:
             due = asyncio.get_running_loop().time() + delay_s
             self._wait(max(due, self._waiting[-1][0]) if self._waiting else due, data)
@@ -37,16 +37,16 @@ class Outbox:
             self._write(data)
 
     def loose(self, data: bytes, delay_s: float) -> None:
-        """Goes after `delay_s`, whatever else waits."""
+        """Send data after `delay_s`, independently of other data."""
         self._loose += 1
         asyncio.get_running_loop().call_later(delay_s, self._let_loose, data)
 
     def clog(self, owner: str) -> None:
-        """Holds everything until each owner has called `unclog`."""
+        """Hold everything until each owner has called `unclog`."""
         self._clogs.add(owner)
 
     def unclog(self, owner: str) -> bool:
-        """Returns whether the connection is free again."""
+        """Release the hold of one owner. Return whether the connection is free again."""
         self._clogs.discard(owner)
         self._flush()
         return not self._clogs

@@ -1,4 +1,4 @@
-"""A tape whose pace can be changed from now on: no trades for a while, or more of them. Ids go on as if nothing had been."""
+"""A tape whose rate can be changed: no trades for a while, or more of them. Ids continue without a gap."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -12,12 +12,12 @@ from quantd.simulator.scenario import Scenario
 from quantd.simulator.trades import KEPT_COUNTS, RAW_PER_AGGREGATE, Block, Tape
 
 KEPT_BLOCKS = 8
-RAW_PAD = 2  # so much may the raw ids of two paces overlap
+RAW_PAD = 2  # the raw ids of two paces may overlap by this much
 FOREVER = 2**62
 
 
 class Pace(NamedTuple):
-    """From `since` on, `rate` trades per second, evenly spaced, or as the seed says (None).
+    """From `since` on, `rate` trades per second, evenly spaced, or the trades of the seed (None).
 
     `first_id` is that of the first trade, `seed_id` the one it would have had without any change.
     """
@@ -29,7 +29,7 @@ class Pace(NamedTuple):
 
 
 class PacedTape(Tape):
-    """Until `pace` is called, the tape of the seed."""
+    """A tape that equals the tape of the seed until `pace` is called."""
 
     def __init__(self, symbol: str, scenario: Scenario, seed: int, market: Market) -> None:
         super().__init__(symbol, scenario, seed, market)
@@ -39,7 +39,7 @@ class PacedTape(Tape):
         self._forget()
 
     def pace(self, since: int, rate: float | None, jump: int = 0) -> None:
-        """Changes the pace of what is due from `since` on, which must not be published yet; ids go on after a `jump`."""
+        """Change the rate of trades due from `since` on, which must not be published yet. Ids continue after a `jump`."""
         since = max(since, self._paces[-1].since)
         self._paces.append(Pace(since, rate, self._id_at(since) + jump, self._seed_id_at(since)))
         self._forget()
@@ -59,12 +59,12 @@ class PacedTape(Tape):
         return number
 
     def _forget(self) -> None:
-        """Caches anew, not emptied: a thread may be about to put something into the old ones."""
+        """Replace the caches instead of emptying them: a thread may be about to write to the old ones."""
         self.first_id = lru_cache(maxsize=KEPT_COUNTS)(lambda number: self._id_at(self.block_start(number)))
         self.block = lru_cache(maxsize=KEPT_BLOCKS)(self._paced)
 
     def _id_at(self, time_ms: int) -> int:
-        """The id of the first trade that is due at a time or later."""
+        """Return the id of the first trade that is due at a time or later."""
         pace = next(each for each in reversed(self._paces) if each.since <= time_ms)
         if pace.rate is None:
             return pace.first_id + self._seed_id_at(time_ms) - pace.seed_id
@@ -93,7 +93,7 @@ class PacedTape(Tape):
                 yield _due_within(rows, pace.since, end)
 
     def _moved(self, pace: Pace, order: int, number: int) -> Block:
-        """The rows of the seed under other ids."""
+        """Return the rows of the seed with shifted ids."""
         plain, by = self._plain.block(number), pace.first_id - pace.seed_id
         if not order:
             return plain
@@ -103,7 +103,7 @@ class PacedTape(Tape):
         )
 
     def _even(self, pace: Pace, order: int, number: int) -> Block:
-        """Rows at an even pace up to the end of the block, wherever the pace ends, so that its end changes none of those before."""
+        """Return rows at an even rate up to the end of the block, even if the pace ends earlier, so that its end changes no earlier row."""
         begin, stop = max(self.block_start(number), pace.since), self.block_start(number) + self.block_ms
         ids = np.arange(self._even_id(pace, begin), self._even_id(pace, stop))
         times = pace.since + np.floor((ids - pace.first_id) * 1000 / (pace.rate or 1)).astype(np.int64)

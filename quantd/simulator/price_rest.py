@@ -1,4 +1,4 @@
-"""The REST endpoints of the latest prices, the latest raw trades, and the funding of the past."""
+"""The REST endpoints of the latest prices, the latest raw trades, and past funding."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -18,14 +18,14 @@ Endpoint = tuple[Callable[[Query], Awaitable[str]], Callable[[Query], int]]
 
 
 class PriceRest:
-    """Answers of the trades and of the mark price; `listing` finds the symbol of a query."""
+    """Computes the answers from the trades and the mark price. `listing` finds the symbol of a query."""
 
     def __init__(self, exchange: Exchange, listing: Callable[[Query], Listing]) -> None:
         self._exchange = exchange
         self._listing = listing
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """Answer and weight, by path."""
+        """Return the handler and the weight of each path."""
         return {
             "ticker/price": (self._prices, lambda query: 1 if query.has("symbol") else 2),
             "trades": (self._trades, lambda _: 5),
@@ -58,7 +58,7 @@ class PriceRest:
 
 
 def _funding_times(start: int | None, end: int | None, limit: int, first: int, now: int) -> range:
-    """When funding was paid: at most `limit` times, the oldest after a start, or else the newest."""
+    """Return the times at which funding was paid: at most `limit`, the oldest after a start, otherwise the newest."""
     last = (now if end is None else min(end, now)) // FUNDING_MS * FUNDING_MS
     oldest = -(-max(first, start or 0) // FUNDING_MS) * FUNDING_MS
     if start is None:

@@ -1,4 +1,4 @@
-"""The live subscribe protocol: what a connection has asked for, and the answer to each of its messages."""
+"""The live subscribe protocol: the subscriptions of a connection, and the answer to each of its messages."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ INVALID_JSON = '{"id":null,"error":{"code":3,"msg":"Invalid json"}}'
 
 
 class RefusedError(Exception):
-    """A request that is answered with an error of this code and text."""
+    """A request that must be answered with an error of this code and text."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -31,10 +31,10 @@ class Session:
     combined: bool
     max_streams: int
     streams: dict[str, None] = field(default_factory=dict)
-    refused_streams: int = 0  # how often there were too many
+    refused_streams: int = 0  # number of subscriptions over the limit
 
     def answer(self, text: str | bytes) -> str:
-        """Applies one client message and returns the text of its answer."""
+        """Apply one client message and return the text of its answer."""
         try:
             request = json.loads(text)
         except (ValueError, RecursionError):
@@ -51,7 +51,7 @@ class Session:
             return _compact({"error": {"code": refused.code, "msg": refused.message}, "id": request_id})
 
     def subscribe(self, names: list[Any]) -> None:
-        """Adds streams; those over the limit are left out. Raises RefusedError."""
+        """Add streams; those over the limit are left out. Raises RefusedError."""
         for name in _valid(names):
             if name not in self.streams and len(self.streams) >= self.max_streams:
                 self.refused_streams += 1
@@ -59,7 +59,7 @@ class Session:
             self.streams[name] = None
 
     def unsubscribe(self, names: list[Any]) -> None:
-        """Drops streams, subscribed or not. Raises RefusedError."""
+        """Remove streams, subscribed or not. Raises RefusedError."""
         for name in _valid(names):
             self.streams.pop(name, None)
 
@@ -123,7 +123,7 @@ def _check_property(params: list[Any]) -> None:
 
 
 def _is_id(value: object) -> bool:
-    """Unsigned integers, as documented, and strings, as the official SDK sends."""
+    """Return whether the value is a valid id: an unsigned integer, as documented, or a string, as the official SDK sends."""
     return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
 
 

@@ -1,4 +1,4 @@
-"""The query of a REST request, and the error bodies of bad ones."""
+"""The query of a REST request, and the error bodies of invalid ones."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ DIGITS = 20
 
 
 class RestError(Exception):
-    """Becomes `{"code":code,"msg":message}` with this HTTP status; `retry_after` in seconds."""
+    """An error that becomes `{"code":code,"msg":message}` with this HTTP status. `retry_after` is in seconds."""
 
     def __init__(self, code: int, message: str, status: int = 400, *, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class RestError(Exception):
 
 
 class Query:
-    """Typed access to parameters; every failure is the exchange's own error."""
+    """Typed access to parameters. Every failure raises the exchange's own error."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
@@ -55,7 +55,7 @@ class Query:
         return default if value is None else min(value, most)
 
     def times(self) -> tuple[int | None, int | None]:
-        """startTime and endTime."""
+        """Return startTime and endTime."""
         start, end = self.integer("startTime"), self.integer("endTime")
         if start is not None and end is not None and start > end:
             raise RestError(-1023, "Start time is greater than end time.")

@@ -1,4 +1,4 @@
-"""The best prices of one symbol, a pure function of (seed, symbol, time): what its trades and its book are both drawn around."""
+"""The best prices of one symbol, a pure function of (seed, symbol, time). Both its trades and its book are drawn around them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +15,20 @@ Words = NDArray[np.uint64]
 
 
 def mixed(words: Words) -> Words:
-    """Well-mixed words, each a function of its own input alone: the output step of SplitMix64 (Steele, Lea and Flood 2014)."""
+    """Return well-mixed words, each a function of its own input alone: the output step of SplitMix64 (Steele, Lea and Flood 2014)."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(words ^ (words >> np.uint64(31)))
 
 
 def key(*parts: object) -> np.uint64:
-    """The word of a key, to be combined with others before they are mixed."""
+    """Return the word of a key, to be combined with others before mixing."""
     return np.uint64(int(uniform(*parts) * 2**48) << 16)
 
 
 class Quotes:
-    """Mid price, best bid and best ask. Between two seconds the mid runs straight and the sides keep their distance from it, so that both
-    best prices rise or fall, if they move, but do not turn."""
+    """Mid price, best bid and best ask. Between two seconds the mid is linear and the sides keep their distance from it, so that both best
+    prices are monotonic there."""
 
     def __init__(self, symbol: str, spec: Symbol, seed: int, market: Market) -> None:
         self._symbol = symbol
@@ -37,7 +37,7 @@ class Quotes:
         self._keys = [key(seed, symbol, "wider", side) for side in (BID, ASK)]
 
     def mid(self, times: Ints) -> Floats:
-        """Mid prices in quote currency at `times` (ms UTC, ascending day by day)."""
+        """Return mid prices in quote currency at `times` (ms UTC, ascending day by day)."""
         days = times // DAY_MS
         if not len(times) or days[0] == days[-1]:
             return self._market.mid(self._symbol, times) if len(times) else np.empty(0)
@@ -45,7 +45,7 @@ class Quotes:
         return np.concatenate([self._market.mid(self._symbol, part) for part in parts])
 
     def best(self, times: Ints, mid: Floats | None = None) -> tuple[Ints, Ints]:
-        """Best bid and best ask in ticks at `times`: the bid at or below the mid, the ask above both."""
+        """Return best bid and best ask in ticks at `times`: the bid at or below the mid, the ask above both."""
         below = np.floor((self.mid(times) if mid is None else mid) / self._tick).astype(np.int64)
         seconds = (times // SECOND_MS).astype(np.uint64)
         wider = [WIDER[mixed(seconds ^ word) & np.uint64(15)] for word in self._keys]

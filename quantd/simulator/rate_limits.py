@@ -1,4 +1,4 @@
-"""The exchange's limits: what each client address has used, and the punishment of those who use too much."""
+"""The exchange's limits: the usage of each client address, and the bans of those who exceed them."""
 
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ KEPT_VIOLATIONS = 10_000
 
 @dataclass(frozen=True)
 class Violation:
-    """A limit that a client broke; `at` in ms since 1970."""
+    """A limit that a client exceeded; `at` in ms since 1970."""
 
     at: int
     client: str
@@ -24,7 +24,7 @@ class Violation:
 
 
 class RateLimits:
-    """Weights count within the minutes of the exchange's clock, connections and closes within sliding windows."""
+    """The usage of all clients. Weights count within the minutes of the exchange's clock, connections and closes within sliding windows."""
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self.violations: deque[Violation] = deque(maxlen=KEPT_VIOLATIONS)
@@ -39,17 +39,17 @@ class RateLimits:
         self._banned_until: dict[str, int] = {}
 
     def used(self, client: str) -> int:
-        """The weight used in the current minute."""
+        """Return the weight that a client used in the current minute."""
         self._turn()
         return self._used[client]
 
     def weights(self) -> dict[str, int]:
-        """The same of every client."""
+        """Return the used weight of every client."""
         self._turn()
         return dict(self._used)
 
     def charge(self, client: str, weight: int) -> None:
-        """Counts a request. Raises RestError: 429 over the limit, 418 during a ban."""
+        """Count a request. Raises RestError: 429 over the limit, 418 during a ban."""
         self.check_ban(client)
         self._turn()
         self._used[client] += weight
@@ -67,7 +67,7 @@ class RateLimits:
         )
 
     def admit(self, client: str) -> None:
-        """Counts an upgrade to WebSocket. Raises RestError: 429 for too many, 418 during a ban."""
+        """Count an upgrade to WebSocket. Raises RestError: 429 for too many, 418 during a ban."""
         self.check_ban(client)
         most, recent = self._limits.connections_per_5min, self._recent(self._upgrades[client], CONNECTIONS_MS)
         if recent > most:
@@ -75,7 +75,7 @@ class RateLimits:
             raise RestError(-1003, f"Too many connections; the limit of IP({client}) is {most} in 5 minutes.", 429)
 
     def talked_too_much(self, client: str) -> None:
-        """Notes that a connection was closed for its messages; who does so often is banned."""
+        """Note that a connection was closed for too many messages. A client with several such closes is banned."""
         self.note(client, "messages", f"more than {self._limits.messages_per_s} in a second")
         if self._recent(self._closes[client], CLOSES_MS) >= self._limits.closes_to_ban:
             self._ban(client)
@@ -84,21 +84,21 @@ class RateLimits:
         self.violations.append(Violation(self._clock.now_ms(), client, limit, detail))
 
     def check_ban(self, client: str) -> None:
-        """Raises RestError with 418 during a ban."""
+        """Raise RestError with 418 during a ban."""
         until, now = self._banned_until.get(client, 0), self._clock.now_ms()
         if now < until:
             text = f"Way too many requests; IP({client}) banned until {until}."
             raise RestError(-1003, text, 418, retry_after=-(-(until - now) // 1000))
 
     def _ban(self, client: str) -> None:
-        """The first ban is the shortest, each further one twice as long."""
+        """Ban a client. Each further ban is twice as long as the one before."""
         seconds = min(self._limits.ban_s * 2 ** self._bans[client], self._limits.ban_most_s)
         self._bans[client] += 1
         self._banned_until[client] = self._clock.now_ms() + int(seconds * 1000)
         self.note(client, "ban", f"for {seconds:g} s")
 
     def _recent(self, times: deque[int], window_ms: int) -> int:
-        """Adds this moment; how many there were within the window."""
+        """Add this moment. Return the number of times within the window."""
         now = self._clock.now_ms()
         times.append(now)
         while times[0] <= now - window_ms:

@@ -1,4 +1,4 @@
-"""The raw trades of an aggregate one: what the public tape sums up, taken apart again."""
+"""The raw trades of an aggregate trade, reconstructed from the public tape."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from quantd.simulator.trades import Trade
 
 
 class Raw(NamedTuple):
-    """A trade with a single maker, in ticks and steps; `rpi` if that was a retail price improvement order."""
+    """A trade with a single maker, in ticks and steps. `rpi` is true for a retail price improvement order."""
 
     id: int
     price: int
@@ -17,7 +17,8 @@ class Raw(NamedTuple):
 
 
 def raw_trades(trade: Trade) -> list[Raw]:
-    """In order of id. Their quantities add up to that of the aggregate, and those without RPI to its `nq`, if it has ids enough."""
+    """Return the raw trades of an aggregate in order of id. Their quantities add up to that of the aggregate, and those without RPI to its
+    `nq`, if it has enough ids."""
     shares = [(trade.nq, False), (trade.q - trade.nq, True)]
     shares = [share for share in shares if share[0]]
     ids = trade.l - trade.f + 1

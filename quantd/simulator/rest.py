@@ -31,7 +31,7 @@ VERSIONS = {"ticker/price": ("v1", "v2")}
 
 
 class Rest:
-    """The endpoints; `answers` counts what was answered, by path and status."""
+    """The endpoints of `/fapi`. `answers` counts the answers by path and status."""
 
     def __init__(self, exchange: Exchange, rate_limits: RateLimits, faults: ActiveFaults) -> None:
         self.answers: Counter[tuple[str, int]] = Counter()
@@ -74,7 +74,7 @@ class Rest:
         return await handler(request)
 
     async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
-        """The headers of every answer, those of faults and of unknown paths included."""
+        """Set the headers of every answer, including those of faults and of unknown paths."""
         now = self._exchange.clock.now_ms()
         response.headers["X-MBX-USED-WEIGHT-1M"] = str(self._rate_limits.used(request.remote or ""))
         response.headers["Date"] = formatdate((now + request.get(SHIFT, 0)) / 1000, usegmt=True)

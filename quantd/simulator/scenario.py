@@ -1,4 +1,4 @@
-"""What is traded and under which limits: the YAML scenario and its checks."""
+"""The YAML scenario and its checks: what is traded, and under which limits."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +17,11 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class ScenarioError(ValueError):
-    """The scenario cannot be used; the text says where and why."""
+    """The scenario cannot be used. The text gives the place and the reason."""
 
 
 class Follow(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Couples a price to a leader's: price = alpha + beta * leader + OU, with alpha = level - beta * leader's level.
+    """Couples a price to that of a leader: price = alpha + beta * leader + OU, with alpha = level - beta * leader's level.
 
     `ou_sd` is the stationary standard deviation in quote currency, `ou_halflife_s` the time in which a deviation halves.
     """
@@ -29,18 +29,18 @@ class Follow(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     leader: str
     beta: float
     ou_sd: Positive
-    ou_halflife_s: Annotated[float, Meta(ge=120)]  # shorter ones would overflow the one-day scan of market.py
+    ou_halflife_s: Annotated[float, Meta(ge=120)]  # a shorter one would overflow the one-day scan of market.py
 
 
 class Symbol(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """One perpetual: mean price, tick and step size, mean aggregate trades per second, median notional in quote currency.
-    One with `sessions` stands for a share or the like, and is traded in them only."""
+    """One perpetual: mean price, tick and step size, mean aggregate trades per second, median notional in quote currency. A symbol with
+    `sessions` represents a share or similar, and is traded only in its sessions."""
 
     level: Positive
     tick: Decimal
     step: Decimal
     rate: Annotated[float, Meta(ge=0.001, le=100_000)]
-    volatility: Annotated[float, Meta(gt=0, le=0.2)] = 0.03  # standard deviation of a day's log return; a follower has its leader's
+    volatility: Annotated[float, Meta(gt=0, le=0.2)] = 0.03  # standard deviation of a day's log return; a follower has that of its leader
     notional: Positive = 500.0
     follow: Follow | None = None
     sessions: Sessions | None = None
@@ -51,16 +51,16 @@ class Symbol(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 class Limits(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Numbers that the documentation of the exchange leaves open, or that a test wants smaller."""
+    """Limits that the documentation of the exchange leaves open, or that a test sets smaller."""
 
     max_streams: Annotated[int, Meta(ge=1)] = 200
     messages_per_s: Annotated[int, Meta(ge=1)] = 10
     weight_per_minute: Annotated[int, Meta(ge=1)] = 2400
-    refusals_to_ban: Annotated[int, Meta(ge=1)] = 10  # requests over the weight, within a minute
+    refusals_to_ban: Annotated[int, Meta(ge=1)] = 10  # requests over the weight limit, within a minute
     ban_s: Positive = 120.0  # doubles with each ban
     ban_most_s: Positive = 259_200.0
     connections_per_5min: Annotated[int, Meta(ge=1)] = 300
-    closes_to_ban: Annotated[int, Meta(ge=1)] = 5  # for too many messages, within ten minutes
+    closes_to_ban: Annotated[int, Meta(ge=1)] = 5  # closes for too many messages, within ten minutes
     history_h: Annotated[int, Meta(ge=1)] = 48
     ping_s: Positive = 180.0
     pong_s: Positive = 600.0
@@ -69,18 +69,18 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 class Quirks(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """How the tape departs from the ideal one: shares of trades, and one unknown field in every `extra_field_every` frames (0: never)."""
+    """How the tape departs from an ideal one: shares of trades, and one unknown field in every `extra_field_every` frames (0: never)."""
 
-    late: Share = 0.005  # a T earlier than that of the id before
+    late: Share = 0.005  # T earlier than that of the previous id
     raw_id_gaps: Share = 0.02  # the last raw trade of an aggregate is excluded (insurance fund, ADL)
     rpi: Share = 0.05  # part of the quantity came from retail price improvement orders, so that nq < q
-    holes: Share = 0.0  # an aggregate id that exists nowhere
-    closed_twice: Share = 0.02  # of candles: their last event comes again
+    holes: Share = 0.0  # an aggregate id that does not exist
+    closed_twice: Share = 0.02  # share of candles whose last event is sent twice
     extra_field_every: Annotated[int, Meta(ge=0)] = 50
 
 
 class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A whole exchange; `push_ms` is the cadence of the live streams, `steps` say what goes wrong, and at `end` it stops."""
+    """A whole exchange. `push_ms` is the cadence of the live streams, `steps` are the faults, and at `end` the exchange stops."""
 
     symbols: Annotated[dict[str, Symbol], Meta(min_length=1)]
     limits: Limits = Limits()
@@ -90,11 +90,11 @@ class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     end: Span | None = None
 
     def alpha(self, follow: Follow, level: float) -> float:
-        """The intercept that puts the follower at `level` when its leader is at its own."""
+        """Return the intercept that puts the follower at `level` when its leader is at its own level."""
         return level - follow.beta * self.symbols[follow.leader].level
 
     def truth(self) -> list[dict[str, float | str]]:
-        """One row a pair: y = alpha + beta * x + OU(half-life in seconds, stationary standard deviation)."""
+        """Return one row per pair: y = alpha + beta * x + OU(half-life in seconds, stationary standard deviation)."""
         return [
             {
                 "y": name,
@@ -109,13 +109,13 @@ class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         ]
 
     def faster(self, factor: float) -> "Scenario":
-        """The same market with `factor` times as many trades."""
+        """Return the same market with `factor` times as many trades."""
         symbols = {name: msgspec.structs.replace(spec, rate=spec.rate * factor) for name, spec in self.symbols.items()}
         return msgspec.structs.replace(self, symbols=symbols)
 
 
 def load(name: str) -> Scenario:
-    """Reads a built-in scenario by name or a YAML file by path. Raises ScenarioError."""
+    """Read a built-in scenario by name or a YAML file by path. Raises ScenarioError."""
     built_in = BUILT_IN / f"{name}.yaml"
     path = built_in if built_in.is_file() else Path(name)
     if not path.is_file():
@@ -128,7 +128,7 @@ def load(name: str) -> Scenario:
 
 
 def parse(text: str) -> Scenario:
-    """Checks the text of a scenario. Raises ScenarioError."""
+    """Parse and check the text of a scenario. Raises ScenarioError."""
     try:
         scenario = msgspec.convert(yaml.safe_load(text), Scenario, dec_hook=read_span)
     except (yaml.YAMLError, msgspec.ValidationError) as error:

@@ -1,4 +1,4 @@
-"""Brings the listeners and the live path up and takes them down."""
+"""Starts and stops the listeners and the live path."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from quantd.simulator.ws import Gateway
 async def serve(
     exchange: Exchange, ledger_dir: Path, addresses: dict[str, str], ready: Callable[[dict[str, str]], None], stop: asyncio.Event
 ) -> None:
-    """Runs the exchange until `stop` or the end of the scenario; `ready` is told the URLs.
+    """Run the exchange until `stop` or the end of the scenario. `ready` is called with the URLs.
 
     `addresses` of ws, rest and ctl are `host:port` or `unix:path`. Raises OSError for an address that cannot be used, and
     an ExceptionGroup of whatever ended the live path.

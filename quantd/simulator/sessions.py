@@ -1,4 +1,4 @@
-"""Markets that open and close: when a symbol is traded, and the answer of GET /fapi/v1/tradingSchedule."""
+"""Markets with trading sessions: when a symbol is traded, and the answer of GET /fapi/v1/tradingSchedule."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -15,8 +15,8 @@ AHEAD_MS = 7 * DAY_MS
 
 
 class Sessions(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A market that is `open` and then `closed` for so long, over and over since 1970; whole minutes, so that a block of the tape is the
-    one or the other."""
+    """A market that is `open` and then `closed` for fixed times, repeated since 1970. Both are whole minutes, so that each block of the
+    tape is either open or closed."""
 
     market: Literal["EQUITY", "COMMODITY", "KR_EQUITY", "HK_EQUITY", "CN_EQUITY", "FX"] = "EQUITY"
     open: Span
@@ -28,21 +28,21 @@ class Sessions(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     @property
     def period(self) -> int:
-        """ms from one opening to the next."""
+        """The time (ms) from one opening to the next."""
         return self.open.ms + self.closed.ms
 
     def opened(self, time_ms: int) -> int:
-        """For how many ms it was open before a time."""
+        """Return for how many ms the market was open before a time."""
         rounds, inside = divmod(time_ms, self.period)
         return rounds * self.open.ms + min(inside, self.open.ms)
 
     def after(self, opened_ms: int) -> int:
-        """The time at which it had been open for so long, and still was."""
+        """Return the time at which the market, still open, had been open for `opened_ms` in total."""
         rounds, inside = divmod(opened_ms, self.open.ms)
         return rounds * self.period + inside
 
     def within(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
-        """The sessions that overlap start <= T < stop."""
+        """Yield the sessions that overlap start <= T < stop."""
         for since in range(start // self.period * self.period, stop, self.period):
             change, until = since + self.open.ms, since + self.period
             if change > start:
@@ -52,7 +52,7 @@ class Sessions(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 def trading_schedule(each: Iterable[Sessions | None], now: int) -> str:
-    """From the day before `now` to a week ahead; one entry for each market that has symbols."""
+    """Return the schedule from the day before `now` to a week ahead, with one entry for each market that has symbols."""
     start = now // DAY_MS * DAY_MS - DAY_MS
     markets = {found.market: {"sessions": list(found.within(start, now + AHEAD_MS))} for found in each if found}
     return json.dumps({"updateTime": now, "marketSchedules": markets}, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""The steps of a scenario: which fault begins when, in times that count from the start."""
+"""The steps of a scenario: the faults and their times, which count from the start."""
 
 import re
 from typing import Any
@@ -13,14 +13,14 @@ CLOCK = re.compile(r"(\d+):([0-5]\d):([0-5]\d(?:\.\d{1,3})?)")
 
 
 class Span:
-    """A length of time such as `90s`, `1h30m` or `00:05:00`."""
+    """A duration such as `90s`, `1h30m` or `00:05:00`."""
 
     def __init__(self, ms: int) -> None:
         self.ms = ms
 
     @classmethod
     def parse(cls, value: object) -> "Span":
-        """Raises ValueError for anything but such a text."""
+        """Parse a duration. Raises ValueError for any other value."""
         if isinstance(value, int | float) and not isinstance(value, bool):
             raise ValueError(
                 f"a time is a text such as '90s' or '12:00:05', and this is the number {value}; "
@@ -37,7 +37,7 @@ class Span:
 
 
 class StepFault(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The fault of a step; `for` is how long it lasts (default: for ever)."""
+    """The fault of a step. `for` is its duration (default: for ever)."""
 
     kind: str
     match: Match = Match()
@@ -49,7 +49,7 @@ class StepFault(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 class Step(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Once `at` a time, or `every` so often, first after `at` (default: after `every`).
+    """A fault that begins once `at` a time, or `every` so often, first after `at` (default: after `every`).
 
     Each time is up to `jitter` earlier or later, and none is after `until`.
     """
@@ -72,7 +72,7 @@ class Step(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 def read_span(kind: type, value: object) -> Any:
-    """The hook with which msgspec reads what holds a Span."""
+    """Decode a Span: the hook for msgspec."""
     if kind is Span:
         return Span.parse(value)
     raise NotImplementedError(kind)

@@ -1,4 +1,4 @@
-"""Stream names: which exist, and on which route each carries data."""
+"""Stream names: which ones exist, and which route carries the data of each."""
 
 import re
 
@@ -20,7 +20,7 @@ _NAMES = {category: re.compile(rf"(?P<symbol>[^@!/]+)@({_PER_SYMBOL[category]})|
 
 
 def category(name: str) -> str | None:
-    """The route that carries a stream; None if there is no such stream. A symbol of any script is fine, but not in upper case.
+    """Return the route that carries a stream; None if there is no such stream. Symbols of any script are valid, but not in upper case.
 
     >>> category("btcusdt@aggTrade"), category("btcusdt@depth5@100ms"), category("BTCUSDT@aggTrade"), category("btcusdt@tape")
     ('market', 'public', None, None)
@@ -34,5 +34,5 @@ def category(name: str) -> str | None:
 
 
 def carries(route: str | None, name: str) -> bool:
-    """Whether data of a stream flow on a route; None is the legacy one without a category, which kept the public streams only."""
+    """Return whether a route carries data of a stream. None is the legacy route without a category, which kept the public streams only."""
     return category(name) == (route or PUBLIC)

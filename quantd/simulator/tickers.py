@@ -1,4 +1,4 @@
-"""The live path of the rolling day: tickers, whole and small, of one symbol and of all."""
+"""The live 24 h tickers, full and mini, of single symbols and of all symbols."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,21 +19,21 @@ KINDS: dict[str, Payload] = {
 
 
 class Tickers:
-    """Each stream that somebody receives, every two seconds."""
+    """Sends each ticker stream that has a receiver, every two seconds."""
 
     def __init__(self, exchange: Exchange, gateway: Gateway) -> None:
         self._exchange = exchange
         self._gateway = gateway
 
     async def run(self) -> None:
-        """Never ends."""
+        """Send tickers for ever."""
         while True:
             for kind in KINDS:
                 await self.send(kind)
             await asyncio.sleep(TICKER_S)
 
     async def send(self, kind: str) -> None:
-        """One round of the ticker of this kind."""
+        """Send the ticker of this kind once."""
         payload, everything, rows = KINDS[kind], f"!{kind}@arr", list[bytes]()
         for listing in self._exchange.listings.values():
             stream = f"{listing.symbol.lower()}@{kind}"

@@ -1,4 +1,4 @@
-"""The tape of one symbol: time is cut into blocks, and the trades of a block are a pure function of (seed, symbol, block).
+"""The tape of one symbol: time is divided into blocks, and the trades of a block are a pure function of (seed, symbol, block).
 
 The number of trades before a block is known without drawing them (`Tape.first_id`), so any id or any time is reached at
 once, in the past and in the live stream alike. Prices are integers of ticks, quantities integers of steps, times
@@ -20,18 +20,18 @@ from quantd.simulator.market import Floats, Market, generator, uniform
 from quantd.simulator.quotes import Ints, Quotes
 from quantd.simulator.scenario import Scenario
 
-ORIGIN = 1_577_836_800_000  # 2020-01-01, when every symbol made its first trade
+ORIGIN = 1_577_836_800_000  # 2020-01-01, the time of every symbol's first trade
 RAW_PER_AGGREGATE = 3
-RATE_SWING = 0.5  # the trades of two blocks differ by up to this share of their mean
+RATE_SWING = 0.5  # trade counts of two blocks differ by up to this share of their mean
 BLOCK_MS = (60_000, 10_000, 1_000)
 BLOCK_TRADES = 6_000
-KEPT_TRADES = 400_000  # at 70 bytes each
+KEPT_TRADES = 400_000  # 70 bytes each
 KEPT_COUNTS = 10_000
 LATE_MS = 50
 
 
 class Trade(NamedTuple):
-    """An aggregate trade in ticks and steps; the fields have the names of the wire."""
+    """An aggregate trade in ticks and steps. The fields have the names of the wire format."""
 
     a: int
     p: int
@@ -45,7 +45,7 @@ class Trade(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The trades of one block as columns, in order of id; `due` is when each may be sent, which never decreases."""
+    """The trades of one block as columns, in order of id. `due` is the time from which each may be sent; it never decreases."""
 
     a: Ints
     price: Ints
@@ -58,18 +58,18 @@ class Block:
     due: Ints
 
     def rows(self, first_id: int, stop_id: int) -> Iterator[Trade]:
-        """The trades with first_id <= a < stop_id."""
+        """Yield the trades with first_id <= a < stop_id."""
         i, j = np.searchsorted(self.a, (first_id, stop_id))
         columns = (self.a, self.price, self.quantity, self.normal, self.first, self.last, self.time, self.maker)
         return map(Trade, *(column[i:j].tolist() for column in columns))
 
     def where(self, kept: NDArray[np.bool_]) -> "Block":
-        """The trades of a mask."""
+        """Return the trades that a mask selects."""
         return Block(*(getattr(self, name)[kept] for name in Block.__dataclass_fields__))
 
 
 class Tape:
-    """All trades that one symbol ever had and will have."""
+    """All past and future trades of one symbol."""
 
     def __init__(self, symbol: str, scenario: Scenario, seed: int, market: Market) -> None:
         self.symbol = symbol
@@ -86,14 +86,14 @@ class Tape:
         self.block = lru_cache(maxsize=int(min(64, max(2, kept))))(self._block)
 
     def block_at(self, time_ms: int) -> int:
-        """The number of the block that holds a time."""
+        """Return the number of the block that contains a time."""
         return (time_ms - ORIGIN) // self.block_ms
 
     def block_start(self, number: int) -> int:
         return ORIGIN + number * self.block_ms
 
     def block_of(self, trade_id: int) -> int:
-        """The number of the block that holds an id."""
+        """Return the number of the block that contains an id."""
         number = self._number(floor((trade_id - self._base) / self._per_block))
         while self.first_id(number) > trade_id:
             number -= 1
@@ -102,30 +102,30 @@ class Tape:
         return number
 
     def rows(self, first_id: int, stop_id: int) -> Iterator[Trade]:
-        """The trades with first_id <= a < stop_id, drawn block by block."""
+        """Yield the trades with first_id <= a < stop_id, drawn block by block."""
         for number in count(self.block_of(first_id)):
             if self.first_id(number) >= stop_id:
                 return
             yield from self.block(number).rows(first_id, stop_id)
 
     def settled(self, time_ms: int) -> bool:
-        """Whether nothing can change any more what is due before a time, once all of it is published."""
+        """Return whether the trades due before a time can no longer change, once all of them are published."""
         return True
 
     def _first_id(self, number: int) -> int:
-        """The id of the first trade of block `number`; of a later block if that one is empty."""
+        """Return the id of the first trade of block `number`; of a later block if that one is empty."""
         number = self._open_blocks(number)
         swing = RATE_SWING * self._per_block * uniform(self.seed, self.symbol, "count", number)
         return self._base + floor(self._per_block * number + swing)
 
     def _open_blocks(self, number: int) -> int:
-        """How many blocks before this one are traded in: the others are empty."""
+        """Return the number of earlier blocks in which the market is open. The others are empty."""
         if self._sessions is None:
             return number
         return (self._sessions.opened(self.block_start(number)) - self._sessions.opened(ORIGIN)) // self.block_ms
 
     def _number(self, open_blocks: int) -> int:
-        """The number of the block before which so many are traded in."""
+        """Return the number of the block that is preceded by so many open blocks."""
         if self._sessions is None:
             return open_blocks
         return self.block_at(self._sessions.after(self._sessions.opened(ORIGIN) + open_blocks * self.block_ms))
@@ -150,7 +150,7 @@ class Tape:
         return times, np.maximum.accumulate(times)
 
     def _raw_ids(self, draws: np.random.Generator, ids: Ints) -> tuple[Ints, Ints]:
-        """1 to 5 raw trades for each aggregate, such that each block begins at three times its first id."""
+        """Return 1 to 5 raw trade ids for each aggregate, such that each block begins at three times its first id."""
         shift = draws.integers(0, RAW_PER_AGGREGATE, len(ids) + 1)
         shift[[0, -1]] = 0
         edges = RAW_PER_AGGREGATE * np.append(ids, ids[-1] + 1 if len(ids) else 0) + shift
@@ -159,7 +159,7 @@ class Tape:
         return edges[:-1], edges[1:] - 1 - excluded
 
     def _prices(self, draws: np.random.Generator, times: Ints, maker: NDArray[np.bool_]) -> tuple[Ints, Floats]:
-        """Takers sell at the best bid and buy at the best ask, each now and then a tick further."""
+        """Return prices: takers sell at the best bid and buy at the best ask, each occasionally a tick further."""
         mid = self.quotes.mid(times)
         bid, ask = self.quotes.best(times, mid)
         depth = draws.integers(0, 2, len(times))

@@ -1,4 +1,4 @@
-"""The bytes of one symbol: hand-written JSON templates, filled with integers of ticks and steps."""
+"""The encoded messages of one symbol: JSON templates, filled with integers of ticks and steps."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ EXTRA_FIELDS = 3
 
 
 class Scale:
-    """Decimal strings of whole numbers of a unit such as a tick size.
+    """Formats integer multiples of a unit, such as a tick size, as decimal strings.
 
     >>> Scale(Decimal("0.05")).text(61), Scale(Decimal("10")).text(7), Scale(Decimal("0.1")).text(-3)
     ('3.05', '70', '-0.3')
@@ -46,7 +46,7 @@ class Wire:
         )
 
     def agg_trade(self, trade: Trade, sent: int) -> bytes:
-        """The payload of the aggTrade stream; now and then with a field that no documentation knows."""
+        """Return the payload of the aggTrade stream, occasionally with an undocumented field."""
         a, p, q, nq, f, l, T, m = trade  # noqa: E741, N806
         quantity = self.quantity.text
         texts = self.price.text(p), quantity(q), quantity(nq)
@@ -54,13 +54,13 @@ class Wire:
         return (self._agg_trade % (sent, a, *texts, f, l, T, "true" if m else "false", extra)).encode()
 
     def agg_trade_row(self, trade: Trade) -> str:
-        """A row of GET /fapi/v1/aggTrades."""
+        """Return a row of GET /fapi/v1/aggTrades."""
         price, quantity, normal = self.price.text(trade.p), self.quantity.text(trade.q), self.quantity.text(trade.nq)
         maker = "true" if trade.m else "false"
         return f'{{"a":{trade.a},"p":"{price}","q":"{quantity}","nq":"{normal}","f":{trade.f},"l":{trade.l},"T":{trade.T},"m":{maker}}}'
 
     def raw_trade_row(self, raw: Raw) -> str:
-        """A row of GET /fapi/v1/trades."""
+        """Return a row of GET /fapi/v1/trades."""
         price, quantity, quote = self.price.text(raw.price), self.quantity.text(raw.quantity), self._quote.text(raw.price * raw.quantity)
         maker, rpi = ("true" if each else "false" for each in (raw.maker, raw.rpi))
         return (
@@ -69,7 +69,7 @@ class Wire:
         )
 
     def kline_row(self, bar: Bar, interval_ms: int) -> str:
-        """A row of GET /fapi/v1/klines."""
+        """Return a row of GET /fapi/v1/klines."""
         c, price, quantity, quote = bar.candle, self.price.text, self.quantity.text, self._quote.text
         return (
             f'[{bar.opened},"{price(c.open)}","{price(c.high)}","{price(c.low)}","{price(c.close)}","{quantity(c.volume)}",'
@@ -77,17 +77,17 @@ class Wire:
         )
 
     def kline(self, bar: Bar, interval: str, interval_ms: int, now: int, *, closed: bool) -> bytes:
-        """The payload of the kline streams."""
+        """Return the payload of the kline streams."""
         candle = self._kline(bar, interval, interval_ms, f'"s":"{self._symbol}",', closed)
         return f'{{"e":"kline","E":{now},"s":"{self._symbol}","k":{candle}}}'.encode()
 
     def continuous_kline(self, bar: Bar, interval: str, interval_ms: int, now: int, *, closed: bool) -> bytes:
-        """The payload of the continuousKline streams; the only contract of a pair is the perpetual one."""
+        """Return the payload of the continuousKline streams. The only contract of a pair is the perpetual one."""
         candle = self._kline(bar, interval, interval_ms, "", closed)
         return f'{{"e":"continuous_kline","E":{now},"ps":"{self._symbol}","ct":"PERPETUAL","k":{candle}}}'.encode()
 
     def mini_ticker(self, day: Bar, now: int) -> bytes:
-        """The payload of the miniTicker stream."""
+        """Return the payload of the miniTicker stream."""
         c, price = day.candle, self.price.text
         return (
             f'{{"e":"24hrMiniTicker","E":{now},"s":"{self._symbol}","c":"{price(c.close)}","o":"{price(c.open)}","h":"{price(c.high)}",'
@@ -95,7 +95,7 @@ class Wire:
         ).encode()
 
     def ticker(self, day: Bar, now: int) -> bytes:
-        """The payload of the 24 h ticker stream."""
+        """Return the payload of the 24 h ticker stream."""
         c, price, quantity = day.candle, self.price.text, self.quantity.text
         return (
             f'{{"e":"24hrTicker","E":{now},"s":"{self._symbol}","p":"{price(c.close - c.open)}","P":"{_percent(day)}",'
@@ -105,7 +105,7 @@ class Wire:
         ).encode()
 
     def ticker_row(self, day: Bar, now: int) -> str:
-        """The object of GET /fapi/v1/ticker/24hr."""
+        """Return the object of GET /fapi/v1/ticker/24hr."""
         c, price, quantity = day.candle, self.price.text, self.quantity.text
         return (
             f'{{"symbol":"{self._symbol}","priceChange":"{price(c.close - c.open)}","priceChangePercent":"{_percent(day)}",'
@@ -134,5 +134,5 @@ def _percent(day: Bar) -> str:
 
 
 def _average(day: Bar) -> int:
-    """Volume-weighted mean price in ticks, cut to a whole one."""
+    """Return the volume-weighted mean price in ticks, rounded down."""
     return day.candle.quote // day.candle.volume if day.candle.volume else day.candle.close

@@ -1,4 +1,4 @@
-"""The WebSocket gateway: routes, upgrade, and the delivery of a stream's payloads to everyone who listens."""
+"""The WebSocket gateway: routes, upgrade, and the delivery of a stream's payloads to its receivers."""
 
 import asyncio
 import re
@@ -20,12 +20,12 @@ from quantd.simulator.scenario import Limits
 from quantd.simulator.streams import CATEGORIES
 
 CLOSE_TIMEOUT_S = 2.0
-_NUMBER = re.compile(r"\d+")  # ccxt puts the number of its connection there, and subscribes by messages
+_NUMBER = re.compile(r"\d+")  # ccxt puts the number of its connection there and subscribes by messages
 BAD_PATH = '{"code":-1,"msg":"Illegal format ws or stream"}'
 
 
 class Gateway:
-    """All open connections; `answers` counts what was answered to upgrades, by path and status."""
+    """All open connections. `answers` counts the answers to upgrades, by path and status."""
 
     def __init__(self, limits: Limits, clock: Clock, faults: ActiveFaults | None = None, rate_limits: RateLimits | None = None) -> None:
         self.connections: dict[Connection, None] = {}
@@ -46,15 +46,15 @@ class Gateway:
         return app
 
     def wanted(self, stream: str) -> bool:
-        """Whether anyone receives this stream now."""
+        """Return whether any connection receives this stream now."""
         return any(connection.gets(stream) for connection in self.connections)
 
     def received(self) -> list[str]:
-        """The streams that somebody receives now, in the order in which they were asked for."""
+        """Return the streams that have a receiver now, in the order of subscription."""
         return list(dict.fromkeys(name for connection in self.connections for name in connection.session.streams if connection.gets(name)))
 
     def publish(self, stream: str, payloads: Sequence[bytes]) -> None:
-        """Offers payloads to every listener; each form, raw or combined, is encoded once."""
+        """Send payloads to every receiver. Each form, raw or combined, is encoded once."""
         encoded: dict[bool, bytes] = {}
         listeners = [each for each in self.connections if each.gets(stream)]
         if self._faults.of(FrameFault):

@@ -1,4 +1,4 @@
-"""For tests, ours and a plugin author's: made-up data and the checks that every plugin must pass."""
+"""Helpers for tests, of quantd and of plugins: generated data, and the checks that every plugin must pass."""
 
 from quantd.plugin.loader import load as load_plugins
 

@@ -1,4 +1,4 @@
-"""A bench for a flow: the runtime of a config, on a made-up venue and by a clock that follows the trades."""
+"""A test bench for a flow: the runtime of a config on a fake venue, with a clock that follows the trades."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -21,7 +21,7 @@ from quantd.runtime.runtime import Runtime
 
 
 class Venue(Feed):
-    """An exchange that sends what a test puts into `events`; an empty batch ends the stream."""
+    """A feed that sends what a test puts into `events`. An empty batch ends the stream."""
 
     def __post_init__(self) -> None:
         self.events: asyncio.Queue[Sequence[Event]] = asyncio.Queue()
@@ -46,15 +46,15 @@ class KeptRows(Exporter):
 
 
 def pair_config(bars: Resampler, regression: Regression, feed: Feed | None = None, *, store: Store | None = None, **keys: Any) -> Config:
-    """The config of the pair Y-X on one feed, a `Venue` unless told. `keys` are those of a pipeline, as `event_bars`, `channels` and
-    `zscore`, with plugins instead of their settings."""
+    """Return the config of the pair Y-X on one feed, by default a `Venue`. `keys` are keys of a pipeline, such as `event_bars`, `channels`
+    and `zscore`, with plugins instead of their settings."""
     pipeline = Pipeline(name="default", feed="venue", bars=bars, regression=regression, **keys)
     pairs = (PairEntry("Y", "X", pipeline.name),)
     return Config(pairs=pairs, feeds={"venue": feed or Venue()}, store=store, pipelines={pipeline.name: pipeline})
 
 
 class Bench:
-    """The runtime of a config with one feed, by a clock that follows the trades, and what comes out of it.
+    """The runtime of a config with one feed, with a clock that follows the trades, and its output.
 
     `process` takes events at once. Alternatively a task runs `runtime.run()`, and the events go into the `events` of a `Venue`. Rows
     come out in `kept.rows`, whatever happens on the `hub`, and the past in the `history`. A plugin of the test's own needs no name::
@@ -67,8 +67,9 @@ class Bench:
     def __init__(
         self, config: Config, folder: Path | None = None, *, registry: Registry | None = None, now: int = 0, warm: bool = False
     ) -> None:
-        """The store of the config opens below `folder`; `registry` is where the config's plugins have their names, if it was read. The
-        clock begins at `now` (ms) and follows the watermark. `warm` makes the flow fetch the past from the feed first."""
+        """Build the runtime. The store of the config opens below `folder`. `registry` holds the names of the config's plugins, if the
+        config was read from a file. The clock begins at `now` (ms) and follows the watermark. `warm` makes the flow fetch the past from the
+        feed first."""
         self.kept = KeptRows(kinds=("ticks", "bars", "points"))
         pipelines = {name: replace(each, exports=(*each.exports, self.kept)) for name, each in config.pipelines.items()}
         self.config = replace(config, pipelines=pipelines)
@@ -79,31 +80,31 @@ class Bench:
         self.runtime: Runtime = build(self.config, self.registry, self.clock, folder or Path(), warm=warm)
 
     def process(self, events: Sequence[Event]) -> None:
-        """Handle events as if the feed had sent them together."""
+        """Process events as if the feed had sent them together."""
         self.flow.process(events)
 
     def finish(self) -> None:
-        """Close the bars that are open, as at the end of a replay."""
+        """Close the open bars, as at the end of a replay."""
         self.flow.finish()
 
     @property
     def flow(self) -> FeedFlow:
-        """What handles the events of the feed."""
+        """The flow that processes the events of the feed."""
         return self.runtime.flows[0]
 
     @property
     def hub(self) -> Hub:
-        """Where to listen to what happens."""
+        """The hub, to which a test can subscribe."""
         return self.runtime.outputs.hub
 
     @property
     def history(self) -> History:
-        """What is known of the past."""
+        """The history: the bars, points and trades so far."""
         return self.runtime.outputs.history
 
 
 def _plugins(config: Config) -> Iterator[Plugin]:
-    """All that a config holds."""
+    """Yield all plugins of a config."""
     yield from (*config.feeds.values(), *config.sinks.values(), *(stage.job for stage in config.jobs))
     if config.store:
         yield config.store
@@ -112,7 +113,7 @@ def _plugins(config: Config) -> Iterator[Plugin]:
 
 
 def _name(registry: Registry, plugin: type[Plugin]) -> None:
-    """Give a plugin that has no name in the registry that of its class."""
+    """Register a plugin class under the name of the class, unless the registry has a name for it."""
     if all(entry.plugin is not plugin for entry in registry.entries()):
         kind = next(kind for kind, base in KINDS.items() if issubclass(plugin, base))
         registry.add(kind, plugin.__name__, plugin, plugin.__module__)

@@ -1,4 +1,4 @@
-"""Made-up market data: seeded random walks, the same for the same arguments."""
+"""Generated market data: seeded random walks, equal for equal arguments."""
 
 from collections.abc import Iterable
 
@@ -10,18 +10,18 @@ from quantd.stats import FloatArray
 from quantd.timeframes import timeframe
 
 START = 1_767_225_600_000
-"""2026-01-01T00:00:00Z."""
+"""The time 2026-01-01T00:00:00Z in ms."""
 
 
 def walk(n: int, *, seed: int = 0, price: float = 100.0, step: float = 1e-3) -> FloatArray:
-    """n prices, each a relative normal `step` from the one before; `price` is the first."""
+    """Return n prices. `price` is the first, and each differs from the one before by a normal relative `step`."""
     changes = np.random.default_rng(seed).normal(0.0, step, n)
     changes[:1] = 0.0
     return price * np.exp(np.cumsum(changes))
 
 
 def legs(n: int, *, seed: int = 0, alpha: float = 5.0, beta: float = 2.0, noise: float = 0.05) -> tuple[FloatArray, FloatArray]:
-    """y and x of a pair with y = alpha + beta * x + noise.
+    """Return y and x of a pair with y = alpha + beta * x + noise.
 
     >>> y, x = legs(60, noise=0.0)
     >>> bool(abs(y - 5 - 2 * x).max() < 1e-9)
@@ -32,7 +32,7 @@ def legs(n: int, *, seed: int = 0, alpha: float = 5.0, beta: float = 2.0, noise:
 
 
 def ticks(n: int, *, symbol: str = "BTCUSDT", seed: int = 0, price: float = 100.0, start: int = START, spacing: int = 200) -> list[Tick]:
-    """n trades by id, the first at `start`, `spacing` ms apart on average, received up to 50 ms later."""
+    """Return n trades by id, the first at `start`, `spacing` ms apart on average, received up to 50 ms later."""
     rng = np.random.default_rng(seed)
     gaps = rng.exponential(spacing, n).astype(np.int64)
     gaps[:1] = 0
@@ -49,7 +49,8 @@ def ticks(n: int, *, symbol: str = "BTCUSDT", seed: int = 0, price: float = 100.
 
 
 def tick(symbol: str, number: int, at: int = 0, price: float = 100.0, qty: float = 1.0, *, delay: int = 0, start: int = START) -> Tick:
-    """One trade, made `at` ms after `start` and received `delay` ms later. The taker buys if the number is odd and sells if it is even.
+    """Return one trade, made `at` ms after `start` and received `delay` ms later. The taker buys if the number is odd and sells if it is
+    even.
 
     A test that needs many of one symbol names what they share: `tick = partial(fakes.tick, "BTCUSDT", start=0)`.
     """
@@ -57,7 +58,7 @@ def tick(symbol: str, number: int, at: int = 0, price: float = 100.0, qty: float
 
 
 def flat_bars(closes: Iterable[float], *, symbol: str = "BTCUSDT", every: str = "1m", start: int = START, **changes: object) -> list[Bar]:
-    """Contiguous bars of one trade each, whose four prices are the close; `changes` are fields that all of them have different.
+    """Return contiguous bars of one trade each, whose four prices are the close. `changes` are fields set to the same value in all of them.
 
     >>> [(bar.ts - START, bar.open, bar.close, bar.quality) for bar in flat_bars([1.0, 2.5], quality="gap")]
     [(0, 1.0, 1.0, 'gap'), (60000, 2.5, 2.5, 'gap')]
@@ -72,7 +73,7 @@ def flat_bars(closes: Iterable[float], *, symbol: str = "BTCUSDT", every: str = 
 
 
 def bars(n: int, *, symbol: str = "BTCUSDT", every: str = "1m", seed: int = 0, price: float = 100.0, start: int = START) -> list[Bar]:
-    """n contiguous bars; every tenth is a quiet one."""
+    """Return n contiguous bars. Every tenth has no trades."""
     frame = timeframe(every)
     ts = frame.floor(start)
     closes = walk(n, seed=seed, price=price).tolist()
@@ -94,7 +95,7 @@ def _quiet(symbol: str, every: str, ts: int, price: float) -> Bar:
 
 
 def points(n: int, *, pair: str = "BTCUSDT-ETHUSDT", every: str = "1m", seed: int = 0, start: int = START) -> list[PairPoint]:
-    """n contiguous points; the first five have no z-score yet."""
+    """Return n contiguous points. The first five have no z-score yet."""
     frame = timeframe(every)
     hedge = Hedge(5.0, 2.0, 60, 0.01, 0.99)
     spreads = np.random.default_rng(seed + 2).normal(5.0, 0.5, n).tolist()
@@ -110,6 +111,6 @@ def points(n: int, *, pair: str = "BTCUSDT-ETHUSDT", every: str = "1m", seed: in
 
 
 def alert(number: int = 1, *, pair: str = "BTCUSDT-ETHUSDT", ts: int = START, bar: int | None = None) -> Alert:
-    """A firing of the rule `abs(zscore) > 2`, of a bar if there is one."""
+    """Return an alert of the rule `abs(zscore) > 2` that has fired, of a bar if `bar` is given."""
     text = f"{pair}: zscore 2.5 above 2"
     return Alert(str(number), "stretched", "abs(zscore) > 2", pair, "firing", 2.5, 2.0, ts, ts, text, "zscore", bar)

@@ -1,4 +1,4 @@
-"""Services without feeds: a test says what they know, and publishes what happens."""
+"""Fake services without feeds: a test sets what they know and publishes events."""
 
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
@@ -29,13 +29,14 @@ _METHODS = {
 
 
 class FakeSymbols(Symbols):
-    """Streams nothing. `held` is what each holder holds, `warmed` what was asked for; those of `market` flow that have a tick."""
+    """Symbols that are not streamed. `held` maps each holder to its symbols, `warmed` lists the symbols that were asked for. A symbol flows
+    if it is held and `market` has a tick of it."""
 
     def __init__(self, market: Market, listed: Sequence[str] = LISTED, others: Sequence[str] = OTHERS) -> None:
         self.held: dict[str, set[str]] = {}
         self.warmed: list[str] = []
         self.names = [*listed, *others]
-        """The supported ones."""
+        """The supported symbols."""
         self._market = market
         self._listed = list(listed)
 
@@ -63,7 +64,7 @@ class FakeSymbols(Symbols):
 
 
 class FakeMarket(Market):
-    """Everything in memory: `stored` are the bars by symbol and timeframe, `stored_books` the book bars."""
+    """Market data in memory: `stored` holds the bars by symbol and timeframe, `stored_books` the book bars."""
 
     def __init__(self, hub: Hub) -> None:
         self.stored: dict[tuple[str, str], list[Bar]] = {}
@@ -73,18 +74,18 @@ class FakeMarket(Market):
         self._tickers: dict[str, Ticker] = {}
 
     def push(self, ticks: Sequence[Tick]) -> None:
-        """Ticks come in."""
+        """Add ticks and publish them."""
         for tick in ticks:
             self._ticks[tick.symbol].append(tick)
         self._hub.publish("ticks", ticks)
 
     def push_tickers(self, tickers: Sequence[Ticker]) -> None:
-        """Tickers come in."""
+        """Add tickers and publish them."""
         self._tickers |= {ticker.symbol: ticker for ticker in tickers}
         self._hub.publish("tickers", tickers)
 
     def push_books(self, bars: Sequence[BookBar]) -> None:
-        """Book bars close."""
+        """Add closed book bars and publish them."""
         for bar in bars:
             self.stored_books.setdefault((bar.symbol, bar.every), []).append(bar)
         self._hub.publish("books", bars)
@@ -124,7 +125,7 @@ class FakeMarket(Market):
 
 
 class FakeAnalytics(Analytics):
-    """Computes nothing: `analysis` answers for any two symbols, and `asked` are the questions so far."""
+    """Analytics without computation: `analysis` is the result for any two symbols, and `asked` lists the requests so far."""
 
     def __init__(self, market: Market) -> None:
         self.analysis = Analysis([])
@@ -153,7 +154,7 @@ class FakeAnalytics(Analytics):
 
 
 class FakeAlerts(Alerts):
-    """Judges nothing: `fire` says what has fired."""
+    """Alerts without rules: `fire` publishes what has fired."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self.of_pipelines: list[PipelineRule] = []
@@ -163,7 +164,7 @@ class FakeAlerts(Alerts):
         self._fired: list[Alert] = []
 
     def fire(self, alerts: Sequence[Alert]) -> None:
-        """Rules change their state."""
+        """Change the state of rules and publish the alerts."""
         self._fired += alerts
         self._hub.publish("alerts", alerts)
 
@@ -189,7 +190,7 @@ class FakeAlerts(Alerts):
 
 
 class FakeStatus(Status):
-    """Says what it is told to."""
+    """A status that the test sets."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -211,7 +212,7 @@ class FakeStatus(Status):
 
 
 class FakeServices(Services, frozen=True):
-    """The services, with what a test tells them."""
+    """The services, with the state that a test sets."""
 
     symbols: FakeSymbols
     market: FakeMarket
@@ -221,7 +222,7 @@ class FakeServices(Services, frozen=True):
 
 
 def fake_services(listed: Sequence[str] = LISTED, others: Sequence[str] = OTHERS) -> FakeServices:
-    """Services that know the symbols and nothing else."""
+    """Return services that know the symbols and nothing else."""
     hub, clock = Hub(), EventClock(START)
     market = FakeMarket(hub)
     return FakeServices(

@@ -1,1 +1,1 @@
-"""Faults on demand: what goes wrong, where, when and for how long."""
+"""Faults on demand: the kinds of failure, their targets and their times."""

@@ -1,4 +1,4 @@
-"""The faults that are active now, and what they change."""
+"""The faults that are active now, and their effects."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Fault)
 
 
 class ActiveFaults:
-    """The runs of the faults that are active, in the order in which they began."""
+    """The runs of the active faults, in the order in which they began."""
 
     def __init__(self) -> None:
         self.runs: dict[str, FaultRun] = {}
@@ -28,15 +28,15 @@ class ActiveFaults:
         self._by_kind.clear()
 
     def of(self, kind: type[F]) -> list[tuple[FaultRun, F]]:
-        """The runs of the faults of this kind or family."""
+        """Return the runs of the faults of this kind or family."""
         found = self._by_kind.get(kind)
         if found is None:
             found = [(run, run.fault) for run in self.runs.values() if isinstance(run.fault, kind)]
             self._by_kind[kind] = found
-        return found  # type: ignore[return-value]  # it holds what isinstance chose
+        return found  # type: ignore[return-value]  # the list holds what isinstance selected
 
     def treat(self, connection: Connection, stream: str, payloads: Sequence[bytes]) -> bytes:
-        """The bytes that a connection gets for a publication."""
+        """Return the bytes that a connection receives for a publication."""
         frames = [Frame(stream, payload) for payload in payloads]
         for run, fault in sorted(self.of(FrameFault), key=lambda each: each[1].last):
             if not run.over and fault.concerns(run, connection, stream):
@@ -44,12 +44,12 @@ class ActiveFaults:
         return b"".join([each.encoded(connection) for each in frames])
 
     def takes_answer(self, connection: Connection, request: str | bytes, text: str) -> bool:
-        """Whether a fault sends, delays or withholds the answer to a SUBSCRIBE itself."""
+        """Return whether a fault sends, delays or withholds the answer to a SUBSCRIBE itself."""
         faults = self.of(FrameFault)
         if not faults or not _SUBSCRIBE.search(request if isinstance(request, str) else request.decode(errors="replace")):
             return False
         return any(not run.over and run.meets(connection) and fault.answer(run, connection, text) for run, fault in faults)
 
     def pings(self, connection: Connection) -> bool:
-        """Whether the exchange pings this connection."""
+        """Return whether the exchange pings this connection."""
         return not any(run.meets(connection) for run, _ in self.of(NoPing))

@@ -1,4 +1,4 @@
-"""What goes wrong with the answer to a SUBSCRIBE; the subscription itself is made."""
+"""Faults of the answer to a SUBSCRIBE. The subscription itself is made."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""All kinds of fault by name."""
+"""All kinds of fault, by name."""
 
 import msgspec
 
@@ -43,7 +43,7 @@ KINDS: dict[str, type[Fault]] = {
 
 
 def fault_of(spec: FaultSpec) -> Fault:
-    """The fault that a specification asks for, its parameters checked. Raises FaultSpecError."""
+    """Return the fault that a specification asks for, with checked parameters. Raises FaultSpecError."""
     kind = RestStall if spec.kind == "stall" and spec.params.get("mode") == "rest" else KINDS.get(spec.kind)
     if kind is None:
         raise FaultSpecError(f"no kind of fault is named '{spec.kind}'; there are {', '.join(sorted(KINDS))}")

@@ -1,4 +1,4 @@
-"""Connections that end, fall silent, or are pinged beyond reason."""
+"""Faults of open connections: they end, fall silent, or receive too many pings."""
 
 import asyncio
 from typing import Annotated, ClassVar, Literal
@@ -16,7 +16,7 @@ HALF = frame(TEXT, b'{"e":"aggTrade","E":1795000000000,"s":"BTCUSDT","a":2228503
 
 
 async def cut(connection: Connection, mode: str) -> None:
-    """Ends a connection by FIN, by RST, by RST in the middle of a frame, or as `close:CODE[:REASON]` says."""
+    """End a connection by FIN, by RST, by RST in the middle of a frame, or with a close code (`close:CODE[:REASON]`)."""
     if mode == "fin":
         connection.finish()
     elif mode == "rst":
@@ -30,7 +30,7 @@ async def cut(connection: Connection, mode: str) -> None:
 
 
 class Disconnect(FrameFault, frozen=True, kw_only=True):
-    """Ends connections now, or `after_ack` or `before_ack` of the next SUBSCRIBE; `random` is any mode that ends them now."""
+    """Ends connections now, or `after_ack` or `before_ack` of the next SUBSCRIBE. `random` is any mode that ends them now."""
 
     mode: Annotated[str, Meta(pattern=rf"^(random|after_ack|before_ack|fin|rst|midframe|{CLOSE})$")]
 
@@ -56,7 +56,7 @@ class Disconnect(FrameFault, frozen=True, kw_only=True):
 
 
 class Cut24h(Fault, frozen=True, kw_only=True):
-    """Ends connections as after 24 h, `warning_ms` after a serverShutdown event if there is one.
+    """Ends connections as the exchange does after 24 h, `warning_ms` after a serverShutdown event if one is sent.
 
     The official SDK looks for that event in an envelope; a `bare` one has none, as the other exchanges of the house write it.
     """
@@ -83,7 +83,7 @@ class Cut24h(Fault, frozen=True, kw_only=True):
 
 
 class Stall(FrameFault, frozen=True, kw_only=True):
-    """Silence without an end: of the whole socket, of all data of a connection, or of one stream.
+    """Makes the whole socket, all data of a connection, or one stream silent, without closing it.
 
     `tcp` neither reads nor writes and sends afterwards what waited; `data` and `one_stream` lose it. Connections that are
     opened during the stall are spared; `newcomers` makes `data` and `one_stream` meet them too.
@@ -135,7 +135,7 @@ class NoPing(Fault, frozen=True, kw_only=True):
 
 
 class Swizzle(Fault, frozen=True, kw_only=True):
-    """Clogs a random `share` of the connections one by one, `step_ms` apart, and frees them in another order, over and over."""
+    """Clogs a random `share` of the connections one by one, `step_ms` apart, and frees them in another order, repeatedly."""
 
     share: Share = 0.5
     step_ms: Natural = 500

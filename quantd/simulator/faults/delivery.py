@@ -1,4 +1,4 @@
-"""Frames that do not come as they were sent: lost, late, out of order, twice, or from the past."""
+"""Faults of delivery: frames that are lost, late, out of order, duplicated, or old."""
 
 from typing import ClassVar, Literal
 
@@ -27,7 +27,7 @@ class Drop(FrameFault, frozen=True, kw_only=True):
 
 
 class Delay(FrameFault, frozen=True, kw_only=True):
-    """Adds `ms` to each frame: as it stands, as the most of a uniform draw, or as the least of a Pareto draw.
+    """Adds `ms` to each frame: as a constant, as the maximum of a uniform draw, or as the minimum of a Pareto draw.
 
     Frames stay in order, those without delay included, unless `reorder`.
     """
@@ -76,7 +76,7 @@ class Reorder(FrameFault, frozen=True, kw_only=True):
 
 
 class Duplicate(FrameFault, frozen=True, kw_only=True):
-    """Sends a frame twice: at once, after `ms`, or the last `n` again to each connection that is new to the stream."""
+    """Sends a frame twice: at once, after `ms`, or the last `n` again to each new subscriber of the stream."""
 
     mode: Literal["now", "later", "reconnect"] = "now"
     ms: Natural = 100
@@ -103,7 +103,7 @@ class Duplicate(FrameFault, frozen=True, kw_only=True):
 
     def _greeted(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
         stream, known = frames[0].stream, f"{connection.number} {frames[0].stream}"
-        before = [each for each in run.held[stream] if each not in frames]  # another connection may have had these already
+        before = [each for each in run.held[stream] if each not in frames]  # another connection may already have received these
         run.held[stream] = [*before, *frames][-self.n :]
         greeted = known not in run.held and run.strikes()
         run.held[known] = []

@@ -1,4 +1,4 @@
-"""What all kinds of fault have in common, and what they see of the exchange."""
+"""The base classes of all faults, and the parts of the exchange that faults can see."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class World:
     connections: Collection[Connection]
     publish: Callable[[str, Sequence[bytes]], None]
     listeners: Mapping[str, Listener] = field(default_factory=dict)
-    now: int = 0  # the time that begins and ends faults, which is that of the live path and not later than the clock
-    jump: int = 0  # of ids, when trading goes on
+    now: int = 0  # the time that begins and ends faults: that of the live path, never later than the clock
+    jump: int = 0  # added to the ids when trading resumes
     paces: dict[str, float | None] = field(default_factory=dict)
-    prompt: list[Task[None]] = field(default_factory=list)  # what must be done before an addition counts as done
+    prompt: list[Task[None]] = field(default_factory=list)  # tasks that must finish before an addition counts as done
     _tasks: set[Task[None]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Task[None]:
-        """Runs beside everything else."""
+        """Run a coroutine in the background."""
         task = create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -71,14 +71,14 @@ class World:
 
 
 class Frame(NamedTuple):
-    """A payload on its way to one connection; `wire` replaces the text frame that would be made of it."""
+    """A payload on its way to one connection. `wire` replaces the text frame that would be made of it."""
 
     stream: str
     payload: bytes
     wire: bytes | None = None
 
     def text(self, connection: Connection) -> bytes:
-        """The payload in the form that this connection wants."""
+        """Return the payload in the form that this connection expects."""
         [text] = combined(self.stream, [self.payload]) if connection.session.combined else [self.payload]
         return text
 
@@ -87,46 +87,46 @@ class Frame(NamedTuple):
 
 
 class Fault(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A kind of fault; its fields are the `params` of its specification."""
+    """A kind of fault. Its fields are the `params` of its specification."""
 
     def begin(self, run: FaultRun, world: World) -> None:
-        """Does what the fault does when it begins."""
+        """Apply what the fault does when it begins."""
 
     def end(self, run: FaultRun, world: World) -> None:
-        """Undoes what outlasts the fault."""
+        """Undo lasting effects of the fault."""
 
     def lasts(self) -> bool:
-        """Whether anything is left to do after the beginning."""
+        """Return whether the fault has effects after its beginning."""
         return True
 
 
 class FrameFault(Fault, frozen=True, kw_only=True):
-    """Changes what connections receive; those that send on their own come `last`."""
+    """A fault that changes what connections receive. Faults that send by themselves come `last`."""
 
     last: ClassVar[bool] = False
 
     def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
-        """What goes out in place of `frames`, all of one publication."""
+        """Return what is sent in place of `frames`, all of one publication."""
         return frames
 
     def answer(self, run: FaultRun, connection: Connection, text: str) -> bool:
-        """Whether it sends, delays or withholds the answer to a SUBSCRIBE itself."""
+        """Return whether the fault sends, delays or withholds the answer to a SUBSCRIBE itself."""
         return False
 
     def concerns(self, run: FaultRun, connection: Connection, stream: str) -> bool:
-        """Whether `frames` is to be asked."""
+        """Return whether `frames` must be called."""
         return run.meets_frame(connection, stream)
 
 
 class HttpFault(Fault, frozen=True, kw_only=True):
-    """Changes how requests are answered, those of the WebSocket upgrade among them."""
+    """A fault that changes the answers to requests, including WebSocket upgrades."""
 
     def at(self, listener: str) -> bool:
-        """Whether it works on `ws` or on `rest`."""
+        """Return whether the fault applies to the listener, `ws` or `rest`."""
         raise NotImplementedError
 
     async def serve(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
-        """Answers in place of `handler`."""
+        """Answer in place of `handler`."""
         raise NotImplementedError
 
 
@@ -158,11 +158,11 @@ class FaultRun:
         self.random = self.part()
 
     def part(self, *key: object) -> Random:
-        """A random generator for a part of this run."""
+        """Return a random generator for a part of this run."""
         return Random(" ".join(map(str, (self.seed, "fault", self.id, *key))))
 
     def meets(self, connection: Connection) -> bool:
-        """Whether this connection fits, leaving `nth` and `prob` aside."""
+        """Return whether this connection matches, regardless of `nth` and `prob`."""
         match = self.spec.match
         streams = (match.stream is None and match.symbol is None) or any(map(self._flows(connection), connection.session.streams))
         return match.conn in (None, connection.number) and match.takes_path(connection.path) and streams
@@ -172,14 +172,14 @@ class FaultRun:
         return match.takes_stream(stream) and match.conn in (None, connection.number) and match.takes_path(connection.path)
 
     def meets_request(self, request: web.Request) -> bool:
-        """Whether path and named streams or symbol fit."""
+        """Return whether the path and the named streams or symbol match."""
         match, names = self.spec.match, f"{request.path}?{request.query_string}"
         streams = match.stream is None or match.stream in names
         symbols = match.symbol is None or match.symbol.lower() in names.lower()
         return match.takes_path(request.path) and streams and symbols
 
     def strikes(self) -> bool:
-        """Counts an event that fits, and says whether `nth` and `prob` take it."""
+        """Count a matching event. Return whether `nth` and `prob` select it."""
         self.seen += 1
         match = self.spec.match
         taken = match.nth in (None, self.seen) and (match.prob is None or self.random.random() < match.prob)
@@ -187,7 +187,7 @@ class FaultRun:
         return taken
 
     def struck_connections(self, world: World) -> Iterator[Connection]:
-        """The connections that are met now, in the order in which they came."""
+        """Yield the connections that match now, in the order in which they were opened."""
         return (connection for connection in list(world.connections) if self.meets(connection) and self.strikes())
 
     def _flows(self, connection: Connection) -> Any:

@@ -1,4 +1,4 @@
-"""What befalls the market itself: no trades, too many of them, and a clock that is wrong."""
+"""Faults of the market itself: no trades, too many of them, and a wrong clock."""
 
 import json
 import re
@@ -21,19 +21,19 @@ Rate = Annotated[float, Meta(gt=0, le=200_000)]
 
 
 class MarketFault(FrameFault, HttpFault, frozen=True, kw_only=True):
-    """Changes the pace of trades; a `quiet` one keeps the other streams of its symbols silent too."""
+    """A fault that changes the rate of trades. If it is `quiet`, the other streams of its symbols are silent too."""
 
     quiet: ClassVar[bool] = True
 
     def rate(self, run: FaultRun, now: int) -> float | None:
-        """Trades per second of each symbol that it meets; None for their own pace."""
+        """Return the rate (trades per second) of each symbol that the fault meets; None for the symbol's normal rate."""
         return 0.0
 
     def at(self, listener: str) -> bool:
         return False
 
     def concerns(self, run: FaultRun, connection: Connection, stream: str) -> bool:
-        # What the ledger holds already still goes out.
+        # The trades in the ledger are still sent.
         return self.quiet and not stream.endswith("@aggTrade") and stream != CONTRACT_INFO and run.spec.match.takes_stream(stream)
 
     def frames(self, run: FaultRun, connection: Connection, frames: list[Frame]) -> list[Frame]:
@@ -41,7 +41,7 @@ class MarketFault(FrameFault, HttpFault, frozen=True, kw_only=True):
 
 
 def conduct(world: World, faults: Iterable[tuple[FaultRun, MarketFault]]) -> None:
-    """Sets the pace of every symbol to what the faults at work demand: silence before a flood, a flood before its own."""
+    """Set the rate of every symbol as the active faults require. Silence has precedence over a flood, and a flood over the normal rate."""
     demands = [(run.spec.match.symbol, fault.rate(run, world.now)) for run, fault in faults]
     jump, world.jump = world.jump, 0
     for symbol, listing in world.exchange.listings.items():
@@ -53,7 +53,7 @@ def conduct(world: World, faults: Iterable[tuple[FaultRun, MarketFault]]) -> Non
 
 
 class Maintenance(MarketFault, frozen=True, kw_only=True):
-    """Upgrades are answered with 503, REST with -1016, and nobody trades; ids go on afterwards, `jump` later.
+    """Upgrades are answered with 503, REST requests with -1016, and there are no trades. Afterwards the ids continue, increased by `jump`.
 
     `cut` says how open connections end; without it they stay, silent.
     """
@@ -78,7 +78,7 @@ class Maintenance(MarketFault, frozen=True, kw_only=True):
 
 
 class Halt(MarketFault, frozen=True, kw_only=True):
-    """A symbol is not traded: exchangeInfo and a contractInfo event say so, and its streams are silent."""
+    """A symbol is not traded: exchangeInfo and a contractInfo event show it, and its streams are silent."""
 
     status: str = "CLOSE"
 
@@ -97,25 +97,25 @@ class Halt(MarketFault, frozen=True, kw_only=True):
 
 
 class Delist(Halt, frozen=True, kw_only=True):
-    """A symbol is on its way out."""
+    """A symbol is being delisted."""
 
     status: str = "SETTLING"
 
 
 class Prelisting(Halt, frozen=True, kw_only=True):
-    """A symbol is announced, and trades from the end of the fault on."""
+    """A symbol is announced, and trades after the end of the fault."""
 
     status: str = "PENDING_TRADING"
 
 
 class Unlisted(Halt, frozen=True, kw_only=True):
-    """A symbol is not there: nothing tells of it before the end of the fault, when it is listed."""
+    """A symbol does not exist: no endpoint or stream shows it until the end of the fault, when it is listed."""
 
     status: str = ""
 
 
 class EngineRestart(MarketFault, frozen=True, kw_only=True):
-    """No trades for `down_ms`, then one burst of `burst` trades a symbol within `burst_ms`."""
+    """No trades for `down_ms`, then one burst of `burst` trades per symbol within `burst_ms`."""
 
     down_ms: Natural = 30_000
     burst: Natural = 200
@@ -132,7 +132,7 @@ class EngineRestart(MarketFault, frozen=True, kw_only=True):
 
 
 class Flood(MarketFault, frozen=True, kw_only=True):
-    """Each symbol makes `rate` real trades a second."""
+    """Each symbol makes `rate` trades per second."""
 
     rate_per_s: Rate = 3_000.0
     quiet: ClassVar[bool] = False
@@ -142,7 +142,7 @@ class Flood(MarketFault, frozen=True, kw_only=True):
 
 
 class ClockFault(FrameFault, HttpFault, frozen=True, kw_only=True):
-    """The exchange believes that it is later by `offset_ms`, and by `drift_ppm` of the time since the beginning.
+    """The exchange's clock is ahead by `offset_ms`, and by `drift_ppm` of the time since the beginning of the fault.
 
     Shows in E of every frame, in serverTime and in Date. T, and so the ledger, stay as they are.
     """

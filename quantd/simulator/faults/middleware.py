@@ -1,4 +1,4 @@
-"""Where requests meet the faults: the middleware of the WebSocket upgrade and of REST."""
+"""The middleware that applies faults to WebSocket upgrades and REST requests."""
 
 from functools import partial
 
@@ -10,7 +10,8 @@ from quantd.simulator.faults.fault import HttpFault
 
 
 def fault_middleware(faults: ActiveFaults, listener: str) -> Middleware:
-    """Lets every active fault of this listener handle the requests that fit; the one that began last is asked first."""
+    """Return a middleware in which every active fault of this listener handles the matching requests. The most recent fault is asked
+    first."""
 
     @web.middleware
     async def pass_faults(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""REST answers that are errors, no answers, or lies."""
+"""Faults of REST: error answers, missing answers, and wrong data."""
 
 import asyncio
 import gzip
@@ -33,7 +33,7 @@ MESSAGES = {
 
 
 class RestFault(HttpFault, frozen=True, kw_only=True):
-    """Meets requests to REST; `n` ends it after so many."""
+    """A fault of REST requests. `n` ends it after that many requests."""
 
     n: Count | None = None
 
@@ -45,12 +45,12 @@ class RestFault(HttpFault, frozen=True, kw_only=True):
         return await self.reply(run, handler, request)
 
     async def reply(self, run: FaultRun, handler: Handler, request: web.Request) -> web.StreamResponse:
-        """The answer in place of `handler`'s."""
+        """Return the answer that replaces the one of `handler`."""
         raise NotImplementedError
 
 
 class RestStatus(RestFault, frozen=True, kw_only=True):
-    """Answers after `delay_ms` with a `status`, and a body that is what `body` says.
+    """Answers after `delay_ms` with a `status`. `body` selects the body.
 
     `truncated`, `wrong_length`, `slow` (a byte every `delay_ms`) and `gzip_bomb` spoil a body of JSON; `redirect` is a 302
     to an address that nobody should ask; `reset` and `hang` are no answer at all. `retry_after` is sent as it stands:
@@ -88,7 +88,7 @@ class RestStatus(RestFault, frozen=True, kw_only=True):
         return response
 
     async def _spoiled(self, request: web.Request) -> web.StreamResponse:
-        """Half of the JSON, with its own length or that of the whole, or all of it for those who wait."""
+        """Send half of the JSON, with its own length or that of the whole, or all of it slowly."""
         body = self._json()
         half = body[: len(body) // 2]
         length = len(half) if self.body == "truncated" else len(body)
@@ -113,7 +113,7 @@ class RestStatus(RestFault, frozen=True, kw_only=True):
 
 
 class RestStall(RestFault, frozen=True, kw_only=True):
-    """Answers nothing until it ends, and then as if nothing had been."""
+    """Holds all answers until the fault ends, and then gives the normal ones."""
 
     mode: Literal["rest"]
 
@@ -123,7 +123,7 @@ class RestStall(RestFault, frozen=True, kw_only=True):
 
 
 class RestLie(RestFault, frozen=True, kw_only=True):
-    """Rows that are not what was asked for.
+    """Returns rows other than the requested ones.
 
     `overlap` begins a page of trades 10 ids early, `wrong_symbol` serves the trades of another, `recent` the newest rows
     whatever was asked; `empty` and `error` are what exchanges answer to requests beyond their horizon.
@@ -144,7 +144,7 @@ class RestLie(RestFault, frozen=True, kw_only=True):
         response = await handler(request.clone(rel_url=request.rel_url.with_query(asked)))
         change = _CHANGES.get(self.mode)
         if change is None or response.status != 200 or not isinstance(response, web.Response) or not isinstance(response.body, bytes):
-            return response  # nothing to lie about, such as another fault's error
+            return response  # no rows to change, for example another fault's error
         rows = json.loads(response.body)
         if isinstance(rows, list):
             response.body = json.dumps(change(run, rows), separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,4 +1,4 @@
-"""The schedule that begins and ends each fault at its time, by the exchange's clock."""
+"""The schedule that begins and ends each fault at its time on the exchange's clock."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,16 +25,16 @@ class FaultSchedule:
 
     @property
     def runs(self) -> list[tuple[FaultRun, bool]]:
-        """Every fault that is not over, and whether it is active or still waits."""
+        """Every fault that is not over, with whether it is active (or still waits)."""
         return [(run, True) for run in self._active.runs.values()] + [(run, False) for run in self._waiting.values()]
 
     def add(self, spec: FaultSpec, now: int) -> str:
-        """Begins a fault now, or keeps it until its time comes. Returns its id; raises FaultSpecError."""
+        """Begin a fault now, or keep it until its time comes. Return its id. Raises FaultSpecError."""
         self._count += 1
         return self.add_as(f"f{self._count}", spec, now)
 
     def add_as(self, name: str, spec: FaultSpec, now: int) -> str:
-        """Does the same under a given id, which must be new."""
+        """Begin or keep a fault under a given id, which must be new."""
         exchange = self._world.exchange
         run = FaultRun(name, spec, fault_of(spec), exchange.seed, tuple(exchange.listings))
         if spec.at is not None and spec.at > now:
@@ -46,7 +46,7 @@ class FaultSchedule:
         return run.id
 
     def load(self, steps: Sequence[Step], start: int) -> str:
-        """Runs steps whose times count from `start`. Returns the beginning of their ids; raises FaultSpecError."""
+        """Run steps whose times count from `start`. Return the prefix of their ids. Raises FaultSpecError."""
         check(steps)
         name = f"s{self._loaded}"
         self._step_times.append(StepTimes(name, steps, start, self._world.exchange.seed))
@@ -54,19 +54,19 @@ class FaultSchedule:
         return name
 
     async def settle(self) -> None:
-        """Returns when the last additions have taken effect: a listener is not shut or opened at once."""
+        """Wait until the last additions have taken effect: shutting or opening a listener takes a moment."""
         prompt, self._world.prompt = self._world.prompt, []
         await asyncio.gather(*prompt)
 
     def cancel_all(self, now: int) -> None:
-        """Ends all faults and forgets those that have not begun."""
+        """End all faults and delete those that have not begun."""
         self._step_times.clear()
         self._waiting.clear()
         for name in list(self._active.runs):
             self.cancel(name, now)
 
     def cancel(self, name: str, now: int) -> bool:
-        """Ends a fault, or forgets one that has not begun. Returns whether there was one."""
+        """End a fault, or delete one that has not begun. Return whether there was one."""
         run = self._active.runs.get(name)
         if run is not None:
             self._world.now = now
@@ -75,7 +75,7 @@ class FaultSchedule:
         return run is not None or self._waiting.pop(name, None) is not None
 
     def advance(self, now: int) -> None:
-        """Begins and ends every fault that is due at `now`."""
+        """Begin and end every fault that is due at `now`."""
         self._world.now = now
         for run in [each for each in self._active.runs.values() if each.over or (each.until is not None and each.until <= now)]:
             self._end(run)

@@ -1,4 +1,4 @@
-"""The specification of a fault: its kind, whom it meets, its parameters and its time."""
+"""The specification of a fault: its kind, its targets, its parameters and its time."""
 
 from typing import Annotated, Any
 
@@ -10,11 +10,11 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class FaultSpecError(ValueError):
-    """The specification asks for a fault that does not exist; the text says why."""
+    """The specification asks for a fault that does not exist. The text gives the reason."""
 
 
 class Match(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Whom a fault meets; what is absent excludes nobody.
+    """The targets of a fault. An absent field matches everything.
 
     `conn` is the id of a connection, `stream` a whole stream name, `symbol` in upper case, `path` the beginning of a
     path. Of the events (frames, connections, requests, answers) that fit, `nth` takes one, counted from 1, and `prob`
@@ -29,7 +29,7 @@ class Match(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     prob: Share | None = None
 
     def takes_stream(self, stream: str) -> bool:
-        """Whether a stream of this name fits."""
+        """Return whether a stream of this name matches."""
         prefixes = None if self.symbol is None else tuple(self.symbol.lower() + sign for sign in "@_")  # _ for continuous klines
         return self.stream in (None, stream) and (prefixes is None or stream.startswith(prefixes))
 

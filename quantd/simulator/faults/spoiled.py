@@ -1,4 +1,4 @@
-"""Frames with something wrong in them: a false value in good JSON, or bytes that are no JSON or no frame at all."""
+"""Spoiled frames: a false value in valid JSON, invalid JSON, or an invalid frame."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MASKED = 0x80
 
 
 class Corrupt(FrameFault, frozen=True, kw_only=True):
-    """Gives `field` a `value` of any JSON type, or what `how` makes of the true one.
+    """Sets `field` to a `value` of any JSON type, or changes the true value as `how` says.
 
     `string` and `float` change its type, `beyond` is 2^63, `seconds` divides milliseconds, `future` adds a year.
     """
@@ -35,7 +35,7 @@ class Corrupt(FrameFault, frozen=True, kw_only=True):
     def _corrupted(self, payload: bytes) -> bytes:
         try:
             data = json.loads(payload)
-        except ValueError:  # another fault has made garbage of it
+        except ValueError:  # another fault has replaced it with garbage
             return payload
         for row in data if isinstance(data, list) else [data]:
             if not isinstance(row, dict):
@@ -59,12 +59,12 @@ class Corrupt(FrameFault, frozen=True, kw_only=True):
         }
         try:
             return made[self.how]()
-        except (TypeError, ValueError):  # a field of another type, or none: another stream than was meant
+        except (TypeError, ValueError):  # a field of another type, or no such field: the frame is of another stream than intended
             return true
 
 
 class Garbage(FrameFault, frozen=True, kw_only=True):
-    """Puts one frame of garbage before the next data, `n` times (default: once; null: before all).
+    """Sends one frame of garbage before the next data, `n` times (default: once; null: before all data).
 
     `fragmented` spoils nothing: the data themselves come in fragments with a ping between them, as RFC 6455 allows.
     """
@@ -90,7 +90,7 @@ def _fragments(each: Frame, connection: Connection) -> bytes:
 
 
 def _masked(payload: bytes) -> bytes:
-    """A frame with the mask that only a client may use: of zeros, which change nothing."""
+    """Return a masked frame, as only a client may send. The mask is all zeros and changes nothing."""
     head = bytes((FINAL | TEXT, MASKED | 2))
     return head + bytes(4) + b"{}"
 

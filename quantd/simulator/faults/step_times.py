@@ -11,7 +11,7 @@ from quantd.simulator.steps import Step
 
 
 def check(steps: Sequence[Step]) -> None:
-    """Raises FaultSpecError if a step asks for a fault that does not exist."""
+    """Check the faults of the steps. Raises FaultSpecError if a step asks for a fault that does not exist."""
     for number, step in enumerate(steps):
         try:
             fault_of(step.fault.spec())
@@ -20,19 +20,19 @@ def check(steps: Sequence[Step]) -> None:
 
 
 class StepTimes:
-    """Steps whose times count from `start` (ms since 1970); equal seeds give equal times."""
+    """Steps whose times count from `start` (ms since 1970). Equal seeds give equal times."""
 
     def __init__(self, name: str, steps: Sequence[Step], start: int, seed: int) -> None:
         self._name = name
         self._specs = [step.fault.spec() for step in steps]
         self._times = [_times(step, start, Random(f"{seed} step {number}")) for number, step in enumerate(steps)]
-        self._coming: list[tuple[int, int, int]] = []  # time, step, how often before
+        self._coming: list[tuple[int, int, int]] = []  # time, step, number of earlier runs
         for number in range(len(steps)):
             self._plan(number, 0)
         heapify(self._coming)
 
     def due(self, now: int) -> Iterator[tuple[str, FaultSpec]]:
-        """The specifications of all steps that became due up to `now` since the last call, each with a name of its own."""
+        """Yield the specifications of all steps that became due up to `now` since the last call, each with a unique name."""
         while self._coming and self._coming[0][0] <= now:
             _, number, before = heappop(self._coming)
             self._plan(number, before + 1)

@@ -1,4 +1,4 @@
-"""Connections that do not come about, or only late."""
+"""Faults of connecting: connections that fail, or are accepted late."""
 
 import asyncio
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ from quantd.simulator.faults.spec import Natural
 
 
 class Refuse(HttpFault, frozen=True, kw_only=True):
-    """Nobody gets in: connections are `refused`, left in a `blackhole`, accepted and then `close`d, or answered with a `status`.
+    """Refuses all connections: they are `refused`, left in a `blackhole`, accepted and then `close`d, or answered with a `status`.
 
     `refused` and `blackhole` shut the whole listener, `ws` or `rest`, and take no notice of the match.
     """

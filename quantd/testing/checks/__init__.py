@@ -1,4 +1,4 @@
-"""The conformance suite: what every plugin, of whatever origin, must do.
+"""The conformance suite: the checks that every plugin must pass, whatever its origin.
 
     @pytest.mark.parametrize("verify", checks_for(Ratio).values(), ids=checks_for(Ratio))
     def test_ratio(verify):
@@ -54,7 +54,7 @@ _BEHAVIOUR: tuple[tuple[_Test, _Checks], ...] = (
 
 
 def checks_for(plugin: type[Plugin], **settings: object) -> dict[str, Check]:
-    """The checks that apply to a plugin class with these settings, by name."""
+    """Return the checks that apply to a plugin class with these settings, by name."""
     checks: dict[str, Check] = {each.__name__: partial(each, plugin) for each in _applying(_LOOKS, plugin)}
     if any(field.required and field.name not in settings for field in msgspec.structs.fields(plugin)):
         return checks
@@ -62,7 +62,7 @@ def checks_for(plugin: type[Plugin], **settings: object) -> dict[str, Check]:
 
 
 def problems(entry: Entry, **settings: object) -> list[str]:
-    """A line for each check that a registered plugin fails."""
+    """Return a line for each check that a registered plugin fails."""
     found = []
     for name, verify in checks_for(entry.plugin, **settings).items():
         try:
@@ -76,13 +76,13 @@ def problems(entry: Entry, **settings: object) -> list[str]:
 
 
 def check(entry: Entry, **settings: object) -> None:
-    """Raises AssertionError with every problem of a registered plugin."""
+    """Check a registered plugin. Raises AssertionError with every problem."""
     found = problems(entry, **settings)
     assert not found, "\n".join(found)
 
 
 def run(registry: Registry) -> list[str]:
-    """A line for each fault of loading and for each check that a plugin fails with default settings."""
+    """Return a line for each loading fault and for each check that a plugin fails with default settings."""
     faults = [f"{fault.source}: {fault.message}" for fault in registry.faults]
     return faults + [problem for entry in registry.entries() for problem in problems(entry)]
 

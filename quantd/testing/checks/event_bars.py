@@ -1,4 +1,4 @@
-"""What a rule of event bars must do."""
+"""The checks of rules of event bars."""
 
 import msgspec
 
@@ -25,7 +25,7 @@ def the_same_trades_end_the_same_bars(rule: EventBars) -> None:
 
 
 def it_goes_on_behind_any_bar(rule: EventBars) -> None:
-    """As a restart does: a fresh instance is given the state kept with a bar, if there is one, and the trades behind that bar."""
+    """Check a restart: a fresh instance is given the state stored with a bar, if there is one, and the trades after that bar."""
     ticks = fakes.ticks(2_000)
     whole = msgspec.structs.replace(rule)
     ends: list[bool] = []

@@ -1,4 +1,4 @@
-"""What an exporter must do. Only one that writes files, in its field `dir`, is run: others may talk to a server."""
+"""The checks of exporters. Only exporters that write files, in their field `dir`, are run: others may need a server."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ def goes_on_in_a_used_directory(exporter: Exporter) -> None:
 
 
 def goes_on_after_a_release(exporter: Exporter) -> None:
-    """A pair that is dropped may be added again."""
+    """Check that a pair that was dropped can be added again."""
     sizes = []
     for halves in (1, 2):
         with _own_directory(exporter) as directory:
@@ -60,7 +60,7 @@ def goes_on_after_a_release(exporter: Exporter) -> None:
 
 
 def tells_its_places(exporter: Exporter) -> None:
-    """A folder has many names: the path of one that was given must not hide that two exporters write to it."""
+    """Check `places`. A folder can have several paths: different paths must not hide that two exporters write to the same folder."""
     with _own_directory(exporter) as directory, _own_directory(exporter) as other:
         (link := other / "link").symlink_to(directory)
         places = msgspec.structs.replace(exporter, dir=str(directory)).places()
@@ -73,7 +73,7 @@ def tells_its_places(exporter: Exporter) -> None:
 
 
 def _life(exporter: Exporter, directory: Path, rows: Mapping[RowKind, list[Rows]]) -> None:
-    """One run of a fresh instance."""
+    """Run a fresh instance from `open` to `close`."""
     fresh = msgspec.structs.replace(exporter, dir=str(directory))
     fresh.open(METRICS)
     for kind in fresh.kinds:
@@ -92,7 +92,7 @@ def _each_series() -> list[Tick | Bar | PairPoint]:
 
 
 def _rows() -> dict[RowKind, list[Rows]]:
-    """Each kind in batches, the last of which replaces a row."""
+    """Return each kind of row in batches, the last of which replaces a row."""
     bars, points = fakes.bars(20), fakes.points(20)
     return {
         "ticks": [fakes.ticks(20)],

@@ -1,4 +1,4 @@
-"""What a feed must do, as far as it shows without a network."""
+"""The checks of feeds that need no network."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from quantd.timeframes import duration
 
 SYMBOL = "BTCUSDT"
 _NEEDED = {"fetch_ids": "fetch_ticks", "fetch_bars": "fetch_ticks", "fetch_day": "fetch_ids"}
-"""Without the second, the first is never asked."""
+"""Mapping of methods to the method without which they are never called."""
 
 
 def tells_what_the_rest_of_its_past_needs(cls: type[Feed]) -> None:

@@ -1,4 +1,4 @@
-"""What a job must do."""
+"""The checks of jobs."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from quantd.testing import fakes
 
 WINDOW = 60
 _OF_POINTS = ("alpha", "beta", "stderr", "spread_mean", "spread_std", "zscore", "corr", "corr_returns", "coverage")
-"""What a bar lacks that has no point: the first ones of a pair, before the regression's window is full."""
+"""The columns that are NaN for a bar without a point: the first bars of a pair, before the regression's window is full."""
 _FLOATS = ("y", "x", "spread", *_OF_POINTS)
 
 
@@ -66,7 +66,7 @@ def answers_without_a_store(job: DaemonJob) -> None:
 
 
 def _answer(job: PairJob, columns: Columns, of: str) -> Mapping[str, Metric]:
-    """What the job answers, checked; the columns are read-only, as in the daemon."""
+    """Return what the job returns, checked. The columns are read-only, as in the daemon."""
     for column in columns.values():
         column.setflags(write=False)
     ts = int(columns["ts"][-1]) if len(columns["ts"]) else fakes.START
@@ -94,7 +94,7 @@ def _assert_values(answer: Mapping[str, Metric], of: str) -> None:
 
 
 def _columns(n: int) -> dict[str, np.ndarray]:
-    """A spread that reverts to its mean, over bars of which the first have no points yet."""
+    """Return the columns of a spread that reverts to its mean. The first bars have no points yet."""
     y, x = fakes.legs(n)
     spread = y - 2.0 * x
     of_points = (5.0, 2.0, 0.01, 5.0, 0.05, (spread - 5.0) / 0.05, 0.9, 0.8, 1.0)

@@ -1,4 +1,4 @@
-"""What holds for every plugin: it explains itself, and its settings can be read, shown and copied."""
+"""The checks of every plugin: it has documentation, and its settings can be read, shown and copied."""
 
 from typing import Any
 

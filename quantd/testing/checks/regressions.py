@@ -1,4 +1,4 @@
-"""What the `fit` of a regression must do."""
+"""The checks of the `fit` of a regression."""
 
 import math
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def fit_leaves_its_arguments_alone(regression: Regression) -> None:
 
 
 def degenerate_legs(window: int) -> Iterator[tuple[str, Legs]]:
-    """Legs that have no good answer, by what is wrong with them."""
+    """Yield legs that have no meaningful fit, each with the name of the defect."""
     y, x = fakes.legs(window)
     flat = np.full(window, 100.0)
     yield "constant x", (y, flat)

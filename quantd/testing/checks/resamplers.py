@@ -1,4 +1,4 @@
-"""What a resampler must do."""
+"""The checks of resamplers."""
 
 import math
 import random
@@ -15,7 +15,7 @@ from quantd.testing import fakes
 from quantd.timeframes import duration, timeframe
 
 LATENESS = 1_500
-"""ms: trades of the disordered stream come up to this much after younger ones."""
+"""Greatest lateness (ms) of trades in the out-of-order stream."""
 
 
 def settings_are_times(resampler: Resampler) -> None:
@@ -104,7 +104,7 @@ def _disordered() -> list[Tick]:
 
 
 def _play(resampler: Resampler, ticks: Sequence[Tick], size: int) -> list[Bar]:
-    """All bars as issued: ticks come in batches of `size`, after each of which the watermark is at the newest tick."""
+    """Return all bars as issued. Ticks come in batches of `size`; after each batch the watermark is at the newest tick."""
     issued = []
     newest = 0
     for begin in range(0, len(ticks), size):
@@ -116,7 +116,7 @@ def _play(resampler: Resampler, ticks: Sequence[Tick], size: int) -> list[Bar]:
 
 
 def _last(bars: Sequence[Bar]) -> dict[int, Bar]:
-    """Bars at their last revision, by time."""
+    """Return the last revision of each bar, by time."""
     return {bar.ts: bar for bar in sorted(bars, key=attrgetter("ts", "revision"))}
 
 

@@ -1,4 +1,4 @@
-"""What an alert sink must do."""
+"""The checks of alert sinks."""
 
 import asyncio
 

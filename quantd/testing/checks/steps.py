@@ -1,4 +1,4 @@
-"""What a regression must do that is not fitted anew at each bar, but has a way of its own along them: `fit_sums` or `update`."""
+"""The checks of regressions that are not fitted anew at each bar but implement `fit_sums` or `update`."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from quantd.testing import fakes
 from quantd.testing.checks.regressions import assert_finite, degenerate_legs
 
 FIRST = 1_000_003
-"""Absolute number of the first bar: a prime, so that it begins no window."""
+"""Absolute number of the first bar: a prime, so that no window begins with it."""
 RTOL = 1e-6
 
 
@@ -23,7 +23,7 @@ def has_steps(cls: type[Plugin]) -> bool:
 
 
 def is_windowed(cls: type[Plugin]) -> bool:
-    """Whether its steps answer what `fit` does of the last `window` bars; one that does not says `recursive: ClassVar[bool] = True`."""
+    """Return whether the steps must equal `fit` of the last `window` bars. Other regressions set `recursive: ClassVar[bool] = True`."""
     return has_steps(cls) and not getattr(cls, "recursive", False)
 
 

@@ -1,4 +1,4 @@
-"""What a store must do."""
+"""The checks of stores."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +57,7 @@ def takes_ticks_in_any_order(store: Store) -> None:
 
 
 def tells_the_newest_tick(store: Store) -> None:
-    """By id: the exchange may number a trade before another of an earlier ms."""
+    """Check that the newest tick is the one with the greatest id: the exchange may give a trade a lower id than one of an earlier ms."""
     ticks = fakes.ticks(100)
     ticks[-1] = msgspec.structs.replace(ticks[-1], ts=ticks[-1].ts - 5_000)
     with _opened(store):
@@ -121,7 +121,7 @@ def keeps_the_last_revision(store: Store) -> None:
 
 
 def keeps_the_last_definition(store: Store) -> None:
-    """Numbers of two definitions do not compare: the later one's stands, whatever the revisions."""
+    """Check that a later definition replaces an earlier one, whatever the revisions: numbers of two definitions cannot be compared."""
     first, second = (msgspec.structs.replace(fakes.points(1)[0], definition=number, revision=3 - number) for number in (1, 2))
     with _opened(store):
         for point in (first, second, msgspec.structs.replace(first, revision=9)):
@@ -169,7 +169,7 @@ def is_read_beside_its_writer(store: Store) -> None:
 
 
 def is_read_from_any_thread(store: Store) -> None:
-    """While another appends, a read sees all of an append or nothing of it."""
+    """Check that a read that runs beside an append sees all of the append or nothing of it."""
     ticks, bars = fakes.ticks(200), fakes.bars(20)
     with _opened(store), ThreadPoolExecutor(1) as threads:
         for number in range(20):
@@ -184,7 +184,7 @@ def is_read_from_any_thread(store: Store) -> None:
 
 
 def _read_all(store: Store) -> set[float]:
-    """How many appends are found, by whatever is read."""
+    """Return the number of appends that each kind of read finds."""
     ids, bars = store.ticks("BTCUSDT", fakes.START, END)["id"], store.bars("BTCUSDT", "1m", fakes.START, END)
     newest, span = store.newest_tick("BTCUSDT"), store.series("bars").get(("BTCUSDT", "1m"))
     assert store.points(PAIR, "1m", fakes.START, END) == []
@@ -193,7 +193,7 @@ def _read_all(store: Store) -> set[float]:
 
 @contextmanager
 def _opened(store: Store) -> Iterator[Path]:
-    """The directory in which the store is open."""
+    """Open the store, and yield its directory."""
     with TemporaryDirectory(prefix=f"quantd-{type(store).__name__}-") as name:
         store.open(Path(name))
         try:
