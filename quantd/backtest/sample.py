@@ -23,7 +23,7 @@ from quantd.timeframes import timeframe
 
 
 class Request(Struct, frozen=True):
-    """What to test; None means the pipeline's setting."""
+    """A request for a backtest. A field that is None takes the pipeline's setting."""
 
     pair: str
     y: str

@@ -65,7 +65,7 @@ class PairJobStage(Stage, frozen=True, kw_only=True):
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the API listens and what callers may do."""
+    """The section `api:`, with the address to listen on and the limits for callers."""
 
     listen: Annotated[str, parsed(as_listen), Meta(description="host:port")] = "127.0.0.1:8000"
     hosts: Annotated[
@@ -77,7 +77,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class StateSettings(Struct, frozen=True, kw_only=True):
-    """Where the daemon keeps the state that it needs after a restart."""
+    """The section `state:`, with the place of the state that the daemon needs after a restart."""
 
     dir: Annotated[str, Meta(min_length=1, description="Folder of the state, for one daemon alone; ~ is the home directory.")] = (
         "~/.local/state/quantd"

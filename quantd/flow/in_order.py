@@ -276,8 +276,8 @@ class InOrder:
 
     @property
     def broken(self) -> list[int]:
-        """Where the venue gives no ids: the ids before which trades may be missing, in bars that were not yet recorded when this run
-        began."""
+        """The ids before which trades may be missing, in bars that were not yet recorded when this run began. Only a venue without ids
+        has any."""
         return sorted(self._broken)[-MOST_UNTOLD:]
 
     def begin_at(self, since: int, broken: Iterable[int] = ()) -> None:

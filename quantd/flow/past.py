@@ -34,7 +34,7 @@ _log = logging.getLogger("quantd.flow")
 
 
 class Demand(Struct, frozen=True):
-    """What one symbol needs: the number of bars behind a point, by timeframe; and a function that returns, for a moment (ms), which bars
+    """The needs of one symbol: the number of bars behind a point, by timeframe; and a function that returns, for a moment (ms), which bars
     are parts of the buckets open then, and from which time (ms) on."""
 
     symbol: str

@@ -1,4 +1,4 @@
-"""What a flow requests from its feed."""
+"""The symbols and channels that a flow requests from its feed."""
 
 from collections.abc import Iterable
 

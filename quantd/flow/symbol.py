@@ -91,7 +91,7 @@ class SymbolStage:
 
     @property
     def demand(self) -> Demand:
-        """What it needs of the past."""
+        """The part of the past that it needs."""
         return Demand(self.symbol, self.base, self._needed, self._bars.parts)
 
     # life cycle: it joins, gets its past, and may be absent for a while

@@ -1,4 +1,4 @@
-"""What the history needs from the running flow: the symbols that stream, their open bars, and the venue to ask for older bars."""
+"""The history's view of the running flow: the symbols that stream, their open bars, and the venue to ask for older bars."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -28,7 +28,7 @@ Channels = Mapping[str, frozenset[Channel]]
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """What a feed is asked for, and what it is given: the clock to use, a few values that survive a restart, and a directory of its own,
+    """The request to a feed, and the means it is given: the clock to use, a few values that survive a restart, and a directory of its own,
     which may not exist yet; None if nothing may be written."""
 
     symbols: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a feed reports about itself: its progress and its connections."""
+"""A feed's report about itself: its progress and its connections."""
 
 from typing import Literal
 

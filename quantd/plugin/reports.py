@@ -1,4 +1,4 @@
-"""What a plugin reports: the name of its logger, and its numbers for Prometheus."""
+"""A plugin's reports: the name of its logger, and its numbers for Prometheus."""
 
 import logging
 from math import isfinite

@@ -66,7 +66,7 @@ class Hole(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """What a record holds of a symbol: all trades up to `last_id`, which has the time `ts` (ms), except for the holes."""
+    """The recorded trades of a symbol: all up to `last_id`, which has the time `ts` (ms), except for the holes."""
 
     last_id: int
     ts: int

@@ -84,7 +84,7 @@ class Calculator:
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What a process needs to compute the same answers as the daemon: the plugins to load, the kernels, and the log level."""
+    """The settings with which a process computes the same answers as the daemon: the plugins to load, the kernels, and the log level."""
 
     dirs: list[str]
     disable: list[str]
