@@ -1,0 +1,137 @@
+"""The points of many pairs at one bar, as columns."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantd.model import DEFINITION, Hedge, Metric, PairPoint, Quality
+
+OF_HEDGE = ("alpha", "beta", "stderr", "r2", "innovation", "innovation_std", "weight")
+OF_POINT = ("y", "x", "spread", "zscore", "corr", "corr_returns", "coverage", "spread_mean", "spread_std")
+NUMBERS = (*OF_HEDGE, *OF_POINT)
+"""The columns of numbers; NaN stands for None."""
+AT = {name: at for at, name in enumerate(NUMBERS)}
+"""The row of each column in `PointColumns.numbers`."""
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
+"""The qualities by their codes."""
+CODE = {quality: code for code, quality in enumerate(QUALITIES)}
+
+
+class PointColumns(Sequence[PairPoint]):
+    """The points of n pairs at one bar of one timeframe. The struct of a point is made when it is read.
+
+    `numbers` has the shape (len(NUMBERS), n) and holds the columns NUMBERS. `marks` has the shape (3, n): the n of each hedge, the code of
+    each quality, and the revisions. `states` are what recursive regressions carry over. A batch is not changed after it was made.
+    """
+
+    __slots__ = ("every", "marks", "metrics", "numbers", "pairs", "states", "ts")
+
+    def __init__(
+        self,
+        every: str,
+        ts: int,
+        pairs: Sequence[str],
+        numbers: NDArray[np.float64],
+        marks: NDArray[np.int64],
+        states: Sequence[bytes | None] | None = None,
+        metrics: Sequence[Mapping[str, Metric]] | None = None,
+    ) -> None:
+        self.every = every
+        self.ts = ts
+        self.pairs = pairs
+        self.numbers = numbers
+        self.marks = marks
+        self.states = states
+        self.metrics = metrics
+
+    @classmethod
+    def of(cls, points: Sequence[PairPoint]) -> "PointColumns":
+        """Make a batch of points that have the same bar and timeframe, and the current definition."""
+        numbers = np.array([_numbers(point) for point in points]).T.copy()
+        return cls(
+            points[0].every,
+            points[0].ts,
+            [point.pair for point in points],
+            numbers,
+            np.array([(point.hedge.n, CODE[point.quality], point.revision) for point in points]).T.copy(),
+            [point.state for point in points],
+            [point.metrics for point in points],
+        )
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Return one of NUMBERS, of shape (n,)."""
+        column: NDArray[np.float64] = self.numbers[AT[name]]
+        return column
+
+    def take(self, which: Sequence[int] | NDArray[np.intp]) -> "PointColumns":
+        """Return a batch of the points at these places."""
+        places = np.asarray(which, np.intp)
+        chosen = places.tolist()
+        return PointColumns(
+            self.every,
+            self.ts,
+            [self.pairs[at] for at in chosen],
+            self.numbers[:, places],
+            self.marks[:, places],
+            None if self.states is None else [self.states[at] for at in chosen],
+            None if self.metrics is None else [self.metrics[at] for at in chosen],
+        )
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @overload
+    def __getitem__(self, at: int) -> PairPoint: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> "PointColumns": ...
+
+    def __getitem__(self, at: int | slice) -> "PairPoint | PointColumns":
+        if isinstance(at, slice):
+            return self.take(range(*at.indices(len(self))))
+        return self._point(range(len(self))[at])
+
+    def __iter__(self) -> Iterator[PairPoint]:
+        return map(self._point, range(len(self)))
+
+    def _point(self, at: int) -> PairPoint:
+        numbers: list[Any] = [None if math.isnan(number) else number for number in self.numbers[:, at].tolist()]
+        alpha, beta, stderr, r2, innovation, innovation_std, weight, *of_point = numbers
+        y, x, spread, zscore, corr, corr_returns, coverage, mean, std = of_point
+        bars, quality, revision = self.marks[:, at].tolist()
+        return PairPoint(
+            pair=self.pairs[at],
+            every=self.every,
+            ts=self.ts,
+            y=y,
+            x=x,
+            hedge=Hedge(alpha, beta, bars, stderr, r2, innovation, innovation_std, weight),
+            spread=spread,
+            zscore=zscore,
+            corr=corr,
+            coverage=coverage,
+            quality=QUALITIES[quality],
+            revision=revision,
+            reason=why(zscore, std),
+            spread_mean=mean,
+            spread_std=std,
+            corr_returns=corr_returns,
+            metrics={} if self.metrics is None else self.metrics[at],
+            state=None if self.states is None else self.states[at],
+            definition=DEFINITION,
+        )
+
+
+def why(zscore: float | None, std: float | None) -> str | None:
+    """Return why there is no z-score, given the unit of the spread; None if there is one."""
+    if zscore is not None:
+        return None
+    return "warming" if std is None else "flat"
+
+
+def _numbers(point: PairPoint) -> list[float]:
+    values = [getattr(point.hedge, name) for name in OF_HEDGE] + [getattr(point, name) for name in OF_POINT]
+    return [math.nan if value is None else value for value in values]
