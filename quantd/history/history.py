@@ -1,7 +1,7 @@
 """The rows of the past: recent bars and points in memory, older ones in the store."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Literal
@@ -39,6 +39,8 @@ class History(StoreReader):
         self._tickers: dict[str, Ticker] = {}
         self._unheld = next(VERSIONS)
         """Version of the series that are not in memory."""
+        self._of_store = self._unheld
+        """Version of what all series read from the store."""
 
     def put_ticks(self, symbol: str, ticks: Sequence[Tick]) -> None:
         if symbol not in self._ticks:
@@ -99,7 +101,24 @@ class History(StoreReader):
         """Return the version of a series, which grows with each new, amended, restored or forgotten row. No two states of a series have the
         same version while the process lives."""
         rows = self._bars.get((name, every)) if kind == "bars" else self._points.get((name, every))
-        return self._unheld if rows is None else rows.version
+        return max(self._of_store, self._unheld if rows is None else rows.version)
+
+    def recorded(self, bars: Iterable[Bar], points: Iterable[PairPoint]) -> None:
+        """Note that the store has taken these rows. Only those that are not in memory change what is read."""
+        self._note_recorded(self._bars, ((bar.symbol, bar.every, bar.ts) for bar in bars))
+        self._note_recorded(self._points, ((point.pair, point.every, point.ts) for point in points))
+
+    def _note_recorded(self, series: Mapping[tuple[str, str], RecentRows[Row]], rows: Iterable[tuple[str, str, int]]) -> None:
+        for name, every, ts in rows:
+            held = series.get((name, every))
+            if held is None:
+                self._unheld = next(VERSIONS)
+            elif held.get(ts) is None:
+                held.version = next(VERSIONS)
+
+    def store_changed(self) -> None:
+        """Note that the store has dropped rows, or lost some. Any thread may call."""
+        self._of_store = next(VERSIONS)
 
     def recent_point(self, pair: str, every: str, ts: int) -> PairPoint | None:
         """Return the point of a time, of any definition; None if it is not in memory."""

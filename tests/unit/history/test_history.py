@@ -111,6 +111,7 @@ def test_a_version_stays_while_a_series_does_and_never_comes_back() -> None:
         lambda: history.amend([msgspec.structs.replace(points[5], revision=1)]),
         lambda: history.restore_points(points[:4]),
         lambda: history.forget("BTCUSDT-ETHUSDT"),
+        history.store_changed,
     ]
     seen = [versions()]
     for change in changes:
