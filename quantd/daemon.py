@@ -137,7 +137,7 @@ class Daemon:
     def _start_jobs(self, market: Clock) -> Jobs:
         config, guards = self._loaded.config, self.runtime.guards
         stages = [(stage, guards(stage.job, "daemon")) for stage in config.jobs]
-        jobs = Jobs(stages, lambda: DaemonView(market.now(), config.store), self.clock)
+        jobs = Jobs(stages, lambda: DaemonView(market.now(), config.store), self.clock, self.runtime.outputs.history.store_changed)
         jobs.start()
         return jobs
 

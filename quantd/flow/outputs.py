@@ -50,8 +50,8 @@ class Outputs(Struct):
 
     def tell_losses(self) -> None:
         """Ask the store which files it found broken, and report the new ones."""
-        if self.recorder:
-            self.losses.add(self.recorder.losses())
+        if self.recorder and self.losses.add(self.recorder.losses()):
+            self.history.store_changed()
 
     def tell_gaps(self, gaps: Sequence[Gap]) -> None:
         """Save gaps that opened or closed to the records, in one transaction, then publish them to listeners."""

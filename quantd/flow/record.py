@@ -14,6 +14,7 @@ from typing import TypeVar
 from quantd.clock import Clock
 from quantd.flow.ahead import Ahead
 from quantd.flow.ingest.ledger import NOT_RECORDED
+from quantd.history.history import History
 from quantd.model import Bar, Gap, Loss, PairPoint, Tick
 from quantd.plugin.base import Store
 from quantd.plugin.guard import Guard
@@ -35,17 +36,20 @@ class Recorder:
     """Collects rows and writes them when a batch is due. Meanwhile the next batch fills; when that is full too, `write_if_due` waits,
     except for a store that fails."""
 
-    def __init__(self, store: Store, guard: Guard, clock: Clock, troubles: Troubles, ahead: Ahead | None = None) -> None:
+    def __init__(
+        self, store: Store, guard: Guard, clock: Clock, troubles: Troubles, ahead: Ahead | None = None, history: History | None = None
+    ) -> None:
+        """`history` is told which rows the store has taken."""
         self.dropped = 0
         self.store = store
         self._guard = guard
         self._clock = clock
         self._troubles = troubles
         self._ahead = ahead or Ahead()
+        self._history = history
         self._thread = ThreadPoolExecutor(1, "record")
         self._due = clock.monotonic() + _LONGEST_S
-        self._began = 0.0
-        """Time of the last write by the monotonic clock, s."""
+        """When the next write should begin, or the present one have ended, by the monotonic clock, s."""
         self._pause = 0.0
         """Pause before the next attempt after a failure, s; 0 while the store works."""
         self._writing: asyncio.Task[bool] | None = None
@@ -73,7 +77,7 @@ class Recorder:
         """Begin a write once a second, or sooner if many rows wait. Report a write that does not end."""
         now = self._clock.monotonic()
         if self._writing:
-            if now - self._began >= _HANGS_S:
+            if now >= self._due:
                 self._troubles.begin("store", self._guard.name, f"a write has not ended within {_HANGS_S:.0f} s: see to its disk")
         elif now >= self._due or self._is_full:
             self._begin()
@@ -102,7 +106,7 @@ class Recorder:
         batch = self._ticks, self._bars, self._points
         self._ticks, self._bars, self._points = [], [], []
         self._ahead.cut()
-        self._began = self._clock.monotonic()
+        self._due = self._clock.monotonic() + _HANGS_S
         self._writing = asyncio.create_task(self._write(*batch), name="record")
         return self._writing
 
@@ -114,12 +118,14 @@ class Recorder:
             if done:
                 self._ahead.drop()
                 self._works()
+                if self._history:
+                    self._history.recorded(bars, points)
             else:
                 self._ticks, self._bars, self._points = ticks[written:] + self._ticks, bars + self._bars, points + self._points
                 self._fails()
-            self._due = self._clock.monotonic() + max(_LONGEST_S, self._pause)
             return done
         finally:
+            self._due = self._clock.monotonic() + max(_LONGEST_S, self._pause)
             self._writing = None
 
     def _append_all(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> int:

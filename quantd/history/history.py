@@ -1,11 +1,12 @@
 """The rows of the past: recent bars and points in memory, older ones in the store."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
+from typing import Literal
 
-from quantd.history.recent import RECENT, RecentRows, Row
+from quantd.history.recent import RECENT, VERSIONS, RecentRows, Row
 from quantd.history.recorded import current
 from quantd.history.store_reader import StoreReader
 from quantd.model import Bar, BookBar, PairPoint, Tick, Ticker
@@ -36,6 +37,10 @@ class History(StoreReader):
         self._books: dict[tuple[str, str], deque[BookBar]] = {}
         self._ticks: dict[str, deque[Tick]] = {}
         self._tickers: dict[str, Ticker] = {}
+        self._unheld = next(VERSIONS)
+        """Version of the series that are not in memory."""
+        self._of_store = self._unheld
+        """Version of what all series read from the store."""
 
     def put_ticks(self, symbol: str, ticks: Sequence[Tick]) -> None:
         if symbol not in self._ticks:
@@ -92,6 +97,29 @@ class History(StoreReader):
         for key, rows in _by_series(points):
             self._points_in_memory(*key).restore(rows)
 
+    def version(self, kind: Literal["bars", "points"], name: str, every: str) -> int:
+        """Return the version of a series, which grows with each new, amended, restored or forgotten row. No two states of a series have the
+        same version while the process lives."""
+        rows = self._bars.get((name, every)) if kind == "bars" else self._points.get((name, every))
+        return max(self._of_store, self._unheld if rows is None else rows.version)
+
+    def recorded(self, bars: Iterable[Bar], points: Iterable[PairPoint]) -> None:
+        """Note that the store has taken these rows. Only those that are not in memory change what is read."""
+        self._note_recorded(self._bars, ((bar.symbol, bar.every, bar.ts) for bar in bars))
+        self._note_recorded(self._points, ((point.pair, point.every, point.ts) for point in points))
+
+    def _note_recorded(self, series: Mapping[tuple[str, str], RecentRows[Row]], rows: Iterable[tuple[str, str, int]]) -> None:
+        for name, every, ts in rows:
+            held = series.get((name, every))
+            if held is None:
+                self._unheld = next(VERSIONS)
+            elif held.get(ts) is None:
+                held.version = next(VERSIONS)
+
+    def store_changed(self) -> None:
+        """Note that the store has dropped rows, or lost some. Any thread may call."""
+        self._of_store = next(VERSIONS)
+
     def recent_point(self, pair: str, every: str, ts: int) -> PairPoint | None:
         """Return the point of a time, of any definition; None if it is not in memory."""
         return self._recent_points(pair, every).get(ts)
@@ -131,6 +159,7 @@ class History(StoreReader):
         """Drop the rows of a symbol or pair from memory."""
         self._ticks.pop(name, None)
         self._tickers.pop(name, None)
+        self._unheld = next(VERSIONS)
         for series in (self._bars, self._points, self._books):
             for key in [key for key in list(series) if key[0] == name]:
                 del series[key]

@@ -1,12 +1,15 @@
 """The recent rows of one series, held in memory."""
 
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Generic, TypeVar
 
 from quantd.model import Bar, PairPoint
 
 RECENT = 3_600
 """Number of rows of a series that stay in memory."""
+VERSIONS = count(1)
+"""The versions of all series. None is given twice, so that a series that was dropped and added again has another one."""
 Row = TypeVar("Row", Bar, PairPoint)
 
 
@@ -14,6 +17,8 @@ class RecentRows(Generic[Row]):
     """The recent rows of one series by time, each at its last revision. `recorded` reads older rows from the store."""
 
     def __init__(self, recorded: Callable[[int, int, int | None], list[Row]]) -> None:
+        self.version = next(VERSIONS)
+        """Grows with each change of the series. What was read at a version is what is read now if the version is the same."""
         self._rows: dict[int, Row] = {}
         self._most = RECENT
         self._newest = -1
@@ -22,6 +27,7 @@ class RecentRows(Generic[Row]):
         self._recorded: Callable[[int, int, int | None], list[Row]] = recorded
 
     def put(self, row: Row) -> None:
+        self.version = next(VERSIONS)
         if row.ts < self._newest and row.ts not in self._rows:
             if len(self._rows) >= self._most and row.ts < (self._oldest() or 0):
                 return
@@ -43,6 +49,7 @@ class RecentRows(Generic[Row]):
     def restore(self, rows: Iterable[Row]) -> None:
         """Add any number of rows of an earlier run to the rows that are already present."""
         earlier: dict[int, Row] = {row.ts: row for row in rows if row.ts not in self._rows}
+        self.version = next(VERSIONS)
         if earlier:
             self._rows |= earlier
             self._newest = max(self._newest, *earlier)
@@ -51,7 +58,7 @@ class RecentRows(Generic[Row]):
 
     def amend(self, rows: Iterable[Row]) -> None:
         """Add later revisions of rows, and rows that came late, unless they are older than all rows in memory."""
-        oldest = self._oldest()
+        oldest, self.version = self._oldest(), next(VERSIONS)
         for row in rows:
             if oldest is not None and row.ts >= oldest:
                 self.put(row)

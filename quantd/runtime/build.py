@@ -86,21 +86,21 @@ class Builder:
 
     def _outputs(self, directory: Path, flows: Mapping[str, FeedFlow]) -> Outputs:
         config, guards = self._config, self._guards
-        ahead = Ahead(directory / "told" if self._warm and config.store else None)
+        ahead, history = Ahead(directory / "told" if self._warm and config.store else None), History(config.store)
         return Outputs(
-            history=History(config.store),
+            history=history,
             alerts=self._alerts(flows),
             outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
             hub=Hub(),
-            recorder=self._recorder(config.store, ahead) if config.store else None,
+            recorder=self._recorder(config.store, ahead, history) if config.store else None,
             records=self._lasting.state.records if self._lasting else None,
             ahead=ahead,
             troubles=self._troubles,
             losses=self._lasting.losses if self._lasting else Losses(),
         )
 
-    def _recorder(self, store: Store, ahead: Ahead) -> Recorder:
-        return Recorder(store, self._guards(store, "store", sys.maxsize), self._clock, self._troubles, ahead)
+    def _recorder(self, store: Store, ahead: Ahead, history: History) -> Recorder:
+        return Recorder(store, self._guards(store, "store", sys.maxsize), self._clock, self._troubles, ahead, history)
 
     def _environment(self, name: str) -> Environment:
         driven = self._clock if isinstance(self._clock, EventClock) else None

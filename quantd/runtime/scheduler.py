@@ -26,8 +26,16 @@ _SETTINGS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 class Jobs:
     """The schedule of a daemon. It needs a running loop."""
 
-    def __init__(self, stages: Sequence[tuple[DaemonJobStage, Guard]], view: Callable[[], DaemonView], clock: Clock) -> None:
+    def __init__(
+        self,
+        stages: Sequence[tuple[DaemonJobStage, Guard]],
+        view: Callable[[], DaemonView],
+        clock: Clock,
+        ran: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`ran` is called after each run: the job may have changed the store."""
         self._view = view
+        self._ran = ran
         self._clock = clock
         self._apart = self._wall_ahead()
         self._following: asyncio.Task[None] | None = None
@@ -84,5 +92,6 @@ class Jobs:
             if done and any(done.values()):
                 _log.info("%s: %s", guard.name, ", ".join(f"{name} {value:g}" for name, value in done.items() if value))
         finally:
+            self._ran()
             if task:
                 self._running.discard(task)

@@ -16,6 +16,7 @@ class Losses:
 
     >>> losses = Losses()
     >>> losses.add([Loss("kept", "it was broken", 0, record=False)])
+    True
     >>> [loss.file for loss in losses.present()], losses.incomplete_from()
     (['kept'], None)
     """
@@ -29,19 +30,21 @@ class Losses:
         """Add a loss that is found now."""
         self.add([Loss(file, text, self._clock.now(), record)])
 
-    def add(self, losses: Iterable[Loss]) -> None:
-        """Add losses. A loss that was reported before is not reported again."""
+    def add(self, losses: Iterable[Loss]) -> bool:
+        """Add losses. A loss that was reported before is not reported again. Return whether any is new, or is told of differently."""
+        found = False
         for loss in losses:
             known = self._found.get(loss.file)
             if loss == known:
                 continue
-            self._found[loss.file] = loss
+            self._found[loss.file], found = loss, True
             if known is None or known.since != loss.since:
                 _log.error("%s: %s", loss.file, loss.text)
             else:
                 _log.warning("%s: %s", loss.file, loss.text)
             if self._troubles:
                 self._troubles.begin("store", loss.file, loss.text)
+        return found
 
     def present(self) -> list[Loss]:
         """Return the losses in the order in which they were found."""

@@ -3,19 +3,25 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from quantd.clock import EventClock
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.hub import Hub
 from quantd.flow.outputs import Outputs
+from quantd.flow.record import Recorder
 from quantd.history.history import History
-from quantd.model import Gap
+from quantd.model import Gap, Loss
+from quantd.plugin.guard import Guard
 from quantd.state import Records
 from quantd.supervision.losses import Losses
+from quantd.supervision.troubles import Troubles
+from quantd_plugins.stores.local import Local
 
 GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")
 LATER = replace(GAP, symbol="ETHUSDT", first_id=30, last_id=31)
@@ -70,3 +76,24 @@ def test_what_the_records_do_not_take_is_told_and_saved_later(outputs: Outputs, 
     outputs.tell_gaps([replace(GAP, cause="given up")])
     assert open_gaps(outputs) == [replace(GAP, cause="given up"), LATER]
     assert not outputs.unsaved
+
+
+def test_what_is_read_has_a_new_version_once_the_store_has_lost_rows(tmp_path: Path) -> None:
+    lost: list[Loss] = []
+
+    class Lossy(Local):
+        def losses(self) -> list[Loss]:
+            return lost.copy()
+
+    store, clock = Lossy(), EventClock(0)
+    store.open(tmp_path)
+    recorder = Recorder(store, Guard("store", "lossy", clock), clock, Troubles(clock))
+    outputs = Outputs(History(store), AlertEngine(), Outbox({}), Hub(), recorder)
+    seen = [outputs.history.version("bars", "BTCUSDT", "1m")]
+    for losses in ([], [Loss("hot.db", "broken", 0)], [Loss("hot.db", "broken: 9 rows are copied", 0)]):
+        lost[:] = losses
+        for _ in range(2):
+            outputs.tell_losses()
+            seen.append(outputs.history.version("bars", "BTCUSDT", "1m"))
+    store.close()
+    assert [later > earlier for earlier, later in pairwise(seen)] == [False, False, True, False, True, False]

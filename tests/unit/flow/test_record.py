@@ -12,10 +12,12 @@ from quantd.clock import EventClock
 from quantd.flow.ahead import Ahead
 from quantd.flow.ingest.ledger import NOT_RECORDED
 from quantd.flow.record import Recorder
+from quantd.history.history import History
 from quantd.model import Bar, PairPoint, Tick
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
+from quantd.times import FOR_EVER
 from quantd_plugins.stores.local import Local
 from tests.waiting import PATIENCE_S
 
@@ -109,6 +111,31 @@ async def test_what_the_store_refuses_is_kept_in_order_and_tried_again() -> None
         await record.write()
     assert store.batches == [(6, 0, 0)]
     assert store.ids == [tick.id for tick in ticks]
+    await record.close()
+
+
+async def test_a_series_has_a_new_version_once_a_row_is_recorded_that_memory_does_not_have(tmp_path: Path) -> None:
+    store, clock, rows = Local(), EventClock(1_000), fakes.bars(9)
+    store.open(tmp_path)
+    history = History(store)
+    record = Recorder(store, Guard("store", "local", clock), clock, Troubles(clock), history=history)
+    history.put_bars(rows[5:])
+    seen = history.version("bars", "BTCUSDT", "1m")
+    record.bars(rows[5:])
+    record.points(fakes.points(2))
+    await record.write()
+    assert history.version("bars", "BTCUSDT", "1m") == seen, "it reads the same"
+    for late in rows[:2]:
+        history.amend([late])
+        record.bars([late])
+        before, read = history.version("bars", "BTCUSDT", "1m"), history.bars("BTCUSDT", "1m", 0, FOR_EVER)
+        await record.write()
+        assert history.bars("BTCUSDT", "1m", 0, FOR_EVER) != read
+        assert history.version("bars", "BTCUSDT", "1m") > before
+    unheld = history.version("points", "BTCUSDT-ETHUSDT", "1m")
+    record.points(fakes.points(3))
+    await record.write()
+    assert history.version("points", "BTCUSDT-ETHUSDT", "1m") > unheld
     await record.close()
 
 

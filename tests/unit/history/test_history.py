@@ -1,5 +1,6 @@
 """The past from memory and store, each row once at its last revision."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -90,3 +91,36 @@ def test_a_history_is_read_beside_its_writer(tmp_path: Path) -> None:
         store.append([], rows[2:], [])
         assert list(history.series("bars", "BTCUSDT", "1m", None, None).bars()) == [rows]
     store.close()
+
+
+def test_a_version_stays_while_a_series_does_and_never_comes_back() -> None:
+    rows, points, history = fakes.bars(9), fakes.points(9), History(None)
+
+    def versions() -> tuple[int, int]:
+        return history.version("bars", "BTCUSDT", "1m"), history.version("points", "BTCUSDT-ETHUSDT", "1m")
+
+    changes: list[Callable[[], None]] = [
+        lambda: history.put_bars(rows[4:6]),
+        lambda: history.put_bars([msgspec.structs.replace(rows[4], revision=1)]),
+        lambda: history.amend([msgspec.structs.replace(rows[5], revision=1)]),
+        lambda: history.amend(rows[:1]),
+        lambda: history.restore_bars(rows[:4]),
+        lambda: history.forget("BTCUSDT"),
+        lambda: history.put_bars(rows[4:6]),
+        lambda: history.put_points(points[4:6]),
+        lambda: history.amend([msgspec.structs.replace(points[5], revision=1)]),
+        lambda: history.restore_points(points[:4]),
+        lambda: history.forget("BTCUSDT-ETHUSDT"),
+        history.store_changed,
+    ]
+    seen = [versions()]
+    for change in changes:
+        change()
+        history.put_bars(fakes.bars(1, every="5m") + fakes.bars(1, symbol="SOLUSDT"))
+        history.bars("BTCUSDT", "1m", 0, LAST)
+        assert versions() == versions()
+        seen.append(versions())
+    assert len(set(seen)) == len(seen)
+    for number in (0, 1):
+        kept = [versions[number] for versions in seen]
+        assert kept == sorted(kept)

@@ -22,6 +22,7 @@ class Noted(quantd.DaemonJob):
     def __post_init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.ran = asyncio.Event()
+        self.ended = asyncio.Event()
         self.runs = 0
 
     def run(self, view: quantd.DaemonView) -> Mapping[str, float | None]:
@@ -34,7 +35,7 @@ class Noted(quantd.DaemonJob):
 async def scheduled(clock: HostClock) -> AsyncIterator[tuple[Noted, Jobs]]:
     """A job of every hour, on a schedule that goes by the machine's real clock but is told of `clock`."""
     job = Noted()
-    jobs = Jobs([(DaemonJobStage(HOUR, job), Guard("job", "noted", clock))], lambda: DaemonView(0, None), clock)
+    jobs = Jobs([(DaemonJobStage(HOUR, job), Guard("job", "noted", clock))], lambda: DaemonView(0, None), clock, job.ended.set)
     jobs.start()
     try:
         yield job, jobs
@@ -51,6 +52,7 @@ async def test_a_schedule_goes_back_with_the_clock() -> None:
         await asyncio.wait_for(job.ran.wait(), PATIENCE_S)
         jobs.follow()
         assert job.runs == 1, "the next run is an hour on"
+        await asyncio.wait_for(job.ended.wait(), PATIENCE_S)
 
 
 @pytest.mark.parametrize("set_by", [0, 900, 2 * DAY])
