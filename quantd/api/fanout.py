@@ -1,4 +1,5 @@
-"""Sends events to all sockets. Each event is encoded once, each socket gets one write per flush, and a slow socket gets fewer frames."""
+"""Sends events to all sockets. Each event is encoded once, what sockets of the same symbols get is joined once, each socket gets one write
+per flush, and a slow socket gets fewer frames."""
 
 import asyncio
 from collections import defaultdict
@@ -8,6 +9,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from quantd.api import frames, wire
+from quantd.api.audience import Audience, Wanted
 from quantd.model import Alert, BookBar, Gap, Tick, Ticker, Transition
 from quantd.services.events import Events, Listener, Topic
 
@@ -53,6 +55,18 @@ class Chunk(Struct, frozen=True, gc=False):
     count: int
 
 
+class Share(Struct, frozen=True, gc=False):
+    """What clients of the same symbols get in one flush: the chunks by key, and all of their frames in one piece."""
+
+    chunks: Mapping[Key, Chunk]
+    data: bytes
+
+
+def joined(chunks: Mapping[Key, Chunk]) -> Share:
+    """Return these chunks as a share."""
+    return Share(chunks, b"".join([chunk.data for chunk in chunks.values()]))
+
+
 class Transport(Protocol):
     """The parts of an asyncio transport that the fan-out uses."""
 
@@ -67,7 +81,8 @@ class Client:
     """One socket. It gets all symbols until it names some; while it lags, the newest frame of each key waits for it."""
 
     def __init__(self, transport: Transport, limits: Limits, expel: Callable[[], None]) -> None:
-        self.wanted: set[str] | None = None
+        self.wanted: Wanted = None
+        """The symbols that it wants, None for all; see `Fanout.want`."""
         self.lagging_since: float | None = None
         self._transport = transport
         self._limits = limits
@@ -75,27 +90,24 @@ class Client:
         self._newest: dict[Key, bytes] = {}
         self._offered = 0
 
-    def wants(self, symbol: str) -> bool:
-        return self.wanted is None or symbol in self.wanted
-
     def send(self, data: bytes) -> None:
         """Send complete frames, whatever the state of the client."""
         if not self._transport.is_closing():
             self._transport.write(data)
 
-    def offer(self, chunks: Mapping[Key, Chunk], now: float) -> int:
-        """Send the client's part of a flush at `now` seconds, and return how many frames were dropped because it is slow."""
-        wanted = {key: chunk for key, chunk in chunks.items() if self.wants(key[1])}
+    def offer(self, share: Share, now: float) -> int:
+        """Send the client's share of a flush at `now` seconds, and return how many frames were dropped because it is slow."""
         if self.lagging_since is not None:
-            return self._wait(wanted, now)
-        if wanted:
-            self.send(b"".join([chunk.data for chunk in wanted.values()]))
-        if self._transport.get_write_buffer_size() > self._limits.buffer:
+            return self._wait(share.chunks, now)
+        transport = self._transport
+        if share.data and not transport.is_closing():
+            transport.write(share.data)
+        if transport.get_write_buffer_size() > self._limits.buffer:
             self.lagging_since = now
         return 0
 
-    def _wait(self, wanted: Mapping[Key, Chunk], now: float) -> int:
-        for key, chunk in wanted.items():
+    def _wait(self, chunks: Mapping[Key, Chunk], now: float) -> int:
+        for key, chunk in chunks.items():
             self._newest[key] = chunk.newest
             self._offered += chunk.count
         unsent = self._transport.get_write_buffer_size()
@@ -124,7 +136,7 @@ class Fanout:
         self.dropped = 0
         """Number of frames that slow clients did not get, up to now."""
         self._events = events
-        self._clients: set[Client] = set()
+        self._clients: Audience[Client] = Audience()
         self._unlisten: list[Callable[[], None]] = []
         self._ticks: dict[str, list[Tick]] = defaultdict(list)
         self._tickers: dict[str, list[Ticker]] = defaultdict(list)
@@ -147,11 +159,17 @@ class Fanout:
                 "books": self._on_books,
             }
             self._unlisten = [self._events.listen(topic, listener) for topic, listener in topics.items()]
-        self._clients.add(client)
+        self._clients.put(client, client.wanted)
+
+    def want(self, client: Client, symbols: Iterable[str]) -> None:
+        """Send the client events of these symbols only, from now on."""
+        client.wanted = frozenset(symbols)
+        if client in self._clients:
+            self._clients.put(client, client.wanted)
 
     def leave(self, client: Client) -> None:
         """Stop sending events to this client."""
-        self._clients.discard(client)
+        self._clients.remove(client)
         if not self._clients:
             for unlisten in self._unlisten:
                 unlisten()
@@ -198,8 +216,10 @@ class Fanout:
         now = self._flushed = asyncio.get_running_loop().time()
         chunks = self._chunks()
         self._forget()
-        for client in list(self._clients):
-            self.dropped += client.offer(chunks, now)
+        for clients, chosen in self._clients.shares(chunks):
+            share = joined(chosen)
+            for client in clients:
+                self.dropped += client.offer(share, now)
         if any(client.lagging_since is not None for client in self._clients):
             self._flush_soon()
 
@@ -215,18 +235,15 @@ class Fanout:
         """Encode the waiting events that any client wants, once for all clients."""
         found: dict[Key, Chunk | None] = {}
         for symbol, ticks in self._ticks.items():
-            if self._wanted(symbol):
+            if self._clients.wants(symbol):
                 found["trade", symbol] = _chunk(map(frames.trade_frame, ticks))
         for symbol, tickers in self._tickers.items():
-            if self._wanted(symbol):
+            if self._clients.wants(symbol):
                 found["ticker", symbol] = _chunk(map(frames.ticker_frame, tickers))
         for symbol, bars in self._books.items():
-            if self._wanted(symbol):
+            if self._clients.wants(symbol):
                 found["book", symbol] = _chunk(map(frames.book_frame, bars))
         return {key: chunk for key, chunk in found.items() if chunk}
-
-    def _wanted(self, symbol: str) -> bool:
-        return any(client.wants(symbol) for client in self._clients)
 
 
 def _chunk(payloads: Iterable[bytes | None]) -> Chunk | None:

@@ -95,13 +95,13 @@ class Socket:
     def _subscribe(self, symbols: Iterable[str]) -> None:
         """Subscribe to symbols. Unknown symbols are acknowledged and otherwise ignored."""
         known = self._known(symbols)
-        self._client.wanted = {*(self._client.wanted or ()), *known}
+        self._fanout.want(self._client, {*(self._client.wanted or ()), *known})
         self._symbols.hold(self._holder, known)
 
     def _unsubscribe(self, symbols: Iterable[str]) -> None:
-        wanted = set(self._symbols.supported()) if self._client.wanted is None else self._client.wanted
+        wanted = frozenset(self._symbols.supported()) if self._client.wanted is None else self._client.wanted
         known = self._known(symbols)
-        self._client.wanted = wanted.difference(known)
+        self._fanout.want(self._client, wanted.difference(known))
         self._symbols.release(self._holder, known)
 
     def _known(self, symbols: Iterable[str]) -> list[str]:

@@ -42,6 +42,8 @@ class Outputs(Struct):
     """Gaps that the records have not stored, by the gap as it opened."""
     points_rebuilt: int = 0
     """Number of recorded points of an older definition that have been rebuilt."""
+    nowcasts_made: int = 0
+    """Number of now-casts made for rules and listeners."""
     rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while recorded bars or points are rebuilt, since one task reads what the other writes."""
 

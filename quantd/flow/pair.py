@@ -1,6 +1,6 @@
 """The stage of one pair."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -47,13 +47,17 @@ class PairStage(Struct):
             change for point in points for series in self.series if series.spec.every == point.every for change in series.changes(point)
         ]
 
-    def nowcasts(self) -> list[PairPoint]:
-        """Return the points at the legs' last trades; none while a leg is not traded."""
+    def nowcasts(self, every: Collection[str] | None = None) -> list[PairPoint]:
+        """Return the points at the legs' last trades, on these timeframes or on all; none while a leg is not traded."""
         y, x = self.y.last, self.x.last
         if y is None or x is None or self.y.absent or self.x.absent:
             return []
         ts = max(y.ts, x.ts)
-        return [point for series in self.series if (point := series.nowcast(ts, y.price, x.price))]
+        return [
+            point
+            for series in self.series
+            if (every is None or series.spec.every in every) and (point := series.nowcast(ts, y.price, x.price))
+        ]
 
 
 class RebuiltPoints(Struct, frozen=True):

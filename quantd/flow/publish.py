@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from quantd.flow.ingest.ledger import Span
 from quantd.flow.news import News
+from quantd.flow.nowcasts import Nowcasts
 from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage, RebuiltPair
 from quantd.flow.pairs import Background
@@ -30,6 +31,7 @@ class Publisher:
 
     def __init__(self, outputs: Outputs, background: Background, watermark: Watermark, *, warm: bool) -> None:
         self.news = News(outputs.history, watermark, warm=warm)
+        self.nowcasts = Nowcasts(outputs)
         self._pairs: list[PairStage] = []
         self._outputs = outputs
         self._background = background
@@ -43,10 +45,12 @@ class Publisher:
     def add_pair(self, pair: PairStage) -> None:
         """Add a pair."""
         self._pairs.append(pair)
+        self.nowcasts.add(pair)
 
     def drop_pair(self, name: str) -> None:
         """Remove the pair of this name. Points of it that are still being computed elsewhere are not published."""
         self._pairs = [pair for pair in self._pairs if pair.name != name]
+        self.nowcasts.drop(name)
 
     def _takes_part(self, pair: PairStage) -> bool:
         return any(each is pair for each in self._pairs)
@@ -56,6 +60,7 @@ class Publisher:
         too old for any open bar."""
         lost = stage.lost
         good = stage.accept(ticks, past=past, mendable=mendable)
+        self.nowcasts.note_trades(stage)
         stage.exports.write("ticks", good)
         self._outputs.history.put_ticks(stage.symbol, good)
         if self._outputs.recorder:
@@ -77,6 +82,7 @@ class Publisher:
         once, so that no batch of the record has bars without their points."""
         taken = [(stage, self._taken(stage, bars)) for stage, bars in closed]
         self._on_to_pairs(taken)
+        self.nowcasts.note_points()
 
     def publish_rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> None:
         """Publish rebuilt bars of a symbol, however old, in one batch with the points that change. Points of bars that the pairs still hold
@@ -84,6 +90,7 @@ class Publisher:
         self._outputs.history.amend(bars)
         self._record(bars)
         self._tell(stage, bars)
+        self.nowcasts.note_points()
         for pair, rebuilt in [(each.pair, each.by_timeframe) for each in pairs if self._takes_part(each.pair)]:
             for points in rebuilt.values():
                 self.publish_points(pair, points.points)
@@ -107,18 +114,14 @@ class Publisher:
     def publish_findings(self) -> None:
         """Add the results of slow jobs since the last batch to their points."""
         if self._background.deliver():
+            self.nowcasts.note_points()
             for pair in self._pairs:
                 if points := pair.arrived():
                     self._publish(pair, points, late=True)
 
     def publish_nowcasts(self) -> None:
         """Judge the live rules at the last prices, and publish now-casts to listeners."""
-        outputs = self._outputs
-        if not (outputs.alerts.live or outputs.hub.wants("nowcasts")):
-            return
-        points = [point for pair in self._pairs for point in pair.nowcasts()]
-        outputs.hub.publish("nowcasts", points)
-        outputs.tell(outputs.alerts.judge_now(points))
+        self.nowcasts.publish()
 
     def _taken(self, stage: SymbolStage, bars: Sequence[Bar]) -> list[Bar]:
         """Return the bars in their valid form. Record them, and publish the news among them."""

@@ -46,6 +46,8 @@ def register_metrics(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     )
     anew = "Recorded points of an older definition that were rebuilt"
     metrics.add(Counter, "quantd_points_made_anew", anew, (), lambda: [((), runtime.outputs.points_rebuilt)])
+    looked_at = "Now-casts made for rules and listeners"
+    metrics.add(Counter, "quantd_nowcasts", looked_at, (), lambda: [((), runtime.outputs.nowcasts_made)])
     hub = runtime.outputs.hub
     deaf = "Calls that failed of what listens to a topic of the flow, as the API does"
     metrics.add(Counter, "quantd_listener_faults", deaf, ("topic",), lambda: [((topic,), count) for topic, count in hub.faults.items()])

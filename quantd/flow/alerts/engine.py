@@ -27,11 +27,14 @@ class AlertEngine:
         self._clock = clock
         self._rules: dict[str, AlertRule] = {}
         self._at: dict[Place, list[AlertRule]] = {}
+        self._watched: frozenset[tuple[str, str]] | None = None
 
     @property
-    def live(self) -> bool:
-        """Whether any rule is judged between closes."""
-        return any(rule.live for rule in self._rules.values())
+    def watched(self) -> frozenset[tuple[str, str]]:
+        """The pairs and timeframes of which now-casts are judged; the same object until a rule is put or removed."""
+        if self._watched is None:
+            self._watched = frozenset((on, every) for on, every, live in self._at if live and every)
+        return self._watched
 
     @property
     def rules(self) -> list[AlertRule]:
@@ -46,11 +49,13 @@ class AlertEngine:
         self.remove(rule.id)
         self._rules[rule.id] = rule
         self._at.setdefault(_place(rule), []).append(rule)
+        self._watched = None
 
     def remove(self, rule_id: str) -> None:
         """Stop judging a rule and delete its state."""
         rule = self._rules.pop(rule_id, None)
         if rule:
+            self._watched = None
             self._at[_place(rule)].remove(rule)
             if not self._at[_place(rule)]:
                 del self._at[_place(rule)]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from quantd.flow.hub import Hub
+from quantd.testing import fakes
 
 
 class Faulty:
@@ -53,3 +54,20 @@ def test_one_that_listens_no_more_fails_no_longer() -> None:
     hub.publish("bars", [1])
     unlisten()
     assert (hub.failing(), hub.wants("bars")) == ({}, False)
+
+
+def test_it_knows_which_pairs_its_listeners_want() -> None:
+    hub, heard = Hub(), list[Any]()
+    points = [*fakes.points(2, pair="Y-X"), *fakes.points(1, pair="A-B")]
+    assert hub.pairs_wanted("nowcasts") == frozenset()
+    unlisten = hub.listen("nowcasts", heard.extend, pairs=["Y-X"])
+    hub.listen("nowcasts", lambda _: None, pairs=["Z-X"])
+    assert hub.pairs_wanted("nowcasts") == {"Y-X", "Z-X"}
+    assert hub.pairs_wanted("nowcasts") is hub.pairs_wanted("nowcasts")
+    hub.publish("nowcasts", points)
+    assert heard == points[:2]
+    all_of_them = hub.listen("nowcasts", lambda _: None)
+    assert hub.pairs_wanted("nowcasts") is None
+    all_of_them()
+    unlisten()
+    assert hub.pairs_wanted("nowcasts") == {"Z-X"}

@@ -159,3 +159,15 @@ def test_a_state_is_told_whatever_the_data_are_like() -> None:
     (point,) = points(None)
     broken = msgspec.structs.replace(point, quality="gap", coverage=0.1, metrics={"health": "broken"})
     assert states(engine("health == broken"), [broken]) == [("firing", "broken")]
+
+
+def test_it_names_the_pairs_and_timeframes_of_its_rules_on_now_casts() -> None:
+    judge = between_closes("zscore > 2")
+    assert judge.watched == {(PAIR, "1m")}
+    assert judge.watched is judge.watched
+    judge.put(AlertRule("price", Rule("any", parse_condition("price > 2")), "Y", "", live=True))
+    judge.add(Rule("closed", parse_condition("zscore > 2"), "1h"), PAIR)
+    assert judge.watched == {(PAIR, "1m")}
+    for rule in judge.rules:
+        judge.remove(rule.id)
+    assert judge.watched == frozenset()
