@@ -54,7 +54,7 @@ sharpe: LEAST_DAYS LEAST_TRADES Sharpe daily_changes sharpe sharpe_of_run varian
 slopes: Numbers ROWS Slopes
 spreads: SHORTEST SpreadTest spread_test
 stationarity: Adf Criterion DEPENDENT ILL_CONDITIONED adf
-steadfast: CLIP PLAIN SteadfastFilter
+steadfast: CLIP FilterSettings PLAIN SteadfastFilter
 sums: Fixed Sums sums_of
 theil_sen: ALL_PAIRS RollingTheilSen theil_sen
 ticks: RESOLVED bound_tick grid

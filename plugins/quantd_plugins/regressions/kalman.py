@@ -10,13 +10,11 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
-from quantd.stats.kalman import LEAST_LOG, PRIOR, KalmanFilter
+from quantd.stats.kalman import LEAST_LOG, PRIOR
 from quantd.stats.likelihood import most_likely
-from quantd.stats.line import WalkingLine
-from quantd.stats.noise import LearnedNoise
 from quantd.stats.outliers import outliers
 from quantd.stats.recursion import Run
-from quantd.stats.steadfast import SteadfastFilter
+from quantd.stats.steadfast import FilterSettings
 
 Share = Annotated[float, Meta(ge=0)]
 NOISE_WINDOWS = 8
@@ -65,15 +63,12 @@ class Kalman(quantd.Regression):
 
     def _begin(self, alpha_walk: float, beta_walk: float) -> None:
         self._walks = alpha_walk, beta_walk
-        self._run = Run(self._filter(alpha_walk, beta_walk))
+        self._run = Run(self._settings.filter(alpha_walk, beta_walk))
 
-    def _filter(self, alpha_walk: float, beta_walk: float) -> KalmanFilter:
-        line = WalkingLine(alpha_walk, beta_walk, prior=self.prior, least_scale=self._least_scale)
+    @property
+    def _settings(self) -> FilterSettings:
         given, memory = None if self.noise == "auto" else self.noise, NOISE_WINDOWS * self.window
-        if self.clip is None:
-            return KalmanFilter(line, LearnedNoise(given, memory=memory))
-        noise = LearnedNoise(given, memory=memory, clip=self.clip)
-        return SteadfastFilter(line, noise, breaks=self.breaks, patience=self.window)
+        return FilterSettings(self.prior, self._least_scale, given, memory, self.clip, self.breaks, self.window)
 
     @property
     def _least_scale(self) -> float:
