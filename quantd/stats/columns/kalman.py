@@ -125,7 +125,7 @@ class KalmanColumns(RecursionColumns):
             off = last.innovation * last.innovation > self._clip2 * last.variance * noise
             off &= (noise > 0.0) & (np.abs(last.innovation) > FLAT * np.abs(y))
             odd |= (leapt | off) & (seen >= SOUND)
-            odd |= (numbers[_TRIES] > 0.0) | (numbers[_MISSED] > 0.0) | (numbers[_LOOSE] > 0.0)
+            odd |= (numbers[_TRIES] > 0.0) | (numbers[_LOOSE] > 0.0)
             after += np.ones(len(x)), pace + (square - pace) / np.minimum(n, float(settings.memory)), x
         return after, odd
 

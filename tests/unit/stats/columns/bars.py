@@ -21,7 +21,7 @@ def bars(chance: Chance, length: int, pairs: int, *, log: bool = False) -> Bars:
     in which one of the legs is flat."""
     shape = length, pairs
     scale = 10.0 ** chance.uniform(-7.0, 7.0, pairs) if chance.random() < 0.5 else np.full(pairs, 100.0)
-    step, noise = 10.0 ** chance.uniform(-5.0, -3.0, (2, pairs))
+    step, noise = 10.0 ** chance.uniform((-5.0, -5.0), (-1.0, -3.0), (pairs, 2)).T
     x = np.exp((step * chance.normal(size=shape)).cumsum(axis=0))
     y = (1.0 + chance.uniform(0.1, 2.0, pairs) * x) * (1.0 + noise * chance.normal(size=shape))
     y *= np.exp((0.03 * chance.normal(size=shape) * (chance.random(shape) < 0.02)).cumsum(axis=0))
