@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from quantd.stats import FloatArray, IntArray
 from quantd.stats.columns.hedges import HedgeColumns
-from quantd.stats.columns.line import Last, Lines, Walks, corrected, expected, learned, scales
+from quantd.stats.columns.judge import BoolArray, Judges
+from quantd.stats.columns.line import Bars, Lines, Noises, corrected, expected, learned, scales
 from quantd.stats.columns.recursions import Place, RecursionColumns
-from quantd.stats.noise import DIFFUSE, SOUND
+from quantd.stats.noise import DIFFUSE
 from quantd.stats.rolling import FLAT
 from quantd.stats.steadfast import PLAIN, FilterSettings
 
@@ -26,9 +27,9 @@ _WALKS, _LINE = slice(_ALPHA_WALK, _INDEX), slice(_X0, _INNOVATION)
 class KalmanColumns(RecursionColumns):
     """P filters of the same `FilterSettings`, with the same bits as each of them alone; each has walks of its own.
 
-    Bars of settled filters are computed for all columns at once. One at a time, by a filter of its own, a column takes its first bar, an
-    outlier, a jump of x, and the bars of a run and of a loose line. What such a filter keeps beyond its fixed numbers (the bars of the run
-    and the old line) is stored per column and only for as long as it exists.
+    Bars that are no outliers are computed for all columns at once. A filter of its own takes the first bar of a column, an outlier, the bar
+    after it, and the bars of a loose line. What it keeps beyond its fixed numbers (the bars of a run and the old line) is stored per
+    column, for as long as it exists.
     """
 
     def __init__(self, settings: FilterSettings, few: int = FEW) -> None:
@@ -36,7 +37,7 @@ class KalmanColumns(RecursionColumns):
         self._settings = settings
         self._few = few
         self._clip2 = math.inf if settings.clip is None else settings.clip * settings.clip
-        self._longer: dict[int, list[float]] = {}
+        self._longer: dict[int, tuple[float, ...]] = {}
         """The values of a column beyond its fixed numbers."""
 
     def add(self) -> int:
@@ -53,7 +54,7 @@ class KalmanColumns(RecursionColumns):
         super().put(p, values[: self._values], index)
         self._longer.pop(p, None)
         if len(values) > self._values:
-            self._longer[p] = list(values[self._values :])
+            self._longer[p] = tuple(values[self._values :])
 
     def put_walks(self, p: int, alpha_walk: float, beta_walk: float) -> None:
         """Set the walks of a column."""
@@ -76,21 +77,21 @@ class KalmanColumns(RecursionColumns):
             return
         place = self.place(which)
         with np.errstate(all="ignore"):
-            after, odd = self._stepped(self._numbers[:, place], y, x, bars)
-        if odd.any():
+            after, settled = self._stepped(self._numbers[:, place], y, x, bars)
+        if settled.all():
+            self._write(place, after)
+        else:
+            odd = ~settled
             kept = self._numbers[:, which[odd]]
             self._write(place, after)
             self._numbers[:, which[odd]] = kept
             self._step_singly(which[odd], y[odd], x[odd], bars[odd])
-        else:
-            self._write(place, after)
         if self._longer:
-            self._go_away(which[~odd], bars[~odd])
+            self._go_away(which[settled], bars[settled])
 
     def hedges(self, which: IntArray) -> HedgeColumns:
         numbers = self._numbers[:, self.place(which)]
-        lines, innovation, variance, noise = Lines(*numbers[_LINE]), numbers[_INNOVATION], numbers[_VARIANCE], numbers[_LEARNED]
-        none = np.full(len(which), np.nan)
+        lines, innovation, variance = Lines(*numbers[_WALKS], *numbers[_LINE]), numbers[_INNOVATION], numbers[_VARIANCE]
         with np.errstate(all="ignore"):
             beta = lines.slope / lines.unit
             alpha = lines.level - beta * lines.x0
@@ -98,36 +99,35 @@ class KalmanColumns(RecursionColumns):
             if self._settings.noise is not None:
                 before = now = np.full(len(which), self._settings.noise)
             else:
-                before = np.where(numbers[_SEEN] > 0.0, noise, np.nan)
-                after, _ = learned(noise, numbers[_SEEN], Last(none, innovation, variance), self._settings.memory, self._clip2)
-                now = np.where(variance < DIFFUSE, after, before)
+                before = np.where(numbers[_SEEN] > 0.0, numbers[_LEARNED], np.nan)
+                now = np.where(variance < DIFFUSE, self._learned(numbers).learned, before)
             stderr = _roots(lines.ss * now) / lines.unit
             innovation_std = _roots(variance * before)
         weight = np.ones(len(which)) if self._settings.clip is None else numbers[_WEIGHT].copy()
         n = numbers[_N].astype(np.int64)
-        return HedgeColumns(alpha, beta, stderr, none, innovation.copy(), innovation_std, weight, n, known)
+        return HedgeColumns(alpha, beta, stderr, np.full(len(which), np.nan), innovation.copy(), innovation_std, weight, n, known)
 
-    def _stepped(self, numbers: FloatArray, y: FloatArray, x: FloatArray, bars: IntArray) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
-        """Return the numbers of these columns after a bar, as far as a bar of a settled filter changes them, and the columns in which it is
-        no such bar."""
-        settings, n, last = self._settings, numbers[_N], Last(x, numbers[_INNOVATION], numbers[_VARIANCE])
-        noise, seen = learned(numbers[_LEARNED], numbers[_SEEN], last, settings.memory, self._clip2)
-        walks = Walks(bars * numbers[_ALPHA_WALK], bars * numbers[_BETA_WALK], scales(x, settings.least_scale))
-        lines, last = expected(Lines(*numbers[_LINE]), walks, y, x)
+    def _stepped(self, numbers: FloatArray, y: FloatArray, x: FloatArray, bars: IntArray) -> tuple[list[NDArray[Any]], BoolArray]:
+        """Return the numbers of these columns after a bar, from `n` on, as far as a bar of a settled filter changes them, and the columns
+        of which it is such a bar."""
+        settings, n = self._settings, numbers[_N]
+        noises = self._learned(numbers)
+        before, these = Lines(*numbers[_WALKS], *numbers[_LINE]), Bars(y, x, bars, scales(x, settings.least_scale))
+        lines, last = expected(before, these)
         moved = (numbers[_MOVED] > 0.0) | (np.abs(last.u) > FLAT)
-        after = [n + 1.0, seen, moved, *corrected(lines, last), last.innovation, last.variance, noise]
-        odd = n == 0.0
+        after = [n + 1.0, noises.seen, moved, *corrected(lines, last)[2:], last.innovation, last.variance, noises.learned]
+        settled = n > 0.0
         if settings.clip is not None:
-            way = x - numbers[_TRUSTED]
-            square, pace = way * way / bars, numbers[_PACE]
-            limit = self._clip2 * pace
-            leapt = (square > limit) & (limit > 0.0)
-            off = last.innovation * last.innovation > self._clip2 * last.variance * noise
-            off &= (noise > 0.0) & (np.abs(last.innovation) > FLAT * np.abs(y))
-            odd |= (leapt | off) & (seen >= SOUND)
-            odd |= (numbers[_TRIES] > 0.0) | (numbers[_LOOSE] > 0.0)
-            after += np.ones(len(x)), pace + (square - pace) / np.minimum(n, float(settings.memory)), x
-        return after, odd
+            judges = Judges(self._clip2, settings.memory, settings.least_scale, n, numbers[_PACE], numbers[_TRUSTED], noises)
+            admitted, pace = judges.judge(before, last, these)
+            settled &= admitted & (numbers[_TRIES] == 0.0) & (numbers[_LOOSE] == 0.0)
+            after += np.ones(len(x)), pace, x
+        return after, settled
+
+    def _learned(self, numbers: FloatArray) -> Noises:
+        """Return the noises of these columns with the last innovations included."""
+        noises = Noises(numbers[_LEARNED], numbers[_SEEN])
+        return learned(noises, numbers[_INNOVATION], numbers[_VARIANCE], self._clip2, self._settings.memory)
 
     def _write(self, place: Place, after: list[NDArray[Any]]) -> None:
         """Store the numbers from the number of bars on."""
@@ -136,11 +136,20 @@ class KalmanColumns(RecursionColumns):
 
     def _step_singly(self, which: IntArray, y: FloatArray, x: FloatArray, bars: IntArray) -> None:
         """Take a bar in each of these columns, one after the other."""
-        for p, *bar in zip(which.tolist(), y.tolist(), x.tolist(), bars.tolist(), strict=True):
-            one = self._settings.filter(*self._numbers[_WALKS, p].tolist())
-            one.restore(self.values(p))
+        after, size, made = [], self._values, (0.0, 0.0)
+        one = self._settings.filter(*made)
+        before = self._numbers[:, which].T.tolist()
+        for p, (alpha_walk, beta_walk, _, *values), *bar in zip(which.tolist(), before, y.tolist(), x.tolist(), bars.tolist(), strict=True):
+            if (alpha_walk, beta_walk) != made:
+                made = alpha_walk, beta_walk
+                one = self._settings.filter(*made)
+            one.restore((*values[:size], *self._longer.pop(p, ())))
             one.step(*bar)
-            self.put(p, one.values(), int(self._numbers[_INDEX].view(np.int64)[p]))
+            new = one.values()
+            after.append(new[:size])
+            if len(new) > size:
+                self._longer[p] = new[size:]
+        self._numbers[_N : _N + size, which] = np.array(after).T
 
     def _go_away(self, which: IntArray, bars: IntArray) -> None:
         """Count the bars of those of these columns that keep an old line, and discard the lines that are too old."""
