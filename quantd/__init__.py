@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from quantd.plugin.base import RowKind as RowKind
     from quantd.plugin.base import Store as Store
     from quantd.plugin.base import Subscription as Subscription
+    from quantd.plugin.columns import HedgeColumns as HedgeColumns
+    from quantd.plugin.columns import RegressionColumns as RegressionColumns
     from quantd.plugin.feed_health import ConnectionHealth as ConnectionHealth
     from quantd.plugin.feed_health import FeedHealth as FeedHealth
     from quantd.plugin.feed_health import Progress as Progress
@@ -67,6 +69,7 @@ _HOMES = {
     "Tick Ticker Transition",
     "quantd.plugin.base": "AlertSink Channel Channels Columns DaemonJob DaemonView EventBars Exporter Feed Job PairJob PairView "
     "Resampler RowKind Store Subscription",
+    "quantd.plugin.columns": "HedgeColumns RegressionColumns",
     "quantd.plugin.feed_health": "ConnectionHealth FeedHealth Progress",
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.plugin.regression": "Regression",

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from quantd.model import Hedge, Prices
 from quantd.plugin.base import Plugin
+from quantd.plugin.columns import RegressionColumns
 from quantd.stats import FloatArray
 from quantd.stats.ring import Ring
 from quantd.stats.rolling import Moments
@@ -58,6 +59,12 @@ class Regression(Plugin):
     def resume(self, state: bytes) -> None:
         """Continue from the `state` of an instance with the same settings."""
 
+    def columns(self) -> RegressionColumns:
+        """Return columns for many pairs with these settings, no column yet.
+
+        Implement it where a bar of many pairs is cheaper together than `update` of each; the core then calls it instead."""
+        raise NotImplementedError
+
     def rolling(self, y: FloatArray, x: FloatArray) -> list[Hedge | None]:
         """Return the hedge as of each bar of finite arrays of shape (n,), as the flow computes it; None before `window` bars."""
         steps = Steps(self)
@@ -71,6 +78,12 @@ class Regression(Plugin):
 def offers(cls: type[Regression], name: Literal["fit_sums", "update"]) -> bool:
     """Return whether a regression implements this method itself."""
     return getattr(cls, name) is not getattr(Regression, name)
+
+
+def offers_columns(cls: type[Regression]) -> bool:
+    """Return whether a regression implements `columns`, and for its own `update` and state, not for those of a base class."""
+    own = next(base for base in cls.__mro__ if "columns" in vars(base))
+    return own is not Regression and all(getattr(cls, name) is getattr(own, name) for name in ("update", "state", "resume"))
 
 
 def is_stepwise(cls: type[Regression]) -> bool:

@@ -2,8 +2,10 @@
 
 import math
 
+import msgspec
+
 from quantd.stats.judge import Judge, RunBar
-from quantd.stats.kalman import KalmanFilter
+from quantd.stats.kalman import PRIOR, KalmanFilter
 from quantd.stats.line import WalkingLine
 from quantd.stats.noise import SOUND, LearnedNoise
 
@@ -128,11 +130,12 @@ class SteadfastFilter(KalmanFilter):
         return done
 
     def _returns(self, run: list[RunBar]) -> bool:
-        """Update the old line with a whole run, if there is an old line and it fits."""
-        if not (self._suspended and self._old and len(run) == self._breaks):
+        """Update the old line with a whole run, if there is an old line from before the run and it fits."""
+        missed = self._away - sum(bars for _, _, bars, _ in run)
+        if not (self._suspended and self._old and len(run) == self._breaks and missed >= 0):
             return False
         self._judge.put(self._old)
-        self._judge.miss(self._away - sum(bars for _, _, bars, _ in run))
+        self._judge.miss(missed)
         return all(self._judge.admits(y, x, bars, self.n) for y, x, bars, _ in run)
 
     def _begins(self, jump: float) -> bool:
@@ -163,6 +166,28 @@ class SteadfastFilter(KalmanFilter):
         first, second = 4 * int(held), 4 * int(held + lately)
         self._held, self._lately = _bars(rest[:first]), _bars(rest[first:second])
         self._old = tuple(rest[second:]) or None
+
+
+class FilterSettings(msgspec.Struct, frozen=True):
+    """What filters have in common that differ only in their walks; the settings of `WalkingLine`, `LearnedNoise` and `SteadfastFilter`."""
+
+    prior: float = PRIOR
+    least_scale: float = 0.0
+    noise: float | None = None
+    """The given variance; None if it is learned."""
+    memory: int = 1 << 62
+    clip: float | None = CLIP
+    """None for a `KalmanFilter`, which takes every bar in full."""
+    breaks: int = 3
+    patience: int = 60
+
+    def filter(self, alpha_walk: float, beta_walk: float) -> KalmanFilter:
+        """Return a fresh filter with these walks."""
+        line = WalkingLine(alpha_walk, beta_walk, prior=self.prior, least_scale=self.least_scale)
+        if self.clip is None:
+            return KalmanFilter(line, LearnedNoise(self.noise, memory=self.memory))
+        noise = LearnedNoise(self.noise, memory=self.memory, clip=self.clip)
+        return SteadfastFilter(line, noise, breaks=self.breaks, patience=self.patience)
 
 
 def _bars(numbers: list[float]) -> list[RunBar]:

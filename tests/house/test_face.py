@@ -12,9 +12,9 @@ from tests.conftest import ROOT
 
 FACE = """
 Alert AlertSink Bar BookBar COLUMNS Channel Channels Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Feed
-FeedHealth FundingRate Gap Hedge Job Level Listing Loss Mark MarketClock Metric PairJob PairPoint PairView Progress Quality QuantdError
-Quote Register Regression Resampler RowKind StateNewer StateUnusable Status Store Subscription SystemClock Tick Ticker Timeframe Transition
-cells duration format_time hookimpl iso timeframe
+FeedHealth FundingRate Gap Hedge HedgeColumns Job Level Listing Loss Mark MarketClock Metric PairJob PairPoint PairView Progress Quality
+QuantdError Quote Register Regression RegressionColumns Resampler RowKind StateNewer StateUnusable Status Store Subscription SystemClock
+Tick Ticker Timeframe Transition cells duration format_time hookimpl iso timeframe
 """
 STATS = """
 __init__: FloatArray IntArray
@@ -54,7 +54,7 @@ sharpe: LEAST_DAYS LEAST_TRADES Sharpe daily_changes sharpe sharpe_of_run varian
 slopes: Numbers ROWS Slopes
 spreads: SHORTEST SpreadTest spread_test
 stationarity: Adf Criterion DEPENDENT ILL_CONDITIONED adf
-steadfast: CLIP PLAIN SteadfastFilter
+steadfast: CLIP FilterSettings PLAIN SteadfastFilter
 sums: Fixed Sums sums_of
 theil_sen: ALL_PAIRS RollingTheilSen theil_sen
 ticks: RESOLVED bound_tick grid

@@ -9,14 +9,13 @@ import numpy as np
 from msgspec import Meta
 
 import quantd
-from quantd.stats import FloatArray
-from quantd.stats.kalman import LEAST_LOG, PRIOR, KalmanFilter
+from quantd.stats import FloatArray, IntArray
+from quantd.stats.columns.kalman import KalmanColumns
+from quantd.stats.kalman import LEAST_LOG, PRIOR
 from quantd.stats.likelihood import most_likely
-from quantd.stats.line import WalkingLine
-from quantd.stats.noise import LearnedNoise
 from quantd.stats.outliers import outliers
 from quantd.stats.recursion import Run
-from quantd.stats.steadfast import SteadfastFilter
+from quantd.stats.steadfast import FilterSettings
 
 Share = Annotated[float, Meta(ge=0)]
 NOISE_WINDOWS = 8
@@ -65,15 +64,13 @@ class Kalman(quantd.Regression):
 
     def _begin(self, alpha_walk: float, beta_walk: float) -> None:
         self._walks = alpha_walk, beta_walk
-        self._run = Run(self._filter(alpha_walk, beta_walk))
+        self._run = Run(self.filters.filter(alpha_walk, beta_walk))
 
-    def _filter(self, alpha_walk: float, beta_walk: float) -> KalmanFilter:
-        line = WalkingLine(alpha_walk, beta_walk, prior=self.prior, least_scale=self._least_scale)
+    @property
+    def filters(self) -> FilterSettings:
+        """The settings of its filters, but for the walks."""
         given, memory = None if self.noise == "auto" else self.noise, NOISE_WINDOWS * self.window
-        if self.clip is None:
-            return KalmanFilter(line, LearnedNoise(given, memory=memory))
-        noise = LearnedNoise(given, memory=memory, clip=self.clip)
-        return SteadfastFilter(line, noise, breaks=self.breaks, patience=self.window)
+        return FilterSettings(self.prior, self._least_scale, given, memory, self.clip, self.breaks, self.window)
 
     @property
     def _least_scale(self) -> float:
@@ -125,6 +122,76 @@ class Kalman(quantd.Regression):
         self._begin(*_WALKS.unpack_from(state))
         self._warm_up, self._warming = [], False
         self._run.resume(state[_WALKS.size :])
+
+    @property
+    def warming(self) -> bool:
+        """Whether the warm-up still lasts."""
+        return self._warming
+
+    def copy(self) -> "Kalman":
+        """Return an instance in the same state, which shares nothing with this one."""
+        other, state = msgspec.structs.replace(self), self.state()
+        if state is None:
+            other._warm_up = list(self._warm_up)
+        else:
+            other.resume(state)
+        return other
+
+    def columns(self) -> quantd.RegressionColumns:
+        return KalmanRegressions(self)
+
+
+class KalmanRegressions:
+    """The instances of many pairs: those that are warming up as they are, the others as columns."""
+
+    def __init__(self, settings: Kalman) -> None:
+        self._settings = settings
+        self._runs = KalmanColumns(settings.filters)
+        self._warming: dict[int, Kalman] = {}
+
+    def add(self) -> int:
+        p = self._runs.add()
+        self._warming[p] = msgspec.structs.replace(self._settings)
+        return p
+
+    def drop(self, p: int) -> None:
+        self._runs.drop(p)
+        self._warming = {at - (at > p): one for at, one in self._warming.items() if at != p}
+
+    def load(self, p: int, regression: quantd.Regression) -> None:
+        state = regression.state()
+        if state is not None:
+            self._warming.pop(p, None)
+            self._runs.put_walks(p, *_WALKS.unpack_from(state))
+            self._runs.resume(p, state[_WALKS.size :])
+        elif isinstance(regression, Kalman):
+            self._warming[p] = regression
+
+    def regression(self, p: int) -> Kalman:
+        if p in self._warming:
+            return self._warming[p].copy()
+        one = msgspec.structs.replace(self._settings)
+        one.resume(self._runs.packed(np.array([p]), heads=True)[0])
+        return one
+
+    def step(self, which: IntArray, index: IntArray, y: FloatArray, x: FloatArray) -> None:
+        if self._warming:
+            warm = ~np.isin(which, list(self._warming))
+            for p, *bar in zip(*(each[~warm].tolist() for each in (which, index, y, x)), strict=True):
+                one = self._warming[p]
+                one.update(*bar)
+                self.load(p, one)
+            which, index, y, x = which[warm], index[warm], y[warm], x[warm]
+        self._runs.push(which, index, y, x)
+
+    def hedges(self, which: IntArray) -> quantd.HedgeColumns:
+        return self._runs.hedges(which)
+
+    def states(self, which: IntArray) -> list[bytes | None]:
+        packed = self._runs.packed(which, heads=True)
+        if not self._warming:
+            return [*packed]
+        return [None if p in self._warming else state for p, state in zip(which.tolist(), packed, strict=True)]
 
 
 @quantd.hookimpl

@@ -3,10 +3,13 @@
 import math
 from typing import Annotated, ClassVar
 
+import msgspec
+import numpy as np
 from msgspec import Meta
 
 import quantd
-from quantd.stats import FloatArray
+from quantd.stats import FloatArray, IntArray
+from quantd.stats.columns.forgetting import ForgettingColumns
 from quantd.stats.forgetting import Forgetting
 from quantd.stats.recursion import Run, recursed
 
@@ -39,6 +42,35 @@ class Rls(quantd.Regression):
 
     def resume(self, state: bytes) -> None:
         self._run.resume(state)
+
+    def columns(self) -> quantd.RegressionColumns:
+        return RlsColumns(self)
+
+
+class RlsColumns:
+    """The instances of many pairs."""
+
+    def __init__(self, settings: Rls) -> None:
+        self._settings = settings
+        self._runs = ForgettingColumns(settings.memory)
+        self.add, self.drop, self.step = self._runs.add, self._runs.drop, self._runs.push
+
+    def load(self, p: int, regression: quantd.Regression) -> None:
+        state = regression.state()
+        if state is not None:
+            self._runs.resume(p, state)
+
+    def regression(self, p: int) -> Rls:
+        one = msgspec.structs.replace(self._settings)
+        one.resume(self._runs.packed(np.array([p]))[0])
+        return one
+
+    def hedges(self, which: IntArray) -> quantd.HedgeColumns:
+        found = self._runs.hedges(which)
+        return msgspec.structs.replace(found, known=found.known & (found.n >= self._settings.window))
+
+    def states(self, which: IntArray) -> list[bytes | None]:
+        return [*self._runs.packed(which)]
 
 
 @quantd.hookimpl

@@ -17,10 +17,12 @@ import quantd
 from quantd.model import Tick
 from quantd.plugin.base import Plugin
 from quantd.plugin.registry import Entry, Registry
+from quantd.stats import IntArray
 from quantd.stats.regression import ols, ols_fit
 from quantd.stats.sums import Sums
 from quantd.testing import fakes
 from quantd.testing.checks import check, checks_for, problems, run
+from quantd_plugins.regressions.rls import Rls, RlsColumns
 
 
 def failed(plugin: type[Plugin], **settings: object) -> dict[str, str]:
@@ -249,6 +251,55 @@ def test_a_recursive_update_need_not_be_the_fit_but_must_resume() -> None:
 
 def test_state_that_instances_share_is_caught() -> None:
     assert "instances_share_no_state" in failed(Shared)
+
+
+class Columns(Rls):
+    """Recursive least squares, but for one lie of its columns."""
+
+    lie: Literal["", "number", "hedge", "state", "drop", "load"] = ""
+
+    def columns(self) -> quantd.RegressionColumns:
+        return LyingColumns(self)
+
+
+class LyingColumns(RlsColumns):
+    """The columns of `Columns`."""
+
+    def __init__(self, settings: Columns) -> None:
+        super().__init__(settings)
+        self._lie = settings.lie
+        if settings.lie == "number":
+            self.add = lambda: self._runs.add() + 1
+        if settings.lie == "drop":
+            self.drop = lambda p: self._runs.drop(self._runs.count - 1)
+
+    def load(self, p: int, regression: quantd.Regression) -> None:
+        if self._lie != "load":
+            super().load(p, regression)
+
+    def hedges(self, which: IntArray) -> quantd.HedgeColumns:
+        return super().hedges(np.sort(which) if self._lie == "hedge" else which)
+
+    def states(self, which: IntArray) -> list[bytes | None]:
+        return [None] * len(which) if self._lie == "state" else super().states(which)
+
+
+def test_honest_columns_pass() -> None:
+    assert failed(Columns) == {}
+
+
+@pytest.mark.parametrize(
+    ("lie", "caught"),
+    [
+        ("number", "columns_answer_as_instances"),
+        ("hedge", "columns_answer_as_instances"),
+        ("state", "columns_answer_as_instances"),
+        ("drop", "columns_and_instances_take_each_other_over"),
+        ("load", "columns_and_instances_take_each_other_over"),
+    ],
+)
+def test_a_lie_of_columns_is_caught(lie: str, caught: str) -> None:
+    assert caught in failed(Columns, lie=lie)
 
 
 # ---- resamplers
