@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from quantd.clock import Clock
+from quantd.columns.pile import TickPile
 from quantd.flow.ahead import Ahead
 from quantd.flow.ingest.ledger import NOT_RECORDED
 from quantd.history.history import History
@@ -29,7 +30,7 @@ _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
 _HANGS_S = 60.0
 """A write that takes longer (s) is reported, since the flow may wait for it."""
 _log = logging.getLogger("quantd.flow")
-Row = TypeVar("Row", Tick, Bar, PairPoint)
+Row = TypeVar("Row", Bar, PairPoint)
 
 
 class Recorder:
@@ -53,13 +54,13 @@ class Recorder:
         self._pause = 0.0
         """Pause before the next attempt after a failure, s; 0 while the store works."""
         self._writing: asyncio.Task[bool] | None = None
-        self._ticks: list[Tick] = []
+        self._ticks = TickPile()
         self._bars: list[Bar] = []
         self._points: list[PairPoint] = []
         self._gaps: list[Gap] = []
 
     def ticks(self, ticks: Sequence[Tick]) -> None:
-        self._ticks += ticks
+        self._ticks.add(ticks)
 
     def bars(self, bars: Sequence[Bar]) -> None:
         self._bars += bars
@@ -104,45 +105,42 @@ class Recorder:
 
     def _begin(self) -> asyncio.Task[bool]:
         batch = self._ticks, self._bars, self._points
-        self._ticks, self._bars, self._points = [], [], []
+        self._ticks, self._bars, self._points = TickPile(), [], []
         self._ahead.cut()
         self._due = self._clock.monotonic() + _HANGS_S
         self._writing = asyncio.create_task(self._write(*batch), name="record")
         return self._writing
 
-    async def _write(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> bool:
+    async def _write(self, ticks: TickPile, bars: list[Bar], points: list[PairPoint]) -> bool:
         loop = asyncio.get_running_loop()
         try:
-            written = await loop.run_in_executor(self._thread, self._append_all, ticks, bars, points)
-            done = written == len(ticks) + len(bars) + len(points)
+            done = await loop.run_in_executor(self._thread, self._append_all, ticks, bars, points)
             if done:
                 self._ahead.drop()
                 self._works()
                 if self._history:
                     self._history.recorded(bars, points)
             else:
-                self._ticks, self._bars, self._points = ticks[written:] + self._ticks, bars + self._bars, points + self._points
+                self._ticks.put_back(ticks)
+                self._bars, self._points = bars + self._bars, points + self._points
                 self._fails()
             return done
         finally:
             self._due = self._clock.monotonic() + max(_LONGEST_S, self._pause)
             self._writing = None
 
-    def _append_all(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> int:
-        """Write in slices if many rows wait, the last one with all bars and points. Return the number of rows written. Runs in the
-        thread."""
-        written = 0
-        while len(ticks) - written > 2 * _LARGEST:
-            if not self._guard.call(self._append, ticks[written : written + _LARGEST], [], []):
-                return written
-            written += _LARGEST
-        rows = ticks[written:], bars, points
-        if any(rows) and not self._guard.call(self._append, *rows):
-            return written
-        return len(ticks) + len(bars) + len(points)
+    def _append_all(self, ticks: TickPile, bars: list[Bar], points: list[PairPoint]) -> bool:
+        """Write in slices if many rows wait, the last one with all bars and points. Return whether all are written; trades that are written
+        leave the pile. Runs in the thread."""
+        while len(ticks) > 2 * _LARGEST:
+            if not self._guard.call(self._append, ticks, _LARGEST, [], []):
+                return False
+        rows = len(ticks) + len(bars) + len(points)
+        return not rows or self._guard.call(self._append, ticks, len(ticks), bars, points, default=False)
 
-    def _append(self, ticks: list[Tick], bars: list[Bar], points: list[PairPoint]) -> bool:
-        self.store.append(ticks, bars, points)
+    def _append(self, ticks: TickPile, count: int, bars: list[Bar], points: list[PairPoint]) -> bool:
+        self.store.append(ticks.joined()[:count], bars, points)
+        ticks.drop(count)
         return True
 
     def _works(self) -> None:
@@ -162,8 +160,7 @@ class Recorder:
         """Drop the oldest rows beyond the bounds, in large pieces."""
         if (many := len(self._ticks) - _MOST_TICKS) > 0:
             many += _MOST_TICKS // 10
-            self._drop_ticks(self._ticks[:many])
-            del self._ticks[:many]
+            self._drop_ticks(self._ticks.drop(many))
         self.dropped += _cut(self._bars) + _cut(self._points)
 
     def _drop_ticks(self, ticks: Sequence[Tick]) -> None:
@@ -176,7 +173,7 @@ class Recorder:
         if not await self.write():
             rows = len(self._ticks) + len(self._bars) + len(self._points)
             _log.error("the store does not take the last %d rows: they are not recorded", rows)
-            self._gaps += _gaps(self._ticks, self._clock.now())
+            self._gaps += _gaps(self._ticks.joined(), self._clock.now())
         await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self.store.close)
         self._thread.shutdown()
 

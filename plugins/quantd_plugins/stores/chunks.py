@@ -1,9 +1,6 @@
 """Ticks in chunks: one row for each symbol and second, with its ticks packed as a numpy array."""
 
-import struct
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,29 +10,48 @@ import quantd
 
 COLUMNS = ("id", "ts", "recv", "price", "qty", "buyer_maker")
 TICK = np.dtype(list(zip(COLUMNS, ("<i8", "<i8", "<i8", "<f8", "<f8", "?"), strict=True)))
+"""A packed tick: the rows of `quantd.TickBatch`."""
 SECOND = 1000
-
-_id = attrgetter("id")
-_pack = struct.Struct("<qqqdd?").pack
 
 ChunkRow = tuple[str, int, int, int, int, int, bytes]
 """symbol, first_id, last_id, n, ts0, ts1, ticks."""
 
 
-def pack(ticks: Iterable[quantd.Tick]) -> Iterator[ChunkRow]:
-    """Yield the rows that hold these ticks, sorted by id within a row."""
-    seconds: defaultdict[tuple[str, int], list[quantd.Tick]] = defaultdict(list)
-    symbol, begin, end = None, 0, 0
-    for tick in ticks:  # ticks of a row come in runs
-        if tick.symbol is not symbol or not begin <= tick.ts < end:
-            symbol, begin = tick.symbol, tick.ts - tick.ts % SECOND
-            end, add = begin + SECOND, seconds[symbol, begin].append
-        add(tick)
-    for (symbol, _), chunk in seconds.items():
-        chunk.sort(key=_id)
-        times = [tick.ts for tick in chunk]
-        packed = b"".join([_pack(tick.id, tick.ts, tick.recv, tick.price, tick.qty, tick.buyer_maker) for tick in chunk])
-        yield symbol, chunk[0].id, chunk[-1].id, len(chunk), min(times), max(times), packed
+def pack(ticks: Sequence[quantd.Tick]) -> Iterator[ChunkRow]:
+    """Yield the rows that hold these ticks, in the order in which they begin; ticks are sorted by id within a row."""
+    if not ticks:
+        return
+    received = quantd.TickBatch.of(ticks)
+    order = _by_row(received)
+    batch = received.take(order)
+    codes, ticks_by_row = batch.codes, batch.rows
+    times = np.ascontiguousarray(ticks_by_row["ts"])
+    begins = times // SECOND
+    starts = np.concatenate(([0], np.flatnonzero((codes[1:] != codes[:-1]) | (begins[1:] != begins[:-1])) + 1))
+    ends = np.append(starts[1:], len(times))
+    ids = ticks_by_row["id"]
+    columns = (
+        starts,
+        ends,
+        codes[starts],
+        ids[starts],
+        ids[ends - 1],
+        np.minimum.reduceat(times, starts),
+        np.maximum.reduceat(times, starts),
+    )
+    in_turn = np.argsort(np.minimum.reduceat(order, starts))
+    for start, end, code, first_id, last_id, ts0, ts1 in zip(*(column[in_turn].tolist() for column in columns), strict=True):
+        yield batch.symbols[code], first_id, last_id, end - start, ts0, ts1, ticks_by_row[start:end].tobytes()
+
+
+def _by_row(batch: quantd.TickBatch) -> NDArray[np.intp]:
+    """Return the order of ticks by symbol, second and id. Ticks of the same id stay in their order."""
+    order = np.argsort(batch.codes, kind="stable")
+    codes, begins, ids = batch.codes[order], batch.rows["ts"][order] // SECOND, batch.rows["id"][order]
+    in_order = (begins[1:] > begins[:-1]) | ((begins[1:] == begins[:-1]) & (ids[1:] >= ids[:-1]))
+    if np.all(in_order | (codes[1:] != codes[:-1])):
+        return order
+    return np.lexsort((batch.rows["id"], batch.rows["ts"] // SECOND, batch.codes))
 
 
 def unpack(chunks: Sequence[bytes], start: int, end: int) -> tuple[dict[str, NDArray[Any]], bool]:

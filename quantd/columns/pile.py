@@ -1,0 +1,43 @@
+"""Trades that wait to be written."""
+
+from collections.abc import Sequence
+
+from quantd.columns.ticks import TickBatch
+from quantd.model import Tick
+
+
+class TickPile:
+    """Trades in the order in which they were added. They are joined to columns only when they are taken."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Sequence[Tick]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, ticks: Sequence[Tick]) -> None:
+        """Add trades at the end. They must not change any more."""
+        if ticks:
+            self._pieces.append(ticks)
+            self._count += len(ticks)
+
+    def put_back(self, older: "TickPile") -> None:
+        """Add the trades of another pile before these."""
+        self._pieces = older._pieces + self._pieces
+        self._count += len(older)
+
+    def joined(self) -> TickBatch:
+        """Return all trades as one batch, which the pile then consists of. Raises TypeError if a trade has a value of a wrong type."""
+        match self._pieces:
+            case [TickBatch() as batch]:
+                return batch
+        batch = TickBatch.joined(self._pieces)
+        self._pieces = [batch] if batch else []
+        return batch
+
+    def drop(self, count: int) -> TickBatch:
+        """Remove and return the oldest trades."""
+        batch = self.joined()
+        self._pieces, self._count = [batch[count:].copied()] if count < len(batch) else [], max(0, self._count - count)
+        return batch[:count]

@@ -1,0 +1,213 @@
+"""Trades as columns: a batch of several symbols in the order of receipt, and a run of one symbol."""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantd.model import Tick
+
+COLUMNS = ("id", "ts", "recv", "price", "qty", "buyer_maker")
+TICK = np.dtype(list(zip(COLUMNS, ("<i8", "<i8", "<i8", "<f8", "<f8", "?"), strict=True)))
+"""A row: a trade without its symbol, packed into 41 bytes."""
+TOO_MUCH = 1e12
+"""No price and no quantity is as large, so that their squares and sums stay within range."""
+_OPAQUE = np.dtype((np.void, TICK.itemsize))
+"""A row without its fields: numpy copies it many times as fast."""
+Rows = NDArray[np.void]
+
+
+class Plain(NamedTuple):
+    """Facts about a run whose trades are all valid and whose ids count up by one."""
+
+    first_id: int
+    last_id: int
+    start: int
+    """The smallest `ts` (ms)."""
+    end: int
+    """The greatest `ts` (ms)."""
+    open: float
+    high: float
+    low: float
+    close: float
+    last_ts: int
+    """The `ts` (ms) of the last trade."""
+
+
+class TickRun(Sequence[Tick]):
+    """Trades of one symbol, in the order of receipt. The struct of a trade is made when it is read. `rows` has the type `TICK` and the
+    shape (n,), and is contiguous. A run is not changed after it was made."""
+
+    __slots__ = ("plain", "rows", "symbol")
+
+    def __init__(self, symbol: str, rows: Rows, plain: Plain | None = None) -> None:
+        """`plain` may be given where it is known; None says nothing."""
+        self.symbol = symbol
+        self.rows = rows
+        self.plain = plain
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Tick: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> "TickRun": ...
+
+    def __getitem__(self, at: int | slice) -> "Tick | TickRun":
+        if isinstance(at, slice):
+            return TickRun(self.symbol, np.ascontiguousarray(self.rows[at]))
+        return Tick(self.symbol, *self.rows[at].item())
+
+    def __iter__(self) -> Iterator[Tick]:
+        symbol = self.symbol
+        return (Tick(symbol, *row) for row in self.rows.tolist())
+
+
+class TickBatch(Sequence[Tick]):
+    """Trades of several symbols, in the order of receipt. The struct of a trade is made when it is read. `codes`, of shape (n,), are the
+    places of their names in `symbols`; `rows` has the type `TICK` and the same shape, and is contiguous.
+    A batch is not changed after it was made."""
+
+    __slots__ = ("codes", "rows", "symbols")
+
+    def __init__(self, symbols: Sequence[str], codes: NDArray[np.uint16], rows: Rows) -> None:
+        self.symbols = symbols
+        self.codes = codes
+        self.rows = rows
+
+    @classmethod
+    def of(cls, ticks: Sequence[Tick]) -> "TickBatch":
+        """Make a batch of structs."""
+        if isinstance(ticks, TickBatch):
+            return ticks
+        if isinstance(ticks, TickRun):
+            return cls((ticks.symbol,), np.zeros(len(ticks), np.uint16), ticks.rows)
+        places: dict[str, int] = {}
+        codes = np.array([places.setdefault(tick.symbol, len(places)) for tick in ticks], np.uint16)
+        return cls(list(places), codes, rows_of(ticks))
+
+    @classmethod
+    def joined(cls, pieces: Iterable[Sequence[Tick]]) -> "TickBatch":
+        """Make one batch of batches, runs and lists of structs."""
+        places: dict[str, int] = {}
+        codes, rows = [np.zeros(0, np.uint16)], [np.zeros(0, TICK)]
+        for is_run, group in groupby(pieces, lambda piece: isinstance(piece, TickRun)):
+            if is_run:
+                runs: list[Any] = list(group)
+                of_runs = [places.setdefault(run.symbol, len(places)) for run in runs]
+                codes.append(np.repeat(np.array(of_runs, np.uint16), [len(run) for run in runs]))
+                rows += [run.rows for run in runs]
+            else:
+                for batch in map(cls.of, _flat(group)):
+                    names = np.array([places.setdefault(name, len(places)) for name in batch.symbols], np.uint16)
+                    codes.append(names[batch.codes] if len(batch) else batch.codes)
+                    rows.append(batch.rows)
+        return cls(list(places), np.concatenate(codes), np.frombuffer(bytearray().join([part.data for part in rows]), TICK))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Tick: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> "TickBatch": ...
+
+    def __getitem__(self, at: int | slice) -> "Tick | TickBatch":
+        if isinstance(at, slice):
+            return TickBatch(self.symbols, self.codes[at], np.ascontiguousarray(self.rows[at]))
+        return Tick(self.symbols[self.codes[at]], *self.rows[at].item())
+
+    def __iter__(self) -> Iterator[Tick]:
+        names = map(self.symbols.__getitem__, self.codes.tolist())
+        return (Tick(name, *row) for name, row in zip(names, self.rows.tolist(), strict=True))
+
+    def copied(self) -> "TickBatch":
+        """Return an equal batch that keeps no larger one in memory, of which it was a part."""
+        return TickBatch(self.symbols, self.codes.copy(), np.frombuffer(bytearray(self.rows), TICK))
+
+    def take(self, places: NDArray[np.intp]) -> "TickBatch":
+        """Return a batch of the trades at these places."""
+        return TickBatch(self.symbols, self.codes[places], self.rows.view(_OPAQUE).take(places).view(TICK))
+
+    def runs(self) -> list[TickRun]:
+        """Return the trades of each symbol as a run, each with the facts about it if it is plain."""
+        if not len(self):
+            return []
+        sorted_by_symbol = self.take(np.argsort(self.codes, kind="stable"))
+        codes, rows = sorted_by_symbol.codes, sorted_by_symbol.rows
+        starts = np.concatenate(([0], np.flatnonzero(codes[1:] != codes[:-1]) + 1))
+        ends = np.append(starts[1:], len(rows))
+        facts = _facts(rows, starts, ends)
+        names = map(self.symbols.__getitem__, codes[starts].tolist())
+        return [
+            TickRun(name, rows[start:end], plain)
+            for name, start, end, plain in zip(names, starts.tolist(), ends.tolist(), facts, strict=True)
+        ]
+
+
+def rows_of(ticks: Sequence[Tick]) -> Rows:
+    """Return trades of any symbols as rows of the type `TICK`, in the same order."""
+    if isinstance(ticks, (TickRun, TickBatch)):
+        return ticks.rows
+    return packed(
+        [tick.id for tick in ticks],
+        [tick.ts for tick in ticks],
+        [tick.recv for tick in ticks],
+        [tick.price for tick in ticks],
+        [tick.qty for tick in ticks],
+        [tick.buyer_maker for tick in ticks],
+    )
+
+
+def packed(
+    ids: list[int], times: list[int], receipts: list[int] | int, prices: list[float], quantities: list[float], sells: list[bool]
+) -> Rows:
+    """Return these columns, each of n values, as rows of the type `TICK`. `receipts` may be one time (ms) for all. Raises TypeError for a
+    value that is no number of its kind."""
+    rows = np.empty(len(ids), TICK)
+    rows["id"] = array("q", ids)
+    rows["ts"] = array("q", times)
+    rows["recv"] = receipts if isinstance(receipts, int) else array("q", receipts)
+    rows["price"] = array("d", prices)
+    rows["qty"] = array("d", quantities)
+    rows["buyer_maker"] = sells
+    return rows
+
+
+def _flat(pieces: Iterable[Sequence[Tick]]) -> Iterator[Sequence[Tick]]:
+    """Join neighbouring lists: it costs much to make columns of a few structs."""
+    for is_batch, group in groupby(pieces, lambda piece: isinstance(piece, TickBatch)):
+        if is_batch:
+            yield from group
+        else:
+            yield [tick for piece in group for tick in piece]
+
+
+def _facts(rows: Rows, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> list[Plain | None]:
+    """Return the facts about each run of rows[start:end]; None for one that is not plain."""
+    ids, times, prices, quantities = (np.ascontiguousarray(rows[name]) for name in ("id", "ts", "price", "qty"))
+    good = (prices > 0.0) & (prices < TOO_MUCH) & (quantities >= 0.0) & (quantities < TOO_MUCH)
+    follows = np.empty(len(rows), np.bool_)
+    follows[1:] = ids[1:] - ids[:-1] == 1
+    follows[starts] = ids[starts] > 0
+    plain = np.logical_and.reduceat(good & follows, starts).tolist()
+    lasts = ends - 1
+    columns = (
+        ids[starts],
+        ids[lasts],
+        np.minimum.reduceat(times, starts),
+        np.maximum.reduceat(times, starts),
+        prices[starts],
+        np.maximum.reduceat(prices, starts),
+        np.minimum.reduceat(prices, starts),
+        prices[lasts],
+        times[lasts],
+    )
+    facts = map(Plain, *(column.tolist() for column in columns))
+    return [each if is_plain else None for each, is_plain in zip(facts, plain, strict=True)]
