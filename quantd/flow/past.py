@@ -11,7 +11,7 @@ klines of the longest timeframe that they can be made of.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -29,6 +29,7 @@ LONGEST_MS = 14 * DAY
 MINUTES_AWAY = 1_500
 """Number of minutes of a daemon's absence that klines fill for bars of up to 1m; `LONGEST_MS` for longer bars."""
 _MOST_TRADES_MS = 15 * MINUTE
+_FEW_BARS = 100
 _PAUSES_S = (1.0, 3.0, 10.0)
 _log = logging.getLogger("quantd.flow")
 
@@ -134,10 +135,11 @@ class _Reader:
             recorded = await asyncio.to_thread(self._history.recorded_bars, self._demand.symbol, frame.name, since, FOR_EVER)
             self._history.restore_bars(recorded)
             known = {bar.ts: bar for bar in recorded if frame.end(bar.ts) <= until}
-        missing = [start for start in _buckets(frame, since, until) if start not in known or known[start].quality not in WHOLE]
-        if missing and frame.step >= self._opening.step:
-            told = await klines(self._feed, self._demand.symbol, frame, missing[0], frame.end(missing[-1])) if self._feed else []
-            known |= {bar.ts: bar for bar in told if bar.ts not in known or known[bar.ts].quality not in WHOLE}
+        if self._feed and frame.step >= self._opening.step:
+            whole = {ts for ts, bar in known.items() if bar.quality in WHOLE}
+            for first, last in missing_runs(frame, since, until, whole):
+                told = await klines(self._feed, self._demand.symbol, frame, first, frame.end(last))
+                known |= {bar.ts: bar for bar in told if bar.ts not in whole}
         return [known[ts] for ts in sorted(known)]
 
     async def _trades(self, begins: int) -> tuple[list[Tick], list[Tick]]:
@@ -152,9 +154,16 @@ class _Reader:
         return recorded, [tick for tick in fresh if last is None or (tick.id or numbering.number(tick.ts)) > last.id]
 
 
-def _buckets(frame: Timeframe, since: int, until: int) -> Iterator[int]:
-    """Yield the open times of the buckets that open from `since` on and end by `until`."""
-    start = frame.floor(since)
+def missing_runs(frame: Timeframe, since: int, until: int, known: Container[int]) -> list[tuple[int, int]]:
+    """Return the first and last open time of each run of buckets that are not known, of those that open from `since` on and end by `until`.
+    Runs with few known buckets in between are one: another request would cost more than these bars."""
+    runs: list[tuple[int, int]] = []
+    start, between = frame.floor(since), 0
     while (end := frame.end(start)) <= until:
-        yield start
+        if start in known:
+            between += 1
+        else:
+            runs.append((runs.pop()[0] if runs and between < _FEW_BARS else start, start))
+            between = 0
         start = end
+    return runs
