@@ -16,6 +16,7 @@ from quantd.config.load import Loaded
 from quantd.errors import QuantdError
 from quantd.flow.feed import FeedFlow
 from quantd.flow.repair.upgrade import Upgrade
+from quantd.flow.warm_line import Warming
 from quantd.metrics import Metrics
 from quantd.plugin.base import DaemonView
 from quantd.runtime.build import Lasting, build
@@ -39,7 +40,11 @@ _LONGEST_DRAIN_S = 15.0
 """Longest drain (s). Draining takes longer on a busy machine; whatever has not ended by then hangs."""
 _BEAT_S = 0.25
 _CONNECT_S = 2.0
-_WARM_S = 60.0
+_WARM_S = 300.0
+"""Longest wait (s) for the past of all symbols."""
+_TOLD_EVERY_S = 10.0
+_EXTENDED_US = 60_000_000
+"""Time (µs) that the service manager is asked to give the start from each status on."""
 
 
 class Daemon:
@@ -103,8 +108,12 @@ class Daemon:
     async def _warm_up(self) -> None:
         """Return when all symbols have their past, or no feed can deliver it, or it takes too long: the API serves anyway."""
         since = self.clock.monotonic()
+        due = since + _TOLD_EVERY_S
         while not self.stopping.is_set() and (progress := _warming(self.runtime.flows, self.clock.monotonic() - since)):
-            notify(f"STATUS=warming {progress}")
+            notify(f"STATUS=warming {progress}", f"EXTEND_TIMEOUT_USEC={_EXTENDED_US}")
+            if self.clock.monotonic() >= due:
+                due = self.clock.monotonic() + _TOLD_EVERY_S
+                _log.info("warming %s", progress)
             await asyncio.sleep(_BEAT_S)
 
     async def _serve(self) -> web.AppRunner:
@@ -175,16 +184,17 @@ class Daemon:
                 self.runtime.outputs.recorder.begin_if_due()
 
 
-def _warming(flows: Sequence[FeedFlow], waited: float) -> str | None:
-    """Return the progress of the connected flows as `n/N` symbols, while it is worth waiting; None otherwise. `waited` is in seconds."""
-    there = [flow for flow in flows if flow.state == "live" or waited < _CONNECT_S]
-    warm, symbols = sum(flow.warm for flow in there), sum(flow.symbols for flow in there)
-    return f"{warm}/{symbols}" if warm < symbols and waited < _WARM_S else None
+def _warming(flows: Sequence[FeedFlow], waited: float) -> Warming | None:
+    """Return the progress of the connected flows, while it is worth waiting; None otherwise. `waited` is in seconds."""
+    there = [flow.warming for flow in flows if flow.state == "live" or waited < _CONNECT_S]
+    warm, symbols = sum(each.warm for each in there), sum(each.symbols for each in there)
+    left = max((each.left_s for each in there if each.left_s is not None), default=None)
+    return Warming(warm, symbols, left) if warm < symbols and waited < _WARM_S else None
 
 
 def _standing(feeds: Sequence[FeedState]) -> tuple[int, str]:
     """Return the log level and text at the end of the start. The daemon is not ready while a feed is not live."""
-    if waiting := [f"{feed.name} is {feed.state}" for feed in feeds if feed.state != "live"]:
+    if waiting := [f"{feed.name} is {feed.progress}" for feed in feeds if feed.state != "live"]:
         return logging.WARNING, f"serving, but not ready: {', '.join(waiting)}"
     return logging.INFO, f"ready: {', '.join(f'{feed.name} is live' for feed in feeds) or 'there is no feed'}"
 

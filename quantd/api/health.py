@@ -10,7 +10,7 @@ from quantd.api.context import Render, services
 from quantd.api.errors import Failure, answer
 from quantd.api.page import page, wants_page
 from quantd.services.market import Market
-from quantd.services.status import FeedState, Status, SymbolQuality
+from quantd.services.status import Status, SymbolQuality
 from quantd.times import iso
 
 _TIMES = ("start", "end", "opened")
@@ -64,14 +64,10 @@ async def live(request: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Readiness probe: succeeds if every feed runs and its symbols have their history; 503 names those that do not."""
-    waiting = [_unready(feed) for feed in services(request).status.feeds() if feed.state != "live"]
+    waiting = [f"{feed.name} is {feed.progress}" for feed in services(request).status.feeds() if feed.state != "live"]
     if waiting:
         raise Failure(503, f"Not ready: {', '.join(waiting)}")
     return answer(wire.State("ready"))
-
-
-def _unready(feed: FeedState) -> str:
-    return f"{feed.name} is {feed.state}" + (f" {feed.warm}/{feed.symbols}" if feed.state == "warming" else "")
 
 
 def buffer_stats(market: Market) -> wire.BufferStats:

@@ -64,6 +64,8 @@ class Feed(Struct, frozen=True):
     warm: int
     """Number of its `symbols` that have their history."""
     symbols: int
+    warm_left_s: float | None
+    """Estimated time until all have it, s; null if none is being fetched."""
     clock_offset: int | None
     """Offset of the venue's clock from this host's, ms, positive if the venue is ahead; null if it is not known."""
     banned_until: str | None
@@ -175,7 +177,8 @@ def feed(health: FeedState) -> Feed:
     banned = health.health.banned_until
     until = None if banned is None else iso(banned)
     told = until, health.health.unrecorded, health.health.resyncs, health.health.connections
-    return Feed(health.name, health.state, last, health.ticks, health.refused, health.warm, health.symbols, health.clock_offset, *told)
+    counts = health.ticks, health.refused, health.warm, health.symbols
+    return Feed(health.name, health.state, last, *counts, health.warm_left_s, health.clock_offset, *told)
 
 
 def candles(bars: Iterable[Bar]) -> list[Candle]:

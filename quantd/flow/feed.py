@@ -11,7 +11,6 @@ from typing import Literal
 
 from quantd.clock import Clock
 from quantd.flow.environment import Environment
-from quantd.flow.ingest.ledger import DISCONNECTED
 from quantd.flow.members import Members
 from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
@@ -22,6 +21,7 @@ from quantd.flow.subscription import subscribed
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.time_slice import TimeSlice
 from quantd.flow.venue import Refusals, VenueClock
+from quantd.flow.warm_line import Warming
 from quantd.flow.watermark import Watermark
 from quantd.model import Bar, Depth, Event, Listing, Mark, Quote, Status, Tick, Ticker
 from quantd.plugin import answers
@@ -82,6 +82,11 @@ class FeedFlow:
     def warm(self) -> int:
         """Number of the listed symbols that have their past."""
         return sum(stage.ready for stage in self._of.values() if not stage.absent)
+
+    @property
+    def warming(self) -> Warming:
+        """How far the warm-up has come."""
+        return Warming(self.warm, self.symbols, self._recovery.warm_left_s())
 
     def stage(self, symbol: str) -> SymbolStage | None:
         """Return the stage of a symbol; None if it is not a member."""
@@ -193,8 +198,7 @@ class FeedFlow:
         if not status.symbols:
             self.state = "down"
         self._pass_on()
-        for stage in stages:
-            stage.intake.ledger.doubt(DISCONNECTED)
+        self._recovery.lose(stages)
 
     def _move_to(self, ts: int) -> Iterator[None]:
         """Advance event time to `ts` (ms) and close the bars that end by then."""

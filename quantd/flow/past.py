@@ -11,7 +11,8 @@ klines of the longest timeframe that they can be made of.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from msgspec import Struct
 
@@ -28,7 +29,10 @@ from quantd.times import FOR_EVER
 LONGEST_MS = 14 * DAY
 MINUTES_AWAY = 1_500
 """Number of minutes of a daemon's absence that klines fill for bars of up to 1m; `LONGEST_MS` for longer bars."""
+LATE_MS = 2 * SECOND
+"""How long (ms) after its end a bar is asked for, so that the venue has closed it."""
 _MOST_TRADES_MS = 15 * MINUTE
+_FEW_BARS = 100
 _PAUSES_S = (1.0, 3.0, 10.0)
 _log = logging.getLogger("quantd.flow")
 
@@ -54,37 +58,67 @@ class Past(Struct, frozen=True):
     told: bool = False
 
 
-async def read_past(feed: Feed, demand: Demand, newest: int | None, clock: Clock, history: History) -> Past:
-    """Return the past of a symbol whose newest recorded trade is of the time `newest` (ms). If the feed does not answer a few attempts,
-    return what is recorded."""
+class Known(Struct, frozen=True):
+    """The trades of a symbol that need not be fetched: the newest recorded one is of the time `newest` (ms), and those from `streamed` (ms)
+    on come from the stream, except where ids are missing. If `streamed` is None, trades up to now are fetched."""
+
+    newest: int | None
+    streamed: int | None = None
+
+
+Turn = Callable[[], AbstractAsyncContextManager[None]]
+"""Returns a context in which the symbol may ask the feed."""
+
+
+async def read_past(feed: Feed, demand: Demand, known: Known, clock: Clock, history: History, turn: Turn = nullcontext) -> Past:
+    """Return the past of a symbol. Each attempt to ask the feed waits for its turn. If the feed does not answer a few attempts, return what
+    is recorded."""
     for pause in _PAUSES_S:
         try:
-            return await _Reader(feed, demand, newest, clock.now(), history).read()
+            async with turn():
+                return await _Reader(feed, demand, known, clock.now(), history).read()
         except Exception as error:
             _log.info("the past of %s is not to be had, asking again in %.0f s: %s", demand.symbol, pause, error)
         await asyncio.sleep(pause)
     try:
-        return await _Reader(feed, demand, newest, clock.now(), history).read()
+        async with turn():
+            return await _Reader(feed, demand, known, clock.now(), history).read()
     except Exception as error:
         _log.warning("%s begins without its past but what is recorded: %s", demand.symbol, error)
-    return await _Reader(None, demand, newest, clock.now(), history).read()
+    return await _Reader(None, demand, known, clock.now(), history).read()
+
+
+def first_opening(feed: Feed, demand: Demand, streamed: int) -> int:
+    """Return the first time (ms) at or after `streamed` at which a bar opens that the feed has closed bars before."""
+    opening = _opening(feed, demand)
+    start = opening.floor(streamed)
+    return start if start == streamed else opening.end(start)
+
+
+def _opening(feed: Feed | None, demand: Demand) -> Timeframe:
+    """Return the shortest timeframe of the feed's past bars that consists of whole base bars of the symbol."""
+    base = timeframe(demand.base)
+    told = [each for each in map(timeframe, feed.past_timeframes if feed else ()) if each.holds(base)]
+    return min(told, key=lambda frame: frame.step, default=timeframe("1m") if timeframe("1m").holds(base) else base)
 
 
 class _Reader:
     """One attempt to read the past. `feed` is None if only the record is to be read."""
 
-    def __init__(self, feed: Feed | None, demand: Demand, newest: int | None, now: int, history: History) -> None:
+    def __init__(self, feed: Feed | None, demand: Demand, known: Known, now: int, history: History) -> None:
         self._feed = feed
         self._demand = demand
-        self._newest = newest
+        self._newest = known.newest
+        self._streamed = known.streamed if feed else None
         self._now = now
         self._history = history
-        self._opening = self._shortest()
+        self._opening = _opening(feed, demand)
 
     async def read(self) -> Past:
         """Read the past. Trades begin at the end of the last closed bar of the shortest timeframe: the exchange determines it, since our
         clock may be off."""
-        begin, opening = self._trades_from(), self._opening
+        opening = self._opening
+        begin = self._trades_from() if self._streamed is None else opening.floor(self._now - LATE_MS)
         since = min(self._since(opening), opening.floor(begin - opening.step))
         closed = await self._bars(opening, since, begin)
         if self._feed is None and not closed and not self._history.span("bars", self._demand.symbol, self._demand.base):
@@ -97,17 +131,11 @@ class _Reader:
                 bars[frame.name] = await self._bars(frame, min(self._since(frame), parts.get(frame.name, FOR_EVER)), begins)
         return Past(begins, bars, *await self._trades(begins), told=self._feed is not None)
 
-    def _shortest(self) -> Timeframe:
-        """Return the shortest timeframe of the feed's past bars that consists of whole base bars of the symbol."""
-        base = timeframe(self._demand.base)
-        told = [each for each in map(timeframe, self._feed.past_timeframes if self._feed else ()) if each.holds(base)]
-        return min(told, key=lambda frame: frame.step, default=timeframe("1m") if timeframe("1m").holds(base) else base)
-
     def _trades_from(self) -> int:
         """Return the time (ms) from which on trades are needed: for bars shorter than those of the feed, and for missed trades, within
         bounds."""
         shorter = [count * frame.step for frame, count in self._wanted() if frame.step < self._opening.step]
-        oldest = self._now - min(max(shorter, default=0) + 2 * SECOND, _MOST_TRADES_MS)
+        oldest = self._now - min(max(shorter, default=0) + LATE_MS, _MOST_TRADES_MS)
         if self._newest is not None:
             oldest = min(oldest, max(self._newest, self._now - _MOST_TRADES_MS))
         return self._opening.floor(oldest)
@@ -134,17 +162,18 @@ class _Reader:
             recorded = await asyncio.to_thread(self._history.recorded_bars, self._demand.symbol, frame.name, since, FOR_EVER)
             self._history.restore_bars(recorded)
             known = {bar.ts: bar for bar in recorded if frame.end(bar.ts) <= until}
-        missing = [start for start in _buckets(frame, since, until) if start not in known or known[start].quality not in WHOLE]
-        if missing and frame.step >= self._opening.step:
-            told = await klines(self._feed, self._demand.symbol, frame, missing[0], frame.end(missing[-1])) if self._feed else []
-            known |= {bar.ts: bar for bar in told if bar.ts not in known or known[bar.ts].quality not in WHOLE}
+        if self._feed and frame.step >= self._opening.step:
+            whole = {ts for ts, bar in known.items() if bar.quality in WHOLE}
+            for first, last in missing_runs(frame, since, until, whole):
+                told = await klines(self._feed, self._demand.symbol, frame, first, frame.end(last))
+                known |= {bar.ts: bar for bar in told if bar.ts not in whole}
         return [known[ts] for ts in sorted(known)]
 
     async def _trades(self, begins: int) -> tuple[list[Tick], list[Tick]]:
-        """Return the recorded trades from `begins` (ms) on, and the trades of the feed after those."""
+        """Return the recorded trades from `begins` (ms) on, and the trades of the feed after those that the stream does not bring."""
         symbol = self._demand.symbol
         recorded = await asyncio.to_thread(self._history.recorded_ticks, symbol, begins, FOR_EVER)
-        if self._feed is None:
+        if self._feed is None or (self._streamed is not None and self._streamed <= begins):
             return recorded, []
         last = recorded[-1] if recorded else None
         fresh = await answers.rows(Tick, self._feed.fetch_ticks, symbol, last.ts if last else begins, self._now + DAY)
@@ -152,9 +181,16 @@ class _Reader:
         return recorded, [tick for tick in fresh if last is None or (tick.id or numbering.number(tick.ts)) > last.id]
 
 
-def _buckets(frame: Timeframe, since: int, until: int) -> Iterator[int]:
-    """Yield the open times of the buckets that open from `since` on and end by `until`."""
-    start = frame.floor(since)
+def missing_runs(frame: Timeframe, since: int, until: int, known: Container[int]) -> list[tuple[int, int]]:
+    """Return the first and last open time of each run of buckets that are not known, of those that open from `since` on and end by `until`.
+    Runs with few known buckets in between are one: another request would cost more than these bars."""
+    runs: list[tuple[int, int]] = []
+    start, between = frame.floor(since), 0
     while (end := frame.end(start)) <= until:
-        yield start
+        if start in known:
+            between += 1
+        else:
+            runs.append((runs.pop()[0] if runs and between < _FEW_BARS else start, start))
+            between = 0
         start = end
+    return runs

@@ -1,10 +1,11 @@
 """Recovers the past beside the stream of one feed: symbols get their past, missing trades are fetched, and event bars catch up with the
 record."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from quantd.flow.environment import Environment
 from quantd.flow.event_restore import EventRestorer
+from quantd.flow.ingest.ledger import DISCONNECTED
 from quantd.flow.outputs import Outputs
 from quantd.flow.publish import Publisher, Taken
 from quantd.flow.repair.repairs import Repairs, has_ids
@@ -62,6 +63,16 @@ class Recovery:
     def warm_up(self) -> None:
         """Start to read the past of stages, once the feed is connected."""
         self._warm_start.start()
+
+    def lose(self, stages: Sequence[SymbolStage]) -> None:
+        """Note that the stream may have missed trades of these stages."""
+        self._warm_start.lose(stages)
+        for stage in stages:
+            stage.intake.ledger.doubt(DISCONNECTED)
+
+    def warm_left_s(self) -> float | None:
+        """Return the estimated time (s) until all symbols have their past; None if none is being read."""
+        return self._warm_start.left_s()
 
     def stop_warming(self, stage: SymbolStage) -> None:
         """Stop reading the past of a symbol that the venue does not list for now."""

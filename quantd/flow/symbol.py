@@ -75,6 +75,11 @@ class SymbolStage:
         return self._bars.reopen
 
     @property
+    def begins(self) -> int:
+        """The time (ms) from which on its bars are made from trades."""
+        return self._bars.begins
+
+    @property
     def events(self) -> Sequence[EventStage]:
         """Its event bars, one stage for each rule."""
         return self.in_order.rules

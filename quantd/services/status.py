@@ -4,6 +4,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from quantd.flow.warm_line import Warming
 from quantd.model import Gap
 from quantd.plugin.feed_health import FeedHealth
 from quantd.supervision.troubles import Trouble
@@ -24,6 +25,13 @@ class FeedState(Struct, frozen=True):
     clock_offset: int | None = None
     """How far the venue's clock is ahead of this host's, ms; None if it is not known."""
     health: FeedHealth = FeedHealth()
+    warm_left_s: float | None = None
+    """Estimated time until all symbols have their past, s; None if none is being read."""
+
+    @property
+    def progress(self) -> str:
+        """The state in words, with the progress of the warm-up."""
+        return self.state + (f" {Warming(self.warm, self.symbols, self.warm_left_s)}" if self.state == "warming" else "")
 
 
 class SymbolQuality(Struct, frozen=True):

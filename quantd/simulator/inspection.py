@@ -53,7 +53,8 @@ class Inspection:
 
     async def _requests(self, _: web.Request) -> web.Response:
         rows = [{"path": path, "status": status, "count": n} for (path, status), n in (self._rest.answers + self._gateway.answers).items()]
-        return web.json_response({"requests": rows, "weight": self._rate_limits.weights()})
+        limits = self._rate_limits
+        return web.json_response({"requests": rows, "weight": limits.weights(), "charged": dict(limits.charged)})
 
     async def _violations(self, _: web.Request) -> web.Response:
         return web.json_response([asdict(each) for each in self._rate_limits.violations])

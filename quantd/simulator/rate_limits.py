@@ -31,6 +31,8 @@ class RateLimits:
         self._limits = limits
         self._clock = clock
         self._minute = 0
+        self.charged: Counter[str] = Counter()
+        """The weight of each client's requests since the start, whether answered or refused."""
         self._used: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._upgrades: defaultdict[str, deque[int]] = defaultdict(deque)
@@ -53,6 +55,7 @@ class RateLimits:
         self.check_ban(client)
         self._turn()
         self._used[client] += weight
+        self.charged[client] += weight
         limit = self._limits.weight_per_minute
         if self._used[client] <= limit:
             return

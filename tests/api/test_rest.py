@@ -93,6 +93,7 @@ async def test_health_counts_what_there_is(ask: Ask, services: FakeServices) -> 
                     "refused": 0,
                     "warm": 2,
                     "symbols": 2,
+                    "warm_left_s": None,
                     "clock_offset": -20_000,
                 }
                 | CONNECTED

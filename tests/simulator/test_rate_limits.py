@@ -38,6 +38,7 @@ def test_the_weight_is_refused_until_the_minute_ends(clock: ManualClock) -> None
     assert rate_limits.used("a") == 101
     clock.now = START + MINUTE_MS
     assert (rate_limits.used("a"), refusal(rate_limits)) == (0, None)
+    assert rate_limits.charged == {"a": 102, "b": 1}
     assert [(each.client, each.limit) for each in rate_limits.violations] == [("a", "weight")]
 
 

@@ -117,7 +117,7 @@ class BinanceFutures(quantd.Feed):
         return [each.symbol for each in listed]
 
     async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[quantd.Tick]:
-        return await history.ticks(self._rest(), self._market, symbol, start, end)
+        return await history.ticks(self._rest(), self._market, symbol, start, end, self.time())
 
     async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[quantd.Tick]:
         return await history.of_ids(self._rest(), self._market, symbol, first_id, last_id)
@@ -127,7 +127,7 @@ class BinanceFutures(quantd.Feed):
             yield ticks
 
     async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
-        return await history.bars(self._rest(), symbol, every, start, end)
+        return await history.bars(self._rest(), symbol, every, start, end, self.time())
 
     async def fetch_funding(self, symbol: str, start: int, end: int) -> list[quantd.FundingRate]:
         return await history.funding(self._rest(), symbol, start, end)

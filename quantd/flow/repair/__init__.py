@@ -13,6 +13,7 @@ source does not have it, and never up again:
         |  still missing
         v
     source "feed": by id over REST           `by_id`: one page of 1,000 ids at a time, of all symbols the newest first
+        |                                    (trades missed before the start wait until every symbol has its past)
         |  absent from five answers, or older than the venue returns by id
         v
     source "file": the venue's daily files   `by_day`: one file at a time, the newest first; requested until a week after the day

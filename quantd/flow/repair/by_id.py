@@ -9,7 +9,7 @@ from msgspec import Struct
 from quantd.clock import Clock
 from quantd.errors import unforeseen
 from quantd.flow.ingest.gaps import is_fresh
-from quantd.flow.ingest.ledger import Hole, Source, overlapping
+from quantd.flow.ingest.ledger import STOPPED, Hole, Source, overlapping
 from quantd.flow.repair.missing import ListMissing, MissingTrades
 from quantd.model import Tick
 from quantd.times import FOR_EVER
@@ -52,17 +52,27 @@ class Pause(Struct, frozen=True):
 class IdRepairer:
     """Fetches one page at a time, so that a long repair leaves room in the feed's rate limits.
 
-    Trades that are older than `max_age` (ms) are not requested. Trades that the feed does not have move on to `next_source`.
+    Trades that are older than `max_age` (ms) are not requested. Trades that the feed does not have move on to `next_source`. While
+    `is_starting` returns true, trades that were missed before the start wait: the start needs the feed's rate limits.
     """
 
     def __init__(
-        self, fetch: FetchIds, list_missing: ListMissing, clock: Clock, *, max_age: int = FOR_EVER, next_source: Source = "none"
+        self,
+        fetch: FetchIds,
+        list_missing: ListMissing,
+        clock: Clock,
+        *,
+        max_age: int = FOR_EVER,
+        next_source: Source = "none",
+        is_starting: Callable[[], bool] = lambda: False,
     ) -> None:
         self._fetch = fetch
         self._list_missing = list_missing
         self._clock = clock
         self._max_age = max_age
         self._next_source = next_source
+        self._is_starting = is_starting
+        self._starting = False
         self._attempts: dict[tuple[str, int], Attempts] = {}
         """Attempts by symbol and last id of an absent range."""
         self._pauses: dict[str, Pause] = {}
@@ -83,6 +93,7 @@ class IdRepairer:
     def next(self) -> IdRange | None:
         """Return the newest missing ids of any symbol, at most a page; None if nothing may be requested now."""
         newest: tuple[int, IdRange] | None = None
+        self._starting = self._is_starting()
         now = self._clock.monotonic()
         for missing in [each for each in self._list_missing() if self._pauses.get(each.symbol, Pause()).until <= now]:
             hole = next((hole for hole in reversed(missing.ledger.holes) if self._is_due(missing, hole)), None)
@@ -99,7 +110,9 @@ class IdRepairer:
         return IdRange(missing, max(first, lowest), hole.last)
 
     def _is_wanted(self, hole: Hole) -> bool:
-        return hole.source == "feed" and not is_fresh(hole, self._clock.now())
+        if hole.source != "feed" or is_fresh(hole, self._clock.now()):
+            return False
+        return hole.cause != STOPPED or not self._starting
 
     def _is_due(self, missing: MissingTrades, hole: Hole) -> bool:
         attempts = self._attempts.get((missing.symbol, hole.last), Attempts())

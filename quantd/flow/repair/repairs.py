@@ -68,7 +68,9 @@ class Repairs:
         self._inserter = Inserter(publisher, watermark, self._queue, self._gaps, stages)
         self._by_day = DayRepairer(feed.fetch_day, self._missing, clock) if has_days(feed) else None
         next_source: Source = "file" if self._by_day else "none"
-        self._by_id = IdRepairer(self._fetch, self._missing, clock, max_age=feed.id_history_ms, next_source=next_source)
+        self._by_id = IdRepairer(
+            self._fetch, self._missing, clock, max_age=feed.id_history_ms, next_source=next_source, is_starting=self._is_starting
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._recorded: dict[SymbolStage, int] = {}
         """The time (ms) up to which an earlier run recorded, for stages that have not begun yet."""
@@ -159,6 +161,10 @@ class Repairs:
     def _missing(self) -> Iterable[MissingTrades]:
         insert = self._inserter.insert
         return [MissingTrades(stage.symbol, stage.intake.ledger, partial(insert, stage)) for stage in self._stages if stage.ready]
+
+    def _is_starting(self) -> bool:
+        """Return whether a symbol still reads its past."""
+        return not all(stage.ready or stage.absent for stage in self._stages)
 
     def _queue_kept(self, stage: SymbolStage) -> None:
         """Queue what an earlier run has left of a symbol. It stays stored, in case this run is killed."""

@@ -37,4 +37,5 @@ class LiveStatus(Status):
         state = "warming" if flow.state == "live" and warm < len(held) else flow.state
         newest = max((stage.last.ts for stage in flow.stages if stage.last), default=None)
         accepted = sum(stage.intake.accepted for stage in flow.stages)
-        return FeedState(flow.name, state, newest, accepted, flow.refused, warm, len(held), flow.clock.offset, flow.health())
+        left = flow.warming.left_s if state == "warming" else None
+        return FeedState(flow.name, state, newest, accepted, flow.refused, warm, len(held), flow.clock.offset, flow.health(), left)

@@ -12,16 +12,19 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 import quantd
 from quantd.clock import EventClock
 from quantd_plugins.feeds.binance import history
-from quantd_plugins.feeds.binance.rest import WEIGHT_PER_MINUTE, Gateway
+from quantd_plugins.feeds.binance.rest import KEPT_FROM_BULK, WEIGHT_PER_MINUTE, Gateway
 from tests.plugins.feeds.binance_exchange import NOW, Answer, Exchange, running
 from tests.unit.net.test_backoff import Sleeper
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 HOUR = 3_600_000
+DOCUMENTED_WEIGHTS = ((99, 1), (499, 2), (1000, 5), (1500, 10))
+"""The weight of a request for up to so many bars, as the exchange documents it."""
 
 
 @pytest.fixture
@@ -229,6 +232,27 @@ async def test_at_most_four_ask_at_once(exchange: Exchange, gateway: Gateway) ->
     assert not exchange.replies
 
 
+async def test_a_repair_does_not_wait_for_the_minute_that_many_bars_wait_for(exchange: Exchange) -> None:
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.Event().wait()
+
+    waits: list[float] = []
+    gateway = Gateway(exchange.url, EventClock(NOW - NOW % 60_000), random.Random(1), sleep)
+    await gateway.get("/fapi/v1/time", {}, WEIGHT_PER_MINUTE - KEPT_FROM_BULK, history.ServerTime, rank="bulk")
+    exchange.replies = [klines] * 9
+    waiting = [asyncio.create_task(history.bars(gateway, "BTCUSDT", "1m", NOW - HOUR, NOW, NOW)) for _ in range(9)]
+    await until(lambda: len(waits) == 3)
+    exchange.replies = [say([])] * 9
+    pages = KEPT_FROM_BULK // history.TRADES_WEIGHT
+    for _ in range(pages):
+        await asyncio.wait_for(history.of_ids(gateway, EventClock(), "BTCUSDT", 1, 9), PATIENCE_S)
+    assert [path.split("?")[0] for path in exchange.asked[1:]] == ["/fapi/v1/aggTrades"] * pages
+    for task in waiting:
+        task.cancel()
+    await gateway.close()
+
+
 async def test_symbols_are_those_that_trade(exchange: Exchange, gateway: Gateway) -> None:
     states = {"BTCUSDT": "TRADING", "OLDUSDT": "SETTLING", "币安人生USDT": "TRADING"}
     exchange.replies = [say({"symbols": [{"symbol": name, "status": status, "pair": name} for name, status in states.items()]})]
@@ -305,6 +329,41 @@ async def test_past_bars_are_paged_and_closed(exchange: Exchange, gateway: Gatew
     first, last = -(-start // step) * step, (NOW // step - 1) * step
     assert [bar.ts for bar in found] == list(range(first, last + 1, step))
     assert found[0] == quantd.Bar("BTCUSDT", every, first, 1.0, 3.0, 0.5, 2.0, 4.0, 12, 1.5, 1.5, "imported")
+
+
+def least_weights(most: int) -> list[int]:
+    """The least weight that so many bars cost, by number, over all ways to divide them into requests."""
+    found = [0]
+    for count in range(1, most + 1):
+        pages = [(size, weight) for size, weight in DOCUMENTED_WEIGHTS if size < count]
+        whole = min((weight for size, weight in DOCUMENTED_WEIGHTS if size >= count), default=1 << 30)
+        found.append(min([whole] + [found[count - size] + weight for size, weight in pages]))
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 480, 499, 500, 599, 998, 1000, 1101, 1500, 3200])
+async def test_past_bars_cost_the_least_weight(exchange: Exchange, gateway: Gateway, count: int) -> None:
+    exchange.replies = [klines] * 9
+    end = NOW - NOW % 60_000
+    assert len(await history.bars(gateway, "BTCUSDT", "1m", end - count * 60_000, end, NOW)) == count
+    limits = [int(URL(path).query["limit"]) for path in exchange.asked]
+    weights = [next(weight for most, weight in DOCUMENTED_WEIGHTS if limit <= most) for limit in limits]
+    assert sum(weights) == least_weights(count)[count] == gateway._used
+
+
+async def test_trades_up_to_now_that_fit_into_a_page_are_one_request(exchange: Exchange, gateway: Gateway) -> None:
+    times = {number: NOW - 100_000 + number * 100 - (9 if number % 10 == 3 else 0) for number in range(1, 1000)}
+    exchange.replies = [Tape(times)] * 2
+    found = await history.ticks(gateway, EventClock(), "BTCUSDT", NOW - 100_000, NOW + HOUR, NOW)
+    assert [tick.id for tick in found] == list(times)
+    assert len(exchange.asked) == 1
+
+
+async def test_a_full_page_of_trades_may_not_be_all_of_them(exchange: Exchange, gateway: Gateway) -> None:
+    times = {number: NOW - 100_000 + number * 10 for number in range(1, 1002)}
+    exchange.replies = [Tape(times)] * 3
+    found = await history.ticks(gateway, EventClock(), "BTCUSDT", NOW - 100_000, NOW + HOUR, NOW)
+    assert [tick.id for tick in found] == list(times)
 
 
 async def test_a_bar_without_volume_has_no_vwap(exchange: Exchange, gateway: Gateway) -> None:

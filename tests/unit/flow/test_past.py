@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import quantd
 from quantd.clock import EventClock
@@ -18,6 +21,7 @@ from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
 from quantd.flow.outputs import Outputs
 from quantd.flow.pairs import Inline
+from quantd.flow.past import missing_runs
 from quantd.flow.record import Recorder
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
@@ -25,6 +29,7 @@ from quantd.model import Bar, Status, Tick
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
+from quantd.timeframes import timeframe
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
 from tests.waiting import until
@@ -81,14 +86,31 @@ def flow_of(feed: quantd.Feed, store: quantd.Store | None = None, *symbols: str,
     return flow
 
 
+@given(st.sets(st.integers(0, 699)), st.sampled_from(["1m", "5m", "14h"]))
+def test_what_is_known_is_not_asked_again_and_what_is_missing_is(blanks: set[int], every: str) -> None:
+    frame = timeframe(every)
+    starts = [frame.floor(DAWN)]
+    while len(starts) < 700:
+        starts.append(frame.end(starts[-1]))
+    missing = [ts for at, ts in enumerate(starts) if at in blanks]
+    runs = missing_runs(frame, DAWN, frame.end(starts[-1]), set(starts) - set(missing))
+    asked = [starts[starts.index(first) : starts.index(last) + 1] for first, last in runs]
+    assert set(missing) <= {ts for run in asked for ts in run}
+    assert all(first in missing and last in missing for first, last in runs)
+    for run in asked:
+        assert not any(set(run[at : at + 100]).isdisjoint(missing) for at in range(len(run) - 99))
+    for (_, last), (first, _) in pairwise(runs):
+        assert starts.index(first) - starts.index(last) > 100
+
+
 async def test_it_tells_how_far_the_past_has_come() -> None:
     feed = Live()
     flow = flow_of(feed)
     running = asyncio.create_task(flow.run())
     await until(lambda: flow.state == "live")
     assert (flow.warm, flow.symbols) == (0, 1)
-    assert _warming([flow], 10.0) == "0/1"
-    assert _warming([flow], 61.0) is None, "nobody waits for ever"
+    assert str(_warming([flow], 10.0)) == "0/1, less than a minute left"
+    assert _warming([flow], 301.0) is None, "nobody waits for ever"
     feed.tell.set()
     await until(lambda: flow.warm == 1)
     assert _warming([flow], 0.0) is None
@@ -100,7 +122,7 @@ async def test_it_tells_how_far_the_past_has_come() -> None:
 
 def test_a_feed_that_is_down_is_not_waited_for() -> None:
     flow = flow_of(Live())
-    assert _warming([flow], 1.0) == "0/1"
+    assert str(_warming([flow], 1.0)) == "0/1"
     assert _warming([flow], 2.5) is None
 
 

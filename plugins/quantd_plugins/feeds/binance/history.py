@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 import quantd
 from quantd_plugins.feeds.binance.bounds import Milliseconds, Price, Size
-from quantd_plugins.feeds.binance.rest import SAMPLE, Gateway, Params
+from quantd_plugins.feeds.binance.rest import SAMPLE, Gateway, Params, Rank
 from quantd_plugins.feeds.imported import imported
 
 HOUR = 3_600_000
@@ -18,7 +18,10 @@ ID_HISTORY_MS = 48 * HOUR - HOUR // 6
 """Largest age up to which trades are requested by id: at the very edge of the horizon the answers would be of no use."""
 TRADES_A_PAGE = 1000
 TRADES_WEIGHT = 20
-BARS_A_PAGE = 1500
+BARS_WEIGHTS = ((99, 1), (499, 2), (1000, 5), (1500, 10))
+"""The largest number of bars that a request of each weight returns."""
+BARS_A_PAGE = 499
+"""The page with the most bars for its weight. Full pages and one for the rest cost the least, however many bars are requested."""
 FUNDING_A_PAGE = 1000
 FUNDING_WEIGHT = 12
 """The exchange limits these requests to 500 in five minutes instead of by weight; we send at most 100 a minute."""
@@ -111,7 +114,7 @@ async def server_time(gateway: Gateway) -> int:
 
 async def newest(gateway: Gateway, symbol: str) -> tuple[int, int] | None:
     """Return the id and ts of a symbol's newest trade; None if there was never one. The request has priority over all others."""
-    page = await gateway.get("/fapi/v1/aggTrades", {"symbol": symbol, "limit": 1}, TRADES_WEIGHT, list[PastTrade], urgent=True)
+    page = await gateway.get("/fapi/v1/aggTrades", {"symbol": symbol, "limit": 1}, TRADES_WEIGHT, list[PastTrade], rank="urgent")
     return max(((trade.id, trade.ts) for trade in page), default=None)
 
 
@@ -126,13 +129,14 @@ def markets(listed: Iterable[Listing]) -> dict[str, str]:
     return {each.symbol: each.market for each in listed if each.contract == IN_SESSIONS and each.market}
 
 
-async def ticks(gateway: Gateway, clock: quantd.Clock, symbol: str, start: int, end: int) -> list[quantd.Tick]:
-    """Return the trades of start <= ts < end by id, as far back as the exchange serves them (48 h)."""
-    found: dict[int, PastTrade] = {}
-    now = await server_time(gateway)
-    first = await _first_page(gateway, symbol, max(start, now - HORIZON), min(end, now + HOUR))
-    if first:
-        found = {trade.id: trade for trade in first}
+async def ticks(gateway: Gateway, clock: quantd.Clock, symbol: str, start: int, end: int, now: int | None = None) -> list[quantd.Tick]:
+    """Return the trades of start <= ts < end by id, as far back as the exchange serves them (48 h). `now` is the exchange time, ms UTC, if
+    it is known. Trades that are made meanwhile may be left out."""
+    if now is None:
+        now = await server_time(gateway)
+    first, whole_until = await _first_page(gateway, symbol, max(start, now - HORIZON), min(end, now + HOUR))
+    found = {trade.id: trade for trade in first}
+    if first and not (whole_until > now + UNORDERED and _contiguous_end(first) > first[-1].id):
         async for page in _pages(gateway, symbol, _contiguous_end(first)):
             found |= {trade.id: trade for trade in page}
             if page[-1].ts >= end + UNORDERED:
@@ -152,12 +156,14 @@ async def of_ids(gateway: Gateway, clock: quantd.Clock, symbol: str, first: int,
     return [quantd.Tick(symbol, each.id, each.ts, recv, each.price, each.qty, each.buyer_maker) for each in found.values()]
 
 
-async def bars(gateway: Gateway, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
-    """Return the closed bars that open in start <= ts < end; none for a timeframe that the exchange does not keep."""
+async def bars(gateway: Gateway, symbol: str, every: str, start: int, end: int, now: int | None = None) -> list[quantd.Bar]:
+    """Return the closed bars that open in start <= ts < end; none for a timeframe that the exchange does not keep. `now` is the exchange
+    time, ms UTC, if it is known; it must not be ahead of it."""
     if every not in INTERVALS:
         return []
     step = quantd.timeframe(every).step
-    now = await server_time(gateway)
+    if now is None:
+        now = await server_time(gateway)
     found: list[quantd.Bar] = []
     while start < min(end, now):
         limit = min(BARS_A_PAGE, (end - 1 - start) // step + 1)
@@ -188,27 +194,28 @@ async def funding(gateway: Gateway, symbol: str, start: int, end: int) -> list[q
 
 async def _klines(gateway: Gateway, params: dict[str, str | int]) -> list[Kline]:
     limit = int(params["limit"])
-    weight = 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10
-    return await gateway.get("/fapi/v1/klines", params, weight, list[Kline])
+    weight = next(weight for most, weight in BARS_WEIGHTS if limit <= most)
+    return await gateway.get("/fapi/v1/klines", params, weight, list[Kline], rank="bulk")
 
 
-async def _first_page(gateway: Gateway, symbol: str, start: int, end: int) -> list[PastTrade]:
-    """Return the first trades of start <= ts < end. A request by time may span an hour at most.
+async def _first_page(gateway: Gateway, symbol: str, start: int, end: int) -> tuple[list[PastTrade], int]:
+    """Return the first trades of start <= ts < end, and the time (ms) until which none is left out because a page is full. A request by
+    time may span an hour at most.
 
     Beyond its horizon the exchange returns other trades than those requested: they are left out.
     """
     for since in range(start, end, HOUR):
         last = min(since + HOUR, end) - 1
-        page = await _trades(gateway, {"symbol": symbol, "startTime": since, "endTime": last, "limit": TRADES_A_PAGE})
+        page = await _trades(gateway, {"symbol": symbol, "startTime": since, "endTime": last, "limit": TRADES_A_PAGE}, "bulk")
         inside = [trade for trade in page if since <= trade.ts <= last]
         if inside:
-            return inside
-    return []
+            return inside, last + 1 if len(page) < TRADES_A_PAGE else 0
+    return [], 0
 
 
 async def _pages(gateway: Gateway, symbol: str, first_id: int) -> AsyncIterator[list[PastTrade]]:
     """Yield all trades from an id on, a page at a time."""
-    while page := await _trades(gateway, {"symbol": symbol, "fromId": first_id, "limit": TRADES_A_PAGE}):
+    while page := await _trades(gateway, {"symbol": symbol, "fromId": first_id, "limit": TRADES_A_PAGE}, "bulk"):
         if page[-1].id < first_id:
             raise quantd.QuantdError(f"binance-futures: /fapi/v1/aggTrades: asked for {symbol} from id {first_id}, got up to {page[-1].id}")
         yield page
@@ -217,8 +224,8 @@ async def _pages(gateway: Gateway, symbol: str, first_id: int) -> AsyncIterator[
         first_id = page[-1].id + 1
 
 
-async def _trades(gateway: Gateway, params: Params) -> list[PastTrade]:
-    page = await gateway.get("/fapi/v1/aggTrades", params, TRADES_WEIGHT, list[PastTrade])
+async def _trades(gateway: Gateway, params: Params, rank: Rank = "usual") -> list[PastTrade]:
+    page = await gateway.get("/fapi/v1/aggTrades", params, TRADES_WEIGHT, list[PastTrade], rank=rank)
     return sorted(page, key=lambda trade: trade.id)
 
 

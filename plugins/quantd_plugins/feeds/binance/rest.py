@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -26,7 +26,10 @@ WEIGHT_PER_MINUTE = 1200
 """Half of the weight that the exchange allows an address (2,400); the other half is for other programs at this address."""
 URGENT_WEIGHT_PER_MINUTE = 200
 """Additional weight for urgent requests."""
+KEPT_FROM_BULK = 200
+"""The weight of each minute that bulk requests leave to others: a gap in a live stream is repaired beside the start of many symbols."""
 AT_ONCE = 4
+BULK_AT_ONCE = AT_ONCE - 1
 TRIES = 4
 TIMEOUT_S = 15.0
 PATIENCE_S = 120.0
@@ -34,6 +37,14 @@ PATIENCE_S = 120.0
 SAMPLE = 80
 TRANSIENT = (408, 500, 502, 503, 504)
 USED = "X-MBX-USED-WEIGHT-1M"
+
+Rank = Literal["urgent", "usual", "bulk"]
+"""`urgent` requests wait for no other, and have a weight of their own. `bulk` requests are many, and leave room for others."""
+_MOST: Mapping[Rank, int] = {
+    "urgent": WEIGHT_PER_MINUTE + URGENT_WEIGHT_PER_MINUTE,
+    "usual": WEIGHT_PER_MINUTE,
+    "bulk": WEIGHT_PER_MINUTE - KEPT_FROM_BULK,
+}
 
 
 class Words(Struct):
@@ -69,7 +80,7 @@ class TransientError(quantd.QuantdError):
 
 
 class Gateway:
-    """Sends GET requests, at most AT_ONCE at a time, except urgent ones, which have a weight of their own."""
+    """Sends GET requests, at most AT_ONCE at a time, of which BULK_AT_ONCE may be bulk requests; urgent ones are not counted."""
 
     def __init__(
         self,
@@ -87,16 +98,17 @@ class Gateway:
         self._rng = rng
         self._sleep = sleep
         self._seats = asyncio.Semaphore(AT_ONCE)
+        self._bulk_seats = asyncio.Semaphore(BULK_AT_ONCE)
         self._session: ClientSession | None = None
         self._minute = 0
         self._used = 0
 
-    async def get(self, path: str, params: Params, weight: int, kind: type[T], *, urgent: bool = False) -> T:
+    async def get(self, path: str, params: Params, weight: int, kind: type[T], *, rank: Rank = "usual") -> T:
         """Return the answer, decoded as `kind`. Raises QuantdError: at once for a permanent error, otherwise after a few tries."""
         backoff = Backoff(1.0, 10.0, self._rng)
         for left in reversed(range(TRIES)):
             try:
-                return _read(await self._ask(path, params, weight, urgent), kind)
+                return _read(await self._ask(path, params, weight, rank), kind)
             except TransientError as error:
                 if not left:
                     raise
@@ -110,12 +122,25 @@ class Gateway:
         if session:
             await session.close()
 
-    async def _ask(self, path: str, params: Params, weight: int, urgent: bool) -> Reply:
-        async with nullcontext() if urgent else self._seats:
-            await self._admit(path, weight, WEIGHT_PER_MINUTE + URGENT_WEIGHT_PER_MINUTE if urgent else WEIGHT_PER_MINUTE)
+    async def _ask(self, path: str, params: Params, weight: int, rank: Rank) -> Reply:
+        async with self._seat(rank):
+            await self._admit(path, weight, _MOST[rank])
             reply = await self._fetch(path, params)
         self._account(reply)
         return reply
+
+    @asynccontextmanager
+    async def _seat(self, rank: Rank) -> AsyncIterator[None]:
+        """Hold a seat. A bulk request first takes one of the seats for its kind: while all of these wait for the next minute, a seat is
+        left for others."""
+        if rank == "urgent":
+            yield
+        elif rank == "bulk":
+            async with self._bulk_seats, self._seats:
+                yield
+        else:
+            async with self._seats:
+                yield
 
     async def _admit(self, path: str, weight: int, most: int) -> None:
         """Wait until no ban is active and this minute has room for the weight."""

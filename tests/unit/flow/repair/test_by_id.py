@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from quantd.clock import EventClock
-from quantd.flow.ingest.ledger import Ledger
+from quantd.flow.ingest.ledger import Known, Ledger
 from quantd.flow.repair.by_id import IdRepairer
 from quantd.flow.repair.missing import MissingTrades
 from quantd.model import Tick
@@ -43,6 +43,31 @@ async def test_the_newest_that_is_missing_is_fetched_first_and_what_nobody_has_i
     assert asked[:3] == [(1_600, 2_599), (600, 1_599), (2, 599)]
     assert asked[3:] == [(2_000, 2_000)] * 4, "REST may be a little behind: it is asked again, later each time"
     assert (ledger.missing, ledger.lost) == (1, 1)
+
+
+async def test_while_others_still_read_their_past_only_gaps_of_the_stream_are_repaired() -> None:
+    ledger, starting = Ledger(), [True]
+    ledger.restore(Known(5, 10))
+    ledger.admit(tick(9, 20))
+    ledger.admit(tick(12, 30))
+
+    async def fetch(symbol: str, first: int, last: int) -> list[Tick]:
+        return [tick(identity) for identity in range(first, last + 1)]
+
+    async def take(ticks: Sequence[Tick]) -> None:
+        assert all(ledger.admit(each) for each in ticks)
+
+    missing = MissingTrades("S", ledger, take)
+    repairer = IdRepairer(fetch, lambda: [missing], EventClock(60_000), is_starting=lambda: starting[0])
+    wanted = repairer.next()
+    assert wanted
+    assert (wanted.first, wanted.last) == (10, 11)
+    await repairer.repair(wanted)
+    assert repairer.next() is None
+    starting[0] = False
+    wanted = repairer.next()
+    assert wanted
+    assert (wanted.first, wanted.last) == (6, 8)
 
 
 async def test_repair_goes_on_after_an_error_of_whatever_kind_and_with_other_symbols_meanwhile() -> None:

@@ -1,0 +1,194 @@
+"""The start of many symbols: how long until all stand warm, and how much of the exchange's request weight that takes.
+
+    python benchmarks/warming.py [--quick] [--symbols 20 100 500] [--window 60] [--hours 6]
+
+A simulated exchange with that many symbols, whose limits are those of the real one, and `quantd run` with two pairs per symbol at 1s, 1m
+and 5m, each in a process of its own. `ready s` is the time from the start of the process until `/ready` answers 200, `weight` what the
+exchange charged by then, `most a minute` its largest charge within a minute of its clock, `CPU s` the daemon's CPU time by then. The second
+start of each size finds its past in the store. The last rows are the goals: 500 symbols (with --quick, 60) are ready within five minutes
+(one minute), no request is refused, and the second start takes at most half of the weight.
+"""
+
+import argparse
+import json
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import msgspec
+from live import OTHERS, SERVER, cpu_seconds, free_port, process
+from msgspec import Struct
+
+from quantd.cli.exchange import Exchange, simulator
+
+RATE = 0.5
+"""Trades a second of each symbol."""
+LONGEST_S = 1_800.0
+POLL_S = 0.25
+GOAL_S, QUICK_GOAL_S = 300.0, 60.0
+REST = "/fapi/"
+COLUMNS = "symbols", "start", "ready s", "weight", "a symbol", "most a minute", "refused", "CPU s"
+
+
+class Warmth(Struct, frozen=True):
+    """What a start took until every symbol was warm. `weight` and `most` (in a minute) are request weight; `told` are the different
+    statuses that the daemon sent to the service manager."""
+
+    seconds: float
+    weight: int
+    most: int
+    refused: int
+    cpu_s: float
+    told: tuple[str, ...] = ()
+
+
+def names(count: int) -> list[str]:
+    """Return so many symbols."""
+    return [f"S{number:03d}USDT" for number in range(count)]
+
+
+@contextmanager
+def exchange(folder: Path, symbols: int, hours: int = 6) -> Iterator[Exchange]:
+    """Run an exchange whose symbols have a past of some hours."""
+    traded = {name: {"level": 50 + number, "tick": 0.01, "step": 0.01, "rate": RATE} for number, name in enumerate(names(symbols))}
+    scenario = folder / "scenario.yaml"
+    scenario.write_text(json.dumps({"symbols": traded, "limits": {"history_h": hours}}))
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, OTHERS)  # inherited by the exchange
+    try:
+        with simulator(folder / "ledger", "--scenario", str(scenario)) as running:
+            os.sched_setaffinity(0, own)
+            yield running
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+def configure(folder: Path, at: Exchange, symbols: int, window: int = 60) -> None:
+    """Write a config with two pairs per symbol. JSON is valid YAML."""
+    traded = names(symbols)
+    neighbours = [(traded[at], traded[(at + step) % symbols]) for step in (1, 2) for at in range(symbols)]
+    settings = {
+        "pairs": [f"{y}-{x}" for y, x in neighbours],
+        "feeds": {"binance-futures": {"ws": at.ws, "rest": at.rest, "files": at.rest}},
+        "store": "local",
+        "sinks": {"log": {}},
+        "state": {"dir": str(folder / "state")},
+        "log": "info",
+    }
+    pipeline = {
+        "feed": "binance-futures",
+        "bars": {"use": "time", "every": ["1s", "1m", "5m"]},
+        "regression": {"use": "ols", "window": window},
+    }
+    (folder / "pipelines").mkdir(exist_ok=True)
+    (folder / "quantd.yaml").write_text(json.dumps(settings))
+    (folder / "pipelines/default.yaml").write_text(json.dumps(pipeline))
+
+
+def start(folder: Path, at: Exchange) -> Warmth:
+    """Start the daemon of a folder, wait until it is warm, and stop it."""
+    before, most, told = _charged(at), 0, dict[str, None]()
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as notes:
+        (folder / "notify").unlink(missing_ok=True)
+        notes.bind(str(folder / "notify"))
+        notes.setblocking(False)
+        listen, began = f"127.0.0.1:{free_port()}", time.monotonic()
+        with process(SERVER, "-m", "quantd", "run", "--listen", listen, folder=folder, NOTIFY_SOCKET=str(folder / "notify")) as running:
+            while not _is_ready(listen):
+                if time.monotonic() - began > LONGEST_S or running.poll() is not None:
+                    raise SystemExit(f"the daemon does not become ready: {list(told)[-1:]}")
+                most = max(most, sum(_requests(at).weight.values()))
+                told |= dict.fromkeys(_statuses(notes))
+                time.sleep(POLL_S)
+            seconds, cpu, weight = time.monotonic() - began, cpu_seconds(running.pid), _charged(at) - before
+            told |= dict.fromkeys(_statuses(notes))
+    refused = sum(row.count for row in _requests(at).requests if row.path.startswith(REST) and row.status in (418, 429))
+    return Warmth(seconds, weight, most, refused, cpu, tuple(told))
+
+
+def time_to_warm(symbols: int, *, window: int = 60, hours: int = 6) -> tuple[Warmth, Warmth]:
+    """Start a daemon with that many symbols twice, the second time with the store of the first. Return what each start took."""
+    with tempfile.TemporaryDirectory() as name, exchange(Path(name), symbols, hours) as at:
+        configure(Path(name), at, symbols, window)
+        return start(Path(name), at), start(Path(name), at)
+
+
+class _Answers(Struct):
+    path: str
+    status: int
+    count: int
+
+
+class _Requests(Struct):
+    """What the exchange tells of its requests. `weight` is that of this minute, `charged` that of all, by client."""
+
+    requests: list[_Answers]
+    weight: dict[str, int]
+    charged: dict[str, int]
+
+
+def _requests(at: Exchange) -> _Requests:
+    with urlopen(f"{at.ctl}/requests", timeout=60) as answer:
+        return msgspec.json.decode(answer.read(), type=_Requests)
+
+
+def _charged(at: Exchange) -> int:
+    return sum(_requests(at).charged.values())
+
+
+def _is_ready(listen: str) -> bool:
+    with suppress(HTTPError, URLError, OSError), urlopen(f"http://{listen}/ready", timeout=10) as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+def _statuses(notes: socket.socket) -> Iterator[str]:
+    """Yield the statuses that have arrived."""
+    with suppress(BlockingIOError):
+        while True:
+            yield from (line.removeprefix("STATUS=") for line in notes.recv(4096).decode().splitlines() if line.startswith("STATUS="))
+
+
+def show(symbols: int, which: str, warmth: Warmth) -> None:
+    """Print a row of the table."""
+    per_symbol = warmth.weight / symbols
+    cells = (symbols, which, f"{warmth.seconds:.1f}", f"{warmth.weight:,}", f"{per_symbol:.1f}", f"{warmth.most:,}", warmth.refused)
+    print(f"| {' | '.join(map(str, cells))} | {warmth.cpu_s:.1f} |", flush=True)
+
+
+def judge(symbols: int, first: Warmth, second: Warmth, most_s: float) -> None:
+    """Print a row for each goal."""
+    rows = {
+        f"{symbols} symbols warm in {first.seconds:.0f} s, at most {most_s:.0f} s": first.seconds <= most_s,
+        f"{first.refused + second.refused} requests refused, none allowed": not first.refused + second.refused,
+        f"second start takes {second.weight / first.weight:.0%} of the weight, at most 50 %": 2 * second.weight <= first.weight,
+    }
+    for text, met in rows.items():
+        print(f"{text}: goal {'met' if met else 'missed'}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="60 symbols only, in less than two minutes")
+    parser.add_argument("--symbols", type=int, nargs="+", default=[20, 100, 500])
+    parser.add_argument("--window", type=int, default=60)
+    parser.add_argument("--hours", type=int, default=6, help="length of the exchange's past")
+    options = parser.parse_args()
+    sizes = [60] if options.quick else options.symbols
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---:|' * len(COLUMNS)}")
+    found = {}
+    for symbols in sizes:
+        found[symbols] = time_to_warm(symbols, window=options.window, hours=options.hours)
+        show(symbols, "first", found[symbols][0])
+        show(symbols, "second", found[symbols][1])
+    judge(sizes[-1], *found[sizes[-1]], QUICK_GOAL_S if options.quick else GOAL_S)
+
+
+if __name__ == "__main__":
+    main()
