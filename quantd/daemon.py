@@ -82,7 +82,7 @@ class Daemon:
             self.runtime.outputs.tell_losses()
             asyncio.get_running_loop().set_exception_handler(self.runtime.outputs.supervisor.unhandled)
             market = MarketClock(self.clock, self.runtime.venue_time)
-            pool = make_pool(self._loaded.registry, config.log, self.troubles)
+            pool = make_pool(self._loaded.registry, config.log, self.troubles, kernels=config.state_dir / "kernels")
             stack.push_async_callback(pool.gone)
             self.services = live_services(self.runtime, config, self._loaded.registry, market, state, pool)
             self._checkup = Checkup(self.runtime, config.state_dir, self.clock)

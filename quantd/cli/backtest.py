@@ -113,11 +113,11 @@ def _of_files(files: list[str], asked: "Request", rules: "Rules", chunk: int) ->
 def _of_history(config: Path | None, asked: "Request", rules: "Rules") -> "Sample":
     from quantd.backtest.of_history import recorded_legs
     from quantd.cli.options import recorded
-    from quantd.cli.progress import busy, tell_of_kernels
+    from quantd.cli.progress import busy, compile_kernels
 
     with recorded(config, "name files, or ") as (loaded, history):
         legs = recorded_legs(loaded, history, asked, rules)
-    tell_of_kernels()
+    compile_kernels()
     with busy(f"computing the points of {min(len(legs.y_bars), len(legs.x_bars)):,} bars"):
         return legs.sample()
 

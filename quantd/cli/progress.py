@@ -17,18 +17,14 @@ if TYPE_CHECKING:
 REFRESH_S = 0.1
 PATIENT_S = 5.0
 """Seconds of work before a line is printed if stderr is no terminal."""
-COMPILING = "compiling kernels, once: it takes some ten seconds, and later runs are spared it"
+COMPILING = "compiling kernels beside the work, once: it takes some ten seconds, and later runs are spared it"
 
 
-def tell_of_kernels() -> None:
-    """Print a line from now on when numerics are compiled."""
+def compile_kernels() -> None:
+    """Have numerics compiled once that pays off. A line says so if it takes seconds."""
     from quantd.stats.kernels import compiler
 
-    compiler.tell = _compiling
-
-
-def _compiling() -> None:
-    typer.echo(COMPILING, err=True)
+    compiler.allow(announcement=COMPILING)
 
 
 @contextmanager

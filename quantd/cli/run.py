@@ -22,8 +22,6 @@ def run(
     from quantd.daemon import Daemon, run_until_signal
     from quantd.errors import QuantdError
     from quantd.log import setup
-    from quantd.stats.kernels import compiler
-    from quantd.supervision.signals import leave
 
     loaded = load(config, os.environ)
     idle = nothing_to_watch(loaded)
@@ -32,7 +30,4 @@ def run(
     if idle:
         typer.echo(f"quantd: {idle}, or ask the API for symbols", err=True)
     setup(loaded.config.log, background=True)
-    compiler.stay(loaded.config.state_dir / "kernels")
     run_until_signal(lambda: Daemon(loaded, listen))
-    if compiler.is_compiling:  # compiling may take long on a busy machine and cannot be interrupted
-        leave(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
-from quantd.cli.progress import tell_of_kernels, watch
+from quantd.cli.progress import compile_kernels, watch
 from quantd.cli.screen import screen, table
 from quantd.clock import EventClock
 from quantd.config.load import Loaded
@@ -28,7 +28,7 @@ def play(loaded: Loaded) -> None:
 def run_to_end(loaded: Loaded, prepare: Callable[[Runtime], None] = lambda runtime: None) -> Runtime:
     """Run a config to the end of every feed, and return its runtime; `prepare` is called before the run. Raises QuantdError."""
     setup(loaded.config.log)
-    tell_of_kernels()
+    compile_kernels()
     clock = EventClock()
     with tempfile.TemporaryDirectory(prefix="quantd-") as directory:
         runtime = compose(loaded.config, loaded.registry, clock, Path(directory))

@@ -18,12 +18,8 @@ _PLACES = 2
 class Pool:
     """Threads that read, threads for small computations, and processes for large ones."""
 
-    def __init__(self, workers: Workers, *, budget: float = BUDGET_S, warm: bytes | None = None) -> None:
-        """Create the threads and queues. `warm` is a frame for one extra process, started with the first large request. It does work once
-        that every process would otherwise start and, if killed, not finish."""
+    def __init__(self, workers: Workers, *, budget: float = BUDGET_S) -> None:
         self.workers = workers
-        self._warm = warm
-        self._warming: asyncio.Task[bytes] | None = None
         self.reads, self.small, self.great = self.lines = [Line(name, _PLACES, budget=budget) for name in ("reads", "small", "great")]
         self._readers = ThreadPoolExecutor(_PLACES, "reads")
         self._threads = ThreadPoolExecutor(_PLACES, "answers")
@@ -49,8 +45,6 @@ class Pool:
     async def close(self) -> None:
         """End all work within milliseconds, except for what runs in threads."""
         await asyncio.gather(*(line.close() for line in self.lines))
-        if self._warming:
-            self._warming.cancel()
         self.workers.close()
         for threads in (self._readers, self._threads):
             threads.shutdown(wait=False, cancel_futures=True)
@@ -61,9 +55,6 @@ class Pool:
             await asyncio.to_thread(threads.shutdown)
 
     async def _far(self, encode: Callable[[], bytes], decode: Callable[[bytes], T]) -> T:
-        if self._warm is not None and self._warming is None:
-            self._warming = asyncio.create_task(self.workers.run(self._warm), name="warm process")
-            self._warming.add_done_callback(lambda task: task.cancelled() or task.exception())  # its failure is already logged
         frame = await self._in(self._threads, encode)
         return await self._in(self._threads, decode, await self.workers.run(frame))
 

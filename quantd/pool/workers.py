@@ -1,4 +1,4 @@
-"""Worker processes, started on demand and ended after some idle minutes.
+"""Worker processes, started on demand and ended after an idle minute.
 
 `concurrent.futures` is not used, because no single process of its pool can be ended. A fresh interpreter runs `worker.main` with a socket
 as its standard input: nothing of this process is forked, and its main module is not run again. Each process has a process group of its own,
@@ -20,7 +20,8 @@ from quantd.pool.worker import ANSWER, LENGTH
 from quantd.supervision.troubles import Troubles
 
 _log = logging.getLogger("quantd.pool")
-IDLE_S = 180.0
+IDLE_S = 60.0
+"""Seconds without a request after which a process ends."""
 _START_S = 30.0
 _PROGRAM = "from quantd.pool.worker import main; main()"
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -102,15 +102,6 @@ def wait_until_ready(told: socket.socket, process: subprocess.Popen[str]) -> Non
         pytest.fail(f"not ready in time: {process.communicate()[1]}")
 
 
-def share_kernels(folder: Path) -> None:
-    """Have the daemon keep its compiled kernels beside the folder, so that only the first of many compiles them."""
-    kernels = folder / "state/kernels"
-    if not kernels.exists():
-        (folder.parent / "kernels").mkdir(exist_ok=True)
-        kernels.parent.mkdir(exist_ok=True)
-        kernels.symlink_to(folder.parent / "kernels")
-
-
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start a daemon in a folder and wait until it says that it is ready."""
@@ -124,7 +115,6 @@ def daemons() -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
 
     def begin(folder: Path, *, ready: bool = True, descriptors: int | None = None) -> Running:
-        share_kernels(folder)
         listen = f"127.0.0.1:{free_port()}"
         address = str(folder / f"notify-{len(running)}")
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as told:

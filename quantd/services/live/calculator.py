@@ -24,8 +24,6 @@ from quantd.stats.kernels import compiler
 from quantd.stats.spreads import SpreadTest, spread_test
 from quantd.supervision.troubles import Troubles
 
-COMPILE = b""
-"""A frame that asks a process to compile the kernels; the answer comes when they are compiled."""
 _STEP_S, _FIT_S, _FITTED_S = 40e-6, 120e-6, 0.4e-6
 """Estimated costs: one bar; one bar at which the window is fitted again; and each bar of the window in such a fit."""
 
@@ -92,16 +90,15 @@ class Setting(msgspec.Struct, frozen=True):
     level: Level
 
 
-def setting(registry: Registry, level: Level) -> bytes:
+def setting(registry: Registry, level: Level, kernels: Path | None = None) -> bytes:
     """Encode the setting of this process for `prepare`."""
     dirs = [os.path.abspath(folder) for folder in registry.dirs]
-    return msgspec.msgpack.encode(Setting(dirs, list(registry.disable), str(compiler.place) if compiler.place else None, level))
+    return msgspec.msgpack.encode(Setting(dirs, list(registry.disable), str(kernels) if kernels else None, level))
 
 
-def make_pool(registry: Registry, level: Level, troubles: Troubles, budget: float = BUDGET_S) -> Pool:
-    """Make the pool of a daemon; a computation may take `budget` seconds."""
-    workers = Workers("quantd.services.live.calculator:prepare", setting(registry, level), troubles)
-    return Pool(workers, budget=budget, warm=COMPILE if compiler.place else None)
+def make_pool(registry: Registry, level: Level, troubles: Troubles, budget: float = BUDGET_S, kernels: Path | None = None) -> Pool:
+    """Make the pool of a daemon; a computation may take `budget` seconds. Processes keep compiled kernels in `kernels`, or have none."""
+    return Pool(Workers("quantd.services.live.calculator:prepare", setting(registry, level, kernels), troubles), budget=budget)
 
 
 def prepare(given: bytes) -> Callable[[bytes], bytes]:
@@ -109,14 +106,11 @@ def prepare(given: bytes) -> Callable[[bytes], bytes]:
     where = msgspec.msgpack.decode(given, type=Setting)
     setup(where.level)
     if where.kernels:
-        compiler.stay(Path(where.kernels))
+        compiler.allow(Path(where.kernels))
     return partial(_answered, Calculator(load([Path(folder) for folder in where.dirs], where.disable), SystemClock()))
 
 
 def _answered(calculator: Calculator, frame: bytes) -> bytes:
-    if frame == COMPILE:
-        compiler.compile()
-        return b""
     return msgspec.msgpack.encode(calculator.calculate(msgspec.msgpack.decode(frame, type=Task)))
 
 

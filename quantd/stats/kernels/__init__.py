@@ -1,11 +1,15 @@
-"""Loops that are worth compiling: plain Python functions, which numba replaces once they have been called often enough.
+"""Loops that are worth compiling: plain Python functions, which numba replaces where a process allows it and calls them often enough.
 
-A kernel runs interpreted at first. Once that has cost PATIENCE_S, a thread imports numba and compiles all kernels, or loads them from a
-cache on disk. Kernels use neither fastmath nor powers nor numpy's reductions, so both forms give the same bits: no number shows which form
-computed it. Kernels stay interpreted without numba or without executable memory. Interpreted loops over a window are far too slow when
-thousands of windows are requested at once; such a kernel has a second function that uses numpy's array operations.
+A kernel runs interpreted at first. If the process has called `compiler.allow`, and kernels have taken PATIENCE_S, a process beside it
+compiles all kernels into a cache on disk, from which this one then loads them: work never waits for the compiler, and a process that has
+not called `allow`, such as the daemon, never imports numba. Kernels use neither fastmath nor powers nor numpy's reductions, so both forms
+give the same bits: no number shows which form computed it. Kernels stay interpreted without numba or without executable memory.
+Interpreted loops over a window are slow; such a kernel has a second function that uses numpy's array operations.
 """
 
+import os
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -20,11 +24,9 @@ from quantd.stats.kernels.seal import delete_damaged, seal
 P = ParamSpec("P")
 R = TypeVar("R")
 PATIENCE_S = 2.0
-"""Seconds of interpreted work, over all kernels, after which compiling pays off. Importing numba and compiling take a second of CPU time
-with a cache and ten without. The limit equals some 1,000 Dickey-Fuller tests of 121 values, 200 tests of 500 values, or 5,000 Huber lines
-through 500 bars; a short run, such as a backtest of one day, ends before that."""
-SOON_S = 0.2
-"""The same limit for a long-running process, which every interpreted call delays."""
+"""Seconds of interpreted work, over all kernels, after which compiling pays off. Importing numba and loading the kernels takes half a
+second of CPU time; compiling them, once, takes seven on another core. The limit equals some 14,000 Dickey-Fuller tests of 121 values, 7,000
+tests of 500 values, or 12,000 Huber lines through 500 bars; a short run, such as a backtest of one day, ends before that."""
 
 
 class Kernel(Generic[P, R]):
@@ -41,7 +43,7 @@ class Kernel(Generic[P, R]):
         if self.compiled is not None:
             return self.compiled(*args, **kwargs)
         here, clock = self._compiler.here, self._compiler.clock
-        if here.busy:
+        if here.busy or not self._compiler.allowed:
             return self.interpreted(*args, **kwargs)
         here.busy, began = True, clock.monotonic()
         try:
@@ -62,18 +64,19 @@ class Compiler:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.failure: str | None = None
-        """Why the kernels stay interpreted; None if there is no such reason."""
-        self.begun: threading.Thread | None = None
-        """Background thread that compiles; None before compiling pays off."""
+        """Why the kernels stay interpreted though they may be compiled; None if there is no such reason."""
         self.tell: Callable[[], None] | None = None
-        """Called by the compiling thread if the cache does not hold the kernels, so that compiling takes seconds."""
+        """Called by `compile` if the cache does not hold the kernels, so that compiling takes seconds."""
         self.kernels: list[Kernel[Any, Any]] = []
+        self.allowed = False
+        """Whether kernels are compiled once that pays off."""
         self.clock = clock or SystemClock()
         self.here = _Here()
+        self._beside: subprocess.Popen[bytes] | None = None
         self._spent = 0.0
-        self._patience = PATIENCE_S
         self._cache: Path | None = None
-        self._beginning, self._compiling = threading.Lock(), threading.Lock()
+        self._announcement = ""
+        self._one = threading.Lock()
         self._tried = False
 
     def kernel(self, signature: str, interpreted: Callable[..., Any] | None = None) -> Callable[[Callable[P, R]], Kernel[P, R]]:
@@ -88,44 +91,47 @@ class Compiler:
 
         return made
 
-    def stay(self, directory: Path) -> None:
-        """Declare that this process is long-running: compile soon, and keep the compiled forms in `directory`. Without this call
-        numba's own cache directories are used."""
-        self._cache, self._patience = directory, SOON_S
-
-    @property
-    def place(self) -> Path | None:
-        """Directory of the compiled forms, as given to `stay`."""
-        return self._cache
-
-    @property
-    def is_compiling(self) -> bool:
-        """Whether the compiling thread is still running."""
-        return self.begun is not None and self.begun.is_alive()
+    def allow(self, cache: Path | None = None, announcement: str = "") -> None:
+        """Have kernels compiled once that pays off, into the directory `cache` or one that numba chooses. `announcement` is printed on
+        stderr if that takes seconds, because the cache does not hold them."""
+        self.allowed, self._cache, self._announcement = True, cache, announcement
 
     def count(self, spent: float) -> None:
-        """Add the seconds that an interpreted call took."""
+        """Add the seconds that an interpreted call took. The caller that exceeds the limit starts the process that compiles, and the first
+        one after its end loads the compiled forms."""
         self._spent += spent
-        if self._spent >= self._patience and self.begun is None:
-            self._begin()
+        if not self.allowed or self._tried or self._spent < PATIENCE_S or not self._one.acquire(blocking=False):
+            return
+        try:
+            if self._beside is None:
+                self._beside = self.begin()
+            elif (ended := self._beside.poll()) == 0:
+                self.compile()
+            elif ended:
+                self._tried, self.failure = True, f"the process that compiles ended with {ended}"
+        except OSError as error:  # for example no memory for a process
+            self._tried, self.failure = True, str(error)
+        finally:
+            self._one.release()
 
-    def _begin(self) -> None:
-        with self._beginning:
-            if self.begun is None:
-                self.begun = threading.Thread(target=self.compile, name="kernels")
-                self.begun.start()
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Start a process that fills the cache with the kernels. It ends with this one, however that ends: its standard input closes."""
+        modules = {one.function.__module__ for one in self.kernels}
+        command = [sys.executable, "-P", "-m", "quantd.stats.kernels.beside", str(self._cache or ""), self._announcement, *modules]
+        path = os.pathsep.join(os.path.abspath(each) for each in sys.path)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path})
 
     def compile(self) -> None:
-        """Compile all kernels, then install the compiled forms. They are installed when this returns, unless it failed. Runs only once."""
-        with self._compiling:
-            if self._tried:
-                return
-            self._tried = True
-            try:
-                self._take_over()
-            except Exception as error:  # whatever fails in the compiler, the linker or the disk, the interpreted forms still work
-                self.failure = f"{type(error).__name__}: {error}"
-                warnings.warn(f"numerics stay interpreted, and slow: {self.failure}", RuntimeWarning, stacklevel=2)
+        """Compile all kernels in this process, or load them from the cache, and install the compiled forms. They are installed when this
+        returns, unless it failed. Runs only once."""
+        if self._tried:
+            return
+        self._tried = True
+        try:
+            self._take_over()
+        except Exception as error:  # whatever fails in the compiler, the linker or the disk, the interpreted forms still work
+            self.failure = f"{type(error).__name__}: {error}"
+            warnings.warn(f"numerics stay interpreted, and slow: {self.failure}", RuntimeWarning, stacklevel=2)
 
     def _take_over(self) -> None:
         import numba

@@ -1,11 +1,14 @@
-"""The augmented Dickey-Fuller regression by nested Cholesky factors, in one pass over the series."""
+"""The augmented Dickey-Fuller regression by nested Cholesky factors, in one pass over the series.
+
+These loops are for the compiler; the interpreter runs those of `adf_arrays`.
+"""
 
 import math
 
 import numpy as np
 
 from quantd.stats import FloatArray
-from quantd.stats.kernels import kernel
+from quantd.stats.kernels import adf_arrays, kernel
 
 OK, NO_TEST, ILL = 0, 1, 2
 """Status of a result: computed; no test possible; normal equations too ill-conditioned."""
@@ -87,7 +90,7 @@ def _cholesky(matrix: FloatArray) -> float:
     return least
 
 
-@kernel("float64(float64[::1], float64[::1], int64, int64, int64, float64[:, ::1])")
+@kernel("float64(float64[::1], float64[::1], int64, int64, int64, float64[:, ::1])", interpreted=adf_arrays.factor)
 def _factor(level: FloatArray, back: FloatArray, lags: int, trends: int, at: int, matrix: FloatArray) -> float:
     sums = np.zeros((5, lags + 2))
     _products(level, back, lags, trends, sums)
@@ -95,7 +98,7 @@ def _factor(level: FloatArray, back: FloatArray, lags: int, trends: int, at: int
     return _cholesky(matrix)
 
 
-@kernel("int64(float64[:, ::1], int64, int64, int64, boolean)")
+@kernel("int64(float64[:, ::1], int64, int64, int64, boolean)", interpreted=adf_arrays.least)
 def _least(matrix: FloatArray, trends: int, most: int, n: int, bic: bool) -> int:
     """Return the number of lags that minimises the criterion, from the last row of the factor."""
     target = trends + most + 1
@@ -109,7 +112,7 @@ def _least(matrix: FloatArray, trends: int, most: int, n: int, bic: bool) -> int
     return chosen
 
 
-@kernel("boolean(float64[::1], float64, int64, float64[::1], float64[::1])")
+@kernel("boolean(float64[::1], float64, int64, float64[::1], float64[::1])", interpreted=adf_arrays.prepare)
 def _prepare(series: FloatArray, flat: float, trends: int, level: FloatArray, back: FloatArray) -> bool:
     """Fill `level` with the levels, divided by a power of two, which rounds nothing and keeps squares from overflowing, and less their mean
     if a constant absorbs it; fill `back` with their differences, newest first. Return False if they do not move by more than `flat` of

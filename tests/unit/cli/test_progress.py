@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from quantd.cli.progress import COMPILING, busy, line, tell_of_kernels
+from quantd.cli.progress import busy, line
 from quantd.clock import EventClock
 from quantd.config.load import build
 from quantd.runtime.build import build as compose
-from quantd.stats.kernels import compiler
 
 SYNTHETIC = {"pairs": ["A-B"], "feeds": {"synthetic": {}}}
 PIPELINE = {"feed": "synthetic", "bars": {"use": "time", "every": ["1s"]}, "regression": "ols"}
@@ -22,17 +21,6 @@ def test_a_line_tells_how_far_each_feed_is(tmp_path: Path) -> None:
     loaded = build(SYNTHETIC, {"default": PIPELINE}, {})
     runtime = compose(loaded.config, loaded.registry, EventClock(), tmp_path)
     assert line(runtime) == "at work: synthetic 0%"
-
-
-def test_kernels_are_told_of_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    before = compiler.tell
-    try:
-        tell_of_kernels()
-        assert compiler.tell
-        compiler.tell()
-    finally:
-        compiler.tell = before
-    assert capsys.readouterr() == ("", f"{COMPILING}\n")
 
 
 def test_short_work_says_nothing_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

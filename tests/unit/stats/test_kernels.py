@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quantd.clock import EventClock
 from quantd.stats import FloatArray
-from quantd.stats.kernels import PATIENCE_S, Compiler, compiler
+from quantd.stats.kernels import Compiler, compiler
 from quantd.stats.kernels.adf import dickey_fuller
 from quantd.stats.kernels.huber import huber_line
 from quantd.stats.kernels.seal import SUMS, delete_damaged, seal
 from quantd.stats.regression import ols_fit
 from quantd.stats.robust import huber
 from quantd.testing import fakes
+from tests.waiting import alive, until
 
 TELLING = """
 from quantd.stats.kernels import Compiler
@@ -35,14 +35,39 @@ def thrice(value):
 shop.compile()
 assert (twice(2.0), thrice(2.0), shop.failure) == (4.0, 6.0, None)
 """
-QUICK = """
-from quantd.stats.stationarity import adf
-from quantd.testing import fakes
+TWICE = """
+from quantd.stats.kernels import kernel
+
+@kernel("float64(float64)")
+def twice(value):
+    return 2.0 * value
+"""
+SCRIPT = """
 import sys
-walk = fakes.walk(40)
-for _ in range({calls}):
-    adf(walk)
-sys.exit("numba" in sys.modules)
+from pathlib import Path
+from of_test import twice
+from quantd.stats.kernels import PATIENCE_S, compiler
+
+compiler.count(PATIENCE_S)
+assert twice(2.0) == 4.0
+compiler.allow(Path(sys.argv[1]), "compiling")
+assert "numba" not in sys.modules
+while twice.compiled is None and compiler.failure is None:
+    assert twice(2.0) == 4.0
+print(compiler.failure or twice(2.0))
+sys.exit(compiler.failure is not None)
+"""
+ENDLESS = """
+import signal, sys
+if sys.modules["__main__"].__spec__:
+    signal.pause()
+"""
+BEGIN = """
+import of_test
+from quantd.stats.kernels import compiler
+from quantd.stats.kernels.adf import dickey_fuller
+compiler.kernels[0].function.__module__ = "of_test"
+print(compiler.begin().pid)
 """
 
 
@@ -51,7 +76,12 @@ def adf_answers() -> list[object]:
     series = [chance.normal(size=20 + seed).cumsum() * 10.0 ** (seed % 9 - 4) for seed in range(120)]
     odd = [np.full(60, 5.0), np.arange(60.0), np.tile([1.0, -1.0], 30), np.append(fakes.walk(59), 1e9), np.append(fakes.walk(59), np.nan)]
     settings = [(trends, search, bic) for trends in (0, 1, 2) for search in (True, False) for bic in (True, False)]
-    return [dickey_fuller(each, *(trends, 6, search, bic, 1e-12, 1e-5)) for each in series + odd for trends, search, bic in settings]
+    return [
+        dickey_fuller(each, *(trends, most, search, bic, 1e-12, 1e-5))
+        for number, each in enumerate(series + odd)
+        for most in {0, 6, number % (len(each) // 3)}
+        for trends, search, bic in settings
+    ]
 
 
 def huber_answers() -> list[object]:
@@ -86,24 +116,19 @@ def test_compiled_kernels_give_the_same_bits() -> None:
         interpreted = (adf_answers(), huber_answers())
         for each in compiler.kernels:
             each.interpreted = each.function
-        loops = huber_answers()
+        loops = (adf_answers(), huber_answers())
     finally:
         for each, form, other in zip(compiler.kernels, forms, on_arrays, strict=True):
             each.compiled, each.interpreted = form, other
     assert compiler.failure is None
     assert all(each.compiled for each in compiler.kernels)
     assert (adf_answers(), huber_answers()) == interpreted
-    assert loops == interpreted[1]
-
-
-def test_numba_is_not_imported_for_a_few_calls() -> None:
-    done = subprocess.run([sys.executable, "-c", QUICK.format(calls=5)], check=False)
-    assert done.returncode == 0
+    assert loops == interpreted
 
 
 def test_what_does_not_compile_stays_interpreted(tmp_path: Path) -> None:
     shop = Compiler()
-    shop.stay(tmp_path)
+    shop.allow(tmp_path)
 
     @shop.kernel("float64(text)")
     def twice(value: float) -> float:
@@ -116,26 +141,28 @@ def test_what_does_not_compile_stays_interpreted(tmp_path: Path) -> None:
     assert twice(2.0) == 4.0
 
 
-def test_the_compiler_is_called_once_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = EventClock()
-    shop = Compiler(clock)
-    called: list[bool] = []
-    monkeypatch.setattr(shop, "compile", lambda: called.append(True))
+def ran(folder: Path, module: str, script: str = SCRIPT) -> "subprocess.CompletedProcess[str]":
+    """Run a script, which imports the module `of_test` beside it, with the cache `cache` beside it."""
+    (folder / "of_test.py").write_text(module)
+    (folder / "script.py").write_text(script)
+    return subprocess.run([sys.executable, folder / "script.py", folder / "cache"], capture_output=True, text=True, check=False)
 
-    @shop.kernel("float64(float64)")
-    def twice(value: float) -> float:
-        return 2.0 * value
 
-    @shop.kernel("void()")
-    def long() -> None:
-        clock.advance_to(clock.now() + 1 + int(1000 * PATIENCE_S))
+def test_a_process_beside_compiles_once_it_pays_and_says_so_the_first_time(tmp_path: Path) -> None:
+    runs = [ran(tmp_path, TWICE) for _ in range(2)]
+    assert [(run.returncode, run.stderr) for run in runs] == [(0, "compiling\n"), (0, "")]
 
-    twice(1.0)
-    assert not shop.begun
-    long()
-    assert shop.begun
-    shop.begun.join()
-    assert called == [True]
+
+def test_what_does_not_compile_beside_stays_interpreted(tmp_path: Path) -> None:
+    run = ran(tmp_path, TWICE.replace("float64(", "text("))
+    assert (run.returncode, run.stdout) == (1, "the process that compiles ended with 1\n")
+    assert "numerics stay interpreted" in run.stderr
+
+
+async def test_the_process_that_compiles_ends_with_the_work(tmp_path: Path) -> None:
+    run = ran(tmp_path, ENDLESS, BEGIN)
+    assert run.returncode == 0, run.stderr
+    await until(lambda: not alive(int(run.stdout)))
 
 
 def test_reweighting_ends_where_newton_does() -> None:
@@ -162,7 +189,7 @@ def test_the_line_does_not_depend_on_where_it_starts() -> None:
 ALONE = """
 import sys; from pathlib import Path; from quantd.stats.kernels import Compiler
 shop = Compiler()
-shop.stay(Path(sys.argv[1]))
+shop.allow(Path(sys.argv[1]))
 @shop.kernel("float64(float64)")
 def twice(value):
     return 2.0 * value

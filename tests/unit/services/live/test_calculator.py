@@ -9,7 +9,7 @@ from quantd.clock import EventClock
 from quantd.plugin.loader import load
 from quantd.plugin.registry import Registry
 from quantd.services.analytics import PLAIN, Question, Style
-from quantd.services.live.calculator import COMPILE, Calculator, Task, analysis_of, make_pool, setting
+from quantd.services.live.calculator import Calculator, Task, analysis_of, make_pool, setting
 from quantd.stats.zscore import ZScore
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
@@ -70,7 +70,3 @@ def test_the_cost_grows_with_the_bars_and_of_what_is_fitted_with_the_window() ->
     cheap, fitted = (calculator.cost(Task(question(method), LEGS)) for method in ("ols", "theil-sen"))
     longer = msgspec.structs.replace(question("theil-sen"), window=600)
     assert cheap < fitted < calculator.cost(Task(longer, LEGS)) < calculator.cost(Task(longer, [leg * 2 for leg in LEGS]))
-
-
-async def test_kernels_are_compiled_when_that_is_asked_for() -> None:
-    assert await answered(load(), COMPILE) == b""
