@@ -10,6 +10,8 @@ from msgspec import Meta
 from quantd.model import Hedge, Prices
 from quantd.plugin.base import Plugin
 from quantd.stats import FloatArray
+from quantd.stats.columns.hedges import HedgeColumns
+from quantd.stats.columns.moments import MomentsColumns
 from quantd.stats.ring import Ring
 from quantd.stats.rolling import Moments
 from quantd.stats.sums import Sums
@@ -43,6 +45,18 @@ class Regression(Plugin):
         Implement it where they suffice; the core, which keeps them for the correlation anyway, then calls it instead of `fit`."""
         raise NotImplementedError
 
+    def fit_many(self, y: FloatArray, x: FloatArray) -> HedgeColumns:
+        """Fit many pairs at once, given arrays of shape (`window`, pairs), oldest first. Each hedge must equal that of `fit` to the bit.
+
+        Implement it where it is cheaper than a `fit` of each pair; the core then calls it for pairs with the same settings."""
+        raise NotImplementedError
+
+    def fit_sums_many(self, sums: MomentsColumns) -> HedgeColumns:
+        """Return the hedges of many pairs, given their means and centred sums. Each hedge must equal that of `fit_sums` to the bit.
+
+        Implement it where it is cheaper than a `fit_sums` of each pair; the core then calls it for pairs with the same settings."""
+        raise NotImplementedError
+
     def update(self, index: int, y: float, x: float) -> Hedge | None:
         """Process one more bar, whose absolute number is `index`. Return the hedge as of it, None while warming up.
 
@@ -68,7 +82,7 @@ class Regression(Plugin):
         return hedges
 
 
-def offers(cls: type[Regression], name: Literal["fit_sums", "update"]) -> bool:
+def offers(cls: type[Regression], name: Literal["fit_sums", "update", "fit_many", "fit_sums_many"]) -> bool:
     """Return whether a regression implements this method itself."""
     return getattr(cls, name) is not getattr(Regression, name)
 
@@ -86,12 +100,12 @@ def takes_long(cls: type[Regression]) -> bool:
 class Steps:
     """Runs a fresh instance of a regression over the bars, with the cheapest method that it offers: `fit_sums`, `update`, or else `fit`.
 
-    `sums` are those of the last `window` bars. Both prices must be finite.
+    `sums` are those of the last `window` bars, rebuilt at the bars that `offset` determines. Both prices must be finite.
     """
 
-    def __init__(self, regression: Regression) -> None:
+    def __init__(self, regression: Regression, offset: int = 0) -> None:
         self.regression = msgspec.structs.replace(regression)
-        self.sums = Moments(regression.window)
+        self.sums = Moments(regression.window, offset)
         self._bar: tuple[int, float, float] = (-1, 0.0, 0.0)
         self._legs: Ring | None = None
         if offers(type(regression), "fit_sums"):
@@ -114,6 +128,13 @@ class Steps:
         self.sums.push(index, y, x)
         if self._legs is not None:
             self._legs.append((y, x))
+
+    def refill(self) -> None:
+        """Take the closes from `sums`, which have been restored."""
+        if self._legs is not None:
+            self._legs.clear()
+            for row in zip(*self.sums.held(), strict=True):
+                self._legs.append(row)
 
     def _fit_sums(self) -> Hedge | None:
         return self.regression.fit_sums(self.sums) if self.sums.full else None
