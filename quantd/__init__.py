@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from quantd.plugin.regression import Regression as Regression
     from quantd.rows import COLUMNS as COLUMNS
     from quantd.rows import cells as cells
+    from quantd.stats.columns.hedges import HedgeColumns as HedgeColumns
     from quantd.timeframes import Timeframe as Timeframe
     from quantd.timeframes import duration as duration
     from quantd.timeframes import timeframe as timeframe
@@ -71,6 +72,7 @@ _HOMES = {
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.plugin.regression": "Regression",
     "quantd.rows": "COLUMNS cells",
+    "quantd.stats.columns.hedges": "HedgeColumns",
     "quantd.timeframes": "Timeframe duration timeframe",
     "quantd.times": "format_time iso",
 }

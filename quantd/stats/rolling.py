@@ -44,25 +44,11 @@ def next_block(index: int, window: int, offset: int) -> int:
     return ((index + offset) // window + 1) * window - offset
 
 
-def centred(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean of values, and the sums of the deviations from it and of their squares, each summed exactly."""
-    centre = _sum(values) / len(values)
-    d = [v - centre for v in values]
-    return centre, _sum(d), _dot(d, d)
-
-
-def centred_pairs(ys: Sequence[float], xs: Sequence[float]) -> tuple[float, float, float, float, float, float, float]:
-    """Return the means of y and x, and the sums of dy, dx, dy², dx² and dy dx, the deviations from them, each summed exactly."""
-    cy, cx = _sum(ys) / len(ys), _sum(xs) / len(xs)
-    dy, dx = [y - cy for y in ys], [x - cx for x in xs]
-    return cy, cx, _sum(dy), _sum(dx), _dot(dy, dy), _dot(dx, dx), _dot(dy, dx)
-
-
 def _dot(a: Iterable[float], b: Iterable[float]) -> float:
-    return _sum([u * v for u, v in zip(a, b, strict=True)])
+    return exact_sum([u * v for u, v in zip(a, b, strict=True)])
 
 
-def _sum(values: Iterable[float]) -> float:
+def exact_sum(values: Iterable[float]) -> float:
     """Return the exact sum; NaN if it is out of range, so that every result computed from it is None."""
     try:
         return math.fsum(values)
@@ -121,8 +107,10 @@ class Window:
 
     def _rebuild(self, index: int) -> None:
         self._due = next_block(index, self.window, self.offset)
-        self._centre, self._sum, self._square = centred(self._values)
-        self._peak = self._square
+        centre = self._centre = exact_sum(self._values) / self.n
+        d = [v - centre for v in self._values]
+        self._sum = exact_sum(d)
+        self._square = self._peak = _dot(d, d)
         self.m2 = max(0.0, self._square - self._sum * self._sum / self.n)
 
     def values(self) -> tuple[float, ...]:
@@ -231,8 +219,11 @@ class Moments:
     def _rebuild(self, index: int) -> None:
         self._due = next_block(index, self.window, self.offset)
         n = self.n
-        cy, cx, ty, tx, tyy, txx, tyx = self._shifted = centred_pairs(self._ys, self._xs)
-        self.peak_y, self.peak_x = tyy, txx
+        cy, cx = exact_sum(self._ys) / n, exact_sum(self._xs) / n
+        dy, dx = [y - cy for y in self._ys], [x - cx for x in self._xs]
+        ty, tx, tyx = exact_sum(dy), exact_sum(dx), _dot(dy, dx)
+        tyy, txx = self.peak_y, self.peak_x = _dot(dy, dy), _dot(dx, dx)
+        self._shifted = cy, cx, ty, tx, tyy, txx, tyx
         self.mean_y, self.mean_x = cy + ty / n, cx + tx / n
         self.syy = max(0.0, tyy - ty * ty / n)
         self.sxx = max(0.0, txx - tx * tx / n)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantd.stats import FloatArray
-from quantd.stats.rolling import COLLAPSE, FLAT, Moments, Window, centred, centred_pairs, next_block
+from quantd.stats.rolling import COLLAPSE, FLAT, Moments, Window, exact_sum, next_block
 from quantd.stats.sums import Fixed
 
 Mask = NDArray[np.bool_]
@@ -49,6 +49,7 @@ class Rings:
         self.window = window
         self._values = Table(window)
         self._oldest = 0
+        self._steps = np.arange(window)
         self.drop = self._values.drop
 
     def add(self, values: list[float]) -> None:
@@ -71,13 +72,17 @@ class Rings:
         self._values.columns[self._oldest] = values
         self._oldest = (self._oldest + 1) % self.window
 
+    def some(self, which: NDArray[np.intp]) -> FloatArray:
+        """Return a copy of the values of these pairs, of shape (window, len(which)), oldest first."""
+        return self._values.columns[np.ix_(self._places, which)]
+
     def table(self) -> FloatArray:
         """Return a copy of the values, of shape (window, count), oldest first."""
         return self._values.columns[self._places]
 
     @property
     def _places(self) -> NDArray[np.intp]:
-        return (np.arange(self.window) + self._oldest) % self.window
+        return (self._steps + self._oldest) % self.window
 
 
 class WindowColumns:
@@ -123,10 +128,16 @@ class WindowColumns:
         peak = np.where(square > peak, square, peak)
         rebuilds = (index >= due) | ~(m2 >= COLLAPSE * peak)
         numbers[2:] = total, square, peak, m2
-        for p in np.flatnonzero(rebuilds).tolist():
-            at, total_, square_ = centred(self._held.of(p))
-            moved = max(0.0, square_ - total_ * total_ / self.window)
-            numbers[:, p] = next_block(index, self.window, self._offsets[p]), at, total_, square_, square_, moved
+        if rebuilds.any():
+            self._rebuild(np.flatnonzero(rebuilds), index)
+
+    def _rebuild(self, which: NDArray[np.intp], index: int) -> None:
+        n, values = self.window, self._held.some(which)
+        centre = _sums(values) / n
+        d = values - centre
+        total, square = _sums(d), _sums(d * d)
+        due = [next_block(index, n, self._offsets[p]) for p in which.tolist()]
+        self._numbers.columns[:, which] = due, centre, total, square, square, _at_least_0(square - total * total / n)
 
     @property
     def mean(self) -> FloatArray:
@@ -197,19 +208,21 @@ class MomentsColumns:
         peak_y, peak_x = np.where(tyy > peak_y, tyy, peak_y), np.where(txx > peak_x, txx, peak_x)
         rebuilds = (index >= due) | ~((syy >= COLLAPSE * peak_y) & (sxx >= COLLAPSE * peak_x))
         numbers[3:] = ty, tx, tyy, txx, tyx, peak_y, peak_x, cy + ty / n, cx + tx / n, syy, sxx, tyx - ty * tx / n
-        for p in np.flatnonzero(rebuilds).tolist():
-            self._rebuild(p, index)
+        if rebuilds.any():
+            self._rebuild(np.flatnonzero(rebuilds), index)
 
     def legs(self) -> tuple[FloatArray, FloatArray]:
         """Return the values of both series, of shape (window, count) each, oldest first."""
         return self._ys.table(), self._xs.table()
 
-    def _rebuild(self, p: int, index: int) -> None:
-        n, shifted = self.window, centred_pairs(self._ys.of(p), self._xs.of(p))
-        cy, cx, ty, tx, tyy, txx, tyx = shifted
-        sums = max(0.0, tyy - ty * ty / n), max(0.0, txx - tx * tx / n), tyx - ty * tx / n
-        due = next_block(index, n, self._offsets[p])
-        self._numbers.columns[:, p] = due, *shifted, tyy, txx, cy + ty / n, cx + tx / n, *sums
+    def _rebuild(self, which: NDArray[np.intp], index: int) -> None:
+        n, ys, xs = self.window, self._ys.some(which), self._xs.some(which)
+        cy, cx = _sums(ys) / n, _sums(xs) / n
+        dy, dx = ys - cy, xs - cx
+        ty, tx, tyy, txx, tyx = (_sums(values) for values in (dy, dx, dy * dy, dx * dx, dy * dx))
+        sums = _at_least_0(tyy - ty * ty / n), _at_least_0(txx - tx * tx / n), tyx - ty * tx / n
+        due = [next_block(index, n, self._offsets[p]) for p in which.tolist()]
+        self._numbers.columns[:, which] = due, cy, cx, ty, tx, tyy, txx, tyx, tyy, txx, cy + ty / n, cx + tx / n, *sums
 
     def _column(self, at: int) -> FloatArray:
         column: FloatArray = self._numbers.columns[at]
@@ -242,6 +255,16 @@ class MomentsColumns:
     @property
     def sxy(self) -> FloatArray:
         return self._column(_SXY)
+
+
+def _sums(values: FloatArray) -> FloatArray:
+    """Return the exact sum of each column."""
+    return np.array([exact_sum(column) for column in values.T.tolist()])
+
+
+def _at_least_0(values: FloatArray) -> FloatArray:
+    """Return what `max(0.0, value)` is, also for NaN."""
+    return np.where(values > 0.0, values, 0.0)
 
 
 def still(n: int, mean: FloatArray, square: FloatArray) -> Mask:
