@@ -156,6 +156,7 @@ class FeedFlow:
         self._recovery.tell()
         self._publisher.publish_findings()
         self._publisher.publish_nowcasts()
+        self._publisher.settle()
 
     def _process_rare(self, event: Event) -> Iterator[None]:
         """Process an event of a rare kind."""

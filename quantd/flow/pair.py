@@ -1,10 +1,11 @@
 """The stage of one pair."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from quantd.flow.exports import Exports
+from quantd.columns.points import PointColumns
+from quantd.flow.exports import Export, Exports
 from quantd.flow.pairs import PairSeries
 from quantd.flow.symbol import SymbolStage
 from quantd.model import Bar, PairPoint, Transition
@@ -54,6 +55,16 @@ class PairStage(Struct):
             return []
         ts = max(y.ts, x.ts)
         return [point for series in self.series if (point := series.nowcast(ts, y.price, x.price))]
+
+
+def by_exports(pairs: Sequence[PairStage], batch: PointColumns) -> Iterator[tuple[Export, PointColumns]]:
+    """Yield the exporters of these pairs that take points, each with the points of its pairs."""
+    places: dict[Export, list[int]] = {}
+    for at, pair in enumerate(pairs):
+        for export in pair.exports.of("points"):
+            places.setdefault(export, []).append(at)
+    for export, some in places.items():
+        yield export, batch if len(some) == len(batch) else batch.take(some)
 
 
 class RebuiltPoints(Struct, frozen=True):

@@ -11,7 +11,8 @@ from quantd.stats.zscore import BETA_ERROR, Gauge, of_closes, of_spreads, roundi
 class Method(Protocol):
     """A way to make gauges. `own` is the window that it keeps itself."""
 
-    own: Moments | Window | None
+    @property
+    def own(self) -> Moments | Window | None: ...
 
     def push(self, row: Row) -> None:
         """Add the closes of a bar."""

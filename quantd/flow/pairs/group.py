@@ -1,7 +1,8 @@
 """The pairs with the same settings: most of them in a table, the others alone."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -12,7 +13,8 @@ from quantd.flow.pairs.table import PairTable
 from quantd.model import Bar, PairPoint
 from quantd.stats import FloatArray, IntArray
 
-Leg = Hashable
+Leg = Any
+"""What stands for a leg: a hashable value."""
 Bars = Mapping[tuple[Leg, str], Sequence[Bar]]
 """Bars by leg and timeframe."""
 Measured = Callable[[str, str], int]
@@ -38,14 +40,16 @@ class PairGroup:
     """Pairs whose series have the same `key`, on one timeframe."""
 
     def __init__(self, like: PairSeries) -> None:
-        self._every = like.spec.every
+        self.every = like.spec.every
         self._price = like.spec.price
         self._table = PairTable(like)
         self._legs: dict[PairSeries, Legs] = {}
         self._alone: dict[PairSeries, Legs] = {}
         self._candidates: deque[PairSeries] = deque()
         """Pairs that may join the table, if they are settled."""
-        self._layout: _Layout | None = None
+        self._layout = _Layout([])
+        self._changes = 0
+        """The changes of the table that `_alone` and `_layout` follow."""
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -59,18 +63,17 @@ class PairGroup:
         """Remove a pair."""
         if series.table:
             self._table.leave(series)
-        del self._legs[series]
-        self._alone.pop(series, None)
-        self._layout = None
+        self._follow()
+        del self._legs[series], self._alone[series]
 
     def step(self, bars: Bars, measure_from: Measured) -> Made:
         """Return the points that these bars make. `measure_from` returns, for pair and timeframe, the time (ms) from which on jobs run."""
         batch = self._step_table(bars)
         alone = []
         for series, legs in list(self._alone.items()):
-            y, x = (bars.get((leg, self._every), ()) for leg in (legs.y, legs.x))
+            y, x = (bars.get((leg, self.every), ()) for leg in (legs.y, legs.x))
             if y or x:
-                alone.append((series, series.add(y, x, measure_from(series.spec.pair, self._every))))
+                alone.append((series, series.add(y, x, measure_from(series.spec.pair, self.every))))
                 self._candidates.append(series)
         return Made(batch, alone)
 
@@ -80,16 +83,16 @@ class PairGroup:
             self._candidates.clear()
         for _ in range(min(most, len(self._candidates))):
             series = self._candidates.popleft()
-            if series in self._alone and self._table.may_join(series):
+            if series in self._legs and not series.table and self._table.may_join(series):
                 self._table.join(series)
-                del self._alone[series]
-                self._layout = None
+        self._follow()
         return bool(self._candidates)
 
     def _step_table(self, bars: Bars) -> PointColumns | None:
         """Let the table take the bars, if they are the next ones of most of its members. Members that they do not suit leave."""
-        layout = self._laid_out()
-        given = [bars.get((leg, self._every), ()) for leg in layout.legs]
+        self._follow()
+        layout = self._layout
+        given = [bars.get((leg, self.every), ()) for leg in layout.legs]
         if not any(given):
             return None
         ts = _next(given, self._table.head)
@@ -106,8 +109,8 @@ class PairGroup:
 
     def _take(self, ts: int, bars: Bars) -> PointColumns:
         """Let all members take the bars of the time `ts` (ms)."""
-        layout = self._laid_out()
-        last = [bars[leg, self._every][0] for leg in layout.legs]
+        layout = self._layout
+        last = [bars[leg, self.every][0] for leg in layout.legs]
         closes: FloatArray = np.array([self._price(bar.close) for bar in last])
         codes: IntArray = np.array([CODE[bar.quality] for bar in last])
         batch = self._table.step(ts, closes[layout.y], closes[layout.x], (codes[layout.y], codes[layout.x]))
@@ -115,14 +118,11 @@ class PairGroup:
         return batch
 
     def _follow(self) -> None:
-        """Note which members have left the table."""
-        if len(self._laid_out().y) != len(self._table.members):
-            self._layout = None
-            self._alone |= {series: legs for series, legs in self._legs.items() if not series.table}
-
-    def _laid_out(self) -> "_Layout":
-        self._layout = self._layout or _Layout([self._legs[series] for series in self._table.members])
-        return self._layout
+        """Note which pairs have joined or left the table."""
+        if self._changes != self._table.changes:
+            self._changes = self._table.changes
+            self._layout = _Layout([self._legs[series] for series in self._table.members])
+            self._alone = {series: legs for series, legs in self._legs.items() if not series.table}
 
 
 def _next(given: Sequence[Sequence[Bar]], head: int) -> int:

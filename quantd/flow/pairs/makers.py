@@ -1,5 +1,7 @@
 """`PointMaker`s of many pairs with the same settings, as columns: all points of a bar at once, with the bits of each pair alone."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from quantd.columns.points import NUMBERS
@@ -29,6 +31,8 @@ class PointMakers:
         self._whole = Rings(spec.bars_needed)
         """Number of whole bars of each row, 0 to 2."""
         self._covered = Table(1)
+        parts = self._sums, self._hedger, self.gauges, self._returns, self._whole, self._covered
+        self._drops: list[Callable[[int], None]] = [part.drop for part in parts]
 
     def add(self, maker: PointMaker) -> None:
         """Append a pair, which continues as its maker."""
@@ -45,8 +49,8 @@ class PointMakers:
         self.gauges.fill(p, maker.gauges)
         self._returns.fill(p, maker.returns)
         maker.covered = int(self._covered.columns[0, p])
-        for columns in (self._sums, self._hedger, self.gauges, self._returns, self._whole, self._covered):
-            columns.drop(p)
+        for drop in self._drops:
+            drop(p)
         maker.steps.refill()
 
     def step(self, index: int, y: FloatArray, x: FloatArray, whole: FloatArray) -> tuple[FloatArray, HedgeColumns]:

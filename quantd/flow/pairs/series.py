@@ -1,6 +1,6 @@
 """One pair on one timeframe, which takes the bars of its legs and makes points."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -68,6 +68,12 @@ class PairSeries:
         self.issuer.forget()
         self.carried.forget()
         return points
+
+    @property
+    def key(self) -> Hashable:
+        """The same for all pairs that may share a table."""
+        spec = self.spec
+        return spec.every, self.maker.mark, spec.zscore, spec.spread, tuple(map(id, spec.jobs)), self.rows.most
 
     @property
     def is_settled(self) -> bool:

@@ -33,6 +33,8 @@ class PairTable:
         self.members: list[PairSeries] = []
         self.head = -1
         """Time (ms) of the last bar."""
+        self.changes = 0
+        """Number of times that a pair has joined or left."""
         self._spec = spec = like.spec
         self._frame = timeframe(spec.every)
         self._makers = PointMakers(spec, like.guards(spec.regression, f"all {spec.every}"))
@@ -61,6 +63,7 @@ class PairTable:
         self._counts.add([issuer.counts.made, issuer.counts.clipped])
         self._joined.append(last)
         self.members.append(series)
+        self.changes += 1
         series.enter(self)
 
     def leave(self, series: PairSeries) -> None:
@@ -69,9 +72,11 @@ class PairTable:
         rows, revisions = _unpacked(self._frame, [ring.of(p) for ring in self._past])
         made, clipped = map(int, self._counts.columns[:, p].tolist())
         self._makers.drop(p, series.maker)
-        for columns in (*self._past, self._counts):
-            columns.drop(p)
+        for ring in self._past:
+            ring.drop(p)
+        self._counts.drop(p)
         del self.members[p]
+        self.changes += 1
         if p < len(self._batch):
             self._batch = [*self._batch[:p], *self._batch[p + 1 :]]
         else:

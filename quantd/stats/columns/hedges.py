@@ -40,9 +40,10 @@ class HedgeColumns(msgspec.Struct, frozen=True):
 def of_hedges(hedges: Sequence[Hedge | None]) -> HedgeColumns:
     """Return these hedges as columns."""
     rows = [_numbers(hedge) if hedge else _NONE for hedge in hedges]
-    columns = np.array(rows, np.float64).reshape(len(rows), len(_NONE)).T.copy()
+    alpha, beta, stderr, r2, innovation, innovation_std, weight = np.array(rows, np.float64).reshape(len(rows), len(_NONE)).T.copy()
     counts = np.array([hedge.n if hedge else 0 for hedge in hedges], np.int64)
-    return HedgeColumns(*columns, counts, np.array([hedge is not None for hedge in hedges], bool))
+    known = np.array([hedge is not None for hedge in hedges], bool)
+    return HedgeColumns(alpha, beta, stderr, r2, innovation, innovation_std, weight, counts, known)
 
 
 def _numbers(hedge: Hedge) -> tuple[float | None, ...]:
