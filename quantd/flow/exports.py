@@ -116,6 +116,10 @@ class Exports:
         exports = list(exports)
         self._by_kind = {kind: [each for each in exports if kind in each.exporter.kinds] for kind in KINDS}
 
+    def of(self, kind: RowKind) -> Sequence[Export]:
+        """Return the exporters that take rows of this kind."""
+        return self._by_kind[kind]
+
     def write(self, kind: RowKind, rows: Rows) -> None:
         """Pass on rows of one kind."""
         if rows:

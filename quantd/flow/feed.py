@@ -159,8 +159,7 @@ class FeedFlow:
             self.state = "live"
         self._pass_on()
         self._recovery.tell()
-        self._publisher.publish_findings()
-        self._publisher.publish_nowcasts()
+        self._publisher.finish_batch()
 
     def _process_rare(self, event: Event) -> Iterator[None]:
         """Process an event of a rare kind."""

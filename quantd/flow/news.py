@@ -5,10 +5,12 @@ determines from which time (ms) on rows are published: rows that it lacks and th
 are published late. If it holds nothing, publishing starts with the bucket that was open at the start.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from quantd.columns.points import PointColumns
 from quantd.flow.pair import PairStage
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.watermark import Watermark
@@ -87,6 +89,12 @@ class News:
         if not (point.revision or exact) or replace(point, revision=known.revision) == known:
             return known, not point.revision and point.ts >= min(pair.y.retold_from, pair.x.retold_from)
         return replace(point, revision=max(point.revision, known.revision + 1)), True
+
+    def is_all(self, pairs: Sequence[PairStage], batch: PointColumns) -> bool:
+        """Return whether all points of a bar that has just closed are news: no earlier run can have made them, and none is known."""
+        if batch.ts < self.began or any(batch.ts < pair.y.joined or batch.ts < pair.x.joined for pair in pairs):
+            return False
+        return not any(self._history.recent_point(name, batch.every, batch.ts) for name in batch.pairs)
 
     def is_overtaken(self, point: PairPoint) -> bool:
         """Return whether a point that was made beside the flow comes too late, because a late trade has re-issued it meanwhile."""

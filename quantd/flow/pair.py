@@ -1,10 +1,11 @@
 """The stage of one pair."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from quantd.flow.exports import Exports
+from quantd.columns.points import PointColumns
+from quantd.flow.exports import Export, Exports
 from quantd.flow.pairs import PairSeries
 from quantd.flow.symbol import SymbolStage
 from quantd.model import Bar, PairPoint, Transition
@@ -58,6 +59,16 @@ class PairStage(Struct):
             for series in self.series
             if (every is None or series.spec.every in every) and (point := series.nowcast(ts, y.price, x.price))
         ]
+
+
+def by_exports(pairs: Sequence[PairStage], batch: PointColumns) -> Iterator[tuple[Export, PointColumns]]:
+    """Yield the exporters of these pairs that take points, each with the points of its pairs."""
+    places: dict[Export, list[int]] = {}
+    for at, pair in enumerate(pairs):
+        for export in pair.exports.of("points"):
+            places.setdefault(export, []).append(at)
+    for export, some in places.items():
+        yield export, batch if len(some) == len(batch) else batch.take(some)
 
 
 class RebuiltPoints(Struct, frozen=True):

@@ -3,14 +3,16 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import NamedTuple
 
+from quantd.columns.points import PointColumns
 from quantd.flow.ingest.ledger import Span
 from quantd.flow.news import News
 from quantd.flow.nowcasts import Nowcasts
 from quantd.flow.outputs import Outputs
-from quantd.flow.pair import PairStage, RebuiltPair
+from quantd.flow.pair import PairStage, RebuiltPair, by_exports
+from quantd.flow.pair_groups import PairGroups
 from quantd.flow.pairs import Background
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.watermark import Watermark
@@ -32,7 +34,7 @@ class Publisher:
     def __init__(self, outputs: Outputs, background: Background, watermark: Watermark, *, warm: bool) -> None:
         self.news = News(outputs.history, watermark, warm=warm)
         self.nowcasts = Nowcasts(outputs)
-        self._pairs: list[PairStage] = []
+        self._groups = PairGroups()
         self._outputs = outputs
         self._background = background
         self._watermark = watermark
@@ -40,20 +42,20 @@ class Publisher:
     @property
     def pairs(self) -> list[PairStage]:
         """The pairs that take part."""
-        return self._pairs.copy()
+        return list(self._groups.pairs.values())
 
     def add_pair(self, pair: PairStage) -> None:
         """Add a pair."""
-        self._pairs.append(pair)
+        self._groups.add(pair)
         self.nowcasts.add(pair)
 
     def drop_pair(self, name: str) -> None:
         """Remove the pair of this name. Points of it that are still being computed elsewhere are not published."""
-        self._pairs = [pair for pair in self._pairs if pair.name != name]
+        self._groups.drop(name)
         self.nowcasts.drop(name)
 
     def _takes_part(self, pair: PairStage) -> bool:
-        return any(each is pair for each in self._pairs)
+        return self._groups.pairs.get(pair.name) is pair
 
     def publish_trades(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> Taken:
         """Pass trades through a symbol's stage; send the valid new ones to exports, history and record. Trades before `mendable` (ms) are
@@ -111,17 +113,20 @@ class Publisher:
             self._outputs.history.put_books(bars)
             self._outputs.hub.publish("books", bars)
 
-    def publish_findings(self) -> None:
+    def finish_batch(self) -> None:
+        """Do what is due after each batch of the feed: add the results of slow jobs, judge the live rules at the last prices, publish
+        now-casts, and let some pairs join the tables of pairs with the same settings."""
+        self._publish_findings()
+        self.nowcasts.publish()
+        self._groups.settle()
+
+    def _publish_findings(self) -> None:
         """Add the results of slow jobs since the last batch to their points."""
         if self._background.deliver():
             self.nowcasts.note_points()
-            for pair in self._pairs:
+            for pair in self.pairs:
                 if points := pair.arrived():
                     self._publish(pair, points, late=True)
-
-    def publish_nowcasts(self) -> None:
-        """Judge the live rules at the last prices, and publish now-casts to listeners."""
-        self.nowcasts.publish()
 
     def _taken(self, stage: SymbolStage, bars: Sequence[Bar]) -> list[Bar]:
         """Return the bars in their valid form. Record them, and publish the news among them."""
@@ -147,9 +152,30 @@ class Publisher:
         for stage, bars in closed:
             for bar in bars:
                 by_series[stage, bar.every].append(bar)
-        stages = {stage for stage, _ in by_series}
-        for pair in [pair for pair in self._pairs if pair.y in stages or pair.x in stages]:
-            self._publish(pair, pair.add(by_series, self.news.measured_from))
+        for made in self._groups.step(by_series, self.news.measured_from):
+            if made.batch:
+                self._publish_batch(made.batch)
+            for series, points in made.alone:
+                self._publish(self._groups.of(series), points)
+
+    def _publish_batch(self, batch: PointColumns) -> None:
+        """Publish the points of many pairs at a bar that has just closed."""
+        outputs = self._outputs
+        pairs = [self._groups.pairs[name] for name in batch.pairs]
+        if not self.news.is_all(pairs, batch):
+            for pair, point in zip(pairs, batch, strict=True):
+                self._publish(pair, [point])
+            return
+        outputs.history.put_points(batch)
+        for exports, points in by_exports(pairs, batch):
+            exports.write("points", points)
+        outputs.hub.publish("points", batch)
+        if outputs.recorder:
+            outputs.recorder.points(batch)
+        outputs.tell(outputs.alerts.judge_batch(batch))
+        if batch.metrics:
+            changes = [pair.transitions([point]) for pair, point in zip(pairs, batch, strict=True)]
+            outputs.hub.publish("transitions", list(chain.from_iterable(changes)))
 
     def _publish(self, pair: PairStage, points: Sequence[PairPoint], *, late: bool = False, exact: bool = False) -> None:
         outputs = self._outputs
@@ -169,7 +195,7 @@ class Publisher:
         history, ahead = self._outputs.history, self._outputs.ahead
         for note in ahead.left.copy():
             span = note.name, note.every, note.first, note.last + 1
-            for pair in [pair for pair in self._pairs if (note.kind, note.name) == ("points", pair.name)]:
+            for pair in [pair for pair in self.pairs if (note.kind, note.name) == ("points", pair.name)]:
                 pair.exports.write("points", await asyncio.to_thread(history.known_points, *span))
             for stage in [stage for stage in stages if (note.kind, note.name) == ("bars", stage.symbol)]:
                 stage.exports.write("bars", await asyncio.to_thread(history.bars, *span))

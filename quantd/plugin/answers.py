@@ -12,6 +12,7 @@ import numpy as np
 from quantd.model import Bar, Event, Hedge, Tick
 from quantd.plugin.base import DaemonView
 from quantd.plugin.blame import WrongAnswer
+from quantd.stats.columns.hedges import HedgeColumns
 
 Args = TypeVarTuple("Args")
 Row = TypeVar("Row", Bar, Tick)
@@ -27,6 +28,18 @@ def hedge(method: Callable[..., Hedge | None], answer: object) -> Hedge | None:
     numbers = (answer.alpha, answer.beta, answer.stderr, answer.r2, answer.innovation, answer.innovation_std, answer.weight)
     if not all(each is None or _is_number(each) for each in numbers):
         raise WrongAnswer(method, answer, "floats that are finite, or None where there is no answer")
+    return answer
+
+
+def hedges(method: Callable[..., object], ask: Callable[[], HedgeColumns], size: int) -> HedgeColumns:
+    """Return the hedges of `size` pairs that `ask` gets from `method`, if their numbers are finite. Raises WrongAnswer."""
+    answer = ask()
+    if not isinstance(answer, HedgeColumns) or any(np.shape(getattr(answer, name)) != (size,) for name in HedgeColumns.__struct_fields__):
+        raise WrongAnswer(method, answer, f"a quantd.HedgeColumns, each column of the shape ({size},)")
+    sums = answer.alpha + answer.beta + answer.weight
+    odd = ~np.isfinite(sums) | np.isinf([answer.stderr, answer.r2, answer.innovation, answer.innovation_std]).any(axis=0)
+    if (odd & answer.known).any():
+        raise WrongAnswer(method, answer.hedge(int(np.flatnonzero(odd & answer.known)[0])), "floats that are finite, or NaN for None")
     return answer
 
 

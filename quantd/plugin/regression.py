@@ -11,6 +11,8 @@ from quantd.model import Hedge, Prices
 from quantd.plugin.base import Plugin
 from quantd.plugin.columns import RegressionColumns
 from quantd.stats import FloatArray
+from quantd.stats.columns.hedges import HedgeColumns
+from quantd.stats.columns.moments import MomentsColumns
 from quantd.stats.ring import Ring
 from quantd.stats.rolling import Moments
 from quantd.stats.sums import Sums
@@ -42,6 +44,18 @@ class Regression(Plugin):
         """Return the hedge of a full window, given its means and centred sums. It must equal the result of `fit` except for rounding.
 
         Implement it where they suffice; the core, which keeps them for the correlation anyway, then calls it instead of `fit`."""
+        raise NotImplementedError
+
+    def fit_many(self, y: FloatArray, x: FloatArray) -> HedgeColumns:
+        """Fit many pairs at once, given arrays of shape (`window`, pairs), oldest first. Each hedge must equal that of `fit` to the bit.
+
+        Implement it where it is cheaper than a `fit` of each pair; the core then calls it for pairs with the same settings."""
+        raise NotImplementedError
+
+    def fit_sums_many(self, sums: MomentsColumns) -> HedgeColumns:
+        """Return the hedges of many pairs, given their means and centred sums. Each hedge must equal that of `fit_sums` to the bit.
+
+        Implement it where it is cheaper than a `fit_sums` of each pair; the core then calls it for pairs with the same settings."""
         raise NotImplementedError
 
     def update(self, index: int, y: float, x: float) -> Hedge | None:
@@ -80,10 +94,15 @@ def offers(cls: type[Regression], name: Literal["fit_sums", "update"]) -> bool:
     return getattr(cls, name) is not getattr(Regression, name)
 
 
-def offers_columns(cls: type[Regression]) -> bool:
-    """Return whether a regression implements `columns`, and for its own `update` and state, not for those of a base class."""
-    own = next(base for base in cls.__mro__ if "columns" in vars(base))
-    return own is not Regression and all(getattr(cls, name) is getattr(own, name) for name in ("update", "state", "resume"))
+_SINGLE = {"fit_many": ("fit",), "fit_sums_many": ("fit_sums",), "columns": ("update", "state", "resume")}
+"""The methods for one pair, by the method that does the same for many."""
+
+
+def offers_many(cls: type[Regression], name: Literal["fit_many", "fit_sums_many", "columns"]) -> bool:
+    """Return whether a regression implements this method for many pairs, and for its own methods for one pair, not those of a base
+    class."""
+    own = next(base for base in cls.__mro__ if name in vars(base))
+    return own is not Regression and all(getattr(cls, single) is getattr(own, single) for single in _SINGLE[name])
 
 
 def is_stepwise(cls: type[Regression]) -> bool:
@@ -99,12 +118,12 @@ def takes_long(cls: type[Regression]) -> bool:
 class Steps:
     """Runs a fresh instance of a regression over the bars, with the cheapest method that it offers: `fit_sums`, `update`, or else `fit`.
 
-    `sums` are those of the last `window` bars. Both prices must be finite.
+    `sums` are those of the last `window` bars, rebuilt at the bars that `offset` determines. Both prices must be finite.
     """
 
-    def __init__(self, regression: Regression) -> None:
+    def __init__(self, regression: Regression, offset: int = 0) -> None:
         self.regression = msgspec.structs.replace(regression)
-        self.sums = Moments(regression.window)
+        self.sums = Moments(regression.window, offset)
         self._bar: tuple[int, float, float] = (-1, 0.0, 0.0)
         self._legs: Ring | None = None
         if offers(type(regression), "fit_sums"):
@@ -127,6 +146,13 @@ class Steps:
         self.sums.push(index, y, x)
         if self._legs is not None:
             self._legs.append((y, x))
+
+    def refill(self) -> None:
+        """Take the closes from `sums`, which have been restored."""
+        if self._legs is not None:
+            self._legs.clear()
+            for row in zip(*self.sums.held(), strict=True):
+                self._legs.append(row)
 
     def _fit_sums(self) -> Hedge | None:
         return self.regression.fit_sums(self.sums) if self.sums.full else None

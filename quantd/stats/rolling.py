@@ -1,13 +1,14 @@
 """Streaming windows in O(1): centred sums of the last `window` values, with the same bits after a restart.
 
 Sums are kept of deviations from a fixed centre. They are rebuilt (recentred at the window's mean and summed exactly) at the first push of
-every block of `window` indices, so a value depends on at most the last 2 * window pushes. They are also rebuilt whenever the centred sum of
-squares has collapsed, so that the rounding left by large values that have passed through never shows.
+every block of `window` indices, so a value depends on at most the last 2 * window pushes. A block begins where the index plus `offset`
+divides by `window`: series of different offsets are rebuilt at different bars. They are also rebuilt whenever the centred sum of squares
+has collapsed, so that the rounding left by large values that have passed through never shows.
 """
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -34,11 +35,20 @@ def still(n: int, mean: float, square: float) -> bool:
     return n < 2 or not (n - 1) * (level * level) < square < math.inf
 
 
+def next_block(index: int, window: int, offset: int) -> int:
+    """Return the first index of the block of `window` indices that follows that of `index`.
+
+    >>> next_block(119, 60, 0), next_block(120, 60, 0), next_block(120, 60, 7)
+    (120, 180, 173)
+    """
+    return ((index + offset) // window + 1) * window - offset
+
+
 def _dot(a: Iterable[float], b: Iterable[float]) -> float:
-    return _sum([u * v for u, v in zip(a, b, strict=True)])
+    return exact_sum([u * v for u, v in zip(a, b, strict=True)])
 
 
-def _sum(values: Iterable[float]) -> float:
+def exact_sum(values: Iterable[float]) -> float:
     """Return the exact sum; NaN if it is out of range, so that every result computed from it is None."""
     try:
         return math.fsum(values)
@@ -58,10 +68,10 @@ class Window:
     (True, 2.0, 2.0, 1.0)
     """
 
-    __slots__ = ("_centre", "_due", "_peak", "_square", "_sum", "_values", "m2", "n", "window")
+    __slots__ = ("_centre", "_due", "_peak", "_square", "_sum", "_values", "m2", "n", "offset", "window")
 
-    def __init__(self, window: int) -> None:
-        self.window = window
+    def __init__(self, window: int, offset: int = 0) -> None:
+        self.window, self.offset = window, offset
         self._values: deque[float] = deque(maxlen=window)
         self.clear()
 
@@ -96,12 +106,27 @@ class Window:
             self._sum, self._square, self._peak, self.m2 = total, square, peak, m2
 
     def _rebuild(self, index: int) -> None:
-        self._due = (index // self.window + 1) * self.window
-        centre = self._centre = _sum(self._values) / self.n
+        self._due = next_block(index, self.window, self.offset)
+        centre = self._centre = exact_sum(self._values) / self.n
         d = [v - centre for v in self._values]
-        self._sum = _sum(d)
+        self._sum = exact_sum(d)
         self._square = self._peak = _dot(d, d)
         self.m2 = max(0.0, self._square - self._sum * self._sum / self.n)
+
+    def values(self) -> tuple[float, ...]:
+        """Return all that the window keeps besides its values, for `restore`."""
+        return self._due, self._centre, self._sum, self._square, self._peak, self.m2
+
+    def restore(self, values: Sequence[float], held: Sequence[float]) -> None:
+        """Continue from the `values` of a window that held these, oldest first."""
+        self._values.clear()
+        self._values.extend(held)
+        self.n = len(held)
+        self._due, self._centre, self._sum, self._square, self._peak, self.m2 = values
+
+    def held(self) -> list[float]:
+        """Return the values, oldest first."""
+        return list(self._values)
 
     @property
     def full(self) -> bool:
@@ -134,11 +159,11 @@ class Moments:
 
     __slots__ = (
         *("_ys", "_xs", "_due", "_shifted"),
-        *("window", "n", "mean_y", "mean_x", "syy", "sxx", "sxy", "peak_y", "peak_x"),
+        *("window", "offset", "n", "mean_y", "mean_x", "syy", "sxx", "sxy", "peak_y", "peak_x"),
     )
 
-    def __init__(self, window: int) -> None:
-        self.window = window
+    def __init__(self, window: int, offset: int = 0) -> None:
+        self.window, self.offset = window, offset
         self._ys: deque[float] = deque(maxlen=window)
         self._xs: deque[float] = deque(maxlen=window)
         self.clear()
@@ -183,22 +208,42 @@ class Moments:
         self.mean_y, self.mean_x = cy + ty / n, cx + tx / n
         self.syy, self.sxx, self.sxy = syy, sxx, tyx - ty * tx / n
 
+    def held(self) -> tuple[list[float], list[float]]:
+        """Return the values of both series, oldest first."""
+        return list(self._ys), list(self._xs)
+
     def legs(self) -> tuple[FloatArray, FloatArray]:
         """Return the values of both series, oldest first, of shape (n,) each."""
         return np.array(self._ys), np.array(self._xs)
 
     def _rebuild(self, index: int) -> None:
-        self._due = (index // self.window + 1) * self.window
+        self._due = next_block(index, self.window, self.offset)
         n = self.n
-        cy, cx = _sum(self._ys) / n, _sum(self._xs) / n
+        cy, cx = exact_sum(self._ys) / n, exact_sum(self._xs) / n
         dy, dx = [y - cy for y in self._ys], [x - cx for x in self._xs]
-        ty, tx, tyx = _sum(dy), _sum(dx), _dot(dy, dx)
+        ty, tx, tyx = exact_sum(dy), exact_sum(dx), _dot(dy, dx)
         tyy, txx = self.peak_y, self.peak_x = _dot(dy, dy), _dot(dx, dx)
         self._shifted = cy, cx, ty, tx, tyy, txx, tyx
         self.mean_y, self.mean_x = cy + ty / n, cx + tx / n
         self.syy = max(0.0, tyy - ty * ty / n)
         self.sxx = max(0.0, txx - tx * tx / n)
         self.sxy = tyx - ty * tx / n
+
+    def values(self) -> tuple[float, ...]:
+        """Return all that these moments keep besides the pairs, for `restore`."""
+        sums = self.mean_y, self.mean_x, self.syy, self.sxx, self.sxy
+        return self._due, *self._shifted, self.peak_y, self.peak_x, *sums
+
+    def restore(self, values: Sequence[float], ys: Sequence[float], xs: Sequence[float]) -> None:
+        """Continue from the `values` of moments that held these pairs, oldest first."""
+        self._ys.clear()
+        self._ys.extend(ys)
+        self._xs.clear()
+        self._xs.extend(xs)
+        self.n = len(ys)
+        self._due, cy, cx, ty, tx, tyy, txx, tyx, self.peak_y, self.peak_x, *sums = values
+        self._shifted = cy, cx, ty, tx, tyy, txx, tyx
+        self.mean_y, self.mean_x, self.syy, self.sxx, self.sxy = sums
 
     @property
     def full(self) -> bool:

@@ -7,6 +7,8 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
+from quantd.stats.columns import fits
+from quantd.stats.columns.moments import MomentsColumns
 from quantd.stats.sums import Sums
 
 
@@ -29,6 +31,9 @@ class GivenHedge(quantd.Regression):
 
     def fit_sums(self, sums: Sums) -> quantd.Hedge:
         return quantd.Hedge(self.alpha, self.beta, sums.n)
+
+    def fit_sums_many(self, sums: MomentsColumns) -> quantd.HedgeColumns:
+        return fits.given(sums, self.alpha, self.beta)
 
 
 @quantd.hookimpl

@@ -2,6 +2,8 @@
 
 import quantd
 from quantd.stats import FloatArray
+from quantd.stats.columns import fits
+from quantd.stats.columns.moments import MomentsColumns
 from quantd.stats.regression import ols, ols_fit
 from quantd.stats.sums import Sums
 
@@ -14,6 +16,9 @@ class Ols(quantd.Regression):
 
     def fit_sums(self, sums: Sums) -> quantd.Hedge | None:
         return ols(sums)
+
+    def fit_sums_many(self, sums: MomentsColumns) -> quantd.HedgeColumns:
+        return fits.ols(sums)
 
 
 @quantd.hookimpl

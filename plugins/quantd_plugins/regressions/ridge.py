@@ -6,6 +6,8 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
+from quantd.stats.columns import fits
+from quantd.stats.columns.moments import MomentsColumns
 from quantd.stats.ridge import ridge
 from quantd.stats.sums import Sums, sums_of
 
@@ -23,6 +25,9 @@ class Ridge(quantd.Regression):
 
     def fit_sums(self, sums: Sums) -> quantd.Hedge | None:
         return ridge(sums, self.penalty)
+
+    def fit_sums_many(self, sums: MomentsColumns) -> quantd.HedgeColumns:
+        return fits.ridge(sums, self.penalty)
 
 
 @quantd.hookimpl

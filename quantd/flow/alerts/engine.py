@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable
 
 from quantd.clock import Clock
+from quantd.columns.points import PointColumns
 from quantd.config.rules import Rule
-from quantd.flow.alerts.rule import AlertRule, is_sound, measured, of_pipeline
+from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound, measured, of_pipeline
 from quantd.flow.alerts.state import Moment, judged
 from quantd.flow.alerts.table import RuleStates
 from quantd.model import Alert, Metric, PairPoint, Tick
@@ -71,6 +72,22 @@ class AlertEngine:
         """Judge closed bars and return the changes, oldest first. Re-issued points are not judged again."""
         return self._judge_points((point for point in points if not point.revision), live=False)
 
+    def judge_batch(self, batch: PointColumns) -> list[Told]:
+        """Judge the first points of a closed bar and return the changes."""
+        watched = [(name, rules) for (name, every, live), rules in self._at.items() if every == batch.every and not live]
+        if not watched:
+            return []
+        places = {name: at for at, name in enumerate(batch.pairs)}
+        values, moment = ValuesAt(batch), self._closed(batch.every, batch.ts)
+        told = (
+            self._judge(rule, values.measured(rule.rule.when, places[name]), moment)
+            for name, rules in watched
+            if name in places
+            for rule in rules
+            if values.is_sound(rule.rule, places[name])
+        )
+        return [each for each in told if each]
+
     def judge_late(self, points: Iterable[PairPoint], metrics: Collection[str]) -> list[Told]:
         """Judge metrics that arrived after their closed bars had been judged, and return the changes."""
         return self._judge_points(points, live=False, only=metrics)
@@ -92,7 +109,7 @@ class AlertEngine:
             self._judge(rule, measured(rule.rule.when, point), self._moment(point))
             for point in points
             for rule in self._at.get((point.pair, point.every, live), ())
-            if (only is None or rule.rule.when.metric in only) and is_sound(rule.rule, point)
+            if (only is None or rule.rule.when.metric in only) and is_sound(rule.rule, point.quality, point.coverage)
         )
         return [each for each in told if each]
 
@@ -101,8 +118,12 @@ class AlertEngine:
         outage."""
         if point.provisional:
             return Moment(point.ts, point.ts)
-        end = timeframe(point.every).end(point.ts)
-        return Moment(end, max(end, self._clock.now()) if self._clock else end, point.ts)
+        return self._closed(point.every, point.ts)
+
+    def _closed(self, every: str, ts: int) -> Moment:
+        """Return the moment at which a closed bar is judged."""
+        end = timeframe(every).end(ts)
+        return Moment(end, max(end, self._clock.now()) if self._clock else end, ts)
 
     def _judge(self, rule: AlertRule, value: Metric, moment: Moment) -> Told | None:
         change = judged(rule, self.states.of(rule.id), value, moment)

@@ -42,6 +42,11 @@ class CarriedStates:
             del self._recalled[next(iter(self._recalled))]
         return state
 
+    @property
+    def waits(self) -> bool:
+        """Whether recorded states wait for their bars."""
+        return bool(self._recalled)
+
     def keep(self, ts: int, state: bytes) -> None:
         """Store the state after a bar."""
         self._states[ts] = state

@@ -9,7 +9,10 @@ from quantd.stats.zscore import BETA_ERROR, Gauge, of_closes, of_spreads, roundi
 
 
 class Method(Protocol):
-    """A way to make gauges."""
+    """A way to make gauges. `own` is the window that it keeps itself."""
+
+    @property
+    def own(self) -> Moments | Window | None: ...
 
     def push(self, row: Row) -> None:
         """Add the closes of a bar."""
@@ -30,6 +33,8 @@ class Gauges:
         self._before = spec.zscore.against == "before"
         self._predicts = spec.zscore.method == "innovation"
         self._method = _method(spec, sums)
+        self.own = self._method.own
+        """The window that the gauges keep themselves; None if there is none."""
         self.push = self._method.push
 
     def clear(self) -> None:
@@ -57,14 +62,13 @@ class _Closes:
     """Makes gauges from closes that are all priced with the last hedge ratio."""
 
     def __init__(self, spec: PairSpec, sums: Moments) -> None:
-        own = spec.zscore_window != spec.regression.window
-        self._closes = Moments(spec.zscore_window) if own else sums
-        self._own = own
+        self.own = Moments(spec.zscore_window, spec.offset) if spec.zscore_window != spec.regression.window else None
+        self._closes = self.own or sums
         self._gauge = of_closes(spec.zscore.method, spec.zscore_window, spec.zscore.halflife, log=spec.log)
 
     def push(self, row: Row) -> None:
-        if self._own:
-            self._closes.push(row.index, row.y, row.x)
+        if self.own:
+            self.own.push(row.index, row.y, row.x)
 
     def clear(self) -> None:
         """Do nothing: closes do not depend on the hedge."""
@@ -77,7 +81,7 @@ class _Spreads:
     """Makes gauges from spreads that are each priced with the hedge of their own bar."""
 
     def __init__(self, spec: PairSpec) -> None:
-        self._spreads = Window(spec.zscore_window)
+        self.own = self._spreads = Window(spec.zscore_window, spec.offset)
         self._residual = spec.spread == "residual"
         self._log = spec.log
         self.clear = self._spreads.clear
@@ -96,6 +100,8 @@ class _Spreads:
 
 class _Predictions:
     """Makes gauges from the regression's prediction of the next prices and the standard deviation that it gave its last error."""
+
+    own = None
 
     def __init__(self, spec: PairSpec) -> None:
         self._log = spec.log

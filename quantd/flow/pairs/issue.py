@@ -26,13 +26,14 @@ class Issuer:
         """The newest point, at its last revision."""
         self._slow_metrics = frozenset(slow_metrics)
         self._most = most
-        self._revision: dict[int, int] = {}
+        self.revisions: dict[int, int] = {}
+        """The last revisions by time (ms)."""
         self._unfinished: dict[int, PairPoint] = {}
         self._arrived: list[PairPoint] = []
 
     def issued(self, point: PairPoint) -> PairPoint:
         """Return the point under its next revision."""
-        revision = self._revision[point.ts] = self._revision.get(point.ts, -1) + 1
+        revision = self.revisions[point.ts] = self.revisions.get(point.ts, -1) + 1
         if not revision:
             self._count(point)
         numbered = msgspec.structs.replace(point, revision=revision) if revision else point
@@ -56,6 +57,10 @@ class Issuer:
         if point:
             self._arrived.append(self.issued(msgspec.structs.replace(point, metrics={**point.metrics, **found})))
 
+    def restore(self, revisions: dict[int, int], last: PairPoint, counts: Counts) -> None:
+        """Continue from what was issued elsewhere."""
+        self.revisions, self.last, self.counts = revisions, last, counts
+
     def arrived(self) -> list[PairPoint]:
         """Remove and return the points that `attach` has re-issued since the last call."""
         arrived, self._arrived = self._arrived, []
@@ -63,7 +68,7 @@ class Issuer:
 
     def forget(self) -> None:
         """Drop what is stored of points that no later bar can change."""
-        shorten(self._revision, self._most)
+        shorten(self.revisions, self._most)
         shorten(self._unfinished, self._most)
 
     def _count(self, point: PairPoint) -> None:

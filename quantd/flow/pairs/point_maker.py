@@ -8,6 +8,8 @@ once the hedge does.
 
 import hashlib
 from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TypeVarTuple
 
 import msgspec
 
@@ -21,6 +23,7 @@ from quantd.plugin.regression import Regression, Steps
 from quantd.stats.regression import pearson
 from quantd.stats.zscore import Gauge
 
+Args = TypeVarTuple("Args")
 Scored = tuple[float, float | None, str | None, float | None, float | None]
 """The values of spread, zscore, reason, spread_mean and spread_std."""
 
@@ -30,72 +33,59 @@ class PointMaker:
 
     def __init__(self, spec: PairSpec, guards: Guards, jobs: JobRunner) -> None:
         self._spec = spec
-        self._steps = Steps(spec.regression)
-        self._guard = guards(spec.regression, spec.pair)
-        self._jobs = jobs
-        self._rows: deque[Row] = deque(maxlen=spec.bars_needed)
-        self._covered = 0
-        self._gauges = Gauges(spec, self._steps.sums)
-        self._returns = Returns(spec.regression.window, log=spec.log)
-        self._residual = spec.spread == "residual"
-        self._mark = _mark(spec.regression)
+        self.steps = Steps(spec.regression, spec.offset)
+        self.guard = guards(spec.regression, spec.pair)
+        self.jobs = jobs
+        self.rows: deque[Row] = deque(maxlen=spec.bars_needed)
+        self.covered = 0
+        self.gauges = Gauges(spec, self.steps.sums)
+        self.returns = Returns(spec.regression.window, spec.offset, log=spec.log)
+        self.mark = _mark(spec.regression)
         self._refused = False
 
     def state(self) -> bytes | None:
         """Return what the regression carries over from the last row, for `resume`; None if it carries over nothing."""
-        carried = self._guard.call(answers.packed, self._steps.regression.state)
-        return None if carried is None else self._mark + carried
+        carried = self.guard.call(answers.packed, self.steps.regression.state)
+        return None if carried is None else self.mark + carried
 
     def resume(self, state: bytes) -> None:
         """Resume the regression from a state, unless the state is of another regression, other settings or another version. If the
         regression cannot resume, it starts afresh and no further state is tried."""
-        if self._refused or not state.startswith(self._mark):
+        if self._refused or not state.startswith(self.mark):
             return
-        if not self._guard.call(self._resumed, state[len(self._mark) :]):
-            self._steps.regression = msgspec.structs.replace(self._spec.regression)
+        if not self.guard.call(self._resumed, state[len(self.mark) :]):
+            self.steps.regression = msgspec.structs.replace(self._spec.regression)
             self._refused = True
 
     def step(self, row: Row, *, measure: bool = True) -> PairPoint | None:
         """Return the point at this bar; None while there is no hedge. Without `measure` the jobs do not run."""
-        if len(self._rows) == self._rows.maxlen:
-            self._covered -= self._rows[0].covered
-        self._rows.append(row)
-        self._covered += row.covered
-        self._steps.push(row.index, row.y, row.x)
-        self._gauges.push(row)
-        self._returns.push(row.index, row.y, row.x)
-        hedge = self._guard.call(self._hedge)
+        if len(self.rows) == self.rows.maxlen:
+            self.covered -= self.rows[0].covered
+        self.rows.append(row)
+        self.covered += row.covered
+        self.steps.push(row.index, row.y, row.x)
+        self.gauges.push(row)
+        self.returns.push(row.index, row.y, row.x)
+        hedge = self.guard.call(self._hedge)
         if hedge is None:
-            self._gauges.clear()
+            self.gauges.clear()
         point = None if hedge is None else self._point(row, hedge)
-        return self._jobs.run(row, point, measure=measure)
+        return self.jobs.run(row, point, measure=measure)
 
-    def nowcast(self, last: PairPoint, ts: int, y: float, x: float) -> PairPoint:
-        """Return the point at prices between closes, with the hedge and gauge of the last closed bar."""
-        spread, zscore, reason, mean, std = self._scored(last.hedge, self._gauges.now, y, x)
-        return PairPoint(
-            pair=last.pair,
-            every=last.every,
-            ts=ts,
-            y=y,
-            x=x,
-            hedge=last.hedge,
-            spread=spread,
-            zscore=zscore,
-            corr=last.corr,
-            coverage=last.coverage,
-            quality="forming",
-            provisional=True,
-            reason=reason,
-            spread_mean=mean,
-            spread_std=std,
-            corr_returns=last.corr_returns,
-            metrics=last.metrics,
-            definition=DEFINITION,
-        )
+    @property
+    def is_full(self) -> bool:
+        """Whether all its windows are full."""
+        own = self.gauges.own
+        full = self.steps.sums.full and self.returns.full and (own is None or own.full)
+        return full and len(self.rows) == self.rows.maxlen
+
+    def continue_from(self, rows: Sequence[Row]) -> None:
+        """Continue after these rows, as far as the last rows are read."""
+        self.rows.clear()
+        self.rows.extend(rows)
 
     def _point(self, row: Row, hedge: Hedge) -> PairPoint:
-        spread, zscore, reason, mean, std = self._scored(hedge, self._gauges.of(row, hedge), row.y, row.x)
+        spread, zscore, reason, mean, std = scored(self._spec, hedge, self.gauges.of(row, hedge), row.y, row.x)
         return PairPoint(
             pair=self._spec.pair,
             every=self._spec.every,
@@ -105,31 +95,74 @@ class PointMaker:
             hedge=hedge,
             spread=spread,
             zscore=zscore,
-            corr=pearson(self._steps.sums),
-            coverage=self._covered / (2 * len(self._rows)),
+            corr=pearson(self.steps.sums),
+            coverage=self.covered / (2 * len(self.rows)),
             quality=worse(row.y_quality, row.x_quality),
             reason=reason,
             spread_mean=mean,
             spread_std=std,
-            corr_returns=self._returns.corr,
+            corr_returns=self.returns.corr,
             definition=DEFINITION,
         )
 
-    def _scored(self, hedge: Hedge, gauge: Gauge | None, y: float, x: float) -> Scored:
-        """Return the fields of a point that describe the spread at these prices."""
-        spread = y - hedge.beta * x - (hedge.alpha if self._residual else 0.0)
-        if gauge is None:
-            return spread, None, "warming", None, None
-        off, std = gauge.off(y, x), gauge.std
-        return (spread, off / std, None, spread - off, std) if std else (spread, None, "flat", spread - off, 0.0)
+    @property
+    def regression(self) -> Regression:
+        """The regression that the bars go through."""
+        return self.steps.regression
+
+    def go_on_with(self, regression: Regression) -> None:
+        """Continue with a regression that has taken the same bars elsewhere."""
+        self.steps.regression = regression
+
+    def asked(self, method: Callable[[*Args], Hedge | None], *args: *Args) -> Hedge | None:
+        """Return the hedge that a method of the regression returns; None if it fails."""
+        return self.guard.call(_hedge, method, args)
 
     def _resumed(self, state: bytes) -> bool:
-        self._steps.regression.resume(state)
+        self.steps.regression.resume(state)
         return True
 
     def _hedge(self) -> Hedge | None:
         """Return the regression's hedge at the last row. Raises WrongAnswer."""
-        return answers.hedge(self._steps.asked, self._steps.hedge())
+        return answers.hedge(self.steps.asked, self.steps.hedge())
+
+
+def _hedge(method: Callable[..., Hedge | None], args: tuple[object, ...]) -> Hedge | None:
+    return answers.hedge(method, method(*args))
+
+
+def nowcast(spec: PairSpec, last: PairPoint, gauge: Gauge | None, ts: int, y: float, x: float) -> PairPoint:
+    """Return the point at prices between closes, with the hedge and gauge of the last closed bar."""
+    spread, zscore, reason, mean, std = scored(spec, last.hedge, gauge, y, x)
+    return PairPoint(
+        pair=last.pair,
+        every=last.every,
+        ts=ts,
+        y=y,
+        x=x,
+        hedge=last.hedge,
+        spread=spread,
+        zscore=zscore,
+        corr=last.corr,
+        coverage=last.coverage,
+        quality="forming",
+        provisional=True,
+        reason=reason,
+        spread_mean=mean,
+        spread_std=std,
+        corr_returns=last.corr_returns,
+        metrics=last.metrics,
+        definition=DEFINITION,
+    )
+
+
+def scored(spec: PairSpec, hedge: Hedge, gauge: Gauge | None, y: float, x: float) -> Scored:
+    """Return the fields of a point that describe the spread at these prices."""
+    spread = y - hedge.beta * x - (hedge.alpha if spec.spread == "residual" else 0.0)
+    if gauge is None:
+        return spread, None, "warming", None, None
+    off, std = gauge.off(y, x), gauge.std
+    return (spread, off / std, None, spread - off, std) if std else (spread, None, "flat", spread - off, 0.0)
 
 
 def _mark(regression: Regression) -> bytes:

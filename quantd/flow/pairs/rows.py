@@ -19,7 +19,7 @@ class Rows:
     def __init__(self, spec: PairSpec, most: int) -> None:
         self._frame = timeframe(spec.every)
         self._price = spec.price
-        self._most = most
+        self.most = most
         self._waiting: tuple[dict[int, Bar], dict[int, Bar]] = ({}, {})
         self._rows: dict[int, Row] = {}
 
@@ -42,6 +42,14 @@ class Rows:
         """Return the rows up to the time `head` (ms), oldest first."""
         return [self._rows[ts] for ts in sorted(self._rows) if ts <= head]
 
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Continue with these rows, oldest first. Bars that wait stay."""
+        self._rows = {row.ts: row for row in rows}
+
+    def waits_after(self, head: int) -> bool:
+        """Return whether a bar after the time `head` (ms) waits for the other leg."""
+        return any(ts > head for waiting in self._waiting for ts in waiting)
+
     @property
     def oldest(self) -> int:
         """The time (ms) of the oldest row. Earlier bars are ignored."""
@@ -54,7 +62,7 @@ class Rows:
 
     def forget(self) -> None:
         """Drop rows that no later bar can change, and bars that the other leg will never match."""
-        shorten(self._rows, self._most)
+        shorten(self._rows, self.most)
         for waiting in self._waiting:
             shorten(waiting, _MOST_WAITING)
 

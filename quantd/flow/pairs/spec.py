@@ -1,6 +1,7 @@
 """The settings of a pair's series, and its input rows."""
 
 import math
+from zlib import crc32
 
 from msgspec import Struct
 
@@ -35,6 +36,11 @@ class PairSpec(Struct, frozen=True):
     def price(self, close: float) -> float:
         """Return a close as the regression sees it."""
         return math.log(close) if self.log else float(close)
+
+    @property
+    def offset(self) -> int:
+        """Number that determines at which bars the sums of the pair are rebuilt: pairs of different names are rebuilt at different bars."""
+        return crc32(self.pair.encode())
 
     @property
     def zscore_window(self) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 
 from quantd.model import Hedge
 from quantd.plugin.base import Plugin
-from quantd.plugin.regression import Regression, offers_columns
+from quantd.plugin.regression import Regression, offers_many
 from quantd.stats import FloatArray, IntArray
 from quantd.testing import fakes
 
@@ -17,7 +17,7 @@ _FIRST = 1_000_003
 
 
 def has_columns(cls: type[Plugin]) -> bool:
-    return issubclass(cls, Regression) and offers_columns(cls)
+    return issubclass(cls, Regression) and offers_many(cls, "columns")
 
 
 def columns_answer_as_instances(regression: Regression) -> None:

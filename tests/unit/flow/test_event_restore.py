@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 import quantd
 from quantd.clock import EventClock
+from quantd.columns.pile import TickPile
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.bars.events import EventStage
@@ -105,7 +106,7 @@ class Life:
     async def end(self, *, killed: bool) -> None:
         if not killed:
             await self.recorder.write()
-        self.recorder._ticks, self.recorder._bars = [], []
+        self.recorder._ticks, self.recorder._bars = TickPile(), []
         self.recorder._thread.shutdown()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 import quantd
-from quantd.plugin.regression import Regression, offers_columns
+from quantd.plugin.regression import Regression, offers_many
 from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.regressions.rls import Rls
@@ -31,4 +31,4 @@ class Both(Other):
 
 @pytest.mark.parametrize(("cls", "columns"), [(Ols, False), (Rls, True), (Kalman, True), (Renamed, True), (Other, False), (Both, True)])
 def test_columns_are_offered_by_who_has_them_for_its_own_steps(cls: type[Regression], *, columns: bool) -> None:
-    assert offers_columns(cls) is columns
+    assert offers_many(cls, "columns") is columns
