@@ -48,7 +48,7 @@ reversion: Crossings HalfLife Reason SHORTEST VarianceRatio half_life hurst vari
 ridge: ridge
 ring: Ring
 robust: NEWTON_STEPS huber
-rolling: COLLAPSE FLAT Moments Window still
+rolling: COLLAPSE FLAT Moments Window exact_sum next_block still
 scaling: scaled
 sharpe: LEAST_DAYS LEAST_TRADES Sharpe daily_changes sharpe sharpe_of_run variance_of_ratio
 slopes: Numbers ROWS Slopes

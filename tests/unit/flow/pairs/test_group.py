@@ -31,6 +31,7 @@ SYMBOLS = [f"S{n}" for n in range(9)]
 WINDOW = 10
 DAWN = 1_700_000_000_000
 BARS = 160
+QUALITIES: list[quantd.Quality] = ["complete", "complete", "complete", "complete", "complete", "partial", "gap"]
 
 
 class Polyfit(quantd.Regression):
@@ -88,7 +89,7 @@ class World:
         for symbol in SYMBOLS:
             if not quiet and not (symbol == "S0" and 60 < number < 90):
                 self.closes[symbol] *= 1.0 + self.chance.gauss(0.0, 1e-3)
-            quality: quantd.Quality = self.chance.choice(["complete"] * 8 + ["partial", "gap"])
+            quality = self.chance.choice(QUALITIES)
             bar = fakes.flat_bars([self.closes[symbol]], symbol=symbol, every="1s", start=DAWN + number * 1_000, quality=quality)[0]
             self.bars[symbol, number] = bar
             if self.chance.random() > 0.01:
