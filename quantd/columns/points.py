@@ -1,7 +1,8 @@
 """The points of many pairs at one bar, as columns."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, get_args, overload
 
 import numpy as np
@@ -50,7 +51,7 @@ class PointColumns(Sequence[PairPoint]):
     @classmethod
     def of(cls, points: Sequence[PairPoint]) -> "PointColumns":
         """Make a batch of points that have the same bar and timeframe, and the current definition."""
-        numbers = np.array([_numbers(point) for point in points]).T.copy()
+        numbers = np.array([numbers_of(point) for point in points]).T.copy()
         return cls(
             points[0].every,
             points[0].ts,
@@ -98,31 +99,44 @@ class PointColumns(Sequence[PairPoint]):
         return map(self._point, range(len(self)))
 
     def _point(self, at: int) -> PairPoint:
-        numbers: list[Any] = [None if math.isnan(number) else number for number in self.numbers[:, at].tolist()]
-        alpha, beta, stderr, r2, innovation, innovation_std, weight, *of_point = numbers
-        y, x, spread, zscore, corr, corr_returns, coverage, mean, std = of_point
         bars, quality, revision = self.marks[:, at].tolist()
-        return PairPoint(
-            pair=self.pairs[at],
-            every=self.every,
-            ts=self.ts,
-            y=y,
-            x=x,
-            hedge=Hedge(alpha, beta, bars, stderr, r2, innovation, innovation_std, weight),
-            spread=spread,
-            zscore=zscore,
-            corr=corr,
-            coverage=coverage,
-            quality=QUALITIES[quality],
-            revision=revision,
-            reason=why(zscore, std),
-            spread_mean=mean,
-            spread_std=std,
-            corr_returns=corr_returns,
-            metrics={} if self.metrics is None else self.metrics[at],
-            state=None if self.states is None else self.states[at],
-            definition=DEFINITION,
-        )
+        metrics = {} if self.metrics is None else self.metrics[at]
+        state = None if self.states is None else self.states[at]
+        key = self.pairs[at], self.every, self.ts
+        return point_of(key, self.numbers[:, at].tolist(), (bars, quality, revision, DEFINITION), metrics, state)
+
+
+def point_of(
+    key: tuple[str, str, int], numbers: Iterable[float], marks: Sequence[int], metrics: Mapping[str, Metric], state: bytes | None
+) -> PairPoint:
+    """Return the struct of a point. `key` is its pair, timeframe and time (ms), `numbers` has the values of NUMBERS, and `marks` the n of
+    the hedge, the code of the quality, the revision and the definition."""
+    values: list[Any] = [None if number != number else number for number in numbers]
+    alpha, beta, stderr, r2, innovation, innovation_std, weight, *of_point = values
+    y, x, spread, zscore, corr, corr_returns, coverage, mean, std = of_point
+    pair, every, ts = key
+    bars, quality, revision, definition = marks
+    return PairPoint(
+        pair=pair,
+        every=every,
+        ts=ts,
+        y=y,
+        x=x,
+        hedge=Hedge(alpha, beta, bars, stderr, r2, innovation, innovation_std, weight),
+        spread=spread,
+        zscore=zscore,
+        corr=corr,
+        coverage=coverage,
+        quality=QUALITIES[quality],
+        revision=revision,
+        reason=why(zscore, std),
+        spread_mean=mean,
+        spread_std=std,
+        corr_returns=corr_returns,
+        metrics=metrics,
+        state=state,
+        definition=definition,
+    )
 
 
 def why(zscore: float | None, std: float | None) -> str | None:
@@ -132,6 +146,10 @@ def why(zscore: float | None, std: float | None) -> str | None:
     return "warming" if std is None else "flat"
 
 
-def _numbers(point: PairPoint) -> list[float]:
-    values = [getattr(point.hedge, name) for name in OF_HEDGE] + [getattr(point, name) for name in OF_POINT]
-    return [math.nan if value is None else value for value in values]
+_of_hedge = attrgetter(*OF_HEDGE)
+_of_point = attrgetter(*OF_POINT)
+
+
+def numbers_of(point: PairPoint) -> list[float]:
+    """Return the values of NUMBERS of a point, NaN for None."""
+    return [math.nan if value is None else value for value in (*_of_hedge(point.hedge), *_of_point(point))]

@@ -4,19 +4,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 
 from quantd.clock import Clock
+from quantd.columns.bars import BarColumns
 from quantd.errors import unforeseen
 from quantd.flow.outputs import Outputs
 from quantd.flow.pair import PairStage
 from quantd.flow.publish import Publisher
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.time_slice import TimeSlice
-from quantd.model import Bar
 
 _AT_ONCE = 50
 """Number of bars of a leg that are given together."""
-Legs = dict[tuple[SymbolStage, str], list[Bar]]
+Legs = dict[tuple[SymbolStage, str], BarColumns]
 _log = logging.getLogger("quantd.flow")
 
 
@@ -81,7 +82,7 @@ class Joining:
 
     def _steps(self, join: _Join) -> Iterator[None]:
         pair = join.pair
-        given: dict[tuple[SymbolStage, str], dict[int, Bar]] = {(leg, e.spec.every): {} for e in pair.series for leg in (pair.y, pair.x)}
+        given: dict[tuple[SymbolStage, str], dict[int, bytes]] = {(leg, e.spec.every): {} for e in pair.series for leg in (pair.y, pair.x)}
         while self._joins.get(join.name) is join:
             bars = self._next(given)
             if not bars:
@@ -89,19 +90,21 @@ class Joining:
                 self._tasks.pop(join.name, None)
                 self._publisher.add_pair(pair)
                 return
-            self._outputs.history.put_points(pair.add(bars, lambda pair, every: join.began))
+            points = pair.add({leg: list(some) for leg, some in bars.items()}, lambda pair, every: join.began)
+            self._outputs.history.put_points(points)
             for leg, some in bars.items():
-                given[leg] |= {bar.ts: bar for bar in some}
+                given[leg] |= zip(some.ts.tolist(), some.raw(), strict=True)
             if any(len(some) == _AT_ONCE for some in bars.values()):
                 yield
 
-    def _next(self, given: dict[tuple[SymbolStage, str], dict[int, Bar]]) -> Legs:
+    def _next(self, given: dict[tuple[SymbolStage, str], dict[int, bytes]]) -> Legs:
         """Return the oldest bars of each leg that have not been given yet, or have been re-issued since."""
         found: Legs = {}
         for (leg, every), known in given.items():
-            bars = [bar for bar in self._outputs.history.recent_bars(leg.symbol, every) if known.get(bar.ts) != bar]
-            if bars:
-                found[leg, every] = bars[:_AT_ONCE]
+            bars = self._outputs.history.recent_bars(leg.symbol, every)
+            fresh = (at for at, (ts, row) in enumerate(zip(bars.ts.tolist(), bars.raw(), strict=True)) if known.get(ts) != row)
+            if some := list(islice(fresh, _AT_ONCE)):
+                found[leg, every] = bars.take(some)
         return found
 
 

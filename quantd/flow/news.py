@@ -86,7 +86,7 @@ class News:
             return point, self.tells(pair, point)
         if known.definition < DEFINITION:
             return point, False
-        if not (point.revision or exact) or replace(point, revision=known.revision) == known:
+        if not (point.revision or exact) or _same(point, known):
             return known, not point.revision and point.ts >= min(pair.y.retold_from, pair.x.retold_from)
         return replace(point, revision=max(point.revision, known.revision + 1)), True
 
@@ -114,6 +114,12 @@ class News:
         trades = self._history.span("ticks", stage.symbol, "")
         since_trades = _opened(every, trades[0] if trades else stage.joined or self.began)
         return min(recorded[1] + 1, since_trades) if recorded else since_trades
+
+
+def _same(point: PairPoint, known: PairPoint) -> bool:
+    """Return whether a point says what the known one of its bar says. Its state is compared if memory has that of the known one."""
+    state = None if known.state is None else point.state
+    return replace(point, revision=known.revision, state=state) == known
 
 
 def _opened(every: str, ts: int) -> int:

@@ -160,7 +160,7 @@ class _Reader:
         known: dict[int, Bar] = {}
         if frame.name in self._demand.needed:
             recorded = await asyncio.to_thread(self._history.recorded_bars, self._demand.symbol, frame.name, since, FOR_EVER)
-            self._history.restore_bars(recorded)
+            self._history.restore_bars(recorded, since)
             known = {bar.ts: bar for bar in recorded if frame.end(bar.ts) <= until}
         if self._feed and frame.step >= self._opening.step:
             whole = {ts for ts, bar in known.items() if bar.quality in WHOLE}

@@ -183,7 +183,7 @@ class WarmStart:
             since = past.bars[every][0].ts if past.bars.get(every) else past.begins
             points = await asyncio.to_thread(history.recorded_points, series.spec.pair, every, since, FOR_EVER)
             if owner in self._publisher.pairs:  # skip a pair that was dropped meanwhile
-                history.restore_points(points)
+                history.restore_points(points, since)
         self._restoring.add(stage)
         time_slice = TimeSlice(self._clock)
         try:

@@ -1,12 +1,18 @@
 """The rows of the past: recent bars and points in memory, older ones in the store."""
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections import deque
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Literal
 
-from quantd.history.recent import RECENT, VERSIONS, RecentRows, Row
+import numpy as np
+from numpy.typing import NDArray
+
+from quantd.columns.bars import BarColumns
+from quantd.columns.point_series import PointSeries
+from quantd.columns.points import PointColumns
+from quantd.history.recent import RECENT, VERSIONS, Kind
+from quantd.history.recent_bars import RecentBars
+from quantd.history.recent_points import RecentPoints
 from quantd.history.recorded import current
 from quantd.history.store_reader import StoreReader
 from quantd.model import Bar, BookBar, PairPoint, Tick, Ticker
@@ -19,27 +25,18 @@ TICKS = 10_000
 """Number of trades of a symbol that stay in memory."""
 
 
-def _by_series(rows: Iterable[Row]) -> Iterable[tuple[tuple[str, str], list[Row]]]:
-    """Group rows by symbol or pair, and timeframe."""
-    found: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        found[row.symbol if isinstance(row, Bar) else row.pair, row.every].append(row)
-    return found.items()
-
-
 class History(StoreReader):
     """Bars by (symbol, every) and points by (pair, every): recent ones in memory, older ones in the store. Any thread may read."""
 
-    def __init__(self, store: Store | None) -> None:
+    def __init__(self, store: Store | None, recent: int = RECENT) -> None:
+        """`recent` is the number of rows of a series that stay in memory."""
         super().__init__(store)
-        self._bars: dict[tuple[str, str], RecentRows[Bar]] = {}
-        self._points: dict[tuple[str, str], RecentRows[PairPoint]] = {}
+        self._bars = RecentBars(self, recent)
+        self._points = RecentPoints(self, recent)
         self._books: dict[tuple[str, str], deque[BookBar]] = {}
         self._ticks: dict[str, deque[Tick]] = {}
         self._tickers: dict[str, Ticker] = {}
-        self._unheld = next(VERSIONS)
-        """Version of the series that are not in memory."""
-        self._of_store = self._unheld
+        self._of_store = 0
         """Version of what all series read from the store."""
 
     def put_ticks(self, symbol: str, ticks: Sequence[Tick]) -> None:
@@ -72,65 +69,68 @@ class History(StoreReader):
         return self._tickers.get(symbol)
 
     def put_bars(self, bars: Iterable[Bar]) -> None:
-        for bar in bars:
-            self._bars_in_memory(bar.symbol, bar.every).put(bar)
+        """Put new bars into memory. Those that are to be recorded must come here first."""
+        self._bars.put(bars)
 
-    def put_points(self, points: Iterable[PairPoint]) -> None:
-        for point in points:
-            self._points_in_memory(point.pair, point.every).put(point)
+    def put_points(self, points: PointColumns | Iterable[PairPoint]) -> None:
+        """Put new points into memory. Those that are to be recorded must come here first."""
+        if isinstance(points, PointColumns):
+            self._points.put_batch(points)
+        else:
+            self._points.put(points)
 
     def amend(self, rows: Iterable[Bar] | Iterable[PairPoint]) -> None:
         """Add later revisions of rows, and rows that came late. Only recent rows are put into memory: older ones are read from the
         store."""
-        for key, bars in _by_series(row for row in rows if isinstance(row, Bar)):
-            self._bars_in_memory(*key).amend(bars)
-        for key, points in _by_series(row for row in rows if isinstance(row, PairPoint)):
-            self._points_in_memory(*key).amend(points)
+        told = list(rows)
+        self._bars.amend(row for row in told if isinstance(row, Bar))
+        self._points.amend(row for row in told if isinstance(row, PairPoint))
 
-    def restore_bars(self, bars: Iterable[Bar]) -> None:
-        """Put recorded bars into memory."""
-        for key, rows in _by_series(bars):
-            self._bars_in_memory(*key).restore(rows)
+    def restore_bars(self, bars: Iterable[Bar], since: int | None = None) -> None:
+        """Put recorded bars into memory. If they are all that is recorded from a time (ms) on, `since` is that time."""
+        self._bars.restore(bars, since)
 
-    def restore_points(self, points: Iterable[PairPoint]) -> None:
-        """Put recorded points into memory."""
-        for key, rows in _by_series(points):
-            self._points_in_memory(*key).restore(rows)
+    def restore_points(self, points: Iterable[PairPoint], since: int | None = None) -> None:
+        """Put recorded points into memory. If they are all that is recorded from a time (ms) on, `since` is that time."""
+        self._points.restore(points, since)
 
-    def version(self, kind: Literal["bars", "points"], name: str, every: str) -> int:
+    def version(self, kind: Kind, name: str, every: str) -> int:
         """Return the version of a series, which grows with each new, amended, restored or forgotten row. No two states of a series have the
         same version while the process lives."""
-        rows = self._bars.get((name, every)) if kind == "bars" else self._points.get((name, every))
-        return max(self._of_store, self._unheld if rows is None else rows.version)
+        return max(self._of_store, self._bars.version(name, every) if kind == "bars" else self._points.version(name, every))
 
     def recorded(self, bars: Iterable[Bar], points: Iterable[PairPoint]) -> None:
         """Note that the store has taken these rows. Only those that are not in memory change what is read."""
-        self._note_recorded(self._bars, ((bar.symbol, bar.every, bar.ts) for bar in bars))
-        self._note_recorded(self._points, ((point.pair, point.every, point.ts) for point in points))
-
-    def _note_recorded(self, series: Mapping[tuple[str, str], RecentRows[Row]], rows: Iterable[tuple[str, str, int]]) -> None:
-        for name, every, ts in rows:
-            held = series.get((name, every))
-            if held is None:
-                self._unheld = next(VERSIONS)
-            elif held.get(ts) is None:
-                held.version = next(VERSIONS)
+        self._bars.recorded(bars)
+        self._points.recorded(points)
 
     def store_changed(self) -> None:
         """Note that the store has dropped rows, or lost some. Any thread may call."""
         self._of_store = next(VERSIONS)
 
     def recent_point(self, pair: str, every: str, ts: int) -> PairPoint | None:
-        """Return the point of a time, of any definition; None if it is not in memory."""
-        return self._recent_points(pair, every).get(ts)
+        """Return the point of a time, of any definition; None if it is not in memory. Only the newest points have their states."""
+        return self._points.get(pair, every, ts)
+
+    def known_points_at(self, batch: PointColumns) -> NDArray[np.bool_]:
+        """Return, for each pair of a batch, whether a point of its bar is in memory, of any definition."""
+        return self._points.has(batch)
+
+    def newest_points(self, every: str, pairs: Sequence[str]) -> NDArray[np.int64]:
+        """Return the time (ms) of the newest point in memory of each pair; -1 without any."""
+        return self._points.newest(every, pairs)
 
     def recent_bar(self, symbol: str, every: str, ts: int) -> Bar | None:
         """Return the bar of a time; None if it is not in memory."""
-        return self._recent_bars(symbol, every).get(ts)
+        return self._bars.get(symbol, every, ts)
 
     def bars(self, symbol: str, every: str, start: int, end: int, count: int | None = None) -> list[Bar]:
         """Return the bars of start <= ts < end, ascending; with `count`, only the newest `count` bars. Any thread may call."""
-        return self._recent_bars(symbol, every).read(start, end, count)
+        return list(self._bars.read(symbol, every, start, end, count))
+
+    def bar_columns(self, symbol: str, every: str, start: int, end: int, count: int | None = None) -> BarColumns:
+        """Return the bars that `bars` returns, as columns. Any thread may call."""
+        return self._bars.read(symbol, every, start, end, count)
 
     def merged_bars(self, symbol: str, every: str, recorded: Sequence[str], start: int, end: int, count: int | None = None) -> list[Bar]:
         """Return the bars of a timeframe. If it is none of the `recorded` ones, they are merged from the longest recorded timeframe that
@@ -151,18 +151,18 @@ class History(StoreReader):
             return frame.floor(source.end(last.ts))
         return 0
 
-    def recent_bars(self, symbol: str, every: str) -> list[Bar]:
+    def recent_bars(self, symbol: str, every: str) -> BarColumns:
         """Return the bars in memory, ascending."""
-        return self._recent_bars(symbol, every).recent()
+        return self._bars.held(symbol, every)
 
     def forget(self, name: str) -> None:
         """Drop the rows of a symbol or pair from memory."""
         self._ticks.pop(name, None)
         self._tickers.pop(name, None)
-        self._unheld = next(VERSIONS)
-        for series in (self._bars, self._points, self._books):
-            for key in [key for key in list(series) if key[0] == name]:
-                del series[key]
+        self._bars.forget(name)
+        self._points.forget(name)
+        for key in [key for key in self._books if key[0] == name]:
+            del self._books[key]
 
     def put_books(self, bars: Iterable[BookBar]) -> None:
         for bar in bars:
@@ -172,32 +172,17 @@ class History(StoreReader):
         """Return the recent book bars, ascending. Older ones are not stored."""
         return list(self._books.get((symbol, every), ()))
 
-    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """Return the points of start <= ts < end, ascending, all of the current definition."""
-        return current(self.known_points(pair, every, start, end))
+    def points(self, pair: str, every: str, start: int, end: int, *, states: bool = False) -> list[PairPoint]:
+        """Return the points of start <= ts < end, ascending, all of the current definition. Points in memory have no states, but the newest
+        ones: with `states`, the store is read for those of all points. Any thread may call."""
+        return current(self.known_points(pair, every, start, end, states=states))
 
-    def known_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
+    def point_columns(self, pair: str, every: str, start: int, end: int) -> PointSeries:
+        """Return the points that `points` returns, as columns. Any thread may call."""
+        return self._points.read(pair, every, start, end).current()
+
+    def known_points(self, pair: str, every: str, start: int, end: int, *, states: bool = False) -> list[PairPoint]:
         """Return the points that `points` returns, and, where none is of the current definition, those of an older one."""
-        return self._recent_points(pair, every).read(start, end)
-
-    # --- reading creates no series: a query for unknown names leaves nothing behind ----------------------------------------------------
-
-    def _recent_bars(self, symbol: str, every: str) -> RecentRows[Bar]:
-        return self._bars.get((symbol, every)) or self._fresh_bars(symbol, every)
-
-    def _recent_points(self, pair: str, every: str) -> RecentRows[PairPoint]:
-        return self._points.get((pair, every)) or self._fresh_points(pair, every)
-
-    def _bars_in_memory(self, symbol: str, every: str) -> RecentRows[Bar]:
-        rows = self._bars.get((symbol, every))
-        return self._bars.setdefault((symbol, every), self._fresh_bars(symbol, every)) if rows is None else rows
-
-    def _points_in_memory(self, pair: str, every: str) -> RecentRows[PairPoint]:
-        rows = self._points.get((pair, every))
-        return self._points.setdefault((pair, every), self._fresh_points(pair, every)) if rows is None else rows
-
-    def _fresh_bars(self, symbol: str, every: str) -> RecentRows[Bar]:
-        return RecentRows(partial(self.recorded_bars, symbol, every))
-
-    def _fresh_points(self, pair: str, every: str) -> RecentRows[PairPoint]:
-        return RecentRows(lambda start, end, _: self.recorded_points(pair, every, start, end))
+        if states:
+            return self._points.read_with_states(pair, every, start, end)
+        return list(self._points.read(pair, every, start, end))

@@ -7,6 +7,7 @@ from quantd.errors import QuantdError
 from quantd.history.recorded import RecordedSeries
 from quantd.model import DEFINITION, Bar, PairPoint, Tick
 from quantd.plugin.base import Columns, RowKind, Store
+from quantd.times import FOR_EVER
 
 Span = tuple[int, int]
 """The times of the first and the last row of a series (ms)."""
@@ -33,6 +34,24 @@ class StoreReader:
     def recorded_span(self, kind: RowKind, name: str, every: str) -> Span | None:
         """Return the times (ms) of the first and the last row of a series recorded by now; None if there is none."""
         return self._store.series(kind).get((name, every)) if self._store else None
+
+    def is_sound(self) -> bool:
+        """Return whether the store has found no damage. Otherwise rows may turn up in it later, when they are taken over from a broken
+        file."""
+        try:
+            return self._store is None or not self._store.losses()
+        except Exception:  # a store may raise anything
+            return False
+
+    def unread_from(self, kind: RowKind, name: str, every: str) -> int:
+        """Return a time (ms) from which on earlier runs have recorded no row of a series, as the last `look_up` shows; FOR_EVER if that is
+        not known."""
+        if self._store is None:
+            return 0
+        if kind not in self._spans or not self.is_sound():
+            return FOR_EVER
+        span = self.span(kind, name, every)
+        return span[1] + 1 if span else 0
 
     def series(self, kind: RowKind, name: str, every: str, start: int | None, end: int | None) -> RecordedSeries:
         """Return one recorded series, which is read an hour at a time. Raises QuantdError if it is not recorded."""

@@ -49,7 +49,7 @@ class StageMaker:
         for every in pipeline.bars.every:
             if every in y.every and every in x.every:
                 spec = _spec(pipeline, use.name, every)
-                recall = partial(self._history.points, use.name, every) if self._warm else None
+                recall = partial(self._history.points, use.name, every, states=True) if self._warm else None
                 series.append(PairSeries(spec, self._guards, max(y.reopen, x.reopen), self._backgrounds[pipeline.feed], recall))
         return PairStage(y, x, tuple(series), Exports(self._exporters.of([use])))
 

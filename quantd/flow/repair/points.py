@@ -153,12 +153,13 @@ class PointRebuilder:
         return [bars[ts] for ts in sorted(bars)]
 
     def _known(self, start: int, end: int) -> dict[int, PairPoint]:
-        return {point.ts: point for point in self._history.known_points(self.spec.pair, self.spec.every, start, end)}
+        return {point.ts: point for point in self._history.known_points(self.spec.pair, self.spec.every, start, end, states=True)}
 
     def _series(self) -> PairSeries:
         """Return a fresh series without slow jobs. Their results stay as they are, since these jobs run at few bars."""
         quick = msgspec.structs.replace(self.spec, jobs=tuple(job for job in self.spec.jobs if not job.background))
-        return PairSeries(quick, self._guards, reopen=0, recall=partial(self._history.points, self.spec.pair, self.spec.every))
+        recall = partial(self._history.points, self.spec.pair, self.spec.every, states=True)
+        return PairSeries(quick, self._guards, reopen=0, recall=recall)
 
     def _fits(self, point: PairPoint | None, y: Bar, x: Bar, coverage: float) -> bool:
         """Return whether a point fits these bars. A point of an older definition is left to the upgrade."""

@@ -1,0 +1,135 @@
+"""The bars of one series, as columns."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from struct import Struct
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantd.columns.points import CODE, QUALITIES
+from quantd.model import Bar
+
+BAR = np.dtype(
+    [
+        *((name, "<f8") for name in ("open", "high", "low", "close", "volume", "vwap", "taker_buy_volume")),
+        *((name, "<i8") for name in ("trades", "first_id", "last_id")),
+        ("revision", "<i4"),
+        ("quality", "u1"),
+    ]
+)
+"""A bar without its time: 85 bytes. NaN and ABSENT stand for None; the quality is its place in QUALITIES."""
+ABSENT = -(2**63)
+pack_into = Struct("<7d3qiB").pack_into
+"""Writes the values of `values` into a buffer of BAR."""
+Rows = NDArray[np.void]
+"""An array of BAR."""
+
+
+def values(bar: Bar) -> tuple[float, float, float, float, float, float, float, int, int, int, int, int]:
+    """Return the values of a bar in the order of BAR."""
+    return (
+        bar.open,
+        bar.high,
+        bar.low,
+        bar.close,
+        bar.volume,
+        math.nan if bar.vwap is None else bar.vwap,
+        math.nan if bar.taker_buy_volume is None else bar.taker_buy_volume,
+        ABSENT if bar.trades is None else bar.trades,
+        ABSENT if bar.first_id is None else bar.first_id,
+        ABSENT if bar.last_id is None else bar.last_id,
+        bar.revision,
+        CODE[bar.quality],
+    )
+
+
+class BarColumns(Sequence[Bar]):
+    """The bars of one series, ascending. The struct of a bar is made when it is read.
+
+    `ts` has the shape (k,) and holds the open times (ms), `rows` has the shape (k,) and the type BAR. `states` are what the rule of event
+    bars carries over, by time (ms).
+    """
+
+    __slots__ = ("every", "rows", "states", "symbol", "ts")
+
+    def __init__(self, symbol: str, every: str, ts: NDArray[np.int64], rows: Rows, states: Mapping[int, bytes] | None = None) -> None:
+        self.symbol = symbol
+        self.every = every
+        self.ts = ts
+        self.rows = rows
+        self.states: Mapping[int, bytes] = states or {}
+
+    @classmethod
+    def of(cls, symbol: str, every: str, bars: Sequence[Bar]) -> "BarColumns":
+        """Return the columns of these bars of one series."""
+        ts = np.array([bar.ts for bar in bars], np.int64)
+        states = {bar.ts: bar.state for bar in bars if bar.state is not None}
+        return cls(symbol, every, ts, np.array([values(bar) for bar in bars], BAR), states)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return one of the fields of BAR, of shape (k,)."""
+        return self.rows[name]
+
+    def raw(self) -> list[bytes]:
+        """Return the bytes of each of `rows`: those of equal bars are equal, but for their times and states."""
+        found: list[bytes] = self.rows.view(f"V{BAR.itemsize}").tolist()
+        return found
+
+    def take(self, which: slice | Sequence[int]) -> "BarColumns":
+        """Return the bars at these places."""
+        return BarColumns(self.symbol, self.every, self.ts[which], self.rows[which], self.states)
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    @overload
+    def __getitem__(self, at: int) -> Bar: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> "BarColumns": ...
+
+    def __getitem__(self, at: int | slice) -> "Bar | BarColumns":
+        if isinstance(at, slice):
+            return self.take(at)
+        return self._bar(int(self.ts[at]), *self.rows[at].item())
+
+    def __iter__(self) -> Iterator[Bar]:
+        for ts, row in zip(self.ts.tolist(), self.rows.tolist(), strict=True):
+            yield self._bar(ts, *row)
+
+    def _bar(
+        self,
+        ts: int,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        vwap: float,
+        taker: float,
+        trades: int,
+        first: int,
+        last: int,
+        revision: int,
+        quality: int,
+    ) -> Bar:
+        return Bar(
+            self.symbol,
+            self.every,
+            ts,
+            open_,
+            high,
+            low,
+            close,
+            volume,
+            None if trades == ABSENT else trades,
+            None if vwap != vwap else vwap,
+            None if taker != taker else taker,
+            QUALITIES[quality],
+            revision,
+            None if first == ABSENT else first,
+            None if last == ABSENT else last,
+            self.states.get(ts),
+        )

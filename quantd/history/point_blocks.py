@@ -1,0 +1,146 @@
+"""The points of all pairs of one timeframe, in blocks of some bars each."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantd.columns.point_series import PointSeries
+from quantd.columns.points import NUMBERS, point_of
+from quantd.history.point_block import SLOTS, PointBlock, unpacked
+from quantd.model import Metric, PairPoint
+from quantd.timeframes import timeframe
+
+
+class PointBlocks:
+    """The points of at least the newest `recent` bars, each addressed by its time (ms) and the place of its pair. Times must be open times
+    of the timeframe. The oldest block gives way to a new one, however long the time between them."""
+
+    def __init__(self, every: str, recent: int) -> None:
+        self.every = every
+        self._width = 4
+        """Number of pairs for which there is room; older blocks have room for as many as there were."""
+        self.floor = -1
+        """The time (ms) of the newest bar that gave way; -1 without one."""
+        self._frame = timeframe(every)
+        self._blocks: dict[int, PointBlock] = {}
+        self._order: list[int] = []
+        self._usual = self._most = recent // SLOTS + 2
+        """Number of blocks that hold the points of the newest `recent` bars, the newest of which may be almost empty."""
+        self._spare: PointBlock | None = None
+
+    def is_aligned(self, ts: int) -> bool:
+        """Return whether a time (ms) is an open time of the timeframe."""
+        return self._frame.floor(ts) == ts
+
+    def widen(self, pairs: int) -> None:
+        """Make room for this number of pairs. A block makes room when a new one of them has points in it."""
+        while self._width < pairs:
+            self._width *= 2
+
+    def room(self, ts: int, top: int, *, restored: bool = False) -> tuple[PointBlock, int] | None:
+        """Return where to put points of a bar, whose places are at most `top`; None if they are older than all and there is no room.
+        Restored points have room of their own."""
+        number, slot = divmod(self._frame.index(ts), SLOTS)
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._added(number, restored=restored)
+        if block is not None and top >= block.width:
+            block.widen(self._width)
+        return None if block is None else (block, slot)
+
+    def _added(self, number: int, *, restored: bool) -> PointBlock | None:
+        if restored:
+            self._most = max(self._most, len(self._order) + 1 + self._usual // 2)
+        elif len(self._order) >= self._most:
+            if number < self._order[0]:
+                return None
+            self._most = max(self._usual, self._most - 1)  # the room for restored points is given back
+        insort(self._order, number)
+        self._blocks[number] = block = self._fresh()
+        while len(self._order) > self._most:
+            self._drop_oldest()
+        return block
+
+    def _fresh(self) -> PointBlock:
+        block, self._spare = self._spare, None
+        if block is None or block.width != self._width:
+            return PointBlock(self._width)
+        block.clear()
+        return block
+
+    def _drop_oldest(self) -> None:
+        self._spare = block = self._blocks.pop(self._order.pop(0))
+        self.floor = max(self.floor, int(block.ts.max()))
+
+    def remove(self, place: int) -> None:
+        """Remove the points of one pair."""
+        for block in self._blocks.values():
+            block.remove(place)
+
+    def marks(self, ts: int, places: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the marks of these places at a bar; 0 where there is no point, and for the place -1."""
+        number, slot = divmod(self._frame.index(ts), SLOTS)
+        if number not in self._blocks:
+            return np.zeros(len(places), np.int64)
+        row = self._blocks[number].marks[slot]
+        return np.where((places >= 0) & (places < len(row)), row[np.clip(places, 0, len(row) - 1)], 0)
+
+    def mark(self, ts: int, place: int) -> int:
+        """Return the mark of one cell; 0 if there is no point in it."""
+        number, slot = divmod(self._frame.index(ts), SLOTS)
+        block = self._blocks.get(number)
+        return block.mark(slot, place) if block else 0
+
+    def erase(self, ts: int, place: int) -> None:
+        """Remove the point of one cell, if there is one."""
+        number, slot = divmod(self._frame.index(ts), SLOTS)
+        if (block := self._blocks.get(number)) and block.mark(slot, place):
+            block.marks[slot, place] = 0
+
+    def get(self, pair: str, place: int, ts: int) -> PairPoint | None:
+        """Return the point of a pair at a bar, without its state; None if there is none."""
+        number, slot = divmod(self._frame.index(ts), SLOTS)
+        block = self._blocks.get(number)
+        if block is None or not (mark := block.mark(slot, place)):
+            return None
+        numbers = np.empty((1, len(NUMBERS)))
+        block.read(place, slice(slot, slot + 1), numbers)
+        metrics = block.metrics(place, slice(slot, slot + 1))
+        return point_of((pair, self.every, ts), numbers[0].tolist(), unpacked(np.array([mark]))[:, 0].tolist(), metrics.get(ts, {}), None)
+
+    def oldest(self, place: int) -> int:
+        """Return the time (ms) of the oldest point of a pair; -1 if there is none."""
+        for number in self._order:
+            block = self._blocks[number]
+            if place < block.width and len(slots := np.flatnonzero(block.marks[:, place])):
+                return int(block.ts[slots[0]])
+        return -1
+
+    def read(self, pair: str, place: int, start: int, end: int) -> PointSeries:
+        """Return a copy of the points of a pair at the bars of start <= ts < end, ascending, without their states."""
+        parts = list(self._parts(place, start, end))
+        bars = sum(part.stop - part.start for _, part in parts)
+        ts, marks, numbers = np.empty(bars, np.int64), np.empty(bars, np.int64), np.empty((bars, len(NUMBERS)))
+        metrics: dict[int, Mapping[str, Metric]] = {}
+        at = 0
+        for block, slots in parts:
+            to = slice(at, at := at + slots.stop - slots.start)
+            ts[to], marks[to] = block.ts[slots], block.marks[slots, place]
+            block.read(place, slots, numbers[to])
+            metrics |= block.metrics(place, slots)
+        here = (marks != 0) & (ts >= start) & (ts < end)
+        if not here.all():
+            ts, marks, numbers = ts[here], marks[here], numbers[here]
+        return PointSeries((pair, self.every), ts, np.ascontiguousarray(numbers.T), unpacked(marks), metrics)
+
+    def _parts(self, place: int, start: int, end: int) -> Iterator[tuple[PointBlock, slice]]:
+        """Yield the blocks and slots that may hold a point of a pair at the bars of start <= ts < end."""
+        first, last = self._frame.index(start), self._frame.index(max(start, end) - 1)
+        for number in self._order[bisect_left(self._order, first // SLOTS) :]:
+            if number > last // SLOTS:
+                return
+            block = self._blocks[number]
+            if place < block.width:
+                yield block, slice(max(0, first - number * SLOTS), min(SLOTS, last + 1 - number * SLOTS))
