@@ -32,7 +32,8 @@ MINUTES_AWAY = 1_500
 LATE_MS = 2 * SECOND
 """How long (ms) after its end a bar is asked for, so that the venue has closed it."""
 _MOST_TRADES_MS = 15 * MINUTE
-_FEW_BARS = 100
+_CHEAP_BARS = 499
+"""Number of bars that a venue with Binance's limits returns for the weight of two requests for a few bars."""
 _PAUSES_S = (1.0, 3.0, 10.0)
 _log = logging.getLogger("quantd.flow")
 
@@ -183,14 +184,16 @@ class _Reader:
 
 def missing_runs(frame: Timeframe, since: int, until: int, known: Container[int]) -> list[tuple[int, int]]:
     """Return the first and last open time of each run of buckets that are not known, of those that open from `since` on and end by `until`.
-    Runs with few known buckets in between are one: another request would cost more than these bars."""
+    Runs that fit into one cheap request are one, since that costs no more than two."""
     runs: list[tuple[int, int]] = []
-    start, between = frame.floor(since), 0
+    start, begun, index, last = frame.floor(since), 0, 0, -2
     while (end := frame.end(start)) <= until:
-        if start in known:
-            between += 1
-        else:
-            runs.append((runs.pop()[0] if runs and between < _FEW_BARS else start, start))
-            between = 0
-        start = end
+        if start not in known:
+            if runs and (last == index - 1 or index - begun < _CHEAP_BARS):
+                runs[-1] = runs[-1][0], start
+            else:
+                runs.append((start, start))
+                begun = index
+            last = index
+        start, index = end, index + 1
     return runs

@@ -86,21 +86,23 @@ def flow_of(feed: quantd.Feed, store: quantd.Store | None = None, *symbols: str,
     return flow
 
 
-@given(st.sets(st.integers(0, 699)), st.sampled_from(["1m", "5m", "14h"]))
-def test_what_is_known_is_not_asked_again_and_what_is_missing_is(blanks: set[int], every: str) -> None:
+@given(st.lists(st.tuples(st.integers(0, 1_599), st.integers(1, 600)), max_size=5), st.sampled_from(["1m", "5m", "14h"]))
+def test_what_is_missing_is_asked_in_few_requests_and_what_is_known_is_not(blanks: list[tuple[int, int]], every: str) -> None:
     frame = timeframe(every)
     starts = [frame.floor(DAWN)]
-    while len(starts) < 700:
+    while len(starts) < 1_600:
         starts.append(frame.end(starts[-1]))
-    missing = [ts for at, ts in enumerate(starts) if at in blanks]
-    runs = missing_runs(frame, DAWN, frame.end(starts[-1]), set(starts) - set(missing))
-    asked = [starts[starts.index(first) : starts.index(last) + 1] for first, last in runs]
-    assert set(missing) <= {ts for run in asked for ts in run}
-    assert all(first in missing and last in missing for first, last in runs)
-    for run in asked:
-        assert not any(set(run[at : at + 100]).isdisjoint(missing) for at in range(len(run) - 99))
-    for (_, last), (first, _) in pairwise(runs):
-        assert starts.index(first) - starts.index(last) > 100
+    missing = sorted({at for first, count in blanks for at in range(first, min(first + count, 1_600))})
+    runs = missing_runs(frame, DAWN, frame.end(starts[-1]), set(starts) - {starts[at] for at in missing})
+    asked = [(starts.index(first), starts.index(last)) for first, last in runs]
+    assert [at for at in missing if not any(first <= at <= last for first, last in asked)] == []
+    for first, last in asked:
+        assert first in missing
+        assert last in missing
+        assert last - first < 499 or set(range(first + 499, last + 1)) <= set(missing), "only what is missing is asked beyond a request"
+    for (first, _), (following, last) in pairwise(asked):
+        assert following - first >= 499, "one request would do"
+        assert not set(range(first, following)) <= set(missing)
 
 
 async def test_it_tells_how_far_the_past_has_come() -> None:
