@@ -230,7 +230,5 @@ class FeedFlow:
         for moment in self._watermark.moments():
             if self._environment.driven:
                 self._environment.driven.advance_to(moment)
-            self._publisher.publish_bars([(stage, stage.close(moment)) for stage in self._of.values() if stage.arrivals.ready])
-            for stage in self._of.values():
-                self._publisher.publish_books(stage, moment)
+            yield from self._publisher.close(self._of, moment)
             yield

@@ -94,7 +94,7 @@ class News:
         """Return whether all points of a bar that has just closed are news: no earlier run can have made them, and none is known."""
         if batch.ts < self.began or any(batch.ts < pair.y.joined or batch.ts < pair.x.joined for pair in pairs):
             return False
-        return not any(self._history.recent_point(name, batch.every, batch.ts) for name in batch.pairs)
+        return not self._history.known_points_at(batch).any()
 
     def is_overtaken(self, point: PairPoint) -> bool:
         """Return whether a point that was made beside the flow comes too late, because a late trade has re-issued it meanwhile."""

@@ -1,24 +1,25 @@
 """Publishes what has closed or changed: to the history, the record, exports and listeners, and then to the pairs and alerts."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import chain, groupby
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
-from quantd.columns.points import PointColumns
 from quantd.flow.ingest.ledger import Span
 from quantd.flow.news import News
 from quantd.flow.nowcasts import Nowcasts
 from quantd.flow.outputs import Outputs
-from quantd.flow.pair import PairStage, RebuiltPair, by_exports
-from quantd.flow.pair_groups import PairGroups
+from quantd.flow.pair import PairStage, RebuiltPair
 from quantd.flow.pairs import Background
+from quantd.flow.publish_points import PointPublisher
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.watermark import Watermark
-from quantd.model import Bar, PairPoint, Tick
+from quantd.model import Bar, Tick
 from quantd.timeframes import SECOND
-from quantd.times import FOR_EVER
+
+_AT_ONCE = 50
+"""Number of symbols whose bars are closed in one step."""
 
 
 class Taken(NamedTuple):
@@ -34,28 +35,24 @@ class Publisher:
     def __init__(self, outputs: Outputs, background: Background, watermark: Watermark, *, warm: bool) -> None:
         self.news = News(outputs.history, watermark, warm=warm)
         self.nowcasts = Nowcasts(outputs)
-        self._groups = PairGroups()
+        self.points = PointPublisher(outputs, self.news, background)
         self._outputs = outputs
-        self._background = background
         self._watermark = watermark
 
     @property
     def pairs(self) -> list[PairStage]:
         """The pairs that take part."""
-        return list(self._groups.pairs.values())
+        return self.points.pairs
 
     def add_pair(self, pair: PairStage) -> None:
         """Add a pair."""
-        self._groups.add(pair)
+        self.points.add(pair)
         self.nowcasts.add(pair)
 
     def drop_pair(self, name: str) -> None:
         """Remove the pair of this name. Points of it that are still being computed elsewhere are not published."""
-        self._groups.drop(name)
+        self.points.drop(name)
         self.nowcasts.drop(name)
-
-    def _takes_part(self, pair: PairStage) -> bool:
-        return self._groups.pairs.get(pair.name) is pair
 
     def publish_trades(self, stage: SymbolStage, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> Taken:
         """Pass trades through a symbol's stage; send the valid new ones to exports, history and record. Trades before `mendable` (ms) are
@@ -82,9 +79,21 @@ class Publisher:
     def publish_bars(self, closed: Iterable[tuple[SymbolStage, Sequence[Bar]]]) -> None:
         """Send bars to the history, the record and the pairs, and those that are news to exports and listeners. All of this happens at
         once, so that no batch of the record has bars without their points."""
-        taken = [(stage, self._taken(stage, bars)) for stage, bars in closed]
-        self._on_to_pairs(taken)
-        self.nowcasts.note_points()
+        deque(self._to_pairs([(stage, self._taken(stage, bars)) for stage, bars in closed]), 0)
+
+    def close(self, stages: Mapping[str, SymbolStage], moment: int) -> Iterator[None]:
+        """Close the bars of all ready stages that end by a moment (ms) and publish them, in steps. Other tasks may run between these:
+        then some symbols are a little behind the others, and the pairs behind the symbols."""
+        closed = []
+        ready = [stage for stage in stages.values() if stage.ready]
+        for begin in range(0, len(ready), _AT_ONCE):
+            for stage in ready[begin : begin + _AT_ONCE]:
+                if stages.get(stage.symbol) is stage:  # it may have been dropped meanwhile
+                    closed.append((stage, self._taken(stage, stage.close(moment))))
+            yield
+        yield from self._to_pairs(closed)
+        for stage in stages.values():
+            self._publish_books(stage, moment)
 
     def publish_rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> None:
         """Publish rebuilt bars of a symbol, however old, in one batch with the points that change. Points of bars that the pairs still hold
@@ -93,40 +102,25 @@ class Publisher:
         self._record(bars)
         self._tell(stage, bars)
         self.nowcasts.note_points()
-        for pair, rebuilt in [(each.pair, each.by_timeframe) for each in pairs if self._takes_part(each.pair)]:
-            for points in rebuilt.values():
-                self.publish_points(pair, points.points)
-            changed = pair.add({(stage, every): [bar for bar in bars if bar.every == every] for every in rebuilt}, _never)
-            self._publish(pair, [point for point in changed if point.ts >= rebuilt[point.every].until], exact=True)
+        for pair, rebuilt in [(each.pair, each.by_timeframe) for each in pairs]:
+            self.points.publish_rebuilt(pair, stage, bars, rebuilt)
 
-    def publish_points(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
-        """Publish rebuilt points, however old, unless the pair was dropped meanwhile."""
-        if not self._takes_part(pair):
-            return
-        told = [point for point in points if (point.revision or self.news.tells(pair, point)) and not self.news.is_overtaken(point)]
-        self._outputs.history.amend(told)
-        self._announce(pair, told)
+    def finish_batch(self) -> None:
+        """Do what is due after each batch of the feed: publish the results of slow jobs and the now-casts, and judge the live rules."""
+        if self.points.publish_findings():
+            self.nowcasts.note_points()
+        self.nowcasts.publish()
+        self.points.settle()
 
-    def publish_books(self, stage: SymbolStage, watermark: int) -> None:
+    def _publish_books(self, stage: SymbolStage, watermark: int) -> None:
         """Send the book bars that end by the watermark (ms) to the history and listeners."""
         if stage.book and (bars := stage.book.close(watermark)):
             self._outputs.history.put_books(bars)
             self._outputs.hub.publish("books", bars)
 
-    def finish_batch(self) -> None:
-        """Do what is due after each batch of the feed: add the results of slow jobs, judge the live rules at the last prices, publish
-        now-casts, and let some pairs join the tables of pairs with the same settings."""
-        self._publish_findings()
-        self.nowcasts.publish()
-        self._groups.settle()
-
-    def _publish_findings(self) -> None:
-        """Add the results of slow jobs since the last batch to their points."""
-        if self._background.deliver():
-            self.nowcasts.note_points()
-            for pair in self.pairs:
-                if points := pair.arrived():
-                    self._publish(pair, points, late=True)
+    def _to_pairs(self, closed: Sequence[tuple[SymbolStage, Sequence[Bar]]]) -> Iterator[None]:
+        yield from self.points.step(closed)
+        self.nowcasts.note_points()
 
     def _taken(self, stage: SymbolStage, bars: Sequence[Bar]) -> list[Bar]:
         """Return the bars in their valid form. Record them, and publish the news among them."""
@@ -147,49 +141,6 @@ class Publisher:
         stage.exports.write("bars", bars)
         self._outputs.hub.publish("bars", bars)
 
-    def _on_to_pairs(self, closed: Sequence[tuple[SymbolStage, Sequence[Bar]]]) -> None:
-        by_series: dict[tuple[SymbolStage, str], list[Bar]] = defaultdict(list)
-        for stage, bars in closed:
-            for bar in bars:
-                by_series[stage, bar.every].append(bar)
-        for made in self._groups.step(by_series, self.news.measured_from):
-            if made.batch:
-                self._publish_batch(made.batch)
-            for series, points in made.alone:
-                self._publish(self._groups.of(series), points)
-
-    def _publish_batch(self, batch: PointColumns) -> None:
-        """Publish the points of many pairs at a bar that has just closed."""
-        outputs = self._outputs
-        pairs = [self._groups.pairs[name] for name in batch.pairs]
-        if not self.news.is_all(pairs, batch):
-            for pair, point in zip(pairs, batch, strict=True):
-                self._publish(pair, [point])
-            return
-        outputs.history.put_points(batch)
-        for exports, points in by_exports(pairs, batch):
-            exports.write("points", points)
-        outputs.hub.publish("points", batch)
-        if outputs.recorder:
-            outputs.recorder.points(batch)
-        outputs.tell(outputs.alerts.judge_batch(batch))
-        if batch.metrics:
-            changes = [pair.transitions([point]) for pair, point in zip(pairs, batch, strict=True)]
-            outputs.hub.publish("transitions", list(chain.from_iterable(changes)))
-
-    def _publish(self, pair: PairStage, points: Sequence[PairPoint], *, late: bool = False, exact: bool = False) -> None:
-        outputs = self._outputs
-        judged = [self.news.point(pair, point, exact=exact) for point in points]
-        outputs.history.put_points(point for point, _ in judged)
-        fresh = [point for point, is_news in judged if is_news]
-        self._announce(pair, fresh)
-        newest = [point for point in fresh if point.ts >= self.news.judged_from(point.every)]
-        if late:
-            outputs.tell(outputs.alerts.judge_late(newest, pair.slow_metrics))
-        else:
-            outputs.tell(outputs.alerts.judge(newest))
-        outputs.hub.publish("transitions", pair.transitions(newest))
-
     async def export_again(self, stages: Sequence[SymbolStage]) -> None:
         """Export again the rows of these stages and their pairs that a killed run may have exported with other values than recorded."""
         history, ahead = self._outputs.history, self._outputs.ahead
@@ -200,16 +151,3 @@ class Publisher:
             for stage in [stage for stage in stages if (note.kind, note.name) == ("bars", stage.symbol)]:
                 stage.exports.write("bars", await asyncio.to_thread(history.bars, *span))
             ahead.retold(note)
-
-    def _announce(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
-        for _, series in groupby(points, lambda point: point.every):
-            self._outputs.ahead.note("points", list(series))
-        pair.exports.write("points", points)
-        self._outputs.hub.publish("points", points)
-        if self._outputs.recorder:
-            self._outputs.recorder.points(points)
-
-
-def _never(pair: str, every: str) -> int:
-    """Let no jobs run at late bars: points that were missing have been made by now, with their metrics."""
-    return FOR_EVER

@@ -79,6 +79,13 @@ class PointMaker:
         full = self.steps.sums.full and self.returns.full and (own is None or own.full)
         return full and len(self.rows) == self.rows.maxlen
 
+    def rest(self) -> None:
+        """Free the memory of the windows: the state has been taken elsewhere, and comes back before the next row."""
+        self.rows.clear()
+        for window in (self.steps.sums, self.returns.sums, self.gauges.own):
+            if window is not None:
+                window.clear()
+
     def continue_from(self, rows: Sequence[Row]) -> None:
         """Continue after these rows, as far as the last rows are read."""
         self.rows.clear()

@@ -84,8 +84,10 @@ class PairSeries:
         return not (self.rows.waits_after(self.head) or self.carried.waits)
 
     def enter(self, table: "PairTable") -> None:
-        """Let a table make the points from now on."""
+        """Let a table, which has taken the state, make the points from now on."""
         self.table = table
+        self.rows.restore([])
+        self.maker.rest()
 
     def continue_from(self, rows: Sequence[Row]) -> None:
         """Leave the table, and continue alone after these rows."""

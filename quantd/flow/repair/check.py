@@ -93,7 +93,7 @@ class Check:
         async with self._outputs.rebuilding:
             rebuilder = PointRebuilder.of(checked.pair, checked.series, self._outputs.history)
             rebuilt = await asyncio.to_thread(rebuilder.rebuild_misfits, *span)
-            self._publisher.publish_points(checked.pair, rebuilt.points)
+            self._publisher.points.publish(checked.pair, rebuilt.points)
             return len(rebuilt.points)
 
     def _spans(self, series: PairSeries) -> Iterator[Span]:
