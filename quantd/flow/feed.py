@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from quantd.clock import Clock
+from quantd.columns.ticks import TickBatch
 from quantd.flow.environment import Environment
 from quantd.flow.members import Members
 from quantd.flow.outputs import Outputs
@@ -129,6 +130,36 @@ class FeedFlow:
 
     def _process_in_steps(self, events: Sequence[Event]) -> Iterator[None]:
         """Process a batch in steps. Between steps the flow is in the same state as if the batch had been cut there."""
+        yield from self._take_batch(events) if isinstance(events, TickBatch) else self._take_each(events)
+        if self.state == "starting" and self._watermark.top:
+            self.state = "live"
+        self._pass_on()
+        self._recovery.tell()
+        self._publisher.finish_batch()
+
+    def _take_batch(self, batch: TickBatch) -> Iterator[None]:
+        """Take trades up to each one that closes bars, as `_take_each` does."""
+        times = batch.column("ts")
+        if (abs(times - batch.column("recv")) > DAY).any():
+            yield from self._take_each(batch)
+            return
+        mark, at = self._watermark, 0
+        while at < len(batch):
+            closing = times[at:] >= mark.due
+            upto = at + int(closing.argmax()) if closing.any() else len(batch)
+            self._hand_out(batch[at : upto + 1])
+            if upto > at:
+                mark.see(int(times[at:upto].max()))
+            if upto < len(batch):
+                yield from self._move_to(int(times[upto]))
+            at = upto + 1
+
+    def _hand_out(self, batch: TickBatch) -> None:
+        for run in batch.runs():
+            if stage := self._of.get(run.symbol):
+                stage.arrivals.add_run(run)
+
+    def _take_each(self, events: Sequence[Event]) -> Iterator[None]:
         of, mark = self._of, self._watermark
         top, due = mark.top, mark.due
         for event in events:
@@ -155,11 +186,6 @@ class FeedFlow:
                 yield from self._process_rare(event)
                 top, due = mark.top, mark.due
         mark.see(top)
-        if self.state == "starting" and top:
-            self.state = "live"
-        self._pass_on()
-        self._recovery.tell()
-        self._publisher.finish_batch()
 
     def _process_rare(self, event: Event) -> Iterator[None]:
         """Process an event of a rare kind."""
@@ -213,7 +239,7 @@ class FeedFlow:
         """Pass the fresh trades on to each symbol's stage and to listeners. Trades of a symbol that is still warming up wait."""
         for stage in self._of.values():
             arrivals = stage.arrivals
-            if not arrivals.fresh:
+            if not arrivals.has_fresh:
                 continue
             if arrivals.ready:
                 taken = self._publisher.publish_trades(stage, arrivals.take_fresh())

@@ -24,7 +24,7 @@ from quantd.times import FOR_EVER
 class Taken(NamedTuple):
     """The valid new trades, and the span of time (ms) of those that came too late for their bars, if any."""
 
-    good: list[Tick]
+    good: Sequence[Tick]
     too_late: Span | None
 
 

@@ -4,6 +4,7 @@ Keys that are not named here are ignored: the exchange adds some several times a
 """
 
 import logging
+from collections.abc import Sequence
 from sys import intern
 
 import msgspec
@@ -108,8 +109,15 @@ class Frame(Struct, gc=False):
         return Refusal(self.code, self.msg) if self.code is not None else self.error
 
 
-decode = msgspec.json.Decoder(Frame, strict=False).decode
+_decoder = msgspec.json.Decoder(Frame, strict=False)
+decode = _decoder.decode
 """Decodes a message, whose numbers are decimal strings. Raises one of UNREADABLE."""
+
+
+def decode_all(texts: Sequence[bytes]) -> list[Frame]:
+    """Decode messages, which is quicker than one by one. Raises one of UNREADABLE if one of them is."""
+    frames = _decoder.decode_lines(b"\n".join(texts))
+    return frames if len(frames) == len(texts) else list(map(decode, texts))
 
 
 class Faults:
