@@ -40,11 +40,6 @@ class Arrivals:
             self.fresh += self.fresh_run
         self.fresh_run = run
 
-    @property
-    def has_fresh(self) -> bool:
-        """Whether trades have arrived since the last call of `take_fresh` or `queue`."""
-        return self.fresh_run is not None or bool(self.fresh)
-
     def take_fresh(self) -> Sequence[Tick]:
         """Remove and return the fresh trades."""
         run, self.fresh_run = self.fresh_run, None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import quantd
 from quantd.clock import EventClock
-from quantd.net import Attempts, BoundedQueue
+from quantd.net import Attempts, BoundedQueue, Texts
 from quantd_plugins.feeds.binance import trade_columns
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.books import Books
@@ -61,7 +61,7 @@ TEXTS = st.lists(
 
 
 def taken(texts: list[bytes], of: Connection) -> list[Sequence[quantd.Event]]:
-    return [batch for batch in of._take(texts) if batch]
+    return [batch for batch in of._take(Texts.of(texts)) if batch]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

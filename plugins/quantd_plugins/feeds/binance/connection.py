@@ -10,13 +10,13 @@ from msgspec import Struct
 from websockets.frames import Opcode
 
 import quantd
-from quantd.net import Attempts, BoundedQueue, Message, Refused, WebSocket, cause, shown
+from quantd.net import Attempts, BoundedQueue, Message, Refused, Texts, WebSocket, cause, shown
 from quantd_plugins.feeds.binance.arrivals import Arrivals
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.dial import dial
-from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, ContractInfo, DayTicker, Faults, Frame, decode, decode_all
+from quantd_plugins.feeds.binance.frames import UNREAD, AggTrade, ContractInfo, DayTicker, Faults, Frame, decode_all
 from quantd_plugins.feeds.binance.routes import Route
 from quantd_plugins.feeds.binance.subscriptions import ANSWER_S, Subscriptions
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
@@ -35,7 +35,6 @@ TRADES = "@aggTrade"
 
 DATA = AggTrade, DayTicker, BookTicker, DepthUpdate, MarkPriceUpdate, ContractInfo
 OF_CHANNELS = BookTicker, DepthUpdate, MarkPriceUpdate
-UNREAD = Frame()
 
 
 class Shared(Struct):
@@ -168,7 +167,7 @@ class Connection:
 
     def _hear(self, websocket: WebSocket, message: Message) -> None:
         """Pass on a message without waiting; while the queue is full, reading is paused."""
-        if isinstance(message, list):
+        if isinstance(message, Texts):
             queue = self._shared.events
             for events in self._take(message):
                 queue.add(events)
@@ -180,13 +179,13 @@ class Connection:
         elif message.opcode is Opcode.BINARY:
             self._skip(bytes(message.data), "not text")
 
-    def _take(self, texts: list[bytes]) -> Iterator[Sequence[quantd.Event]]:
+    def _take(self, texts: Texts) -> Iterator[Sequence[quantd.Event]]:
         """Yield the events of frames that arrived together, in one or more batches. Many successive trades are a batch of columns."""
         recv = self._shared.turn.now()
         if self._shared.record:
             for text in texts:
                 self._shared.record(recv, text)
-        frames = self._decoded(texts)
+        frames = decode_all(texts, self._skip)
         sent = next((frame.data.sent for frame in reversed(frames) if isinstance(frame.data, DATA)), None)
         if sent is not None:
             self._note(sent)
@@ -197,7 +196,7 @@ class Connection:
             at = start + len(trades)
         yield self._events(frames[at:], texts[at:], recv)
 
-    def _events(self, frames: list[Frame], texts: list[bytes], recv: int) -> list[quantd.Event]:
+    def _events(self, frames: list[Frame], texts: Sequence[bytes], recv: int) -> list[quantd.Event]:
         """Return the events of frames, one by one."""
         tick, trade = quantd.Tick, AggTrade
         made = [
@@ -207,20 +206,6 @@ class Connection:
             for frame, text in zip(frames, texts, strict=True)
         ]
         return self.arrivals.place([event for event in made if event is not None])
-
-    def _decoded(self, texts: list[bytes]) -> list[Frame]:
-        """Return a decoded frame for each text; UNREAD if it cannot be read."""
-        try:
-            return decode_all(texts)
-        except UNREADABLE:
-            return [self._read(text) for text in texts]
-
-    def _read(self, text: bytes) -> Frame:
-        try:
-            return decode(text)
-        except UNREADABLE as error:
-            self._skip(text, error)
-            return UNREAD
 
     def _take_other(self, frame: Frame, text: bytes, recv: int) -> quantd.Event | None:
         """Return the events of a frame that is not a trade."""
