@@ -7,14 +7,14 @@ core API. All process at once what the socket gives: aiohttp's messages are coll
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from sys import intern
 
 from fast_exchange import SYMBOLS
 from peers import Figures, counted, run
 
 SUBSCRIBE = json.dumps({"method": "SUBSCRIBE", "params": [f"{name.lower()}@aggTrade" for name in SYMBOLS], "id": 1})
-Take = Callable[[list[bytes]], None]
+Take = Callable[[Sequence[bytes]], None]
 
 
 def measured(client: Callable[[str, Take], Awaitable[object]], port: int, warm_s: float, seconds: float) -> Figures:
@@ -24,7 +24,7 @@ def measured(client: Callable[[str, Take], Awaitable[object]], port: int, warm_s
 
     count, tick, trade = 0, quantd.Tick, AggTrade
 
-    def take(texts: list[bytes]) -> None:
+    def take(texts: Sequence[bytes]) -> None:
         nonlocal count
         frames = [frame.data for frame in map(decode, texts)]
         ticks = [
@@ -44,10 +44,10 @@ def measured(client: Callable[[str, Take], Awaitable[object]], port: int, warm_s
 
 def net(port: int, warm_s: float, seconds: float) -> Figures:
     async def client(url: str, take: Take) -> object:
-        from quantd.net import Message, dial
+        from quantd.net import Message, Texts, dial
 
         def hear(message: Message) -> None:
-            if isinstance(message, list):
+            if isinstance(message, Texts):
                 take(message)
 
         websocket = await dial(url)

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from quantd.clock import Clock as Clock
     from quantd.clock import MarketClock as MarketClock
     from quantd.clock import SystemClock as SystemClock
+    from quantd.columns.ticks import RunFacts as RunFacts
     from quantd.columns.ticks import TickBatch as TickBatch
     from quantd.columns.ticks import TickRun as TickRun
     from quantd.errors import QuantdError as QuantdError
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "quantd.clock": "Clock MarketClock SystemClock",
-    "quantd.columns.ticks": "TickBatch TickRun",
+    "quantd.columns.ticks": "RunFacts TickBatch TickRun",
     "quantd.errors": "QuantdError StateNewer StateUnusable",
     "quantd.model": "Alert Bar BookBar Depth Event FundingRate Gap Hedge Level Listing Loss Mark Metric PairPoint Quality Quote Status "
     "Tick Ticker Transition",

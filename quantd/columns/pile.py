@@ -28,7 +28,7 @@ class TickPile:
         self._count += len(older)
 
     def joined(self) -> TickBatch:
-        """Return all trades as one batch, which the pile then consists of. Raises TypeError if a trade has a value of a wrong type."""
+        """Return all trades as one batch, which the pile then consists of. Raises struct.error if a trade has a value of a wrong type."""
         match self._pieces:
             case [TickBatch() as batch]:
                 return batch

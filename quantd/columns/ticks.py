@@ -1,8 +1,8 @@
 """Trades as columns: a batch of several symbols in the order of receipt, and a run of one symbol."""
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from struct import Struct
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -15,12 +15,15 @@ TICK = np.dtype(list(zip(COLUMNS, ("<i8", "<i8", "<i8", "<f8", "<f8", "?"), stri
 """A row: a trade without its symbol, packed into 41 bytes."""
 TOO_MUCH = 1e12
 """No price and no quantity is as large, so that their squares and sums stay within range."""
-_OPAQUE = np.dtype((np.void, TICK.itemsize))
+OPAQUE = np.dtype((np.void, TICK.itemsize))
 """A row without its fields: numpy copies it many times as fast."""
+_STRUCT = Struct("<qqqdd?")
+pack = _STRUCT.pack
+"""Packs the values of COLUMNS into a row. Raises struct.error for a value of a wrong type."""
 Rows = NDArray[np.void]
 
 
-class Plain(NamedTuple):
+class RunFacts(NamedTuple):
     """Facts about a run whose trades are all valid and whose ids count up by one."""
 
     first_id: int
@@ -41,13 +44,13 @@ class TickRun(Sequence[Tick]):
     """Trades of one symbol, in the order of receipt. The struct of a trade is made when it is read. `rows` has the type `TICK` and the
     shape (n,), and is contiguous. A run is not changed after it was made."""
 
-    __slots__ = ("plain", "rows", "symbol")
+    __slots__ = ("facts", "rows", "symbol")
 
-    def __init__(self, symbol: str, rows: Rows, plain: Plain | None = None) -> None:
-        """`plain` may be given where it is known; None says nothing."""
+    def __init__(self, symbol: str, rows: Rows, facts: RunFacts | None = None) -> None:
+        """`facts` may be given where it is known; None says nothing."""
         self.symbol = symbol
         self.rows = rows
-        self.plain = plain
+        self.facts = facts
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,11 +64,11 @@ class TickRun(Sequence[Tick]):
     def __getitem__(self, at: int | slice) -> "Tick | TickRun":
         if isinstance(at, slice):
             return TickRun(self.symbol, np.ascontiguousarray(self.rows[at]))
-        return Tick(self.symbol, *self.rows[at].item())
+        return Tick(self.symbol, *_STRUCT.unpack_from(self.rows.data, range(len(self))[at] * TICK.itemsize))
 
     def __iter__(self) -> Iterator[Tick]:
         symbol = self.symbol
-        return (Tick(symbol, *row) for row in self.rows.tolist())
+        return (Tick(symbol, *row) for row in _STRUCT.iter_unpack(self.rows.data))
 
 
 class TickBatch(Sequence[Tick]):
@@ -74,6 +77,7 @@ class TickBatch(Sequence[Tick]):
     A batch is not changed after it was made."""
 
     __slots__ = ("codes", "rows", "symbols")
+    pack = pack
 
     def __init__(self, symbols: Sequence[str], codes: NDArray[np.uint16], rows: Rows) -> None:
         self.symbols = symbols
@@ -90,6 +94,11 @@ class TickBatch(Sequence[Tick]):
         places: dict[str, int] = {}
         codes = np.array([places.setdefault(tick.symbol, len(places)) for tick in ticks], np.uint16)
         return cls(list(places), codes, rows_of(ticks))
+
+    @classmethod
+    def packed(cls, symbols: Sequence[str], codes: Sequence[int], packed: Sequence[bytes]) -> "TickBatch":
+        """Make a batch of trades that `pack` has packed."""
+        return cls(symbols, np.array(codes, np.uint16), rows_packed(packed))
 
     @classmethod
     def joined(cls, pieces: Iterable[Sequence[Tick]]) -> "TickBatch":
@@ -109,6 +118,10 @@ class TickBatch(Sequence[Tick]):
                     rows.append(batch.rows)
         return cls(list(places), np.concatenate(codes), np.frombuffer(bytearray().join([part.data for part in rows]), TICK))
 
+    def column(self, name: str) -> NDArray[Any]:
+        """Return one of the columns, of shape (n,) and contiguous."""
+        return np.ascontiguousarray(self.rows[name])
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -121,11 +134,11 @@ class TickBatch(Sequence[Tick]):
     def __getitem__(self, at: int | slice) -> "Tick | TickBatch":
         if isinstance(at, slice):
             return TickBatch(self.symbols, self.codes[at], np.ascontiguousarray(self.rows[at]))
-        return Tick(self.symbols[self.codes[at]], *self.rows[at].item())
+        return Tick(self.symbols[self.codes[at]], *_STRUCT.unpack_from(self.rows.data, range(len(self))[at] * TICK.itemsize))
 
     def __iter__(self) -> Iterator[Tick]:
         names = map(self.symbols.__getitem__, self.codes.tolist())
-        return (Tick(name, *row) for name, row in zip(names, self.rows.tolist(), strict=True))
+        return (Tick(name, *row) for name, row in zip(names, _STRUCT.iter_unpack(self.rows.data), strict=True))
 
     def copied(self) -> "TickBatch":
         """Return an equal batch that keeps no larger one in memory, of which it was a part."""
@@ -133,10 +146,10 @@ class TickBatch(Sequence[Tick]):
 
     def take(self, places: NDArray[np.intp]) -> "TickBatch":
         """Return a batch of the trades at these places."""
-        return TickBatch(self.symbols, self.codes[places], self.rows.view(_OPAQUE).take(places).view(TICK))
+        return TickBatch(self.symbols, self.codes[places], self.rows.view(OPAQUE).take(places).view(TICK))
 
     def runs(self) -> list[TickRun]:
-        """Return the trades of each symbol as a run, each with the facts about it if it is plain."""
+        """Return the trades of each symbol as a run, each with the facts about it if it is facts."""
         if not len(self):
             return []
         sorted_by_symbol = self.take(np.argsort(self.codes, kind="stable"))
@@ -155,29 +168,12 @@ def rows_of(ticks: Sequence[Tick]) -> Rows:
     """Return trades of any symbols as rows of the type `TICK`, in the same order."""
     if isinstance(ticks, (TickRun, TickBatch)):
         return ticks.rows
-    return packed(
-        [tick.id for tick in ticks],
-        [tick.ts for tick in ticks],
-        [tick.recv for tick in ticks],
-        [tick.price for tick in ticks],
-        [tick.qty for tick in ticks],
-        [tick.buyer_maker for tick in ticks],
-    )
+    return rows_packed([pack(tick.id, tick.ts, tick.recv, tick.price, tick.qty, tick.buyer_maker) for tick in ticks])
 
 
-def packed(
-    ids: list[int], times: list[int], receipts: list[int] | int, prices: list[float], quantities: list[float], sells: list[bool]
-) -> Rows:
-    """Return these columns, each of n values, as rows of the type `TICK`. `receipts` may be one time (ms) for all. Raises TypeError for a
-    value that is no number of its kind."""
-    rows = np.empty(len(ids), TICK)
-    rows["id"] = array("q", ids)
-    rows["ts"] = array("q", times)
-    rows["recv"] = receipts if isinstance(receipts, int) else array("q", receipts)
-    rows["price"] = array("d", prices)
-    rows["qty"] = array("d", quantities)
-    rows["buyer_maker"] = sells
-    return rows
+def rows_packed(packed: Sequence[bytes]) -> Rows:
+    """Return rows of the type `TICK` of trades that `pack` has packed."""
+    return np.frombuffer(bytearray().join(packed), TICK)
 
 
 def _flat(pieces: Iterable[Sequence[Tick]]) -> Iterator[Sequence[Tick]]:
@@ -189,8 +185,8 @@ def _flat(pieces: Iterable[Sequence[Tick]]) -> Iterator[Sequence[Tick]]:
             yield [tick for piece in group for tick in piece]
 
 
-def _facts(rows: Rows, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> list[Plain | None]:
-    """Return the facts about each run of rows[start:end]; None for one that is not plain."""
+def _facts(rows: Rows, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> list[RunFacts | None]:
+    """Return the facts about each run of rows[start:end]; None for one that is not facts."""
     ids, times, prices, quantities = (np.ascontiguousarray(rows[name]) for name in ("id", "ts", "price", "qty"))
     good = (prices > 0.0) & (prices < TOO_MUCH) & (quantities >= 0.0) & (quantities < TOO_MUCH)
     follows = np.empty(len(rows), np.bool_)
@@ -209,5 +205,5 @@ def _facts(rows: Rows, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> list
         prices[lasts],
         times[lasts],
     )
-    facts = map(Plain, *(column.tolist() for column in columns))
+    facts = map(RunFacts, *(column.tolist() for column in columns))
     return [each if is_plain else None for each, is_plain in zip(facts, plain, strict=True)]

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from quantd.clock import Clock
+from quantd.columns.ticks import TickBatch
+from quantd.flow.batches import cut_at_closes, is_credible
 from quantd.flow.environment import Environment
 from quantd.flow.members import Members
 from quantd.flow.outputs import Outputs
@@ -101,7 +103,8 @@ class FeedFlow:
         recorder = self._outputs.recorder
         self._recovery.start()
         try:
-            async for events in self.feed.stream(self._subscription()):
+            wanted = subscribed(self._of.values())
+            async for events in self.feed.stream(Subscription(*wanted, self._host, self._environment.kept, self._environment.directory)):
                 time_slice = TimeSlice(self.clock)
                 for _ in self._process_in_steps(answers.batch(self.feed.stream, events)):
                     await time_slice.pause_if_over()
@@ -120,15 +123,24 @@ class FeedFlow:
             self._recovery.came_to_its_end()
             await self.feed.close()
 
-    def _subscription(self) -> Subscription:
-        return Subscription(*subscribed(self._of.values()), self._host, self._environment.kept, self._environment.directory)
-
     def process(self, events: Sequence[Event]) -> None:
         """Process one batch of the feed. A trade is refused if its time is more than a day from its time of receipt."""
         deque(self._process_in_steps(events), 0)
 
     def _process_in_steps(self, events: Sequence[Event]) -> Iterator[None]:
         """Process a batch in steps. Between steps the flow is in the same state as if the batch had been cut there."""
+        if isinstance(events, TickBatch) and is_credible(events):
+            for closing in cut_at_closes(events, self._watermark, self._of):
+                yield from self._move_to(closing)
+        else:
+            yield from self._take_each(events)
+        if self.state == "starting" and self._watermark.top:
+            self.state = "live"
+        self._pass_on()
+        self._recovery.tell()
+        self._publisher.finish_batch()
+
+    def _take_each(self, events: Sequence[Event]) -> Iterator[None]:
         of, mark = self._of, self._watermark
         top, due = mark.top, mark.due
         for event in events:
@@ -137,8 +149,7 @@ class FeedFlow:
                 if not -DAY <= ts - event.recv <= DAY:
                     self._refusals.add(event)
                     continue
-                stage = of.get(event.symbol)
-                if stage is not None:  # before time moves on: its id shows whether the bars that close are complete
+                if stage := of.get(event.symbol):  # before time moves on: its id shows whether the bars that close are complete
                     stage.arrivals.fresh.append(event)
                 if ts >= due:
                     mark.see(top)
@@ -155,11 +166,6 @@ class FeedFlow:
                 yield from self._process_rare(event)
                 top, due = mark.top, mark.due
         mark.see(top)
-        if self.state == "starting" and top:
-            self.state = "live"
-        self._pass_on()
-        self._recovery.tell()
-        self._publisher.finish_batch()
 
     def _process_rare(self, event: Event) -> Iterator[None]:
         """Process an event of a rare kind."""
@@ -204,17 +210,14 @@ class FeedFlow:
         leap = self._watermark.see(ts)
         if ts >= self._watermark.due:
             self._pass_on()
-            if leap > MINUTE:
-                for stage in self._of.values():
-                    stage.leapt_to(ts)
+            for stage in self._of.values() if leap > MINUTE else ():
+                stage.leapt_to(ts)
             yield from self._close()
 
     def _pass_on(self) -> None:
         """Pass the fresh trades on to each symbol's stage and to listeners. Trades of a symbol that is still warming up wait."""
-        for stage in self._of.values():
+        for stage in [each for each in self._of.values() if each.arrivals.fresh or each.arrivals.fresh_run]:
             arrivals = stage.arrivals
-            if not arrivals.fresh:
-                continue
             if arrivals.ready:
                 taken = self._publisher.publish_trades(stage, arrivals.take_fresh())
                 self._recovery.rebuild(stage, taken)

@@ -25,7 +25,7 @@ _AT_ONCE = 50
 class Taken(NamedTuple):
     """The valid new trades, and the span of time (ms) of those that came too late for their bars, if any."""
 
-    good: list[Tick]
+    good: Sequence[Tick]
     too_late: Span | None
 
 

@@ -138,7 +138,7 @@ class SymbolStage:
 
     # input
 
-    def accept(self, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> list[Tick]:
+    def accept(self, ticks: Sequence[Tick], *, past: bool = False, mendable: int = 0) -> Sequence[Tick]:
         """Accept trades and return the valid new ones. Trades before `mendable` (ms) are too old for any open bar of time."""
         good = self.intake.accept(ticks, past=past or mendable > 0)
         if good:

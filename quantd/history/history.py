@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from quantd.columns.bars import BarColumns
 from quantd.columns.point_series import PointSeries
 from quantd.columns.points import PointColumns
+from quantd.columns.ticks import TickRun
 from quantd.history.recent import RECENT, VERSIONS, Kind
 from quantd.history.recent_bars import RecentBars
 from quantd.history.recent_points import RecentPoints
+from quantd.history.recent_ticks import TICKS, RecentTicks
 from quantd.history.recorded import current
 from quantd.history.store_reader import StoreReader
 from quantd.model import Bar, BookBar, PairPoint, Tick, Ticker
@@ -20,9 +22,6 @@ from quantd.plugin.base import Store
 from quantd.stats.bars import fills, longest_source, merge
 from quantd.timeframes import Timeframe, timeframe
 from quantd.times import FOR_EVER
-
-TICKS = 10_000
-"""Number of trades of a symbol that stay in memory."""
 
 
 class History(StoreReader):
@@ -34,35 +33,32 @@ class History(StoreReader):
         self._bars = RecentBars(self, recent)
         self._points = RecentPoints(self, recent)
         self._books: dict[tuple[str, str], deque[BookBar]] = {}
-        self._ticks: dict[str, deque[Tick]] = {}
+        self._ticks = RecentTicks()
         self._tickers: dict[str, Ticker] = {}
         self._of_store = 0
         """Version of what all series read from the store."""
 
     def put_ticks(self, symbol: str, ticks: Sequence[Tick]) -> None:
-        if symbol not in self._ticks:
-            self._ticks[symbol] = deque(maxlen=TICKS)
-        ring = self._ticks[symbol]
-        if ring and ticks and ticks[0].id <= ring[-1].id:  # repaired trades are older than those in the ring
-            last = ring[-1].id
-            ticks = [tick for tick in ticks if tick.id > last]
-        ring.extend(ticks)
+        self._ticks.put(symbol, ticks)
 
     def put_ticker(self, ticker: Ticker) -> None:
         self._tickers[ticker.symbol] = ticker
 
-    def ticks(self, symbol: str) -> Sequence[Tick]:
-        """Return the last ticks of a symbol in the order of receipt, up to 10,000."""
-        return self._ticks.get(symbol, ())
+    def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = TICKS) -> TickRun:
+        """Return the last `limit` ticks in memory of start <= ts < end (ms), in the order of receipt."""
+        return self._ticks.read(symbol, start, end, limit)
+
+    def last_tick(self, symbol: str) -> Tick | None:
+        """Return the last tick of a symbol in memory."""
+        return self._ticks.last(symbol)
 
     def tick_counts(self) -> dict[str, int]:
         """Return the number of ticks in memory, by symbol."""
-        return {symbol: len(ticks) for symbol, ticks in self._ticks.items() if ticks}
+        return self._ticks.counts()
 
     def clear_ticks(self, symbol: str | None) -> None:
         """Delete the ticks of a symbol, or of all symbols, from memory."""
-        for name in [symbol] if symbol else list(self._ticks):
-            self._ticks.pop(name, None)
+        self._ticks.clear(symbol)
 
     def ticker(self, symbol: str) -> Ticker | None:
         """Return the newest 24 h ticker of a symbol."""
@@ -157,7 +153,7 @@ class History(StoreReader):
 
     def forget(self, name: str) -> None:
         """Drop the rows of a symbol or pair from memory."""
-        self._ticks.pop(name, None)
+        self._ticks.clear(name)
         self._tickers.pop(name, None)
         self._bars.forget(name)
         self._points.forget(name)

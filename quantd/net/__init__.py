@@ -4,9 +4,9 @@ A feed uses these names, and imports none of the modules below:
 
 - `dial(url)` opens a WebSocket as a `WebSocket`, or raises `Refused`, whose text says why, and what to do; it raises `Rejected`, with the
   status and the headers, if a server has answered.
-- `WebSocket.run(take)` passes each `Message` to `take`: a list of texts (bytes) that arrived together, or a pong, a close or a binary frame
-  of `websockets`. `pause` and `resume` hold up the other end by TCP. Pings are answered; a silent connection is pinged, and closed if there
-  is no answer.
+- `WebSocket.run(take)` passes each `Message` to `take`: `Texts`, a sequence of texts (bytes) that arrived together, or a pong, a close or
+  a binary frame of `websockets`. `pause` and `resume` hold up the other end by TCP. Pings are answered; a silent connection is pinged, and
+  closed if there is no answer.
 - `http_session(url)` is a session of aiohttp for requests to one host.
 - Both use the proxy that the environment names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY: `proxies.py`), or raise `ProxyFault`. Without
   a proxy they try all addresses of a host, a quarter of a second apart, and use the first that answers.
@@ -19,7 +19,7 @@ A feed uses these names, and imports none of the modules below:
         websocket = await quantd.net.dial(url)
 
         def take(message: quantd.net.Message) -> None:
-            if isinstance(message, list):
+            if isinstance(message, quantd.net.Texts):
                 queue.add(message)
                 if queue.full() and not websocket.paused:
                     websocket.pause()
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from quantd.net.http import http_session as http_session
     from quantd.net.proxies import ProxyFault as ProxyFault
     from quantd.net.queue import BoundedQueue as BoundedQueue
+    from quantd.net.texts import Texts as Texts
     from quantd.net.websocket import WebSocket as WebSocket
 
 _HOMES = {
@@ -56,6 +57,7 @@ _HOMES = {
     "connect": "Refused Rejected dial",
     "http": "http_session",
     "queue": "BoundedQueue",
+    "texts": "Texts",
     "proxies": "ProxyFault",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -7,11 +7,11 @@ from websockets.client import ClientProtocol
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
+from quantd.net.texts import SHORT, TEXT, Texts, find_texts
+
 LARGEST = 1 << 20
 """Largest size of a message in bytes; a longer one ends the connection."""
-TEXT = 0x81
-"""First byte of a text frame that is a whole message without an extension (RFC 6455, 5.2)."""
-SHORT, LONG, MASKED = 126, 127, 0x80
+LONG, MASKED = 127, 0x80
 """Second byte of a frame: the payload's length if below SHORT; SHORT or LONG if the length is in the next two or eight bytes; MASKED or
 more from a client only.
 """
@@ -19,7 +19,7 @@ more from a client only.
 _two_shorts = Struct(">HH").unpack_from
 _long = Struct(">Q").unpack_from
 
-Message = list[bytes] | Frame
+Message = Texts | Frame
 """Successive texts; or a ping, a pong, a close, or a whole binary message."""
 
 
@@ -42,33 +42,27 @@ class FrameReader:
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """Yield the messages that are now complete, in order."""
-        at = 0
-        while self._rest:
-            if self._parser.state is State.OPEN:
-                more = data[at : at + self._missing]
-                at += len(more)
-                self._rest += more
-                self._missing -= len(more)
-                if self._missing:
-                    return
-            begun, self._rest = bytes(self._rest), bytearray()
-            yield from self._cut(begun, 0)
-        yield from self._cut(data, at)
+        if self._rest:
+            self._rest += data
+            if self._parser.state is State.OPEN and len(data) < self._missing:
+                self._missing -= len(data)
+                return
+            data, self._rest = bytes(self._rest), bytearray()
+        yield from self._cut(data)
 
-    def _cut(self, data: bytes, at: int) -> Iterator[Message]:
-        owed = min(self._owed, len(data) - at)
-        if owed:
-            self._owed -= owed
-            yield from self._parse(data[at : at + owed])
-            at += owed
+    def _cut(self, data: bytes) -> Iterator[Message]:
+        at = min(self._owed, len(data))
+        if at:
+            self._owed -= at
+            yield from self._parse(data[:at])
         while at < len(data):
             if self._parser.state is not State.OPEN:
                 yield from self._parse(data[at:])
                 return
             if self._kind is None:
                 texts, at = _texts(data, at)
-                if texts and (texts := self._sound(texts)):
-                    yield texts
+                if sound := self._sound(texts):
+                    yield sound
             if at < len(data) and self._parser.state is State.OPEN:
                 stop = _end(data, at)
                 if self._keeps(data, at, stop):
@@ -111,12 +105,12 @@ class FrameReader:
             self._parts, self._kind = [], None
             if kind is Opcode.BINARY:
                 yield Frame(kind, message)
-            elif texts := self._sound([message]):
+            elif texts := self._sound(Texts.of([message])):
                 yield texts
 
-    def _sound(self, texts: list[bytes]) -> list[bytes]:
+    def _sound(self, texts: Texts) -> Texts:
         """Return the texts before the first one that is not UTF-8, which ends the connection (RFC 6455, 8.1)."""
-        if b"".join(texts).isascii():
+        if texts.lines.isascii():
             return texts
         for number, text in enumerate(texts):
             try:
@@ -127,8 +121,10 @@ class FrameReader:
         return texts
 
 
-def _texts(data: bytes, at: int) -> tuple[list[bytes], int]:
-    """Return the whole texts from `at` on, and the start of the first frame that is incomplete or not a text."""
+def _texts(data: bytes, at: int) -> tuple[Texts, int]:
+    """Return whole texts from `at` on, and the start of the next frame, or of the first one that is incomplete or not a text."""
+    if not at and (found := find_texts(data)):
+        return found, len(found.lines)
     texts: list[bytes] = []
     size = len(data)
     last = size - 4
@@ -149,7 +145,7 @@ def _texts(data: bytes, at: int) -> tuple[list[bytes], int]:
             break
         texts.append(data[start:stop])
         at = stop
-    return texts, at
+    return Texts.of(texts), at
 
 
 def _end(data: bytes, at: int) -> int:

@@ -1,7 +1,7 @@
-"""A bounded queue of events between the connections, which add them, and the flow, which takes all of them at once."""
+"""A bounded queue of events between the connections, which add them, and the flow, which takes many of them at once."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -14,20 +14,27 @@ class BoundedQueue(Generic[T]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._events: list[T] = []
+        self._batches: list[Sequence[T]] = []
+        self._count = 0
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
         self._stopped: list[Callable[[], None]] = []
 
     def full(self) -> bool:
         """Return whether `put` would wait."""
-        return len(self._events) >= self._most
+        return self._count >= self._most
 
-    def add(self, events: Iterable[T]) -> None:
-        """Add events, whether there is room or not."""
-        self._events += events
-        if self._events:
-            self._filled.set()
+    def add(self, events: Sequence[T]) -> None:
+        """Add events, whether there is room or not. They must not change any more."""
+        if not events:
+            return
+        self._count += len(events)
+        last = self._batches[-1] if self._batches else None
+        if type(events) is list and type(last) is list:
+            self._batches[-1] = last + events
+        else:
+            self._batches.append(events)
+        self._filled.set()
 
     def when_emptied(self, go_on: Callable[[], None]) -> None:
         """Call this function once the queue has been emptied."""
@@ -38,14 +45,17 @@ class BoundedQueue(Generic[T]):
         while self.full():
             self._emptied.clear()
             await self._emptied.wait()
-        self.add((event,))
+        self.add([event])
 
-    async def take(self) -> list[T]:
-        """Return all events; wait for at least one."""
-        while not self._events:
+    async def take(self) -> Sequence[T]:
+        """Return the oldest events as one batch; wait for at least one. Lists are joined, and any other sequence is a batch by itself."""
+        while not self._batches:
             self._filled.clear()
             await self._filled.wait()
-        taken, self._events = self._events, []
+        taken = self._batches.pop(0)
+        self._count -= len(taken)
+        if self._batches:
+            return taken
         self._emptied.set()
         stopped, self._stopped = self._stopped, []
         for go_on in stopped:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable
 from decimal import Decimal
 
+from quantd.columns.ticks import TickBatch, TickRun
 from quantd.model import Tick
 
 _NEAR = 2.0**-51
@@ -69,15 +70,19 @@ class TradeSums:
     """The sums of trades: the volume that takers bought, the volume that they sold, and the turnover, price times quantity. Terms are kept
     as they come and are folded when there are many."""
 
-    __slots__ = ("_bought", "_sold", "_turnover")
+    __slots__ = ("_bought", "_runs", "_sold", "_turnover", "_waiting")
 
     def __init__(self) -> None:
         self._bought: list[float] = []
         self._sold: list[float] = []
         self._turnover: list[float] = []
+        self._runs: list[TickRun] = []
+        """Trades whose terms are made when they are needed, all at once; `_waiting` is their number."""
+        self._waiting = 0
 
     def __len__(self) -> int:
         """Return how many terms are kept."""
+        self._make_terms()
         return len(self._bought) + len(self._sold) + len(self._turnover)
 
     def add(self, tick: Tick) -> None:
@@ -97,14 +102,33 @@ class TradeSums:
         if len(self._turnover) > _MANY:
             self.fold()
 
+    def add_run(self, run: TickRun) -> None:
+        """Add trades, in any order."""
+        self._runs.append(run)
+        self._waiting += len(run)
+        if self._waiting + len(self._turnover) > _MANY:
+            self.fold()
+
+    def _make_terms(self) -> None:
+        if not self._runs:
+            return
+        batch = TickBatch.joined(self._runs)
+        self._runs, self._waiting = [], 0
+        quantities, sells = batch.column("qty"), batch.column("buyer_maker")
+        self._turnover += (batch.column("price") * quantities).tolist()
+        self._sold += quantities[sells].tolist()
+        self._bought += quantities[~sells].tolist()
+
     def fold(self, above: int = 2) -> None:
         """Reduce each sum to two terms if there are more than `above` terms of the turnover. The totals stay the same."""
+        self._make_terms()
         if len(self._turnover) > above:
             for terms in (self._bought, self._sold, self._turnover):
                 fold(terms)
 
     def totals(self, low: float, high: float) -> tuple[float, float | None, float]:
         """Return the volume, the mean price clipped to [low, high], and the volume that takers bought."""
+        self._make_terms()
         if not self._turnover:
             return 0.0, None, 0.0
         volume = decimal_sum(self._bought + self._sold)

@@ -59,6 +59,19 @@ class Bucket:
         self.high, self.low, self.trades = high, low, self.trades + at - begin
         return at
 
+    def add_run(self, run: quantd.TickRun, facts: quantd.RunFacts) -> None:
+        """Add a plain run, of which all trades belong to this second."""
+        if not self.trades:
+            self.rest_at(facts.open)
+            self.first_id = self.last_id = facts.first_id
+        self.high, self.low = max(self.high, facts.high), min(self.low, facts.low)
+        if facts.last_id >= self.last_id:
+            self.last_id, self.close = facts.last_id, facts.close
+        if facts.first_id < self.first_id:
+            self.first_id, self.open = facts.first_id, facts.open
+        self.sums.add_run(run)
+        self.trades += len(run)
+
     def bar(self, symbol: str, quality: quantd.Quality) -> quantd.Bar:
         volume, vwap, taker_buy_volume = self.sums.totals(self.low, self.high)
         return quantd.Bar(
@@ -114,18 +127,26 @@ class TimeBars(quantd.Resampler):
         self._buckets[ts - SECOND] = Bucket(ts - SECOND, price)
 
     def update(self, ticks: Sequence[quantd.Tick]) -> None:
+        if isinstance(ticks, quantd.TickRun) and (facts := ticks.facts) and facts.start // SECOND == facts.end // SECOND:
+            bucket = self._bucket(facts.start, facts.open, ticks.symbol)
+            if bucket is None:
+                self._lost += len(ticks)
+            else:
+                bucket.add_run(ticks, facts)
+            return
         at = 0
         while at < len(ticks):
-            bucket = self._bucket(ticks[at])
+            tick = ticks[at]
+            bucket = self._bucket(tick.ts, tick.price, tick.symbol)
             if bucket is None:
                 self._lost += 1
                 at += 1
             else:
                 at = bucket.add(ticks, at)
 
-    def _bucket(self, tick: quantd.Tick) -> Bucket | None:
+    def _bucket(self, ts: int, price: float, symbol: str) -> Bucket | None:
         """Return the bucket of a tick, opened or re-opened for it; None if the tick is too old to be added."""
-        start = tick.ts - tick.ts % SECOND
+        start = ts - ts % SECOND
         if self._next is not None and start < self._next:
             if start < self._next - self._reopen:
                 return None
@@ -134,8 +155,8 @@ class TimeBars(quantd.Resampler):
             self._begin(start)
         bucket = self._buckets.get(start)
         if bucket is None:
-            bucket = self._buckets[start] = Bucket(start, tick.price)
-        self._symbol = tick.symbol
+            bucket = self._buckets[start] = Bucket(start, price)
+        self._symbol = symbol
         return bucket
 
     def _begin(self, start: int) -> None:

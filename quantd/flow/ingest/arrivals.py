@@ -1,7 +1,9 @@
 """The trades of one symbol between its feed and its intake."""
 
 import asyncio
+from collections.abc import Sequence
 
+from quantd.columns.ticks import TickRun
 from quantd.flow.ingest.intake import Intake
 from quantd.model import Tick
 
@@ -18,7 +20,9 @@ class Arrivals:
         self.ready = True
         """False while trades wait for the past."""
         self.fresh: list[Tick] = []
-        """The trades that arrived since the last call of `take_fresh` or `queue`."""
+        """The trades that arrived since the last call of `take_fresh` or `queue`, except for those of `fresh_run`."""
+        self.fresh_run: TickRun | None = None
+        """The trades that arrived after these, as columns."""
         self.waiting: list[Tick] = []
         """The trades that wait for the past."""
         self._live = Intake(symbol)
@@ -30,12 +34,21 @@ class Arrivals:
         self.ready = False
         self._released.clear()
 
-    def take_fresh(self) -> list[Tick]:
-        """Remove and return the fresh trades."""
-        fresh, self.fresh = self.fresh, []
-        return fresh
+    def add_run(self, run: TickRun) -> None:
+        """Add trades that have arrived."""
+        if self.fresh_run:
+            self.fresh += self.fresh_run
+        self.fresh_run = run
 
-    def queue(self) -> list[Tick]:
+    def take_fresh(self) -> Sequence[Tick]:
+        """Remove and return the fresh trades."""
+        run, self.fresh_run = self.fresh_run, None
+        if run and not self.fresh:
+            return run
+        fresh, self.fresh = self.fresh, []
+        return [*fresh, *run] if run else fresh
+
+    def queue(self) -> Sequence[Tick]:
         """Queue the fresh trades. Return those that listeners may get."""
         fresh = self.take_fresh()
         self.waiting += fresh

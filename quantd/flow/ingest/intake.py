@@ -5,22 +5,22 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from quantd.columns.ticks import TOO_MUCH, TickRun
 from quantd.flow.ingest.gaps import Gaps
 from quantd.flow.ingest.ledger import Known, Ledger, Numbering, Span, cleared
 from quantd.model import Gap, Tick
 
-_TOO_MUCH = 1e12
 _MOST_CLEARED = 10_000
 
 
 def is_price(value: float) -> bool:
     """Return whether a number can be a price: greater than 0, and small enough not to ruin a sum of squares."""
-    return 0.0 < value < _TOO_MUCH  # NaN compares as false
+    return 0.0 < value < TOO_MUCH  # NaN compares as false
 
 
 def is_trade(tick: Tick) -> bool:
     """Return whether price and quantity are those of a valid trade."""
-    return 0.0 < tick.price < _TOO_MUCH and 0.0 <= tick.qty < _TOO_MUCH
+    return 0.0 < tick.price < TOO_MUCH and 0.0 <= tick.qty < TOO_MUCH
 
 
 class Intake:
@@ -42,9 +42,12 @@ class Intake:
         """The spans of time for which bars are marked as lacking trades."""
         self._cleared: deque[Span] = deque(maxlen=_MOST_CLEARED)
 
-    def accept(self, ticks: Sequence[Tick], *, past: bool = False) -> list[Tick]:
+    def accept(self, ticks: Sequence[Tick], *, past: bool = False) -> Sequence[Tick]:
         """Return the valid new trades among these. Only requested past trades may be from long before the first trade: if a feed resends
         old trades unasked, they would open a hole that nobody wants filled."""
+        if isinstance(ticks, TickRun) and ticks.facts and self.ledger.admit_plain(ticks.facts):
+            self.accepted += len(ticks)
+            return ticks
         good = [tick for tick in ticks if is_trade(tick)]
         if len(good) < len(ticks) or not self.ledger.admit_run(good):
             good = list(self._admitted(ticks, past))

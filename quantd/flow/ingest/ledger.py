@@ -30,6 +30,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from quantd.columns.ticks import RunFacts
 from quantd.model import Tick
 from quantd.timeframes import SECOND
 from quantd.times import FOR_EVER
@@ -106,6 +107,13 @@ class Ledger:
             expected += 1
         if ticks:
             self._next, self._ts = expected, ticks[-1].ts
+        return True
+
+    def admit_plain(self, run: RunFacts) -> bool:
+        """Do the same as `admit_run`, given the facts about a run whose ids count up by one."""
+        if run.first_id != self._next or self._doubt is not None:
+            return False
+        self._next, self._ts = run.last_id + 1, run.last_ts
         return True
 
     def admit(self, tick: Tick) -> bool:

@@ -1,7 +1,7 @@
 """Market data of a running flow."""
 
-from quantd.history.history import TICKS
 from quantd.history.live_bars import LiveBars
+from quantd.history.recent_ticks import TICKS
 from quantd.model import Bar, BookBar, Tick, Ticker
 from quantd.pool import ANYBODY, Asker
 from quantd.runtime.runtime import Runtime
@@ -30,8 +30,7 @@ class LiveMarket(Market):
         return self._history.books(symbol, every)
 
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
-        inside = [tick for tick in self._history.ticks(symbol) if (start is None or tick.ts >= start) and (end is None or tick.ts < end)]
-        return inside[-limit:]
+        return list(self._history.ticks(symbol, start, end, limit))
 
     def tick_counts(self) -> dict[str, int]:
         return self._history.tick_counts()
@@ -40,8 +39,7 @@ class LiveMarket(Market):
         return TICKS
 
     def last_tick(self, symbol: str) -> Tick | None:
-        ticks = self._history.ticks(symbol)
-        return ticks[-1] if ticks else None
+        return self._history.last_tick(symbol)
 
     def ticker(self, symbol: str) -> Ticker | None:
         return self._history.ticker(symbol)

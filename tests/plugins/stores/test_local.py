@@ -154,7 +154,7 @@ def test_history_outlives_the_store(tmp_path: Path) -> None:
 
 def test_append_is_all_or_nothing(store: Local) -> None:
     unfit = msgspec.structs.replace(tick("X", 3, 1), qty="much")
-    with pytest.raises(Exception, match="must be real number"):
+    with pytest.raises(Exception, match="required argument is not a float"):
         store.append([tick("X", 1, 1), unfit], [bar(0)], [])
     with pytest.raises(AttributeError):
         store.append([tick("X", 1, 1)], [bar(0), None], [])

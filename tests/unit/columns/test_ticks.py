@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from quantd.columns.ticks import TICK, Plain, TickBatch, TickRun, rows_of
+from quantd.columns.ticks import TICK, RunFacts, TickBatch, TickRun, rows_of
 from quantd.model import Tick
 from quantd.testing import fakes
 
@@ -71,19 +71,19 @@ def test_runs_are_the_trades_of_each_symbol_and_tell_what_is_plain(trades: list[
     by_symbol = {name: list(group) for name, group in groupby(sorted(trades, key=attrgetter("symbol")), attrgetter("symbol"))}
     assert {run.symbol: repr(list(run)) for run in runs} == {name: repr(group) for name, group in by_symbol.items()}
     for run in runs:
-        assert run.plain == facts(by_symbol[run.symbol])
+        assert run.facts == facts(by_symbol[run.symbol])
 
 
-def facts(trades: list[Tick]) -> Plain | None:
+def facts(trades: list[Tick]) -> RunFacts | None:
     """The facts about the trades of a symbol, each looked at by itself."""
     ids, times, prices = ([getattr(tick, name) for tick in trades] for name in ("id", "ts", "price"))
     counts = ids[0] > 0 and ids == list(range(ids[0], ids[0] + len(ids)))
     if not counts or not all(0.0 < tick.price < 1e12 and 0.0 <= tick.qty < 1e12 for tick in trades):
         return None
-    return Plain(ids[0], ids[-1], min(times), max(times), prices[0], max(prices), min(prices), prices[-1], times[-1])
+    return RunFacts(ids[0], ids[-1], min(times), max(times), prices[0], max(prices), min(prices), prices[-1], times[-1])
 
 
 def test_a_trade_of_an_invalid_price_makes_only_its_own_run_rough() -> None:
     some = ticks()
     some[4] = replace(some[4], price=math.nan)
-    assert [run.plain is None for run in TickBatch.of(some).runs()] == [False, True, False]
+    assert [run.facts is None for run in TickBatch.of(some).runs()] == [False, True, False]

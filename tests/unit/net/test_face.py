@@ -3,7 +3,7 @@
 from quantd import net
 from tests.house.test_face import loaded_by
 
-FACE = "ADVICE Attempts Backoff Budget WebSocket BoundedQueue Message ProxyFault Refused Rejected Sleep cause dial http_session shown"
+FACE = "ADVICE Attempts Backoff Budget WebSocket BoundedQueue Message ProxyFault Refused Rejected Sleep Texts cause dial http_session shown"
 HEAVY = {"aiohttp", "websockets"}
 
 

@@ -1,10 +1,11 @@
 """However the stream is cut into chunks, the messages are those that the Sans-I/O parser alone finds in it."""
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
 from websockets.frames import Close, Frame, Opcode
@@ -12,7 +13,9 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
+from quantd.net import texts as net_texts
 from quantd.net.frames import LARGEST, FrameReader
+from quantd.net.texts import Texts, find_texts
 
 Found = tuple[list[tuple[Opcode, bytes]], Close | None, Close | None, list[tuple[Opcode, bytes]]]
 """Messages in order, the close received and the close sent, and the frames that were answered."""
@@ -113,6 +116,35 @@ def test_messages_are_the_same_wherever_the_stream_is_cut(stream: bytes, cuts: l
     assert cut(chunked(stream, cuts)) == parsed(stream)
 
 
+long_texts = st.builds(
+    lambda size, letter: wire(Opcode.TEXT, (letter * size).encode()),
+    st.sampled_from([126, 129, 200, 256, 385, 33_150]),
+    st.sampled_from("xé~\u0401"),
+)
+many = st.lists(long_texts | long_texts | long_texts | sound | control | close | wrong, max_size=12).map(b"".join)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(many, st.lists(st.integers(0, 4000), max_size=6))
+def test_messages_are_the_same_if_all_frames_are_looked_for_at_once(
+    monkeypatch: pytest.MonkeyPatch, stream: bytes, cuts: list[int]
+) -> None:
+    monkeypatch.setattr(net_texts, "MUCH", net_texts.HEAD)
+    assert cut(chunked(stream, cuts)) == parsed(stream)
+
+
+def test_many_frames_are_found_at_once() -> None:
+    payloads = [b'{"number": %d, "text": "%s"}' % (number, b"x" * (100 + 4 * number)) for number in range(10, 110)]
+    stream = b"".join(wire(Opcode.TEXT, payload) for payload in payloads)
+    for missing, whole in ((0, 100), (1, 99)):
+        found = find_texts(stream[: len(stream) - missing])
+        assert found is not None
+        assert (list(found), len(found)) == (payloads[:whole], whole)
+        assert (found[3], found[-1], list(found[2:5])) == (payloads[3], payloads[whole - 1], payloads[2:5])
+        assert [json.loads(line) for line in found.lines.splitlines() if line] == [json.loads(text) for text in found]
+    assert find_texts(stream[:1000]) is None
+
+
 @settings(max_examples=40, deadline=None)
 @given(streams)
 def test_messages_are_the_same_byte_by_byte(stream: bytes) -> None:
@@ -134,7 +166,7 @@ def test_texts_of_any_allowed_size_are_taken_once_they_are_whole(size: int, miss
     stream = wire(Opcode.TEXT, b"x" * size)
     reader = FrameReader(opened())
     found = [list(reader.feed(chunk)) for chunk in (stream[: len(stream) - missing], b"x" * missing + wire(Opcode.TEXT, b"next"))]
-    whole = [len(text) for messages in found for texts in messages if isinstance(texts, list) for text in texts]
+    whole = [len(text) for messages in found for texts in messages if isinstance(texts, Texts) for text in texts]
     assert whole == [size, 4]
     assert bool(found[0]) is not bool(missing)
 

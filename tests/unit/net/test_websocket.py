@@ -43,7 +43,7 @@ class Ear:
         self.running = asyncio.create_task(websocket.run(self.take))
 
     def take(self, message: Message) -> None:
-        for each in message if isinstance(message, list) else [message]:
+        for each in [message] if isinstance(message, Frame) else message:
             self.heard.put_nowait(each)
 
     async def next(self) -> bytes | Frame:

@@ -56,7 +56,7 @@ def state(runtime: Runtime) -> Any:
         "pairs": [(pair.name, [series.spec.every for series in pair.series]) for pair in runtime.pairs],
         "rules": engine.rules,
         "watched": dict(engine._at),
-        "rows": {key[0] for series in (history._bars, history._points, history._books) for key in series} | set(history._ticks),
+        "rows": {key[0] for series in (history._bars, history._points, history._books) for key in series} | set(history.tick_counts()),
     }
 
 

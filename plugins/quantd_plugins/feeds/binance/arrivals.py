@@ -10,6 +10,8 @@ from functools import partial
 import quantd
 from quantd_plugins.feeds.binance.book_frames import DepthUpdate
 from quantd_plugins.feeds.binance.books import Books
+from quantd_plugins.feeds.binance.frames import AggTrade
+from quantd_plugins.feeds.binance.trade_columns import TradeColumns
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,12 @@ class Arrivals:
         missed.
         """
         self._early: deque[Early] = deque()
+        self._columns = TradeColumns()
+
+    @property
+    def flow(self) -> bool:
+        """Whether trades pass as they come, since no elder may have to bring earlier ones."""
+        return self._elder is None
 
     def resume(self, known: Mapping[str, int]) -> None:
         """Note that no other connection carries the streams now; `known` holds the last trade ids that others brought."""
@@ -59,6 +67,14 @@ class Arrivals:
         if elder is None:
             return events
         return [event for event in events if not (isinstance(event, quantd.Tick) and self._waits(event, elder))]
+
+    def place_trades(self, trades: list[AggTrade], recv: int) -> quantd.TickBatch:
+        """Record trades that need not wait, and return them as columns."""
+        batch, lasts = self._columns.batch(trades, recv)
+        for symbol in self._resumed.keys() & lasts:
+            self._tell_missed(symbol, next(trade.id for trade in trades if trade.symbol == symbol))
+        self.brought.update(lasts)
+        return batch
 
     def take_changes(self, changes: DepthUpdate, recv: int) -> quantd.Depth | None:
         """Return the book after these changes; None if the book is not whole, or if earlier changes are still to come."""

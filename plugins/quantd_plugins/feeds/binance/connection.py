@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from sys import intern
 
@@ -10,16 +10,17 @@ from msgspec import Struct
 from websockets.frames import Opcode
 
 import quantd
-from quantd.net import Attempts, BoundedQueue, Message, Refused, WebSocket, cause, shown
+from quantd.net import Attempts, BoundedQueue, Message, Refused, Texts, WebSocket, cause, shown
 from quantd_plugins.feeds.binance.arrivals import Arrivals
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.dial import dial
-from quantd_plugins.feeds.binance.frames import UNREADABLE, AggTrade, ContractInfo, DayTicker, Faults, Frame, decode
+from quantd_plugins.feeds.binance.frames import UNREAD, AggTrade, ContractInfo, DayTicker, Faults, Frame, decode_all
 from quantd_plugins.feeds.binance.routes import Route
 from quantd_plugins.feeds.binance.subscriptions import ANSWER_S, Subscriptions
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
+from quantd_plugins.feeds.binance.trade_columns import stretches
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,6 @@ TRADES = "@aggTrade"
 
 DATA = AggTrade, DayTicker, BookTicker, DepthUpdate, MarkPriceUpdate, ContractInfo
 OF_CHANNELS = BookTicker, DepthUpdate, MarkPriceUpdate
-UNREAD = Frame()
 
 
 class Shared(Struct):
@@ -167,9 +167,10 @@ class Connection:
 
     def _hear(self, websocket: WebSocket, message: Message) -> None:
         """Pass on a message without waiting; while the queue is full, reading is paused."""
-        if isinstance(message, list):
+        if isinstance(message, Texts):
             queue = self._shared.events
-            queue.add(self._take(message))
+            for events in self._take(message):
+                queue.add(events)
             if queue.full() and not websocket.paused:
                 websocket.pause()
                 queue.when_emptied(websocket.resume)
@@ -178,37 +179,33 @@ class Connection:
         elif message.opcode is Opcode.BINARY:
             self._skip(bytes(message.data), "not text")
 
-    def _take(self, texts: list[bytes]) -> list[quantd.Event]:
-        """Return the events of frames that arrived together."""
-        recv, tick, trade = self._shared.turn.now(), quantd.Tick, AggTrade
+    def _take(self, texts: Texts) -> Iterator[Sequence[quantd.Event]]:
+        """Yield the events of frames that arrived together, in one or more batches. Many successive trades are a batch of columns."""
+        recv = self._shared.turn.now()
         if self._shared.record:
             for text in texts:
                 self._shared.record(recv, text)
-        frames = self._decoded(texts)
+        frames = decode_all(texts, self._skip)
+        sent = next((frame.data.sent for frame in reversed(frames) if isinstance(frame.data, DATA)), None)
+        if sent is not None:
+            self._note(sent)
+        at = 0
+        for start, trades in stretches(frames) if self.arrivals.flow else ():
+            yield self._events(frames[at:start], texts[at:start], recv)
+            yield self.arrivals.place_trades(trades, recv)
+            at = start + len(trades)
+        yield self._events(frames[at:], texts[at:], recv)
+
+    def _events(self, frames: list[Frame], texts: Sequence[bytes], recv: int) -> list[quantd.Event]:
+        """Return the events of frames, one by one."""
+        tick, trade = quantd.Tick, AggTrade
         made = [
             tick(intern(data.symbol), data.id, data.ts, recv, data.price, data.qty, data.buyer_maker)
             if type(data := frame.data) is trade
             else self._take_other(frame, text, recv)
             for frame, text in zip(frames, texts, strict=True)
         ]
-        sent = next((frame.data.sent for frame in reversed(frames) if isinstance(frame.data, DATA)), None)
-        if sent is not None:
-            self._note(sent)
         return self.arrivals.place([event for event in made if event is not None])
-
-    def _decoded(self, texts: list[bytes]) -> list[Frame]:
-        """Return a decoded frame for each text; UNREAD if it cannot be read."""
-        try:
-            return list(map(decode, texts))
-        except UNREADABLE:
-            return [self._read(text) for text in texts]
-
-    def _read(self, text: bytes) -> Frame:
-        try:
-            return decode(text)
-        except UNREADABLE as error:
-            self._skip(text, error)
-            return UNREAD
 
     def _take_other(self, frame: Frame, text: bytes, recv: int) -> quantd.Event | None:
         """Return the events of a frame that is not a trade."""

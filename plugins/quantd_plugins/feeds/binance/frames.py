@@ -4,12 +4,15 @@ Keys that are not named here are ignored: the exchange adds some several times a
 """
 
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from sys import intern
 
 import msgspec
 from msgspec import Struct
 
 import quantd
+from quantd.net import Texts
 from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.bounds import Change, Id, Milliseconds, Price, Size
 
@@ -108,8 +111,31 @@ class Frame(Struct, gc=False):
         return Refusal(self.code, self.msg) if self.code is not None else self.error
 
 
-decode = msgspec.json.Decoder(Frame, strict=False).decode
+_decoder = msgspec.json.Decoder(Frame, strict=False)
+decode = _decoder.decode
 """Decodes a message, whose numbers are decimal strings. Raises one of UNREADABLE."""
+
+
+UNREAD = Frame()
+"""Stands for a message that cannot be read."""
+
+
+def decode_all(texts: Texts, skip: Callable[[bytes, Exception], None]) -> list[Frame]:
+    """Return a frame for each text, all decoded at once, which is quicker than one by one. A text that cannot be read is passed to `skip`
+    with the reason, and UNREAD stands for it."""
+    with suppress(*UNREADABLE):
+        frames = _decoder.decode_lines(texts.lines)
+        if len(frames) == len(texts):
+            return frames
+    return [_read(text, skip) for text in texts]
+
+
+def _read(text: bytes, skip: Callable[[bytes, Exception], None]) -> Frame:
+    try:
+        return decode(text)
+    except UNREADABLE as error:
+        skip(text, error)
+        return UNREAD
 
 
 class Faults:

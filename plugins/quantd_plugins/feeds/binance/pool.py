@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import quantd
 from quantd.net import Attempts, BoundedQueue
@@ -108,8 +108,8 @@ class Pool:
         groups = (group.health(self._watch.silent_symbols(group.current) if group.current else ()) for group in self._tasks)
         return quantd.FeedHealth(tuple(groups), self._shared.bans.until(), self._recorder.lost if self._recorder else 0, self.books.resyncs)
 
-    async def take(self) -> list[quantd.Event]:
-        """Return all events; wait for at least one."""
+    async def take(self) -> Sequence[quantd.Event]:
+        """Return the oldest events as one batch; wait for at least one."""
         return await self._events.take()
 
     async def close(self) -> None:
@@ -178,7 +178,7 @@ class Pool:
         are missing.
         """
         if route != "market":
-            self._events.add((quantd.Status(upto, healthy=False, channels_only=True),))
+            self._events.add([quantd.Status(upto, healthy=False, channels_only=True)])
         else:
             self._told = max(self._told, self._exchange.now() or 0)
-            self._events.add((quantd.Status(self._told, healthy=False),))
+            self._events.add([quantd.Status(self._told, healthy=False)])

@@ -13,7 +13,7 @@ tick = partial(fakes.tick, "X", start=5)
 
 def wait(arrivals: Arrivals, *ticks: Tick) -> list[Tick]:
     arrivals.fresh += ticks
-    return arrivals.queue()
+    return list(arrivals.queue())
 
 
 def test_what_is_no_trade_and_what_has_come_before_is_not_told() -> None:
