@@ -10,14 +10,19 @@ If there is no such decimal (the sum has more digits, or the numbers are not dec
 """
 
 import math
+from array import array
 from collections.abc import Iterable
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from quantd.columns.ticks import TickBatch, TickRun
 from quantd.model import Tick
 
 _NEAR = 2.0**-51
 _MANY = 4096
+_RESTING: list[float] = []
+"""Stands for terms that are packed."""
 
 
 def decimal_sum(terms: Iterable[float]) -> float:
@@ -66,19 +71,30 @@ def mean_price(turnover: float, volume: float, low: float, high: float) -> float
     return low if mean < low else high if mean > high else mean
 
 
-class TradeSums:
+class TradeSums(Struct, gc=False):
     """The sums of trades: the volume that takers bought, the volume that they sold, and the turnover, price times quantity. Terms are kept
-    as they come and are folded when there are many."""
+    as they come and are folded when there are many. While they rest they are packed: there may be 300 seconds for each of 500 symbols."""
 
-    __slots__ = ("_bought", "_runs", "_sold", "_turnover", "_waiting")
+    _bought: list[float] = field(default_factory=list)
+    _sold: list[float] = field(default_factory=list)
+    _turnover: list[float] = field(default_factory=list)
+    _runs: list[TickRun] | None = None
+    """Trades whose terms are made when they are needed, all at once; `_waiting` is their number."""
+    _waiting: int = 0
+    _packed: tuple[bytes, bytes, bytes] | None = None
+    """The three lists of terms, while they rest."""
 
-    def __init__(self) -> None:
-        self._bought: list[float] = []
-        self._sold: list[float] = []
-        self._turnover: list[float] = []
-        self._runs: list[TickRun] = []
-        """Trades whose terms are made when they are needed, all at once; `_waiting` is their number."""
-        self._waiting = 0
+    def rest(self, above: int = 2) -> None:
+        """Fold the terms if there are more than `above` of the turnover, and pack them. Whatever is called next takes them out again."""
+        self.fold(above)
+        bought, sold, turnover = (array("d", terms).tobytes() for terms in (self._bought, self._sold, self._turnover))
+        self._packed = bought, sold, turnover
+        self._bought = self._sold = self._turnover = _RESTING
+
+    def _wake(self) -> None:
+        if self._packed is not None:
+            self._bought, self._sold, self._turnover = (array("d", packed).tolist() for packed in self._packed)
+            self._packed = None
 
     def __len__(self) -> int:
         """Return how many terms are kept."""
@@ -91,6 +107,7 @@ class TradeSums:
 
     def extend(self, ticks: Iterable[Tick]) -> None:
         """Add trades, in any order."""
+        self._wake()
         buy, sell, pay = self._bought.append, self._sold.append, self._turnover.append
         for tick in ticks:
             qty = tick.qty
@@ -104,16 +121,20 @@ class TradeSums:
 
     def add_run(self, run: TickRun) -> None:
         """Add trades, in any order."""
+        self._wake()
+        if self._runs is None:
+            self._runs = []
         self._runs.append(run)
         self._waiting += len(run)
         if self._waiting + len(self._turnover) > _MANY:
             self.fold()
 
     def _make_terms(self) -> None:
+        self._wake()
         if not self._runs:
             return
         batch = TickBatch.joined(self._runs)
-        self._runs, self._waiting = [], 0
+        self._runs, self._waiting = None, 0
         quantities, sells = batch.column("qty"), batch.column("buyer_maker")
         self._turnover += (batch.column("price") * quantities).tolist()
         self._sold += quantities[sells].tolist()

@@ -4,31 +4,37 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
+import msgspec
+
 import quantd
 from quantd.stats.decimals import TradeSums
 
 SECOND = 1_000
 KEPT = 64
-"""Number of trades of a closed second that are kept unfolded, 64 bytes each, until late trades can no longer arrive: folding so few is
+"""Number of trades of a closed second that are kept unfolded, 16 bytes each, until late trades can no longer arrive: folding so few is
 not worthwhile.
 """
 Span = tuple[int, int]
 
 
-class Bucket:
+class Bucket(msgspec.Struct, gc=False):
     """The trades of one second; more may be added. Open and close follow the trade id, whatever the order of receipt."""
 
-    __slots__ = (
-        "close", "first_id", "high", "last_id", "low", "open", "revision", "sums", "trades", "ts",
-    )  # fmt: skip
+    ts: int
+    open: float
+    high: float
+    low: float
+    close: float
+    revision: int = -1
+    trades: int = 0
+    first_id: int = 0
+    last_id: int = 0
+    sums: TradeSums = msgspec.field(default_factory=TradeSums)
 
-    def __init__(self, ts: int, price: float) -> None:
-        self.ts = ts
-        self.revision = -1
-        self.trades = 0
-        self.sums = TradeSums()
-        self.first_id = self.last_id = 0
-        self.rest_at(price)
+    @classmethod
+    def at(cls, ts: int, price: float) -> "Bucket":
+        """Return the bucket of a second (ms) without trades, at the price before it."""
+        return cls(ts, price, price, price, price)
 
     def rest_at(self, price: float) -> None:
         """Set all prices to one price, as in a second without trades."""
@@ -124,7 +130,7 @@ class TimeBars(quantd.Resampler):
         self._symbol = symbol
         self._first = ts - SECOND
         self._next = ts
-        self._buckets[ts - SECOND] = Bucket(ts - SECOND, price)
+        self._buckets[ts - SECOND] = Bucket.at(ts - SECOND, price)
 
     def update(self, ticks: Sequence[quantd.Tick]) -> None:
         if isinstance(ticks, quantd.TickRun) and (facts := ticks.facts) and facts.start // SECOND == facts.end // SECOND:
@@ -155,7 +161,7 @@ class TimeBars(quantd.Resampler):
             self._begin(start)
         bucket = self._buckets.get(start)
         if bucket is None:
-            bucket = self._buckets[start] = Bucket(start, price)
+            bucket = self._buckets[start] = Bucket.at(start, price)
         self._symbol = symbol
         return bucket
 
@@ -207,7 +213,7 @@ class TimeBars(quantd.Resampler):
         self._next = start + SECOND
         bucket = self._buckets.get(start)
         if bucket is None:
-            bucket = self._buckets[start] = Bucket(start, self._buckets[start - SECOND].close)
+            bucket = self._buckets[start] = Bucket.at(start, self._buckets[start - SECOND].close)
         return bucket
 
     def _mend(self, end: int) -> Iterator[Bucket]:
@@ -217,7 +223,7 @@ class TimeBars(quantd.Resampler):
         for start in range(min(mended), end, SECOND):
             bucket = self._buckets.get(start)
             if bucket is None and last is not None:
-                bucket = self._buckets[start] = Bucket(start, last.close)
+                bucket = self._buckets[start] = Bucket.at(start, last.close)
             elif bucket is not None and last is not None and not bucket.trades and bucket.close != last.close:
                 bucket.rest_at(last.close)
             elif start not in mended:
@@ -234,10 +240,14 @@ class TimeBars(quantd.Resampler):
 
     def _bar(self, bucket: Bucket) -> quantd.Bar:
         bucket.revision += 1
-        bucket.sums.fold(above=KEPT)
+        bar = bucket.bar(self._symbol, self._quality(bucket))
+        bucket.sums.rest(above=KEPT)
+        return bar
+
+    def _quality(self, bucket: Bucket) -> quantd.Quality:
         if _touches(bucket.ts, self._holes):
-            return bucket.bar(self._symbol, "gap")
-        return bucket.bar(self._symbol, "partial" if bucket.ts in (self._first, self._cut) else "complete")
+            return "gap"
+        return "partial" if bucket.ts in (self._first, self._cut) else "complete"
 
 
 def _apart(spans: Iterable[Span]) -> list[Span]:

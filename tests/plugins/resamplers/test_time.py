@@ -183,7 +183,7 @@ def test_prices_and_quantities_out_of_range_make_a_bar_without_vwap() -> None:
 
 
 def test_a_second_of_many_trades_keeps_few_numbers_open_or_closed() -> None:
-    bucket, ticks = Bucket(DAWN, 0.1), [tick(identity, 0, 0.1, 0.7) for identity in range(1, 10_001)]
+    bucket, ticks = Bucket.at(DAWN, 0.1), [tick(identity, 0, 0.1, 0.7) for identity in range(1, 10_001)]
     for begin in range(0, len(ticks), 1_000):
         bucket.add(ticks[: begin + 1_000], begin)
         assert len(bucket.sums) < 8_200
