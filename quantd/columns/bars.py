@@ -93,43 +93,30 @@ class BarColumns(Sequence[Bar]):
     def __getitem__(self, at: int | slice) -> "Bar | BarColumns":
         if isinstance(at, slice):
             return self.take(at)
-        return self._bar(int(self.ts[at]), *self.rows[at].item())
+        ts = int(self.ts[at])
+        return bar_of((self.symbol, self.every, ts), self.rows[at].item(), self.states.get(ts))
 
     def __iter__(self) -> Iterator[Bar]:
         for ts, row in zip(self.ts.tolist(), self.rows.tolist(), strict=True):
-            yield self._bar(ts, *row)
+            yield bar_of((self.symbol, self.every, ts), row, self.states.get(ts))
 
-    def _bar(
-        self,
-        ts: int,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        vwap: float,
-        taker: float,
-        trades: int,
-        first: int,
-        last: int,
-        revision: int,
-        quality: int,
-    ) -> Bar:
-        return Bar(
-            self.symbol,
-            self.every,
-            ts,
-            open_,
-            high,
-            low,
-            close,
-            volume,
-            None if trades == ABSENT else trades,
-            None if vwap != vwap else vwap,
-            None if taker != taker else taker,
-            QUALITIES[quality],
-            revision,
-            None if first == ABSENT else first,
-            None if last == ABSENT else last,
-            self.states.get(ts),
-        )
+
+def bar_of(key: tuple[str, str, int], row: tuple[Any, ...], state: bytes | None) -> Bar:
+    """Return the struct of a bar. `key` is its symbol, timeframe and time (ms), `row` has the values of BAR."""
+    open_, high, low, close, volume, vwap, taker, trades, first, last, revision, quality = row
+    return Bar(
+        *key,
+        open_,
+        high,
+        low,
+        close,
+        volume,
+        None if trades == ABSENT else trades,
+        None if vwap != vwap else vwap,
+        None if taker != taker else taker,
+        QUALITIES[quality],
+        revision,
+        None if first == ABSENT else first,
+        None if last == ABSENT else last,
+        state,
+    )

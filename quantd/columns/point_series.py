@@ -6,7 +6,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from quantd.columns.points import AT, CODE, NUMBERS, numbers_of, point_of
+from quantd.columns.points import AT, CODE, NO_METRICS, NUMBERS, fits, numbers_of, point_of
 from quantd.model import DEFINITION, Metric, PairPoint
 
 Metrics = Mapping[str, Metric]
@@ -44,16 +44,15 @@ class PointSeries(Sequence[PairPoint]):
     def of(cls, pair: str, every: str, points: Sequence[PairPoint]) -> "PointSeries":
         """Return the columns of these points of one pair and timeframe."""
         marks = [(point.hedge.n, CODE[point.quality], point.revision, point.definition) for point in points]
-        made = cls(
+        return cls(
             (pair, every),
             np.array([point.ts for point in points], np.int64),
             np.array([numbers_of(point) for point in points], np.float64).reshape(-1, len(NUMBERS)).T.copy(),
             np.array(marks, np.int64).reshape(-1, 4).T.copy(),
             {point.ts: point.metrics for point in points if point.metrics},
             {point.ts: point.state for point in points if point.state is not None},
+            {point.ts: point for point in points if not fits(point)},
         )
-        made.exact = {point.ts: point for point, again in zip(points, made, strict=True) if point != again}
-        return made
 
     def column(self, name: str) -> NDArray[np.float64]:
         """Return one of NUMBERS, of shape (k,)."""
@@ -88,4 +87,4 @@ class PointSeries(Sequence[PairPoint]):
 
     def _point(self, ts: int, numbers: list[float], marks: list[int]) -> PairPoint:
         exact = self.exact.get(ts) if self.exact else None
-        return exact or point_of((self.pair, self.every, ts), numbers, marks, self.metrics.get(ts, {}), self.states.get(ts))
+        return exact or point_of((self.pair, self.every, ts), numbers, marks, self.metrics.get(ts, NO_METRICS), self.states.get(ts))

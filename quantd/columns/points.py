@@ -18,6 +18,8 @@ AT = {name: at for at, name in enumerate(NUMBERS)}
 """The row of each column in `PointColumns.numbers`."""
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 """The qualities by their codes."""
+NO_METRICS: Mapping[str, Metric] = {}
+"""The metrics of all points without any: a dict for each would make the garbage collector run."""
 CODE = {quality: code for code, quality in enumerate(QUALITIES)}
 
 
@@ -100,7 +102,7 @@ class PointColumns(Sequence[PairPoint]):
 
     def _point(self, at: int) -> PairPoint:
         bars, quality, revision = self.marks[:, at].tolist()
-        metrics = {} if self.metrics is None else self.metrics[at]
+        metrics = NO_METRICS if self.metrics is None else self.metrics[at]
         state = None if self.states is None else self.states[at]
         key = self.pairs[at], self.every, self.ts
         return point_of(key, self.numbers[:, at].tolist(), (bars, quality, revision, DEFINITION), metrics, state)
@@ -144,6 +146,18 @@ def why(zscore: float | None, std: float | None) -> str | None:
     if zscore is not None:
         return None
     return "warming" if std is None else "flat"
+
+
+def fits(point: PairPoint) -> bool:
+    """Return whether the columns give a point back as it is."""
+    in_bounds = 0 <= point.hedge.n < 1 << 32 and 0 <= point.revision < 1 << 16 and 1 <= point.definition < 128
+    return in_bounds and not point.provisional and point.reason == why(point.zscore, point.spread_std)
+
+
+def all_fit(batch: PointColumns) -> bool:
+    """Return whether the columns give the points of a batch back as they are."""
+    low, high = batch.marks.min(axis=1).tolist(), batch.marks.max(axis=1).tolist()
+    return bool(min(low) >= 0 and high[0] < 1 << 32 and high[2] < 1 << 16)
 
 
 _of_hedge = attrgetter(*OF_HEDGE)

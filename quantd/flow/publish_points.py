@@ -106,7 +106,7 @@ class PointPublisher:
     def _publish(self, pair: PairStage, points: Sequence[PairPoint], *, late: bool = False, exact: bool = False) -> None:
         outputs = self._outputs
         judged = [self._news.point(pair, point, exact=exact) for point in points]
-        outputs.history.put_points(point for point, _ in judged)
+        outputs.history.put_points(point for made, (point, is_news) in zip(points, judged, strict=True) if is_news or point is made)
         fresh = [point for point, is_news in judged if is_news]
         self._announce(pair, fresh)
         newest = [point for point in fresh if point.ts >= self._news.judged_from(point.every)]

@@ -181,7 +181,7 @@ class WarmStart:
             if history.span("points", series.spec.pair, every) is None:
                 continue
             since = past.bars[every][0].ts if past.bars.get(every) else past.begins
-            points = await asyncio.to_thread(history.recorded_points, series.spec.pair, every, since, FOR_EVER)
+            points = await asyncio.to_thread(history.recorded_point_columns, series.spec.pair, every, since, FOR_EVER)
             if owner in self._publisher.pairs:  # skip a pair that was dropped meanwhile
                 history.restore_points(points, since)
         self._restoring.add(stage)

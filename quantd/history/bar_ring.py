@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from quantd.columns.bars import BAR, BarColumns, Rows, pack_into, values
+from quantd.columns.bars import BAR, BarColumns, Rows, bar_of, pack_into, values
 from quantd.model import Bar
+
+_SIZE = BAR.itemsize
 
 
 class BarRing:
@@ -41,12 +43,10 @@ class BarRing:
         """Put a bar in its place, in place of one of its time. Return the time (ms) of the bar that gave way to it, -1 without one: the
         oldest one, or this one if it is older than all."""
         if bar.ts > self.newest:
-            gone = self._append(bar)
-            self.newest = bar.ts
-            return gone
+            return self._append(bar)
         at = self.find(bar.ts)
         if self._ts_at(at) == bar.ts:
-            self._write(at, bar)
+            self._write(self._place(at), bar)
             return -1
         if at == 0 and self._count == self.most:
             return bar.ts
@@ -74,7 +74,7 @@ class BarRing:
         """Return the bar of a time (ms); None if it is not in memory."""
         if ts > self.newest or self._ts_at(at := self.find(ts)) != ts:
             return None
-        return self.read(at, at + 1)[0]
+        return bar_of((self._symbol, self._every, ts), self._rows[self._place(at)].item(), self._states.get(ts))
 
     def revision(self, ts: int) -> int | None:
         """Return the revision of the bar of a time (ms); None if it is not in memory."""
@@ -84,8 +84,8 @@ class BarRing:
 
     def find(self, ts: int) -> int:
         """Return the number of bars before a time (ms)."""
-        if ts > self.newest:
-            return self._count
+        if ts >= self.newest:
+            return self._count - (ts == self.newest and self._count > 0)
         first = self._ts[self._head : self._head + self._count]
         behind = self._count - len(first)
         if behind and ts > first[-1]:
@@ -115,19 +115,20 @@ class BarRing:
             self._states = {at: state for at, state in self._states.items() if at in held}
 
     def _append(self, bar: Bar) -> int:
-        gone = -1
-        if self._count == self.most:
-            gone = self.oldest
+        self.newest = bar.ts
+        if self._count < self.most:
+            self._count += 1
+            self._write(self._place(self._count - 1), bar)
+            return -1
+        place, gone = self._head, int(self._ts[self._head])
+        self._head = (place + 1) % self.most
+        if self._states:
             self._states.pop(gone, None)
-            self._head = (self._head + 1) % self.most
-            self._count -= 1
-        self._count += 1
-        self._write(self._count - 1, bar)
+        self._write(place, bar)
         return gone
 
-    def _write(self, at: int, bar: Bar) -> None:
-        place = self._place(at)
-        pack_into(self._bytes, place * BAR.itemsize, *values(bar))
+    def _write(self, place: int, bar: Bar) -> None:
+        pack_into(self._bytes, place * _SIZE, *values(bar))
         self._ts[place] = bar.ts
         if bar.state is not None:
             self._states[bar.ts] = bar.state

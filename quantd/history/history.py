@@ -86,7 +86,7 @@ class History(StoreReader):
         """Put recorded bars into memory. If they are all that is recorded from a time (ms) on, `since` is that time."""
         self._bars.restore(bars, since)
 
-    def restore_points(self, points: Iterable[PairPoint], since: int | None = None) -> None:
+    def restore_points(self, points: PointSeries | Iterable[PairPoint], since: int | None = None) -> None:
         """Put recorded points into memory. If they are all that is recorded from a time (ms) on, `since` is that time."""
         self._points.restore(points, since)
 

@@ -6,7 +6,7 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
-from quantd.columns.points import AT, CODE, NUMBERS, PointColumns, why
+from quantd.columns.points import AT, CODE, NO_METRICS, NUMBERS, PointColumns, point_of
 from quantd.model import DEFINITION, Metric, PairPoint
 
 SLOTS = 32
@@ -25,21 +25,22 @@ _REVISION, _QUALITY, _DEFINITION = 32, 48, 56
 _COUNTS = np.int64((1 << 32) - 1)
 
 
-def fits(point: PairPoint) -> bool:
-    """Return whether the columns give a point back as it is."""
-    in_bounds = 0 <= point.hedge.n < 1 << 32 and 0 <= point.revision < 1 << 16 and 1 <= point.definition < 128
-    return in_bounds and not point.provisional and point.reason == why(point.zscore, point.spread_std)
-
-
-def all_fit(batch: PointColumns) -> bool:
-    """Return whether the columns give the points of a batch back as they are."""
-    low, high = batch.marks.min(axis=1).tolist(), batch.marks.max(axis=1).tolist()
-    return bool(min(low) >= 0 and high[0] < 1 << 32 and high[2] < 1 << 16)
-
-
 def rank_of(mark: int) -> tuple[int, int]:
     """Return definition and revision of a mark; (0, 0) of an empty cell."""
     return mark >> _DEFINITION, mark >> _REVISION & 0xFFFF
+
+
+def ranks(marks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each mark that is greater where definition and revision are."""
+    found: NDArray[np.int64] = (marks >> _DEFINITION << 16) + (marks >> _REVISION & 0xFFFF)
+    return found
+
+
+def packed(marks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the marks of a `PointSeries`, of shape (4, k), as marks of shape (k,)."""
+    bars, quality, revision, definition = marks
+    found: NDArray[np.int64] = bars + (revision << _REVISION) + (quality << _QUALITY) + (definition << _DEFINITION)
+    return found
 
 
 def unpacked(marks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -106,6 +107,19 @@ class PointBlock:
             at = range(self.width)[places] if isinstance(places, slice) else places.tolist()
             self._put_metrics(slot, at, [{}] * len(batch) if batch.metrics is None else batch.metrics)
 
+    def put_column(self, slots: NDArray[np.intp], place: int, rows: NDArray[np.float64], marks: NDArray[np.int64]) -> None:
+        """Put points of one pair without metrics in their places. `rows` has their numbers, of shape (bars, len(NUMBERS))."""
+        self._numbers[slots, place] = rows[:, COMMON]
+        self.marks[slots, place] = marks
+        for name, usual in RARE.items():
+            values = rows[:, AT[name]]
+            if name in self._rare or (values == values if usual != usual else values != usual).any():
+                self._rare_column(name)[slots, place] = values
+
+    def put_metrics(self, slot: int, place: int, metrics: Mapping[str, Metric]) -> None:
+        """Give a point metrics."""
+        self._put_metrics(slot, (place,), (metrics,))
+
     def put(self, slot: int, place: int, point: PairPoint, numbers: list[float]) -> None:
         """Put a point in its place. `numbers` are those of `numbers_of`."""
         alpha, beta, stderr, r2, *rare, y, x, spread, zscore, corr, corr_returns, coverage, mean, std = numbers
@@ -135,6 +149,19 @@ class PointBlock:
     def mark(self, slot: int, place: int) -> int:
         """Return the mark of a cell; 0 if there is no point in it."""
         return int(self.marks[slot, place]) if place < self.width else 0
+
+    def point(self, key: tuple[str, str, int], slot: int, place: int) -> PairPoint:
+        """Return the point of a cell that has one, without its state. `key` is its pair, timeframe and time (ms)."""
+        alpha, beta, stderr, r2, y, x, spread, zscore, corr, corr_returns, mean, std = self._numbers[slot, place].tolist()
+        rare = self._rare
+        innovation, innovation_std, weight, coverage = [
+            float(rare[name][slot, place]) if name in rare else usual for name, usual in RARE.items()
+        ]
+        hedge = alpha, beta, stderr, r2, innovation, innovation_std, weight
+        mark = int(self.marks[slot, place])
+        marks = mark & 0xFFFFFFFF, mark >> _QUALITY & 0xFF, mark >> _REVISION & 0xFFFF, mark >> _DEFINITION
+        metrics = self._metrics.get((slot, place), NO_METRICS)
+        return point_of(key, (*hedge, y, x, spread, zscore, corr, corr_returns, coverage, mean, std), marks, metrics, None)
 
     def read(self, place: int, slots: slice, numbers: NDArray[np.float64]) -> None:
         """Copy the numbers of one pair at some bars, all columns, into `numbers` of shape (bars, ALL)."""

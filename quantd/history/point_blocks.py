@@ -2,13 +2,14 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantd.columns.point_series import PointSeries
-from quantd.columns.points import NUMBERS, point_of
-from quantd.history.point_block import SLOTS, PointBlock, unpacked
+from quantd.columns.points import NUMBERS
+from quantd.history.point_block import SLOTS, PointBlock, packed, ranks, unpacked
 from quantd.model import Metric, PairPoint
 from quantd.timeframes import timeframe
 
@@ -30,6 +31,11 @@ class PointBlocks:
         """Number of blocks that hold the points of the newest `recent` bars, the newest of which may be almost empty."""
         self._spare: PointBlock | None = None
 
+    def are_aligned(self, ts: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which of these times (ms) are open times of the timeframe."""
+        aligned: NDArray[np.bool_] = ts % self._frame.field % self._frame.step == 0
+        return aligned
+
     def is_aligned(self, ts: int) -> bool:
         """Return whether a time (ms) is an open time of the timeframe."""
         return self._frame.floor(ts) == ts
@@ -39,24 +45,32 @@ class PointBlocks:
         while self._width < pairs:
             self._width *= 2
 
-    def room(self, ts: int, top: int, *, restored: bool = False) -> tuple[PointBlock, int] | None:
-        """Return where to put points of a bar, whose places are at most `top`; None if they are older than all and there is no room.
-        Restored points have room of their own."""
+    def room(self, ts: int, top: int) -> tuple[PointBlock, int] | None:
+        """Return where to put points of a bar, whose places are at most `top`; None if they are older than all and there is no room."""
         number, slot = divmod(self._frame.index(ts), SLOTS)
         block = self._blocks.get(number)
         if block is None:
-            block = self._added(number, restored=restored)
-        if block is not None and top >= block.width:
-            block.widen(self._width)
-        return None if block is None else (block, slot)
+            if len(self._order) >= self._most:
+                if number < self._order[0]:
+                    return None
+                self._most = max(self._usual, self._most - 1)  # the room for restored points is given back
+            block = self._added(number)
+        return self._wide(block, top), slot
 
-    def _added(self, number: int, *, restored: bool) -> PointBlock | None:
-        if restored:
+    def _room_for_restored(self, number: int, top: int) -> PointBlock:
+        """Return the block of this number. Restored points have room of their own."""
+        block = self._blocks.get(number)
+        if block is None:
             self._most = max(self._most, len(self._order) + 1 + self._usual // 2)
-        elif len(self._order) >= self._most:
-            if number < self._order[0]:
-                return None
-            self._most = max(self._usual, self._most - 1)  # the room for restored points is given back
+            block = self._added(number)
+        return self._wide(block, top)
+
+    def _wide(self, block: PointBlock, top: int) -> PointBlock:
+        if top >= block.width:
+            block.widen(self._width)
+        return block
+
+    def _added(self, number: int) -> PointBlock:
         insort(self._order, number)
         self._blocks[number] = block = self._fresh()
         while len(self._order) > self._most:
@@ -73,6 +87,32 @@ class PointBlocks:
     def _drop_oldest(self) -> None:
         self._spare = block = self._blocks.pop(self._order.pop(0))
         self.floor = max(self.floor, int(block.ts.max()))
+
+    def restore(self, place: int, series: PointSeries, which: NDArray[np.bool_]) -> int:
+        """Put those points of a series in their places where there are none yet. Return the time (ms) of the newest one in whose place is
+        one of a lower rank; -1 if there is none."""
+        ts, rows, marks = series.ts[which], series.numbers.T[which], packed(series.marks[:, which])
+        numbers, slots = np.divmod(self._frame_indexes(ts), SLOTS)
+        overtaken = -1
+        for begin, end in pairwise([*np.flatnonzero(np.diff(numbers, prepend=-1)).tolist(), len(ts)]):
+            block = self._room_for_restored(int(numbers[begin]), place)
+            at, known = slots[begin:end], block.marks[slots[begin:end], place]
+            lower = (known != 0) & (ranks(known) < ranks(marks[begin:end]))
+            overtaken = max(overtaken, *ts[begin:end][lower].tolist(), -1)
+            new = known == 0
+            block.ts[at[new]] = ts[begin:end][new]
+            block.put_column(at[new], place, rows[begin:end][new], marks[begin:end][new])
+            if series.metrics:
+                for slot, time in zip(at[new].tolist(), ts[begin:end][new].tolist(), strict=True):
+                    if metrics := series.metrics.get(time):
+                        block.put_metrics(slot, place, metrics)
+        return overtaken
+
+    def _frame_indexes(self, ts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of bars since 1970 before each time, as `Timeframe.index` does."""
+        field, step = self._frame.field, self._frame.step
+        indexes: NDArray[np.int64] = ts // field * -(-field // step) + ts % field // step
+        return indexes
 
     def remove(self, place: int) -> None:
         """Remove the points of one pair."""
@@ -103,12 +143,9 @@ class PointBlocks:
         """Return the point of a pair at a bar, without its state; None if there is none."""
         number, slot = divmod(self._frame.index(ts), SLOTS)
         block = self._blocks.get(number)
-        if block is None or not (mark := block.mark(slot, place)):
+        if block is None or not block.mark(slot, place):
             return None
-        numbers = np.empty((1, len(NUMBERS)))
-        block.read(place, slice(slot, slot + 1), numbers)
-        metrics = block.metrics(place, slice(slot, slot + 1))
-        return point_of((pair, self.every, ts), numbers[0].tolist(), unpacked(np.array([mark]))[:, 0].tolist(), metrics.get(ts, {}), None)
+        return block.point((pair, self.every, ts), slot, place)
 
     def oldest(self, place: int) -> int:
         """Return the time (ms) of the oldest point of a pair; -1 if there is none."""

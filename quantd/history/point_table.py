@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from quantd.columns.point_series import PointSeries
-from quantd.columns.points import PointColumns, numbers_of
-from quantd.history.point_block import Places, all_fit, fits, rank_of
+from quantd.columns.points import PointColumns, all_fit, fits, numbers_of
+from quantd.history.point_block import Places, rank_of
 from quantd.history.point_blocks import PointBlocks
 from quantd.history.point_members import Member, Members, NewestStates
 from quantd.history.recent import VERSIONS
@@ -101,19 +101,29 @@ class PointTable:
             for point in points:
                 self._put(member, point)
 
-    def restore(self, member: Member, points: Iterable[PairPoint], since: int | None) -> None:
+    def restore(self, member: Member, series: PointSeries, since: int | None) -> None:
         """Add any number of recorded points to those that are already present. If they are all that is recorded from a time (ms) on,
         `since` is that time."""
         with self._lock:
-            for point in points:
-                known = self._rank(member, point.ts)
-                if known is None:
-                    self._put(member, point, restored=True)
-                elif known < rank(point):
-                    member.whole.lose(point.ts)
+            fit = self._blocks.are_aligned(series.ts)
+            if odd := series.exact.keys() | member.odd.keys():
+                fit &= ~np.isin(series.ts, list(odd))
+            if fit.any():
+                member.whole.lose(self._blocks.restore(member.place, series, fit))
+                newest = self._members.newest
+                newest[member.place] = max(newest[member.place], series.ts[fit][-1])
+            for at in np.flatnonzero(~fit).tolist():
+                self._restore_odd(member, series[at])
             self._changed(member.place)
             if since is not None:
                 member.whole.learn(since)
+
+    def _restore_odd(self, member: Member, point: PairPoint) -> None:
+        known = self._rank(member, point.ts)
+        if known is None:
+            self._put(member, point)
+        elif known < rank(point):
+            member.whole.lose(point.ts)
 
     def amend(self, member: Member, points: Iterable[PairPoint]) -> None:
         """Add later revisions of points, and points that came late, unless they are older than all points in memory."""
@@ -141,7 +151,7 @@ class PointTable:
         mark = self._blocks.mark(ts, member.place)
         return rank_of(mark) if mark else None
 
-    def _put(self, member: Member, point: PairPoint, *, restored: bool = False) -> None:
+    def _put(self, member: Member, point: PairPoint) -> None:
         place, ts = member.place, point.ts
         self._changed(place)
         if ts <= self._members.newest[place] and (known := self._rank(member, ts)) is not None and known > rank(point):
@@ -150,15 +160,14 @@ class PointTable:
             self._put_odd(member, point)
             return
         member.odd.pop(ts, None)
-        room = self._blocks.room(ts, place, restored=restored)
+        room = self._blocks.room(ts, place)
         if room is None:
             member.whole.lose(ts)
             return
         block, slot = room
         block.put(slot, place, point, numbers_of(point))
         self._members.newest[place] = max(self._members.newest[place], ts)
-        if not restored:
-            self._states.put(place, point)
+        self._states.put(place, point)
 
     def _put_odd(self, member: Member, point: PairPoint) -> None:
         """Put a point that does not fit into the columns."""

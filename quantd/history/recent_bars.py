@@ -47,8 +47,8 @@ class BarSeries:
     def _put(self, bar: Bar) -> None:
         if bar.ts <= self._ring.newest and (known := self._ring.revision(bar.ts)) is not None and known > bar.revision:
             self.whole.lose(bar.ts)
-        if (gone := self._ring.put(bar)) >= 0:
-            self.whole.lose(gone)
+        if (gone := self._ring.put(bar)) > self.whole.lost:
+            self.whole.lost = gone
 
     def restore(self, bars: Iterable[Bar], since: int | None) -> None:
         """Add any number of recorded bars to those that are already present. If they are all that is recorded from a time (ms) on, `since`

@@ -56,11 +56,12 @@ class RecentPoints:
             table, member = self._added(*key)
             table.amend(member, rows)
 
-    def restore(self, points: Iterable[PairPoint], since: int | None) -> None:
+    def restore(self, points: PointSeries | Iterable[PairPoint], since: int | None) -> None:
         """Add recorded points; if they are all that is recorded from a time (ms) on, `since` is that time."""
-        for key, rows in _by_series(points):
-            table, member = self._added(*key)
-            table.restore(member, rows, since)
+        series = [points] if isinstance(points, PointSeries) else [PointSeries.of(*key, rows) for key, rows in _by_series(points)]
+        for each in series:
+            table, member = self._added(each.pair, each.every)
+            table.restore(member, each, since)
 
     def recorded(self, points: Iterable[PairPoint]) -> None:
         """Note that the store has taken these points. Only those that are not in memory change what is read."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import get_args
 
+from quantd.columns.point_series import PointSeries
 from quantd.errors import QuantdError
 from quantd.history.recorded import RecordedSeries
 from quantd.model import DEFINITION, Bar, PairPoint, Tick
@@ -92,6 +93,10 @@ class StoreReader:
         made."""
         points = self._store.points(pair, every, start, end) if self._store else []
         return [point for point in points if point.definition <= DEFINITION]
+
+    def recorded_point_columns(self, pair: str, every: str, start: int, end: int) -> PointSeries:
+        """Return the points that `recorded_points` returns, as columns."""
+        return PointSeries.of(pair, every, self.recorded_points(pair, every, start, end))
 
     def outdated_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """Return the recorded points of start <= ts < end, ascending, of older definitions."""
