@@ -1,4 +1,7 @@
-"""Order statistics of small arrays without numpy's general machinery: `np.median` takes five times as long for 60 values."""
+"""Order statistics without numpy's general machinery: `np.median` takes five times as long for 60 values.
+
+numpy finds one rank of some thousand values in a seventh of the time in which it finds two at once.
+"""
 
 from quantd.stats import FloatArray
 
@@ -11,6 +14,22 @@ def median(values: FloatArray) -> float:
     (2.0, 2.5)
     """
     ranked = values.copy()
-    left, right = (len(ranked) - 1) // 2, len(ranked) // 2
-    ranked.partition((left, right))
-    return (float(ranked[left]) + float(ranked[right])) / 2
+    half = len(ranked) // 2
+    ranked.partition(half)
+    right = float(ranked[half])
+    left = right if len(ranked) % 2 else float(ranked[:half].max())
+    return (left + right) / 2
+
+
+def select(values: FloatArray, low: int, high: int) -> None:
+    """Move the values of two ranks, low <= high, to their places, with the smaller ones before and the larger ones behind.
+
+    >>> import numpy as np
+    >>> values = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
+    >>> select(values, 1, 3)
+    >>> values[1], values[3]
+    (np.float64(2.0), np.float64(4.0))
+    """
+    values.partition(low)
+    if low < high:
+        values[low + 1 :].partition(high - low - 1)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantd.stats import FloatArray
+from quantd.stats.order import select
 
 SAMPLE, MARGIN = 5_000, 0.05
 """Number of slopes that are sampled to locate the median, and the accuracy of that sample as a share of the ranks. If the sample misses,
@@ -58,7 +59,7 @@ class Slopes:
         held, inside = self._held, [rank - begin for rank in ranks if begin <= rank < end]
         if inside:
             held = held.copy()
-            held.partition(inside)
+            select(held, inside[0], inside[-1])
         left, right = (self._low if rank < begin else self._high if rank >= end else float(held[rank - begin]) for rank in ranks)
         return (left + right) / 2 + 0.0
 
@@ -100,7 +101,8 @@ class Slopes:
             return
         middle, reach = self._all // 2 - self._below - self._at_low, int(self._width * self._all) + 1
         first, last = (min(max(rank, 0), len(self._held) - 1) for rank in (middle - reach, middle + reach))
-        ranked = np.partition(self._held, [first, last])
+        ranked = self._held.copy()
+        select(ranked, first, last)
         if first > 0:
             self._below += self._at_low + int(np.count_nonzero(ranked < ranked[first]))
             self._low, self._at_low = float(ranked[first]), int(np.count_nonzero(ranked == ranked[first]))
@@ -151,5 +153,5 @@ def _bounds(y: FloatArray, x: FloatArray) -> tuple[float, float]:
     if not len(found):
         return -np.inf, np.inf
     ranks = [int(share * (len(found) - 1)) for share in (0.5 - MARGIN, 0.5 + MARGIN)]
-    found.partition(ranks)
+    select(found, *ranks)
     return float(found[ranks[0]]), float(found[ranks[1]])

@@ -36,7 +36,7 @@ likelihood: Likelihood Noise concentrated most_likely
 line: State WalkingLine
 mackinnon: SURFACES Trend mackinnon_pvalue
 noise: DIFFUSE LearnedNoise SOUND
-order: median
+order: median select
 outliers: AROUND SAMPLE STRICT outliers
 performance: MayLack Span Summary drawdown funding max_drawdown profit_factor summarise
 positions: Carried Costs Deal Position Prices Reason SIZINGS Signal Sizing Trip signal units
@@ -47,7 +47,7 @@ regression: ols ols_fit pearson
 reversion: Crossings HalfLife Reason SHORTEST VarianceRatio half_life hurst variance_ratio zero_crossings
 ridge: ridge
 ring: Ring
-robust: NEWTON_STEPS huber
+robust: NEWTON_STEPS huber least_squares
 rolling: COLLAPSE FLAT Moments Window exact_sum next_block still
 scaling: scaled
 sharpe: LEAST_DAYS LEAST_TRADES Sharpe daily_changes sharpe sharpe_of_run variance_of_ratio

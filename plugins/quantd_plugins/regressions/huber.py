@@ -6,6 +6,7 @@ from msgspec import Meta
 
 import quantd
 from quantd.stats import FloatArray
+from quantd.stats.columns.robust import huber_many
 from quantd.stats.robust import huber
 
 
@@ -16,6 +17,9 @@ class Huber(quantd.Regression):
 
     def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
         return huber(y, x, self.epsilon)
+
+    def fit_many(self, y: FloatArray, x: FloatArray) -> quantd.HedgeColumns:
+        return huber_many(y, x, self.epsilon)
 
 
 @quantd.hookimpl

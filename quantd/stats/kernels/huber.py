@@ -172,7 +172,7 @@ def _settle(v: FloatArray, u: FloatArray, start: FloatArray, epsilon: float, new
 
 @kernel("float64(float64[::1], float64[::1], float64[::1], float64)", interpreted=huber_arrays.stderr)
 def _stderr(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float) -> float:
-    """Return Huber's asymptotic standard error of the slope (1981, 7.6.11)."""
+    """Return Huber's asymptotic standard error of the slope (1981, 7.6.11); NaN if no residual is small."""
     n, limit, inside, pulls, mean, square = len(v), epsilon * line[SIGMA], 0, 0.0, _mean(u), 0.0
     for i in range(n):
         residual = v[i] - line[LEVEL] - line[SLOPE] * (u[i] - line[CENTRE])
@@ -180,6 +180,8 @@ def _stderr(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float) -> f
         pulls += min(abs(residual), limit) * min(abs(residual), limit)
     for i in range(n):
         square += (u[i] - mean) * (u[i] - mean)
+    if inside == 0:
+        return math.nan
     share = inside / n
     return (1.0 + 2.0 / n * (1.0 - share) / share) / share * math.sqrt(pulls / ((n - 2) * square))
 

@@ -27,7 +27,7 @@ def standardise(values: FloatArray, into: FloatArray) -> tuple[float, float]:
 
 
 def mean(values: FloatArray) -> float:
-    return _sum(values / len(values))
+    return ordered_sum(values / len(values))
 
 
 def median_size(v: FloatArray, u: FloatArray, line: FloatArray) -> float:
@@ -45,18 +45,18 @@ def newton(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, sides
     if near < 2:
         return NONE
     small_u, small_v = u[small], v[small]
-    centre, level = _sum(small_u) / near, _sum(small_v) / near
+    centre, level = ordered_sum(small_u) / near, ordered_sum(small_v) / near
     du = small_u - centre
-    square = _sum(du * du)
+    square = ordered_sum(du * du)
     if square <= 0.0:
         return NONE
-    slope = _sum(du * small_v) / square
+    slope = ordered_sum(du * small_v) / square
     rests = small_v - level - slope * du
-    by_level, by_slope = epsilon * signs / near, epsilon * _sum(side * (u - centre)) / square
+    by_level, by_slope = epsilon * signs / near, epsilon * ordered_sum(side * (u - centre)) / square
     freedom = len(v) - epsilon * epsilon * (len(v) - near) - near * by_level * by_level - square * by_slope * by_slope
     if freedom <= 0.0:
         return NONE
-    sigma = max(math.sqrt(_sum(rests * rests) / freedom), SETTLED)
+    sigma = max(math.sqrt(ordered_sum(rests * rests) / freedom), SETTLED)
     after[:] = level + sigma * by_level, slope + sigma * by_slope, centre, sigma
     return NEXT
 
@@ -66,11 +66,11 @@ def reweight(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float, aft
     sizes = np.abs(_residuals(v, u, line))
     small = np.minimum(sizes, limit)
     weights = limit / np.maximum(sizes, limit)
-    total = _sum(weights)
-    centre = _sum(weights * u) / total
+    total = ordered_sum(weights)
+    centre = ordered_sum(weights * u) / total
     du = u - centre
-    slope = _sum(weights * du * v) / _sum(weights * du * du)
-    after[:] = _sum(weights * v) / total, slope, centre, max(math.sqrt(_sum(small * small) / len(v)), SETTLED)
+    slope = ordered_sum(weights * du * v) / ordered_sum(weights * du * du)
+    after[:] = ordered_sum(weights * v) / total, slope, centre, max(math.sqrt(ordered_sum(small * small) / len(v)), SETTLED)
 
 
 def stderr(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float) -> float:
@@ -78,7 +78,9 @@ def stderr(v: FloatArray, u: FloatArray, line: FloatArray, epsilon: float) -> fl
     sizes = np.abs(_residuals(v, u, line))
     small, du = np.minimum(sizes, limit), u - mean(u)
     share = int((sizes <= limit).sum()) / n
-    return (1.0 + 2.0 / n * (1.0 - share) / share) / share * math.sqrt(_sum(small * small) / ((n - 2) * _sum(du * du)))
+    if share == 0.0:
+        return math.nan
+    return (1.0 + 2.0 / n * (1.0 - share) / share) / share * math.sqrt(ordered_sum(small * small) / ((n - 2) * ordered_sum(du * du)))
 
 
 def _residuals(v: FloatArray, u: FloatArray, line: FloatArray) -> FloatArray:
@@ -87,5 +89,6 @@ def _residuals(v: FloatArray, u: FloatArray, line: FloatArray) -> FloatArray:
     return residuals
 
 
-def _sum(values: FloatArray) -> float:
-    return float(values.cumsum()[-1])
+def ordered_sum(values: FloatArray) -> float:
+    """Return the sum in the order of the values, never -0.0."""
+    return float(values.cumsum()[-1]) + 0.0
