@@ -9,7 +9,7 @@ from msgspec import Raw
 from quantd.api import checks, figures, requests
 from quantd.api.context import asker, services
 from quantd.api.contract import Column
-from quantd.api.kept import KEPT, encoded, send
+from quantd.api.kept import KEPT, Body, encoded, send
 from quantd.api.params import query
 from quantd.api.wire import encode
 from quantd.services.analytics import Analysis
@@ -29,28 +29,28 @@ def answers(shape: str, tell: Callable[[str, Analysis], Any]) -> Callable[[web.R
     """Make the handler that tells of an analysis, given the pair as the caller wrote it. `shape` names what it tells."""
 
     async def handler(request: web.Request) -> web.Response:
-        asked, analytics, who = _read(request), services(request).analytics, asker(request)
-        await services(request).symbols.warm_up([asked.question.y, asked.question.x])
-        question, version = (shape, asked.text, asked.question), analytics.version(asked.question)
+        who, kept, asked = asker(request), request.app[KEPT], services(request)
+        symbols, analytics, supported = asked.symbols, asked.analytics, asked.symbols.supported()
+        address = "pair", request.rel_url.raw_query_string
+        wanted = kept.reading(address, supported, lambda: checks.pair(asked, query(request, requests.PairQuery)))
+        legs, question = (wanted.question.y, wanted.question.x), (shape, wanted.text, wanted.question)
+
+        def find() -> Body | None:
+            good = symbols.is_warm(legs) and symbols.supported() == supported
+            return kept.find(question, analytics.version(wanted.question)) if good else None
+
+        await symbols.warm_up(legs)
+        version = analytics.version(wanted.question)
         if version is None:
-            await analytics.prepare(asked.question, who)
-            version = analytics.version(asked.question)
-        body = request.app[KEPT].find(question, version)
+            await analytics.prepare(wanted.question, who)
+            version = analytics.version(wanted.question)
+        body = kept.find(question, version)
         if body is None:
-            analysis = await analytics.analyse(asked.question, who)
-            body = await encoded(request, question, version, len(analysis.points), lambda: tell(asked.text, analysis))
-        return send(request, body)
+            analysis = await analytics.analyse(wanted.question, who)
+            body = await encoded(request, question, version, len(analysis.points), lambda: tell(wanted.text, analysis))
+        return send(request, body, find)
 
     return handler
-
-
-def _read(request: web.Request) -> checks.PairRequest:
-    asked = services(request)
-    return request.app[KEPT].reading(
-        ("pair", request.rel_url.raw_query_string),
-        asked.symbols.supported(),
-        lambda: checks.pair(asked, query(request, requests.PairQuery)),
-    )
 
 
 def _adf(text: str, analysis: Analysis) -> figures.AdfVerdict:
@@ -68,11 +68,15 @@ def _one(column: Column) -> Callable[[str, Analysis], dict[str, Raw]]:
 async def nowcasts(request: web.Request) -> web.Response:
     """Return the now-cast of every configured pair at each of its timeframes."""
     analytics, kept = services(request).analytics, request.app[KEPT]
-    version = analytics.pairs_version()
-    body = kept.find("pairs", version)
+
+    def find() -> Body | None:
+        return kept.find("pairs", analytics.pairs_version())
+
+    body = find()
     if body is None:
+        version = analytics.pairs_version()
         body = kept.keep("pairs", version, encode([figures.nowcast(status) for status in analytics.pairs()]))
-    return send(request, body)
+    return send(request, body, find)
 
 
 ROUTES = [

@@ -6,7 +6,7 @@ from quantd.api import checks, requests, wire
 from quantd.api.context import asker, services
 from quantd.api.errors import Failure, answer
 from quantd.api.health import buffer_stats
-from quantd.api.kept import KEPT, encoded, send
+from quantd.api.kept import KEPT, Body, encoded, send
 from quantd.api.params import moment, query
 
 BARS = 100
@@ -23,21 +23,26 @@ async def symbols(request: web.Request) -> web.Response:
 async def bars(request: web.Request) -> web.Response:
     """Return the bars with `from` <= ts <= `to`; the last one may be forming."""
     symbols, market, kept, who = services(request).symbols, services(request).market, request.app[KEPT], asker(request)
-    address = request.rel_url.raw_path, request.rel_url.raw_query_string
-    symbol, tf, since, end, limit = kept.reading(address, symbols.supported(), lambda: _asked_bars(request))
+    address, supported = (request.rel_url.raw_path, request.rel_url.raw_query_string), symbols.supported()
+    symbol, tf, since, end, limit = kept.reading(address, supported, lambda: _asked_bars(request))
     await symbols.warm_up([symbol])
     every = tf if tf in market.event_bars(symbol) else checks.every(tf)
     wanted = symbol, every, since, end, limit
+    question = "bars", *wanted
+
+    def find() -> Body | None:
+        good = symbols.is_warm([symbol]) and symbols.supported() == supported
+        return kept.find(question, market.version(*wanted)) if good and (every == tf or tf not in market.event_bars(symbol)) else None
+
     version = market.version(*wanted)
     if version is None:
         await market.prepare(*wanted, who)
         version = market.version(*wanted)
-    question = "bars", *wanted
     body = kept.find(question, version)
     if body is None:
         found = await market.bars(*wanted, who)
         body = await encoded(request, question, version, len(found), lambda: wire.candles(found))
-    return send(request, body)
+    return send(request, body, find)
 
 
 def _asked_bars(request: web.Request) -> tuple[str, str, int | None, int | None, int]:

@@ -81,6 +81,9 @@ class Kept:
 
 
 KEPT = web.AppKey("kept", Kept)
+Find = Callable[[], Body | None]
+"""Returns a body if it is still good, without waiting for anything."""
+FIND: web.ResponseKey[Find] = web.ResponseKey("find", Callable)  # type: ignore[arg-type]
 
 
 async def encoded(request: web.Request, question: Hashable, version: Hashable | None, rows: int, tell: Callable[[], Any]) -> Body:
@@ -95,19 +98,22 @@ async def encoded(request: web.Request, question: Hashable, version: Hashable | 
     return kept.find(question, version) or kept.keep(question, version, data)
 
 
-def send(request: web.Request, body: Body) -> web.Response:
-    """Return the response with a body, or 304 to a client that has it."""
+def send(request: web.Request, body: Body, find: Find) -> web.Response:
+    """Return the response with a body, or 304 to a client that has it. An equal request may get what `find` returns then."""
     headers = {"ETag": body.tag, "Cache-Control": "no-cache"}
     known = request.headers.get("If-None-Match")
-    if known is not None and _names(known, body.tag):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=body.data, headers=headers, content_type="application/json")
+    if known is not None and names(known, body.tag):
+        response = web.Response(status=304, headers=headers)
+    else:
+        response = web.Response(body=body.data, headers=headers, content_type="application/json")
+    response[FIND] = find
+    return response
 
 
-def _names(known: str, tag: str) -> bool:
+def names(known: str, tag: str) -> bool:
     """Return whether a value of `If-None-Match` names a tag.
 
-    >>> _names('"a", W/"b"', '"b"'), _names("*", '"b"'), _names('"bb"', '"b"')
+    >>> names('"a", W/"b"', '"b"'), names("*", '"b"'), names('"bb"', '"b"')
     (True, True, False)
     """
     return any(each.strip().removeprefix("W/") in (tag, "*") for each in known.split(","))

@@ -59,6 +59,9 @@ class FakeSymbols(Symbols):
         left = set() if symbols is None else self.held.get(holder, set()).difference(symbols)
         self.held = {name: held for name, held in self.held.items() if name != holder} | ({holder: left} if left else {})
 
+    def is_warm(self, symbols: Sequence[str]) -> bool:
+        return all(symbol in self.warmed for symbol in symbols)
+
     async def warm_up(self, symbols: Sequence[str]) -> None:
         self.warmed += symbols
 

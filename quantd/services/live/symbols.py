@@ -72,8 +72,17 @@ class LiveSymbols(Symbols):
         self._subscriptions.release(holder, symbols)
         self.sweep()
 
+    def is_warm(self, symbols: Sequence[str]) -> bool:
+        for symbol in symbols:
+            stages = stages_of(self._runtime, symbol)
+            if not stages or not all(stage.ready or stage.absent for stage in stages):
+                return False
+            if not self._subscriptions.is_held(symbol):
+                self._subscriptions.ask(symbol)
+        return True
+
     async def warm_up(self, symbols: Sequence[str]) -> None:
-        if all(map(self._is_held_and_ready, symbols)):
+        if self.is_warm(symbols):
             return
         for symbol in symbols:
             self._subscriptions.ask(symbol)
@@ -84,10 +93,6 @@ class LiveSymbols(Symbols):
         until = [self._asked.setdefault(symbol, now) + _PATIENCE_S for symbol in symbols]
         for symbol, deadline in zip(symbols, until, strict=True):
             await self._begun(symbol, deadline - self._clock.monotonic())
-
-    def _is_held_and_ready(self, symbol: str) -> bool:
-        stages = stages_of(self._runtime, symbol) if self._subscriptions.is_held(symbol) else ()
-        return bool(stages) and all(stage.ready or stage.absent for stage in stages)
 
     async def _begun(self, symbol: str, patience: float) -> None:
         """Return when a symbol has its past, at the latest after `patience` seconds."""
