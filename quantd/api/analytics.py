@@ -1,14 +1,17 @@
 """Routes for hedge ratio, spread, z-score, correlation and ADF test of any pair, and for the now-casts of the configured pairs."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
+from msgspec import Raw
 
 from quantd.api import checks, figures, requests
-from quantd.api.context import asker, respond, services
+from quantd.api.context import asker, services
 from quantd.api.contract import Column
-from quantd.api.errors import answer
+from quantd.api.kept import KEPT, Body, encoded, send
 from quantd.api.params import query
+from quantd.api.wire import encode
 from quantd.services.analytics import Analysis
 
 SIGNIFICANT = 0.05
@@ -22,47 +25,66 @@ async def analysis_of(request: web.Request, asked: checks.PairRequest) -> Analys
     return await services(request).analytics.analyse(asked.question, who)
 
 
-async def analysed(request: web.Request) -> tuple[checks.PairRequest, Analysis]:
-    """Read the query and analyse the pair."""
-    asked = checks.pair(services(request), query(request, requests.PairQuery))
-    return asked, await analysis_of(request, asked)
-
-
-async def pair(request: web.Request) -> web.Response:
-    """Return all series over the same bars."""
-    asked, analysis = await analysed(request)
-    return await respond(request, len(analysis.points), lambda: answer(figures.pair(asked.text, analysis)))
-
-
-async def adf(request: web.Request) -> web.Response:
-    """Return the ADF test of the spread."""
-    test = figures.adf((await analysed(request))[1])
-    stationary = test.pvalue < SIGNIFICANT
-    words = "Spread is stationary (mean-reverting)" if stationary else "Spread is non-stationary"
-    return answer(figures.AdfVerdict(test.stat, test.pvalue, stationary, words, test.n, test.reason))
-
-
-def one(column: Column) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Make the handler that returns one series."""
+def answers(shape: str, tell: Callable[[str, Analysis], Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Make the handler that tells of an analysis, given the pair as the caller wrote it. `shape` names what it tells."""
 
     async def handler(request: web.Request) -> web.Response:
-        _, analysis = await analysed(request)
-        return await respond(request, len(analysis.points), lambda: answer({column: figures.series(analysis.points, column)}))
+        who, kept, asked = asker(request), request.app[KEPT], services(request)
+        symbols, analytics, supported = asked.symbols, asked.analytics, asked.symbols.supported()
+        address = "pair", request.rel_url.raw_query_string
+        wanted = kept.reading(address, supported, lambda: checks.pair(asked, query(request, requests.PairQuery)))
+        legs, question = (wanted.question.y, wanted.question.x), (shape, wanted.text, wanted.question)
+
+        def find() -> Body | None:
+            good = symbols.is_warm(legs) and symbols.supported() == supported
+            return kept.find(question, analytics.version(wanted.question)) if good else None
+
+        await symbols.warm_up(legs)
+        version = analytics.version(wanted.question)
+        if version is None:
+            await analytics.prepare(wanted.question, who)
+            version = analytics.version(wanted.question)
+        body = kept.find(question, version)
+        if body is None:
+            analysis = await analytics.analyse(wanted.question, who)
+            body = await encoded(request, question, version, len(analysis.points), lambda: tell(wanted.text, analysis))
+        return send(request, body, find)
 
     return handler
 
 
+def _adf(text: str, analysis: Analysis) -> figures.AdfVerdict:
+    """Return the ADF test of the spread."""
+    test = figures.adf(analysis)
+    stationary = test.pvalue < SIGNIFICANT
+    words = "Spread is stationary (mean-reverting)" if stationary else "Spread is non-stationary"
+    return figures.AdfVerdict(test.stat, test.pvalue, stationary, words, test.n, test.reason)
+
+
+def _one(column: Column) -> Callable[[str, Analysis], dict[str, Raw]]:
+    return lambda text, analysis: {column: figures.series(analysis.points, column)}
+
+
 async def nowcasts(request: web.Request) -> web.Response:
     """Return the now-cast of every configured pair at each of its timeframes."""
-    return answer([figures.nowcast(status) for status in services(request).analytics.pairs()])
+    analytics, kept = services(request).analytics, request.app[KEPT]
+
+    def find() -> Body | None:
+        return kept.find("pairs", analytics.pairs_version())
+
+    body = find()
+    if body is None:
+        version = analytics.pairs_version()
+        body = kept.keep("pairs", version, encode([figures.nowcast(status) for status in analytics.pairs()]))
+    return send(request, body, find)
 
 
 ROUTES = [
-    web.get("/analytics/pair", pair),
-    web.get("/analytics/adf", adf),
-    web.get("/analytics/hedge-ratio", one("hedge_ratio")),
-    web.get("/analytics/spread", one("spread")),
-    web.get("/analytics/zscore", one("zscore")),
-    web.get("/analytics/correlation", one("correlation")),
+    web.get("/analytics/pair", answers("pair", figures.pair)),
+    web.get("/analytics/adf", answers("adf", _adf)),
+    web.get("/analytics/hedge-ratio", answers("hedge_ratio", _one("hedge_ratio"))),
+    web.get("/analytics/spread", answers("spread", _one("spread"))),
+    web.get("/analytics/zscore", answers("zscore", _one("zscore"))),
+    web.get("/analytics/correlation", answers("correlation", _one("correlation"))),
     web.get("/pairs", nowcasts),
 ]

@@ -6,6 +6,7 @@ from quantd.api import alerts, analytics, backtest, cors, data, export, health, 
 from quantd.api.context import BUDGET, DEFAULT_PATIENCE, FANOUT, PATIENCE, SERVICES, SETTINGS, Patience, Render
 from quantd.api.errors import errors
 from quantd.api.fanout import DEFAULT_LIMITS, Fanout, Limits
+from quantd.api.kept import KEPT, Kept
 from quantd.api.ws import Sockets
 from quantd.config.model import ApiSettings
 from quantd.pool import BUDGET_S
@@ -28,6 +29,7 @@ def make_app(
     guards = [errors, hosts.guard(settings), cors.preflight(settings.cors), cors.guard(settings.cors)]
     app = web.Application(middlewares=guards, client_max_size=_LARGEST_BODY)
     app[PATIENCE], app[BUDGET] = patience, budget
+    app[KEPT] = Kept()
     fanout = Fanout(services.events, limits)
     app[SERVICES], app[SETTINGS], app[FANOUT], app[_SOCKETS] = services, settings, fanout, Sockets(services, fanout)
     for module in (health, data, stream, analytics, leadlag, backtest, alerts, export):

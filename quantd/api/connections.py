@@ -1,10 +1,11 @@
 """The server below the application: it accepts connections, parses bytes into requests, and drops clients that keep it waiting.
 
     accept ── full? ──▶ 503 ── bytes that are no request ──▶ 400, 431 ── idle, or a head that does not end ──▶ closed (`Patience.idle`)
+                          ├─▶ known bytes (`shortcut.py`) ──▶ the answer that is kept
                           └─▶ request ──▶ application ──▶ answer that is not read ──▶ aborted (`Patience.write`)
 
-aiohttp does the rest. The only undocumented part that this overrides is the server factory of `web.AppRunner`; it reads no private
-attribute.
+aiohttp does the rest. The undocumented parts that this overrides are the server factory of `web.AppRunner`, and `log_access`, which
+aiohttp calls when an answer has been written; it reads no private attribute.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from yarl import URL
 from quantd.api.context import PATIENCE, Patience
 from quantd.api.descriptors import most_connections
 from quantd.api.errors import Failure, brief, errors, refused, response_to
+from quantd.api.shortcut import Shortcut, is_whole
 from quantd.api.wire import encode
 from quantd.metrics import Metrics
 
@@ -43,7 +45,7 @@ _FULL = {"detail": "Too many connections are open"}
 class Connection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_connections", "_look_again", "_unmoved", "_unsent", "_wire")
+    __slots__ = ("_asked", "_connections", "_look_again", "_pending", "_unmoved", "_unsent", "_until", "_wire")
 
     def __init__(self, connections: "Connections", **settings: Any) -> None:
         super().__init__(connections, **settings)
@@ -52,6 +54,13 @@ class Connection(web.RequestHandler):
         self._look_again: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._unmoved = 0
+        self._pending = 0
+        """Number of pieces of data given to the parser since all requests before them had been answered."""
+        self._asked = b""
+        """The first of these pieces."""
+        self._until = 0.0
+        """Until when (s, the loop's clock) the shortcut may be taken. aiohttp counts idle time from the last answer that it sends itself,
+        so that one of each few seconds has to go through it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast(asyncio.Transport, transport)
@@ -70,6 +79,10 @@ class Connection(web.RequestHandler):
             self._look_again.cancel()
 
     def data_received(self, data: bytes) -> None:
+        if not self._pending and self._take_shortcut(data):
+            return
+        self._pending += 1
+        self._asked = data
         try:
             super().data_received(data)
         except Exception as error:  # for some addresses the parser raises undocumented exceptions
@@ -77,6 +90,24 @@ class Connection(web.RequestHandler):
             if self._wire and not self._wire.is_closing():
                 self._wire.write(_raw(400, {"detail": "Bad Request"}))
             self.force_close()
+
+    def _take_shortcut(self, data: bytes) -> bool:
+        """Answer a request that is known, and return whether it was. Behind an answer that waits to be read it waits, too."""
+        wire, loop = self._wire, asyncio.get_running_loop()
+        if wire is None or wire.is_closing() or wire.get_write_buffer_size() or loop.time() > self._until:
+            return False
+        answer = self._connections.shortcut.answer(data)
+        if answer is None:
+            return False
+        wire.writelines(answer)
+        return True
+
+    def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
+        """Learn from a request that has been answered. If it came alone, nothing of another one waits in the parser."""
+        if self._pending == 1 and response.keep_alive and is_whole(self._asked):
+            self._pending = 0
+            self._until = asyncio.get_running_loop().time() + self._connections.patience.idle / 5
+            self._connections.shortcut.learn(self._asked, request, response)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -134,6 +165,7 @@ class Connections(web.Server):
         self.most = most
         self.refused = 0
         """Number of connections refused because the API was full."""
+        self.shortcut = Shortcut()
         self.stalled = 0
         """Number of connections aborted because the peer read nothing of an answer."""
         self._open: set[web.RequestHandler] = set()

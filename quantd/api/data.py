@@ -6,6 +6,7 @@ from quantd.api import checks, requests, wire
 from quantd.api.context import asker, services
 from quantd.api.errors import Failure, answer
 from quantd.api.health import buffer_stats
+from quantd.api.kept import KEPT, Body, encoded, send
 from quantd.api.params import moment, query
 
 BARS = 100
@@ -21,14 +22,36 @@ async def symbols(request: web.Request) -> web.Response:
 
 async def bars(request: web.Request) -> web.Response:
     """Return the bars with `from` <= ts <= `to`; the last one may be forming."""
+    symbols, market, kept, who = services(request).symbols, services(request).market, request.app[KEPT], asker(request)
+    address, supported = (request.rel_url.raw_path, request.rel_url.raw_query_string), symbols.supported()
+    symbol, tf, since, end, limit = kept.reading(address, supported, lambda: _asked_bars(request))
+    await symbols.warm_up([symbol])
+    every = tf if tf in market.event_bars(symbol) else checks.every(tf)
+    wanted = symbol, every, since, end, limit
+    question = "bars", *wanted
+
+    def find() -> Body | None:
+        good = symbols.is_warm([symbol]) and symbols.supported() == supported
+        return kept.find(question, market.version(*wanted)) if good and (every == tf or tf not in market.event_bars(symbol)) else None
+
+    version = market.version(*wanted)
+    if version is None:
+        await market.prepare(*wanted, who)
+        version = market.version(*wanted)
+    body = kept.find(question, version)
+    if body is None:
+        found = await market.bars(*wanted, who)
+        body = await encoded(request, question, version, len(found), lambda: wire.candles(found))
+    return send(request, body, find)
+
+
+def _asked_bars(request: web.Request) -> tuple[str, str, int | None, int | None, int]:
+    """Return the symbol, the timeframe as it is written, start, exclusive end and number of the bars that a request asks for."""
     asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
     symbol = checks.symbol(services(request).symbols, request.match_info["symbol"])
-    limit, who = asked.limit or (BARS if since is None else MOST_BARS), asker(request)
-    await services(request).symbols.warm_up([symbol])
-    every = asked.tf if asked.tf in services(request).market.event_bars(symbol) else checks.every(asked.tf)
-    found = await services(request).market.bars(symbol, every, since, end, min(limit, MOST_BARS), who)
-    return answer(wire.candles(found))
+    limit = asked.limit or (BARS if since is None else MOST_BARS)
+    return symbol, asked.tf, since, end, min(limit, MOST_BARS)
 
 
 async def book(request: web.Request) -> web.Response:

@@ -54,7 +54,7 @@ async def ohlcv(request: web.Request) -> web.Response:
     symbol, tf, who = checks.symbol(services(request).symbols, asked.symbol), checks.every(asked.tf), asker(request)
     await services(request).symbols.warm_up([symbol])
     bars = await services(request).market.bars(symbol, tf, limit=min(asked.limit or MOST_BARS, MOST_BARS), asker=who)
-    rows = [(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in wire.candles(bars)]
+    rows = [(iso(bar.ts), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in wire.drawable(bars)]
     return _csv(request, f"{symbol}_{tf}_ohlcv", [("timestamp", "open", "high", "low", "close", "volume"), *rows])
 
 

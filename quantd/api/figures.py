@@ -1,23 +1,27 @@
 """The answers of the analytics routes. Points with a number that is not finite are omitted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from math import isfinite
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
+from quantd.api import columns
+from quantd.api.columns import Numbers
 from quantd.api.contract import COLUMNS, Column, column, finite
 from quantd.model import Metric, PairPoint
-from quantd.services.analytics import Analysis, PairStatus, is_whole
+from quantd.services.analytics import Analysis, PairStatus
 from quantd.times import iso
 
 
 class Value(Struct, frozen=True, gc=False):
-    """One value of a series. It may be null only in series other than the contract's four."""
+    """One value of a series."""
 
     ts: str
-    value: float | None
+    value: float
 
 
-Series = list[Value]
+Series = Raw
+"""A JSON array of rows with `ts` and `value`. A value may be null only in series other than the contract's four."""
 
 
 class Adf(Struct, frozen=True):
@@ -99,26 +103,53 @@ class Nowcast(Struct, frozen=True):
     needed: int
 
 
-def series(points: Iterable[PairPoint], name: Column) -> Series:
+def series(points: Sequence[PairPoint], name: Column) -> Series:
     """Return the points that have this value."""
-    return [Value(iso(point.ts), value) for point in points if (value := column(point, name)) is not None]
+    values = _column(points, name)
+    if not _is_whole(values):
+        points = [point for point in points if column(point, name) is not None]
+        values = _column(points, name)
+    return columns.rows(columns.heads(point.ts for point in points), value=values)
 
 
 def pair(text: str, analysis: Analysis) -> PairAnalytics:
     """Return the complete points, for which all four values of the contract are finite, and the tests."""
-    points = [point for point in filter(is_whole, analysis.points) if all(column(point, name) is not None for name in COLUMNS)]
+    points: Sequence[PairPoint] = analysis.points
+    values = {name: _column(points, name) for name in COLUMNS}
+    if not all(map(_is_whole, values.values())):
+        points = [point for point in points if all(column(point, name) is not None for name in COLUMNS)]
+        values = {name: _column(points, name) for name in COLUMNS}
+    heads = columns.heads(point.ts for point in points)
     return PairAnalytics(
         pair=text,
-        hedge_ratio=series(points, "hedge_ratio"),
-        spread=series(points, "spread"),
-        zscore=series(points, "zscore"),
-        rolling_corr=series(points, "correlation"),
-        spread_mean=[Value(iso(point.ts), finite(point.spread_mean)) for point in points],
-        spread_std=[Value(iso(point.ts), finite(point.spread_std)) for point in points],
-        rolling_corr_returns=[Value(iso(point.ts), finite(point.corr_returns)) for point in points],
+        hedge_ratio=columns.rows(heads, value=values["hedge_ratio"]),
+        spread=columns.rows(heads, value=values["spread"]),
+        zscore=columns.rows(heads, value=values["zscore"]),
+        rolling_corr=columns.rows(heads, value=values["correlation"]),
+        spread_mean=columns.rows(heads, value=[point.spread_mean for point in points]),
+        spread_std=columns.rows(heads, value=[point.spread_std for point in points]),
+        rolling_corr_returns=columns.rows(heads, value=[point.corr_returns for point in points]),
         adf=adf(analysis),
         cointegration=cointegration(analysis),
     )
+
+
+def _column(points: Sequence[PairPoint], name: Column) -> Numbers:
+    """Return the values of a column of the contract, as `contract.column` defines them. Not all of them need be finite."""
+    match name:
+        case "hedge_ratio":
+            return [point.hedge.beta for point in points]
+        case "spread":
+            return [point.spread for point in points]
+        case "correlation":
+            return [point.corr for point in points]
+        case "zscore":
+            return [0.0 if point.zscore is None and point.reason == "flat" else point.zscore for point in points]
+
+
+def _is_whole(values: Numbers) -> bool:
+    """Return whether all values are there and finite. Of values too large to be summed it may say that they are not."""
+    return None not in values and isfinite(sum(values))  # type: ignore[arg-type]
 
 
 def adf(analysis: Analysis) -> Adf:

@@ -6,6 +6,7 @@ page has it as its origin only if it was loaded from that address.
 """
 
 import re
+from functools import lru_cache
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -51,6 +52,7 @@ def _named(request: web.Request) -> list[str]:
     return named
 
 
+@lru_cache(maxsize=256)
 def host_of(text: str) -> str | None:
     """Return the name or address of `host` or `host:port`, in lower case; None if it is neither.
 

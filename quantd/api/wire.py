@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 
-from quantd.api import contract
+from quantd.api import columns, contract
 from quantd.model import Alert, Bar, BookBar, Tick
 from quantd.plugin.feed_health import ConnectionHealth
 from quantd.services import alerts
@@ -111,17 +111,6 @@ class Done(Struct, frozen=True):
     status: str = "ok"
 
 
-class Candle(Struct, frozen=True, gc=False):
-    """A bar; `ts` is its open time."""
-
-    ts: str
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-
-
 class Trade(Struct, frozen=True, gc=False):
     """A tick."""
 
@@ -181,13 +170,22 @@ def feed(health: FeedState) -> Feed:
     return Feed(health.name, health.state, last, *counts, health.warm_left_s, health.clock_offset, *told)
 
 
-def candles(bars: Iterable[Bar]) -> list[Candle]:
-    """Return bars as the frontend draws them."""
-    return [
-        Candle(iso(bar.ts), bar.open, bar.high, bar.low, bar.close, bar.volume)
-        for bar in bars
-        if isfinite(bar.open + bar.high + bar.low + bar.close + bar.volume)
-    ]
+def drawable(bars: Iterable[Bar]) -> list[Bar]:
+    """Return the bars whose numbers are finite."""
+    return [bar for bar in bars if isfinite(bar.open + bar.high + bar.low + bar.close + bar.volume)]
+
+
+def candles(bars: Iterable[Bar]) -> Raw:
+    """Return bars as the frontend draws them: rows of `ts`, the open time, `open`, `high`, `low`, `close` and `volume`."""
+    shown = drawable(bars)
+    return columns.rows(
+        columns.heads(bar.ts for bar in shown),
+        open=[bar.open for bar in shown],
+        high=[bar.high for bar in shown],
+        low=[bar.low for bar in shown],
+        close=[bar.close for bar in shown],
+        volume=[bar.volume for bar in shown],
+    )
 
 
 def book(bar: BookBar) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class PointPublisher:
                 self._publish_batch(made.batch)
             for series, points in made.alone:
                 self._publish(self._groups.of(series), points)
+            self._outputs.history.changes += 1  # a pair without a point has one bar more, too
             yield
 
     def publish(self, pair: PairStage, points: Sequence[PairPoint]) -> None:

@@ -30,6 +30,8 @@ class History(StoreReader):
     def __init__(self, store: Store | None, recent: int = RECENT) -> None:
         """`recent` is the number of rows of a series that stay in memory."""
         super().__init__(store)
+        self.changes = 0
+        """Grows with each change of what is in memory, trades included."""
         self._bars = RecentBars(self, recent)
         self._points = RecentPoints(self, recent)
         self._books: dict[tuple[str, str], deque[BookBar]] = {}
@@ -39,6 +41,7 @@ class History(StoreReader):
         """Version of what all series read from the store."""
 
     def put_ticks(self, symbol: str, ticks: Sequence[Tick]) -> None:
+        self.changes += 1
         self._ticks.put(symbol, ticks)
 
     def put_ticker(self, ticker: Ticker) -> None:
@@ -66,10 +69,12 @@ class History(StoreReader):
 
     def put_bars(self, bars: Iterable[Bar]) -> None:
         """Put new bars into memory. Those that are to be recorded must come here first."""
+        self.changes += 1
         self._bars.put(bars)
 
     def put_points(self, points: PointColumns | Iterable[PairPoint]) -> None:
         """Put new points into memory. Those that are to be recorded must come here first."""
+        self.changes += 1
         if isinstance(points, PointColumns):
             self._points.put_batch(points)
         else:
@@ -78,16 +83,19 @@ class History(StoreReader):
     def amend(self, rows: Iterable[Bar] | Iterable[PairPoint]) -> None:
         """Add later revisions of rows, and rows that came late. Only recent rows are put into memory: older ones are read from the
         store."""
+        self.changes += 1
         told = list(rows)
         self._bars.amend(row for row in told if isinstance(row, Bar))
         self._points.amend(row for row in told if isinstance(row, PairPoint))
 
     def restore_bars(self, bars: Iterable[Bar], since: int | None = None) -> None:
         """Put recorded bars into memory. If they are all that is recorded from a time (ms) on, `since` is that time."""
+        self.changes += 1
         self._bars.restore(bars, since)
 
     def restore_points(self, points: PointSeries | Iterable[PairPoint], since: int | None = None) -> None:
         """Put recorded points into memory. If they are all that is recorded from a time (ms) on, `since` is that time."""
+        self.changes += 1
         self._points.restore(points, since)
 
     def version(self, kind: Kind, name: str, every: str) -> int:
@@ -153,6 +161,7 @@ class History(StoreReader):
 
     def forget(self, name: str) -> None:
         """Drop the rows of a symbol or pair from memory."""
+        self.changes += 1
         self._ticks.clear(name)
         self._tickers.pop(name, None)
         self._bars.forget(name)

@@ -7,8 +7,10 @@ A range ends where the bars end, not at the wall clock, which may be ahead or be
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from itertools import groupby
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,8 +26,30 @@ from quantd.timeframes import Timeframe, timeframe
 from quantd.times import FOR_EVER
 
 
+class Version(NamedTuple):
+    """What the closed bars of one symbol and timeframe depend on. While it stays equal, so do the bars."""
+
+    is_event: bool
+    recorded: tuple[str, ...]
+    """The timeframes that are recorded."""
+    own: int
+    """Version of the recorded bars that are returned or merged."""
+    older: int
+    """Version of the fetched bars."""
+
+
+class Shared(NamedTuple):
+    """Closed bars of several symbols, and what they depend on."""
+
+    version: Hashable
+    legs: list[list[Bar]]
+
+
 class LiveBars:
-    """Reads recorded bars, those in memory and open ones. If these do not reach back far enough, it asks the exchange."""
+    """Reads recorded bars, those in memory and open ones. If these do not reach back far enough, it asks the exchange.
+
+    Equal questions at the same versions share one reading.
+    """
 
     def __init__(self, history: History, streams: Streams, clock: Clock, pool: Pool) -> None:
         self._history = history
@@ -33,6 +57,42 @@ class LiveBars:
         self._older = OlderBars(streams.venue, clock)
         self._clock = clock
         self._pool = pool
+        self._sufficient: dict[tuple[str, str], tuple[Version, int]] = {}
+        """By series, how many bars were there at a version, as far as anybody wanted. So many need not be fetched."""
+
+    def version(self, symbol: str, every: str, start: int | None, end: int | None, limit: int | None) -> Hashable | None:
+        """Return what the answer of `bars` depends on; None if `bars` has more to do than to read them."""
+        source = self._streams.symbol_bars(symbol)
+        if source is None:
+            return None
+        version = self._version(source, every)
+        if not version.is_event:
+            count = self._count_back(timeframe(every).step, start, end, limit or LOOK_BACK)
+            if not (source.ready and self._reaches(source, every, version, count)):
+                return None
+        return (version, *_forming(source, every, ()))
+
+    def shared_version(self, symbols: Sequence[str], every: str, count: int) -> Hashable | None:
+        """Return what the answer of `shared` depends on; None if `shared` has more to do than to read the bars."""
+        versions = []
+        for symbol in symbols:
+            source = self._streams.symbol_bars(symbol)
+            if source is None or not self._reaches(source, every, version := self._version(source, every), count):
+                return None
+            versions.append(version)
+        return tuple(versions)
+
+    async def prepare(self, symbol: str, every: str, start: int | None, end: int | None, limit: int | None, asker: Asker) -> None:
+        """Fetch the bars that `bars` needs and nobody has asked for. Then `version` is known, unless the exchange does not answer."""
+        source = self._streams.symbol_bars(symbol)
+        if source and not source.is_event(every):
+            await self._reach(source, every, self._count_back(timeframe(every).step, start, end, limit or LOOK_BACK), asker)
+
+    async def prepare_shared(self, symbols: Sequence[str], every: str, count: int, asker: Asker) -> None:
+        """Fetch the bars that `shared` needs and nobody has asked for. Then `shared_version` is known, unless the exchange does not
+        answer."""
+        sources = [self._streams.symbol_bars(symbol) for symbol in symbols]
+        await asyncio.gather(*(self._reach(source, every, count, asker) for source in sources if source))
 
     async def bars(self, symbol: str, every: str, start: int | None, end: int | None, limit: int | None, asker: Asker) -> list[Bar]:
         """Return the bars of start <= ts < end, ascending, open ones included, but only the last `limit` of them, by default and at most
@@ -40,21 +100,38 @@ class LiveBars:
         source = self._streams.symbol_bars(symbol)
         if source is None:
             return []
-        if not source.is_event(every):
-            await self._reach(source, every, self._count_back(timeframe(every).step, start, end, limit or LOOK_BACK), asker)
+        await self.prepare(symbol, every, start, end, limit, asker)
         forming = _forming(source, every, self._streams.waiting(symbol))
-        return await self._pool.read(asker, self._read, source, every, forming, start, end, limit)
+        topic, state = ("bars", symbol, every, start, end, limit), (self._version(source, every), *forming)
+        return await self._pool.read(asker, self._read, source, every, forming, start, end, limit, topic=topic, state=state)
 
-    async def shared(self, symbols: Sequence[str], every: str, count: int, asker: Asker) -> list[list[Bar]]:
+    async def shared(self, symbols: Sequence[str], every: str, count: int, asker: Asker) -> Shared:
         """Return the last `count` closed bars of each symbol, up to the last one that all of them have; none for a symbol that does not
         stream. Raises Busy."""
+        await self.prepare_shared(symbols, every, count, asker)
         sources = [self._streams.symbol_bars(symbol) for symbol in symbols]
-        await asyncio.gather(*(self._reach(source, every, count, asker) for source in sources if source))
-        return await self._pool.read(asker, self._shared, sources, every, count)
+        version = tuple(self._version(source, every) if source else None for source in sources)
+        topic = "shared", tuple(symbols), every, count
+        return Shared(version, await self._pool.read(asker, self._shared, sources, every, count, topic=topic, state=version))
 
     def forget(self, symbol: str) -> None:
         """Drop the fetched bars of a symbol."""
         self._older.forget(symbol)
+        for key in [key for key in self._sufficient if key[0] == symbol]:
+            del self._sufficient[key]
+
+    def _version(self, source: SymbolBars, every: str) -> Version:
+        symbol, recorded, is_event = source.symbol, source.every, source.is_event(every)
+        name = every if is_event else _read_from(every, recorded)
+        own = self._history.version("bars", symbol, name) if name else 0
+        return Version(is_event, recorded, own, self._older.version(symbol, every))
+
+    def _reaches(self, source: SymbolBars, every: str, version: Version, count: int) -> bool:
+        """Return whether the last `count` closed bars of this version are there, or there is no use in asking for them."""
+        if version.is_event or self._older.has(source.symbol, every, count):
+            return True
+        known, enough = self._sufficient.get((source.symbol, every), (None, 0))
+        return count <= enough and known == version
 
     def _count_back(self, step: int, start: int | None, end: int | None, limit: int) -> int:
         """Return how many bars of `step` ms lie between now and the oldest of the newest `limit` bars of start <= ts < end."""
@@ -64,11 +141,14 @@ class LiveBars:
 
     async def _reach(self, source: SymbolBars, every: str, count: int, asker: Asker) -> None:
         """Fetch the missing ones of the last `count` closed bars: some may be older than what is recorded or merged."""
-        symbol = source.symbol
-        if source.is_event(every) or self._older.has(symbol, every, count):
+        symbol, version = source.symbol, self._version(source, every)
+        if self._reaches(source, every, version, count):
             return
-        known = await self._pool.read(asker, self._closed, source, every, FOR_EVER, count)
-        if sum(bar.quality in WHOLE for bar in known) < count and not self._older.has(symbol, every, count):
+        topic, state = ("closed", symbol, every, count), version
+        known = await self._pool.read(asker, self._closed, source, every, FOR_EVER, count, topic=topic, state=state)
+        if sum(bar.quality in WHOLE for bar in known) >= count:
+            self._sufficient[symbol, every] = version, count
+        elif not self._older.has(symbol, every, count):
             await asker.wait(self._older.fetch(symbol, every, count), None)
 
     # --- run in a thread of the pool ---------------------------------------------------------------------------------------------------
@@ -115,6 +195,13 @@ class LiveBars:
         parts = {bar.ts: bar for bar in forming if bar.ts >= begin}
         parts |= {bar.ts: bar for bar in self._history.bars(source.symbol, shorter.name, begin, FOR_EVER)}
         return _merged([parts[ts] for ts in sorted(parts)], frame)
+
+
+@lru_cache(maxsize=256)
+def _read_from(every: str, recorded: tuple[str, ...]) -> str | None:
+    """Return which of the recorded timeframes is read for `every`: its own, or the longest that it can be merged from."""
+    source = None if every in recorded else longest_source(timeframe(every), recorded)
+    return every if every in recorded else source.name if source else None
 
 
 def _forming(source: SymbolBars, every: str, waiting: Sequence[Tick]) -> list[Bar]:

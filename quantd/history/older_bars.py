@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from quantd.clock import Clock
 from quantd.history.klines import LOOK_BACK, has_past, klines
+from quantd.history.recent import VERSIONS
 from quantd.history.streams import Venue
 from quantd.model import Bar
 from quantd.timeframes import timeframe
@@ -29,6 +30,7 @@ class OlderBars:
         self._venue_of = venue_of
         self._clock = clock
         self._bars: dict[Key, Mapping[int, Bar]] = {}
+        self._versions: dict[Key, int] = {}
         self._counts: dict[Key, int] = {}
         """Number of bars that were requested, by series."""
         self._fetching: dict[Key, asyncio.Task[None]] = {}
@@ -39,19 +41,25 @@ class OlderBars:
         """Return the fetched bars by time. Any thread may call."""
         return self._bars.get((symbol, every), {})
 
+    def version(self, symbol: str, every: str) -> int:
+        """Return the version of the fetched bars of a series; 0 if there are none."""
+        return self._versions.get((symbol, every), 0)
+
     def forget(self, symbol: str) -> None:
         """Drop the bars of a symbol, and those that are being fetched."""
         for key in [key for key in self._fetching if key[0] == symbol]:
             self._fetching.pop(key).cancel()
-        for table in (self._bars, self._counts, self._failed):
+        for table in (self._bars, self._versions, self._counts, self._failed):
             for key in [key for key in table if key[0] == symbol]:
                 del table[key]
 
     def has(self, symbol: str, every: str, count: int) -> bool:
         """Return whether `count` bars have been requested already, or a request has failed lately."""
         key = symbol, every
-        waits = self._clock.monotonic() - self._failed.get(key, float("-inf")) < _AGAIN_S
-        return waits or self._counts.get(key, 0) >= min(count, MOST_BARS)
+        if self._counts.get(key, 0) >= min(count, MOST_BARS):
+            return True
+        failed = self._failed.get(key)
+        return failed is not None and self._clock.monotonic() - failed < _AGAIN_S
 
     async def fetch(self, symbol: str, every: str, count: int) -> None:
         """Fetch the last `count` bars of a timeframe, as far as the feed returns them within some seconds."""
@@ -79,8 +87,8 @@ class OlderBars:
 
     def _hold(self, key: Key, bars: Mapping[int, Bar]) -> None:
         self._bars.pop(key, None)
-        self._bars[key] = bars
+        self._bars[key], self._versions[key] = bars, next(VERSIONS)
         while sum(map(len, self._bars.values())) > _MOST_HELD:
             oldest = next(iter(self._bars))
-            del self._bars[oldest]
+            del self._bars[oldest], self._versions[oldest]
             self._counts.pop(oldest, None)

@@ -24,13 +24,16 @@ class Pool:
         self._readers = ThreadPoolExecutor(_PLACES, "reads")
         self._threads = ThreadPoolExecutor(_PLACES, "answers")
 
-    async def read(self, asker: Asker, function: Callable[[*Args], T], *args: *Args) -> T:
-        """Call a function that reads the history. Raises Busy."""
-        return await self.reads.ask(lambda: self._in(self._readers, function, *args), asker)
+    async def read(self, asker: Asker, function: Callable[[*Args], T], *args: *Args, topic: Hashable = None, state: Hashable = None) -> T:
+        """Call a function that reads the history. Requests with equal `topic` and `state` share the result. Raises Busy."""
+        return await self.reads.ask(lambda: self._in(self._readers, function, *args), asker, topic=topic, state=state)
 
-    async def aside(self, asker: Asker, cost: float, function: Callable[[*Args], T], *args: *Args) -> T:
-        """Call a function that takes some tens of milliseconds, an estimated `cost` seconds. Raises Busy."""
-        return await self.small.ask(lambda: self._in(self._threads, function, *args), asker, cost=cost)
+    async def aside(
+        self, asker: Asker, cost: float, function: Callable[[*Args], T], *args: *Args, topic: Hashable = None, state: Hashable = None
+    ) -> T:
+        """Call a function that takes some tens of milliseconds, an estimated `cost` seconds. Requests with equal `topic` and `state` share
+        the result. Raises Busy."""
+        return await self.small.ask(lambda: self._in(self._threads, function, *args), asker, cost=cost, topic=topic, state=state)
 
     async def compute(
         self, asker: Asker, cost: float, function: Callable[[], T], coded: tuple[Callable[[], bytes], Callable[[bytes], T]], *,

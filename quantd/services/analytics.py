@@ -1,6 +1,6 @@
 """Statistics of any two symbols on demand, and the present state of the processed pairs."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -95,7 +95,16 @@ class Analytics(Protocol):
     """Statistics of pairs, computed on demand or by pipelines."""
 
     def methods(self) -> list[Method]:
-        """Return the regression plugins."""
+        """Return the regression plugins, which stay the same while the process lives."""
+        ...
+
+    def version(self, question: Question) -> Hashable | None:
+        """Return what the answer of `analyse` depends on. Answers at equal versions are equal. None as long as something is to be
+        fetched first."""
+        ...
+
+    async def prepare(self, question: Question, asker: Asker = ANYBODY) -> None:
+        """Fetch what `analyse` needs and is not there. Afterwards `version` is known, unless that has failed. Raises Busy."""
         ...
 
     async def analyse(self, question: Question, asker: Asker = ANYBODY) -> Analysis:
@@ -110,4 +119,8 @@ class Analytics(Protocol):
 
     def pairs(self) -> list[PairStatus]:
         """Return the status of every processed pair on each of its timeframes, whether or not there are numbers yet."""
+        ...
+
+    def pairs_version(self) -> Hashable | None:
+        """Return what the answer of `pairs` depends on, as `version` does."""
         ...

@@ -1,6 +1,6 @@
 """Bars, trades, tickers and book bars of a symbol."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 from quantd.model import Bar, BookBar, Tick, Ticker
@@ -15,6 +15,19 @@ class Market(Protocol):
     ) -> list[Bar]:
         """Return the newest `limit` bars of start <= ts < end, ascending; the last one may be forming. Timeframes that are not recorded are
         merged on reading. Empty without data. Raises ValueError if `every` is no timeframe, and Busy if the answer takes too long."""
+        ...
+
+    def version(
+        self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None
+    ) -> Hashable | None:
+        """Return what the answer of `bars` depends on. Answers at equal versions are equal. None as long as something is to be
+        fetched first, or the symbol is warming up."""
+        ...
+
+    async def prepare(
+        self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None, asker: Asker = ANYBODY
+    ) -> None:
+        """Fetch what `bars` needs and is not there. Afterwards `version` is known, unless that has failed. Raises Busy."""
         ...
 
     def event_bars(self, symbol: str) -> list[str]:

@@ -31,6 +31,10 @@ class Symbols(Protocol):
         """End the holder's subscription to these symbols, or to all. A symbol without a holder streams for some minutes more."""
         ...
 
+    def is_warm(self, symbols: Sequence[str]) -> bool:
+        """Return whether these symbols stream and their past is there. If so, they stream for at least some minutes more."""
+        ...
+
     async def warm_up(self, symbols: Sequence[str]) -> None:
         """Stream these symbols for at least some minutes. Return when their past is there, at the latest 5 s after the first question about
         them."""

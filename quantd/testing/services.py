@@ -1,7 +1,7 @@
 """Fake services without feeds: a test sets what they know and publishes events."""
 
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from quantd.clock import Clock, EventClock
 from quantd.config.rules import Operator
@@ -59,14 +59,19 @@ class FakeSymbols(Symbols):
         left = set() if symbols is None else self.held.get(holder, set()).difference(symbols)
         self.held = {name: held for name, held in self.held.items() if name != holder} | ({holder: left} if left else {})
 
+    def is_warm(self, symbols: Sequence[str]) -> bool:
+        return all(symbol in self.warmed for symbol in symbols)
+
     async def warm_up(self, symbols: Sequence[str]) -> None:
         self.warmed += symbols
 
 
 class FakeMarket(Market):
-    """Market data in memory: `stored` holds the bars by symbol and timeframe, `stored_books` the book bars."""
+    """Market data in memory: `stored` holds the bars by symbol and timeframe, `stored_books` the book bars. `state` is the version of all
+    bars, None while it is not known."""
 
     def __init__(self, hub: Hub) -> None:
+        self.state: Hashable | None = None
         self.stored: dict[tuple[str, str], list[Bar]] = {}
         self.stored_books: dict[tuple[str, str], list[BookBar]] = {}
         self._hub = hub
@@ -97,6 +102,15 @@ class FakeMarket(Market):
         found = [bar for bar in bars if (start is None or start <= bar.ts) and (end is None or bar.ts < end)]
         return found if limit is None else found[-limit:]
 
+    def version(
+        self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None
+    ) -> Hashable | None:
+        return self.state
+
+    async def prepare(
+        self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None, asker: Asker = ANYBODY
+    ) -> None: ...
+
     def event_bars(self, symbol: str) -> list[str]:
         return [every for name, every in self.stored if name == symbol and "-" in every]
 
@@ -125,9 +139,11 @@ class FakeMarket(Market):
 
 
 class FakeAnalytics(Analytics):
-    """Analytics without computation: `analysis` is the result for any two symbols, and `asked` lists the requests so far."""
+    """Analytics without computation: `analysis` is the result for any two symbols, and `asked` lists the requests so far. `state` is the
+    version of all answers, None while it is not known."""
 
     def __init__(self, market: Market) -> None:
+        self.state: Hashable | None = None
         self.analysis = Analysis([])
         self.funding: Mapping[str, Rates] = {}
         self.asked: list[Question] = []
@@ -137,6 +153,11 @@ class FakeAnalytics(Analytics):
 
     def methods(self) -> list[Method]:
         return [_METHODS.get(name, Method(name)) for name in self.regressions]
+
+    def version(self, question: Question) -> Hashable | None:
+        return self.state
+
+    async def prepare(self, question: Question, asker: Asker = ANYBODY) -> None: ...
 
     async def analyse(self, question: Question, asker: Asker = ANYBODY) -> Analysis:
         self.asked.append(question)
@@ -151,6 +172,9 @@ class FakeAnalytics(Analytics):
 
     def pairs(self) -> list[PairStatus]:
         return self.statuses
+
+    def pairs_version(self) -> Hashable | None:
+        return self.state
 
 
 class FakeAlerts(Alerts):

@@ -1,13 +1,12 @@
 """Analytics of a running flow, which answers questions about any two symbols on demand."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Hashable
+from functools import lru_cache, partial
 
 import msgspec
 
 from quantd.clock import Clock
 from quantd.history.live_bars import LiveBars
-from quantd.model import WHOLE, Bar
 from quantd.plugin.registry import Registry
 from quantd.plugin.regression import takes_long
 from quantd.pool import ANYBODY, Asker, Pool
@@ -20,8 +19,6 @@ from quantd.services.live.pair_status import pair_statuses
 from quantd.stats.spreads import SHORTEST
 
 _ANSWERS_KEPT = 64
-Freshness = tuple[tuple[int, int, int, int] | None, ...]
-"""For each leg: the number of bars, the time of the newest, the number that hold every trade, and the sum of revisions."""
 
 
 class LiveAnalytics(Analytics):
@@ -34,7 +31,8 @@ class LiveAnalytics(Analytics):
         self._pool = pool
         self._calculator = Calculator(registry, clock)
         self._funding = PastFunding(clock)
-        self._answers: dict[Question, tuple[Freshness, Analysis]] = {}
+        self._reach = lru_cache(_ANSWERS_KEPT)(self._bars_behind)
+        self._answers: dict[Question, tuple[Hashable, Analysis]] = {}
 
     def methods(self) -> list[Method]:
         return [self._method(name) for name in self._registry.names("regression")]
@@ -44,39 +42,50 @@ class LiveAnalytics(Analytics):
         given = name in self._registry.of_given_hedge()
         return Method(name, getattr(plugin, "predicts", False), given, takes_long(plugin))
 
+    def version(self, question: Question) -> Hashable | None:
+        return self._bars.shared_version((question.y, question.x), question.every, self._reach(question))
+
+    async def prepare(self, question: Question, asker: Asker = ANYBODY) -> None:
+        await self._bars.prepare_shared((question.y, question.x), question.every, self._reach(question), asker)
+
     async def analyse(self, question: Question, asker: Asker = ANYBODY) -> Analysis:
-        wanted = max(3 * question.window, question.window + SHORTEST)
-        legs = await self._bars.shared(
-            (question.y, question.x), question.every, wanted + 2 * self._calculator.spec(question).bars_needed, asker
-        )
-        state = tuple(map(_freshness, legs))
         known = self._answers.get(question)
-        if known is None or known[0] != state:
+        if known is not None and known[0] == self.version(question):
+            return known[1]
+        version, legs = await self._bars.shared((question.y, question.x), question.every, self._reach(question), asker)
+        known = self._answers.get(question)
+        if known is None or known[0] != version:
+            answer = await self._computed(Task(question, legs, _wanted(question)), version, asker)
             self._answers.pop(question, None)
-            answer = await self._computed(Task(question, legs, wanted), state, asker)
             while len(self._answers) >= _ANSWERS_KEPT:
                 del self._answers[next(iter(self._answers))]
-            known = self._answers[question] = state, answer
+            known = self._answers[question] = version, answer
         return known[1]
 
     async def past(self, question: Question, limit: int, asker: Asker = ANYBODY) -> PairPast:
-        legs = await self._bars.shared(
-            (question.y, question.x), question.every, limit + 2 * self._calculator.spec(question).bars_needed, asker
-        )
-        state = tuple(map(_freshness, legs))
-        past = PairPast(legs[0], legs[1], (await self._computed(Task(question, legs), state, asker)).points)
+        count = limit + 2 * self._calculator.spec(question).bars_needed
+        version, legs = await self._bars.shared((question.y, question.x), question.every, count, asker)
+        past = PairPast(legs[0], legs[1], (await self._computed(Task(question, legs), version, asker)).points)
         rates = self._funding.beside(past, [flow_of(self._runtime, leg) for leg in (question.y, question.x)])
         return await asker.wait(rates, past)
+
+    def _bars_behind(self, question: Question) -> int:
+        """Return the number of bars behind an analysis."""
+        return _wanted(question) + 2 * self._calculator.spec(question).bars_needed
 
     def pairs(self) -> list[PairStatus]:
         return [status for pair in self._runtime.pairs for status in pair_statuses(pair)]
 
-    async def _computed(self, task: Task, state: Freshness, asker: Asker) -> Analysis:
+    def pairs_version(self) -> Hashable | None:
+        return self._runtime.outputs.history.changes, sum(len(flow.pairs) for flow in self._runtime.flows)
+
+    async def _computed(self, task: Task, version: Hashable, asker: Asker) -> Analysis:
         coded = partial(msgspec.msgpack.encode, task), analysis_of
         topic = task.question, task.wanted or max(map(len, task.legs))
         function = partial(self._calculator.calculate, task)
-        return await self._pool.compute(asker, self._calculator.cost(task), function, coded, topic=topic, state=state)
+        return await self._pool.compute(asker, self._calculator.cost(task), function, coded, topic=topic, state=version)
 
 
-def _freshness(leg: Sequence[Bar]) -> tuple[int, int, int, int] | None:
-    return (len(leg), leg[-1].ts, sum(bar.quality in WHOLE for bar in leg), sum(bar.revision for bar in leg)) if leg else None
+def _wanted(question: Question) -> int:
+    """Return the number of bars to test."""
+    return max(3 * question.window, question.window + SHORTEST)

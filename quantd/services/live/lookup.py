@@ -15,7 +15,10 @@ def stages_of(runtime: Runtime, symbol: str) -> list[SymbolStage]:
 
 def stage_of(runtime: Runtime, symbol: str) -> SymbolStage | None:
     """Return the first stage of a symbol; None for a symbol that does not stream."""
-    return next(iter(stages_of(runtime, symbol)), None)
+    for flow in runtime.flows:
+        if stage := flow.stage(symbol):
+            return stage
+    return None
 
 
 def flow_of(runtime: Runtime, symbol: str) -> FeedFlow | None:

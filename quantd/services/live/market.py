@@ -1,5 +1,7 @@
 """Market data of a running flow."""
 
+from collections.abc import Hashable
+
 from quantd.history.live_bars import LiveBars
 from quantd.history.recent_ticks import TICKS
 from quantd.model import Bar, BookBar, Tick, Ticker
@@ -21,6 +23,16 @@ class LiveMarket(Market):
         self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None, asker: Asker = ANYBODY
     ) -> list[Bar]:
         return await self._bars.bars(symbol, every, start, end, limit, asker)
+
+    def version(
+        self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None
+    ) -> Hashable | None:
+        return self._bars.version(symbol, every, start, end, limit)
+
+    async def prepare(
+        self, symbol: str, every: str, start: int | None = None, end: int | None = None, limit: int | None = None, asker: Asker = ANYBODY
+    ) -> None:
+        await self._bars.prepare(symbol, every, start, end, limit, asker)
 
     def event_bars(self, symbol: str) -> list[str]:
         stage = stage_of(self._runtime, symbol)

@@ -72,7 +72,18 @@ class LiveSymbols(Symbols):
         self._subscriptions.release(holder, symbols)
         self.sweep()
 
+    def is_warm(self, symbols: Sequence[str]) -> bool:
+        for symbol in symbols:
+            stages = stages_of(self._runtime, symbol)
+            if not stages or not all(stage.ready or stage.absent for stage in stages):
+                return False
+            if not self._subscriptions.is_held(symbol):
+                self._subscriptions.ask(symbol)
+        return True
+
     async def warm_up(self, symbols: Sequence[str]) -> None:
+        if self.is_warm(symbols):
+            return
         for symbol in symbols:
             self._subscriptions.ask(symbol)
             if not stages_of(self._runtime, symbol):

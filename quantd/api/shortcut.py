@@ -1,0 +1,82 @@
+"""Answers a request whose bytes are known, without reading it again.
+
+A client that polls sends the same bytes each time. What the first of them was answered holds for all: the host, the origin and the query
+are the same. So once an answer that is kept (`kept.py`) has been sent, an equal request costs a look-up by its bytes, one look whether the
+answer is still good, and a write. If it is not, the request goes the long way, which finds a new answer.
+"""
+
+from collections.abc import Callable
+from email.utils import formatdate
+
+from aiohttp import web
+from msgspec import Struct
+
+from quantd.api.kept import FIND, Body, names
+from quantd.clock import Clock, SystemClock
+
+_MOST, _LONGEST = 512, 4_096
+"""Largest number of requests that are known, and of bytes of each."""
+_OF_BODY = ("ETag", "Content-Length", "Content-Type", "Date")
+_BEYOND_HEAD = (b"content-length", b"transfer-encoding", b"expect", b"upgrade")
+
+
+class Reply(Struct, frozen=True):
+    """How to answer a request again: `find` returns the body if it is still good, `known` is the request's `If-None-Match`, and `lines` are
+    the header lines that every answer to it has."""
+
+    find: Callable[[], Body | None]
+    known: str | None
+    lines: bytes
+
+
+class Shortcut:
+    """The known requests. The one that was learned longest ago is forgotten first."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.answered = 0
+        """Number of requests that took the shortcut."""
+        self._clock = clock or SystemClock()
+        self._replies: dict[bytes, Reply] = {}
+        self._second = 0
+        self._date = b""
+
+    def learn(self, data: bytes, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Take note of a request, the bytes `data`, that has been answered, if its answer is one that is kept."""
+        find = response.get(FIND)
+        if find is None or request.version != (1, 1) or request.method != "GET" or len(data) > _LONGEST:
+            return
+        lines = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items() if name not in _OF_BODY)
+        self._replies.pop(data, None)
+        while len(self._replies) >= _MOST:
+            del self._replies[next(iter(self._replies))]
+        self._replies[data] = Reply(find, request.headers.get("If-None-Match"), lines.encode())
+
+    def answer(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """Return head and body of the answer to the request with these bytes; None if it is not known or the answer no longer good."""
+        reply = self._replies.get(data)
+        body = reply.find() if reply else None
+        if reply is None or body is None:
+            return None
+        self.answered += 1
+        fixed = b"ETag: %b\r\nDate: %b\r\n%b\r\n" % (body.tag.encode(), self._now(), reply.lines)
+        if reply.known is not None and names(reply.known, body.tag):
+            return b"HTTP/1.1 304 Not Modified\r\n" + fixed, b""
+        return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b" % (len(body.data), fixed), body.data
+
+    def _now(self) -> bytes:
+        second = self._clock.now() // 1000
+        if second != self._second:
+            self._second, self._date = second, formatdate(second, usegmt=True).encode()
+        return self._date
+
+
+def is_whole(data: bytes) -> bool:
+    """Return whether these bytes are one request and nothing else: a head that ends with them, and no body.
+
+    >>> [is_whole(f"GET / HTTP/1.1{end}".encode()) for end in ("\\r\\n\\r\\n", "\\r\\n", "\\r\\n\\r\\nGET", "\\n\\n\\r\\n\\r\\n")]
+    [True, False, False, False]
+    """
+    if not data.startswith(b"GET ") or data.find(b"\r\n\r\n") != len(data) - 4 or data.count(b"\n") != data.count(b"\r\n"):
+        return False
+    head = data.lower()
+    return not any(name in head for name in _BEYOND_HEAD)
