@@ -85,10 +85,11 @@ class WarmLine:
 
     async def reached(self, stage: SymbolStage, moment: int) -> None:
         """Return once event time has reached `moment` (ms)."""
+        if moment <= self._top:
+            return
         reached = asyncio.Event()
         self._moments[stage] = moment, reached
         try:
-            self.see(self._top)
             await reached.wait()
         finally:
             del self._moments[stage]

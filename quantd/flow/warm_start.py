@@ -54,7 +54,9 @@ class WarmStart:
         self._streamed: set[SymbolStage] = set()
         """Stages that fetch no trades, since the stream has all that they need."""
         self._restoring: set[SymbolStage] = set()
-        """Stages whose past bars are being passed to the pairs."""
+        """The stage whose past bars are being passed to the pairs."""
+        self._one_restores = asyncio.Lock()
+        """Held by that stage: many at once would each take a time slice of every turn of the event loop."""
         self._looked_up: asyncio.Task[None] | None = None
         self._check = Check(outputs, publisher, stages, clock)
         self._line = WarmLine(clock)
@@ -184,14 +186,15 @@ class WarmStart:
             points = await asyncio.to_thread(history.recorded_point_columns, series.spec.pair, every, since, FOR_EVER)
             if owner in self._publisher.pairs:  # skip a pair that was dropped meanwhile
                 history.restore_points(points, since)
-        self._restoring.add(stage)
-        time_slice = TimeSlice(self._clock)
-        try:
-            for bars in _batched(stage.begin_after(past), _AT_ONCE):
-                self._publisher.publish_bars([(stage, bars)])
-                await time_slice.pause_if_over()
-        finally:
-            self._restoring.remove(stage)
+        async with self._one_restores:
+            self._restoring.add(stage)
+            time_slice = TimeSlice(self._clock)
+            try:
+                for bars in _batched(stage.begin_after(past), _AT_ONCE):
+                    self._publisher.publish_bars([(stage, bars)])
+                    await time_slice.pause_if_over()
+            finally:
+                self._restoring.remove(stage)
 
 
 def _task(stage: SymbolStage) -> str:

@@ -115,6 +115,8 @@ async def test_probes_and_metrics(ask: Ask, services: FakeServices, session: Cli
     assert await ask("/ready") == (503, {"detail": "Not ready: binance is down"})
     services.status.feed_states = [FeedState("binance", "warming", None, 0, 0, 1, 2)]
     assert await ask("/ready") == (503, {"detail": "Not ready: binance is warming 1/2"})
+    services.status.feed_states = [FeedState("binance", "warming", None, 0, 0, 120, 500, warm_left_s=110.0)]
+    assert await ask("/ready") == (503, {"detail": "Not ready: binance is warming 120/500, about 2 min left"})
     async with session.get("/metrics") as response:
         assert await response.read() == b"ticks_total 1\n"
         assert response.headers["Content-Type"] == "text/plain; version=0.0.4"

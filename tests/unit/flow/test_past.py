@@ -100,7 +100,7 @@ def test_what_is_missing_is_asked_in_few_requests_and_what_is_known_is_not(blank
         assert first in missing
         assert last in missing
         assert last - first < 499 or set(range(first + 499, last + 1)) <= set(missing), "only what is missing is asked beyond a request"
-    for (first, _), (following, last) in pairwise(asked):
+    for (first, _), (following, _) in pairwise(asked):
         assert following - first >= 499, "one request would do"
         assert not set(range(first, following)) <= set(missing)
 

@@ -1,7 +1,7 @@
 """Many symbols warm up: who reads first, what the stream spares, and how long it takes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from quantd.clock import EventClock
 from quantd.flow.exports import Exports
 from quantd.flow.pair import PairStage
+from quantd.flow.publish import Publisher
 from quantd.flow.symbol import SymbolStage
 from quantd.flow.warm_line import Warming, WarmLine
 from quantd.model import Bar, PairPoint, Status, Tick
@@ -139,6 +140,30 @@ def _values(bar: Bar) -> tuple[float, ...]:
 
 def _numbers(point: PairPoint) -> tuple[float | None, ...]:
     return point.ts, point.hedge.beta, point.spread, point.zscore, point.coverage
+
+
+class AtOnce(Counting):
+    """Tells trades when both symbols have asked."""
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        found = await super().fetch_ticks(symbol, start, end)
+        await until(lambda: len(self.trades_asked) == 2)
+        return found
+
+
+async def test_one_symbol_at_a_time_passes_its_past_to_the_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish, seen = Publisher.publish_bars, set()
+
+    def observed(publisher: Publisher, closed: Iterable[tuple[SymbolStage, Sequence[Bar]]]) -> None:
+        seen.add(len(daemon.flow._recovery._warm_start._restoring))
+        publish(publisher, closed)
+
+    monkeypatch.setattr(Publisher, "publish_bars", observed)
+    monkeypatch.setattr("quantd.flow.time_slice._STRETCH_S", 0.0)
+    daemon = Daemon(AtOnce(), tmp_path, ["1m", "5m"])
+    await daemon.warm()
+    await daemon.stop()
+    assert max(seen) == 1
 
 
 async def test_a_stream_that_was_lost_is_waited_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
