@@ -13,9 +13,9 @@ def is_credible(batch: TickBatch) -> bool:
     return bool((abs(batch.column("ts") - batch.column("recv")) <= DAY).all())
 
 
-def cut_at_closes(batch: TickBatch, mark: Watermark, of: Mapping[str, SymbolStage]) -> Iterator[int]:
-    """Hand out the trades to the stages of their symbols, and note their times. Yield the time (ms) of each trade that closes bars, after
-    the trades up to it: its id shows whether these bars are complete."""
+def cut_at_closes(batch: TickBatch, mark: Watermark, of: Mapping[str, SymbolStage], fresh: set[SymbolStage]) -> Iterator[int]:
+    """Hand out the trades to the stages of their symbols, which are added to `fresh`, and note their times. Yield the time (ms) of each
+    trade that closes bars, after the trades up to it: its id shows whether these bars are complete."""
     times, at = batch.column("ts"), 0
     while at < len(batch):
         closing = times[at:] >= mark.due
@@ -23,6 +23,7 @@ def cut_at_closes(batch: TickBatch, mark: Watermark, of: Mapping[str, SymbolStag
         for run in batch[at : upto + 1].runs():
             if stage := of.get(run.symbol):
                 stage.arrivals.add_run(run)
+                fresh.add(stage)
         if upto > at:
             mark.see(int(times[at:upto].max()))
         if upto < len(batch):

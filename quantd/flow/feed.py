@@ -20,7 +20,7 @@ from quantd.flow.pairs import Background
 from quantd.flow.publish import Publisher
 from quantd.flow.recovery import Recovery
 from quantd.flow.subscription import subscribed
-from quantd.flow.symbol import SymbolStage
+from quantd.flow.symbol import SymbolStage, in_turn
 from quantd.flow.time_slice import TimeSlice
 from quantd.flow.venue import Refusals, VenueClock
 from quantd.flow.warm_line import Warming
@@ -54,10 +54,10 @@ class FeedFlow:
         self._outputs = outputs
         self._refusals = Refusals(name, clock)
         self._of: dict[str, SymbolStage] = {}
+        self._fresh: set[SymbolStage] = set()  # the symbols with fresh trades
         self._watermark = Watermark(duration(feed.lateness))
         self._publisher = Publisher(outputs, background, self._watermark, warm=self._environment.warm)
-        stages = self._of.values()
-        self._recovery = Recovery(feed, outputs, self.clock, stages, self._publisher, self._watermark, self._environment)
+        self._recovery = Recovery(feed, outputs, self.clock, self._of.values(), self._publisher, self._watermark, self._environment)
         self.members = Members(self._of, feed, outputs, self.clock, self._publisher, self._watermark, self._recovery)
 
     @property
@@ -130,7 +130,7 @@ class FeedFlow:
     def _process_in_steps(self, events: Sequence[Event]) -> Iterator[None]:
         """Process a batch in steps. Between steps the flow is in the same state as if the batch had been cut there."""
         if isinstance(events, TickBatch) and is_credible(events):
-            for closing in cut_at_closes(events, self._watermark, self._of):
+            for closing in cut_at_closes(events, self._watermark, self._of, self._fresh):
                 yield from self._move_to(closing)
         else:
             yield from self._take_each(events)
@@ -141,7 +141,7 @@ class FeedFlow:
         self._publisher.finish_batch()
 
     def _take_each(self, events: Sequence[Event]) -> Iterator[None]:
-        of, mark = self._of, self._watermark
+        of, mark, fresh = self._of, self._watermark, self._fresh
         top, due = mark.top, mark.due
         for event in events:
             if type(event) is Tick:
@@ -150,7 +150,10 @@ class FeedFlow:
                     self._refusals.add(event)
                     continue
                 if stage := of.get(event.symbol):  # before time moves on: its id shows whether the bars that close are complete
-                    stage.arrivals.fresh.append(event)
+                    trades = stage.arrivals.fresh
+                    if not trades:
+                        fresh.add(stage)
+                    trades.append(event)
                 if ts >= due:
                     mark.see(top)
                     yield from self._move_to(ts)
@@ -189,10 +192,8 @@ class FeedFlow:
 
     def _process_status(self, status: Status) -> Iterator[None]:
         stages = [stage for stage in self._of.values() if not status.symbols or stage.symbol in status.symbols]
-        if not status.healthy:
-            for stage in stages:
-                if stage.book:
-                    stage.book.doubt(status.ts)
+        for book in [stage.book for stage in stages if stage.book and not status.healthy]:
+            book.doubt(status.ts)
         if status.channels_only:
             return
         if status.healthy:
@@ -216,7 +217,7 @@ class FeedFlow:
 
     def _pass_on(self) -> None:
         """Pass the fresh trades on to each symbol's stage and to listeners. Trades of a symbol that is still warming up wait."""
-        for stage in [each for each in self._of.values() if each.arrivals.fresh or each.arrivals.fresh_run]:
+        for stage in in_turn(each for each in self._fresh if self._of.get(each.symbol) is each):
             arrivals = stage.arrivals
             if arrivals.ready:
                 taken = self._publisher.publish_trades(stage, arrivals.take_fresh())
@@ -227,6 +228,7 @@ class FeedFlow:
                 self._publisher.publish_prices(stage.symbol, arrivals.queue())
                 if len(arrivals.waiting) > MOST_WAITING:
                     self._recovery.give_up_past(stage)
+        self._fresh.clear()
 
     def _close(self) -> Iterator[None]:
         """Close bars at each moment that the watermark returns."""

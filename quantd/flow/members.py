@@ -1,6 +1,7 @@
 """The symbols and pairs of one flow, which may join and leave while it runs."""
 
 from collections.abc import Callable, MutableMapping
+from itertools import count
 
 from quantd.flow.join import Joining
 from quantd.flow.outputs import Outputs
@@ -34,9 +35,11 @@ class Members:
         self._watermark = watermark
         self._recovery = recovery
         self._joining = Joining(outputs, publisher, clock)
+        self._turns = count()
 
     def add(self, stage: SymbolStage) -> None:
         """Add a symbol."""
+        stage.arrivals.turn = next(self._turns)
         self._recovery.add(stage, self._watermark.top)
         self._of[stage.symbol] = stage
         self._ask()

@@ -35,6 +35,8 @@ class Publisher:
     def __init__(self, outputs: Outputs, background: Background, watermark: Watermark, *, warm: bool) -> None:
         self.news = News(outputs.history, watermark, warm=warm)
         self.nowcasts = Nowcasts(outputs)
+        self.to_ask: set[SymbolStage] = set()
+        """Symbols that may have news of missing trades, for `GapNews`."""
         self.points = PointPublisher(outputs, self.news, background)
         self._outputs = outputs
         self._watermark = watermark
@@ -60,11 +62,16 @@ class Publisher:
         lost = stage.lost
         good = stage.accept(ticks, past=past, mendable=mendable)
         self.nowcasts.note_trades(stage)
+        self._ask_soon(stage)
         stage.exports.write("ticks", good)
         self._outputs.history.put_ticks(stage.symbol, good)
         if self._outputs.recorder:
             self._outputs.recorder.ticks(good)
         return Taken(good, self._too_late(stage, good) if stage.lost > lost else None)
+
+    def _ask_soon(self, stage: SymbolStage) -> None:
+        if stage.intake.unsettled:
+            self.to_ask.add(stage)
 
     def _too_late(self, stage: SymbolStage, good: Sequence[Tick]) -> Span:
         closed = self._watermark.closed
@@ -124,6 +131,7 @@ class Publisher:
 
     def _taken(self, stage: SymbolStage, bars: Sequence[Bar]) -> list[Bar]:
         """Return the bars in their valid form. Record them, and publish the news among them."""
+        self._ask_soon(stage)
         taken = [self.news.bar(stage, bar) for bar in bars]
         self._outputs.history.put_bars(each.bar for each in taken)
         self._record([each.bar for each in taken if each.recorded])

@@ -32,6 +32,7 @@ class Recovery:
         environment: Environment,
     ) -> None:
         warm = environment.warm
+        self._to_ask = publisher.to_ask
         self._waits = warm and has_past(feed)
         self._mark = RunMark(environment.kept)
         self._restorer = EventRestorer(outputs, stages, environment.kept) if warm and outputs.recorder else None
@@ -55,6 +56,7 @@ class Recovery:
     def forget(self, stage: SymbolStage) -> None:
         """Remove a stage."""
         self._warm_start.drop(stage)
+        self._to_ask.discard(stage)
         if self._restorer:
             self._restorer.forget(stage.symbol)
         if self._repairs:

@@ -24,6 +24,11 @@ Absent = Literal["unlisted", "delisted"]
 _MOST_SKETCHED = 10_000
 
 
+def in_turn(stages: Iterable["SymbolStage"]) -> list["SymbolStage"]:
+    """Return stages of one flow in the order in which they joined."""
+    return sorted(stages, key=lambda stage: stage.arrivals.turn)
+
+
 class SymbolStage:
     """Stages 1 and 2 of one symbol, shared by all pairs that use it as a leg: takes its trades and makes its bars."""
 

@@ -19,6 +19,8 @@ class Arrivals:
     def __init__(self, symbol: str) -> None:
         self.ready = True
         """False while trades wait for the past."""
+        self.turn = 0
+        """Place of the symbol in its flow: symbols that have something new take turns in the order in which they joined."""
         self.fresh: list[Tick] = []
         """The trades that arrived since the last call of `take_fresh` or `queue`, except for those of `fresh_run`."""
         self.fresh_run: TickRun | None = None

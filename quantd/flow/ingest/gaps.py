@@ -34,6 +34,11 @@ class Gaps:
         return bool(self._open)
 
     @property
+    def waits(self) -> bool:
+        """Whether the grace period of a hole that was seen still runs."""
+        return self._due < FOR_EVER
+
+    @property
     def open(self) -> list[Gap]:
         """The open gaps, ordered by id."""
         return self._open.copy()

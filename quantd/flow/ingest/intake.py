@@ -91,6 +91,16 @@ class Intake:
         """Continue from the open gaps that an earlier run reported."""
         self.gaps = Gaps(self._symbol, told)
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether trades are missing, or there may be news of gaps or of trust."""
+        return bool(self.ledger.holes or self._cleared or self.gaps)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a hole becomes a gap by time alone, once its grace period is over."""
+        return self.gaps.waits and bool(self.ledger.holes)
+
     def news_of_holes(self) -> tuple[Span, ...] | None:
         """Return the spans of time in which trades are missing, if they changed since the last call; otherwise None."""
         spans = self.ledger.spans()

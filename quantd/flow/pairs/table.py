@@ -35,6 +35,8 @@ class PairTable:
         """Time (ms) of the last bar."""
         self.changes = 0
         """Number of times that a pair has joined or left."""
+        self._places: dict[PairSeries, int] = {}
+        """Positions in `members`; made again when they are asked for."""
         self._spec = spec = like.spec
         self._frame = timeframe(spec.every)
         self._makers = PointMakers(spec, like.guards(spec.regression, f"all {spec.every}"))
@@ -76,6 +78,7 @@ class PairTable:
             ring.drop(p)
         self._counts.drop(p)
         del self.members[p]
+        self._places.clear()
         self.changes += 1
         if p < len(self._batch):
             self._batch = [*self._batch[:p], *self._batch[p + 1 :]]
@@ -89,24 +92,24 @@ class PairTable:
         """Return the newest point of a member."""
         if self._spec.jobs and series.issuer.last:
             return series.issuer.last
-        p = self.members.index(series)
+        p = self._place(series)
         return self._batch[p] if p < len(self._batch) else self._joined[p - len(self._batch)]
 
     def oldest(self, series: PairSeries) -> int:
         """Return the time (ms) of the oldest row of a member."""
-        return next(int(ts) for ts in self._past[_TS].of(self.members.index(series)) if ts != _NO_ROW)
+        return next(int(ts) for ts in self._past[_TS].of(self._place(series)) if ts != _NO_ROW)
 
     def bars(self, series: PairSeries) -> int:
         """Return the number of rows of a member."""
-        return sum(ts != _NO_ROW for ts in self._past[_TS].of(self.members.index(series)))
+        return sum(ts != _NO_ROW for ts in self._past[_TS].of(self._place(series)))
 
     def counts(self, series: PairSeries) -> Counts:
         """Return the counts of a member."""
-        return Counts(*map(int, self._counts.columns[:, self.members.index(series)].tolist()))
+        return Counts(*map(int, self._counts.columns[:, self._place(series)].tolist()))
 
     def nowcast(self, series: PairSeries, ts: int, y: float, x: float) -> PairPoint:
         """Return the point of a member at these prices."""
-        return nowcast(self._spec, self.last(series), self._makers.gauges.now.of(self.members.index(series)), ts, y, x)
+        return nowcast(self._spec, self.last(series), self._makers.gauges.now.of(self._place(series)), ts, y, x)
 
     def step(self, ts: int, y: FloatArray, x: FloatArray, quality: tuple[IntArray, IntArray]) -> PointColumns:
         """Take a bar, given the closes as the regression sees them and the codes of both qualities, of shape (members,) each. Return the
@@ -129,6 +132,12 @@ class PairTable:
         if self._spec.jobs:
             batch.metrics = [series.measured(point) for series, point in zip(self.members, batch, strict=True)]
         return batch
+
+    def _place(self, series: PairSeries) -> int:
+        """Return the position of a member."""
+        if len(self._places) != len(self.members):
+            self._places = {each: place for place, each in enumerate(self.members)}
+        return self._places[series]
 
     def _part_from(self, series: Sequence[PairSeries]) -> None:
         """Let members leave that have no hedge at the last bar."""

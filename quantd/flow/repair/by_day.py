@@ -92,7 +92,7 @@ class DayRepairer:
         for hole in [hole for hole in missing.ledger.holes if hole.source == "file"]:
             days = [day for day in _days(hole) if self._clock.now() < day + DAY + GIVE_UP_AFTER_MS]
             if all(self._has_read(missing.symbol, hole, day) for day in days):
-                missing.ledger.set_source(hole.first, hole.last, "none")
+                missing.set_source(hole.first, hole.last, "none")
                 _log.warning("%s: ids %d to %d are lost: no file of the exchange holds them", missing.symbol, hole.first, hole.last)
                 continue
             for day in days:

@@ -131,12 +131,12 @@ class IdRepairer:
             if self._is_there(missing):
                 self._pause(wanted, error)
             return
+        self._pauses.pop(missing.symbol, None)
         if self._is_there(missing):
-            self._pauses.pop(missing.symbol, None)
             self._count_absent(wanted, answered=bool(answer))
 
     def _is_there(self, missing: MissingTrades) -> bool:
-        """Return whether the symbol is still present."""
+        """Return whether the symbol is still present, and still misses trades."""
         return any(each.ledger is missing.ledger for each in self._list_missing())
 
     def _pause(self, wanted: IdRange, error: Exception) -> None:
@@ -163,6 +163,6 @@ class IdRepairer:
             self._give_up(missing, first if answered or self._next_source != "file" else hole.first, last)
 
     def _give_up(self, missing: MissingTrades, first: int, last: int) -> None:
-        missing.ledger.set_source(first, last, self._next_source)
+        missing.set_source(first, last, self._next_source)
         fate = "are lost" if self._next_source == "none" else "are awaited in the exchange's daily file"
         _log.warning("%s: ids %d to %d %s: the exchange does not tell them", missing.symbol, first, last, fate)

@@ -63,8 +63,9 @@ class Repairs:
         self._clock = clock
         self._stages = stages
         self._feed = feed
+        self._to_ask = publisher.to_ask
         self._queue = RebuildQueue(outputs, publisher, watermark)
-        self._gaps = GapNews(outputs, clock, stages, watermark, self._queue, publisher.news)
+        self._gaps = GapNews(outputs, clock, publisher.to_ask, watermark, self._queue, publisher.news)
         self._inserter = Inserter(publisher, watermark, self._queue, self._gaps, stages)
         self._by_day = DayRepairer(feed.fetch_day, self._missing, clock) if has_days(feed) else None
         next_source: Source = "file" if self._by_day else "none"
@@ -159,8 +160,10 @@ class Repairs:
         return await answers.rows(Tick, self._feed.fetch_ids, symbol, first_id, last_id)
 
     def _missing(self) -> Iterable[MissingTrades]:
-        insert = self._inserter.insert
-        return [MissingTrades(stage.symbol, stage.intake.ledger, partial(insert, stage)) for stage in self._stages if stage.ready]
+        """Return what is missing of the symbols that are ready."""
+        insert, changed = self._inserter.insert, self._to_ask.add
+        missing = [stage for stage in self._stages if stage.intake.ledger.holes and stage.ready]
+        return [MissingTrades(each.symbol, each.intake.ledger, partial(insert, each), partial(changed, each)) for each in missing]
 
     def _is_starting(self) -> bool:
         """Return whether a symbol still reads its past."""

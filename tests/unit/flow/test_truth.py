@@ -24,7 +24,7 @@ from quantd.flow.pairs import Inline
 from quantd.flow.record import Recorder
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
-from quantd.model import Bar, Status, Tick
+from quantd.model import Bar, Gap, Status, Tick
 from quantd.plugin.guard import Guard
 from quantd.state import Records
 from quantd.supervision.losses import Losses
@@ -176,6 +176,37 @@ class Slow(Venue):
     async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
         await self.gives.wait()
         return await super().fetch_ticks(symbol, start, end)
+
+
+async def test_a_gap_of_an_earlier_run_stays_open_while_its_symbol_warms_up(tmp_path: Path) -> None:
+    trades = [made(1_000 + n, n * 500, 100.0 + n) for n in range(30)]
+    venue, clock = Venue(), EventClock(DAWN + 18_000)
+    run = Run(venue, tmp_path, clock)
+    for batch in ([*trades[:10], *trades[12:]], [Status(DAWN + 14_900, healthy=True)], [Status(DAWN + 16_900, healthy=True)]):
+        venue.inbox.put_nowait(batch)
+        await turn()
+    (gap,) = run.records.open_gaps("X")
+    await run.kill(gently=True)
+    slow, told = Slow(), list[Gap]()
+    slow.tape, slow.upto = trades, DAWN + 20_000
+    run = Run(slow, tmp_path, clock)
+    run.flow._outputs.hub.listen("gaps", told.extend)
+    slow.inbox.put_nowait([Status(DAWN + 18_000, healthy=True)])
+    await turn()
+    run.flow.members.set_absent("X", "delisted")
+    run.flow.members.set_absent("X", None)
+    slow.inbox.put_nowait([Status(DAWN + 18_100, healthy=True)])
+    await turn()
+    assert (told, run.records.open_gaps("X")) == ([], [gap])
+    slow.gives.set()
+    for _ in range(100):
+        slow.inbox.put_nowait([Status(DAWN + 18_200, healthy=True)])
+        await turn()
+        if told:
+            break
+    assert [(each.first_id, each.last_id, each.closed is None) for each in told] == [(1_010, 1_011, False)]
+    assert run.records.open_gaps("X") == []
+    await run.kill(gently=True)
 
 
 async def test_no_bar_is_rebuilt_before_its_symbol_has_begun(tmp_path: Path) -> None:

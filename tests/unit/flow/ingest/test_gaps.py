@@ -1,9 +1,5 @@
 """The gaps that are told, against their definition, and what it costs to tell them."""
 
-import sys
-from collections.abc import Callable
-from types import FrameType
-
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -11,6 +7,7 @@ from msgspec.structs import replace
 from quantd.flow.ingest.gaps import GRACE_MS, Gaps
 from quantd.flow.ingest.ledger import FILED, LOST, Hole, Ledger, Source, overlapping
 from quantd.model import Gap, Tick
+from tests.calls import calls_of
 
 MANY = 300
 
@@ -64,31 +61,14 @@ def test_gaps_are_told_as_they_are_defined(before: list[tuple[tuple[int, int], s
         assert bool(gaps) == bool(definition.told)
 
 
-def steps_of(call: Callable[[], object]) -> int:
-    """How many functions are called, and generators resumed, meanwhile."""
-    count = 0
-
-    def profile(_frame: FrameType, _event: str, _arg: object) -> None:
-        nonlocal count
-        count += 1
-
-    before = sys.getprofile()
-    sys.setprofile(profile)
-    try:
-        call()
-    finally:
-        sys.setprofile(before)
-    return count
-
-
 def test_many_holes_cost_little_when_one_changes_and_nothing_when_none_does() -> None:
     ledger, gaps = Ledger(), Gaps("S")
     for identity in range(1, 4 * MANY, 4):
         ledger.admit(Tick("S", identity, 0, 0, 1.0, 1.0, False))
     assert len(gaps.changes(ledger.holes, GRACE_MS)) == MANY - 1
-    assert steps_of(lambda: gaps.changes(ledger.holes, 2 * GRACE_MS)) < 10
+    assert calls_of(lambda: gaps.changes(ledger.holes, 2 * GRACE_MS)) < 10
     ledger.admit(Tick("S", 3, 0, 0, 1.0, 1.0, False))
-    assert steps_of(lambda: gaps.changes(ledger.holes, 3 * GRACE_MS)) < 20 * MANY
+    assert calls_of(lambda: gaps.changes(ledger.holes, 3 * GRACE_MS)) < 20 * MANY
 
 
 def test_a_clock_that_is_set_back_holds_up_no_gap() -> None:
