@@ -110,9 +110,8 @@ class KalmanColumns(RecursionColumns):
     def _stepped(self, numbers: FloatArray, y: FloatArray, x: FloatArray, bars: IntArray) -> tuple[list[NDArray[Any]], BoolArray]:
         """Return the numbers of these columns after a bar, from `n` on, as far as a bar of a settled filter changes them, and the columns
         of which it is such a bar."""
-        settings, n = self._settings, numbers[_N]
-        noises = self._learned(numbers)
-        before, these = Lines(*numbers[_WALKS], *numbers[_LINE]), Bars(y, x, bars, scales(x, settings.least_scale))
+        settings, n, noises = self._settings, numbers[_N], self._learned(numbers)
+        before, these = Lines(*numbers[_WALKS], *numbers[_LINE]), Bars(y, x, bars.astype(np.float64), scales(x, settings.least_scale))
         lines, last = expected(before, these)
         moved = (numbers[_MOVED] > 0.0) | (np.abs(last.u) > FLAT)
         after = [n + 1.0, noises.seen, moved, *corrected(lines, last)[2:], last.innovation, last.variance, noises.learned]
