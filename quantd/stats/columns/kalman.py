@@ -1,6 +1,7 @@
 """Kalman filters of many pairs at once."""
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,9 +67,9 @@ class KalmanColumns(RecursionColumns):
     def packed(self, which: IntArray, *, heads: bool = False) -> list[bytes]:
         found = super().packed(which, heads=heads)
         if self._longer:
-            for at, p in enumerate(which.tolist()):
-                if p in self._longer:
-                    found[at] += np.array(self._longer[p], "<f8").tobytes()
+            for at in np.flatnonzero(np.isin(which, list(self._longer))).tolist():
+                values = self._longer[int(which[at])]
+                found[at] += struct.pack(f"<{len(values)}d", *values)
         return found
 
     def step(self, which: IntArray, y: FloatArray, x: FloatArray, bars: IntArray) -> None:
@@ -81,13 +82,15 @@ class KalmanColumns(RecursionColumns):
         if settled.all():
             self._write(place, after)
         else:
-            odd = ~settled
-            kept = self._numbers[:, which[odd]]
+            odd = np.flatnonzero(~settled)
+            these = which[odd]
+            kept = self._numbers[:, these]
             self._write(place, after)
-            self._numbers[:, which[odd]] = kept
-            self._step_singly(which[odd], y[odd], x[odd], bars[odd])
+            self._numbers[:, these] = kept
+            self._step_singly(these, y[odd], x[odd], bars[odd])
         if self._longer:
-            self._go_away(which[settled], bars[settled])
+            keeps = np.flatnonzero(settled & (self._numbers[_SUSPENDED, place] > 0.0))
+            self._go_away(which[keeps], bars[keeps])
 
     def hedges(self, which: IntArray) -> HedgeColumns:
         numbers = self._numbers[:, self.place(which)]
@@ -151,10 +154,8 @@ class KalmanColumns(RecursionColumns):
         self._numbers[_N : _N + size, which] = np.array(after).T
 
     def _go_away(self, which: IntArray, bars: IntArray) -> None:
-        """Count the bars of those of these columns that keep an old line, and discard the lines that are too old."""
-        keeps = self._numbers[_SUSPENDED, which] > 0.0
-        which = which[keeps]
-        self._numbers[_AWAY, which] += bars[keeps]
+        """Count the bars of these columns, which keep an old line, and discard the lines that are too old."""
+        self._numbers[_AWAY, which] += bars
         for p in which[self._numbers[_AWAY, which] > self._settings.patience].tolist():
             self._numbers[_SUSPENDED, p] = 0.0
             del self._longer[p]
