@@ -17,7 +17,7 @@ from quantd.stats.noise import DIFFUSE
 from quantd.stats.rolling import FLAT
 from quantd.stats.steadfast import PLAIN, FilterSettings
 
-FEW = 12
+FEW = 6
 """Up to this number of columns are stepped one at a time, which is faster then."""
 _FIXED = PLAIN + 10
 _ALPHA_WALK, _BETA_WALK, _INDEX, _N, _SEEN, _MOVED, _X0, _UNIT, _LEVEL, _SLOPE, _LL, _LS, _SS = range(13)
