@@ -79,18 +79,16 @@ class KalmanColumns(RecursionColumns):
         place = self.place(which)
         with np.errstate(all="ignore"):
             after, settled = self._stepped(self._numbers[:, place], y, x, bars)
-        if settled.all():
-            self._write(place, after)
-        else:
-            odd = np.flatnonzero(~settled)
-            these = which[odd]
-            kept = self._numbers[:, these]
-            self._write(place, after)
-            self._numbers[:, these] = kept
-            self._step_singly(these, y[odd], x[odd], bars[odd])
+        odd = np.flatnonzero(~settled)
+        these = which[odd]
+        kept = self._numbers[:, these]
+        self._write(place, after)
+        self._numbers[:, these] = kept
         if self._longer:
             keeps = np.flatnonzero(settled & (self._numbers[_SUSPENDED, place] > 0.0))
             self._go_away(which[keeps], bars[keeps])
+        if len(odd):
+            self._step_singly(these, y[odd], x[odd], bars[odd])
 
     def hedges(self, which: IntArray) -> HedgeColumns:
         numbers = self._numbers[:, self.place(which)]
@@ -137,21 +135,28 @@ class KalmanColumns(RecursionColumns):
             self._numbers[row, place] = numbers
 
     def _step_singly(self, which: IntArray, y: FloatArray, x: FloatArray, bars: IntArray) -> None:
-        """Take a bar in each of these columns, one after the other."""
+        """Take a bar in each of these columns, one after the other. Raises the last error of a filter, whose column then lacks the bar."""
         after, size, made = [], self._values, (0.0, 0.0)
+        failed: ArithmeticError | None = None
         one = self._settings.filter(*made)
         before = self._numbers[:, which].T.tolist()
         for p, (alpha_walk, beta_walk, _, *values), *bar in zip(which.tolist(), before, y.tolist(), x.tolist(), bars.tolist(), strict=True):
             if (alpha_walk, beta_walk) != made:
                 made = alpha_walk, beta_walk
                 one = self._settings.filter(*made)
-            one.restore((*values[:size], *self._longer.pop(p, ())))
-            one.step(*bar)
-            new = one.values()
+            new = old = (*values[:size], *self._longer.pop(p, ()))
+            one.restore(old)
+            try:
+                one.step(*bar)
+                new = one.values()
+            except ArithmeticError as error:
+                failed = error
             after.append(new[:size])
             if len(new) > size:
                 self._longer[p] = new[size:]
         self._numbers[_N : _N + size, which] = np.array(after).T
+        if failed:
+            raise failed
 
     def _go_away(self, which: IntArray, bars: IntArray) -> None:
         """Count the bars of these columns, which keep an old line, and discard the lines that are too old."""

@@ -40,8 +40,9 @@ class RecursionColumns(ABC):
         """Take the bars with these absolute indices, as `Run.push`. All arrays have the shape (len(which),); prices must be finite."""
         place = self.place(which)
         indices = self._numbers[self._heads].view(np.int64)
-        self.step(which, y, x, np.maximum(index - indices[place], 1))
+        bars = np.maximum(index - indices[place], 1)
         indices[place] = index
+        self.step(which, y, x, bars)
 
     def add(self) -> int:
         """Append a column with a fresh recursion; return its number."""
