@@ -1,7 +1,7 @@
 """The cost of one new bar for each statistic, compared with the library that most users would choose.
 
     pip install -e '.[bench]'                                        # river, without which its row is left out
-    python benchmarks/statistics.py [--rounds 7] [--window 60]
+    python benchmarks/statistics.py [--rounds 7] [--window 60] [--quick]
 
 Each statistic of quantd is timed as the flow calls it, one bar after the other. Peers fit the same window anew, except for pykalman, which
 updates its last state. Both take turns on one core and one BLAS thread. Times are CPU time of this process, not wall time: other work on
@@ -224,7 +224,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--window", type=int, default=60)
+    parser.add_argument("--quick", action="store_true", help="one round")
     options = parser.parse_args()
+    options.rounds = 1 if options.quick else options.rounds
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     warnings.simplefilter("ignore")
     registry = load()
