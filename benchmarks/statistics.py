@@ -1,12 +1,13 @@
 """The cost of one new bar for each statistic, compared with the library that most users would choose.
 
     pip install -e '.[bench]'                                        # river, without which its row is left out
-    python benchmarks/statistics.py [--rounds 7] [--window 60]
+    python benchmarks/statistics.py [--rounds 7] [--window 60] [--quick]
 
 Each statistic of quantd is timed as the flow calls it, one bar after the other. Peers fit the same window anew, except for pykalman, which
 updates its last state. Both take turns on one core and one BLAS thread. Times are CPU time of this process, not wall time: other work on
 the machine hardly affects them. The table shows minimum/median/maximum of the rounds and the ratio of the medians. Kernels are compiled
-beforehand. The last lines show one second for 1,000 pairs on 1s bars, over the bars with full windows.
+beforehand. The last lines show a bar of 1,000 Kalman filters as columns, and one second for 1,000 pairs on 1s bars, over the bars with full
+windows.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.pop(0)  # this folder: in it the library's `statistics` is this file
 
+import msgspec
 import numpy as np
 import statsmodels.api as sm
 from pykalman import KalmanFilter
@@ -44,6 +46,8 @@ from quantd.testing import fakes
 
 Work = Callable[[], object]
 ADF_LENGTH = 121
+KALMAN_GOAL = 1_000
+"""How many times as long as a Kalman filter among a thousand columns the update of a peer should take."""
 
 
 class Stream:
@@ -154,8 +158,51 @@ def report(name: str, ours: Work, peer: str, theirs: Work, rounds: int) -> None:
     print(f"{name:12} {spread(mine):>28}  {peer:38} {spread(other):>28} {np.median(other) / np.median(mine):>7.0f}x")
 
 
-def spread(found: Sequence[float]) -> str:
-    return "/".join(f"{value:,.1f}" for value in (min(found), np.median(found), max(found)))
+def spread(found: Sequence[float], digits: int = 1) -> str:
+    return "/".join(f"{value:,.{digits}f}" for value in (min(found), np.median(found), max(found)))
+
+
+def as_columns(regression: Regression, pairs: int = 1000) -> tuple[list[float], list[float]]:
+    """Return the CPU microseconds per pair of each of 2 x `window` bars after the warm-up: of a step and the hedges of so many pairs as
+    columns, and of one instance after the other."""
+    chance, length = np.random.default_rng(1), 3 * regression.window
+    x = np.geomspace(0.01, 60_000.0, pairs) * np.exp(chance.normal(0.0, 2e-4, (length, pairs)).cumsum(axis=0))
+    y = 1.7 * x * (1.0 + chance.normal(0.0, 1e-3, (length, pairs)))
+    columns, every = regression.columns(), np.arange(pairs)
+    alone = [msgspec.structs.replace(regression) for _ in range(pairs)]
+    for _ in alone:
+        columns.add()
+
+    def together(index: int) -> None:
+        columns.step(every, np.full(pairs, index), y[index], x[index])
+        columns.hedges(every)
+
+    def apart(index: int) -> None:
+        for one, its_y, its_x in zip(alone, y[index].tolist(), x[index].tolist(), strict=True):
+            one.update(index, its_y, its_x)
+
+    found = [[seconds(partial(work, index)) / pairs * 1e6 for index in range(length)] for work in (together, apart)]
+    return found[0][regression.window :], found[1][regression.window :]
+
+
+def seconds(work: Work) -> float:
+    """Return the CPU time of one call."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def report_columns(name: str, regression: Regression, peer: str, theirs: float) -> None:
+    """Print the cost of a bar of many pairs as columns, against a peer that takes `theirs` microseconds for a bar of one pair."""
+    together, apart = as_columns(regression)
+    ratio = theirs / float(np.median(together))
+    print(f"1,000 {name} pairs as columns, step and hedge, minimum/median/maximum of {len(together)} bars:")
+    print(f"  {spread(together, 2)} us a pair, one after the other {spread(apart, 2)}, {peer} {theirs:,.1f}")
+    print(f"  {ratio:,.0f} times as fast as {peer}, {KALMAN_GOAL:,} wanted: {verdict(ratio >= KALMAN_GOAL)}")
+
+
+def verdict(met: bool) -> str:
+    return "goal met" if met else "goal missed"
 
 
 def tick_of_the_clock(regression: Regression, pairs: int = 1000) -> list[float]:
@@ -177,7 +224,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--window", type=int, default=60)
+    parser.add_argument("--quick", action="store_true", help="one round")
     options = parser.parse_args()
+    options.rounds = 1 if options.quick else options.rounds
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     warnings.simplefilter("ignore")
     registry = load()
@@ -195,6 +244,11 @@ def main() -> None:
     report("adf", partial(adf, walk), "statsmodels adfuller, AIC", theirs, options.rounds)
     y, x = fakes.legs(250)
     report("eg", partial(engle_granger, y, x), "statsmodels coint", partial(coint, y, x), options.rounds)
+    filter_update = next(theirs for name, _, theirs in peers(options.window) if name == "kalman")
+    theirs_us = float(np.median([microseconds(filter_update) for _ in range(options.rounds)]))
+    for prices in ("raw", "log"):
+        settings = plugins["kalman"](window=options.window, prices=prices)
+        report_columns(f"kalman ({prices} prices)", settings, "pykalman filter_update", theirs_us)
     for method in ("ols", "kalman", "huber"):
         spent = spread(tick_of_the_clock(plugins[method](window=options.window)))
         print(f"1,000 {method} pairs, one 1s bar each: {spent} ms of CPU time, minimum/median/maximum of 50 bars")

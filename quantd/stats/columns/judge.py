@@ -32,8 +32,9 @@ class Judges(NamedTuple):
         square, limit = way * way / bars.since, self.clip2 * self.pace
         sound = self.noises.seen >= SOUND
         admitted = ~(sound & self._is_off(last, self.noises.learned, bars.y))
-        leapt = sound & (square > limit) & (limit > 0.0)
+        leapt = square > limit
         if leapt.any():
+            leapt &= sound & (limit > 0.0)
             at = np.flatnonzero(leapt)
             admitted[at] = self._admit_leaps(at, before.take(at), last.variance[at], bars.take(at), way[at])
             square = np.where(leapt, limit, square)
@@ -51,6 +52,7 @@ class Judges(NamedTuple):
     def _is_off(self, last: Last, noise: FloatArray, y: FloatArray) -> BoolArray:
         """Return whether each innovation is too large, is more than rounding, and there is a noise by which to judge it."""
         innovation = last.innovation
-        beyond = innovation * innovation > self.clip2 * last.variance * noise
-        off: BoolArray = beyond & (noise > 0.0) & (np.abs(innovation) > FLAT * np.abs(y))
+        off: BoolArray = innovation * innovation > self.clip2 * last.variance * noise
+        if off.any():
+            off &= (noise > 0.0) & (np.abs(innovation) > FLAT * np.abs(y))
         return off

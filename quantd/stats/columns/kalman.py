@@ -1,6 +1,7 @@
 """Kalman filters of many pairs at once."""
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from quantd.stats.noise import DIFFUSE
 from quantd.stats.rolling import FLAT
 from quantd.stats.steadfast import PLAIN, FilterSettings
 
-FEW = 12
+FEW = 6
 """Up to this number of columns are stepped one at a time, which is faster then."""
 _FIXED = PLAIN + 10
 _ALPHA_WALK, _BETA_WALK, _INDEX, _N, _SEEN, _MOVED, _X0, _UNIT, _LEVEL, _SLOPE, _LL, _LS, _SS = range(13)
@@ -66,9 +67,9 @@ class KalmanColumns(RecursionColumns):
     def packed(self, which: IntArray, *, heads: bool = False) -> list[bytes]:
         found = super().packed(which, heads=heads)
         if self._longer:
-            for at, p in enumerate(which.tolist()):
-                if p in self._longer:
-                    found[at] += np.array(self._longer[p], "<f8").tobytes()
+            for at in np.flatnonzero(np.isin(which, list(self._longer))).tolist():
+                values = self._longer[int(which[at])]
+                found[at] += struct.pack(f"<{len(values)}d", *values)
         return found
 
     def step(self, which: IntArray, y: FloatArray, x: FloatArray, bars: IntArray) -> None:
@@ -78,16 +79,16 @@ class KalmanColumns(RecursionColumns):
         place = self.place(which)
         with np.errstate(all="ignore"):
             after, settled = self._stepped(self._numbers[:, place], y, x, bars)
-        if settled.all():
-            self._write(place, after)
-        else:
-            odd = ~settled
-            kept = self._numbers[:, which[odd]]
-            self._write(place, after)
-            self._numbers[:, which[odd]] = kept
-            self._step_singly(which[odd], y[odd], x[odd], bars[odd])
+        odd = np.flatnonzero(~settled)
+        these = which[odd]
+        kept = self._numbers[:, these]
+        self._write(place, after)
+        self._numbers[:, these] = kept
         if self._longer:
-            self._go_away(which[settled], bars[settled])
+            keeps = np.flatnonzero(settled & (self._numbers[_SUSPENDED, place] > 0.0))
+            self._go_away(which[keeps], bars[keeps])
+        if len(odd):
+            self._step_singly(these, y[odd], x[odd], bars[odd])
 
     def hedges(self, which: IntArray) -> HedgeColumns:
         numbers = self._numbers[:, self.place(which)]
@@ -110,9 +111,8 @@ class KalmanColumns(RecursionColumns):
     def _stepped(self, numbers: FloatArray, y: FloatArray, x: FloatArray, bars: IntArray) -> tuple[list[NDArray[Any]], BoolArray]:
         """Return the numbers of these columns after a bar, from `n` on, as far as a bar of a settled filter changes them, and the columns
         of which it is such a bar."""
-        settings, n = self._settings, numbers[_N]
-        noises = self._learned(numbers)
-        before, these = Lines(*numbers[_WALKS], *numbers[_LINE]), Bars(y, x, bars, scales(x, settings.least_scale))
+        settings, n, noises = self._settings, numbers[_N], self._learned(numbers)
+        before, these = Lines(*numbers[_WALKS], *numbers[_LINE]), Bars(y, x, bars.astype(np.float64), scales(x, settings.least_scale))
         lines, last = expected(before, these)
         moved = (numbers[_MOVED] > 0.0) | (np.abs(last.u) > FLAT)
         after = [n + 1.0, noises.seen, moved, *corrected(lines, last)[2:], last.innovation, last.variance, noises.learned]
@@ -135,27 +135,32 @@ class KalmanColumns(RecursionColumns):
             self._numbers[row, place] = numbers
 
     def _step_singly(self, which: IntArray, y: FloatArray, x: FloatArray, bars: IntArray) -> None:
-        """Take a bar in each of these columns, one after the other."""
+        """Take a bar in each of these columns, one after the other. Raises the last error of a filter, whose column then lacks the bar."""
         after, size, made = [], self._values, (0.0, 0.0)
+        failed: ArithmeticError | None = None
         one = self._settings.filter(*made)
         before = self._numbers[:, which].T.tolist()
         for p, (alpha_walk, beta_walk, _, *values), *bar in zip(which.tolist(), before, y.tolist(), x.tolist(), bars.tolist(), strict=True):
             if (alpha_walk, beta_walk) != made:
                 made = alpha_walk, beta_walk
                 one = self._settings.filter(*made)
-            one.restore((*values[:size], *self._longer.pop(p, ())))
-            one.step(*bar)
-            new = one.values()
+            new = old = (*values[:size], *self._longer.pop(p, ()))
+            one.restore(old)
+            try:
+                one.step(*bar)
+                new = one.values()
+            except ArithmeticError as error:
+                failed = error
             after.append(new[:size])
             if len(new) > size:
                 self._longer[p] = new[size:]
         self._numbers[_N : _N + size, which] = np.array(after).T
+        if failed:
+            raise failed
 
     def _go_away(self, which: IntArray, bars: IntArray) -> None:
-        """Count the bars of those of these columns that keep an old line, and discard the lines that are too old."""
-        keeps = self._numbers[_SUSPENDED, which] > 0.0
-        which = which[keeps]
-        self._numbers[_AWAY, which] += bars[keeps]
+        """Count the bars of these columns, which keep an old line, and discard the lines that are too old."""
+        self._numbers[_AWAY, which] += bars
         for p in which[self._numbers[_AWAY, which] > self._settings.patience].tolist():
             self._numbers[_SUSPENDED, p] = 0.0
             del self._longer[p]

@@ -1,13 +1,13 @@
 """The arithmetic of `WalkingLine` and `LearnedNoise` for many pairs at once, in the same order and so with the same bits."""
 
 import math
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantd.stats import FloatArray, IntArray
+from quantd.stats.columns.hypot import hypots
 from quantd.stats.noise import DIFFUSE, SOUND
 
 
@@ -16,7 +16,7 @@ class Bars(NamedTuple):
 
     y: FloatArray
     x: FloatArray
-    since: IntArray
+    since: FloatArray
     scale: FloatArray
 
     def take(self, which: IntArray) -> "Bars":
@@ -43,11 +43,14 @@ class Lines(NamedTuple):
 
 
 class Last(NamedTuple):
-    """The numbers of `WalkingLine.last` for P lines. Each array has the shape (P,)."""
+    """The numbers of `WalkingLine.last` for P lines, and the covariances of level and slope with the innovation. Each array has the shape
+    (P,)."""
 
     u: FloatArray
     innovation: FloatArray
     variance: FloatArray
+    by_level: FloatArray
+    by_slope: FloatArray
 
 
 class Noises(NamedTuple):
@@ -58,8 +61,8 @@ class Noises(NamedTuple):
 
 
 def scales(x: FloatArray, least_scale: float) -> FloatArray:
-    """Return scale(x). Python computes hypot, because that of numpy differs in the last bit."""
-    found = np.array(list(map(math.hypot, x.tolist(), repeat(least_scale)))) if least_scale else np.abs(x)
+    """Return scale(x)."""
+    found = hypots(x, least_scale) if least_scale else np.abs(x)
     return np.where(found == 0.0, 1.0, found)
 
 
@@ -74,15 +77,16 @@ def expected(lines: Lines, bars: Bars) -> tuple[Lines, Last]:
     ls = ls + both * by_slope
     ss = ss + walked * by_slope * by_slope
     u = (x - x0) / unit
-    variance = ll + ls * u + (ls + ss * u) * u + 1.0
-    return Lines(alpha_walk, beta_walk, x0, unit, level, slope, ll, ls, ss), Last(u, y - level - slope * u, variance)
+    level_u, slope_u = ll + ls * u, ls + ss * u
+    last = Last(u, y - level - slope * u, level_u + slope_u * u + 1.0, level_u, slope_u)
+    return Lines(alpha_walk, beta_walk, x0, unit, level, slope, ll, ls, ss), last
 
 
 def corrected(lines: Lines, last: Last) -> Lines:
     """Update with the last innovation, as `WalkingLine.correct`."""
     alpha_walk, beta_walk, x0, unit, level, slope, ll, ls, ss = lines
-    u, innovation, variance = last
-    k, s = (ll + ls * u) / variance, (ls + ss * u) / variance
+    u, innovation, variance, level_u, slope_u = last
+    k, s = level_u / variance, slope_u / variance
     a, b, c, d = 1.0 - k, -k * u, -s, 1.0 - s * u
     p, q, r, t = a * ll + b * ls, a * ls + b * ss, c * ll + d * ls, c * ls + d * ss
     level, slope = level + k * innovation, slope + s * innovation
@@ -97,6 +101,8 @@ def learned(noises: Noises, innovation: FloatArray, variance: FloatArray, clip2:
     square = innovation * innovation / variance
     if clip2 < math.inf:
         most = clip2 * before
-        square = np.where((square > most) & (most > 0.0) & (seen > SOUND), most, square)
+        large = square > most
+        if large.any():
+            square = np.where(large & (most > 0.0) & (seen > SOUND), most, square)
     after = before + (square - before) / np.minimum(seen, float(memory))
     return Noises(np.where(tells, after, before), seen)

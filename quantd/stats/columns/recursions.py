@@ -29,7 +29,8 @@ class RecursionColumns(ABC):
 
     @abstractmethod
     def step(self, which: IntArray, y: FloatArray, x: FloatArray, bars: IntArray) -> None:
-        """Take one bar in each of these columns, `bars` bars after its last one. All arrays have the shape (len(which),)."""
+        """Take one bar in each of these columns, `bars` bars after its last one. All arrays have the shape (len(which),). The first bar of
+        a recursion gives the same for any number of bars."""
 
     @abstractmethod
     def hedges(self, which: IntArray) -> HedgeColumns:
@@ -39,9 +40,9 @@ class RecursionColumns(ABC):
         """Take the bars with these absolute indices, as `Run.push`. All arrays have the shape (len(which),); prices must be finite."""
         place = self.place(which)
         indices = self._numbers[self._heads].view(np.int64)
-        since = index - indices[place]
-        self.step(which, y, x, np.where((since > 1) & (self._numbers[self._heads + 1, place] > 0.0), since, 1))
+        bars = np.maximum(index - indices[place], 1)
         indices[place] = index
+        self.step(which, y, x, bars)
 
     def add(self) -> int:
         """Append a column with a fresh recursion; return its number."""

@@ -1,6 +1,7 @@
 """Columns of Kalman filters against each filter alone, to the last bit."""
 
 from collections import Counter
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -87,6 +88,26 @@ def test_a_column_keeps_an_old_line_only_for_as_long_as_its_filter() -> None:
         pairs.assert_same(np.random.default_rng(at))
         lengths |= {len(state) for state in pairs.columns.packed(np.arange(len(pairs.names)))}
     assert len(lengths) > 3
+
+
+@pytest.mark.parametrize("few", [0, 100])
+def test_an_error_of_one_filter_is_raised_after_all_others_were_stepped(few: int) -> None:
+    """The square of a step of x overflows in one column, whose bar is then left out."""
+    settings = FilterSettings(memory=480)
+    made = bars(np.random.default_rng(3), 60, PAIRS)
+    columns, which, one = KalmanColumns(settings, few), np.arange(PAIRS), np.ones(PAIRS, np.int64)
+    alone = [settings.filter(*WALKS[0]) for _ in range(PAIRS)]
+    for _ in alone:
+        columns.put_walks(columns.add(), *WALKS[0])
+    for at, (y, x) in enumerate(zip(*made, strict=True)):
+        broken = at in (40, 41)
+        x[5] = 1e200 if broken else x[5]
+        with pytest.raises(OverflowError) if broken else nullcontext():
+            columns.step(which, y, x, one)
+        for p, pair in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
+            if not (broken and p == 5):
+                alone[p].step(*pair)
+        assert [columns.values(p) for p in which.tolist()] == [each.values() for each in alone]
 
 
 @pytest.mark.parametrize("least_scale", [0.0, LEAST_LOG, 3.0])
