@@ -2,10 +2,10 @@
 
     python benchmarks/history.py [--quick]
 
-500 symbols and 1,000 pairs at 1s run for an hour and ten minutes (with --quick, for ten minutes), with bars as structs and points as
+500 symbols and 1,000 pairs at 1s run for an hour and ten minutes (with --quick, for 25 minutes), with bars as structs and points as
 batches. Sizes are the growth of the resident memory over the rows that are held. Then a series is read, again and again: the newest 500
 rows as columns and as structs, and the newest bar alone. The store refuses to be read. Times are CPU times of the thread, median and
-maximum of all calls.
+maximum of all calls but the first, which makes room for every series.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def goal(what: str, value: float, most: float, unit: str, rest: str = "") -> Non
 
 def goal_of_times(what: str, times: list[float], most: float) -> None:
     """Print the median and the maximum of times, and whether the median reaches its goal."""
-    goal(what, float(np.median(times)), most, "µs", f" (max {max(times):,.0f})")
+    goal(what, float(np.median(times[1:])), most, "µs", f" (max {max(times[1:]):,.0f})")
 
 
 def bars_of(at: int, symbols: list[str]) -> list[Bar]:
@@ -100,7 +100,7 @@ def fill_points(history: History, seconds: int) -> list[str]:
     grown = resident() - began
     goal("a point in memory", grown / PAIRS / min(seconds, 3_600), 112, "bytes")
     goal_of_times(f"put a batch of {PAIRS:,} points", times, 200)
-    goal_of_times("ask which points of a batch are known", asked[1:], 50)
+    goal_of_times("ask which points of a batch are known", asked, 50)
     return pairs
 
 
@@ -124,8 +124,8 @@ def read(history: History, pairs: list[str], seconds: int) -> None:
 def main() -> None:
     """Fill a history and read it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="ten minutes of rows instead of an hour and ten minutes")
-    seconds = 600 if parser.parse_args().quick else 4_200
+    parser.add_argument("--quick", action="store_true", help="25 minutes of rows instead of an hour and ten minutes")
+    seconds = 1_500 if parser.parse_args().quick else 4_200
     store: Store = Unread()
     history = History(store)
     history.look_up()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from quantd.columns.point_series import PointSeries
 from quantd.columns.points import NUMBERS
-from quantd.history.point_block import SLOTS, PointBlock, packed, ranks, unpacked
+from quantd.history.point_block import SLOTS, Places, PointBlock, packed, ranks, unpacked
 from quantd.model import Metric, PairPoint
 from quantd.timeframes import timeframe
 
@@ -119,12 +119,15 @@ class PointBlocks:
         for block in self._blocks.values():
             block.remove(place)
 
-    def marks(self, ts: int, places: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Return the marks of these places at a bar; 0 where there is no point, and for the place -1."""
+    def marks(self, ts: int, places: NDArray[np.intp], how: Places) -> NDArray[np.int64]:
+        """Return the marks of these places at a bar, which are addressed by `how`; 0 where there is no point, and for the place -1."""
         number, slot = divmod(self._frame.index(ts), SLOTS)
         if number not in self._blocks:
             return np.zeros(len(places), np.int64)
         row = self._blocks[number].marks[slot]
+        if isinstance(how, slice) and how.stop <= len(row):
+            marks: NDArray[np.int64] = row[how]
+            return marks
         return np.where((places >= 0) & (places < len(row)), row[np.clip(places, 0, len(row) - 1)], 0)
 
     def mark(self, ts: int, place: int) -> int:

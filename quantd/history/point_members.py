@@ -15,7 +15,7 @@ from quantd.model import PairPoint
 _STATES = 8
 """Number of states that stay in memory: of the newest batches, and of each pair's points that were put alone."""
 _SEQUENCES = 16
-"""Number of sequences of pairs whose places are known at once."""
+"""Number of groups of pairs whose places are known at once."""
 
 
 class Member:
@@ -39,8 +39,8 @@ class Members:
         self.newest = np.zeros(0, np.int64)
         """The time (ms) of the newest point of each pair, by its place; -1 without any."""
         self._free: list[int] = []
-        self._places: dict[int, tuple[Sequence[str], NDArray[np.intp], Places]] = {}
-        """The places of sequences of pairs, by the identity of the sequence."""
+        self._places: dict[tuple[str, int], tuple[list[str], NDArray[np.intp], Places]] = {}
+        """The places of pairs that were put together, by the first of them and their number."""
 
     def add(self, pair: str, whole: Whole) -> Member:
         """Give a pair a place."""
@@ -59,14 +59,11 @@ class Members:
         self._places.clear()
         return member
 
-    def knows(self, pairs: Sequence[str]) -> bool:
-        """Return whether the places of these pairs have been looked up: all of them are members."""
-        return id(pairs) in self._places
-
     def places(self, pairs: Sequence[str]) -> tuple[NDArray[np.intp], Places]:
         """Return the places of pairs, -1 for those that are no members, and how to address them: as a slice if they follow one another."""
-        known = self._places.get(id(pairs))
-        if known is not None:
+        names = list(pairs)
+        known = self._places.get((names[0], len(names))) if names else None
+        if known is not None and known[0] == names:
             return known[1:]
         places = np.array([member.place if (member := self.of.get(pair)) else -1 for pair in pairs], np.intp)
         if (places < 0).any() or not len(places):
@@ -75,7 +72,7 @@ class Members:
         how: Places = slice(first, first + count) if (places == np.arange(first, first + count)).all() else places
         if len(self._places) >= _SEQUENCES:
             del self._places[next(iter(self._places))]
-        self._places[id(pairs)] = pairs, places, how
+        self._places[names[0], len(names)] = names, places, how
         return places, how
 
 

@@ -41,10 +41,6 @@ class PointTable:
         """Return a pair of the table; None if it has no points in memory."""
         return self._members.of.get(pair)
 
-    def knows(self, pairs: Sequence[str]) -> bool:
-        """Return whether a batch of these pairs has been put before, so that all are members."""
-        return self._members.knows(pairs)
-
     def add(self, pair: str, lost: int) -> Member:
         """Add a pair, of whose points those up to the time `lost` (ms) may be in the store."""
         with self._lock:
@@ -70,27 +66,28 @@ class PointTable:
 
     # --- changes -----------------------------------------------------------------------------------------------------------------------
 
-    def put_batch(self, batch: PointColumns) -> None:
-        """Put the points of one bar, all of pairs of the table."""
+    def put_batch(self, batch: PointColumns) -> bool:
+        """Put the points of one bar. Return False, without a change, if a pair is not in the table."""
         with self._lock:
             places, how = self._members.places(batch.pairs)
-            if not (self._blocks.is_aligned(batch.ts) and all_fit(batch)) or self._overtakes(batch, places):
+            if not isinstance(how, slice) and (places < 0).any():
+                return False
+            if not (self._blocks.is_aligned(batch.ts) and all_fit(batch)) or self._overtakes(batch, places, how):
                 for point in batch:
                     self._put(self._members.of[point.pair], point)
-                return
-            room = self._blocks.room(batch.ts, int(places.max()))
-            if room is None:
+            elif room := self._blocks.room(batch.ts, int(places.max())):
+                room[0].put_batch(room[1], how, batch)
+                self._changed(how)
+                self._members.newest[how] = np.maximum(self._members.newest[how], batch.ts)
+                self._states.put_batch(places, batch)
+            else:
                 for pair in batch.pairs:
                     self._members.of[pair].whole.lose(batch.ts)
-                return
-            room[0].put_batch(room[1], how, batch)
-            self._changed(how)
-            self._members.newest[how] = np.maximum(self._members.newest[how], batch.ts)
-            self._states.put_batch(places, batch)
+            return True
 
-    def _overtakes(self, batch: PointColumns, places: NDArray[np.intp]) -> bool:
+    def _overtakes(self, batch: PointColumns, places: NDArray[np.intp], how: Places) -> bool:
         """Return whether a point of the batch takes the place of one that is not in the columns, or of one of a higher rank."""
-        known = self._blocks.marks(batch.ts, places)
+        known = self._blocks.marks(batch.ts, places, how)
         if known.any() and (known >> 56 > DEFINITION).any() | (known >> 32 & 0xFFFF > batch.marks[2]).any():
             return True
         return any(batch.ts in self._members.of[pair].odd for pair in self._odd)
@@ -186,8 +183,7 @@ class PointTable:
     def has(self, batch: PointColumns) -> NDArray[np.bool_]:
         """Return, for each pair of a batch, whether there is a point of its bar in memory."""
         with self._lock:
-            places, _ = self._members.places(batch.pairs)
-            known: NDArray[np.bool_] = self._blocks.marks(batch.ts, places) != 0
+            known: NDArray[np.bool_] = self._blocks.marks(batch.ts, *self._members.places(batch.pairs)) != 0
             for at in [batch.pairs.index(pair) for pair in self._odd if pair in batch.pairs and batch.ts in self._members.of[pair].odd]:
                 known[at] = True
             return known

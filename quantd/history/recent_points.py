@@ -45,10 +45,9 @@ class RecentPoints:
     def put_batch(self, batch: PointColumns) -> None:
         """Add the points of one bar, or replace them."""
         table = self._table(batch.every)
-        if not table.knows(batch.pairs):
+        while len(batch) and not table.put_batch(batch):
             for pair in batch.pairs:
                 self._added(pair, batch.every)
-        table.put_batch(batch)
 
     def amend(self, points: Iterable[PairPoint]) -> None:
         """Add later revisions of points, and points that came late, unless they are older than all points in memory."""

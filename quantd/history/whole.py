@@ -20,7 +20,8 @@ class Whole:
       series was then: rows from `unread` on were not written by an earlier run, or have been restored, or were found in memory when the
       store was read. If the store has found damage, rows may turn up in it that nobody has seen, so nothing is concluded from it.
     - This run puts each row into memory before it records it. Such a row is in memory, unless memory refused it, dropped it, or holds a
-      row of a lower rank in its place. `lost` is the time of the newest row of which that is true; it never falls.
+      row of a lower rank in its place. `lost` is the time of the newest row of which that is true; it never falls. If a row was recorded
+      without being put into memory, `History.recorded` notes it as such, too.
 
     So memory suffices for all rows from the later of both times on. Both bounds only have to be safe: where they are too late, the store
     is read as well.

@@ -16,6 +16,7 @@ from quantd.model import Bar
 from quantd.times import FOR_EVER
 
 PAIRS = [f"A{at}-B" for at in range(300)]
+BARS = 15_000
 MADE = 1_500
 SECOND = 1_000
 
@@ -66,7 +67,7 @@ def test_no_reader_sees_a_part_of_a_bar() -> None:
         return len(times)
 
     with reading(check):
-        for at in range(1, MADE):
+        for at in range(1, BARS):
             for revision in range(3):
                 history.put_bars([bar(at, revision)])
 

@@ -26,6 +26,7 @@ from quantd.model import Bar, PairPoint, Status, Tick
 from quantd.runtime.metrics import register_metrics
 from quantd.runtime.runtime import Runtime
 from quantd.testing.fakes import START
+from quantd.times import FOR_EVER
 from tests.unit.services.rig import PIPELINE, Rig, rig, trade
 from tests.waiting import until
 
@@ -48,6 +49,7 @@ def bring(at: Rig, seconds: range, symbols: str = "ABGH") -> None:
 def state(runtime: Runtime) -> Any:
     """All that a runtime knows of its members, without the objects that are made anew."""
     members, exporters, history, engine = runtime._members, runtime._exporters, runtime.outputs.history, runtime.outputs.alerts
+    points = {pair for table in history._points._tables.values() for pair in table._members.of}
     return {
         "uses": members._uses._by_name,
         "exporters": {key: (shared.number, shared.users) for key, shared in exporters._shared.items()},
@@ -56,7 +58,7 @@ def state(runtime: Runtime) -> Any:
         "pairs": [(pair.name, [series.spec.every for series in pair.series]) for pair in runtime.pairs],
         "rules": engine.rules,
         "watched": dict(engine._at),
-        "rows": {key[0] for series in (history._bars, history._points, history._books) for key in series} | set(history.tick_counts()),
+        "rows": {key[0] for series in (history._bars._series, history._books) for key in series} | points | set(history.tick_counts()),
     }
 
 
@@ -75,9 +77,10 @@ def samples(runtime: Runtime) -> set[str]:
 def known(runtime: Runtime, *names: str) -> tuple[list[list[Bar]], list[list[PairPoint]]]:
     """The bars and points of these symbols and pairs in memory."""
     history = runtime.outputs.history
+    points = sorted((pair, every) for every, table in history._points._tables.items() for pair in table._members.of if pair in names)
     return (
-        [list(rows._rows.values()) for (name, _), rows in history._bars.items() if name in names],
-        [list(rows._rows.values()) for (name, _), rows in history._points.items() if name in names],
+        [list(history.recent_bars(*key)) for key in history._bars._series if key[0] in names],
+        [history.known_points(*key, 0, FOR_EVER) for key in points],
     )
 
 
