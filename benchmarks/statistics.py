@@ -6,8 +6,8 @@
 Each statistic of quantd is timed as the flow calls it, one bar after the other. Peers fit the same window anew, except for pykalman, which
 updates its last state. Both take turns on one core and one BLAS thread. Times are CPU time of this process, not wall time: other work on
 the machine hardly affects them. The table shows minimum/median/maximum of the rounds and the ratio of the medians. Kernels are compiled
-beforehand. The last lines show a bar of 1,000 Kalman filters as columns, and one second for 1,000 pairs on 1s bars, over the bars with full
-windows.
+beforehand, but not for the first lines, which show 1,000 Huber fits at once. The last lines show a bar of 1,000 Kalman filters as columns,
+and one second for 1,000 pairs on 1s bars, over the bars with full windows.
 """
 
 import argparse
@@ -47,6 +47,7 @@ from quantd.testing import fakes
 Work = Callable[[], object]
 ADF_LENGTH = 121
 KALMAN_GOAL = 1_000
+FITS_GOAL = 5
 """How many times as long as a Kalman filter among a thousand columns the update of a peer should take."""
 
 
@@ -201,6 +202,18 @@ def report_columns(name: str, regression: Regression, peer: str, theirs: float) 
     print(f"  {ratio:,.0f} times as fast as {peer}, {KALMAN_GOAL:,} wanted: {verdict(ratio >= KALMAN_GOAL)}")
 
 
+def report_fits(name: str, regression: Regression, rounds: int, pairs: int = 1000) -> None:
+    """Print the cost of fitting the windows of many pairs at once, and of one after the other, with kernels as they are in the daemon."""
+    y, x = (np.array(legs).T.copy() for legs in zip(*(fakes.legs(regression.window, seed=seed) for seed in range(pairs)), strict=True))
+    some = [(y[:, at].copy(), x[:, at].copy()) for at in range(20)]
+    together = [microseconds(lambda: regression.fit_many(y, x)) / pairs for _ in range(rounds)]
+    apart = [microseconds(lambda: [regression.fit(*legs) for legs in some]) / len(some) for _ in range(rounds)]
+    ratio = float(np.median(apart) / np.median(together))
+    print(f"1,000 {name} pairs fitted at once, minimum/median/maximum of {rounds} rounds:")
+    print(f"  {spread(together, 2)} us a pair, one after the other {spread(apart, 2)}")
+    print(f"  {ratio:,.0f} times as fast, {FITS_GOAL:,} wanted: {verdict(ratio >= FITS_GOAL)}")
+
+
 def verdict(met: bool) -> str:
     return "goal met" if met else "goal missed"
 
@@ -230,8 +243,9 @@ def main() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     warnings.simplefilter("ignore")
     registry = load()
-    compiler.compile()
     plugins: dict[str, Any] = {entry.name: entry.plugin for entry in registry.entries() if entry.kind == "regression"}
+    report_fits("huber", plugins["huber"](window=options.window), options.rounds)
+    compiler.compile()
     print(f"CPU time of one bar in microseconds, minimum/median/maximum of {options.rounds} rounds")
     with suppress(ImportError):
         report("ols", Stream(plugins["ols"](window=options.window)), "river, rolling", River(options.window), options.rounds)
