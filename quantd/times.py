@@ -9,6 +9,8 @@ FOR_EVER = 2**62
 _LAST = 253_402_300_799_999
 """The end of the year 9999 (ms)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTES = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(1440)]
+_SECONDS = [f"{second:02d}" for second in range(60)]
 _ENDS = [f".{ms:03d}Z" for ms in range(1_000)]
 """The milliseconds of a second as they are printed, which takes longer than to look them up."""
 
@@ -35,13 +37,15 @@ def iso(ts: int) -> str:
     >>> iso(1_767_225_600_007)
     '2026-01-01T00:00:00.007Z'
     """
-    second, ms = divmod(ts, 1000)
-    return _second(second) + _ENDS[ms]
+    day, rest = divmod(ts, 86_400_000)
+    second, ms = divmod(rest, 1000)
+    return f"{_date(day)}T{_MINUTES[second // 60]}:{_SECONDS[second % 60]}.{ms:03d}Z"
 
 
-@lru_cache(maxsize=8192)
-def _second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
+@lru_cache(maxsize=256)
+def _date(day: int) -> str:
+    """Return the date of a day since 1970."""
+    return datetime.fromtimestamp(day * 86_400, UTC).isoformat()[:10]
 
 
 def format_time(ts: int, form: str) -> str:
