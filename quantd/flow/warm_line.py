@@ -23,8 +23,8 @@ from quantd.timeframes import SECOND
 MOST_WITH_TRADES = 40
 """Number of symbols that read trades, too: as many as a venue with Binance's limits answers within a minute."""
 _AT_ONCE = 6
-_EXPECTED_PER_MINUTE = 250
-"""Number of symbols a minute that the estimate assumes at first; it counts as much as a minute of what is observed."""
+_EXPECTED, _EXPECTED_S = 125, 30.0
+"""Number of symbols that the estimate assumes to read in so many seconds, before those that are observed."""
 
 
 class Warming(Struct, frozen=True):
@@ -109,7 +109,7 @@ class WarmLine:
         """Return an estimate (s) of the time until this many symbols have read."""
         waits = max((moment - self._top for moment, _ in self._moments.values()), default=0) / SECOND
         passed = max(self._clock.monotonic() - self._since, 0.0)
-        return max(waits, 0.0) + missing * (60 + passed) / (_EXPECTED_PER_MINUTE + self._count)
+        return max(waits, 0.0) + missing * (_EXPECTED_S + passed) / (_EXPECTED + self._count)
 
     def forget(self, stage: SymbolStage) -> None:
         """Forget a symbol that has left."""

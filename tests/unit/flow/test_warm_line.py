@@ -81,7 +81,7 @@ def test_the_estimate_follows_the_pace() -> None:
     assert line.left_s(500) == pytest.approx(120)
     asyncio.run(read(1_000, 600))
     assert line.left_s(500) == pytest.approx(300, rel=0.15)
-    assert str(Warming(500, 1_000, line.left_s(500))) == "500/1000, about 4 min left"
+    assert str(Warming(500, 1_000, line.left_s(500))) == "500/1000, about 5 min left"
 
 
 class Counting(Venue):
