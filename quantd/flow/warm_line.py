@@ -23,8 +23,11 @@ from quantd.timeframes import SECOND
 MOST_WITH_TRADES = 40
 """Number of symbols that read trades, too: as many as a venue with Binance's limits answers within a minute."""
 _AT_ONCE = 6
-_EXPECTED_PER_MINUTE = 250
-"""Number of symbols a minute that the estimate assumes at first; it counts as much as a minute of what is observed."""
+_MOST_FAILED = 3
+"""After this many failures in a row the feed does not answer, and nobody waits in the line any more: each symbol begins without its past
+once its own attempts have failed."""
+_EXPECTED, _EXPECTED_S = 125, 30.0
+"""Number of symbols that the estimate assumes to read in so many seconds, before those that are observed."""
 
 
 class Warming(Struct, frozen=True):
@@ -61,6 +64,8 @@ class WarmLine:
         """The other legs of the pairs of each symbol."""
         self._served: set[SymbolStage] = set()
         """Symbols that have read, or read now."""
+        self._failed = 0
+        """Number of failures since the last success."""
         self._since = clock.monotonic()
         self._count = 0
 
@@ -101,6 +106,10 @@ class WarmLine:
         self._served.add(stage)
         try:
             yield
+            self._failed = 0
+        except Exception:
+            self._failed += 1
+            raise
         finally:
             self._count += 1
             self._pass_on()
@@ -109,7 +118,7 @@ class WarmLine:
         """Return an estimate (s) of the time until this many symbols have read."""
         waits = max((moment - self._top for moment, _ in self._moments.values()), default=0) / SECOND
         passed = max(self._clock.monotonic() - self._since, 0.0)
-        return max(waits, 0.0) + missing * (60 + passed) / (_EXPECTED_PER_MINUTE + self._count)
+        return max(waits, 0.0) + missing * (_EXPECTED_S + passed) / (_EXPECTED + self._count)
 
     def forget(self, stage: SymbolStage) -> None:
         """Forget a symbol that has left."""
@@ -117,8 +126,8 @@ class WarmLine:
         self._legs.pop(stage, None)
 
     async def _take_turn(self, stage: SymbolStage) -> None:
-        if self._free:
-            self._free -= 1
+        if self._free or self._failed >= _MOST_FAILED:
+            self._free = max(self._free - 1, 0)
             return
         turn = self._turns[stage] = asyncio.get_running_loop().create_future()
         try:
@@ -130,10 +139,9 @@ class WarmLine:
 
     def _pass_on(self) -> None:
         if not self._turns:
-            self._free += 1
-            return
-        following = min(self._turns, key=self._rank)
-        self._turns.pop(following).set_result(None)
+            self._free = min(self._free + 1, _AT_ONCE)
+        for _ in range(len(self._turns) if self._failed >= _MOST_FAILED else min(len(self._turns), 1)):
+            self._turns.pop(min(self._turns, key=self._rank)).set_result(None)
 
     def _rank(self, stage: SymbolStage) -> tuple[int, bool]:
         """Sort key: the number of its pairs whose other leg has had its turn, the most first; then whether it has pairs at all."""

@@ -69,6 +69,31 @@ async def test_a_symbol_that_leaves_while_it_waits_passes_its_turn_on(monkeypatc
     assert await read_in_order(line, stages) == "ABCDEF", "no turn is lost"
 
 
+async def test_nobody_waits_in_line_for_a_feed_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantd.flow.warm_line._AT_ONCE", 1)
+    line, inside, go = WarmLine(EventClock()), [], asyncio.Event()
+
+    async def read(each: SymbolStage, *, fails: bool) -> None:
+        async with line.turn(each):
+            if fails:
+                raise OSError("unreachable")
+            inside.append(each)
+            await go.wait()
+
+    tasks = [asyncio.create_task(read(stage(symbol), fails=symbol in "ABC")) for symbol in "ABCDEFG"]
+    await until(lambda: len(inside) == 4)
+    go.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    inside.clear()
+    go.clear()
+    tasks = [asyncio.create_task(read(stage(symbol), fails=False)) for symbol in "DE"]
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert len(inside) == 1, "it answers again"
+    go.set()
+    await asyncio.gather(*tasks)
+
+
 def test_the_estimate_follows_the_pace() -> None:
     async def read(count: int, seconds: float) -> None:
         for _ in range(count):
@@ -81,7 +106,7 @@ def test_the_estimate_follows_the_pace() -> None:
     assert line.left_s(500) == pytest.approx(120)
     asyncio.run(read(1_000, 600))
     assert line.left_s(500) == pytest.approx(300, rel=0.15)
-    assert str(Warming(500, 1_000, line.left_s(500))) == "500/1000, about 4 min left"
+    assert str(Warming(500, 1_000, line.left_s(500))) == "500/1000, about 5 min left"
 
 
 class Counting(Venue):
