@@ -79,9 +79,10 @@ class Regression(Plugin):
         Implement it where a bar of many pairs is cheaper together than `update` of each; the core then calls it instead."""
         raise NotImplementedError
 
-    def rolling(self, y: FloatArray, x: FloatArray) -> list[Hedge | None]:
-        """Return the hedge as of each bar of finite arrays of shape (n,), as the flow computes it; None before `window` bars."""
-        steps = Steps(self)
+    def rolling(self, y: FloatArray, x: FloatArray, offset: int = 0) -> list[Hedge | None]:
+        """Return the hedge as of each bar of finite arrays of shape (n,), as the flow computes it for a pair whose sums are rebuilt at the
+        bars that `offset` determines; None before `window` bars."""
+        steps = Steps(self, offset)
         hedges = []
         for index, pair in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
             steps.push(index, *pair)

@@ -117,9 +117,10 @@ def test_a_bar_that_is_mended_after_a_restart_gives_the_same_points(name: str) -
 @every_method
 def test_rolling_answers_what_the_flow_does(name: str) -> None:
     y, x = legs(3, 4 * WINDOW)
-    hedges = made(name).rolling(y, x)
+    pair = series(name)
+    hedges = made(name).rolling(y, x, pair.spec.offset)
     assert len(hedges) == len(y)
-    assert [hedge for hedge in hedges if hedge] == [point.hedge for point in series(name).add(bars(y), bars(x))]
+    assert [hedge for hedge in hedges if hedge] == [point.hedge for point in pair.add(bars(y), bars(x))]
 
 
 @every_method
