@@ -39,6 +39,7 @@ _log = logging.getLogger("quantd.daemon")
 _DRAIN_S = 5.0
 _LONGEST_DRAIN_S = 15.0
 """Longest drain (s). Draining takes longer on a busy machine; whatever has not ended by then hangs."""
+_COLLECTED_AFTER = 20_000, 10, 50
 _BEAT_S = 0.25
 _CONNECT_S = 2.0
 _WARM_S = 300.0
@@ -99,7 +100,7 @@ class Daemon:
             _log.info("serving on %s", self._api.listen)
             await self._warm_up()
             self._warm.set()
-            gc.freeze()  # a full collection of what a thousand pairs hold would stop the event loop for a tenth of a second
+            _spare_collections()
             notify("READY=1", f"STATUS=serving on {self._api.listen}")
             _log.log(*_standing(self.services.status.feeds()))
             await self.stopping.wait()
@@ -199,6 +200,13 @@ def _standing(feeds: Sequence[FeedState]) -> tuple[int, str]:
     if waiting := [f"{feed.name} is {feed.progress}" for feed in feeds if feed.state != "live"]:
         return logging.WARNING, f"serving, but not ready: {', '.join(waiting)}"
     return logging.INFO, f"ready: {', '.join(f'{feed.name} is live' for feed in feeds) or 'there is no feed'}"
+
+
+def _spare_collections() -> None:
+    """Exclude what the start has made from garbage collections, and make these rarer: a full one of what a thousand pairs hold stops the
+    event loop for a tenth of a second."""
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED_AFTER)
 
 
 def _give_up() -> None:

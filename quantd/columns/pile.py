@@ -1,9 +1,10 @@
-"""Trades that wait to be written."""
+"""Trades and points that wait to be written."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from quantd.columns.ticks import TickBatch
-from quantd.model import Tick
+from quantd.model import PairPoint, Tick
 
 
 class TickPile:
@@ -41,3 +42,39 @@ class TickPile:
         batch = self.joined()
         self._pieces, self._count = [batch[count:].copied()] if count < len(batch) else [], max(0, self._count - count)
         return batch[:count]
+
+
+class PointPile:
+    """Points in the order in which they were added. Batches become structs only when they are taken."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Sequence[PairPoint]] = []
+        """The points as they were added."""
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, points: Sequence[PairPoint]) -> None:
+        """Add points at the end. They must not change any more."""
+        if points:
+            self.pieces.append(points)
+            self._count += len(points)
+
+    def put_back(self, older: "PointPile") -> None:
+        """Add the points of another pile before these."""
+        self.pieces = older.pieces + self.pieces
+        self._count += len(older)
+
+    def taken(self) -> list[PairPoint]:
+        """Return all points as structs."""
+        return list(chain.from_iterable(self.pieces))
+
+    def cut(self, most: int) -> int:
+        """Remove the oldest pieces until at most this many points are left. Return the number of points removed."""
+        dropped = 0
+        while self._count > most:
+            count = len(self.pieces.pop(0))
+            self._count -= count
+            dropped += count
+        return dropped

@@ -98,14 +98,16 @@ class PointColumns(Sequence[PairPoint]):
         return self._point(range(len(self))[at])
 
     def __iter__(self) -> Iterator[PairPoint]:
-        return map(self._point, range(len(self)))
+        for at, (numbers, marks) in enumerate(zip(self.numbers.T.tolist(), self.marks.T.tolist(), strict=True)):
+            yield self._made(at, numbers, marks)
 
     def _point(self, at: int) -> PairPoint:
-        bars, quality, revision = self.marks[:, at].tolist()
+        return self._made(at, self.numbers[:, at].tolist(), self.marks[:, at].tolist())
+
+    def _made(self, at: int, numbers: list[float], marks: list[int]) -> PairPoint:
         metrics = NO_METRICS if self.metrics is None else self.metrics[at]
         state = None if self.states is None else self.states[at]
-        key = self.pairs[at], self.every, self.ts
-        return point_of(key, self.numbers[:, at].tolist(), (bars, quality, revision, DEFINITION), metrics, state)
+        return point_of((self.pairs[at], self.every, self.ts), numbers, (*marks, DEFINITION), metrics, state)
 
 
 def point_of(

@@ -48,10 +48,8 @@ class PairGroups:
         every = {timeframe for _, timeframe in bars}
         for key, group in list(self._groups.items()):
             if group.every in every:
-                made = group.step(bars, measure_from)
-                if made.alone:
-                    self._unsettled[key] = None
-                yield made
+                self._unsettled[key] = None
+                yield from group.step(bars, measure_from)
 
     def settle(self) -> None:
         """Let some pairs join the tables of their groups."""

@@ -18,7 +18,7 @@ from quantd.flow.watermark import Watermark
 from quantd.model import Bar, Tick
 from quantd.timeframes import SECOND
 
-_AT_ONCE = 50
+_AT_ONCE = 25
 """Number of symbols whose bars are closed in one step."""
 
 

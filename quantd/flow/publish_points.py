@@ -42,15 +42,16 @@ class PointPublisher:
         self._groups.settle()
 
     def step(self, closed: Sequence[tuple[SymbolStage, Sequence[Bar]]]) -> Iterator[None]:
-        """Make the points of these bars and publish them, in a step for each group of pairs."""
+        """Make the points of these bars and publish them, in steps."""
         by_series: dict[tuple[SymbolStage, str], list[Bar]] = defaultdict(list)
         for stage, bars in closed:
             for bar in bars:
                 by_series[stage, bar.every].append(bar)
         for made in self._groups.step(by_series, self._news.measured_from):
-            if made.batch:
-                self._publish_batch(made.batch)
-            for series, points in made.alone:
+            if isinstance(made, PointColumns):
+                self._publish_batch(made)
+            else:
+                series, points = made
                 self._publish(self._groups.of(series), points)
             self._outputs.history.changes += 1  # a pair without a point has one bar more, too
             yield

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from quantd.clock import Clock
-from quantd.columns.pile import TickPile
+from quantd.columns.pile import PointPile, TickPile
 from quantd.flow.ahead import Ahead
 from quantd.flow.ingest.ledger import NOT_RECORDED
 from quantd.history.history import History
@@ -56,7 +56,7 @@ class Recorder:
         self._writing: asyncio.Task[bool] | None = None
         self._ticks = TickPile()
         self._bars: list[Bar] = []
-        self._points: list[PairPoint] = []
+        self._points = PointPile()
         self._gaps: list[Gap] = []
 
     def ticks(self, ticks: Sequence[Tick]) -> None:
@@ -66,7 +66,7 @@ class Recorder:
         self._bars += bars
 
     def points(self, points: Sequence[PairPoint]) -> None:
-        self._points += points
+        self._points.add(points)
 
     async def write_if_due(self) -> None:
         """Wait until there is room for more rows, then do the same as `begin_if_due`."""
@@ -105,13 +105,13 @@ class Recorder:
 
     def _begin(self) -> asyncio.Task[bool]:
         batch = self._ticks, self._bars, self._points
-        self._ticks, self._bars, self._points = TickPile(), [], []
+        self._ticks, self._bars, self._points = TickPile(), [], PointPile()
         self._ahead.cut()
         self._due = self._clock.monotonic() + _HANGS_S
         self._writing = asyncio.create_task(self._write(*batch), name="record")
         return self._writing
 
-    async def _write(self, ticks: TickPile, bars: list[Bar], points: list[PairPoint]) -> bool:
+    async def _write(self, ticks: TickPile, bars: list[Bar], points: PointPile) -> bool:
         loop = asyncio.get_running_loop()
         try:
             done = await loop.run_in_executor(self._thread, self._append_all, ticks, bars, points)
@@ -119,27 +119,28 @@ class Recorder:
                 self._ahead.drop()
                 self._works()
                 if self._history:
-                    self._history.recorded(bars, points)
+                    self._history.recorded(bars, points.pieces)
             else:
                 self._ticks.put_back(ticks)
-                self._bars, self._points = bars + self._bars, points + self._points
+                self._points.put_back(points)
+                self._bars = bars + self._bars
                 self._fails()
             return done
         finally:
             self._due = self._clock.monotonic() + max(_LONGEST_S, self._pause)
             self._writing = None
 
-    def _append_all(self, ticks: TickPile, bars: list[Bar], points: list[PairPoint]) -> bool:
+    def _append_all(self, ticks: TickPile, bars: list[Bar], points: PointPile) -> bool:
         """Write in slices if many rows wait, the last one with all bars and points. Return whether all are written; trades that are written
         leave the pile. Runs in the thread."""
         while len(ticks) > 2 * _LARGEST:
-            if not self._guard.call(self._append, ticks, _LARGEST, [], []):
+            if not self._guard.call(self._append, ticks, _LARGEST, [], PointPile()):
                 return False
         rows = len(ticks) + len(bars) + len(points)
         return not rows or self._guard.call(self._append, ticks, len(ticks), bars, points, default=False)
 
-    def _append(self, ticks: TickPile, count: int, bars: list[Bar], points: list[PairPoint]) -> bool:
-        self.store.append(ticks.joined()[:count], bars, points)
+    def _append(self, ticks: TickPile, count: int, bars: list[Bar], points: PointPile) -> bool:
+        self.store.append(ticks.joined()[:count], bars, points.taken())
         ticks.drop(count)
         return True
 
@@ -161,7 +162,9 @@ class Recorder:
         if (many := len(self._ticks) - _MOST_TICKS) > 0:
             many += _MOST_TICKS // 10
             self._drop_ticks(self._ticks.drop(many))
-        self.dropped += _cut(self._bars) + _cut(self._points)
+        self.dropped += _cut(self._bars)
+        if len(self._points) > _MOST_OTHERS:
+            self.dropped += self._points.cut(_MOST_OTHERS - _MOST_OTHERS // 10)
 
     def _drop_ticks(self, ticks: Sequence[Tick]) -> None:
         self.dropped += len(ticks)

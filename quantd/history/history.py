@@ -103,10 +103,12 @@ class History(StoreReader):
         same version while the process lives."""
         return max(self._of_store, self._bars.version(name, every) if kind == "bars" else self._points.version(name, every))
 
-    def recorded(self, bars: Iterable[Bar], points: Iterable[PairPoint]) -> None:
-        """Note that the store has taken these rows. Only those that are not in memory change what is read."""
+    def recorded(self, bars: Iterable[Bar], points: Iterable[Sequence[PairPoint]]) -> None:
+        """Note that the store has taken these bars, and these batches of points. Only those that are not in memory change what is read."""
         self._bars.recorded(bars)
-        self._points.recorded(points)
+        for batch in points:
+            if not (isinstance(batch, PointColumns) and self._points.has(batch).all()):
+                self._points.recorded(batch)
 
     def store_changed(self) -> None:
         """Note that the store has dropped rows, or lost some. Any thread may call."""

@@ -124,7 +124,7 @@ class Told:
         bars = [self.bars[ts] for ts in self._times() if ts in self.bars]
         points = [self.points[ts] for ts in self._times() if ts in self.points]
         self.shelf.append([], bars, points)
-        self.history.recorded(bars, points)
+        self.history.recorded(bars, [points])
         self.waiting = []
 
     def upgrade(self, at: int, many: int) -> None:
@@ -134,7 +134,7 @@ class Told:
         again = [replace(point, definition=DEFINITION, zscore=0.5, reason=None) for point in old]
         _put(self.points, again)
         self.shelf.append([], [], again)
-        self.history.recorded([], again)
+        self.history.recorded([], [again])
 
     def restore(self, at: int, many: int) -> None:
         """Restore all rows from a time on."""

@@ -1,7 +1,8 @@
 """The pairs with the same settings: most of them in a table, the others alone."""
 
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Bars = Mapping[tuple[Leg, str], Sequence[Bar]]
 Measured = Callable[[str, str], int]
 WORTH = 8
 """Number of pairs from which a table costs less than the pairs alone."""
+_ASKED_AT_ONCE = 50
 
 
 class Legs(Struct, frozen=True):
@@ -29,11 +31,8 @@ class Legs(Struct, frozen=True):
     x: Leg
 
 
-class Made(Struct, frozen=True):
-    """The points that bars make: a batch of those made at once, and those of pairs that were alone."""
-
-    batch: PointColumns | None
-    alone: list[tuple[PairSeries, list[PairPoint]]]
+Made = PointColumns | tuple[PairSeries, list[PairPoint]]
+"""The points that bars make: those of many pairs at once, or those of a pair that was alone."""
 
 
 class PairGroup:
@@ -45,7 +44,7 @@ class PairGroup:
         self._table = PairTable(like)
         self._legs: dict[PairSeries, Legs] = {}
         self._alone: dict[PairSeries, Legs] = {}
-        self._candidates: deque[PairSeries] = deque()
+        self._candidates: dict[PairSeries, None] = {}
         """Pairs that may join the table, if they are settled."""
         self._layout = _Layout([])
         self._changes = 0
@@ -57,7 +56,7 @@ class PairGroup:
     def add(self, series: PairSeries, legs: Legs) -> None:
         """Add a pair."""
         self._legs[series] = self._alone[series] = legs
-        self._candidates.append(series)
+        self._candidates[series] = None
 
     def drop(self, series: PairSeries) -> None:
         """Remove a pair."""
@@ -66,25 +65,30 @@ class PairGroup:
         self._follow()
         del self._legs[series], self._alone[series]
 
-    def step(self, bars: Bars, measure_from: Measured) -> Made:
-        """Return the points that these bars make. `measure_from` returns, for pair and timeframe, the time (ms) from which on jobs run."""
-        batch = self._step_table(bars)
-        alone = []
+    def step(self, bars: Bars, measure_from: Measured) -> Iterator[Made]:
+        """Yield the points that these bars make, those of a pair that is alone by themselves. `measure_from` returns, for pair and
+        timeframe, the time (ms) from which on jobs run."""
+        if batch := self._step_table(bars):
+            yield batch
         for series, legs in list(self._alone.items()):
             y, x = (bars.get((leg, self.every), ()) for leg in (legs.y, legs.x))
-            if y or x:
-                alone.append((series, series.add(y, x, measure_from(series.spec.pair, self.every))))
-                self._candidates.append(series)
-        return Made(batch, alone)
+            if (y or x) and series in self._alone:  # it may have been dropped meanwhile
+                points = series.add(y, x, measure_from(series.spec.pair, self.every))
+                self._candidates[series] = None
+                yield series, points
 
     def settle(self, most: int) -> bool:
         """Let up to `most` pairs join the table that may. Return whether any may be left."""
         if len(self._legs) < WORTH:
             self._candidates.clear()
-        for _ in range(min(most, len(self._candidates))):
-            series = self._candidates.popleft()
-            if series in self._legs and not series.table and self._table.may_join(series):
+        joined = 0
+        for series in list(islice(self._candidates, _ASKED_AT_ONCE)):
+            del self._candidates[series]
+            if series in self._alone and self._table.may_join(series):
                 self._table.join(series)
+                joined += 1
+                if joined == most:
+                    break
         self._follow()
         return bool(self._candidates)
 

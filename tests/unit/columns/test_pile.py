@@ -1,7 +1,11 @@
 """Trades that wait keep their order."""
 
-from quantd.columns.pile import TickPile
+from msgspec.structs import replace
+
+from quantd.columns.pile import PointPile, TickPile
+from quantd.columns.points import PointColumns
 from quantd.columns.ticks import TICK, TickBatch, TickRun, rows_of
+from quantd.model import DEFINITION
 from quantd.testing import fakes
 
 
@@ -32,3 +36,18 @@ def test_what_remains_keeps_no_dropped_trades_in_memory() -> None:
     waiting = pile()
     waiting.drop(4)
     assert len(waiting.joined().rows.base) == 5 * TICK.itemsize
+
+
+def test_points_come_out_in_order_whatever_is_put_back_or_cut() -> None:
+    points = [replace(point, definition=DEFINITION) for point in fakes.points(30)]
+    pile, older = PointPile(), PointPile()
+    pile.add(points[20:])
+    older.add(points[:10])
+    older.add(PointColumns.of(points[10:11]))
+    older.add(points[11:20])
+    pile.put_back(older)
+    assert (len(pile), pile.taken()) == (30, points)
+    assert pile.cut(25) == 10
+    assert (len(pile), pile.taken()) == (20, points[10:])
+    pile.add([])
+    assert pile.cut(20) == 0

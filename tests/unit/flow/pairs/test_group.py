@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 import quantd
 from quantd.clock import EventClock
+from quantd.columns.points import PointColumns
 from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.flow.pairs.group import WORTH, Bars, Legs, PairGroup
 from quantd.model import Bar, Hedge, PairPoint
@@ -115,12 +116,11 @@ class World:
         self.group.settle(most=self.chance.choice([0, 3, 100]))
 
     def check(self, given: Bars) -> None:
-        made = self.group.step(given, lambda pair, every: 0)
-        mine = {point.pair: [point] for point in made.batch or ()}
-        for series, points in made.alone:
-            if points:
-                assert series.spec.pair not in mine
-                mine[series.spec.pair] = points
+        mine: dict[str, list[PairPoint]] = {}
+        for made in self.group.step(given, lambda pair, every: 0):
+            points = list(made) if isinstance(made, PointColumns) else made[1]
+            for point in points:
+                mine.setdefault(point.pair, []).append(point)
         expected = {}
         for name, (legs, series, alone) in self.pairs.items():
             points = self._alone(alone, legs, given)
