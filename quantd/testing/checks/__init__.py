@@ -18,7 +18,7 @@ from quantd.plugin.base import AlertSink, DaemonJob, EventBars, Exporter, Feed, 
 from quantd.plugin.blame import blame
 from quantd.plugin.registry import Entry, Registry
 from quantd.plugin.regression import Regression
-from quantd.testing.checks import columns, event_bars, exporters, feeds, jobs, looks, regressions, resamplers, sinks, steps, stores
+from quantd.testing.checks import columns, event_bars, exporters, feeds, jobs, looks, many, regressions, resamplers, sinks, steps, stores
 
 Check = Callable[[], None]
 
@@ -45,6 +45,8 @@ _BEHAVIOUR: tuple[tuple[_Test, _Checks], ...] = (
     (steps.is_windowed, steps.WINDOW_CHECKS),
     (steps.is_recursive, steps.RECURSIVE_CHECKS),
     (columns.has_columns, columns.CHECKS),
+    (many.fits_many, many.CHECKS),
+    (many.fits_many_sums, many.SUMS_CHECKS),
     (_is_a(PairJob), jobs.PAIR_CHECKS),
     (_is_a(DaemonJob), jobs.DAEMON_CHECKS),
     (_is_a(AlertSink), sinks.CHECKS),

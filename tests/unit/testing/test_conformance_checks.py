@@ -12,12 +12,15 @@ import msgspec
 import numpy as np
 import pytest
 from msgspec import Meta
+from msgspec.structs import replace
 
 import quantd
 from quantd.model import Tick
 from quantd.plugin.base import Plugin
 from quantd.plugin.registry import Entry, Registry
-from quantd.stats import IntArray
+from quantd.stats import FloatArray, IntArray
+from quantd.stats.columns.hedges import of_hedges
+from quantd.stats.columns.moments import MomentsColumns
 from quantd.stats.regression import ols, ols_fit
 from quantd.stats.sums import Sums
 from quantd.testing import fakes
@@ -300,6 +303,43 @@ def test_honest_columns_pass() -> None:
 )
 def test_a_lie_of_columns_is_caught(lie: str, caught: str) -> None:
     assert caught in failed(Columns, lie=lie)
+
+
+class Level(quantd.Regression):
+    """The ratio of the means, but for one lie of its batches."""
+
+    lie: Literal["", "last bit", "others"] = ""
+
+    def fit(self, y: FloatArray, x: FloatArray) -> quantd.Hedge | None:
+        return quantd.Hedge(0.0, float(y.sum() / x.sum()), len(y)) if x.sum() else None
+
+    def fit_many(self, y: FloatArray, x: FloatArray) -> quantd.HedgeColumns:
+        hedges = [self.fit(*legs) for legs in zip(y.T.copy(), x.T.copy(), strict=True)]
+        if self.lie == "last bit":
+            hedges = [hedge and replace(hedge, beta=np.nextafter(hedge.beta, np.inf).item()) for hedge in hedges]
+        if self.lie == "others":
+            hedges.reverse()
+        return of_hedges(hedges)
+
+
+class LevelOfSums(Level):
+    """The same from the sums."""
+
+    def fit_sums(self, sums: Sums) -> quantd.Hedge | None:
+        return quantd.Hedge(0.0, sums.mean_y / sums.mean_x, sums.n) if sums.mean_x else None
+
+    def fit_sums_many(self, sums: MomentsColumns) -> quantd.HedgeColumns:
+        return of_hedges([self.fit_sums(each) for each in (sums.each()[::-1] if self.lie else sums.each())])
+
+
+def test_honest_batches_pass() -> None:
+    assert failed(Level) == failed(LevelOfSums) == {}
+
+
+@pytest.mark.parametrize("lie", ["last bit", "others"])
+def test_a_lie_of_a_batch_is_caught(lie: str) -> None:
+    assert list(failed(Level, lie=lie)) == ["fit_many_answers_as_fit"]
+    assert "fit_sums_many_answers_as_fit_sums" in failed(LevelOfSums, lie=lie)
 
 
 # ---- resamplers
