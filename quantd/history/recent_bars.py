@@ -158,7 +158,7 @@ class RecentBars:
     def get(self, symbol: str, every: str, ts: int) -> Bar | None:
         """Return the bar of a time (ms); None if it is not in memory."""
         series = self._series.get((symbol, every))
-        return None if series is None else series.get(ts)
+        return None if series is None or ts > series.newest else series.get(ts)
 
     def held(self, symbol: str, every: str) -> BarColumns:
         """Return the bars of a series that are in memory, ascending."""
