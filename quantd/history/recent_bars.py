@@ -45,9 +45,14 @@ class BarSeries:
             self._put(bar)
 
     def _put(self, bar: Bar) -> None:
-        if bar.ts <= self._ring.newest and (known := self._ring.revision(bar.ts)) is not None and known > bar.revision:
-            self.whole.lose(bar.ts)
-        if (gone := self._ring.put(bar)) > self.whole.lost:
+        ring = self._ring
+        if bar.ts > ring.newest:
+            gone = ring.append(bar)
+        else:
+            known = ring.revision(bar.ts)
+            gone = bar.ts if known is not None and known > bar.revision else -1
+            gone = max(gone, ring.put(bar))
+        if gone > self.whole.lost:
             self.whole.lost = gone
 
     def restore(self, bars: Iterable[Bar], since: int | None) -> None:
