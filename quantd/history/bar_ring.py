@@ -25,6 +25,7 @@ class BarRing:
     def _allocate(self, most: int) -> None:
         self.most = most
         self._ts: NDArray[np.int64] = np.empty(most, np.int64)
+        self._times = self._ts.data
         self._rows: Rows = np.empty(most, BAR)
         self._bytes = self._rows.view(np.uint8).data
         self._head = 0
@@ -43,7 +44,7 @@ class BarRing:
         """Put a bar in its place, in place of one of its time. Return the time (ms) of the bar that gave way to it, -1 without one: the
         oldest one, or this one if it is older than all."""
         if bar.ts > self.newest:
-            return self._append(bar)
+            return self.append(bar)
         at = self.find(bar.ts)
         if self._ts_at(at) == bar.ts:
             self._write(self._place(at), bar)
@@ -114,11 +115,12 @@ class BarRing:
             held = set(ts.tolist())
             self._states = {at: state for at, state in self._states.items() if at in held}
 
-    def _append(self, bar: Bar) -> int:
+    def append(self, bar: Bar) -> int:
+        """Put a bar that is newer than all. Return the time (ms) of the bar that gave way to it, -1 without one."""
         self.newest = bar.ts
         if self._count < self.most:
             self._count += 1
-            self._write(self._place(self._count - 1), bar)
+            self._write((self._head + self._count - 1) % self.most, bar)
             return -1
         place, gone = self._head, int(self._ts[self._head])
         self._head = (place + 1) % self.most
@@ -129,7 +131,7 @@ class BarRing:
 
     def _write(self, place: int, bar: Bar) -> None:
         pack_into(self._bytes, place * _SIZE, *values(bar))
-        self._ts[place] = bar.ts
+        self._times[place] = bar.ts
         if bar.state is not None:
             self._states[bar.ts] = bar.state
         elif self._states:

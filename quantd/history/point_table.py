@@ -57,6 +57,11 @@ class PointTable:
             self._odd.discard(pair)
             return max(int(self._members.newest[member.place]), member.whole.lost)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the table has no pairs."""
+        return not self._members.of
+
     def version(self, member: Member) -> int:
         """Return the version of a pair."""
         return int(self._members.versions[member.place])

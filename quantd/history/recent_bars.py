@@ -45,9 +45,14 @@ class BarSeries:
             self._put(bar)
 
     def _put(self, bar: Bar) -> None:
-        if bar.ts <= self._ring.newest and (known := self._ring.revision(bar.ts)) is not None and known > bar.revision:
-            self.whole.lose(bar.ts)
-        if (gone := self._ring.put(bar)) > self.whole.lost:
+        ring = self._ring
+        if bar.ts > ring.newest:
+            gone = ring.append(bar)
+        else:
+            known = ring.revision(bar.ts)
+            gone = bar.ts if known is not None and known > bar.revision else -1
+            gone = max(gone, ring.put(bar))
+        if gone > self.whole.lost:
             self.whole.lost = gone
 
     def restore(self, bars: Iterable[Bar], since: int | None) -> None:
@@ -158,7 +163,7 @@ class RecentBars:
     def get(self, symbol: str, every: str, ts: int) -> Bar | None:
         """Return the bar of a time (ms); None if it is not in memory."""
         series = self._series.get((symbol, every))
-        return None if series is None else series.get(ts)
+        return None if series is None or ts > series.newest else series.get(ts)
 
     def held(self, symbol: str, every: str) -> BarColumns:
         """Return the bars of a series that are in memory, ascending."""

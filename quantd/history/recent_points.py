@@ -123,9 +123,11 @@ class RecentPoints:
     def forget(self, pair: str) -> None:
         """Drop the points of a pair."""
         self._unheld = next(VERSIONS)
-        for every, table in self._tables.items():
+        for every, table in list(self._tables.items()):
             if table.member(pair):
                 self._left[pair, every] = table.drop(pair)
+                if table.is_empty:
+                    del self._tables[every]
 
     def _table(self, every: str) -> PointTable:
         if every not in self._tables:

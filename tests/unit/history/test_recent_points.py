@@ -83,6 +83,17 @@ def test_a_pair_that_is_dropped_leaves_nothing_to_the_one_that_takes_its_place()
     assert history.points("A1-B", "1m", 0, LAST) == points["A1-B"][-1:]
 
 
+def test_a_table_without_pairs_takes_no_memory() -> None:
+    history, points = History(None), fakes.points(3)
+    history.put_points(points)
+    before = history.version("points", points[0].pair, "1m")
+    history.forget(points[0].pair)
+    assert history._points._tables == {}
+    assert history.version("points", points[0].pair, "1m") > before
+    history.put_points(points[1:])
+    assert history.points(points[0].pair, "1m", 0, LAST) == points[1:]
+
+
 def test_it_is_told_which_points_of_a_batch_are_known() -> None:
     points = made(5)
     every = batches(points)
