@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 
 from quantd.api.errors import Failure
 
@@ -14,14 +13,13 @@ MAX_AGE = "600"
 _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]*")
 
 
-def preflight(origins: Collection[str]) -> Middleware:
-    """Return a middleware that answers the preflight request that a browser sends before a request to another origin."""
+def preflight(origins: Collection[str]) -> Callable[[web.Request], web.Response | None]:
+    """Return a function that answers the preflight request that a browser sends before a request to another origin; None to any other."""
 
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def answered(request: web.Request) -> web.Response | None:
         asks = "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
         if request.method != "OPTIONS" or not asks:
-            return await handler(request)
+            return None
         if request.headers["Origin"] not in origins:
             raise Failure(400, "Disallowed CORS origin")
         headers = {"Access-Control-Allow-Methods": METHODS, "Access-Control-Max-Age": MAX_AGE}
@@ -29,7 +27,7 @@ def preflight(origins: Collection[str]) -> Middleware:
             headers["Access-Control-Allow-Headers"] = _names(asked)
         return web.Response(text="OK", headers=headers)
 
-    return middleware
+    return answered
 
 
 def _names(asked: str) -> str:
@@ -39,20 +37,20 @@ def _names(asked: str) -> str:
     return asked
 
 
-def guard(origins: Collection[str]) -> Middleware:
-    """Return a middleware that rejects modifying requests, and sockets, from pages of other origins, because any page can reach the
-    loopback interface."""
+def guard(origins: Collection[str]) -> Callable[[web.Request], None]:
+    """Return a function that raises Failure for modifying requests, and sockets, from pages of other origins, because any page can reach
+    the loopback interface."""
 
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def check(request: web.Request) -> None:
         origin = request.headers.get("Origin")
+        if not origin or origin in origins:
+            return
         changes = request.method not in ("GET", "HEAD", "OPTIONS") or "upgrade" in request.headers.get("Connection", "").lower()
-        own = origin is not None and origin not in origins and _host(origin) == request.headers.get("Host")
-        if origin and changes and origin not in origins and not own:
+        own = _host(origin) == request.headers.get("Host")
+        if changes and not own:
             raise Failure(403, f"Origin {origin} is not allowed: add it to api.cors")
-        return await handler(request)
 
-    return middleware
+    return check
 
 
 def _host(origin: str) -> str:

@@ -6,10 +6,10 @@ page has it as its origin only if it was loaded from that address.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 
 from quantd.api.errors import Failure
 from quantd.config.addresses import is_ip, is_name
@@ -18,22 +18,26 @@ from quantd.config.model import ApiSettings
 _FORM = re.compile(r"(?a)(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@/]+))(?::[0-9]{0,5})?")
 
 
-def guard(settings: ApiSettings) -> Middleware:
-    """Return a middleware that rejects requests for other hosts (421), including sockets, and requests without exactly one valid host
-    (400)."""
+def guard(settings: ApiSettings) -> Callable[[web.Request], None]:
+    """Return a function that raises Failure for requests for other hosts (421), including sockets, and for requests without exactly one
+    valid host (400)."""
     known = _known(settings)
 
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    @lru_cache(maxsize=256)
+    def is_served(text: str) -> bool:
+        host = host_of(text)
+        return host is not None and (host in known or is_ip(host))
+
+    def check(request: web.Request) -> None:
         for text in _named(request):
+            if is_served(text):
+                continue
             host = host_of(text)
             if host is None:
                 raise Failure(400, "Host is not host or host:port")
-            if host not in known and not is_ip(host):
-                raise Failure(421, f"Host {host} is not served here: if it is this daemon's, add it to api.hosts")
-        return await handler(request)
+            raise Failure(421, f"Host {host} is not served here: if it is this daemon's, add it to api.hosts")
 
-    return middleware
+    return check
 
 
 def _known(settings: ApiSettings) -> frozenset[str]:
@@ -52,7 +56,6 @@ def _named(request: web.Request) -> list[str]:
     return named
 
 
-@lru_cache(maxsize=256)
 def host_of(text: str) -> str | None:
     """Return the name or address of `host` or `host:port`, in lower case; None if it is neither.
 

@@ -5,6 +5,7 @@ are the same. So once an answer that is kept (`kept.py`) has been sent, an equal
 answer is still good, and a write. If it is not, the request goes the long way, which finds a new answer.
 """
 
+import re
 from collections.abc import Callable
 from email.utils import formatdate
 
@@ -17,7 +18,8 @@ from quantd.clock import Clock, SystemClock
 _MOST, _LONGEST = 512, 4_096
 """Largest number of requests that are known, and of bytes of each."""
 _OF_BODY = ("ETag", "Content-Length", "Content-Type", "Date")
-_BEYOND_HEAD = (b"content-length", b"transfer-encoding", b"expect", b"upgrade")
+_BEYOND_HEAD = re.compile(rb"\n(?:content-length|transfer-encoding|expect|upgrade)", re.IGNORECASE)
+"""Headers of requests that do not end with their head."""
 
 
 class Reply(Struct, frozen=True):
@@ -78,5 +80,4 @@ def is_whole(data: bytes) -> bool:
     """
     if not data.startswith(b"GET ") or data.find(b"\r\n\r\n") != len(data) - 4 or data.count(b"\n") != data.count(b"\r\n"):
         return False
-    head = data.lower()
-    return not any(name in head for name in _BEYOND_HEAD)
+    return not _BEYOND_HEAD.search(data)

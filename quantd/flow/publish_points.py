@@ -53,8 +53,9 @@ class PointPublisher:
             else:
                 series, points = made
                 self._publish(self._groups.of(series), points)
-            self._outputs.history.changes += 1  # a pair without a point has one bar more, too
+            self._outputs.history.changes += 1
             yield
+        self._outputs.history.changes += 1  # pairs without a point have one bar more, too
 
     def publish(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
         """Publish rebuilt points, however old, unless the pair was dropped meanwhile."""

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 import pytest
 from aiohttp.test_utils import BaseTestServer
 from hypothesis import HealthCheck, example, given, settings
@@ -176,6 +177,7 @@ async def cut(script: list[tuple[tuple[bytes, bytes], int, int]]) -> None:
                     await drained()
         client.writer.write(held)
         found += [await client.answer() for _ in range(heads - len(found))]
+        assert (await client.ask(get("/symbols"))).body == msgspec.json.encode(services.symbols.listed()), "nothing more came before it"
         client.writer.close()
         assert [shown(answer) for answer in found] == alone
 
