@@ -165,10 +165,19 @@ class _Reader:
             known = {bar.ts: bar for bar in recorded if frame.end(bar.ts) <= until}
         if self._feed and frame.step >= self._opening.step:
             whole = {ts for ts, bar in known.items() if bar.quality in WHOLE}
-            for first, last in missing_runs(frame, since, until, whole):
+            for first, last in missing_runs(frame, self._asked_from(frame, since, known), until, whole):
                 told = await klines(self._feed, self._demand.symbol, frame, first, frame.end(last))
                 known |= {bar.ts: bar for bar in told if bar.ts not in whole}
         return [known[ts] for ts in sorted(known)]
+
+    def _asked_from(self, frame: Timeframe, since: int, known: Mapping[int, Bar]) -> int:
+        """Return the time (ms) from which on bars are to be asked for. If the first recorded bar is one of the feed's, an earlier start
+        that asked for older ones got none, so only the window is asked for again."""
+        first = known[min(known)] if known else None
+        if first is None or first.quality != "imported":
+            return since
+        window = frame.floor(self._now - self._demand.needed[frame.name] * frame.step)
+        return max(since, min(first.ts, window))
 
     async def _trades(self, begins: int) -> tuple[list[Tick], list[Tick]]:
         """Return the recorded trades from `begins` (ms) on, and the trades of the feed after those that the stream does not bring."""

@@ -93,6 +93,24 @@ async def test_the_record_of_a_symbol_that_gives_up_its_past_is_looked_through(t
     await daemon.stop()
 
 
+class Young(Venue):
+    """Lists its symbols since two hours."""
+
+    async def fetch_bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
+        return [bar for bar in await super().fetch_bars(symbol, every, start, end) if bar.ts >= NOW - 2 * HOUR]
+
+
+async def test_what_a_young_symbol_does_not_have_is_asked_once(tmp_path: Path) -> None:
+    first, second = Young(), Young(now=AWAY)
+    before = await run(first, tmp_path, NOW + 2 * MINUTE, every=["1m"])
+    assert {count for _, _, count in first.asked} == {480}
+    after = await run(second, tmp_path, every=["1m"])
+    assert max(count for _, _, count in second.asked) <= 30
+    bars = after.history.bars("X", "1m", 0, 2**60)
+    assert bars[0] == before.history.bars("X", "1m", 0, 2**60)[0]
+    assert [bar.ts for bar in bars] == list(range(bars[0].ts, bars[-1].ts + 1, MINUTE))
+
+
 class WithoutIds(Venue):
     """Trades once a second since for ever, and tells the trades of an hour."""
 
