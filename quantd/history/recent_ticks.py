@@ -5,7 +5,7 @@ from threading import Lock
 
 import numpy as np
 
-from quantd.columns.ticks import OPAQUE, TICK, Rows, TickRun, rows_of
+from quantd.columns.ticks import SIZE, Packed, TickRun, packed_of, unpack_from
 from quantd.model import Tick
 
 TICKS = 10_000
@@ -17,26 +17,29 @@ class _Ring:
 
     def __init__(self) -> None:
         self.count = 0
-        """Number of rows that it was given so far."""
+        """Number of rows in it."""
         self.last_id = 0
-        self._rows = np.zeros(TICKS, OPAQUE)
+        self._memory = np.zeros(TICKS * SIZE, np.uint8).data
+        self._end = 0
+        """Where the next row goes, in bytes."""
 
-    def put(self, rows: Rows) -> None:
-        self.last_id = int(rows["id"][-1])
-        opaque = rows[-TICKS:].view(OPAQUE)
-        at = self.count % TICKS
-        first = min(len(opaque), TICKS - at)
-        self._rows[at : at + first] = opaque[:first]
-        if first < len(opaque):
-            self._rows[: len(opaque) - first] = opaque[first:]
-        self.count += len(opaque)
+    def put(self, packed: Packed) -> None:
+        """Add rows, of which there are some."""
+        packed = packed[-len(self._memory) :]
+        self.last_id = unpack_from(packed, len(packed) - SIZE)[0]
+        first = min(len(packed), len(self._memory) - self._end)
+        self._memory[self._end : self._end + first] = packed[:first]
+        self._end += first
+        if first < len(packed):
+            self._end = len(packed) - first
+            self._memory[: self._end] = packed[first:]
+        self.count = min(self.count + len(packed) // SIZE, TICKS)
 
-    def last(self, count: int) -> Rows:
+    def last(self, count: int) -> bytes:
         """Return a copy of the last rows, oldest first."""
-        count = min(count, self.count, TICKS)
-        start = (self.count - count) % TICKS
-        rows = np.concatenate((self._rows[start : start + count], self._rows[: max(0, start + count - TICKS)]))
-        return rows.view(TICK)
+        start = self._end - min(count, self.count) * SIZE
+        older = self._memory[start:] if start < 0 else b""
+        return b"".join((older, self._memory[max(0, start) : self._end]))
 
 
 class RecentTicks:
@@ -51,27 +54,28 @@ class RecentTicks:
         if not ticks:
             return
         ring = self._rings.get(symbol) or self._rings.setdefault(symbol, _Ring())
-        rows = rows_of(ticks)
-        if ring.count and rows["id"][0] <= ring.last_id:
-            rows = rows[rows["id"] > ring.last_id]
-        if len(rows):
+        packed = packed_of(ticks)
+        if ring.count and unpack_from(packed, 0)[0] <= ring.last_id:
+            packed = packed_of([tick for tick in ticks if tick.id > ring.last_id])
+        if packed:
             with self._lock:
-                ring.put(rows)
+                ring.put(packed)
 
     def read(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = TICKS) -> TickRun:
         """Return the last `limit` trades of start <= ts < end (ms), oldest first."""
         whole = start is None and end is None
         with self._lock:
             ring = self._rings.get(symbol)
-            rows = ring.last(limit if whole else TICKS) if ring else np.zeros(0, TICK)
+            run = TickRun(symbol, ring.last(limit if whole else TICKS) if ring else b"")
         if whole:
-            return TickRun(symbol, rows)
-        times, inside = rows["ts"], np.ones(len(rows), np.bool_)
+            return run
+        rows = run.rows
+        inside = np.ones(len(rows), np.bool_)
         if start is not None:
-            inside &= times >= start
+            inside &= rows["ts"] >= start
         if end is not None:
-            inside &= times < end
-        return TickRun(symbol, rows.view(OPAQUE)[np.flatnonzero(inside)[-limit:]].view(TICK))
+            inside &= rows["ts"] < end
+        return TickRun(symbol, rows[np.flatnonzero(inside)[-limit:]].tobytes())
 
     def last(self, symbol: str) -> Tick | None:
         """Return the last trade of a symbol; None without one."""
@@ -80,7 +84,7 @@ class RecentTicks:
 
     def counts(self) -> dict[str, int]:
         """Return the number of trades in memory, by symbol."""
-        return {symbol: min(ring.count, TICKS) for symbol, ring in list(self._rings.items())}
+        return {symbol: ring.count for symbol, ring in list(self._rings.items())}
 
     def clear(self, symbol: str | None) -> None:
         """Delete the trades of a symbol, or of all symbols, from memory."""

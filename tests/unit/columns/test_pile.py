@@ -1,14 +1,14 @@
 """Trades that wait keep their order."""
 
 from quantd.columns.pile import TickPile
-from quantd.columns.ticks import TICK, TickBatch, TickRun, rows_of
+from quantd.columns.ticks import TICK, TickBatch, TickRun, packed_of
 from quantd.testing import fakes
 
 
 def pile() -> TickPile:
     some = fakes.ticks(9)
     made = TickPile()
-    for piece in (some[:2], [], TickRun("BTCUSDT", rows_of(some[2:5])), TickBatch.of(some[5:])):
+    for piece in (some[:2], [], TickRun("BTCUSDT", packed_of(some[2:5])), TickBatch.of(some[5:])):
         made.add(piece)
     return made
 

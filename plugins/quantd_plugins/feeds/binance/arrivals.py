@@ -4,13 +4,13 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import quantd
 from quantd_plugins.feeds.binance.book_frames import DepthUpdate
 from quantd_plugins.feeds.binance.books import Books
-from quantd_plugins.feeds.binance.frames import AggTrade
+from quantd_plugins.feeds.binance.frames import Trade
 from quantd_plugins.feeds.binance.trade_columns import TradeColumns
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Arrivals:
             return events
         return [event for event in events if not (isinstance(event, quantd.Tick) and self._waits(event, elder))]
 
-    def place_trades(self, trades: list[AggTrade], recv: int) -> quantd.TickBatch:
+    def place_trades(self, trades: Sequence[Trade], recv: int) -> quantd.TickBatch:
         """Record trades that need not wait, and return them as columns."""
         batch, lasts = self._columns.batch(trades, recv)
         for symbol in self._resumed.keys() & lasts:
