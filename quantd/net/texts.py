@@ -22,7 +22,7 @@ class Texts(Sequence[bytes]):
 
     __slots__ = ("_ends", "_starts", "lines")
 
-    def __init__(self, lines: bytes, starts: Sequence[int], ends: Sequence[int]) -> None:
+    def __init__(self, lines: bytes | memoryview, starts: Sequence[int], ends: Sequence[int]) -> None:
         self.lines = lines
         self._starts = starts
         self._ends = ends
@@ -36,6 +36,10 @@ class Texts(Sequence[bytes]):
             ends.append(at)
         return cls(b"\n".join(texts), [end - len(text) for end, text in zip(ends, texts, strict=True)], ends)
 
+    def isascii(self) -> bool:
+        """Return whether all characters are ASCII."""
+        return self.lines.isascii() if isinstance(self.lines, bytes) else bool(np.frombuffer(self.lines, np.int8).min() >= 0)
+
     def __len__(self) -> int:
         return len(self._ends)
 
@@ -47,17 +51,17 @@ class Texts(Sequence[bytes]):
 
     def __getitem__(self, at: int | slice) -> "bytes | Texts":
         if isinstance(at, slice):
-            return Texts.of([self.lines[start:end] for start, end in zip(self._starts[at], self._ends[at], strict=True)])
-        return self.lines[self._starts[at] : self._ends[at]]
+            return Texts.of([bytes(self.lines[start:end]) for start, end in zip(self._starts[at], self._ends[at], strict=True)])
+        return bytes(self.lines[self._starts[at] : self._ends[at]])
 
     def __iter__(self) -> Iterator[bytes]:
         lines = self.lines
-        return (lines[start:end] for start, end in zip(self._starts, self._ends, strict=True))
+        return (bytes(lines[start:end]) for start, end in zip(self._starts, self._ends, strict=True))
 
 
-def find_texts(data: bytes) -> Texts | None:
+def find_texts(data: bytearray) -> Texts | None:
     """Return the whole texts that `data` begins with, if it holds much and its frames have HEAD bytes before the payload. There may be more
-    texts after these. None if the frames must be read one by one."""
+    texts after these. None if the frames must be read one by one. The heads of the frames found are overwritten."""
     if len(data) < MUCH:
         return None
     given = np.frombuffer(data, np.uint8)
@@ -70,12 +74,10 @@ def find_texts(data: bytes) -> Texts | None:
     if not count:
         return None
     places, ends = places[:count], ends[:count]
-    cut = bytearray(data[: ends[-1]])
-    edited = np.frombuffer(cut, np.uint8)
-    edited[places] = _NEWLINE
+    given[places] = _NEWLINE
     for offset in range(1, HEAD):
-        edited[places + offset] = _BLANK
-    return Texts(bytes(cut), (places + HEAD).tolist(), ends.tolist())
+        given[places + offset] = _BLANK
+    return Texts(memoryview(data)[: ends[-1]], (places + HEAD).tolist(), ends.tolist())
 
 
 def _leading(truths: NDArray[np.bool_]) -> int:
