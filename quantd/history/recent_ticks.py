@@ -5,39 +5,63 @@ from threading import Lock
 
 import numpy as np
 
-from quantd.columns.ticks import SIZE, Packed, TickRun, packed_of, unpack_from
+from quantd.columns.ticks import SIZE, Packed, TickRun, packed_of
 from quantd.model import Tick
 
 TICKS = 10_000
 """Number of trades of a symbol that stay in memory, 41 bytes each."""
+_FEW = 64
+"""Number of structs that are packed together, since packing one by one costs more."""
 
 
 class _Ring:
     """The last TICKS rows of a symbol, in the order of receipt. Memory is used only as far as it has been filled."""
 
     def __init__(self) -> None:
-        self.count = 0
-        """Number of rows in it."""
         self.last_id = 0
-        self._memory = np.zeros(TICKS * SIZE, np.uint8).data
+        """The id of the last trade; 0 without one."""
+        self._count = 0
+        self._unpacked: list[Tick] = []
+        """The last trades, as long as they are few and came as structs."""
+        self._memory = memoryview(b"")
         self._end = 0
         """Where the next row goes, in bytes."""
 
-    def put(self, packed: Packed) -> None:
-        """Add rows, of which there are some."""
+    def __len__(self) -> int:
+        return min(self._count + len(self._unpacked), TICKS)
+
+    def put(self, ticks: Sequence[Tick]) -> None:
+        """Add trades, of which there are some."""
+        self.last_id = ticks[-1].id
+        if type(ticks) is TickRun:  # quicker than isinstance, which asks the abstract class
+            self._pack()
+            self._put(ticks.packed)
+            return
+        self._unpacked += ticks
+        if len(self._unpacked) >= _FEW:
+            self._pack()
+
+    def _pack(self) -> None:
+        if self._unpacked:
+            self._put(packed_of(self._unpacked))
+            self._unpacked = []
+
+    def _put(self, packed: Packed) -> None:
+        if not self._memory:
+            self._memory = np.zeros(TICKS * SIZE, np.uint8).data
         packed = packed[-len(self._memory) :]
-        self.last_id = unpack_from(packed, len(packed) - SIZE)[0]
         first = min(len(packed), len(self._memory) - self._end)
         self._memory[self._end : self._end + first] = packed[:first]
         self._end += first
         if first < len(packed):
             self._end = len(packed) - first
             self._memory[: self._end] = packed[first:]
-        self.count = min(self.count + len(packed) // SIZE, TICKS)
+        self._count = min(self._count + len(packed) // SIZE, TICKS)
 
     def last(self, count: int) -> bytes:
         """Return a copy of the last rows, oldest first."""
-        start = self._end - min(count, self.count) * SIZE
+        self._pack()
+        start = self._end - min(count, self._count) * SIZE
         older = self._memory[start:] if start < 0 else b""
         return b"".join((older, self._memory[max(0, start) : self._end]))
 
@@ -53,13 +77,14 @@ class RecentTicks:
         """Add trades that are newer than those before. Repaired trades are older, and are left out."""
         if not ticks:
             return
-        ring = self._rings.get(symbol) or self._rings.setdefault(symbol, _Ring())
-        packed = packed_of(ticks)
-        if ring.count and unpack_from(packed, 0)[0] <= ring.last_id:
-            packed = packed_of([tick for tick in ticks if tick.id > ring.last_id])
-        if packed:
+        ring = self._rings.get(symbol)
+        if ring is None:
+            ring = self._rings[symbol] = _Ring()
+        if ring.last_id and ticks[0].id <= ring.last_id:
+            ticks = [tick for tick in ticks if tick.id > ring.last_id]
+        if ticks:
             with self._lock:
-                ring.put(packed)
+                ring.put(ticks)
 
     def read(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = TICKS) -> TickRun:
         """Return the last `limit` trades of start <= ts < end (ms), oldest first."""
@@ -84,7 +109,7 @@ class RecentTicks:
 
     def counts(self) -> dict[str, int]:
         """Return the number of trades in memory, by symbol."""
-        return {symbol: ring.count for symbol, ring in list(self._rings.items())}
+        return {symbol: len(ring) for symbol, ring in list(self._rings.items())}
 
     def clear(self, symbol: str | None) -> None:
         """Delete the trades of a symbol, or of all symbols, from memory."""

@@ -12,6 +12,8 @@ from quantd_plugins.feeds.binance.frames import AggTrade, Frame, Trade
 
 MANY = 64
 """Number of successive trades from which on columns cost less than structs."""
+ENOUGH = 16
+"""Number of trades of each symbol, on average, from which on they go through the flow as columns at less cost than as structs."""
 
 
 def stretches(frames: list[Frame]) -> Iterator[tuple[int, list[AggTrade]]]:
