@@ -28,13 +28,14 @@ Client = Callable[[str, Take], Awaitable[object]]
 def measured(client: Client, port: int, warm_s: float, seconds: float) -> Figures:
     """Measure how many trades a client delivers, if they are only decoded and made into ticks."""
     import quantd
-    from quantd_plugins.feeds.binance.frames import AggTrade, decode
+    from quantd.net import Texts
+    from quantd_plugins.feeds.binance.frames import AggTrade, decode_all
 
     count, tick, trade = 0, quantd.Tick, AggTrade
 
     def take(texts: Sequence[bytes]) -> None:
         nonlocal count
-        frames = [frame.data for frame in map(decode, texts)]
+        frames = [frame.data for frame in decode_all(texts if isinstance(texts, Texts) else Texts.of(texts), print)]
         ticks = [
             tick(intern(data.symbol), data.id, data.ts, 0, data.price, data.qty, data.buyer_maker) for data in frames if type(data) is trade
         ]

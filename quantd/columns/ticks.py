@@ -23,8 +23,6 @@ pack = _STRUCT.pack
 """Packs the values of COLUMNS into a row. Raises struct.error for a value of a wrong type."""
 unpack_from = _STRUCT.unpack_from
 """Returns the values of COLUMNS of the row at an offset."""
-Packed = bytes | memoryview
-"""Rows, one after the other."""
 Rows = NDArray[np.void]
 
 
@@ -51,7 +49,7 @@ class TickRun(Sequence[Tick]):
 
     __slots__ = ("facts", "packed", "symbol")
 
-    def __init__(self, symbol: str, packed: Packed, facts: RunFacts | None = None) -> None:
+    def __init__(self, symbol: str, packed: bytes, facts: RunFacts | None = None) -> None:
         """`facts` may be given where it is known; None says nothing."""
         self.symbol = symbol
         self.packed = packed
@@ -115,7 +113,7 @@ class TickBatch(Sequence[Tick]):
     def joined(cls, pieces: Iterable[Sequence[Tick]]) -> "TickBatch":
         """Make one batch of batches, runs and lists of structs."""
         places: dict[str, int] = {}
-        codes, packed = [np.zeros(0, np.uint16)], list[Packed]()
+        codes, packed = [np.zeros(0, np.uint16)], list[bytes]()
         for is_run, group in groupby(pieces, lambda piece: isinstance(piece, TickRun)):
             if is_run:
                 runs: list[Any] = list(group)
@@ -126,7 +124,7 @@ class TickBatch(Sequence[Tick]):
                 for batch in map(cls.of, _flat(group)):
                     names = np.array([places.setdefault(name, len(places)) for name in batch.symbols], np.uint16)
                     codes.append(names[batch.codes] if len(batch) else batch.codes)
-                    packed.append(batch.rows.data)
+                    packed.append(batch.rows.tobytes())
         return cls(list(places), np.concatenate(codes), np.frombuffer(bytearray().join(packed), TICK))
 
     def column(self, name: str) -> NDArray[Any]:
@@ -169,12 +167,12 @@ class TickBatch(Sequence[Tick]):
         ends = np.append(starts[1:], len(rows))
         facts = _facts(rows, starts, ends)
         names = map(self.symbols.__getitem__, codes[starts].tolist())
-        packed = rows.view(np.uint8).data
+        packed = rows.tobytes()
         pieces = [packed[start:end] for start, end in zip((starts * SIZE).tolist(), (ends * SIZE).tolist(), strict=True)]
         return list(map(TickRun, names, pieces, facts))
 
 
-def packed_of(ticks: Sequence[Tick]) -> Packed:
+def packed_of(ticks: Sequence[Tick]) -> bytes:
     """Return the rows of trades of any symbols, one after the other."""
     if isinstance(ticks, TickRun):
         return ticks.packed

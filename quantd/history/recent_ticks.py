@@ -5,7 +5,7 @@ from threading import Lock
 
 import numpy as np
 
-from quantd.columns.ticks import SIZE, Packed, TickRun, packed_of
+from quantd.columns.ticks import SIZE, TickRun, packed_of
 from quantd.model import Tick
 
 TICKS = 10_000
@@ -46,7 +46,7 @@ class _Ring:
             self._put(packed_of(self._unpacked))
             self._unpacked = []
 
-    def _put(self, packed: Packed) -> None:
+    def _put(self, packed: bytes) -> None:
         if not self._memory:
             self._memory = np.zeros(TICKS * SIZE, np.uint8).data
         packed = packed[-len(self._memory) :]

@@ -22,7 +22,7 @@ class Texts(Sequence[bytes]):
 
     __slots__ = ("_ends", "_starts", "lines")
 
-    def __init__(self, lines: bytes | memoryview, starts: Sequence[int], ends: Sequence[int]) -> None:
+    def __init__(self, lines: bytes, starts: Sequence[int], ends: Sequence[int]) -> None:
         self.lines = lines
         self._starts = starts
         self._ends = ends
@@ -38,7 +38,7 @@ class Texts(Sequence[bytes]):
 
     def isascii(self) -> bool:
         """Return whether all characters are ASCII."""
-        return self.lines.isascii() if isinstance(self.lines, bytes) else bool(np.frombuffer(self.lines, np.int8).min() >= 0)
+        return self.lines.isascii()
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -51,12 +51,12 @@ class Texts(Sequence[bytes]):
 
     def __getitem__(self, at: int | slice) -> "bytes | Texts":
         if isinstance(at, slice):
-            return Texts.of([bytes(self.lines[start:end]) for start, end in zip(self._starts[at], self._ends[at], strict=True)])
-        return bytes(self.lines[self._starts[at] : self._ends[at]])
+            return Texts.of([self.lines[start:end] for start, end in zip(self._starts[at], self._ends[at], strict=True)])
+        return self.lines[self._starts[at] : self._ends[at]]
 
     def __iter__(self) -> Iterator[bytes]:
         lines = self.lines
-        return (bytes(lines[start:end]) for start, end in zip(self._starts, self._ends, strict=True))
+        return (lines[start:end] for start, end in zip(self._starts, self._ends, strict=True))
 
 
 def find_texts(data: bytearray) -> Texts | None:
@@ -77,7 +77,7 @@ def find_texts(data: bytearray) -> Texts | None:
     given[places] = _NEWLINE
     for offset in range(1, HEAD):
         given[places + offset] = _BLANK
-    return Texts(memoryview(data)[: ends[-1]], (places + HEAD).tolist(), ends.tolist())
+    return Texts(given[: ends[-1]].tobytes(), (places + HEAD).tolist(), ends.tolist())
 
 
 def _leading(truths: NDArray[np.bool_]) -> int:

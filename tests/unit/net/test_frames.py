@@ -143,7 +143,7 @@ def test_many_frames_are_found_at_once() -> None:
         assert found is not None
         assert (list(found), len(found)) == (payloads[:whole], whole)
         assert (found[3], found[-1], list(found[2:5])) == (payloads[3], payloads[whole - 1], payloads[2:5])
-        assert [json.loads(line) for line in bytes(found.lines).splitlines() if line] == [json.loads(text) for text in found]
+        assert [json.loads(line) for line in found.lines.splitlines() if line] == [json.loads(text) for text in found]
     assert find_texts(bytearray(stream[:1000])) is None
 
 
