@@ -184,8 +184,8 @@ def percentiles(values: "array[Any]") -> list[float]:
 
 
 CONSUMERS: dict[str, Callable[[int, float, float], Figures]] = {
-    each.__name__: each for each in (quantd, storeless, plain, cryptofeed, nobody, paced, flooded, *CLIENTS)
-}
+    each.__name__: each for each in (quantd, storeless, plain, cryptofeed, nobody, paced, flooded)
+} | CLIENTS
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, CORE)

@@ -1,13 +1,14 @@
 """From an exchange's socket to the hub: decoded, each id checked, made into bars and points of pairs, recorded, published.
 
-    pip install cryptofeed picows                                    # peers, without which their rows are left out
-    python benchmarks/ingest.py [--rounds 3] [--clients 3] [--seconds 2] [--paced 20] [--flood 20]
+    pip install cryptofeed picows aiohttp                            # peers, without which their rows are left out
+    python benchmarks/ingest.py [--quick] [--rounds 3] [--clients 3] [--seconds 2] [--paced 20] [--flood 20]
 
 The exchange (fast_exchange.py) sends aggregate trades of 20 symbols over one WebSocket on 127.0.0.1, from the second core. The daemon, with
 ten pairs at 1s and 1m and its store, has the first core with all its threads; `storeless` is the same without its store. Peers (peers.py)
 take turns with it on that core, on the same event loop: `plain` is `websockets`, `json` and a dict per trade, with a check of its id and a
-1-s bar; `cryptofeed` is its own connection and handler for Binance futures, with a callback that counts; neither has pairs, history or a
-store. `nobody` only counts the trades. Compare trades per CPU second: they stay comparable when other processes use the machine.
+1-s bar; `picows_msgspec`, `picows_json`, `aiohttp_msgspec` and `aiohttp_json` (clients.py) do the same behind another client, and with a
+struct per trade by msgspec; `cryptofeed` is its own connection and handler for Binance futures, with a callback that counts. None has
+pairs, history or a store. `nobody` only counts the trades.
 
 Then WebSocket clients alone, with the same decoding behind each (clients.py): `quantd.net` against aiohttp's client and picows. Where one
 of these comes within CLOSE of ours, it is to take its place: see docs/decisions.md.
@@ -36,7 +37,17 @@ from peers import Figures
 
 HERE = Path(__file__).parent
 OTHERS = (os.sched_getaffinity(0) - CORE) or CORE
-WARM_S = {"quantd": 3.0, "storeless": 3.0, "plain": 1.0, "cryptofeed": 1.0}
+WARM_S = {
+    "quantd": 3.0,
+    "storeless": 3.0,
+    "plain": 1.0,
+    "picows_msgspec": 1.0,
+    "picows_json": 1.0,
+    "aiohttp_msgspec": 1.0,
+    "aiohttp_json": 1.0,
+    "cryptofeed": 1.0,
+}
+BUNDLED = ("quantd", "storeless", "plain")
 CLIENTS = ("net", "picows", "aiohttp")
 CLOSE = 0.8
 """Share of the speed of `quantd.net` from which another client should replace it."""
@@ -74,7 +85,7 @@ def consumed(consumer: str, plan: Plan, warm_s: float, seconds: float) -> tuple[
 
 def throughput(rounds: int, seconds: float) -> None:
     """Measure the maximum throughput of each path."""
-    names = [name for name in WARM_S if name != "cryptofeed" or find_spec(name)]
+    names = [name for name in WARM_S if name in BUNDLED or find_spec(name.partition("_")[0])]
     runs: dict[str, list[Figures]] = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
@@ -82,12 +93,22 @@ def throughput(rounds: int, seconds: float) -> None:
             runs[name].append(consumed(name, [(warm_s - 0.5, CALM), (600, 0)], warm_s, seconds)[0])
     runs["nobody"] = [consumed("nobody", [(600, 0)], 0.5, 1.0)[0]]
     speeds = {name: float(median([run["ticks"] / run["cpu"] for run in found])) for name, found in runs.items()}
-    head = ["path", "trades/s, median (min-max)", "CPU %", "trades/CPU s", "x plain", "x cryptofeed", "lost", "peak MiB"]
+    head = [
+        "path",
+        "trades/s, median (min-max)",
+        "CPU %",
+        "trades/CPU s, median",
+        "maximum",
+        "x plain",
+        "x picows_msgspec",
+        "lost",
+        "peak MiB",
+    ]
     print(f"| {' | '.join(head)} |\n|---|{'---:|' * (len(head) - 1)}")
     for name, found in runs.items():
         print(f"| {name} | {' | '.join(_cells(found, speeds[name], speeds))} |", flush=True)
-    if "cryptofeed" not in names:
-        print("\ncryptofeed is not installed: it is left out.")
+    for name in [name for name in WARM_S if name not in names]:
+        print(f"- {name} is left out: {name.partition('_')[0]} is not installed")
     goal("trades a CPU second", speeds["quantd"], 100_000, "at least", "{:,.0f}")
     goal("times plain", speeds["quantd"] / speeds["plain"], 5, "at least", "{:.1f}")
     print(f"- times plain, without the store, which plain has not either: {speeds['storeless'] / speeds['plain']:.1f}")
@@ -98,10 +119,11 @@ def throughput(rounds: int, seconds: float) -> None:
 def _cells(runs: list[Figures], speed: float, speeds: dict[str, float]) -> list[str]:
     rates = [run["ticks"] / run["seconds"] for run in runs]
     busy = median([100 * run["cpu"] / run["seconds"] for run in runs])
-    ratios = [f"{speed / speeds[peer]:.1f}" if peer in speeds else "-" for peer in ("plain", "cryptofeed")]
+    ratios = [f"{speed / speeds[peer]:.1f}" if peer in speeds else "-" for peer in ("plain", "picows_msgspec")]
     lost = str(max(run["missing"] for run in runs)) if "missing" in runs[0] else "-"
     rate = f"{median(rates):,.0f} ({min(rates):,.0f}-{max(rates):,.0f})"
-    return [rate, f"{busy:.0f}", f"{speed:,.0f}", *ratios, lost, f"{max(run['peak'] for run in runs):.0f}"]
+    most = max(run["ticks"] / run["cpu"] for run in runs)
+    return [rate, f"{busy:.0f}", f"{speed:,.0f}", f"{most:,.0f}", *ratios, lost, f"{max(run['peak'] for run in runs):.0f}"]
 
 
 def clients(rounds: int, seconds: float) -> None:
@@ -152,6 +174,7 @@ def flood(rate: int, seconds: float) -> None:
     print("| not written, for the daemon did not read (TCP) | {:,} |".format(burst["due"] - burst["written"]))
     print(f"| lost of what was written (ids missing) | {figures['missing']} |")
     print(f"| worst lag during the flood, ms | {max(during)} |")
+    print(f"| CPU seconds | {figures['cpu']:.1f} |")
     print(f"| memory before, peak, MiB | {before[-1][3]:.0f}, {peak:.0f} |")
     goal("growth, MiB", peak - before[-1][3], 64, "at most", "{:.1f}")
     goal(f"until no lag is above {QUIET_MS} ms, s", recovery, 30, "at most", "{:.1f}")
@@ -159,7 +182,7 @@ def flood(rate: int, seconds: float) -> None:
 
 def goal(what: str, value: float, wanted: float, sense: str, text: str) -> None:
     met = value >= wanted if sense == "at least" else value <= wanted
-    print(f"- {what}: {text.format(value)}; goal {sense} {wanted:,}: {'met' if met else 'MISSED'}", flush=True)
+    print(f"- {what}: {text.format(value)}; {sense} {wanted:,}: goal {'met' if met else 'missed'}", flush=True)
 
 
 def main() -> None:
@@ -171,7 +194,10 @@ def main() -> None:
     parser.add_argument("--paced", type=float, default=20.0, help="seconds of it, 0 for none")
     parser.add_argument("--burst", type=int, default=100_000, help="trades a second of the flood")
     parser.add_argument("--flood", type=float, default=20.0, help="seconds of it, 0 for none")
+    parser.add_argument("--quick", action="store_true", help="one short round of each, in less than two minutes")
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.clients, options.seconds, options.paced, options.flood = 1, 1, 1.0, 5.0, 4.0
     if options.rounds:
         throughput(options.rounds, options.seconds)
     if options.clients:

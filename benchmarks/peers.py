@@ -1,7 +1,7 @@
 """Other consumers of the exchange of fast_exchange.py, each with what it needs to be timed; consumers.py starts them.
 
-`plain` is `websockets`, `json` and a dict a trade. `cryptofeed` is that package's own connection and handler. `nobody` only counts trades
-in the bytes that the socket gives: what the exchange could send.
+`plain` is `websockets`, `json` and a dict a trade; the takers that it is made of run behind other clients, too (clients.py). `cryptofeed`
+is that package's own connection and handler. `nobody` only counts trades in the bytes that the socket gives: what the exchange could send.
 """
 
 import asyncio
@@ -26,15 +26,18 @@ async def counted(count: Callable[[], int], warm_s: float, seconds: float) -> Fi
     return {"ticks": ticks, "seconds": passed, "cpu": busy, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def plain(port: int, warm_s: float, seconds: float) -> Figures:
-    """Run `websockets`, `json` and a dict per trade: checks each id and keeps a 1-s bar. It has no pairs, no history and no store."""
-    from websockets.asyncio.client import connect
+Counts = defaultdict[str, int]
+Taker = tuple[Callable[[bytes | str], None], Counts]
+"""Takes one text at a time, and counts the trades (`ticks`) and the ids that do not follow (`missing`)."""
 
+
+def json_taker() -> Taker:
+    """Decode with `json`, make a dict of each trade, check its id and keep a 1-s bar."""
     ids: dict[str, int] = {}
     bars: dict[str, dict[str, Any]] = {}
-    counts: defaultdict[str, int] = defaultdict(int)
+    counts: Counts = defaultdict(int)
 
-    def take(text: str | bytes) -> None:
+    def take(text: bytes | str) -> None:
         data = json.loads(text).get("data")
         if data is None:
             return
@@ -50,6 +53,66 @@ def plain(port: int, warm_s: float, seconds: float) -> Figures:
             bar["high"], bar["low"], bar["close"] = max(bar["high"], price), min(bar["low"], price), price
             bar["volume"] += tick["qty"]
         counts["ticks"] += 1
+
+    return take, counts
+
+
+def msgspec_taker() -> Taker:
+    """Decode with msgspec to a struct, check the id of each trade and keep a 1-s bar, which is a struct, too."""
+    import msgspec
+
+    class Trade(msgspec.Struct, gc=False):
+        s: str
+        a: int
+        p: float
+        q: float
+        T: int
+        m: bool
+
+    class Message(msgspec.Struct, gc=False):
+        data: Trade | None = None
+
+    class Bar(msgspec.Struct, gc=False):
+        second: int
+        open: float
+        high: float
+        low: float
+        close: float
+        volume: float
+
+    decode = msgspec.json.Decoder(Message, strict=False).decode
+    ids: dict[str, int] = {}
+    bars: dict[str, Bar] = {}
+    counts: Counts = defaultdict(int)
+
+    def take(text: bytes | str) -> None:
+        trade = decode(text).data
+        if trade is None:
+            return
+        symbol, price = trade.s, trade.p
+        if trade.a != ids.get(symbol, trade.a - 1) + 1:
+            counts["missing"] += 1
+        ids[symbol] = trade.a
+        second, bar = trade.T // 1000, bars.get(symbol)
+        if bar is None or bar.second != second:
+            bars[symbol] = Bar(second, price, price, price, price, trade.q)
+        else:
+            if price > bar.high:
+                bar.high = price
+            elif price < bar.low:
+                bar.low = price
+            bar.close = price
+            bar.volume += trade.q
+        counts["ticks"] += 1
+
+    return take, counts
+
+
+def plain(port: int, warm_s: float, seconds: float) -> Figures:
+    """Run `websockets` and `json_taker`. It has no pairs, no history and no store."""
+    from websockets.asyncio.client import connect
+
+    take, counts = json_taker()
 
     async def read() -> None:
         async with connect(f"ws://127.0.0.1:{port}/market/stream", compression=None) as feed:

@@ -50,6 +50,10 @@ class MarketClock:
     def monotonic(self) -> float:
         return self._host.monotonic()
 
+    def known(self) -> int | None:
+        """Return the venue's time (ms); None where it is not known."""
+        return self._told()
+
     @property
     def offset(self) -> int | None:
         """How far the venue's clock is ahead of the host's (ms); None where it is not known."""
@@ -59,7 +63,10 @@ class MarketClock:
 
 def venue_time(clocks: Iterable[MarketClock]) -> int | None:
     """Return the time (ms) by the first venue clock that is known; None if none is."""
-    return next((clock.now() for clock in clocks if clock.offset is not None), None)
+    for clock in clocks:
+        if (told := clock.known()) is not None:
+            return told
+    return None
 
 
 class EventClock:

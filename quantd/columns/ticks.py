@@ -15,11 +15,14 @@ TICK = np.dtype(list(zip(COLUMNS, ("<i8", "<i8", "<i8", "<f8", "<f8", "?"), stri
 """A row: a trade without its symbol, packed into 41 bytes."""
 TOO_MUCH = 1e12
 """No price and no quantity is as large, so that their squares and sums stay within range."""
-OPAQUE = np.dtype((np.void, TICK.itemsize))
+SIZE = TICK.itemsize
+_OPAQUE = np.dtype((np.void, SIZE))
 """A row without its fields: numpy copies it many times as fast."""
 _STRUCT = Struct("<qqqdd?")
 pack = _STRUCT.pack
 """Packs the values of COLUMNS into a row. Raises struct.error for a value of a wrong type."""
+unpack_from = _STRUCT.unpack_from
+"""Returns the values of COLUMNS of the row at an offset."""
 Rows = NDArray[np.void]
 
 
@@ -41,19 +44,24 @@ class RunFacts(NamedTuple):
 
 
 class TickRun(Sequence[Tick]):
-    """Trades of one symbol, in the order of receipt. The struct of a trade is made when it is read. `rows` has the type `TICK` and the
-    shape (n,), and is contiguous. A run is not changed after it was made."""
+    """Trades of one symbol, in the order of receipt. The struct of a trade is made when it is read. `packed` are their rows, one after the
+    other. A run is not changed after it was made."""
 
-    __slots__ = ("facts", "rows", "symbol")
+    __slots__ = ("facts", "packed", "symbol")
 
-    def __init__(self, symbol: str, rows: Rows, facts: RunFacts | None = None) -> None:
+    def __init__(self, symbol: str, packed: bytes, facts: RunFacts | None = None) -> None:
         """`facts` may be given where it is known; None says nothing."""
         self.symbol = symbol
-        self.rows = rows
+        self.packed = packed
         self.facts = facts
 
+    @property
+    def rows(self) -> Rows:
+        """The rows as an array of the type `TICK`, of shape (n,)."""
+        return np.frombuffer(self.packed, TICK)
+
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.packed) // SIZE
 
     @overload
     def __getitem__(self, at: int) -> Tick: ...
@@ -63,12 +71,13 @@ class TickRun(Sequence[Tick]):
 
     def __getitem__(self, at: int | slice) -> "Tick | TickRun":
         if isinstance(at, slice):
-            return TickRun(self.symbol, np.ascontiguousarray(self.rows[at]))
-        return Tick(self.symbol, *_STRUCT.unpack_from(self.rows.data, range(len(self))[at] * TICK.itemsize))
+            start, stop, step = at.indices(len(self))
+            return TickRun(self.symbol, self.packed[start * SIZE : stop * SIZE] if step == 1 else packed_of(list(self)[at]))
+        return Tick(self.symbol, *unpack_from(self.packed, range(len(self))[at] * SIZE))
 
     def __iter__(self) -> Iterator[Tick]:
         symbol = self.symbol
-        return (Tick(symbol, *row) for row in _STRUCT.iter_unpack(self.rows.data))
+        return (Tick(symbol, *row) for row in _STRUCT.iter_unpack(self.packed))
 
 
 class TickBatch(Sequence[Tick]):
@@ -93,30 +102,30 @@ class TickBatch(Sequence[Tick]):
             return cls((ticks.symbol,), np.zeros(len(ticks), np.uint16), ticks.rows)
         places: dict[str, int] = {}
         codes = np.array([places.setdefault(tick.symbol, len(places)) for tick in ticks], np.uint16)
-        return cls(list(places), codes, rows_of(ticks))
+        return cls(list(places), codes, np.frombuffer(bytearray(packed_of(ticks)), TICK))
 
     @classmethod
     def packed(cls, symbols: Sequence[str], codes: Sequence[int], packed: Sequence[bytes]) -> "TickBatch":
         """Make a batch of trades that `pack` has packed."""
-        return cls(symbols, np.array(codes, np.uint16), rows_packed(packed))
+        return cls(symbols, np.array(codes, np.uint16), np.frombuffer(bytearray().join(packed), TICK))
 
     @classmethod
     def joined(cls, pieces: Iterable[Sequence[Tick]]) -> "TickBatch":
         """Make one batch of batches, runs and lists of structs."""
         places: dict[str, int] = {}
-        codes, rows = [np.zeros(0, np.uint16)], [np.zeros(0, TICK)]
+        codes, packed = [np.zeros(0, np.uint16)], list[bytes]()
         for is_run, group in groupby(pieces, lambda piece: isinstance(piece, TickRun)):
             if is_run:
                 runs: list[Any] = list(group)
                 of_runs = [places.setdefault(run.symbol, len(places)) for run in runs]
                 codes.append(np.repeat(np.array(of_runs, np.uint16), [len(run) for run in runs]))
-                rows += [run.rows for run in runs]
+                packed += [run.packed for run in runs]
             else:
                 for batch in map(cls.of, _flat(group)):
                     names = np.array([places.setdefault(name, len(places)) for name in batch.symbols], np.uint16)
                     codes.append(names[batch.codes] if len(batch) else batch.codes)
-                    rows.append(batch.rows)
-        return cls(list(places), np.concatenate(codes), np.frombuffer(bytearray().join([part.data for part in rows]), TICK))
+                    packed.append(batch.rows.tobytes())
+        return cls(list(places), np.concatenate(codes), np.frombuffer(bytearray().join(packed), TICK))
 
     def column(self, name: str) -> NDArray[Any]:
         """Return one of the columns, of shape (n,) and contiguous."""
@@ -134,7 +143,7 @@ class TickBatch(Sequence[Tick]):
     def __getitem__(self, at: int | slice) -> "Tick | TickBatch":
         if isinstance(at, slice):
             return TickBatch(self.symbols, self.codes[at], np.ascontiguousarray(self.rows[at]))
-        return Tick(self.symbols[self.codes[at]], *_STRUCT.unpack_from(self.rows.data, range(len(self))[at] * TICK.itemsize))
+        return Tick(self.symbols[self.codes[at]], *unpack_from(self.rows.data, range(len(self))[at] * SIZE))
 
     def __iter__(self) -> Iterator[Tick]:
         names = map(self.symbols.__getitem__, self.codes.tolist())
@@ -146,10 +155,10 @@ class TickBatch(Sequence[Tick]):
 
     def take(self, places: NDArray[np.intp]) -> "TickBatch":
         """Return a batch of the trades at these places."""
-        return TickBatch(self.symbols, self.codes[places], self.rows.view(OPAQUE).take(places).view(TICK))
+        return TickBatch(self.symbols, self.codes[places], self.rows.view(_OPAQUE).take(places).view(TICK))
 
     def runs(self) -> list[TickRun]:
-        """Return the trades of each symbol as a run, each with the facts about it if it is facts."""
+        """Return the trades of each symbol as a run, with the facts about it if it is plain."""
         if not len(self):
             return []
         sorted_by_symbol = self.take(np.argsort(self.codes, kind="stable"))
@@ -158,22 +167,16 @@ class TickBatch(Sequence[Tick]):
         ends = np.append(starts[1:], len(rows))
         facts = _facts(rows, starts, ends)
         names = map(self.symbols.__getitem__, codes[starts].tolist())
-        return [
-            TickRun(name, rows[start:end], plain)
-            for name, start, end, plain in zip(names, starts.tolist(), ends.tolist(), facts, strict=True)
-        ]
+        packed = rows.tobytes()
+        pieces = [packed[start:end] for start, end in zip((starts * SIZE).tolist(), (ends * SIZE).tolist(), strict=True)]
+        return list(map(TickRun, names, pieces, facts))
 
 
-def rows_of(ticks: Sequence[Tick]) -> Rows:
-    """Return trades of any symbols as rows of the type `TICK`, in the same order."""
-    if isinstance(ticks, (TickRun, TickBatch)):
-        return ticks.rows
-    return rows_packed([pack(tick.id, tick.ts, tick.recv, tick.price, tick.qty, tick.buyer_maker) for tick in ticks])
-
-
-def rows_packed(packed: Sequence[bytes]) -> Rows:
-    """Return rows of the type `TICK` of trades that `pack` has packed."""
-    return np.frombuffer(bytearray().join(packed), TICK)
+def packed_of(ticks: Sequence[Tick]) -> bytes:
+    """Return the rows of trades of any symbols, one after the other."""
+    if isinstance(ticks, TickRun):
+        return ticks.packed
+    return b"".join([pack(tick.id, tick.ts, tick.recv, tick.price, tick.qty, tick.buyer_maker) for tick in ticks])
 
 
 def _flat(pieces: Iterable[Sequence[Tick]]) -> Iterator[Sequence[Tick]]:
@@ -186,7 +189,7 @@ def _flat(pieces: Iterable[Sequence[Tick]]) -> Iterator[Sequence[Tick]]:
 
 
 def _facts(rows: Rows, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> list[RunFacts | None]:
-    """Return the facts about each run of rows[start:end]; None for one that is not facts."""
+    """Return the facts about each run of rows[start:end]; None for one that is not plain."""
     ids, times, prices, quantities = (np.ascontiguousarray(rows[name]) for name in ("id", "ts", "price", "qty"))
     good = (prices > 0.0) & (prices < TOO_MUCH) & (quantities >= 0.0) & (quantities < TOO_MUCH)
     follows = np.empty(len(rows), np.bool_)

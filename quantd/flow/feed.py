@@ -129,7 +129,7 @@ class FeedFlow:
 
     def _process_in_steps(self, events: Sequence[Event]) -> Iterator[None]:
         """Process a batch in steps. Between steps the flow is in the same state as if the batch had been cut there."""
-        if isinstance(events, TickBatch) and is_credible(events):
+        if type(events) is TickBatch and is_credible(events):
             for closing in cut_at_closes(events, self._watermark, self._of, self._fresh):
                 yield from self._move_to(closing)
         else:

@@ -147,8 +147,9 @@ class SymbolStage:
         """Accept trades and return the valid new ones. Trades before `mendable` (ms) are too old for any open bar of time."""
         good = self.intake.accept(ticks, past=past or mendable > 0)
         if good:
-            if self.last is None or good[-1].id > self.last.id:
-                self.last = good[-1]
+            last = good[-1]
+            if self.last is None or last.id > self.last.id:
+                self.last = last
             self._bars.append([tick for tick in good if tick.ts >= mendable] if mendable else good)
             if self.events:
                 self.in_order.append(good)
@@ -164,7 +165,8 @@ class SymbolStage:
     def note_lag(self, good: Sequence[Tick]) -> None:
         """Note the delay of trades that have just arrived."""
         if good:
-            self.lags.append(good[-1].recv - good[-1].ts)
+            last = good[-1]
+            self.lags.append(last.recv - last.ts)
 
     def leapt_to(self, ts: int) -> None:
         """Note a leap in time: trades may be missing until the next id. Closed bars that are too old to be mended are marked now."""

@@ -5,38 +5,65 @@ from threading import Lock
 
 import numpy as np
 
-from quantd.columns.ticks import OPAQUE, TICK, Rows, TickRun, rows_of
+from quantd.columns.ticks import SIZE, TickRun, packed_of
 from quantd.model import Tick
 
 TICKS = 10_000
 """Number of trades of a symbol that stay in memory, 41 bytes each."""
+_FEW = 64
+"""Number of structs that are packed together, since packing one by one costs more."""
 
 
 class _Ring:
     """The last TICKS rows of a symbol, in the order of receipt. Memory is used only as far as it has been filled."""
 
     def __init__(self) -> None:
-        self.count = 0
-        """Number of rows that it was given so far."""
         self.last_id = 0
-        self._rows = np.zeros(TICKS, OPAQUE)
+        """The id of the last trade; 0 without one."""
+        self._count = 0
+        self._unpacked: list[Tick] = []
+        """The last trades, as long as they are few and came as structs."""
+        self._memory = memoryview(b"")
+        self._end = 0
+        """Where the next row goes, in bytes."""
 
-    def put(self, rows: Rows) -> None:
-        self.last_id = int(rows["id"][-1])
-        opaque = rows[-TICKS:].view(OPAQUE)
-        at = self.count % TICKS
-        first = min(len(opaque), TICKS - at)
-        self._rows[at : at + first] = opaque[:first]
-        if first < len(opaque):
-            self._rows[: len(opaque) - first] = opaque[first:]
-        self.count += len(opaque)
+    def __len__(self) -> int:
+        return min(self._count + len(self._unpacked), TICKS)
 
-    def last(self, count: int) -> Rows:
+    def put(self, ticks: Sequence[Tick]) -> None:
+        """Add trades, of which there are some."""
+        self.last_id = ticks[-1].id
+        if type(ticks) is TickRun:  # quicker than isinstance, which asks the abstract class
+            self._pack()
+            self._put(ticks.packed)
+            return
+        self._unpacked += ticks
+        if len(self._unpacked) >= _FEW:
+            self._pack()
+
+    def _pack(self) -> None:
+        if self._unpacked:
+            self._put(packed_of(self._unpacked))
+            self._unpacked = []
+
+    def _put(self, packed: bytes) -> None:
+        if not self._memory:
+            self._memory = np.zeros(TICKS * SIZE, np.uint8).data
+        packed = packed[-len(self._memory) :]
+        first = min(len(packed), len(self._memory) - self._end)
+        self._memory[self._end : self._end + first] = packed[:first]
+        self._end += first
+        if first < len(packed):
+            self._end = len(packed) - first
+            self._memory[: self._end] = packed[first:]
+        self._count = min(self._count + len(packed) // SIZE, TICKS)
+
+    def last(self, count: int) -> bytes:
         """Return a copy of the last rows, oldest first."""
-        count = min(count, self.count, TICKS)
-        start = (self.count - count) % TICKS
-        rows = np.concatenate((self._rows[start : start + count], self._rows[: max(0, start + count - TICKS)]))
-        return rows.view(TICK)
+        self._pack()
+        start = self._end - min(count, self._count) * SIZE
+        older = self._memory[start:] if start < 0 else b""
+        return b"".join((older, self._memory[max(0, start) : self._end]))
 
 
 class RecentTicks:
@@ -50,28 +77,30 @@ class RecentTicks:
         """Add trades that are newer than those before. Repaired trades are older, and are left out."""
         if not ticks:
             return
-        ring = self._rings.get(symbol) or self._rings.setdefault(symbol, _Ring())
-        rows = rows_of(ticks)
-        if ring.count and rows["id"][0] <= ring.last_id:
-            rows = rows[rows["id"] > ring.last_id]
-        if len(rows):
+        ring = self._rings.get(symbol)
+        if ring is None:
+            ring = self._rings[symbol] = _Ring()
+        if ring.last_id and ticks[0].id <= ring.last_id:
+            ticks = [tick for tick in ticks if tick.id > ring.last_id]
+        if ticks:
             with self._lock:
-                ring.put(rows)
+                ring.put(ticks)
 
     def read(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = TICKS) -> TickRun:
         """Return the last `limit` trades of start <= ts < end (ms), oldest first."""
         whole = start is None and end is None
         with self._lock:
             ring = self._rings.get(symbol)
-            rows = ring.last(limit if whole else TICKS) if ring else np.zeros(0, TICK)
+            run = TickRun(symbol, ring.last(limit if whole else TICKS) if ring else b"")
         if whole:
-            return TickRun(symbol, rows)
-        times, inside = rows["ts"], np.ones(len(rows), np.bool_)
+            return run
+        rows = run.rows
+        inside = np.ones(len(rows), np.bool_)
         if start is not None:
-            inside &= times >= start
+            inside &= rows["ts"] >= start
         if end is not None:
-            inside &= times < end
-        return TickRun(symbol, rows.view(OPAQUE)[np.flatnonzero(inside)[-limit:]].view(TICK))
+            inside &= rows["ts"] < end
+        return TickRun(symbol, rows[np.flatnonzero(inside)[-limit:]].tobytes())
 
     def last(self, symbol: str) -> Tick | None:
         """Return the last trade of a symbol; None without one."""
@@ -80,7 +109,7 @@ class RecentTicks:
 
     def counts(self) -> dict[str, int]:
         """Return the number of trades in memory, by symbol."""
-        return {symbol: min(ring.count, TICKS) for symbol, ring in list(self._rings.items())}
+        return {symbol: len(ring) for symbol, ring in list(self._rings.items())}
 
     def clear(self, symbol: str | None) -> None:
         """Delete the trades of a symbol, or of all symbols, from memory."""

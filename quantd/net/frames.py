@@ -7,7 +7,7 @@ from websockets.client import ClientProtocol
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
-from quantd.net.texts import SHORT, TEXT, Texts, find_texts
+from quantd.net.texts import MUCH, SHORT, TEXT, Texts, find_texts
 
 LARGEST = 1 << 20
 """Largest size of a message in bytes; a longer one ends the connection."""
@@ -40,21 +40,28 @@ class FrameReader:
         self._kind: Opcode | None = None
         """Type of the fragmented message being received."""
 
-    def feed(self, data: bytes) -> Iterator[Message]:
+    def feed(self, data: bytes | bytearray) -> Iterator[Message]:
         """Yield the messages that are now complete, in order."""
         if self._rest:
             self._rest += data
             if self._parser.state is State.OPEN and len(data) < self._missing:
                 self._missing -= len(data)
                 return
-            data, self._rest = bytes(self._rest), bytearray()
-        yield from self._cut(data)
+            data, self._rest = self._rest, bytearray()
+        if owed := min(self._owed, len(data)):
+            self._owed -= owed
+            yield from self._parse(bytes(data[:owed]))
+            data = data[owed:]
+        if len(data) >= MUCH and self._kind is None and self._parser.state is State.OPEN:
+            data = data if isinstance(data, bytearray) else bytearray(data)
+            if texts := find_texts(data):
+                if sound := self._sound(texts):
+                    yield sound
+                data = data[len(texts.lines) :]
+        yield from self._cut(bytes(data))
 
     def _cut(self, data: bytes) -> Iterator[Message]:
-        at = min(self._owed, len(data))
-        if at:
-            self._owed -= at
-            yield from self._parse(data[:at])
+        at = 0
         while at < len(data):
             if self._parser.state is not State.OPEN:
                 yield from self._parse(data[at:])
@@ -110,7 +117,7 @@ class FrameReader:
 
     def _sound(self, texts: Texts) -> Texts:
         """Return the texts before the first one that is not UTF-8, which ends the connection (RFC 6455, 8.1)."""
-        if texts.lines.isascii():
+        if texts.isascii():
             return texts
         for number, text in enumerate(texts):
             try:
@@ -122,9 +129,7 @@ class FrameReader:
 
 
 def _texts(data: bytes, at: int) -> tuple[Texts, int]:
-    """Return whole texts from `at` on, and the start of the next frame, or of the first one that is incomplete or not a text."""
-    if not at and (found := find_texts(data)):
-        return found, len(found.lines)
+    """Return the whole texts from `at` on, and the start of the first frame that is incomplete or not a text."""
     texts: list[bytes] = []
     size = len(data)
     last = size - 4

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -12,8 +13,10 @@ class BoundedQueue(Generic[T]):
     together are added together: the caller then stops until there is room.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, join: Callable[[list[Sequence[T]]], Sequence[T]] | None = None) -> None:
+        """`join` makes one batch of several of the same type; by default a list."""
         self._most = most
+        self._join = join or _listed
         self._batches: list[Sequence[T]] = []
         self._count = 0
         self._filled = asyncio.Event()
@@ -29,11 +32,7 @@ class BoundedQueue(Generic[T]):
         if not events:
             return
         self._count += len(events)
-        last = self._batches[-1] if self._batches else None
-        if type(events) is list and type(last) is list:
-            self._batches[-1] = last + events
-        else:
-            self._batches.append(events)
+        self._batches.append(events)
         self._filled.set()
 
     def when_emptied(self, go_on: Callable[[], None]) -> None:
@@ -48,11 +47,15 @@ class BoundedQueue(Generic[T]):
         self.add([event])
 
     async def take(self) -> Sequence[T]:
-        """Return the oldest events as one batch; wait for at least one. Lists are joined, and any other sequence is a batch by itself."""
+        """Return the oldest events as one batch; wait for at least one. Batches that follow each other are joined if they have the same
+        type."""
         while not self._batches:
             self._filled.clear()
             await self._filled.wait()
-        taken = self._batches.pop(0)
+        kind = type(self._batches[0])
+        batches = list(takewhile(lambda batch: type(batch) is kind, self._batches))
+        del self._batches[: len(batches)]
+        taken = batches[0] if len(batches) == 1 else self._join(batches)
         self._count -= len(taken)
         if self._batches:
             return taken
@@ -61,3 +64,7 @@ class BoundedQueue(Generic[T]):
         for go_on in stopped:
             go_on()
         return taken
+
+
+def _listed(batches: list[Sequence[T]]) -> Sequence[T]:
+    return [event for batch in batches for event in batch]

@@ -36,6 +36,10 @@ class Texts(Sequence[bytes]):
             ends.append(at)
         return cls(b"\n".join(texts), [end - len(text) for end, text in zip(ends, texts, strict=True)], ends)
 
+    def isascii(self) -> bool:
+        """Return whether all characters are ASCII."""
+        return self.lines.isascii()
+
     def __len__(self) -> int:
         return len(self._ends)
 
@@ -55,9 +59,9 @@ class Texts(Sequence[bytes]):
         return (lines[start:end] for start, end in zip(self._starts, self._ends, strict=True))
 
 
-def find_texts(data: bytes) -> Texts | None:
+def find_texts(data: bytearray) -> Texts | None:
     """Return the whole texts that `data` begins with, if it holds much and its frames have HEAD bytes before the payload. There may be more
-    texts after these. None if the frames must be read one by one."""
+    texts after these. None if the frames must be read one by one. The heads of the frames found are overwritten."""
     if len(data) < MUCH:
         return None
     given = np.frombuffer(data, np.uint8)
@@ -70,12 +74,10 @@ def find_texts(data: bytes) -> Texts | None:
     if not count:
         return None
     places, ends = places[:count], ends[:count]
-    cut = bytearray(data[: ends[-1]])
-    edited = np.frombuffer(cut, np.uint8)
-    edited[places] = _NEWLINE
+    given[places] = _NEWLINE
     for offset in range(1, HEAD):
-        edited[places + offset] = _BLANK
-    return Texts(bytes(cut), (places + HEAD).tolist(), ends.tolist())
+        given[places + offset] = _BLANK
+    return Texts(given[: ends[-1]].tobytes(), (places + HEAD).tolist(), ends.tolist())
 
 
 def _leading(truths: NDArray[np.bool_]) -> int:

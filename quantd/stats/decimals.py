@@ -14,9 +14,10 @@ from array import array
 from collections.abc import Iterable
 from decimal import Decimal
 
+import numpy as np
 from msgspec import Struct, field
 
-from quantd.columns.ticks import TickBatch, TickRun
+from quantd.columns.ticks import TICK, TickRun
 from quantd.model import Tick
 
 _NEAR = 2.0**-51
@@ -133,10 +134,10 @@ class TradeSums(Struct, gc=False):
         self._wake()
         if not self._runs:
             return
-        batch = TickBatch.joined(self._runs)
+        rows = np.frombuffer(b"".join([run.packed for run in self._runs]), TICK)
         self._runs, self._waiting = None, 0
-        quantities, sells = batch.column("qty"), batch.column("buyer_maker")
-        self._turnover += (batch.column("price") * quantities).tolist()
+        quantities, sells = rows["qty"], rows["buyer_maker"]
+        self._turnover += (rows["price"] * quantities).tolist()
         self._sold += quantities[sells].tolist()
         self._bought += quantities[~sells].tolist()
 

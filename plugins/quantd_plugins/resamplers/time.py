@@ -133,7 +133,7 @@ class TimeBars(quantd.Resampler):
         self._buckets[ts - SECOND] = Bucket.at(ts - SECOND, price)
 
     def update(self, ticks: Sequence[quantd.Tick]) -> None:
-        if isinstance(ticks, quantd.TickRun) and (facts := ticks.facts) and facts.start // SECOND == facts.end // SECOND:
+        if type(ticks) is quantd.TickRun and (facts := ticks.facts) and facts.start // SECOND == facts.end // SECOND:
             bucket = self._bucket(facts.start, facts.open, ticks.symbol)
             if bucket is None:
                 self._lost += len(ticks)

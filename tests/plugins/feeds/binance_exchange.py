@@ -15,7 +15,7 @@ from quantd_plugins.feeds.binance_futures import BinanceFutures
 from tests.waiting import PATIENCE_S
 
 NOW = 1_795_489_443_996
-MOST_TOGETHER = 1000 + (256 << 10) // 150
+MOST_TOGETHER = 2000 + (256 << 10) // 150
 """Events that a feed brings together at most: what one read of a socket may bring comes on top of the queue's limit."""
 
 Answer = Callable[[web.Request], web.StreamResponse | Awaitable[web.StreamResponse]]

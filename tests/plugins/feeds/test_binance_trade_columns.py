@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import quantd
 from quantd.clock import EventClock
 from quantd.net import Attempts, BoundedQueue, Texts
-from quantd_plugins.feeds.binance import trade_columns
+from quantd_plugins.feeds.binance import arrivals, trade_columns
 from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.connection import Connection, Shared
@@ -70,6 +70,7 @@ def test_columns_hold_the_same_events_in_the_same_order(monkeypatch: pytest.Monk
     columns, structs = connection(), connection()
     for texts in reads:
         monkeypatch.setattr(trade_columns, "MANY", 4)
+        monkeypatch.setattr(arrivals, "ENOUGH", 1)
         found = taken(texts, columns)
         monkeypatch.setattr(trade_columns, "MANY", 1_000)
         expected = taken(texts, structs)
@@ -80,10 +81,13 @@ def test_columns_hold_the_same_events_in_the_same_order(monkeypatch: pytest.Monk
 
 def test_many_trades_are_a_batch_and_few_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trade_columns, "MANY", 4)
+    monkeypatch.setattr(arrivals, "ENOUGH", 5)
     trades = [text("BTCUSDT", number) for number in range(1, 6)]
     batches = taken([*trades[:3], TICKER, *trades, TICKER], connection())
     assert [type(batch) for batch in batches] == [list, quantd.TickBatch, list]
     assert [len(batch) for batch in batches] == [4, 5, 1]
+    others = [text(symbol, number) for number in range(6, 10) for symbol in ("BTCUSDT", "ETHUSDT")]
+    assert [type(batch) for batch in taken(others, connection())] == [list], "four of each symbol are not enough"
 
 
 def test_what_a_lost_connection_missed_is_told_of_a_batch_too(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

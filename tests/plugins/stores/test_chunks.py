@@ -8,7 +8,7 @@ from operator import attrgetter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantd.columns.ticks import TickBatch, TickRun, rows_of
+from quantd.columns.ticks import TickBatch, TickRun, packed_of
 from quantd.model import Tick
 from quantd_plugins.stores.chunks import COLUMNS, ChunkRow, is_sound, pack, unpack
 
@@ -54,7 +54,7 @@ def test_batches_runs_and_lists_are_packed_together(pieces: list[list[Tick]]) ->
 
 def run(ticks: list[Tick]) -> TickRun:
     """The ticks as if all were of one symbol."""
-    return TickRun("SOLUSDT", rows_of(ticks))
+    return TickRun("SOLUSDT", packed_of(ticks))
 
 
 @given(st.lists(TICKS, max_size=60))

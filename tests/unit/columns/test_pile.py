@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from quantd.columns.pile import PointPile, TickPile
 from quantd.columns.points import PointColumns
-from quantd.columns.ticks import TICK, TickBatch, TickRun, rows_of
+from quantd.columns.ticks import TICK, TickBatch, TickRun, packed_of
 from quantd.model import DEFINITION
 from quantd.testing import fakes
 
@@ -12,7 +12,7 @@ from quantd.testing import fakes
 def pile() -> TickPile:
     some = fakes.ticks(9)
     made = TickPile()
-    for piece in (some[:2], [], TickRun("BTCUSDT", rows_of(some[2:5])), TickBatch.of(some[5:])):
+    for piece in (some[:2], [], TickRun("BTCUSDT", packed_of(some[2:5])), TickBatch.of(some[5:])):
         made.add(piece)
     return made
 

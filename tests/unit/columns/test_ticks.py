@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from quantd.columns.ticks import TICK, RunFacts, TickBatch, TickRun, rows_of
+from quantd.columns.ticks import TICK, RunFacts, TickBatch, TickRun, packed_of
 from quantd.model import Tick
 from quantd.testing import fakes
 
@@ -31,7 +31,7 @@ def test_the_structs_of_a_batch_equal_those_that_it_was_made_of() -> None:
 
 
 def test_the_structs_of_a_run_equal_those_that_it_was_made_of() -> None:
-    run = TickRun("BTCUSDT", rows_of(fakes.ticks(9)))
+    run = TickRun("BTCUSDT", packed_of(fakes.ticks(9)))
     assert list(run) == fakes.ticks(9)
     assert [run[at] for at in (0, -1)] == [fakes.ticks(9)[at] for at in (0, -1)]
     assert list(run[2:7:2]) == fakes.ticks(9)[2:7:2]
@@ -40,7 +40,7 @@ def test_the_structs_of_a_run_equal_those_that_it_was_made_of() -> None:
 
 def test_the_parts_of_a_joined_batch_follow_each_other() -> None:
     some = ticks()
-    run = TickRun("ADAUSDT", rows_of(fakes.ticks(5)))
+    run = TickRun("ADAUSDT", packed_of(fakes.ticks(5)))
     joined = TickBatch.joined([some[:4], some[4:5], run, run, TickBatch.of(some[5:]), []])
     assert list(joined) == [*some[:5], *run, *run, *some[5:]]
     assert list(TickBatch.joined([])) == []

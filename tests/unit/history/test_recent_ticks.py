@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantd.columns.ticks import TickRun, rows_of
+from quantd.columns.ticks import TickRun, packed_of
 from quantd.history import recent_ticks
 from quantd.history.recent_ticks import RecentTicks
 from quantd.model import Tick
@@ -27,7 +27,7 @@ def test_the_ring_holds_what_a_list_would_hold(pieces: list[tuple[int, bool, int
         piece = all_trades[max(0, at - again) : at + count]
         expected += all_trades[at : at + count]
         at += count
-        recent.put("BTCUSDT", TickRun("BTCUSDT", rows_of(piece)) if as_columns else piece)
+        recent.put("BTCUSDT", TickRun("BTCUSDT", packed_of(piece)) if as_columns else piece)
         assert list(recent.read("BTCUSDT", limit=MOST)) == expected[-MOST:]
         assert list(recent.read("BTCUSDT", limit=3)) == expected[-3:]
         assert recent.last("BTCUSDT") == expected[-1]
@@ -53,5 +53,5 @@ def test_what_is_not_there_or_was_cleared_is_empty() -> None:
 def test_a_trade_takes_41_bytes() -> None:
     recent = RecentTicks()
     recent.put("A", fakes.ticks(9, symbol="A"))
-    assert recent.read("A").rows.nbytes == MOST * 41
-    assert recent._rings["A"]._rows.nbytes == MOST * 41
+    assert len(recent.read("A").packed) == MOST * 41
+    assert recent._rings["A"]._memory.nbytes == MOST * 41

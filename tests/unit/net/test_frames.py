@@ -13,6 +13,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
+from quantd.net import frames as net_frames
 from quantd.net import texts as net_texts
 from quantd.net.frames import LARGEST, FrameReader
 from quantd.net.texts import Texts, find_texts
@@ -129,7 +130,8 @@ many = st.lists(long_texts | long_texts | long_texts | sound | control | close |
 def test_messages_are_the_same_if_all_frames_are_looked_for_at_once(
     monkeypatch: pytest.MonkeyPatch, stream: bytes, cuts: list[int]
 ) -> None:
-    monkeypatch.setattr(net_texts, "MUCH", net_texts.HEAD)
+    for module in (net_texts, net_frames):
+        monkeypatch.setattr(module, "MUCH", net_texts.HEAD)
     assert cut(chunked(stream, cuts)) == parsed(stream)
 
 
@@ -137,12 +139,12 @@ def test_many_frames_are_found_at_once() -> None:
     payloads = [b'{"number": %d, "text": "%s"}' % (number, b"x" * (100 + 4 * number)) for number in range(10, 110)]
     stream = b"".join(wire(Opcode.TEXT, payload) for payload in payloads)
     for missing, whole in ((0, 100), (1, 99)):
-        found = find_texts(stream[: len(stream) - missing])
+        found = find_texts(bytearray(stream[: len(stream) - missing]))
         assert found is not None
         assert (list(found), len(found)) == (payloads[:whole], whole)
         assert (found[3], found[-1], list(found[2:5])) == (payloads[3], payloads[whole - 1], payloads[2:5])
         assert [json.loads(line) for line in found.lines.splitlines() if line] == [json.loads(text) for text in found]
-    assert find_texts(stream[:1000]) is None
+    assert find_texts(bytearray(stream[:1000])) is None
 
 
 @settings(max_examples=40, deadline=None)

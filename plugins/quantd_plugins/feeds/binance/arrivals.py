@@ -4,14 +4,14 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import quantd
 from quantd_plugins.feeds.binance.book_frames import DepthUpdate
 from quantd_plugins.feeds.binance.books import Books
-from quantd_plugins.feeds.binance.frames import AggTrade
-from quantd_plugins.feeds.binance.trade_columns import TradeColumns
+from quantd_plugins.feeds.binance.frames import Trade
+from quantd_plugins.feeds.binance.trade_columns import ENOUGH, TradeColumns
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +68,13 @@ class Arrivals:
             return events
         return [event for event in events if not (isinstance(event, quantd.Tick) and self._waits(event, elder))]
 
-    def place_trades(self, trades: list[AggTrade], recv: int) -> quantd.TickBatch:
-        """Record trades that need not wait, and return them as columns."""
+    def place_trades(self, trades: Sequence[Trade], recv: int) -> Sequence[quantd.Event]:
+        """Record trades that need not wait, and return them as columns, or as a list if there are few of each symbol."""
         batch, lasts = self._columns.batch(trades, recv)
         for symbol in self._resumed.keys() & lasts:
             self._tell_missed(symbol, next(trade.id for trade in trades if trade.symbol == symbol))
         self.brought.update(lasts)
-        return batch
+        return batch if len(trades) >= ENOUGH * len(lasts) else list(batch)
 
     def take_changes(self, changes: DepthUpdate, recv: int) -> quantd.Depth | None:
         """Return the book after these changes; None if the book is not whole, or if earlier changes are still to come."""

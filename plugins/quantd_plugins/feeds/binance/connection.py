@@ -16,11 +16,11 @@ from quantd_plugins.feeds.binance.bans import Bans
 from quantd_plugins.feeds.binance.book_frames import BookTicker, DepthUpdate, MarkPriceUpdate
 from quantd_plugins.feeds.binance.books import Books
 from quantd_plugins.feeds.binance.dial import dial
-from quantd_plugins.feeds.binance.frames import UNREAD, AggTrade, ContractInfo, DayTicker, Faults, Frame, decode_all
+from quantd_plugins.feeds.binance.frames import UNREAD, AggTrade, ContractInfo, DayTicker, Faults, Frame, decode_all, decode_trades
 from quantd_plugins.feeds.binance.routes import Route
 from quantd_plugins.feeds.binance.subscriptions import ANSWER_S, Subscriptions
 from quantd_plugins.feeds.binance.timing import ExchangeClock, TurnClock
-from quantd_plugins.feeds.binance.trade_columns import stretches
+from quantd_plugins.feeds.binance.trade_columns import MANY, stretches
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +185,10 @@ class Connection:
         if self._shared.record:
             for text in texts:
                 self._shared.record(recv, text)
+        if len(texts) >= MANY and self.arrivals.flow and (only_trades := decode_trades(texts)):
+            self._note(only_trades[1])
+            yield self.arrivals.place_trades(only_trades[0], recv)
+            return
         frames = decode_all(texts, self._skip)
         sent = next((frame.data.sent for frame in reversed(frames) if isinstance(frame.data, DATA)), None)
         if sent is not None:

@@ -26,16 +26,21 @@ USD_M = 1
 """The `st` of USDⓈ-M contracts; 2 is COIN-M, which shares the streams of all markets since 2026."""
 
 
-class AggTrade(Struct, gc=False, tag="aggTrade", tag_field="e"):
-    """Trades of one price and taker side within 100 ms."""
+class Trade(Struct, gc=False, tag="aggTrade", tag_field="e"):
+    """Trades of one price and taker side within 100 ms, without the time of sending."""
 
-    sent: Milliseconds = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
     id: Id = msgspec.field(name="a")
     price: Price = msgspec.field(name="p")
     qty: Size = msgspec.field(name="q")
     ts: Milliseconds = msgspec.field(name="T")
     buyer_maker: bool = msgspec.field(name="m")
+
+
+class AggTrade(Trade, gc=False, tag="aggTrade", tag_field="e"):
+    """A trade with the time at which the exchange sent it."""
+
+    sent: Milliseconds = msgspec.field(name="E")
 
     def event(self, recv: int) -> quantd.Tick:
         """Return the message as quantd's noun. All ticks of a symbol share one name, since tens of thousands are kept in memory."""
@@ -111,13 +116,31 @@ class Frame(Struct, gc=False):
         return Refusal(self.code, self.msg) if self.code is not None else self.error
 
 
+class TradeFrame(Struct, gc=False):
+    """A combined frame with a trade."""
+
+    data: Trade
+
+
 _decoder = msgspec.json.Decoder(Frame, strict=False)
+_decode_trades = msgspec.json.Decoder(TradeFrame, strict=False).decode_lines
 decode = _decoder.decode
 """Decodes a message, whose numbers are decimal strings. Raises one of UNREADABLE."""
 
 
 UNREAD = Frame()
 """Stands for a message that cannot be read."""
+
+
+def decode_trades(texts: Texts) -> tuple[list[Trade], int] | None:
+    """Return the trade of each text, and the time (ms) at which the last one was sent, which is quicker than `decode_all`; None if one of
+    the texts is anything else."""
+    try:
+        trades = [frame.data for frame in _decode_trades(texts.lines)]
+        last = decode(texts[-1]).data
+    except UNREADABLE:
+        return None
+    return (trades, last.sent) if isinstance(last, AggTrade) and len(trades) == len(texts) else None
 
 
 def decode_all(texts: Texts, skip: Callable[[bytes, Exception], None]) -> list[Frame]:

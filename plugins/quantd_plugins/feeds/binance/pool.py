@@ -18,10 +18,11 @@ from quantd_plugins.feeds.binance.sessions import Sessions
 from quantd_plugins.feeds.binance.stream_group import Limits, StreamGroup
 from quantd_plugins.feeds.binance.subscriptions import symbols
 from quantd_plugins.feeds.binance.timing import Ask, ExchangeClock, TurnClock
+from quantd_plugins.feeds.binance.trade_columns import joined
 from quantd_plugins.feeds.binance.upkeep import keep_up
 from quantd_plugins.feeds.binance.watch import Rest, Watch
 
-BATCH = 1000
+BATCH = 2000
 BEAT_S = 0.25
 BEHIND_MS = 5_000
 """Delay (ms) beyond which a connection of the public route no longer holds up the bars of trades."""
@@ -48,7 +49,7 @@ class Pool:
         self._urls = urls
         self._limits = limits
         self._rng = rng
-        self._events = BoundedQueue[quantd.Event](BATCH)
+        self._events = BoundedQueue[quantd.Event](BATCH, joined)
         self._tasks: dict[StreamGroup, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._told = 0

@@ -1,17 +1,19 @@
 """Trades that arrive together, as columns: none of them becomes a struct of its own."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from sys import intern
 
 import numpy as np
 
 import quantd
-from quantd_plugins.feeds.binance.frames import AggTrade, Frame
+from quantd_plugins.feeds.binance.frames import AggTrade, Frame, Trade
 
 MANY = 64
 """Number of successive trades from which on columns cost less than structs."""
+ENOUGH = 16
+"""Number of trades of each symbol, on average, from which on they go through the flow as columns at less cost than as structs."""
 
 
 def stretches(frames: list[Frame]) -> Iterator[tuple[int, list[AggTrade]]]:
@@ -27,6 +29,12 @@ def stretches(frames: list[Frame]) -> Iterator[tuple[int, list[AggTrade]]]:
         at += len(stretch)
 
 
+def joined(batches: list[Sequence[quantd.Event]]) -> Sequence[quantd.Event]:
+    """Return batches of the same type as one."""
+    trades = [batch for batch in batches if isinstance(batch, quantd.TickBatch)]
+    return quantd.TickBatch.joined(trades) if trades else [event for batch in batches for event in batch]
+
+
 class TradeColumns:
     """Makes batches. Each symbol keeps its code for the life of this object."""
 
@@ -34,7 +42,7 @@ class TradeColumns:
         self._symbols: list[str] = []
         self._codes: dict[str, int] = {}
 
-    def batch(self, trades: list[AggTrade], recv: int) -> tuple[quantd.TickBatch, dict[str, int]]:
+    def batch(self, trades: Sequence[Trade], recv: int) -> tuple[quantd.TickBatch, dict[str, int]]:
         """Return trades that were received at `recv` (ms) as a batch, and the last id of each symbol in it."""
         symbols = [trade.symbol for trade in trades]
         try:
