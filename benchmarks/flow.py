@@ -7,7 +7,7 @@ bars, 1s and 1m, and computes a rolling regression (statsmodels RollingOLS with 
 pair for all bars at once. `live` updates them at each closed second: `json.loads` into dicts, a deque of ticks per symbol, a pandas
 resample of these ticks, a statsmodels fit, and rolling z-score and correlation. It is slow, so it gets only the first PEER_TRADES lines.
 
-The paths take turns, each run in a process of its own; imports of the peers are not counted, quantd's start is. Speeds are ticks per CPU
+The paths take turns, each run in a process of its own; imports are not counted. Speeds are ticks per CPU
 second of that process, with all its threads and children, not of wall time: other work on the machine hardly affects them. The table shows
 minimum, median and maximum of the rounds, the ratio of the medians to `live` in the same scenario, and the peak memory.
 """
@@ -191,14 +191,24 @@ PATHS: dict[str, Callable[[Path, Couples], int]] = {"quantd": quantd_path, "batc
 def measure(name: str, path: Path, pairs: Couples) -> None:
     """Run once in this process, on one core. Print ticks per CPU second and the peak memory in MiB."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    if name != "quantd":
-        import pandas  # noqa: F401
-        import statsmodels.api
-        import statsmodels.regression.rolling  # noqa: F401
+    import_all(name)
     began = cpu_seconds()
     ticks = PATHS[name](path, pairs)
     seconds = cpu_seconds() - began
     print(json.dumps([ticks / seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+
+
+def import_all(name: str) -> None:
+    """Import what a path needs."""
+    if name == "quantd":
+        import quantd.runtime.build  # noqa: F401
+        from quantd.plugin.loader import load
+
+        load()
+    else:
+        import pandas  # noqa: F401
+        import statsmodels.api
+        import statsmodels.regression.rolling  # noqa: F401
 
 
 def cpu_seconds() -> float:
