@@ -1,12 +1,15 @@
 """The whole path of a tick on one core: recorded lines are decoded, become bars, and update pairs.
 
-    python benchmarks/flow.py [--rounds 5] [--trades 400000]
+    python benchmarks/flow.py [--quick] [--rounds 5] [--trades 400000]
 
-The peer is a simple implementation: `json.loads` into dicts, a deque of ticks per symbol, and at each closed second a pandas resample of
-the ticks, a statsmodels fit, and rolling z-score and correlation. It is slow, so it gets only the first PEER_TRADES lines. The paths take
-turns, each run in a process of its own. Speeds are ticks per CPU second of that process, with all its threads and children, not of wall
-time: other work on the machine hardly affects them. The table shows minimum, median and maximum of the rounds, the ratio of the medians
-to the peer of the same scenario, and the peak memory.
+`batch` is what an analyst does with the same file: it decodes all lines with `json.loads`, and pandas resamples the trades into the same
+bars, 1s and 1m, and computes a rolling regression (statsmodels RollingOLS with standard errors), spread, z-score and correlation of each
+pair for all bars at once. `live` updates them at each closed second: `json.loads` into dicts, a deque of ticks per symbol, a pandas
+resample of these ticks, a statsmodels fit, and rolling z-score and correlation. It is slow, so it gets only the first PEER_TRADES lines.
+
+The paths take turns, each run in a process of its own; imports are not counted. Speeds are ticks per CPU
+second of that process, with all its threads and children, not of wall time: other work on the machine hardly affects them. The table shows
+minimum, median and maximum of the rounds, the ratio of the medians to `live` in the same scenario, and the peak memory.
 """
 
 import argparse
@@ -19,21 +22,30 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from goals import row
 
-SCENARIOS = {"2 symbols, 1 pair": (2, 200), "20 symbols, 10 pairs": (20, 1_000)}
-"""Number of symbols, and trades per second of all symbols together."""
+SCENARIOS = {"2 symbols, 1 pair": (2, 1, 200), "20 symbols, 10 pairs": (20, 10, 1_000), "50 symbols, 100 pairs": (50, 100, 1_000)}
+"""Number of symbols, of pairs, and trades per second of all symbols together."""
 PEER_TRADES = 8_000
 WINDOW = 60
 DAWN = 1_767_225_600_000
+Couples = Sequence[tuple[str, str]]
+"""The legs of pairs."""
 
 
 def names(count: int) -> list[str]:
     return [f"S{number:02}USDT" for number in range(count)]
+
+
+def couples(symbols: int, pairs: int) -> list[tuple[str, str]]:
+    """Return the legs of the pairs, so that every symbol is one."""
+    legs, step = names(symbols), 2 if 2 * pairs <= symbols else 1
+    return [(legs[at % symbols], legs[(at + 1 + at // symbols) % symbols]) for at in range(0, step * pairs, step)]
 
 
 def capture(trades: int, symbols: int, rate: int) -> Path:
@@ -73,15 +85,14 @@ def capture(trades: int, symbols: int, rate: int) -> Path:
     return draft.rename(path)
 
 
-def quantd_path(path: Path, symbols: int) -> int:
+def quantd_path(path: Path, pairs: Couples) -> int:
     """Run the real flow, through the composition root. Return the number of ticks."""
     from quantd.clock import EventClock
     from quantd.config.load import build as load
     from quantd.runtime.build import build
 
-    legs = names(symbols)
     raw = {
-        "pairs": [{f"{y}-{x}": "bench"} for y, x in zip(legs[::2], legs[1::2], strict=True)],
+        "pairs": [{f"{y}-{x}": "bench"} for y, x in pairs],
         "feeds": {"replay": {"files": [str(path)]}},
     }
     pipeline = {"feed": "replay", "bars": {"use": "time", "every": ["1s", "1m"]}, "regression": {"use": "ols", "window": WINDOW}}
@@ -92,10 +103,9 @@ def quantd_path(path: Path, symbols: int) -> int:
     return sum(stage.intake.accepted for flow in runtime.flows for stage in flow.stages)
 
 
-def peer_path(path: Path, symbols: int) -> int:
+def live_path(path: Path, pairs: Couples) -> int:
     """Run the simple implementation. Return the number of ticks."""
-    legs = names(symbols)
-    recent: dict[str, deque[dict[str, Any]]] = {symbol: deque(maxlen=10_000) for symbol in legs}
+    recent: dict[str, deque[dict[str, Any]]] = {leg: deque(maxlen=10_000) for legs in pairs for leg in legs}
     second = 0
     with path.open() as file:
         for number, line in enumerate(file, 1):
@@ -104,7 +114,7 @@ def peer_path(path: Path, symbols: int) -> int:
             recent[tick["symbol"]].append(tick)
             if tick["ts"] // 1000 > second:
                 second = tick["ts"] // 1000
-                for y, x in zip(legs[::2], legs[1::2], strict=True):
+                for y, x in pairs:
                     analysed(recent[y], recent[x])
             if number == PEER_TRADES:
                 break
@@ -133,19 +143,72 @@ def analysed(y: deque[dict[str, Any]], x: deque[dict[str, Any]]) -> None:
         both.y.rolling(WINDOW).corr(both.x)
 
 
-PATHS: dict[str, Callable[[Path, int], int]] = {"quantd": quantd_path, "peer": peer_path}
+def batch_path(path: Path, pairs: Couples) -> int:
+    """Analyse the whole file at once. Return the number of ticks."""
+    import pandas as pd
+
+    with path.open() as file:
+        rows = [json.loads(line.partition(" ")[2])["data"] for line in file]
+    columns = {
+        "symbol": [each["s"] for each in rows],
+        "price": [float(each["p"]) for each in rows],
+        "size": [float(each["q"]) for each in rows],
+    }
+    trades = pd.DataFrame(columns, index=pd.to_datetime([each["T"] for each in rows], unit="ms"))
+    for every in ("1s", "1min"):
+        closes = {}
+        for symbol, ticks in trades.groupby("symbol"):
+            bars = ticks["price"].resample(every).ohlc()
+            bars["volume"] = ticks["size"].resample(every).sum()
+            closes[symbol] = bars["close"].ffill()
+        for y, x in pairs:
+            rolled(closes[y], closes[x])
+    return len(rows)
 
 
-def measure(name: str, path: Path, symbols: int) -> None:
+def rolled(y: Any, x: Any) -> None:
+    """Compute the numbers of a pair for all bars."""
+    import pandas as pd
+    import statsmodels.api as sm
+    from statsmodels.regression.rolling import RollingOLS
+
+    both = pd.concat([y, x], axis=1, keys=["y", "x"]).dropna()
+    if len(both) <= WINDOW:
+        return
+    fit = RollingOLS(both["y"], sm.add_constant(both["x"]), window=WINDOW).fit()
+    spread = both["y"] - fit.params["x"] * both["x"]
+    numbers = (
+        fit.bse["x"],
+        (spread - spread.rolling(WINDOW).mean()) / spread.rolling(WINDOW).std(),
+        both["y"].rolling(WINDOW).corr(both["x"]),
+    )
+    assert all(len(each) == len(both) for each in numbers)
+
+
+PATHS: dict[str, Callable[[Path, Couples], int]] = {"quantd": quantd_path, "batch": batch_path, "live": live_path}
+
+
+def measure(name: str, path: Path, pairs: Couples) -> None:
     """Run once in this process, on one core. Print ticks per CPU second and the peak memory in MiB."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    if name == "peer":
-        import pandas  # noqa: F401
-        import statsmodels.api  # noqa: F401
+    import_all(name)
     began = cpu_seconds()
-    ticks = PATHS[name](path, symbols)
+    ticks = PATHS[name](path, pairs)
     seconds = cpu_seconds() - began
     print(json.dumps([ticks / seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+
+
+def import_all(name: str) -> None:
+    """Import what a path needs."""
+    if name == "quantd":
+        import quantd.runtime.build  # noqa: F401
+        from quantd.plugin.loader import load
+
+        load()
+    else:
+        import pandas  # noqa: F401
+        import statsmodels.api
+        import statsmodels.regression.rolling  # noqa: F401
 
 
 def cpu_seconds() -> float:
@@ -158,30 +221,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--trades", type=int, default=400_000)
-    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--run", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="one round of 100,000 trades")
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.trades = 1, 100_000
     if options.run:
-        measure(options.run[0], Path(options.run[1]), int(options.run[2]))
+        measure(options.run[0], Path(options.run[1]), couples(*map(int, options.run[2:])))
         return
     print("speed: ticks a CPU second")
     print(f"{'scenario':22} {'path':8} {'minimum':>10} {'median':>10} {'maximum':>10} {'ratio':>8} {'peak RSS':>9}")
-    for scenario, (symbols, rate) in SCENARIOS.items():
-        report(scenario, capture(options.trades, symbols, rate), symbols, options.rounds)
+    for scenario, (symbols, pairs, rate) in SCENARIOS.items():
+        report(scenario, capture(options.trades, symbols, rate), (symbols, pairs), options.rounds)
 
 
-def report(scenario: str, path: Path, symbols: int, rounds: int) -> None:
+def report(scenario: str, path: Path, size: tuple[int, int], rounds: int) -> None:
     """Measure the paths in turns and print their lines."""
     found: dict[str, list[list[float]]] = {name: [] for name in PATHS}
     for _ in range(rounds):
         for name, runs in found.items():
-            command = [sys.executable, __file__, "--run", name, str(path), str(symbols)]
+            command = [sys.executable, __file__, "--run", name, str(path), *map(str, size)]
             runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    peer = np.median([speed for speed, _ in found["peer"]])
+    medians = {name: float(np.median([speed for speed, _ in runs])) for name, runs in found.items()}
     for name, runs in found.items():
-        speeds = [speed for speed, _ in runs]
-        median = np.median(speeds)
+        speeds, median = [speed for speed, _ in runs], medians[name]
         spread = " ".join(f"{speed:>10,.0f}" for speed in (min(speeds), median, max(speeds)))
-        print(f"{scenario:22} {name:8} {spread} {median / peer:>7.0f}x {max(rss for _, rss in runs):>5.0f} MiB")
+        print(f"{scenario:22} {name:8} {spread} {median / medians['live']:>7.1f}x {max(rss for _, rss in runs):>5.0f} MiB")
+    row(f"{scenario}: quantd / pandas and RollingOLS in batch", medians["quantd"] / medians["batch"], 3.0, "x")
 
 
 if __name__ == "__main__":

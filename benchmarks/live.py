@@ -1,6 +1,6 @@
 """The daemon in operation, with an exchange that floods it and ten clients on its WebSocket; and a plain relay in its place.
 
-    python benchmarks/live.py [--rounds 2] [--seconds 8] [--clients 10] [--demo 30]
+    python benchmarks/live.py [--quick] [--rounds 2] [--seconds 8] [--clients 10] [--demo 30]
 
 Server under test on the first core, exchange and clients on the others, each in a process of its own; daemon and relay take turns. The
 daemon does its whole work: six symbols, two pairs at 1s, 1m and 5m, the store. Lags in ms: `publish` from the daemon's own histogram
@@ -26,7 +26,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from flood import SYMBOLS
-from numpy import median
+from goals import row
+from numpy import median, nan
 
 HERE = Path(__file__).parent
 CORES = sorted(os.sched_getaffinity(0))
@@ -236,7 +237,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="measured in each run")
     parser.add_argument("--clients", type=int, default=10)
     parser.add_argument("--demo", type=float, default=30.0, help="seconds of the demo, 0 for none")
+    parser.add_argument("--quick", action="store_true", help="one short round, without the demo")
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds, options.demo = 1, 5.0, 0.0
     found: dict[tuple[str, str], list[Figures]] = {}
     for _ in range(options.rounds):
         for load, rate in LOADS.items():
@@ -245,8 +249,23 @@ def main() -> None:
     print(f"| load | path | {' | '.join(COLUMNS)} |\n|---|---|{'---:|' * len(COLUMNS)}")
     for (load, path), runs in found.items():
         show(load, path, runs)
-    if options.demo:
-        show("its own market", "quantd demo", [demo(options)])
+    shown = demo(options) if options.demo else None
+    if shown:
+        show("its own market", "quantd demo", [shown])
+    goals({load: runs for (load, path), runs in found.items() if path == "quantd"}, shown)
+
+
+def goals(runs: dict[str, list[Figures]], demo: Figures | None) -> None:
+    """Print the goals, given the runs of the daemon by load, and that of the demo."""
+
+    def middle(load: str, column: str) -> float:
+        return float(median([run.get(column) or nan for run in runs[load]]))
+
+    most, _, paced = LOADS
+    row("ticks a CPU second, ten clients", middle(most, "ticks/CPU s"), 50_000)
+    row("receipt to publication at 5,000 ticks/s, p99", middle(paced, "publish p99"), 20, " ms", most=True)
+    if demo:
+        row("RSS of the demo", demo["RSS MiB"] or nan, 200, " MiB", most=True)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,16 @@
 """The cost of one new bar for each statistic, compared with the library that most users would choose.
 
-    pip install -e '.[bench]'                                        # river, without which its row is left out
+    pip install -e '.[bench]'                                        # river and wickra, without which their rows are left out
     python benchmarks/statistics.py [--rounds 7] [--window 60] [--quick]
 
 Each statistic of quantd is timed as the flow calls it, one bar after the other. Peers fit the same window anew, except for pykalman, which
 updates its last state. Both take turns on one core and one BLAS thread. Times are CPU time of this process, not wall time: other work on
 the machine hardly affects them. The table shows minimum/median/maximum of the rounds and the ratio of the medians. Kernels are compiled
-beforehand, but not for the first lines, which show 1,000 Huber fits at once. The last lines show a bar of 1,000 Kalman filters as columns,
-and one second for 1,000 pairs on 1s bars, over the bars with full windows.
+beforehand, but not for the first lines, which show 1,000 Huber fits at once. The last lines show a bar of many pairs after their windows
+are full: 1,000 Kalman filters as columns, and the points of pairs that share their settings (many_pairs.py).
 """
 
 import argparse
-import math
 import os
 import sys
 import time
@@ -19,22 +18,22 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-sys.path.pop(0)  # this folder: in it the library's `statistics` is this file
+sys.path.append(sys.path.pop(0))  # last: in this folder the library's `statistics` is this file
 
+import many_pairs
 import msgspec
 import numpy as np
 import statsmodels.api as sm
+from goals import row
 from pykalman import KalmanFilter
 from sklearn.linear_model import HuberRegressor, TheilSenRegressor
 from statsmodels.tsa.stattools import adfuller, coint
 
-from quantd.clock import EventClock
-from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.flow.pairs.returns import Returns
-from quantd.plugin.guard import Guard
 from quantd.plugin.loader import load
 from quantd.plugin.regression import Regression, Steps, offers
 from quantd.stats.cointegration import engle_granger
@@ -95,32 +94,16 @@ class Line:
             self._steps.hedge()
 
 
-class River:
-    """Computes the numbers of `Stream` with river's rolling statistics. Raises ImportError if river is not installed."""
+class OnFakes:
+    """Gives bar after bar to a peer."""
 
-    def __init__(self, window: int) -> None:
-        from river import stats, utils
-
-        def rolling(kind: type) -> Any:
-            return utils.Rolling(kind, window_size=window)
-
-        self._cov, self._var, self._corr = rolling(stats.Cov), rolling(stats.Var), rolling(stats.PearsonCorr)
-        self._mean, self._spread = rolling(stats.Mean), rolling(stats.Var)
+    def __init__(self, peer: many_pairs.River) -> None:
+        self._peer = peer
         y, x = fakes.legs(4096)
-        self._bars = list(zip(y.tolist(), x.tolist(), strict=True))
-        self._index = 0
+        self._bars = cycle(zip(y.tolist(), x.tolist(), strict=True))
 
     def __call__(self) -> None:
-        self._index += 1
-        y, x = self._bars[self._index % len(self._bars)]
-        self._cov.update(y, x)
-        self._var.update(x)
-        self._corr.update(y, x)
-        spread = y - self._cov.get() / (self._var.get() or 1.0) * x
-        self._mean.update(spread)
-        self._spread.update(spread)
-        (spread - self._mean.get()) / math.sqrt(self._spread.get() or 1.0)
-        self._corr.get()
+        self._peer.update(*next(self._bars))
 
 
 def peers(window: int) -> list[tuple[str, str, Work]]:
@@ -196,10 +179,9 @@ def seconds(work: Work) -> float:
 def report_columns(name: str, regression: Regression, peer: str, theirs: float) -> None:
     """Print the cost of a bar of many pairs as columns, against a peer that takes `theirs` microseconds for a bar of one pair."""
     together, apart = as_columns(regression)
-    ratio = theirs / float(np.median(together))
     print(f"1,000 {name} pairs as columns, step and hedge, minimum/median/maximum of {len(together)} bars:")
     print(f"  {spread(together, 2)} us a pair, one after the other {spread(apart, 2)}, {peer} {theirs:,.1f}")
-    print(f"  {ratio:,.0f} times as fast as {peer}, {KALMAN_GOAL:,} wanted: {verdict(ratio >= KALMAN_GOAL)}")
+    row(f"1,000 {name} pairs as columns: {peer} / quantd", theirs / float(np.median(together)), KALMAN_GOAL, "x")
 
 
 def report_fits(name: str, regression: Regression, rounds: int, pairs: int = 1000) -> None:
@@ -208,29 +190,9 @@ def report_fits(name: str, regression: Regression, rounds: int, pairs: int = 100
     some = [(y[:, at].copy(), x[:, at].copy()) for at in range(20)]
     together = [microseconds(lambda: regression.fit_many(y, x)) / pairs for _ in range(rounds)]
     apart = [microseconds(lambda: [regression.fit(*legs) for legs in some]) / len(some) for _ in range(rounds)]
-    ratio = float(np.median(apart) / np.median(together))
     print(f"1,000 {name} pairs fitted at once, minimum/median/maximum of {rounds} rounds:")
     print(f"  {spread(together, 2)} us a pair, one after the other {spread(apart, 2)}")
-    print(f"  {ratio:,.0f} times as fast, {FITS_GOAL:,} wanted: {verdict(ratio >= FITS_GOAL)}")
-
-
-def verdict(met: bool) -> str:
-    return "goal met" if met else "goal missed"
-
-
-def tick_of_the_clock(regression: Regression, pairs: int = 1000) -> list[float]:
-    """Return the CPU milliseconds of each of 50 1s bars of both legs for that many pairs, through stage 3 of the flow."""
-    guard = Guard("regression", "all", EventClock())
-    spec = PairSpec("Y-X", "1s", regression)
-    series = [PairSeries(spec, lambda plugin, user: guard, reopen=60_000) for _ in range(pairs)]
-    legs = [fakes.bars(2 * regression.window + 50, symbol=symbol, every="1s", seed=seed) for seed, symbol in enumerate(("Y", "X"))]
-    spent = []
-    for y, x in zip(*legs, strict=True):
-        began = time.process_time()
-        for each in series:
-            each.add([y], [x])
-        spent.append((time.process_time() - began) * 1000)
-    return spent[-50:]
+    row(f"1,000 {name} pairs: one after the other / at once", float(np.median(apart) / np.median(together)), FITS_GOAL, "x")
 
 
 def main() -> None:
@@ -248,7 +210,8 @@ def main() -> None:
     compiler.compile()
     print(f"CPU time of one bar in microseconds, minimum/median/maximum of {options.rounds} rounds")
     with suppress(ImportError):
-        report("ols", Stream(plugins["ols"](window=options.window)), "river, rolling", River(options.window), options.rounds)
+        river = OnFakes(many_pairs.River(options.window))
+        report("ols", Stream(plugins["ols"](window=options.window)), "river, rolling", river, options.rounds)
     for name, peer, theirs in peers(options.window):
         report(name, Stream(plugins[name](window=options.window)), peer, theirs, options.rounds)
         if name in ("ols", "kalman"):
@@ -263,9 +226,8 @@ def main() -> None:
     for prices in ("raw", "log"):
         settings = plugins["kalman"](window=options.window, prices=prices)
         report_columns(f"kalman ({prices} prices)", settings, "pykalman filter_update", theirs_us)
-    for method in ("ols", "kalman", "huber"):
-        spent = spread(tick_of_the_clock(plugins[method](window=options.window)))
-        print(f"1,000 {method} pairs, one 1s bar each: {spent} ms of CPU time, minimum/median/maximum of 50 bars")
+    fit = next(theirs for name, _, theirs in peers(options.window) if name == "ols")
+    many_pairs.report(options.window, float(np.median([microseconds(fit) for _ in range(options.rounds)])))
 
 
 if __name__ == "__main__":
