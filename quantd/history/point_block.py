@@ -36,6 +36,11 @@ def ranks(marks: NDArray[np.int64]) -> NDArray[np.int64]:
     return found
 
 
+def outranked(known: NDArray[np.int64], batch: PointColumns) -> bool:
+    """Return whether one of the marks at the places of a batch is of a higher rank than the point that comes."""
+    return bool(known.any() and (ranks(known) > (DEFINITION << 16) + batch.marks[2]).any())
+
+
 def packed(marks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the marks of a `PointSeries`, of shape (4, k), as marks of shape (k,)."""
     bars, quality, revision, definition = marks

@@ -14,6 +14,8 @@ from quantd.model import PairPoint
 
 _STATES = 8
 """Number of states that stay in memory: of the newest batches, and of each pair's points that were put alone."""
+_ODD = 1_000
+"""Largest number of points of a pair that do not fit into the columns."""
 _SEQUENCES = 16
 """Number of groups of pairs whose places are known at once."""
 
@@ -27,6 +29,14 @@ class Member:
         self.place = place
         self.whole = whole
         self.odd: dict[int, PairPoint] = {}
+
+    def put_odd(self, point: PairPoint) -> None:
+        """Put a point that does not fit into the columns."""
+        self.odd[point.ts] = point
+        if len(self.odd) > _ODD:
+            oldest = min(self.odd)
+            self.whole.lose(oldest)
+            del self.odd[oldest]
 
 
 class Members:
@@ -74,6 +84,11 @@ class Members:
             del self._places[next(iter(self._places))]
         self._places[names[0], len(names)] = names, places, how
         return places, how
+
+    def newest_of(self, pairs: Sequence[str]) -> NDArray[np.int64]:
+        """Return the time (ms) of the newest point of each pair; -1 without any."""
+        places, _ = self.places(pairs)
+        return np.where(places >= 0, self.newest[places], -1)
 
 
 class NewestStates:

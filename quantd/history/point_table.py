@@ -9,16 +9,13 @@ from numpy.typing import NDArray
 
 from quantd.columns.point_series import PointSeries
 from quantd.columns.points import PointColumns, all_fit, fits, numbers_of
-from quantd.history.point_block import Places, rank_of
+from quantd.history.point_block import Places, outranked, rank_of
 from quantd.history.point_blocks import PointBlocks
 from quantd.history.point_members import Member, Members, NewestStates
 from quantd.history.recent import VERSIONS
 from quantd.history.store_reader import StoreReader
 from quantd.history.whole import Whole, rank
-from quantd.model import DEFINITION, PairPoint
-
-_ODD = 1_000
-"""Largest number of points of a pair that do not fit into the columns."""
+from quantd.model import PairPoint
 
 
 class PointTable:
@@ -93,9 +90,7 @@ class PointTable:
     def _overtakes(self, batch: PointColumns, places: NDArray[np.intp], how: Places) -> bool:
         """Return whether a point of the batch takes the place of one that is not in the columns, or of one of a higher rank."""
         known = self._blocks.marks(batch.ts, places, how)
-        if known.any() and (known >> 56 > DEFINITION).any() | (known >> 32 & 0xFFFF > batch.marks[2]).any():
-            return True
-        return any(batch.ts in self._members.of[pair].odd for pair in self._odd)
+        return outranked(known, batch) or any(batch.ts in self._members.of[pair].odd for pair in self._odd)
 
     def put(self, member: Member, points: Iterable[PairPoint]) -> None:
         """Put points of one pair."""
@@ -176,12 +171,8 @@ class PointTable:
         if self._blocks.is_aligned(point.ts):
             self._blocks.erase(point.ts, member.place)
         self._odd.add(point.pair)
-        member.odd[point.ts] = point
+        member.put_odd(point)
         self._members.newest[member.place] = max(self._members.newest[member.place], point.ts)
-        if len(member.odd) > _ODD:
-            oldest = min(member.odd)
-            member.whole.lose(oldest)
-            del member.odd[oldest]
 
     # --- reading -----------------------------------------------------------------------------------------------------------------------
 
@@ -196,8 +187,7 @@ class PointTable:
     def newest_of(self, pairs: Sequence[str]) -> NDArray[np.int64]:
         """Return the time (ms) of the newest point of each pair; -1 without any."""
         with self._lock:
-            places, _ = self._members.places(pairs)
-            return np.where(places >= 0, self._members.newest[places], -1)
+            return self._members.newest_of(pairs)
 
     def get(self, pair: str, ts: int) -> PairPoint | None:
         """Return the point of a time (ms), of any definition, with its state if that is in memory; None if there is no such point."""
