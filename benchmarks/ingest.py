@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one short round of each, in less than two minutes")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.clients, options.seconds, options.paced, options.flood = 1, 1, 1.0, 5.0, 4.0
+        options.rounds, options.clients, options.seconds, options.paced, options.flood = 1, 1, 0.8, 4.0, 3.0
     if options.rounds:
         throughput(options.rounds, options.seconds)
     if options.clients:
