@@ -6,14 +6,17 @@
 A group of the flow (quantd/flow/pairs/group.py) takes a bar of each symbol and makes the points of all pairs: beta, stderr, spread, z-score
 and both correlations. The peers compute less: wickra (Rust) in a loop updates its beta, z-score and correlation, or its z-score alone;
 river its rolling beta, z-score and correlation; statsmodels fits the line. The figures are CPU microseconds a pair, as the minimum, the
-median and the maximum of more than two windows of bars, after all windows are full. statistics.py prints the same lines.
+median and the maximum of more than two windows of bars, after all windows are full. Python collects no garbage meanwhile. statistics.py
+prints the same lines.
 """
 
 import argparse
+import gc
 import math
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -25,6 +28,7 @@ import numpy as np
 from goals import row
 
 from quantd.clock import EventClock
+from quantd.columns.points import PointColumns
 from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.flow.pairs.group import Bars, Legs, PairGroup
 from quantd.model import Bar
@@ -65,14 +69,17 @@ def of_group(regression: Regression, pairs: int, bars: int) -> list[float]:
         group.add(series, each)
     coming = _bars(bars + 3 * regression.window, pairs)
     for given in islice(coming, 3 * regression.window):
-        group.step(given, lambda pair, every: 0)
+        deque(group.step(given, lambda pair, every: 0), 0)
         group.settle(pairs)
     found = []
+    gc.collect()
+    gc.disable()
     for given in coming:
         began = time.thread_time()
-        made = group.step(given, lambda pair, every: 0)
+        made = list(group.step(given, lambda pair, every: 0))
         found.append((time.thread_time() - began) / pairs * 1e6)
-        assert len(made.batch) == pairs
+        assert [len(each) for each in made if isinstance(each, PointColumns)] == [pairs]
+    gc.enable()
     return found
 
 
@@ -92,10 +99,13 @@ def of_loop(loop: Loop, pairs: int, window: int, bars: int) -> list[float]:
     rows = closes(2 * window + bars, max(pairs // 2, 2))
     y, x = rows[:, [each.y for each in legs]].tolist(), rows[:, [each.x for each in legs]].tolist()
     found = []
+    gc.collect()
+    gc.disable()
     for both in zip(y, x, strict=True):
         began = time.thread_time()
         loop(both)
         found.append((time.thread_time() - began) / pairs * 1e6)
+    gc.enable()
     return found[2 * window :]
 
 

@@ -1,6 +1,6 @@
 """Many symbols and pairs on one core: CPU, event loop and memory.
 
-    python benchmarks/scale.py [--quick] [--sizes 10 50 200 500 1000] [--seconds 3600] [--method ols] [--window 60]
+    python benchmarks/scale.py [--quick] [--sizes 10 50 200 500 1000] [--seconds 3600] [--method ols] [--window 60] [--warm]
     python benchmarks/scale.py --symbols 500 --pairs 1000 [--profile FILE]
 
 The runtime that `quantd run` builds from a config, with its store, runs in simulated time, as fast as the CPU allows: a feed
@@ -9,10 +9,10 @@ many pairs as symbols, at most 1,000, at 1s, 1m and 5m, and is a process of its 
 all windows are full. `CPU %` are CPU seconds of all threads a simulated second. A callback is what the event loop runs in one go, with its
 garbage collections (thread_time, ms; those below 10 us are left out). `close of 1s` are the callbacks that close a second, those at which
 longer bars close too are only in the other columns. `RSS` is the memory at the end; if the run is shorter than an hour, `an hour` adds the
-growth of its second half in proportion, although full rings stop growing. --quick runs ten minutes of one size.
+growth of its second half in proportion, except for trades, of which memory holds a number per symbol. --quick runs ten minutes of one size.
 
-How long many symbols take to be warm depends on the exchange: see warming.py. With --profile FILE a run writes a profile and its longest
-callbacks to FILE.
+With --warm, `warm s` is the real time that the daemon takes until that many symbols have their past from a simulated exchange with the real
+one's limits (warming.py): minutes. With --profile FILE a run writes a profile and its longest callbacks to FILE.
 """
 
 import argparse
@@ -35,6 +35,9 @@ import numpy as np
 from goals import row
 from scale_market import CLOSE_1S, INPUT, Market, TimedLoop
 
+from quantd.columns.ticks import SIZE
+from quantd.history.recent_ticks import TICKS
+
 EVERY = "1s", "1m", "5m"
 HOUR_S = 3_600
 SETTLING_S = 90
@@ -43,7 +46,7 @@ TRIFLE_MS = 0.01
 MOST_PAIRS, MOST_RATE, RATE = 1_000, 5_000, 10
 COLUMNS = (
     *("symbols", "pairs", "CPU %", "callback p50", "p99", "max", "close of 1s p50", "max", "close of 1m max"),
-    *("RSS MiB", "an hour", "start CPU s"),
+    *("RSS MiB", "an hour", "start CPU s", "warm s"),
 )
 PLUGIN = """
 import quantd
@@ -59,10 +62,11 @@ def register_feeds(register):
 class Meter:
     """Measures a run from the second on at which its windows are full."""
 
-    def __init__(self, loop: TimedLoop, since: int, profile: Path | None) -> None:
+    def __init__(self, loop: TimedLoop, options: argparse.Namespace) -> None:
         self._loop = loop
-        self._since = since
-        self._path = profile
+        self._since = options.window + SETTLING_S
+        self._path = options.profile
+        self._symbols, self._rate = options.symbols, rate(options.symbols)
         self._profile = cProfile.Profile()
         self._began = time.process_time()
         self._start_s = 0.0
@@ -91,8 +95,6 @@ class Meter:
         every = np.concatenate([1000 * np.array(each) for each in spent.values()])
         closes = {kind: 1000 * np.array(each) for kind, each in spent.items() if kind.startswith("close")}
         p50, p99, most = np.percentile(every[every >= TRIFLE_MS], [50, 99, 100])
-        middle = self._rss[len(self._rss) // 2]
-        growth = (self._rss[-1] - middle) / (len(self._rss) // 2)
         return {
             "CPU %": 100 * cpu_s / self._seconds,
             "p50": p50,
@@ -102,9 +104,19 @@ class Meter:
             "close max": float(closes[CLOSE_1S].max()),
             "longer max": max((float(each.max()) for kind, each in closes.items() if kind != CLOSE_1S), default=0.0),
             "RSS": self._rss[-1],
-            "hour": self._rss[-1] + growth * max(0, HOUR_S - self._since - self._seconds),
+            "hour": self._after_an_hour(),
             "start": self._start_s,
         }
+
+    def _after_an_hour(self) -> float:
+        """Return the memory (MiB) after an hour, at the rate of growth of the second half. Trades grow until their rings are full."""
+        end, half = self._since + self._seconds, len(self._rss) // 2
+        growth = self._rss[-1] - self._rss[-1 - half] - (self._trades(end) - self._trades(end - half))
+        return self._rss[-1] + growth / half * max(0, HOUR_S - end) + self._trades(max(HOUR_S, end)) - self._trades(end)
+
+    def _trades(self, second: int) -> float:
+        """Return the memory (MiB) that the trades take after so many seconds."""
+        return min(TICKS * self._symbols, self._rate * second) * SIZE / (1 << 20)
 
     def _write(self, path: Path) -> None:
         self._profile.disable()
@@ -118,6 +130,11 @@ class Meter:
 def resident() -> float:
     """Return the resident memory in MiB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def rate(symbols: int) -> int:
+    """Return the trades a second of so many symbols."""
+    return min(MOST_RATE, RATE * symbols)
 
 
 def pairs(symbols: int, count: int) -> list[str]:
@@ -136,7 +153,7 @@ async def simulated(options: argparse.Namespace, loop: TimedLoop, folder: Path) 
     (plugins / "scale.py").write_text(PLUGIN)
     settings = {
         "pairs": [{pair: "scale"} for pair in pairs(options.symbols, options.pairs)],
-        "feeds": {"scale": {"rate": min(MOST_RATE, RATE * options.symbols), "seconds": options.seconds}},
+        "feeds": {"scale": {"rate": rate(options.symbols), "seconds": options.seconds}},
         "store": "local",
         "plugins": {"dirs": [str(plugins)]},
         "state": {"dir": str(folder)},
@@ -149,7 +166,7 @@ async def simulated(options: argparse.Namespace, loop: TimedLoop, folder: Path) 
     loaded = load(settings, {"scale": pipeline}, {})
     feed: Any = loaded.config.feeds["scale"]
     runtime = build(loaded.config, loaded.registry, feed.clock, folder, warm=True)
-    recorder, meter = runtime.outputs.recorder, Meter(loop, options.window + SETTLING_S, options.profile)
+    recorder, meter = runtime.outputs.recorder, Meter(loop, options)
     assert isinstance(feed, Market)
     assert recorder
 
@@ -177,13 +194,19 @@ def measured(symbols: int, pairs: int, options: argparse.Namespace) -> dict[str,
     command += ["--window", str(options.window), "--seconds", str(options.seconds)]
     command += ["--profile", str(options.profile)] if options.profile else []
     figures: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    if options.warm:
+        from warming import time_to_warm
+
+        figures["warm"] = time_to_warm(symbols, window=options.window)[0].seconds
     print("  ".join(f"{value:>{len(name)}}" for name, value in zip(COLUMNS, cells(symbols, pairs, figures), strict=True)), flush=True)
     return figures
 
 
 def cells(symbols: int, pairs: int, figures: dict[str, float]) -> Sequence[str]:
-    counted = {"RSS": 0, "hour": 0, "CPU %": 1, "start": 1}
-    return [f"{symbols:,}", f"{pairs:,}", *(f"{value:,.{counted.get(name, 2)}f}" for name, value in figures.items())]
+    """Return the values of COLUMNS as text."""
+    digits = {"RSS": 0, "hour": 0, "CPU %": 1, "start": 1, "warm": 0}
+    shown = [f"{value:,.{digits.get(name, 2)}f}" for name, value in figures.items()]
+    return [f"{symbols:,}", f"{pairs:,}", *shown, *([] if "warm" in figures else ["-"])]
 
 
 def main() -> None:
@@ -195,6 +218,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, help="simulated time; default: 3600, with --quick 600")
     parser.add_argument("--method", default="ols")
     parser.add_argument("--window", type=int, default=60)
+    parser.add_argument("--warm", action="store_true", help="measure the time to warm, too")
     parser.add_argument("--profile", type=Path)
     parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
