@@ -22,6 +22,8 @@ Measured = Callable[[str, str], int]
 WORTH = 8
 """Number of pairs from which a table costs less than the pairs alone."""
 _ASKED_AT_ONCE = 50
+_FEW = 5
+"""Number of legs up to which the pairs that have them are looked up."""
 
 
 class Legs(Struct, frozen=True):
@@ -44,6 +46,7 @@ class PairGroup:
         self._table = PairTable(like)
         self._legs: dict[PairSeries, Legs] = {}
         self._alone: dict[PairSeries, Legs] = {}
+        self._of_leg: dict[Leg, list[PairSeries]] = {}
         self._candidates: dict[PairSeries, None] = {}
         """Pairs that may join the table, if they are settled."""
         self._layout = _Layout([])
@@ -56,6 +59,8 @@ class PairGroup:
     def add(self, series: PairSeries, legs: Legs) -> None:
         """Add a pair."""
         self._legs[series] = self._alone[series] = legs
+        for leg in {legs.y, legs.x}:
+            self._of_leg.setdefault(leg, []).append(series)
         self._candidates[series] = None
 
     def drop(self, series: PairSeries) -> None:
@@ -63,19 +68,32 @@ class PairGroup:
         if series.table:
             self._table.leave(series)
         self._follow()
-        del self._legs[series], self._alone[series]
+        legs = self._legs.pop(series)
+        del self._alone[series]
+        for leg in {legs.y, legs.x}:
+            self._of_leg[leg].remove(series)
+            if not self._of_leg[leg]:
+                del self._of_leg[leg]
 
     def step(self, bars: Bars, measure_from: Measured) -> Iterator[Made]:
         """Yield the points that these bars make, those of a pair that is alone by themselves. `measure_from` returns, for pair and
         timeframe, the time (ms) from which on jobs run."""
         if batch := self._step_table(bars):
             yield batch
-        for series, legs in list(self._alone.items()):
+        for series, legs in self._touched(bars):
             y, x = (bars.get((leg, self.every), ()) for leg in (legs.y, legs.x))
             if (y or x) and series in self._alone:  # it may have been dropped meanwhile
                 points = series.add(y, x, measure_from(series.spec.pair, self.every))
                 self._candidates[series] = None
                 yield series, points
+
+    def _touched(self, bars: Bars) -> list[tuple[PairSeries, Legs]]:
+        """Return the pairs that are alone and may have a leg among these bars, in the order in which they were added."""
+        legs = [leg for leg, every in bars if every == self.every]
+        if len(legs) > _FEW:
+            return list(self._alone.items())
+        some = {series for leg in legs for series in self._of_leg.get(leg, ()) if series in self._alone}
+        return [(series, each) for series, each in self._alone.items() if series in some] if some else []
 
     def settle(self, most: int) -> bool:
         """Let up to `most` pairs join the table that may. Return whether any may be left."""
