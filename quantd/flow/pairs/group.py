@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
+from math import log
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class PairGroup:
 
     def __init__(self, like: PairSeries) -> None:
         self.every = like.spec.every
-        self._price = like.spec.price
+        self._log = like.spec.log
         self._table = PairTable(like)
         self._legs: dict[PairSeries, Legs] = {}
         self._alone: dict[PairSeries, Legs] = {}
@@ -133,7 +134,7 @@ class PairGroup:
         """Let all members take the bars of the time `ts` (ms)."""
         layout = self._layout
         last = [bars[leg, self.every][0] for leg in layout.legs]
-        closes: FloatArray = np.array([self._price(bar.close) for bar in last])
+        closes: FloatArray = np.array([log(bar.close) for bar in last] if self._log else [bar.close for bar in last])
         codes: IntArray = np.array([CODE[bar.quality] for bar in last])
         batch = self._table.step(ts, closes[layout.y], closes[layout.x], (codes[layout.y], codes[layout.x]))
         self._follow()

@@ -36,7 +36,8 @@ class PairTable:
         self.changes = 0
         """Number of times that a pair has joined or left."""
         self._places: dict[PairSeries, int] = {}
-        """Positions in `members`; made again when they are asked for."""
+        self._names: Sequence[str] = ()
+        """Positions and names of the members; made again when they are asked for."""
         self._spec = spec = like.spec
         self._frame = timeframe(spec.every)
         self._makers = PointMakers(spec, like.guards(spec.regression, f"all {spec.every}"))
@@ -79,6 +80,7 @@ class PairTable:
         self._counts.drop(p)
         del self.members[p]
         self._places.clear()
+        self._names = ()
         self.changes += 1
         if p < len(self._batch):
             self._batch = [*self._batch[:p], *self._batch[p + 1 :]]
@@ -124,7 +126,7 @@ class PairTable:
         self._counts.columns[:] += known, known & (hedges.weight < 1.0)
         marks = np.array([hedges.n, _WORSE[of_y, of_x], np.zeros(len(y))]).astype(np.int64)
         states = self._carry(ts) if self._spec.regression.recursive else None
-        batch = PointColumns(self._spec.every, ts, [series.spec.pair for series in self.members], numbers, marks, states)
+        batch = PointColumns(self._spec.every, ts, self._named(), numbers, marks, states)
         if not known.all():
             batch = batch.take(np.flatnonzero(known))
             self._part_from([self.members[p] for p in np.flatnonzero(~known).tolist()])
@@ -132,6 +134,12 @@ class PairTable:
         if self._spec.jobs:
             batch.metrics = [series.measured(point) for series, point in zip(self.members, batch, strict=True)]
         return batch
+
+    def _named(self) -> Sequence[str]:
+        """Return the names of the members, which are the same object as long as the members are the same."""
+        if len(self._names) != len(self.members):
+            self._names = tuple(series.spec.pair for series in self.members)
+        return self._names
 
     def _place(self, series: PairSeries) -> int:
         """Return the position of a member."""
