@@ -102,15 +102,16 @@ class Publisher:
         for stage in stages.values():
             self._publish_books(stage, moment)
 
-    def publish_rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> None:
-        """Publish rebuilt bars of a symbol, however old, in one batch with the points that change. Points of bars that the pairs still hold
-        are made here; `pairs` brings the older ones."""
+    def publish_rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> Iterator[None]:
+        """Publish rebuilt bars of a symbol, however old, and then the points that change, in a step for each pair. Points of bars that the
+        pairs still hold are made here; `pairs` brings the older ones."""
         self._outputs.history.amend(bars)
         self._record(bars)
         self._tell(stage, bars)
         self.nowcasts.note_points()
         for pair, rebuilt in [(each.pair, each.by_timeframe) for each in pairs]:
             self.points.publish_rebuilt(pair, stage, bars, rebuilt)
+            yield
 
     def finish_batch(self) -> None:
         """Do what is due after each batch of the feed: publish the results of slow jobs and the now-casts, and judge the live rules."""

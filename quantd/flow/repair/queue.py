@@ -119,7 +119,8 @@ class RebuildQueue:
         async with self._outputs.rebuilding:
             pairs = [await self._points(pair, rebuilt) for pair in self._publisher.pairs if stage in (pair.y, pair.x)]
             if self._current is stage:
-                self._publisher.publish_rebuilt(stage, rebuilt, pairs)
+                for _ in self._publisher.publish_rebuilt(stage, rebuilt, pairs):
+                    await asyncio.sleep(0)
                 await recorder.write()
 
     async def _points(self, pair: PairStage, bars: Sequence[Bar]) -> RebuiltPair:
