@@ -1,6 +1,6 @@
 """The response time of small requests while another client makes expensive ones.
 
-    python benchmarks/crowded.py [--dear 12] [--window 500] [--small 12]
+    python benchmarks/crowded.py [--quick] [--dear 12] [--window 500] [--small 12]
 
 Starts `quantd demo` and requests hedge ratios by OLS, one after the other, each over a different window of 20 to 59 bars, so that none is
 cached: `alone`; while `--dear` pairs by Theil-Sen over `--window` bars are computed (`asked for`); and after the clients of these have
@@ -162,4 +162,8 @@ if __name__ == "__main__":
     parser.add_argument("--dear", type=int, default=12, help="how many great questions")
     parser.add_argument("--window", type=int, default=500)
     parser.add_argument("--small", type=int, default=12)
-    asyncio.run(run(parser.parse_args()))
+    parser.add_argument("--quick", action="store_true", help="fewer questions")
+    options = parser.parse_args()
+    if options.quick:
+        options.dear, options.small = 4, 6
+    asyncio.run(run(options))
