@@ -37,6 +37,7 @@ from scale_market import CLOSE_1S, INPUT, Market, TimedLoop
 
 from quantd.columns.ticks import SIZE
 from quantd.history.recent_ticks import TICKS
+from quantd.runtime import garbage
 
 EVERY = "1s", "1m", "5m"
 HOUR_S = 3_600
@@ -80,6 +81,7 @@ class Meter:
             now = time.process_time()
             self._start_s, self._began = now - self._began, now
             self._loop.forget()
+            garbage.spare()  # as the daemon does once its symbols have their past
             if self._path:
                 self._profile.enable()
         if second >= self._since:

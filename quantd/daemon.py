@@ -1,7 +1,6 @@
 """The life of the daemon: start, serve, drain."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -20,6 +19,7 @@ from quantd.flow.repair.upgrade import Upgrade
 from quantd.flow.warm_line import Warming
 from quantd.metrics import Metrics
 from quantd.plugin.base import DaemonView
+from quantd.runtime import garbage
 from quantd.runtime.build import Lasting, build
 from quantd.runtime.checkup import Checkup
 from quantd.runtime.listings import Listings
@@ -39,7 +39,6 @@ _log = logging.getLogger("quantd.daemon")
 _DRAIN_S = 5.0
 _LONGEST_DRAIN_S = 15.0
 """Longest drain (s). Draining takes longer on a busy machine; whatever has not ended by then hangs."""
-_COLLECTED_AFTER = 20_000, 10, 50
 _BEAT_S = 0.25
 _CONNECT_S = 2.0
 _WARM_S = 300.0
@@ -100,7 +99,7 @@ class Daemon:
             _log.info("serving on %s", self._api.listen)
             await self._warm_up()
             self._warm.set()
-            _spare_collections()
+            garbage.spare()
             notify("READY=1", f"STATUS=serving on {self._api.listen}")
             _log.log(*_standing(self.services.status.feeds()))
             await self.stopping.wait()
@@ -200,13 +199,6 @@ def _standing(feeds: Sequence[FeedState]) -> tuple[int, str]:
     if waiting := [f"{feed.name} is {feed.progress}" for feed in feeds if feed.state != "live"]:
         return logging.WARNING, f"serving, but not ready: {', '.join(waiting)}"
     return logging.INFO, f"ready: {', '.join(f'{feed.name} is live' for feed in feeds) or 'there is no feed'}"
-
-
-def _spare_collections() -> None:
-    """Exclude what the start has made from garbage collections, and make these rarer: a full one of what a thousand pairs hold stops the
-    event loop for a tenth of a second."""
-    gc.freeze()
-    gc.set_threshold(*_COLLECTED_AFTER)
 
 
 def _give_up() -> None:
