@@ -1,27 +1,35 @@
 """Bars close in steps: whatever happens between two of them, each pair has a point of each bar, made of the newest bars."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
 
+from quantd.clock import EventClock
 from quantd.config.model import Config, PairEntry, Pipeline
 from quantd.flow.pair import RebuiltPair, RebuiltPoints
-from quantd.model import Tick
+from quantd.flow.pairs import PairSpec, analyse
+from quantd.flow.pairs.group import WORTH
+from quantd.model import Bar, PairPoint, Tick
+from quantd.plugin.guard import Guard
 from quantd.testing import fakes
 from quantd.testing.bench import Bench, Venue
 from quantd.timeframes import timeframe
+from quantd.times import FOR_EVER
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.resamplers.time import TimeBars
 
 NAMES = [f"S{number:02}" for number in range(12)]
 EVERY = ("1s", "2s")
-PIPELINE = Pipeline(name="default", feed="venue", bars=TimeBars(every=EVERY, reopen="0s"), regression=Ols(window=3))
+PIPELINE = Pipeline(name="default", feed="venue", bars=TimeBars(every=EVERY, reopen="5s"), regression=Ols(window=3))
 LAST = 19
 """Number of the second whose close is interrupted."""
-STEPS = 12
+STEPS = 6
 """Number of steps after which the last interruption comes."""
+COUNTS = [5, 12]
+"""Numbers of symbols: the pairs are alone, and in tables."""
 
 
 def trades(second: int) -> list[Tick]:
@@ -37,11 +45,13 @@ def bars(every: str) -> range:
 class Closing:
     """A flow that is closing the bars of the second LAST."""
 
-    def __init__(self, steps: int) -> None:
-        pairs = tuple(PairEntry(y, x, PIPELINE.name) for y, x in pairwise(NAMES))
+    def __init__(self, steps: int, count: int) -> None:
+        pairs = tuple(PairEntry(y, x, PIPELINE.name) for y, x in pairwise(NAMES[:count]))
         self.bench = Bench(Config(pairs=pairs, feeds={"venue": Venue(lateness="0s")}, pipelines={PIPELINE.name: PIPELINE}))
         for second in range(LAST + 1):
             self.bench.process(trades(second))
+        tables = {series.table for pair in self.bench.flow.pairs for series in pair.series}
+        assert tables == {None} if count < WORTH else None not in tables
         self.rest: Iterator[None] = self.bench.flow._process_in_steps(trades(LAST + 1))
         for _ in range(steps):
             next(self.rest, None)
@@ -53,23 +63,94 @@ class Closing:
             self.bench.process(trades(second))
 
 
+def newest(flow: Bench) -> dict[tuple[str, str, int], PairPoint]:
+    """The points as they were exported last."""
+    return {(point.pair, point.every, point.ts): replace(point, revision=0) for point in flow.kept.rows["points"]}
+
+
+def of_bars(flow: Bench) -> dict[tuple[str, str, int], PairPoint]:
+    """The points that the bars of the history make."""
+    made: dict[tuple[str, str, int], PairPoint] = {}
+    for pair, every in [(pair, every) for pair in flow.flow.pairs for every in EVERY]:
+        y, x = (flow.history.bars(leg.symbol, every, 0, FOR_EVER) for leg in (pair.y, pair.x))
+        points = analyse(y, x, PairSpec(pair.name, every, PIPELINE.regression), lambda plugin, user: Guard("any", user, EventClock()))
+        made |= {(point.pair, point.every, point.ts): point for point in points}
+    return made
+
+
+def a_late_trade(flow: Closing) -> None:
+    """A repair brings a trade of bars that are closing."""
+    publisher, stage = flow.bench.flow._publisher, flow.bench.flow.stage("S03")
+    assert stage
+    last = 1_000 * (LAST + 1) - 1
+    publisher.publish_trades(stage, [fakes.tick("S03", 1_000, last, 150.0)])
+    publisher.publish_bars([(stage, stage.close(fakes.START + last + 1))])
+
+
+def an_older_trade(flow: Closing) -> None:
+    """A rebuilt bar of a symbol."""
+    publisher, stage = flow.bench.flow._publisher, flow.bench.flow.stage("S03")
+    assert stage
+    bars = [bar for every in EVERY for bar in flow.bench.history.bars("S03", every, 0, FOR_EVER, 1)]
+    rebuilt = [replace(bar, close=150.0, revision=bar.revision + 1) for bar in bars]
+    pairs = [RebuiltPair(pair, dict.fromkeys(EVERY, RebuiltPoints())) for pair in publisher.pairs if stage in (pair.y, pair.x)]
+    for _ in publisher.publish_rebuilt(stage, rebuilt, pairs):
+        next(flow.rest, None)
+
+
+def nothing(flow: Closing) -> None:
+    """Time passes."""
+
+
+def an_end(flow: Closing) -> None:
+    """The task of the feed is cancelled."""
+    flow.rest = iter(())
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("steps", range(STEPS))
+@pytest.mark.parametrize("act", [nothing, a_late_trade, an_older_trade, an_end])
+def test_points_are_made_of_the_newest_bars(act: Callable[[Closing], None], steps: int, count: int) -> None:
+    flow = Closing(steps, count)
+    act(flow)
+    flow.finish()
+    assert newest(flow.bench) == of_bars(flow.bench)
+
+
+async def test_a_stop_leaves_no_closed_bars_without_points() -> None:
+    flow = Closing(0, COUNTS[-1]).bench
+    venue = flow.config.feeds["venue"]
+    assert isinstance(venue, Venue)
+    task = asyncio.create_task(flow.flow.run())
+
+    def stop(bars: Sequence[Bar]) -> None:
+        flow.clock.advance_to(flow.clock.now() + 1_000)  # the time slice is over
+        task.cancel()
+
+    flow.hub.listen("bars", stop)
+    venue.events.put_nowait(trades(LAST + 1))
+    await asyncio.gather(task, return_exceptions=True)
+    assert newest(flow) == of_bars(flow)
+
+
 def drop_all(flow: Closing) -> None:
     for pair in flow.bench.flow.pairs:
         flow.bench.flow.members.drop_pair(pair.name)
 
 
 def drop_a_pair(flow: Closing) -> None:
-    flow.bench.flow.members.drop_pair("S03-S04")
+    flow.bench.flow.members.drop_pair("S02-S03")
 
 
 def drop_a_symbol(flow: Closing) -> None:
-    flow.bench.runtime.drop_symbol("S05")
+    flow.bench.runtime.drop_symbol("S03")
 
 
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("steps", range(STEPS))
 @pytest.mark.parametrize("act", [drop_all, drop_a_pair, drop_a_symbol])
-def test_pairs_may_leave_between_steps(act: Callable[[Closing], None], steps: int) -> None:
-    flow = Closing(steps)
+def test_pairs_may_leave_between_steps(act: Callable[[Closing], None], steps: int, count: int) -> None:
+    flow = Closing(steps, count)
     act(flow)
     flow.finish()
     left = {pair.name for pair in flow.bench.flow.pairs}
