@@ -133,9 +133,15 @@ class Publisher:
         self._record(bars)
         self._tell(stage, bars)
         self.nowcasts.note_points()
+        versions = self._versions(stage)
         for pair, rebuilt in [(each.pair, each.by_timeframe) for each in pairs]:
+            if versions != (now := self._versions(stage)):  # the pairs may have later forms of these bars by now
+                versions, bars = now, [bar for bar in bars if not self.news.is_outdated(bar)]
             self.points.publish_rebuilt(pair, stage, bars, rebuilt)
             yield
+
+    def _versions(self, stage: SymbolStage) -> list[int]:
+        return [self._outputs.history.version("bars", stage.symbol, every) for every in stage.every]
 
     def finish_batch(self) -> None:
         """Do what is due after each batch of the feed: publish the results of slow jobs and the now-casts, and judge the live rules."""

@@ -1,6 +1,7 @@
 """Bars close in steps: whatever happens between two of them, each pair has a point of each bar, made of the newest bars."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
@@ -83,19 +84,32 @@ def a_late_trade(flow: Closing) -> None:
     publisher, stage = flow.bench.flow._publisher, flow.bench.flow.stage("S03")
     assert stage
     last = 1_000 * (LAST + 1) - 1
-    publisher.publish_trades(stage, [fakes.tick("S03", 1_000, last, 150.0)])
+    publisher.publish_trades(stage, [fakes.tick("S03", 1_000, last, 130.0)])
     publisher.publish_bars([(stage, stage.close(fakes.START + last + 1))])
 
 
-def an_older_trade(flow: Closing) -> None:
-    """A rebuilt bar of a symbol."""
+def rebuilt(flow: Closing) -> Iterator[None]:
+    """Publish rebuilt bars of a symbol, in steps."""
     publisher, stage = flow.bench.flow._publisher, flow.bench.flow.stage("S03")
     assert stage
     bars = [bar for every in EVERY for bar in flow.bench.history.bars("S03", every, 0, FOR_EVER, 1)]
-    rebuilt = [replace(bar, close=150.0, revision=bar.revision + 1) for bar in bars]
+    mended = [replace(bar, close=150.0, revision=bar.revision + 1) for bar in bars]
     pairs = [RebuiltPair(pair, dict.fromkeys(EVERY, RebuiltPoints())) for pair in publisher.pairs if stage in (pair.y, pair.x)]
-    for _ in publisher.publish_rebuilt(stage, rebuilt, pairs):
+    return publisher.publish_rebuilt(stage, mended, pairs)
+
+
+def an_older_trade(flow: Closing) -> None:
+    """A trade came too late for its bars, which are rebuilt."""
+    for _ in rebuilt(flow):
         next(flow.rest, None)
+
+
+def a_late_trade_while_bars_are_rebuilt(flow: Closing) -> None:
+    """A repair brings a trade of bars that have been rebuilt, and of which not all pairs know yet."""
+    rebuilding = rebuilt(flow)
+    next(rebuilding)
+    a_late_trade(flow)
+    deque(rebuilding, 0)
 
 
 def nothing(flow: Closing) -> None:
@@ -109,7 +123,7 @@ def an_end(flow: Closing) -> None:
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("steps", range(STEPS))
-@pytest.mark.parametrize("act", [nothing, a_late_trade, an_older_trade, an_end])
+@pytest.mark.parametrize("act", [nothing, a_late_trade, an_older_trade, a_late_trade_while_bars_are_rebuilt, an_end])
 def test_points_are_made_of_the_newest_bars(act: Callable[[Closing], None], steps: int, count: int) -> None:
     flow = Closing(steps, count)
     act(flow)
