@@ -91,7 +91,7 @@ class Publisher:
         """Send bars to the history, the record and the pairs, and those that are news to exports and listeners. All of this happens at
         once, so that no batch of the record has bars without their points."""
         given = list(closed)
-        self._let_catch_up(stage for stage, _ in given)
+        self.let_catch_up(stage for stage, _ in given)
         deque(self._to_pairs([(stage, self._taken(stage, bars)) for stage, bars in given]), 0)
 
     def close(self, stages: Mapping[str, SymbolStage], moment: int) -> Iterator[None]:
@@ -106,8 +106,8 @@ class Publisher:
         deque(self._closing, 0)
         self._behind.clear()
 
-    def _let_catch_up(self, stages: Iterable[SymbolStage]) -> None:
-        """Make sure that the pairs have all closed bars of these symbols, before they get later forms of the same bars."""
+    def let_catch_up(self, stages: Iterable[SymbolStage]) -> None:
+        """Let these symbols and their pairs have all bars that end by the watermark, before they get later forms of these bars."""
         if not self._behind.isdisjoint(stages):
             self.complete_close()
 
@@ -128,7 +128,7 @@ class Publisher:
     def publish_rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> Iterator[None]:
         """Publish rebuilt bars of a symbol, however old, and then the points that change, in a step for each pair. Points of bars that the
         pairs still hold are made here; `pairs` brings the older ones."""
-        self._let_catch_up((stage,))
+        self.let_catch_up((stage,))
         self._outputs.history.amend(bars)
         self._record(bars)
         self._tell(stage, bars)

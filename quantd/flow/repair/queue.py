@@ -109,6 +109,7 @@ class RebuildQueue:
         return oldest
 
     async def _rebuild(self, stage: SymbolStage, start: int, end: int) -> None:
+        self._publisher.let_catch_up((stage,))
         end = min(end, stage.mended_from(self._watermark.closed) - 1)
         recorder = self._outputs.recorder
         if recorder is None or start > end:

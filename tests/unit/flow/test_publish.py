@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from quantd.config.model import Config, PairEntry, Pipeline
 from quantd.flow.pair import RebuiltPair, RebuiltPoints
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.flow.pairs.group import WORTH
+from quantd.flow.repair.queue import RebuildQueue
 from quantd.model import Bar, PairPoint, Tick
 from quantd.plugin.guard import Guard
 from quantd.testing import fakes
@@ -21,8 +23,9 @@ from quantd.timeframes import timeframe
 from quantd.times import FOR_EVER
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.resamplers.time import TimeBars
+from quantd_plugins.stores.local import Local
 
-NAMES = [f"S{number:02}" for number in range(12)]
+NAMES = [f"S{number:02}" for number in range(30)]
 EVERY = ("1s", "2s")
 PIPELINE = Pipeline(name="default", feed="venue", bars=TimeBars(every=EVERY, reopen="5s"), regression=Ols(window=3))
 LAST = 19
@@ -46,21 +49,24 @@ def bars(every: str) -> range:
 class Closing:
     """A flow that is closing the bars of the second LAST."""
 
-    def __init__(self, steps: int, count: int) -> None:
+    def __init__(self, steps: int, count: int, folder: Path | None = None, leap: int = 1) -> None:
+        """`leap` is how many seconds pass before the next trades. Rows are recorded in `folder`, if given."""
         pairs = tuple(PairEntry(y, x, PIPELINE.name) for y, x in pairwise(NAMES[:count]))
-        self.bench = Bench(Config(pairs=pairs, feeds={"venue": Venue(lateness="0s")}, pipelines={PIPELINE.name: PIPELINE}))
+        config = Config(pairs=pairs, feeds={"venue": Venue(lateness="0s")}, pipelines={PIPELINE.name: PIPELINE})
+        self.bench = Bench(replace(config, store=Local()) if folder else config, folder)
         for second in range(LAST + 1):
             self.bench.process(trades(second))
+        self.next = LAST + leap + 1
         tables = {series.table for pair in self.bench.flow.pairs for series in pair.series}
-        assert tables == {None} if count < WORTH else None not in tables
-        self.rest: Iterator[None] = self.bench.flow._process_in_steps(trades(LAST + 1))
+        assert (tables == {None}) == (count < WORTH)
+        self.rest: Iterator[None] = self.bench.flow._process_in_steps(trades(LAST + leap))
         for _ in range(steps):
             next(self.rest, None)
 
     def finish(self) -> None:
         for _ in self.rest:
             pass
-        for second in (LAST + 2, LAST + 3):
+        for second in range(self.next, self.next + 2):
             self.bench.process(trades(second))
 
 
@@ -129,6 +135,22 @@ def test_points_are_made_of_the_newest_bars(act: Callable[[Closing], None], step
     act(flow)
     flow.finish()
     assert newest(flow.bench) == of_bars(flow.bench)
+
+
+@pytest.mark.parametrize("steps", range(STEPS))
+async def test_bars_are_rebuilt_only_once_they_have_closed(steps: int, tmp_path: Path) -> None:
+    flow = Closing(steps, len(NAMES), tmp_path, leap=11)
+    outputs, last = flow.bench.runtime.outputs, flow.bench.flow.stage(NAMES[-1])
+    assert last
+    assert outputs.recorder
+    queue = RebuildQueue(outputs, flow.bench.flow._publisher, flow.bench.flow._watermark)
+    queue.put(last, fakes.START + 1_000 * (LAST + 1), fakes.START + 1_000 * (LAST + 4))
+    await queue.work_off()
+    flow.finish()
+    issued = [(bar.symbol, bar.every, bar.ts, bar.revision) for bar in flow.bench.kept.rows["bars"]]
+    assert len(issued) == len(set(issued))
+    assert newest(flow.bench) == of_bars(flow.bench)
+    await outputs.recorder.close()
 
 
 async def test_a_stop_leaves_no_closed_bars_without_points() -> None:
