@@ -72,9 +72,10 @@ class PointPile:
 
     def cut(self, most: int) -> int:
         """Remove the oldest pieces until at most this many points are left. Return the number of points removed."""
-        dropped = 0
-        while self._count > most:
-            count = len(self.pieces.pop(0))
-            self._count -= count
-            dropped += count
+        pieces = dropped = 0
+        while self._count - dropped > most:
+            dropped += len(self.pieces[pieces])
+            pieces += 1
+        del self.pieces[:pieces]
+        self._count -= dropped
         return dropped

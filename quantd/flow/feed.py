@@ -117,6 +117,9 @@ class FeedFlow:
         except Exception:
             deque(self._process_status(Status(self._watermark.top, healthy=False)), 0)
             raise
+        except asyncio.CancelledError:
+            self._publisher.complete_close()
+            raise
         finally:
             await self._recovery.end()
             self.state = "down"

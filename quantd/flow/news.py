@@ -78,6 +78,11 @@ class News:
         fresh = replace(bar, revision=max(bar.revision, known.revision + 1))
         return Judged(fresh, True, live or bar.ts >= self._told_from(stage, bar.every))
 
+    def is_outdated(self, bar: Bar) -> bool:
+        """Return whether memory has a later revision of a bar."""
+        known = self._history.recent_bar(bar.symbol, bar.every, bar.ts)
+        return known is not None and known.revision > bar.revision
+
     def point(self, pair: PairStage, point: PairPoint, *, exact: bool) -> tuple[PairPoint, bool]:
         """Decide about a point: return its valid form, and whether it is to be published and recorded. A point that an earlier run recorded
         stays as it is when a series makes it for the first time, unless `exact`; a separate check verifies it."""

@@ -30,9 +30,11 @@ class PairGroups:
         """Add a pair."""
         self._pairs[pair.name] = pair
         for series in pair.series:
-            group = self._groups.setdefault(series.key, PairGroup(series))
-            group.add(series, Legs(pair.y, pair.x))
-            self._unsettled[series.key] = None
+            key = series.key
+            if key not in self._groups:
+                self._groups[key] = PairGroup(series)
+            self._groups[key].add(series, Legs(pair.y, pair.x))
+            self._unsettled[key] = None
 
     def drop(self, name: str) -> None:
         """Remove a pair, if it takes part."""
@@ -44,10 +46,10 @@ class PairGroups:
                 self._unsettled.pop(series.key, None)
 
     def step(self, bars: Mapping[tuple[SymbolStage, str], Sequence[Bar]], measure_from: Measured) -> Iterator[Made]:
-        """Yield the points that these bars make, by group."""
+        """Yield the points that these bars make, by group. Pairs may join and leave between."""
         every = {timeframe for _, timeframe in bars}
         for key, group in list(self._groups.items()):
-            if group.every in every:
+            if group.every in every and self._groups.get(key) is group:  # its last pair may have been dropped meanwhile
                 self._unsettled[key] = None
                 yield from group.step(bars, measure_from)
 

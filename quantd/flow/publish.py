@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from quantd.flow.ingest.ledger import Span
@@ -40,6 +40,10 @@ class Publisher:
         self.points = PointPublisher(outputs, self.news, background)
         self._outputs = outputs
         self._watermark = watermark
+        self._behind: set[SymbolStage] = set()
+        """The symbols whose bars are closing: the pairs may not have the last of these yet."""
+        self._closing: Iterator[None] = iter(())
+        """The steps that are left of this close."""
 
     @property
     def pairs(self) -> list[PairStage]:
@@ -86,32 +90,58 @@ class Publisher:
     def publish_bars(self, closed: Iterable[tuple[SymbolStage, Sequence[Bar]]]) -> None:
         """Send bars to the history, the record and the pairs, and those that are news to exports and listeners. All of this happens at
         once, so that no batch of the record has bars without their points."""
-        deque(self._to_pairs([(stage, self._taken(stage, bars)) for stage, bars in closed]), 0)
+        given = list(closed)
+        self.let_catch_up(stage for stage, _ in given)
+        deque(self._to_pairs([(stage, self._taken(stage, bars)) for stage, bars in given]), 0)
 
     def close(self, stages: Mapping[str, SymbolStage], moment: int) -> Iterator[None]:
         """Close the bars of all ready stages that end by a moment (ms) and publish them, in steps. Other tasks may run between these:
         then some symbols are a little behind the others, and the pairs behind the symbols."""
+        self.complete_close()
+        self._closing = chain(self._close_in_steps(stages, moment))  # a chain, unlike a generator, is not ended by who stops midway
+        yield from self._closing
+
+    def complete_close(self) -> None:
+        """Do the steps that are left of a close, if any."""
+        deque(self._closing, 0)
+        self._behind.clear()
+
+    def let_catch_up(self, stages: Iterable[SymbolStage]) -> None:
+        """Let these symbols and their pairs have all bars that end by the watermark, before they get later forms of these bars."""
+        if not self._behind.isdisjoint(stages):
+            self.complete_close()
+
+    def _close_in_steps(self, stages: Mapping[str, SymbolStage], moment: int) -> Iterator[None]:
         closed = []
         ready = [stage for stage in stages.values() if stage.ready]
+        self._behind.update(ready)
         for begin in range(0, len(ready), _AT_ONCE):
             for stage in ready[begin : begin + _AT_ONCE]:
                 if stages.get(stage.symbol) is stage:  # it may have been dropped meanwhile
                     closed.append((stage, self._taken(stage, stage.close(moment))))
             yield
         yield from self._to_pairs(closed)
+        self._behind.clear()
         for stage in stages.values():
             self._publish_books(stage, moment)
 
     def publish_rebuilt(self, stage: SymbolStage, bars: Sequence[Bar], pairs: Iterable[RebuiltPair]) -> Iterator[None]:
         """Publish rebuilt bars of a symbol, however old, and then the points that change, in a step for each pair. Points of bars that the
         pairs still hold are made here; `pairs` brings the older ones."""
+        self.let_catch_up((stage,))
         self._outputs.history.amend(bars)
         self._record(bars)
         self._tell(stage, bars)
         self.nowcasts.note_points()
+        versions = self._versions(stage)
         for pair, rebuilt in [(each.pair, each.by_timeframe) for each in pairs]:
+            if versions != (now := self._versions(stage)):  # the pairs may have later forms of these bars by now
+                versions, bars = now, [bar for bar in bars if not self.news.is_outdated(bar)]
             self.points.publish_rebuilt(pair, stage, bars, rebuilt)
             yield
+
+    def _versions(self, stage: SymbolStage) -> list[int]:
+        return [self._outputs.history.version("bars", stage.symbol, every) for every in stage.every]
 
     def finish_batch(self) -> None:
         """Do what is due after each batch of the feed: publish the results of slow jobs and the now-casts, and judge the live rules."""

@@ -32,7 +32,8 @@ class RegressionColumns(Protocol):
 
     def step(self, which: IntArray, index: IntArray, y: FloatArray, x: FloatArray) -> None:
         """Process one more bar of each of these columns, as `Regression.update`. The arrays have the shape (len(which),); `index` holds
-        the absolute numbers of the bars, and prices are finite. An error of one column is raised after the others were stepped."""
+        the absolute numbers of the bars, and prices are finite. An error of one column is raised after the others were stepped; there is
+        no hedge of that column then."""
 
     def hedges(self, which: IntArray) -> HedgeColumns:
         """Return what `Regression.update` returned for the last bar of each of these columns; the arrays have the shape (len(which),)."""

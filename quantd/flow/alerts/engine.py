@@ -1,6 +1,7 @@
 """Judges rules and reports each change of a rule's state once."""
 
 from collections.abc import Collection, Iterable
+from operator import itemgetter
 
 from quantd.clock import Clock
 from quantd.columns.points import PointColumns
@@ -73,18 +74,17 @@ class AlertEngine:
         return self._judge_points((point for point in points if not point.revision), live=False)
 
     def judge_batch(self, batch: PointColumns) -> list[Told]:
-        """Judge the first points of a closed bar and return the changes."""
+        """Judge the first points of a closed bar and return the changes, in the order of the points."""
         watched = [(name, rules) for (name, every, live), rules in self._at.items() if every == batch.every and not live]
         if not watched:
             return []
         places = {name: at for at, name in enumerate(batch.pairs)}
         values, moment = ValuesAt(batch), self._closed(batch.every, batch.ts)
         told = (
-            self._judge(rule, values.measured(rule.rule.when, places[name]), moment)
-            for name, rules in watched
-            if name in places
+            self._judge(rule, values.measured(rule.rule.when, at), moment)
+            for at, rules in sorted(((places[name], rules) for name, rules in watched if name in places), key=itemgetter(0))
             for rule in rules
-            if values.is_sound(rule.rule, places[name])
+            if values.is_sound(rule.rule, at)
         )
         return [each for each in told if each]
 

@@ -1,6 +1,7 @@
 """Hedges of the pairs of a table at each bar: of all pairs at once where the regression can do that, otherwise one pair at a time."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -117,19 +118,32 @@ class _Recursions:
         self._columns.drop(p)
 
     def hedges(self, index: int, y: FloatArray, x: FloatArray) -> HedgeColumns:
-        which = self._all
+        which, is_stepped = self._all, False
 
         def step() -> HedgeColumns:
+            nonlocal is_stepped
+            is_stepped = True
             self._columns.step(which, np.full(len(which), index), y, x)
             return self._columns.hedges(which)
 
+        def step_one(one: IntArray) -> HedgeColumns:
+            if not is_stepped:
+                self._columns.step(one, np.array([index]), y[one], x[one])
+            return self._columns.hedges(one)
+
         hedges = self._guard.call(answers.hedges, self._columns.hedges, step, len(which))
-        return of_hedges([None] * len(which)) if hedges is None else hedges
+        return of_hedges([self._hedge(p, step_one) for p in which.tolist()]) if hedges is None else hedges
+
+    def _hedge(self, p: int, step: Callable[[IntArray], HedgeColumns]) -> Hedge | None:
+        """Return the hedge of one pair: all have been asked together, but the answer was wrong for some, or the guard let nothing pass."""
+        hedges = self._makers[p].guard.call(answers.hedges, self._columns.hedges, partial(step, np.array([p])), 1)
+        return None if hedges is None else hedges.hedge(0)
 
     def states(self) -> list[bytes | None]:
         states = self._guard.call(self._columns.states, self._all)
         if states is None:
-            return [None] * len(self._makers)
+            ones = [maker.guard.call(self._columns.states, np.array([p])) for p, maker in enumerate(self._makers)]
+            states = [one[0] if one else None for one in ones]
         return [None if state is None else maker.mark + state for maker, state in zip(self._makers, states, strict=True)]
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 
 from quantd.errors import QuantdError, unforeseen
@@ -108,6 +109,7 @@ class RebuildQueue:
         return oldest
 
     async def _rebuild(self, stage: SymbolStage, start: int, end: int) -> None:
+        self._publisher.let_catch_up((stage,))
         end = min(end, stage.mended_from(self._watermark.closed) - 1)
         recorder = self._outputs.recorder
         if recorder is None or start > end:
@@ -119,8 +121,12 @@ class RebuildQueue:
         async with self._outputs.rebuilding:
             pairs = [await self._points(pair, rebuilt) for pair in self._publisher.pairs if stage in (pair.y, pair.x)]
             if self._current is stage:
-                for _ in self._publisher.publish_rebuilt(stage, rebuilt, pairs):
-                    await asyncio.sleep(0)
+                steps = self._publisher.publish_rebuilt(stage, rebuilt, pairs)
+                try:
+                    for _ in steps:
+                        await asyncio.sleep(0)
+                finally:  # after a stop, too: the next attempt would find the bars right, and leave the points as they are
+                    deque(steps, 0)
                 await recorder.write()
 
     async def _points(self, pair: PairStage, bars: Sequence[Bar]) -> RebuiltPair:

@@ -4,12 +4,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quantd.clock import Clock, EventClock
+from quantd.columns.points import PointColumns
 from quantd.config.rules import Rule, parse_condition
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.rule import AlertRule
-from quantd.model import PairPoint, RuleState
+from quantd.model import Hedge, PairPoint, RuleState
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import DAY, HOUR, MINUTE
@@ -159,6 +162,41 @@ def test_a_state_is_told_whatever_the_data_are_like() -> None:
     (point,) = points(None)
     broken = msgspec.structs.replace(point, quality="gap", coverage=0.1, metrics={"health": "broken"})
     assert states(engine("health == broken"), [broken]) == [("firing", "broken")]
+
+
+CONDITIONS = [
+    *("zscore > 1", "abs(zscore) >= 1", "zscore != 0", "abs(corr) < 1", "corr_returns < 0", "beta > 1", "alpha <= 0", "coverage >= 1"),
+    *("health == broken", "health != broken", "adf_stat < 0", "abs(adf_stat) > 1", "spread_std > 0"),
+]
+NUMBERS = st.sampled_from([-2.0, 0.0, 0.5, 1.0, 3.0])
+METRICS = st.fixed_dictionaries(
+    {}, optional={"health": st.sampled_from(["broken", "well", None]), "adf_stat": st.sampled_from([-2.0, 0, 2, None])}
+)
+
+
+@given(st.data())
+def test_points_of_one_bar_are_judged_together_as_one_by_one(data: st.DataObject) -> None:
+    names = data.draw(st.permutations(["A-B", "C-D", "E-F", "G-H"]))
+    rules = data.draw(st.lists(st.tuples(st.sampled_from(names), st.sampled_from(CONDITIONS), st.sampled_from([0.0, 0.9])), max_size=12))
+    together, alone = AlertEngine(), AlertEngine()
+    for number, (pair, when, coverage) in enumerate(rules):
+        for each in (together, alone):
+            each.add(Rule(f"rule {number}", parse_condition(when), "1m", (), coverage), pair)
+    for bar in range(3):
+        rows = [
+            msgspec.structs.replace(
+                fakes.points(6, pair=pair)[5],
+                ts=START + bar * MINUTE,
+                hedge=Hedge(data.draw(NUMBERS), data.draw(NUMBERS), 60),
+                zscore=data.draw(NUMBERS),
+                corr_returns=data.draw(st.none() | NUMBERS),
+                coverage=data.draw(st.sampled_from([0.5, 1.0])),
+                quality=data.draw(st.sampled_from(["complete", "gap"])),
+                metrics=data.draw(METRICS),
+            )
+            for pair in data.draw(st.permutations(names))[:3]
+        ]
+        assert together.judge_batch(PointColumns.of(rows)) == alone.judge(rows)
 
 
 def test_it_names_the_pairs_and_timeframes_of_its_rules_on_now_casts() -> None:

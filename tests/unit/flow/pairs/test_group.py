@@ -1,6 +1,7 @@
 """Pairs in a group make the points that each makes alone, to the bit, whatever happens to their bars."""
 
 import random
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ import quantd
 from quantd.clock import EventClock
 from quantd.columns.points import PointColumns
 from quantd.flow.pairs import PairSeries, PairSpec
+from quantd.flow.pairs.background import Background, Take, Work
 from quantd.flow.pairs.group import WORTH, Bars, Legs, PairGroup
 from quantd.model import Bar, Hedge, PairPoint
 from quantd.plugin.base import Plugin
@@ -54,6 +56,28 @@ class Newest(quantd.PairJob):
         return 2 * window
 
 
+class Slow(Newest):
+    """Tells it later."""
+
+    background: ClassVar[bool] = True
+
+
+class Later(Background):
+    """Does the work when it is told to deliver."""
+
+    def __init__(self) -> None:
+        self._asked: deque[tuple[Work, Take]] = deque()
+
+    def run(self, work: Work, take: Take) -> None:
+        self._asked.append((work, take))
+
+    def deliver(self) -> bool:
+        asked, self._asked = self._asked, deque()
+        for work, take in asked:
+            take(work())
+        return bool(asked)
+
+
 def guards(plugin: Plugin, user: str) -> Guard:
     return Guard("any", f"{type(plugin).__name__} {user}", EventClock())
 
@@ -64,19 +88,20 @@ class World:
     def __init__(self, like: PairSpec, seed: int) -> None:
         self.chance = random.Random(seed)
         self.like = like
-        self.group = PairGroup(self._series("like"))
+        self.later = Later(), Later()
+        self.group = PairGroup(self._series("like", self.later[0]))
         self.pairs: dict[str, tuple[Legs, PairSeries, PairSeries]] = {}
         self.closes = {symbol: 10.0 ** self.chance.randint(-4, 4) for symbol in SYMBOLS}
         self.bars: dict[tuple[str, int], Bar] = {}
 
-    def _series(self, name: str) -> PairSeries:
-        return PairSeries(replace(self.like, pair=name), guards, reopen=5_000)
+    def _series(self, name: str, later: Background) -> PairSeries:
+        return PairSeries(replace(self.like, pair=name), guards, 5_000, later)
 
     def add(self) -> None:
         y, x = self.chance.sample(SYMBOLS, 2)
         if f"{y}-{x}" not in self.pairs:
-            legs, series = Legs(y, x), self._series(f"{y}-{x}")
-            self.pairs[f"{y}-{x}"] = legs, series, self._series(f"{y}-{x}")
+            legs, (series, alone) = Legs(y, x), (self._series(f"{y}-{x}", later) for later in self.later)
+            self.pairs[f"{y}-{x}"] = legs, series, alone
             self.group.add(series, legs)
 
     def drop(self) -> None:
@@ -114,6 +139,12 @@ class World:
             symbol = self.chance.choice(SYMBOLS)
             self.check({(symbol, "1s"): [self.bars[symbol, max(0, number - 2)]]})
         self.group.settle(most=self.chance.choice([0, 3, 100]))
+        if self.chance.random() < 0.5:
+            for later in self.later:
+                later.deliver()
+            for _, series, alone in self.pairs.values():
+                assert series.arrived() == alone.arrived()
+                self._compare(series, alone)
 
     def check(self, given: Bars) -> None:
         mine: dict[str, list[PairPoint]] = {}
@@ -154,6 +185,7 @@ SPECS = {
     "kalman": PairSpec("", "1s", Kalman(window=WINDOW), ZScore(method="innovation")),
     "rls": PairSpec("", "1s", Rls(window=WINDOW, prices="log")),
     "jobs": PairSpec("", "1s", Ols(window=WINDOW), jobs=(Newest(),)),
+    "slow jobs": PairSpec("", "1s", Ols(window=WINDOW), jobs=(Slow(),)),
 }
 
 

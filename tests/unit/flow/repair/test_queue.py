@@ -1,5 +1,7 @@
 """Bars wait in the queue until they are rebuilt, whatever fails meanwhile."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.exports import Exports
 from quantd.flow.hub import Hub
 from quantd.flow.outputs import Outputs
-from quantd.flow.pairs import Inline
+from quantd.flow.pair import PairStage
+from quantd.flow.pairs import Inline, PairSeries, PairSpec
 from quantd.flow.publish import Publisher
 from quantd.flow.record import Recorder
 from quantd.flow.repair.queue import RebuildQueue
@@ -22,7 +25,8 @@ from quantd.history.history import History
 from quantd.model import Bar, PairPoint, Tick
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
-from quantd.timeframes import HOUR
+from quantd.timeframes import HOUR, MINUTE
+from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
 
@@ -85,4 +89,30 @@ async def test_long_stretches_are_rebuilt_in_pieces_oldest_first(tmp_path: Path)
     assert bench.queue.waiting(bench.stage) == [(START + 60_000, START + 7_000_000)], "those that nearly touch are one"
     await bench.queue.work_off()
     assert [bar.ts for bar in bench.told] == list(range(START + 60_000, START + 7_000_000, 60_000))
+    bench.store.close()
+
+
+async def test_a_stop_between_pairs_leaves_none_of_them_behind(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    guard, last = Guard("any", "", EventClock()), START + 2 * HOUR - MINUTE
+    wrong = bench.store.bars("X", "1m", 0, last + 1)
+    other = [replace(bar, close=100.0 + n % 5) for n, bar in enumerate(wrong)]
+    pairs = []
+    for name in "AB":
+        series = PairSeries(PairSpec(f"X-{name}", "1m", Ols(window=3)), lambda plugin, user: guard, reopen=0)
+        series.add(wrong, other)
+        bench.store.append([], [replace(bar, symbol=name) for bar in other], [])
+        pairs.append(PairStage(bench.stage, SymbolStage(name, TimeBars(every=("1m",)), guard, Exports([])), (series,), Exports([])))
+        bench.queue._publisher.add_pair(pairs[-1])
+    bench.queue.put(bench.stage, last, last)
+    task = asyncio.create_task(bench.queue.work_off())
+
+    def stop(points: Sequence[PairPoint]) -> None:
+        task.cancel()
+
+    bench.queue._outputs.hub.listen("points", stop)
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    [close] = [bar.close for bar in bench.told]
+    assert [point.y for pair in pairs if (point := pair.series[0].last)] == [close, close]
     bench.store.close()
