@@ -16,6 +16,8 @@ from quantd.stats.columns.hedges import HedgeColumns
 
 Args = TypeVarTuple("Args")
 Row = TypeVar("Row", Bar, Tick)
+_KINDS = {"n": "iu", "known": "b"}
+"""numpy's kinds of the columns that do not hold floats."""
 
 
 def hedge(method: Callable[..., Hedge | None], answer: object) -> Hedge | None:
@@ -34,13 +36,19 @@ def hedge(method: Callable[..., Hedge | None], answer: object) -> Hedge | None:
 def hedges(method: Callable[..., object], ask: Callable[[], HedgeColumns], size: int) -> HedgeColumns:
     """Return the hedges of `size` pairs that `ask` gets from `method`, if their numbers are finite. Raises WrongAnswer."""
     answer = ask()
-    if not isinstance(answer, HedgeColumns) or any(np.shape(getattr(answer, name)) != (size,) for name in HedgeColumns.__struct_fields__):
-        raise WrongAnswer(method, answer, f"a quantd.HedgeColumns, each column of the shape ({size},)")
+    if not isinstance(answer, HedgeColumns) or not all(_is_column(answer, name, size) for name in HedgeColumns.__struct_fields__):
+        wanted = "`known` of bools, `n` of ints, the others of floats"
+        raise WrongAnswer(method, answer, f"a quantd.HedgeColumns, each column an array of the shape ({size},), {wanted}")
     sums = answer.alpha + answer.beta + answer.weight
     odd = ~np.isfinite(sums) | np.isinf([answer.stderr, answer.r2, answer.innovation, answer.innovation_std]).any(axis=0)
     if (odd & answer.known).any():
         raise WrongAnswer(method, answer.hedge(int(np.flatnonzero(odd & answer.known)[0])), "floats that are finite, or NaN for None")
     return answer
+
+
+def _is_column(answer: HedgeColumns, name: str, size: int) -> bool:
+    column: object = getattr(answer, name)
+    return isinstance(column, np.ndarray) and column.shape == (size,) and column.dtype.kind in _KINDS.get(name, "f")
 
 
 def _plain(answer: Hedge) -> Hedge:

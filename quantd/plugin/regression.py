@@ -48,12 +48,14 @@ class Regression(Plugin):
 
     def fit_many(self, y: FloatArray, x: FloatArray) -> HedgeColumns:
         """Fit many pairs at once, given arrays of shape (`window`, pairs), oldest first. Each hedge must equal that of `fit` to the bit.
+        Return new arrays: they are kept until the next bar.
 
         Implement it where it is cheaper than a `fit` of each pair; the core then calls it for pairs with the same settings."""
         raise NotImplementedError
 
     def fit_sums_many(self, sums: MomentsColumns) -> HedgeColumns:
         """Return the hedges of many pairs, given their means and centred sums. Each hedge must equal that of `fit_sums` to the bit.
+        Return new arrays: they are kept until the next bar.
 
         Implement it where it is cheaper than a `fit_sums` of each pair; the core then calls it for pairs with the same settings."""
         raise NotImplementedError

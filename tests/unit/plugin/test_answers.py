@@ -1,11 +1,13 @@
 """What a plugin returns: a wrong answer is told with the line of the plugin."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import quantd
 from quantd.clock import EventClock
@@ -15,6 +17,7 @@ from quantd.plugin import answers
 from quantd.plugin.base import DaemonView, PairView
 from quantd.plugin.blame import WrongAnswer, blame
 from quantd.plugin.guard import Guard
+from quantd.stats.columns.hedges import of_hedges
 from quantd.testing import fakes
 
 
@@ -58,6 +61,42 @@ def test_a_hedge_of_numpys_numbers_is_one_of_pythons() -> None:
     assert hedge == quantd.Hedge(1.5, 2.0, 5, r2=0.5)
     assert {type(each) for each in (hedge.alpha, hedge.beta, hedge.r2)} == {float}
     assert answers.hedge(returning(None), None) is None
+
+
+TWO = of_hedges([quantd.Hedge(0.5, 2.0, 5), None])
+
+
+def of_two_hedges(method: Callable[..., Any]) -> object:
+    return answers.hedges(method, method, 2)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [quantd.Hedge(0.5, 2.0, 5), None],
+        replace(TWO, beta=TWO.beta[:1]),
+        replace(TWO, beta=TWO.beta[:, None]),
+        replace(TWO, beta=TWO.beta.tolist()),
+        replace(TWO, beta=TWO.beta + 0j),
+        replace(TWO, beta=TWO.beta.astype(object)),
+        replace(TWO, known=TWO.known.astype(np.int64)),
+        replace(TWO, n=TWO.n.astype(np.float64)),
+    ],
+)
+def test_what_are_no_hedges_of_many(answer: object) -> None:
+    assert "expected a quantd.HedgeColumns, each column an array of the shape (2,)" in wrong(of_two_hedges, answer)
+
+
+@pytest.mark.parametrize("change", [{"beta": math.nan}, {"alpha": -math.inf}, {"weight": math.nan}, {"stderr": math.inf}])
+def test_hedges_of_many_that_are_not_finite(change: dict[str, float]) -> None:
+    odd = replace(TWO, **{name: np.array([number, 1.0]) for name, number in change.items()})
+    assert "expected floats that are finite" in wrong(of_two_hedges, odd)
+
+
+def test_numbers_of_a_pair_without_a_hedge_are_not_looked_at() -> None:
+    odd = replace(TWO, beta=np.array([2.0, math.inf]))
+    assert answers.hedges(returning(odd), lambda: odd, 2) is odd
 
 
 @pytest.mark.parametrize("answer", [None, (), {"a": 1}, [1], "bars"])

@@ -19,6 +19,7 @@ from quantd.model import Bar, Hedge, PairPoint
 from quantd.plugin.base import Plugin
 from quantd.plugin.guard import Guard
 from quantd.stats import FloatArray
+from quantd.stats.columns.hedges import of_hedges
 from quantd.stats.zscore import ZScore
 from quantd.testing import fakes
 from quantd_plugins.regressions.fixed import GivenHedge
@@ -203,6 +204,47 @@ def test_pairs_in_a_group_make_the_points_of_each_alone(name: str, seed: int) ->
             world.add()
         seated += sum(series.table is not None for _, series, _ in world.pairs.values())
     assert seated > BARS, "hardly any pair was in the table"
+
+
+class Overwriting(Polyfit):
+    """Fits many pairs, but writes into the closes that it is given, then fails."""
+
+    def fit_many(self, y: FloatArray, x: FloatArray) -> quantd.HedgeColumns:
+        y *= 2.0
+        x[:] = 0.0
+        raise ValueError
+
+
+class Numeric(Polyfit):
+    """Fits many pairs, but tells with numbers which of them have a hedge."""
+
+    def fit_many(self, y: FloatArray, x: FloatArray) -> quantd.HedgeColumns:
+        each = of_hedges([self.fit(y[:, p].copy(), x[:, p].copy()) for p in range(y.shape[1])])
+        return replace(each, known=each.known.astype(np.int64))
+
+
+class Unsolvable(Polyfit):
+    """Fits many pairs, but returns numbers that are none."""
+
+    def fit_many(self, y: FloatArray, x: FloatArray) -> quantd.HedgeColumns:
+        return of_hedges([Hedge(np.nan, np.nan, len(y))] * y.shape[1])
+
+
+class Short(Polyfit):
+    """Fits many pairs, but not all."""
+
+    def fit_many(self, y: FloatArray, x: FloatArray) -> quantd.HedgeColumns:
+        return of_hedges([Hedge(0.0, 1.0, len(y))])
+
+
+@pytest.mark.parametrize("regression", [Overwriting, Numeric, Unsolvable, Short])
+def test_pairs_whose_regression_fits_many_wrongly_are_fitted_one_at_a_time(regression: type[Polyfit]) -> None:
+    world = World(PairSpec("", "1s", regression(window=WINDOW)), 5)
+    for _ in range(2 * WORTH):
+        world.add()
+    for number in range(BARS):
+        world.step(number)
+    assert any(series.table for _, series, _ in world.pairs.values())
 
 
 def test_few_pairs_stay_alone() -> None:
