@@ -140,7 +140,9 @@ async def test_the_recorded_points_are_those_of_the_recorded_bars(seed: int, tmp
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_a_recursive_regression_records_the_same_in_tables_and_alone(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_recursive_regressions_record_the_same_in_tables_and_alone(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """States are carried over late bars and a restart."""
     batches, kalman = trades(seed), Kalman(window=6)
 
