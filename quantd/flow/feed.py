@@ -117,10 +117,8 @@ class FeedFlow:
         except Exception:
             deque(self._process_status(Status(self._watermark.top, healthy=False)), 0)
             raise
-        except asyncio.CancelledError:
-            self._publisher.complete_close()
-            raise
         finally:
+            self._publisher.complete_close()  # a stop may have interrupted it
             await self._recovery.end()
             self.state = "down"
             self._recovery.came_to_its_end()
@@ -164,8 +162,7 @@ class FeedFlow:
                 elif ts > top:
                     top = ts
             elif type(event) is Quote or type(event) is Depth or type(event) is Mark:
-                stage = of.get(event.symbol)
-                if stage and stage.book:
+                if (stage := of.get(event.symbol)) and stage.book:
                     stage.book.append((event,))
             else:
                 mark.see(top)

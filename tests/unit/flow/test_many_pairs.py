@@ -10,14 +10,16 @@ from msgspec.structs import replace
 
 from quantd.clock import EventClock
 from quantd.config.model import Config, PairEntry, Pipeline
-from quantd.flow.pairs import PairSpec, analyse
+from quantd.flow.pairs import PairSpec, analyse, group
 from quantd.flow.pairs.group import WORTH
 from quantd.model import Event, PairPoint, Status, Tick
 from quantd.plugin.base import Plugin, Subscription
 from quantd.plugin.guard import Guard
+from quantd.plugin.regression import Regression
 from quantd.testing import fakes
 from quantd.testing.bench import Bench, Venue
 from quantd.timeframes import timeframe
+from quantd_plugins.regressions.kalman import Kalman
 from quantd_plugins.regressions.ols import Ols
 from quantd_plugins.resamplers.time import TimeBars
 from quantd_plugins.stores.local import Local
@@ -48,10 +50,10 @@ class Exchange(Venue):
         return []
 
 
-def config() -> Config:
+def config(regression: Regression = OLS) -> Config:
     pairs = tuple(PairEntry(y, x, "default") for y in SYMBOLS for x in SYMBOLS if y < x)
     assert len(pairs) >= WORTH
-    pipeline = Pipeline(name="default", feed="venue", bars=TimeBars(every=EVERY, reopen="10s"), regression=OLS)
+    pipeline = Pipeline(name="default", feed="venue", bars=TimeBars(every=EVERY, reopen="10s"), regression=regression)
     return Config(pairs=pairs, feeds={"venue": Exchange()}, store=Local(), pipelines={"default": pipeline})
 
 
@@ -75,8 +77,8 @@ def trades(seed: int) -> list[list[Tick]]:
 class Run:
     """One run of a daemon's flow."""
 
-    def __init__(self, folder: Path, now: int) -> None:
-        self.bench = Bench(config(), folder, now=now, warm=True)
+    def __init__(self, folder: Path, now: int, regression: Regression = OLS) -> None:
+        self.bench = Bench(config(regression), folder, now=now, warm=True)
         venue = self.bench.config.feeds["venue"]
         assert isinstance(venue, Exchange)
         self.venue = venue
@@ -135,3 +137,31 @@ async def test_the_recorded_points_are_those_of_the_recorded_bars(seed: int, tmp
     for points, expected in recorded(tmp_path):
         assert len(expected) > OLS.window
         assert points == expected
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_recursive_regressions_record_the_same_in_tables_and_alone(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """States are carried over late bars and a restart."""
+    batches, kalman = trades(seed), Kalman(window=6)
+
+    async def rows(folder: Path) -> tuple[int, list[PairPoint]]:
+        seated = 0
+        for now, some in ((DAWN, batches[: len(batches) // 2]), (DAWN + SECONDS * 500, batches[len(batches) // 2 :])):
+            run = Run(folder, now, kalman)
+            await run.take(some)
+            seated += run.in_tables
+            await run.stop()
+        store = Local()
+        store.open_to_read(folder)
+        names = [f"{pair.y}-{pair.x}" for pair in config().pairs]
+        points = [point for name in names for every in EVERY for point in store.points(name, every, 0, 2**60)]
+        store.close()
+        return seated, points
+
+    seated, points = await rows(tmp_path / "together")
+    monkeypatch.setattr(group, "WORTH", 1_000)
+    assert (0, points) == await rows(tmp_path / "alone")
+    assert seated
+    assert any(point.state for point in points)
