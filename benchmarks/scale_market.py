@@ -28,7 +28,7 @@ INPUT, TRADES, CLOSE_1S, CLOSE_1M, CLOSE_5M = "input", "trades", "close of 1s", 
 
 
 class SimulatedClock:
-    """Stands still until the market moves it."""
+    """Its time stands still until the market moves it. Its monotonic time also counts the CPU time, by which work is cut into slices."""
 
     def __init__(self) -> None:
         self.ms = START
@@ -37,7 +37,7 @@ class SimulatedClock:
         return self.ms
 
     def monotonic(self) -> float:
-        return self.ms / 1000
+        return self.ms / 1000 + time.thread_time()
 
 
 class TimedLoop(asyncio.SelectorEventLoop):
