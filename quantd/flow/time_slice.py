@@ -4,11 +4,11 @@ import asyncio
 
 from quantd.clock import Clock
 
-_STRETCH_S = 0.005
+_STRETCH_S = 0.003
 
 
 class TimeSlice:
-    """A time slice of the event loop, which is over after 5 ms."""
+    """A time slice of the event loop, which is over after 3 ms."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
