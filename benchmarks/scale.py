@@ -33,7 +33,7 @@ sys.path.append(sys.path.pop(0))  # last: in this folder the library's `statisti
 
 import numpy as np
 from goals import row
-from scale_market import CLOSE_1S, INPUT, Market, TimedLoop
+from scale_market import CLOSE_1S, END, INPUT, Market, TimedLoop
 
 from quantd.columns.ticks import SIZE
 from quantd.history.recent_ticks import TICKS
@@ -91,7 +91,7 @@ class Meter:
     def figures(self) -> dict[str, float]:
         """Return the values of COLUMNS."""
         spent = self._loop.spent
-        cpu_s = time.process_time() - self._began - sum(spent.pop(INPUT))
+        cpu_s = time.process_time() - self._began - sum(spent.pop(INPUT)) - sum(spent.pop(END))
         if self._path:
             self._write(self._path)
         every = np.concatenate([1000 * np.array(each) for each in spent.values()])

@@ -23,8 +23,9 @@ BATCH_MS = 5
 """Trades of so many milliseconds arrive together."""
 LONG_S = 0.005
 Arguments = TypeVarTuple("Arguments")
-INPUT, TRADES, CLOSE_1S, CLOSE_1M, CLOSE_5M = "input", "trades", "close of 1s", "close of 1m", "close of 5m"
-"""Kinds of callbacks: those that make frames, which are no work of the daemon, those without a close, and those with one."""
+INPUT, END, TRADES, CLOSE_1S, CLOSE_1M, CLOSE_5M = "input", "end", "trades", "close of 1s", "close of 1m", "close of 5m"
+"""Kinds of callbacks: those that make frames and the one that ends the market, which no daemon has, those without a close, and those with
+one."""
 
 
 class SimulatedClock:
@@ -134,6 +135,7 @@ class Market(quantd.Feed):
                     closed = True
                     loop.kind = closing(now - lateness)
                 yield decoded(frames, now)
+        loop.kind = END
 
     def _frames(self, start: int, symbols: Sequence[str], prices: FloatArray, ids: list[int]) -> Iterator[tuple[int, list[bytes]]]:
         """Yield the frames of a second, those that arrive together with the time of their arrival (ms)."""
