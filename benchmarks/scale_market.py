@@ -24,8 +24,8 @@ BATCH_MS = 5
 LONG_S = 0.005
 Arguments = TypeVarTuple("Arguments")
 INPUT, END, TRADES, CLOSE_1S, CLOSE_1M, CLOSE_5M = "input", "end", "trades", "close of 1s", "close of 1m", "close of 5m"
-"""Kinds of callbacks: those that make frames and the one that ends the market, which no daemon has, those without a close, and those with
-one."""
+"""Kinds of callbacks: those that make frames and those after the end of the market, which no daemon has, those without a close, and those
+with one."""
 
 
 class SimulatedClock:
@@ -46,8 +46,8 @@ class TimedLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kind = TRADES
-        """The kind of the present callback, if it sets one."""
+        self.kind = self.usual = TRADES
+        """The kind of the present callback, if it sets one, and that of callbacks that set none."""
         self.spent: dict[str, array[float]] = {}
         """CPU time (s) of each callback, by kind."""
         self.longest: list[tuple[float, str, str, list[tuple[int, float]]]] = []
@@ -65,7 +65,7 @@ class TimedLoop(asyncio.SelectorEventLoop):
         self.longest.clear()
 
     def _timed(self, callback: Callable[..., object], args: Sequence[Any]) -> None:
-        self.kind = TRADES
+        self.kind = self.usual
         self._collections = []
         began = time.thread_time()
         callback(*args)
@@ -135,7 +135,7 @@ class Market(quantd.Feed):
                     closed = True
                     loop.kind = closing(now - lateness)
                 yield decoded(frames, now)
-        loop.kind = END
+        loop.kind = loop.usual = END
 
     def _frames(self, start: int, symbols: Sequence[str], prices: FloatArray, ids: list[int]) -> Iterator[tuple[int, list[bytes]]]:
         """Yield the frames of a second, those that arrive together with the time of their arrival (ms)."""

@@ -2,7 +2,7 @@
 
 import gc
 
-_COLLECTED_AFTER = 20_000, 10, 50
+_COLLECTED_AFTER = 5_000, 10, 100
 
 
 def spare() -> None:
