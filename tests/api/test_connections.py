@@ -183,9 +183,9 @@ class TestFull:
     async def test_descriptors_are_given_back(self, server: ApiServer) -> None:
         before = len(os.listdir("/dev/fd"))
         async with AsyncExitStack() as stack:
-            for _ in range(100):
-                await stack.enter_async_context(client(server))
-            await until(lambda: server.connections.open == 100)
+            readers = [(await stack.enter_async_context(client(server)))[0] for _ in range(100)]
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.gather(*(reader.read() for reader in readers))  # until the server closes, however soon it does
             await until(lambda: not server.connections.open)
         await until(lambda: gc.collect() >= 0 and len(os.listdir("/dev/fd")) <= before)
 
