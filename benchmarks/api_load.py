@@ -17,7 +17,7 @@ OTHERS = (CORES - {min(CORES)}) or CORES
 
 
 class Job(msgspec.Struct):
-    """What to ask: `status` is the one that must come, `headers` are lines."""
+    """A request: `status` is the one that must come back, `headers` are lines."""
 
     port: int
     pid: int

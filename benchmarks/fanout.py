@@ -1,4 +1,4 @@
-"""What one more WebSocket client costs at each flush, without the kernel.
+"""The cost of one more WebSocket client at each flush, without the kernel.
 
     python benchmarks/fanout.py [--quick] [--clients 2000] [--rounds 41]
 

@@ -1,4 +1,4 @@
-"""What scale.py feeds a flow with: a market in simulated time, and an event loop that measures its callbacks."""
+"""The input of scale.py: a market in simulated time, and an event loop that measures its callbacks."""
 
 import asyncio
 import gc

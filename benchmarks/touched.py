@@ -1,4 +1,4 @@
-"""What a batch of three trades costs a flow of many symbols and pairs: it is to depend on the batch alone.
+"""The cost of a batch of three trades in a flow of many symbols and pairs, which should depend on the batch alone.
 
     python benchmarks/touched.py [--quick] [--symbols 10 500] [--batches 600]
 

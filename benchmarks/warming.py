@@ -44,7 +44,7 @@ COLUMNS = "symbols", "start", "ready s", "weight", "a symbol", "of bars", "most 
 
 
 class Warmth(Struct, frozen=True):
-    """What a start took until every symbol was warm. `weight`, `bars` (its part) and `most` (in a minute) are request weight; `told` are
+    """The cost of a start until every symbol was warm. `weight`, `bars` (its part) and `most` (in a minute) are request weight; `told` are
     the different statuses that the daemon sent to the service manager."""
 
     seconds: float
@@ -138,7 +138,7 @@ class _Answers(Struct):
 
 
 class _Requests(Struct):
-    """What the exchange tells of its requests. `weight` is that of this minute, `charged` that of all, by client."""
+    """The exchange's count of its requests. `weight` is that of this minute, `charged` that of all, by client."""
 
     requests: list[_Answers]
     weight: dict[str, int]

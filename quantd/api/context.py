@@ -16,7 +16,7 @@ Render = Callable[[], tuple[bytes, str]]
 
 
 class Patience(Struct, frozen=True):
-    """How many seconds the server waits for a client."""
+    """Number of seconds for which the server waits for a client."""
 
     idle: float = 75.0
     """Timeout for the head of a request, counted from the connection or from the previous answer. Proxies keep connections for 60 s."""

@@ -56,7 +56,7 @@ class Chunk(Struct, frozen=True, gc=False):
 
 
 class Share(Struct, frozen=True, gc=False):
-    """What clients of the same symbols get in one flush: the chunks by key, and all of their frames in one piece."""
+    """The part of a flush that clients of the same symbols get: the chunks by key, and all of their frames in one piece."""
 
     chunks: Mapping[Key, Chunk]
     data: bytes

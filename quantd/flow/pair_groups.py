@@ -54,8 +54,9 @@ class PairGroups:
                 yield from group.step(bars, measure_from)
 
     def settle(self) -> None:
-        """Let some pairs join the tables of their groups."""
-        for key in [*self._unsettled][:1]:
+        """Let some pairs of one group join its table. The groups take turns."""
+        key = next(iter(self._unsettled), None)
+        if key is not None:
             del self._unsettled[key]
             if self._groups[key].settle(_JOINS_AT_ONCE):
                 self._unsettled[key] = None  # behind the others

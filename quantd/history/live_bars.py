@@ -27,7 +27,7 @@ from quantd.times import FOR_EVER
 
 
 class Version(NamedTuple):
-    """What the closed bars of one symbol and timeframe depend on. While it stays equal, so do the bars."""
+    """A mark of all that the closed bars of one symbol and timeframe depend on. While it stays equal, so do the bars."""
 
     is_event: bool
     recorded: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What the recent rows in memory share."""
+"""Names that the recent rows in memory share."""
 
 from itertools import count
 from typing import Literal

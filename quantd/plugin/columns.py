@@ -1,4 +1,4 @@
-"""What a recursive regression offers for many pairs at once."""
+"""The methods that a recursive regression may offer for many pairs at once."""
 
 from typing import TYPE_CHECKING, Protocol
 

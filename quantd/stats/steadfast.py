@@ -169,7 +169,8 @@ class SteadfastFilter(KalmanFilter):
 
 
 class FilterSettings(msgspec.Struct, frozen=True):
-    """What filters have in common that differ only in their walks; the settings of `WalkingLine`, `LearnedNoise` and `SteadfastFilter`."""
+    """The settings that filters have in common that differ only in their walks; they are those of `WalkingLine`, `LearnedNoise` and
+    `SteadfastFilter`."""
 
     prior: float = PRIOR
     least_scale: float = 0.0

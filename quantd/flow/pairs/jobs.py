@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from quantd.flow.pairs.background import Metrics, SlowRuns
-from quantd.flow.pairs.spec import PairSpec, Row
+from quantd.flow.pairs.spec import PairSpec
 from quantd.model import Hedge, Metric, PairPoint
 from quantd.plugin.base import PairJob, PairView, Plugin
 from quantd.plugin.blame import WrongAnswer
@@ -34,11 +34,11 @@ class JobRunner:
         self._rows = Ring(len(_KEPT), spec.rows_read)
         self._slow = slow
 
-    def run(self, row: Row, point: PairPoint | None, *, measure: bool) -> PairPoint | None:
+    def run(self, ts: int, y: float, x: float, point: PairPoint | None, *, measure: bool) -> PairPoint | None:
         """Add a bar. Return its point, if it has one, with the metrics that are available at once. Without `measure` no job runs."""
         if not self._jobs:
             return point
-        numbers = (row.ts, row.y, row.x, *(_numbers(point) if point else ()))
+        numbers = (ts, y, x, *(_numbers(point) if point else ()))
         self._rows.append((*numbers, *(math.nan,) * (len(_KEPT) - len(numbers))))
         if point is None or not measure:
             return point

@@ -70,7 +70,7 @@ class PointMaker:
         if hedge is None:
             self.gauges.clear()
         point = None if hedge is None else self._point(row, hedge)
-        return self.jobs.run(row, point, measure=measure)
+        return self.jobs.run(row.ts, row.y, row.x, point, measure=measure)
 
     @property
     def is_full(self) -> bool:

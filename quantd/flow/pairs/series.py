@@ -98,8 +98,7 @@ class PairSeries:
 
     def measured(self, point: PairPoint) -> Mapping[str, Metric]:
         """Run the jobs on a point that a table has made, and return their metrics."""
-        row = Row(point.ts, timeframe(point.every).index(point.ts), point.y, point.x, point.quality, point.quality)
-        measured = self.maker.jobs.run(row, point, measure=True) or point
+        measured = self.maker.jobs.run(point.ts, point.y, point.x, point, measure=True) or point
         self.issuer.issued(measured)
         self.issuer.forget()
         self.slow.begin()

@@ -152,7 +152,8 @@ class PairTable:
         for each in series:
             self.leave(each)
             each.maker.gauges.clear()
-            each.maker.jobs.run(each.maker.rows[-1], None, measure=True)
+            row = each.maker.rows[-1]
+            each.maker.jobs.run(row.ts, row.y, row.x, None, measure=True)
 
     def _carry(self, ts: int) -> list[bytes | None]:
         """Return what the regressions carry over from the last bar, and store it."""

@@ -15,7 +15,7 @@ BoolArray = NDArray[np.bool_]
 
 
 class Judges(NamedTuple):
-    """What judges with the same settings know before a bar. Each array has the shape (P,)."""
+    """The knowledge of judges with the same settings before a bar. Each array has the shape (P,)."""
 
     clip2: float
     memory: int

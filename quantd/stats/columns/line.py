@@ -54,7 +54,7 @@ class Last(NamedTuple):
 
 
 class Noises(NamedTuple):
-    """What P lines have learned of their noise, and from how many innovations. Each array has the shape (P,)."""
+    """The noise that P lines have learned, and the number of innovations behind it. Each array has the shape (P,)."""
 
     learned: FloatArray
     seen: FloatArray
