@@ -131,8 +131,8 @@ def _fetch(port: int, path: str, file: Path) -> str:
 
 def encoding_ms() -> list[float]:
     """Return the CPU milliseconds of encoding the answer of `pair`, each time with times that were not printed before."""
-    from quantd.api import columns, figures
-    from quantd.api.wire import encode
+    from quantd.api.schema import columns, figures
+    from quantd.api.schema.wire import encode
     from quantd.services.analytics import Analysis
     from quantd.testing import fakes
     from quantd.times import _date

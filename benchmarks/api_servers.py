@@ -50,7 +50,7 @@ async def serve(runner: web.AppRunner, port: int) -> None:
 
 def quantd(port: int, folder: Path, *, parsed: bool = False, fresh: bool = False) -> None:
     from quantd.api.app import make_app
-    from quantd.api.connections import Runner
+    from quantd.api.server.connections import Runner
     from quantd.config.load import build
     from quantd.config.model import ApiSettings
     from quantd.model import Status

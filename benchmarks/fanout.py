@@ -23,8 +23,8 @@ import statistics
 
 from goals import row
 
-from quantd.api.fanout import Chunk, Client, Fanout, Key, Limits, text_frame
-from quantd.api.frames import trade_frame
+from quantd.api.schema.frames import trade_frame
+from quantd.api.ws.fanout import Chunk, Client, Fanout, Key, Limits, text_frame
 from quantd.flow.hub import Hub
 from quantd.model import Tick
 from quantd.testing import fakes

@@ -30,8 +30,8 @@ sys.path.append(sys.path.pop(0))  # last: in this folder the library's `statisti
 import numpy as np
 from goals import row
 
-from quantd.api import figures
-from quantd.api.wire import encode
+from quantd.api.schema import figures
+from quantd.api.schema.wire import encode
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.model import Bar

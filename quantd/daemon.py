@@ -9,8 +9,8 @@ from functools import partial
 import msgspec
 from aiohttp import web
 
-from quantd.api import connections
 from quantd.api.app import make_app
+from quantd.api.server import connections
 from quantd.clock import Clock, MarketClock, SystemClock
 from quantd.config.load import Loaded
 from quantd.errors import QuantdError

@@ -1,26 +1,47 @@
 """Builds the application of the API."""
 
+from functools import partial
+
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from quantd.api import alerts, analytics, backtest, cors, data, export, health, hosts, leadlag, stream
-from quantd.api.context import BUDGET, DEFAULT_PATIENCE, FANOUT, PATIENCE, SERVICES, SETTINGS, Patience, Render
-from quantd.api.errors import errors
-from quantd.api.fanout import DEFAULT_LIMITS, Fanout, Limits
-from quantd.api.kept import KEPT, Kept
-from quantd.api.ws import Sockets
+from quantd.api.access.gate import GATE, Gate
+from quantd.api.context import (
+    BUDGET,
+    DEFAULT_PATIENCE,
+    FANOUT,
+    METRICS,
+    PATIENCE,
+    SERVICES,
+    SETTINGS,
+    SOCKETS,
+    Patience,
+    Render,
+)
+from quantd.api.endpoint import endpoint
+from quantd.api.route import Route
+from quantd.api.server import cors, hosts
+from quantd.api.server.errors import errors
+from quantd.api.server.kept import KEPT, Kept
+from quantd.api.table import ROUTES
+from quantd.api.ws.fanout import DEFAULT_LIMITS, Fanout, Limits
+from quantd.api.ws.legacy import Sockets
 from quantd.config.model import ApiSettings
 from quantd.pool import BUDGET_S
 from quantd.services.bundle import Services
 
 _LARGEST_BODY = 256 * 1024
-_SOCKETS = web.AppKey("sockets", Sockets)
+
+
+def no_metrics() -> tuple[bytes, str]:
+    """Return the metrics of an application that has none."""
+    return b"", "text/plain"
 
 
 def make_app(
     services: Services,
     settings: ApiSettings,
-    metrics: Render | None = None,
+    metrics: Render = no_metrics,
     limits: Limits = DEFAULT_LIMITS,
     patience: Patience = DEFAULT_PATIENCE,
     budget: float = BUDGET_S,
@@ -30,16 +51,18 @@ def make_app(
     app = web.Application(middlewares=[errors, _gate(settings)], client_max_size=_LARGEST_BODY)
     app[PATIENCE], app[BUDGET] = patience, budget
     app[KEPT] = Kept()
+    app[GATE] = Gate()
     fanout = Fanout(services.events, limits)
-    app[SERVICES], app[SETTINGS], app[FANOUT], app[_SOCKETS] = services, settings, fanout, Sockets(services, fanout)
-    for module in (health, data, stream, analytics, leadlag, backtest, alerts, export):
-        app.add_routes(module.ROUTES)
-    app.add_routes([web.get(path, app[_SOCKETS].serve) for path in ("/ws", "/stream/ws")])
-    if metrics:
-        app.add_routes([health.metrics(metrics)])
+    app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout)
+    app[METRICS] = metrics
+    app.add_routes([_definition(route) for route in ROUTES])
     app.on_response_prepare.append(cors.allow(settings.cors))
     app.on_shutdown.append(_close_sockets)
     return app
+
+
+def _definition(route: Route) -> web.RouteDef:
+    return (web.get if route.method == "GET" else partial(web.route, route.method))(route.path, endpoint(route))
 
 
 def _gate(settings: ApiSettings) -> Middleware:
@@ -58,4 +81,4 @@ def _gate(settings: ApiSettings) -> Middleware:
 
 
 async def _close_sockets(app: web.Application) -> None:
-    await app[_SOCKETS].close()
+    await app[SOCKETS].close()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from aiohttp import web
 from msgspec import Struct
 
-from quantd.api.fanout import Fanout
+from quantd.api.ws.fanout import Fanout
+from quantd.api.ws.legacy import Sockets
 from quantd.config.model import ApiSettings
 from quantd.pool import Asker
 from quantd.services.bundle import Services
@@ -32,6 +33,8 @@ DEFAULT_PATIENCE = Patience()
 SERVICES = web.AppKey("services", Services)
 SETTINGS = web.AppKey("settings", ApiSettings)
 FANOUT = web.AppKey("fanout", Fanout)
+SOCKETS = web.AppKey("sockets", Sockets)
+METRICS: web.AppKey[Render] = web.AppKey("metrics", Callable)  # type: ignore[arg-type]
 PATIENCE = web.AppKey("patience", Patience)
 BUDGET = web.AppKey("budget", float)
 _MANY = 500

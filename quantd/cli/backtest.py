@@ -158,8 +158,8 @@ def _write(result: "Backtest", report: Path | None, trades: Path | None) -> None
 
 def _print(result: "Backtest", as_json: bool) -> None:
     if as_json:
-        from quantd.api.backtest import body
-        from quantd.api.wire import encode
+        from quantd.api.routes.backtest import body
+        from quantd.api.schema.wire import encode
 
         typer.echo(encode(body(result)))
         return

@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 from aiohttp.web import Application
 from msgspec import Struct
 
-from quantd.api.connections import Connections, Runner
+from quantd.api.server.connections import Connections, Runner
 from tests.waiting import PATIENCE_S
 
 """For whatever a test waits for: it comes, or the test fails."""

@@ -14,9 +14,9 @@ from aiohttp import web
 from websockets.asyncio.client import connect
 
 from quantd.api.app import make_app
-from quantd.api.connections import measure
 from quantd.api.context import Patience
-from quantd.api.descriptors import RESERVE, share
+from quantd.api.server.connections import measure
+from quantd.api.server.descriptors import RESERVE, share
 from quantd.config.model import ApiSettings
 from quantd.metrics import Metrics
 from quantd.testing.services import FakeServices
@@ -192,7 +192,7 @@ class TestFull:
 
 CODE = """
 import resource
-from quantd.api.descriptors import most_connections
+from quantd.api.server.descriptors import most_connections
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
 print(most_connections(), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """

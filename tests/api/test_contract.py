@@ -8,8 +8,8 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
-from quantd.api import contract, frames
 from quantd.api.app import make_app
+from quantd.api.schema import contract, frames
 from quantd.config.model import ApiSettings
 from quantd.testing import fakes
 from tests.conftest import ROOT

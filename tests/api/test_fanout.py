@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from websockets.frames import Frame
 from websockets.streams import StreamReader
 
-from quantd.api import frames
-from quantd.api.fanout import Chunk, Client, Fanout, Key, Limits, joined, text_frame
+from quantd.api.schema import frames
+from quantd.api.ws.fanout import Chunk, Client, Fanout, Key, Limits, joined, text_frame
 from quantd.flow.hub import Hub
 from quantd.model import Tick, Ticker
 from quantd.testing import fakes

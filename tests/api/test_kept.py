@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import BaseTestServer
 
 from quantd.api.app import make_app
-from quantd.api.kept import KEPT, Body, Kept
+from quantd.api.server.kept import KEPT, Body, Kept
 from quantd.config.model import ApiSettings
 from quantd.services.analytics import Analysis
 from quantd.services.live.calculator import Calculator, Task

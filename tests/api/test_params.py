@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantd.api.errors import Invalid
-from quantd.api.params import moment
+from quantd.api.server.errors import Invalid
+from quantd.api.server.params import moment
 from quantd.times import iso
 
 MS = st.integers(0, 253_402_300_799_999)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from aiohttp import ClientSession
 
-from quantd.api.checks import TIMEFRAMES
+from quantd.api.routes.checks import TIMEFRAMES
 from quantd.model import Bar, BookBar, Gap, PairPoint
 from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
 from quantd.services.alerts import PipelineRule

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from quantd.api import requests
 from quantd.api.app import make_app
 from quantd.api.context import FANOUT
-from quantd.api.fanout import Limits
-from quantd.api.ws import command
+from quantd.api.schema import requests
+from quantd.api.ws.fanout import Limits
+from quantd.api.ws.legacy import command
 from quantd.config.model import ApiSettings
 from quantd.model import BookBar, Ticker
 from quantd.testing import fakes

@@ -22,9 +22,9 @@ PLANTS = [
     ("stages", "quantd/flow/bars/merge.py", "import quantd.flow.pairs"),
     ("stages", "quantd/flow/pairs/spec.py", "import quantd.flow.feed"),
     ("stages", "quantd/flow/alerts/new.py", "import quantd.flow.ingest.ledger"),
-    ("outside", "quantd/api/fanout.py", "from quantd.flow.hub import Hub"),
-    ("outside", "quantd/api/health.py", "from quantd.runtime.runtime import Runtime"),
-    ("outside", "quantd/api/alerts.py", "from quantd.services.live.alerts import LiveAlerts"),
+    ("outside", "quantd/api/ws/fanout.py", "from quantd.flow.hub import Hub"),
+    ("outside", "quantd/api/routes/health.py", "from quantd.runtime.runtime import Runtime"),
+    ("outside", "quantd/api/routes/alerts.py", "from quantd.services.live.alerts import LiveAlerts"),
     ("core", "quantd/runtime/build.py", "import quantd_plugins.feeds.replay"),
     ("plugins", "plugins/quantd_plugins/jobs/adf.py", "from quantd.model import Tick"),
     ("plugins", "plugins/quantd_plugins/sinks/log.py", "import quantd.testing"),
@@ -32,7 +32,7 @@ PLANTS = [
     ("layers", "quantd/net/queue.py", "import quantd.metrics"),
     ("pure", "quantd/stats/rolling.py", "def f(): import pandas"),
     ("pure", "quantd/model.py", "import asyncio"),
-    ("times", "quantd/api/wire.py", "from datetime import UTC"),
+    ("times", "quantd/api/schema/wire.py", "from datetime import UTC"),
     ("times", "plugins/quantd_plugins/sinks/log.py", "from datetime import UTC"),
 ]
 

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 import yaml
 
-from quantd.api import connections, frames, requests
 from quantd.api.app import make_app
+from quantd.api.schema import frames, requests
+from quantd.api.server import connections
 from quantd.cli import app
 from quantd.clock import EventClock
 from quantd.config import load
@@ -191,7 +192,13 @@ def test_lines_are_not_too_wide(path: Path) -> None:
 def test_the_map_names_what_is_there() -> None:
     roots = [ROOT, ROOT / "quantd", ROOT / "quantd/flow", ROOT / "quantd/api", ROOT / "quantd/services/live", ROOT / "quantd/config"]
     roots += [ROOT / "plugins/quantd_plugins", ROOT / "quantd/flow/repair", ROOT / "quantd/flow/alerts", ROOT / "quantd/flow/ingest"]
-    roots += [ROOT / "quantd/flow/bars", ROOT / "quantd/runtime", ROOT / "quantd/services"]
+    roots += [
+        ROOT / "quantd/flow/bars",
+        ROOT / "quantd/runtime",
+        ROOT / "quantd/services",
+        ROOT / "quantd/api/server",
+        ROOT / "quantd/api/ws",
+    ]
     named = {span for span in spans(doc("architecture.md")) if re.fullmatch(r"[\w./]+(\.py|/)", span)}
     assert len(named) > 50
     assert {name for name in named if not any((root / name).exists() for root in roots)} == set()

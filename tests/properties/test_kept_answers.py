@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quantd.api.app import make_app
-from quantd.api.kept import KEPT
+from quantd.api.server.kept import KEPT
 from quantd.config.model import ApiSettings
 from quantd.model import Bar
 from quantd.stats.bars import lengthen

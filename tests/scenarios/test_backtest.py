@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from quantd.api.backtest import body
-from quantd.api.wire import encode
+from quantd.api.routes.backtest import body
+from quantd.api.schema.wire import encode
 from quantd.backtest import Backtest, Settings, backtest
 from quantd.model import Bar, Hedge, PairPoint
 from quantd.stats.backtest import Rules

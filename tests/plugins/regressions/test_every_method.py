@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from quantd.api.checks import method
+from quantd.api.routes.checks import method
 from quantd.clock import EventClock
 from quantd.flow.pairs import PairSeries, PairSpec
 from quantd.model import PairPoint

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from quantd.api import checks, contract, figures, requests, wire
-from quantd.api.analytics import SIGNIFICANT, analysis_of
 from quantd.api.context import asker, respond, services
-from quantd.api.data import MOST_BARS
-from quantd.api.errors import Failure
-from quantd.api.params import query
+from quantd.api.routes import checks
+from quantd.api.routes.analytics import SIGNIFICANT, analysis_of
+from quantd.api.routes.data import MOST_BARS
+from quantd.api.schema import contract, figures, requests, wire
+from quantd.api.server.errors import Failure
 from quantd.model import PairPoint
 from quantd.services.analytics import Analysis, Question
 from quantd.times import iso
@@ -22,9 +22,8 @@ from quantd.times import iso
 Row = Sequence[str | float | None]
 
 
-async def analytics(request: web.Request) -> web.Response:
+async def analytics(request: web.Request, raw: requests.PairQuery) -> web.Response:
     """Download the points of a pair, a row each, and the ADF test of its spread."""
-    raw = query(request, requests.PairQuery)
     if raw.format.lower() != "csv":
         raise Failure(400, "Only CSV format is currently supported")
     asked = checks.pair(services(request), raw)
@@ -48,9 +47,8 @@ def _footer(test: figures.Adf) -> list[Row]:
     return [(), ("ADF Test Results",), ("P-value", test.pvalue), ("Test Statistic", test.stat), ("Interpretation", verdict)]
 
 
-async def ohlcv(request: web.Request) -> web.Response:
+async def ohlcv(request: web.Request, asked: requests.OhlcvQuery) -> web.Response:
     """Download the bars of a symbol, a row each."""
-    asked = query(request, requests.OhlcvQuery)
     symbol, tf, who = checks.symbol(services(request).symbols, asked.symbol), checks.every(asked.tf), asker(request)
     await services(request).symbols.warm_up([symbol])
     bars = await services(request).market.bars(symbol, tf, limit=min(asked.limit or MOST_BARS, MOST_BARS), asker=who)
@@ -82,6 +80,3 @@ def disposition(name: str) -> str:
     """
     plain = re.sub(r"(?a)[^\w.-]", lambda match: f"u{ord(match[0]):06x}", name)
     return f"attachment; filename={plain}; filename*=UTF-8''{quote(name, safe='')}"
-
-
-ROUTES = [web.get("/export", analytics), web.get("/export/ohlcv", ohlcv)]

@@ -25,4 +25,4 @@ def page() -> web.Response:
 
 @cache
 def _html() -> str:
-    return files("quantd.api").joinpath("page.html").read_text("utf-8")
+    return files("quantd.api.routes").joinpath("page.html").read_text("utf-8")

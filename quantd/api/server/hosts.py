@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from aiohttp import web
 
-from quantd.api.errors import Failure
+from quantd.api.server.errors import Failure
 from quantd.config.addresses import is_ip, is_name
 from quantd.config.model import ApiSettings
 

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from quantd.api.context import PATIENCE
-from quantd.api.errors import Failure, Invalid
+from quantd.api.server.errors import Failure, Invalid
 from quantd.times import parse_time
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from aiohttp.http import HttpProcessingError
 from aiohttp.http_exceptions import InvalidHeader, InvalidURLError, LineTooLong
 from aiohttp.typedefs import Handler
 
-from quantd.api.wire import encode
+from quantd.api.schema.wire import encode
 from quantd.pool import Busy
 
 _log = logging.getLogger("quantd.api")

@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 
-from quantd.api import columns, contract
+from quantd.api.schema import columns, contract
 from quantd.model import Alert, Bar, BookBar, Tick
 from quantd.plugin.feed_health import ConnectionHealth
 from quantd.services import alerts
@@ -118,6 +118,17 @@ class Trade(Struct, frozen=True, gc=False):
     price: float
     qty: float
     ts: str
+
+
+class Candle(Struct, frozen=True, gc=False):
+    """A bar as the frontend draws it; `ts` is its open time."""
+
+    ts: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
 
 
 class Started(Struct, frozen=True):

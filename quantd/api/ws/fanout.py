@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from quantd.api import frames, wire
-from quantd.api.audience import Audience, Wanted
+from quantd.api.schema import frames, wire
+from quantd.api.ws.audience import Audience, Wanted
 from quantd.model import Alert, BookBar, Gap, Tick, Ticker, Transition
 from quantd.services.events import Events, Listener, Topic
 

@@ -2,12 +2,14 @@
 
 from aiohttp import web
 
-from quantd.api import checks, requests, wire
 from quantd.api.context import asker, services
-from quantd.api.errors import Failure, answer
-from quantd.api.health import buffer_stats
-from quantd.api.kept import KEPT, Body, encoded, send
-from quantd.api.params import moment, query
+from quantd.api.routes import checks
+from quantd.api.routes.health import buffer_stats
+from quantd.api.schema import requests, wire
+from quantd.api.server.errors import Failure, answer
+from quantd.api.server.kept import KEPT, Body, encoded, send
+from quantd.api.server.params import moment
+from quantd.services.symbols import Symbols
 
 BARS = 100
 """Number of bars for a request without `from` and `limit`."""
@@ -20,11 +22,11 @@ async def symbols(request: web.Request) -> web.Response:
     return answer(services(request).symbols.listed())
 
 
-async def bars(request: web.Request) -> web.Response:
+async def bars(request: web.Request, asked: requests.RangeQuery) -> web.Response:
     """Return the bars with `from` <= ts <= `to`; the last one may be forming."""
     symbols, market, kept, who = services(request).symbols, services(request).market, request.app[KEPT], asker(request)
-    address, supported = (request.rel_url.raw_path, request.rel_url.raw_query_string), symbols.supported()
-    symbol, tf, since, end, limit = kept.reading(address, supported, lambda: _asked_bars(request))
+    named, supported = request.match_info["symbol"], symbols.supported()
+    symbol, tf, since, end, limit = kept.reading(("bars", named, asked), supported, lambda: _asked_bars(symbols, named, asked))
     await symbols.warm_up([symbol])
     every = tf if tf in market.event_bars(symbol) else checks.every(tf)
     wanted = symbol, every, since, end, limit
@@ -45,18 +47,16 @@ async def bars(request: web.Request) -> web.Response:
     return send(request, body, find)
 
 
-def _asked_bars(request: web.Request) -> tuple[str, str, int | None, int | None, int]:
+def _asked_bars(symbols: Symbols, named: str, asked: requests.RangeQuery) -> tuple[str, str, int | None, int | None, int]:
     """Return the symbol, the timeframe as it is written, start, exclusive end and number of the bars that a request asks for."""
-    asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
-    symbol = checks.symbol(services(request).symbols, request.match_info["symbol"])
+    symbol = checks.symbol(symbols, named)
     limit = asked.limit or (BARS if since is None else MOST_BARS)
     return symbol, asked.tf, since, end, min(limit, MOST_BARS)
 
 
-async def book(request: web.Request) -> web.Response:
+async def book(request: web.Request, asked: requests.RangeQuery) -> web.Response:
     """Return the book bars with `from` <= ts <= `to`."""
-    asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
     symbol, every = checks.symbol(services(request).symbols, request.match_info["symbol"]), checks.every(asked.tf)
     await services(request).symbols.warm_up([symbol])
@@ -65,9 +65,8 @@ async def book(request: web.Request) -> web.Response:
     return answer([wire.book(bar) for bar in inside[-min(asked.limit or BARS, MOST_BARS) :]])
 
 
-async def ticks(request: web.Request) -> web.Response:
+async def ticks(request: web.Request, asked: requests.RangeQuery) -> web.Response:
     """Return the newest ticks in memory."""
-    asked = query(request, requests.RangeQuery)
     since, end = _range(asked)
     symbol = request.match_info["symbol"].upper()
     if symbol not in services(request).symbols.supported():
@@ -83,9 +82,9 @@ def _range(asked: requests.RangeQuery) -> tuple[int | None, int | None]:
     return moment("from", asked.since), None if until is None else until + 1
 
 
-async def stats(request: web.Request) -> web.Response:
+async def stats(request: web.Request, asked: requests.SymbolQuery) -> web.Response:
     """Return the number of ticks in memory."""
-    asked, market = query(request, requests.SymbolQuery), services(request).market
+    market = services(request).market
     if asked.symbol is None:
         return answer(buffer_stats(market))
     symbol = checks.symbol(services(request).symbols, asked.symbol)
@@ -94,19 +93,8 @@ async def stats(request: web.Request) -> web.Response:
     return answer(wire.SymbolStats(symbol, market.tick_counts().get(symbol, 0), market.tick_capacity(), ts, price))
 
 
-async def clear(request: web.Request) -> web.Response:
+async def clear(request: web.Request, asked: requests.SymbolQuery) -> web.Response:
     """Remove the ticks in memory of one symbol, or of all symbols."""
-    asked = query(request, requests.SymbolQuery)
     symbol = None if asked.symbol is None else checks.symbol(services(request).symbols, asked.symbol)
     services(request).market.clear_ticks(symbol)
     return answer(wire.Done(f"Cleared buffer for {symbol or 'all symbols'}"))
-
-
-ROUTES = [
-    web.get("/symbols", symbols),
-    web.get("/data/stats", stats),
-    web.post("/data/clear", clear),
-    web.get("/data/{symbol}", bars),
-    web.get("/data/{symbol}/ticks", ticks),
-    web.get("/data/{symbol}/book", book),
-]

@@ -6,12 +6,12 @@ from typing import Any
 from aiohttp import web
 from msgspec import Raw
 
-from quantd.api import checks, figures, requests
 from quantd.api.context import asker, services
-from quantd.api.contract import Column
-from quantd.api.kept import KEPT, Body, encoded, send
-from quantd.api.params import query
-from quantd.api.wire import encode
+from quantd.api.routes import checks
+from quantd.api.schema import figures, requests
+from quantd.api.schema.contract import Column
+from quantd.api.schema.wire import encode
+from quantd.api.server.kept import KEPT, Body, encoded, send
 from quantd.services.analytics import Analysis
 
 SIGNIFICANT = 0.05
@@ -25,14 +25,13 @@ async def analysis_of(request: web.Request, asked: checks.PairRequest) -> Analys
     return await services(request).analytics.analyse(asked.question, who)
 
 
-def answers(shape: str, tell: Callable[[str, Analysis], Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def answers(shape: str, tell: Callable[[str, Analysis], Any]) -> Callable[[web.Request, requests.PairQuery], Awaitable[web.Response]]:
     """Make the handler that tells of an analysis, given the pair as the caller wrote it. `shape` names what it tells."""
 
-    async def handler(request: web.Request) -> web.Response:
-        who, kept, asked = asker(request), request.app[KEPT], services(request)
-        symbols, analytics, supported = asked.symbols, asked.analytics, asked.symbols.supported()
-        address = "pair", request.rel_url.raw_query_string
-        wanted = kept.reading(address, supported, lambda: checks.pair(asked, query(request, requests.PairQuery)))
+    async def handler(request: web.Request, asked: requests.PairQuery) -> web.Response:
+        who, kept = asker(request), request.app[KEPT]
+        symbols, analytics, supported = services(request).symbols, services(request).analytics, services(request).symbols.supported()
+        wanted = kept.reading(("pair", asked), supported, lambda: checks.pair(services(request), asked))
         legs, question = (wanted.question.y, wanted.question.x), (shape, wanted.text, wanted.question)
 
         def find() -> Body | None:
@@ -79,12 +78,9 @@ async def nowcasts(request: web.Request) -> web.Response:
     return send(request, body, find)
 
 
-ROUTES = [
-    web.get("/analytics/pair", answers("pair", figures.pair)),
-    web.get("/analytics/adf", answers("adf", _adf)),
-    web.get("/analytics/hedge-ratio", answers("hedge_ratio", _one("hedge_ratio"))),
-    web.get("/analytics/spread", answers("spread", _one("spread"))),
-    web.get("/analytics/zscore", answers("zscore", _one("zscore"))),
-    web.get("/analytics/correlation", answers("correlation", _one("correlation"))),
-    web.get("/pairs", nowcasts),
-]
+pair = answers("pair", figures.pair)
+adf = answers("adf", _adf)
+hedge_ratio = answers("hedge_ratio", _one("hedge_ratio"))
+spread = answers("spread", _one("spread"))
+zscore = answers("zscore", _one("zscore"))
+correlation = answers("correlation", _one("correlation"))

@@ -6,10 +6,10 @@ import numpy as np
 from aiohttp import web
 from msgspec import Struct
 
-from quantd.api import checks, requests
 from quantd.api.context import asker, services
-from quantd.api.errors import Failure, answer
-from quantd.api.params import query
+from quantd.api.routes import checks
+from quantd.api.schema import requests
+from quantd.api.server.errors import Failure, answer
 from quantd.model import Tick
 from quantd.stats.asynchronous import LeadLag, lead_lag
 
@@ -40,9 +40,8 @@ class LeadLagAnswer(Struct, frozen=True):
     curve: list[Lagged]
 
 
-async def handler(request: web.Request) -> web.Response:
+async def handler(request: web.Request, asked: requests.LeadLagQuery) -> web.Response:
     """Return the lead-lag curve over the last seconds of ticks in memory."""
-    asked = query(request, requests.LeadLagQuery)
     y, x = checks.pair_legs(services(request).symbols, asked.pair)
     half = int(asked.max_lag / asked.step + 1e-9)  # 0.3 / 0.1 is slightly less than 3
     if 2 * half + 1 > _MOST_LAGS:
@@ -68,6 +67,3 @@ def _computed(y: Sequence[Tick], x: Sequence[Tick], lags: np.ndarray) -> LeadLag
         ordered = sorted(leg, key=lambda tick: (tick.ts, tick.id))
         columns += [np.array([tick.ts for tick in ordered]) / 1000.0, np.array([tick.price for tick in ordered])]
     return lead_lag(columns[0], columns[1], columns[2], columns[3], lags)
-
-
-ROUTES = [web.get("/analytics/lead-lag", handler)]

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from quantd.api.errors import Failure, Invalid
-from quantd.api.requests import PairQuery
+from quantd.api.schema.requests import PairQuery
+from quantd.api.server.errors import Failure, Invalid
 from quantd.services.analytics import Analytics, Method, Question, Style
 from quantd.services.bundle import Services
 from quantd.services.symbols import Symbols

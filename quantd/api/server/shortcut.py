@@ -12,7 +12,7 @@ from email.utils import formatdate
 from aiohttp import web
 from msgspec import Struct
 
-from quantd.api.kept import FIND, Body, names
+from quantd.api.server.kept import FIND, Body, names
 from quantd.clock import Clock, SystemClock
 
 _MOST, _LONGEST = 512, 4_096

@@ -26,10 +26,10 @@ from prometheus_client.core import GaugeMetricFamily as Gauge
 from yarl import URL
 
 from quantd.api.context import PATIENCE, Patience
-from quantd.api.descriptors import most_connections
-from quantd.api.errors import Failure, brief, errors, refused, response_to
-from quantd.api.shortcut import Shortcut, is_whole
-from quantd.api.wire import encode
+from quantd.api.schema.wire import encode
+from quantd.api.server.descriptors import most_connections
+from quantd.api.server.errors import Failure, brief, errors, refused, response_to
+from quantd.api.server.shortcut import Shortcut, is_whole
 from quantd.metrics import Metrics
 
 _log = logging.getLogger("quantd.api")

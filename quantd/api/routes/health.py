@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from quantd.api import wire
-from quantd.api.context import Render, services
-from quantd.api.errors import Failure, answer
-from quantd.api.page import page, wants_page
+from quantd.api.context import METRICS, services
+from quantd.api.routes.page import page, wants_page
+from quantd.api.schema import wire
+from quantd.api.server.errors import Failure, answer
 from quantd.services.market import Market
 from quantd.services.status import Status, SymbolQuality
 from quantd.times import iso
@@ -76,20 +76,7 @@ def buffer_stats(market: Market) -> wire.BufferStats:
     return wire.BufferStats(list(counts), sum(counts.values()), len(counts), counts)
 
 
-def metrics(render: Render) -> web.RouteDef:
-    """Return the route of the Prometheus metrics."""
-
-    async def handler(request: web.Request) -> web.Response:
-        body, content_type = render()
-        return web.Response(body=body, headers={"Content-Type": content_type})
-
-    return web.get("/metrics", handler)
-
-
-ROUTES = [
-    web.get("/", root),
-    web.get("/health", health),
-    web.get("/quality", quality),
-    web.get("/live", live),
-    web.get("/ready", ready),
-]
+async def metrics(request: web.Request) -> web.Response:
+    """Return the metrics in the text format of Prometheus."""
+    text, content_type = request.app[METRICS]()
+    return web.Response(body=text, headers={"Content-Type": content_type})

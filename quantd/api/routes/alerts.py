@@ -2,20 +2,19 @@
 
 from aiohttp import web
 
-from quantd.api import checks, requests, wire
 from quantd.api.context import services
-from quantd.api.contract import METRICS, OPERATORS, in_contract_words
-from quantd.api.errors import Failure, answer
-from quantd.api.params import body, query
+from quantd.api.routes import checks
+from quantd.api.schema import requests, wire
+from quantd.api.schema.contract import METRICS, OPERATORS, in_contract_words
+from quantd.api.server.errors import Failure, answer
 from quantd.config.bounds import LIVE, mistake
 from quantd.config.rules import Condition
 from quantd.errors import QuantdError
 from quantd.services.symbols import Symbols
 
 
-async def create(request: web.Request) -> web.Response:
+async def create(request: web.Request, asked: requests.RuleBody) -> web.Response:
     """Create a rule."""
-    asked = await body(request, requests.RuleBody)
     metric, op = METRICS.get(asked.metric.lower()), OPERATORS.get(asked.op)
     if metric is None:
         raise Failure(400, f"Invalid metric. Must be one of: {list(METRICS)}")
@@ -54,11 +53,10 @@ async def from_pipelines(request: web.Request) -> web.Response:
     return answer([wire.pipeline_rule(each) for each in services(request).alerts.pipeline_rules()])
 
 
-async def active(request: web.Request) -> web.Response:
+async def active(request: web.Request, asked: requests.LimitQuery) -> web.Response:
     """List the latest firings, newest last; they survive a restart."""
-    limit = query(request, requests.LimitQuery).limit
     fired = [wire.fired(each) for each in wire.firings(services(request).alerts.fired())]
-    return answer(fired if limit is None else fired[-limit:])
+    return answer(fired if asked.limit is None else fired[-asked.limit :])
 
 
 async def clear(request: web.Request) -> web.Response:
@@ -86,14 +84,3 @@ async def delete(request: web.Request) -> web.Response:
 
 def _unknown(rule_id: str) -> Failure:
     return Failure(404, f"Alert {rule_id} not found")
-
-
-ROUTES = [
-    web.post("/alerts", create),
-    web.get("/alerts", listed),
-    web.get("/alerts/rules", from_pipelines),
-    web.get("/alerts/active", active),
-    web.post("/alerts/clear", clear),
-    web.get("/alerts/{id}", one),
-    web.delete("/alerts/{id}", delete),
-]

@@ -5,9 +5,9 @@ from math import isfinite
 
 from msgspec import Raw, Struct
 
-from quantd.api import columns
-from quantd.api.columns import Numbers
-from quantd.api.contract import COLUMNS, Column, column, finite
+from quantd.api.schema import columns
+from quantd.api.schema.columns import Numbers
+from quantd.api.schema.contract import COLUMNS, Column, column, finite
 from quantd.model import Metric, PairPoint
 from quantd.services.analytics import Analysis, PairStatus
 from quantd.times import iso
@@ -81,6 +81,30 @@ class PairAnalytics(Struct, frozen=True):
     rolling_corr_returns: Series
     adf: Adf
     cointegration: Cointegration
+
+
+class HedgeRatio(Struct, frozen=True):
+    """The hedge ratio of a pair."""
+
+    hedge_ratio: Series
+
+
+class Spread(Struct, frozen=True):
+    """The spread of a pair."""
+
+    spread: Series
+
+
+class ZScores(Struct, frozen=True):
+    """The z-score of a pair."""
+
+    zscore: Series
+
+
+class Correlation(Struct, frozen=True):
+    """The correlation of a pair's prices."""
+
+    correlation: Series
 
 
 class Nowcast(Struct, frozen=True):

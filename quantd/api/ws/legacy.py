@@ -7,8 +7,8 @@ from contextlib import suppress
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from quantd.api import frames, requests, wire
-from quantd.api.fanout import Client, Fanout, text_frame
+from quantd.api.schema import frames, requests, wire
+from quantd.api.ws.fanout import Client, Fanout, text_frame
 from quantd.services.bundle import Services
 
 _HEARTBEAT = 30.0

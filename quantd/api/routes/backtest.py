@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from quantd.api import checks, figures, requests
 from quantd.api.context import asker, services
-from quantd.api.errors import Failure, answer
-from quantd.api.params import query
+from quantd.api.routes import checks
+from quantd.api.schema import figures, requests
+from quantd.api.server.errors import Failure, answer
 from quantd.backtest import Backtest, Settings, Trade, backtest
 from quantd.backtest.report import html
 from quantd.config.bounds import demand_reachable, z_range
@@ -26,9 +26,8 @@ _COST_S = 1e-5
 _REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
 
 
-async def tested(request: web.Request) -> web.Response:
+async def tested(request: web.Request, raw: requests.BacktestQuery) -> web.Response:
     """Backtest the last bars, and return the result as JSON or as a report."""
-    raw = query(request, requests.BacktestQuery)
     asked = checks.pair(services(request), raw)
     form = raw.format.lower()
     if form not in FORMATS:
@@ -96,6 +95,3 @@ def body(result: Backtest) -> dict[str, Any]:
 
 def _trade(trade: Trade) -> dict[str, Any]:
     return msgspec.structs.asdict(trade) | {"entered": iso(trade.entered), "exited": iso(trade.exited)}
-
-
-ROUTES = [web.get("/backtest", tested)]

@@ -2,31 +2,31 @@
 
 from aiohttp import web
 
-from quantd.api import requests, wire
+from quantd.api.access.caller import caller
 from quantd.api.context import FANOUT, SETTINGS, services
-from quantd.api.errors import Failure, answer
-from quantd.api.health import buffer_stats
-from quantd.api.params import body
+from quantd.api.routes.health import buffer_stats
+from quantd.api.schema import requests, wire
+from quantd.api.server.errors import Failure, answer
 
 
-async def start(request: web.Request) -> web.Response:
+async def start(request: web.Request, asked: requests.StreamBody) -> web.Response:
     """Stream these symbols for the caller's address."""
-    asked, symbols = await body(request, requests.StreamBody), services(request).symbols
+    symbols = services(request).symbols
     wanted, supported = _upper(asked.symbols), symbols.supported()
     if unknown := [symbol for symbol in wanted if symbol not in supported]:
         raise Failure(400, f"Invalid symbols: {unknown}. Available: {supported}")
     if len(wanted) > (most := request.app[SETTINGS].max_symbols):
         raise Failure(400, f"Too many symbols. Maximum: {most}")
-    symbols.hold(_holder(request), wanted)
+    symbols.hold(caller(request).key, wanted)
     return answer(wire.Started(asked.symbols, symbols.active()))
 
 
-async def stop(request: web.Request) -> web.Response:
+async def stop(request: web.Request, asked: requests.StreamBody) -> web.Response:
     """End the caller's subscription; streams that others hold continue."""
-    asked, symbols = await body(request, requests.StreamBody), services(request).symbols
+    symbols = services(request).symbols
     if not symbols.active():
         return answer(wire.NothingToStop())
-    symbols.release(_holder(request), _upper(asked.symbols))
+    symbols.release(caller(request).key, _upper(asked.symbols))
     return answer(wire.Stopped(asked.symbols, symbols.active()))
 
 
@@ -42,10 +42,3 @@ async def status(request: web.Request) -> web.Response:
 def _upper(symbols: list[str]) -> list[str]:
     """Return the symbols in upper case, each once."""
     return list(dict.fromkeys(symbol.upper() for symbol in symbols))
-
-
-def _holder(request: web.Request) -> str:
-    return f"ip:{request.remote}"
-
-
-ROUTES = [web.post("/stream/start", start), web.post("/stream/stop", stop), web.get("/stream/status", status)]

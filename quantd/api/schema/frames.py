@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quantd.api.wire import Firing, Trade, book, encode, firing_fields
+from quantd.api.schema.wire import Firing, Trade, book, encode, firing_fields
 from quantd.model import Alert, BookBar, Gap, Metric, Tick, Ticker, Transition
 from quantd.times import iso
 

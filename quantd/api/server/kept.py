@@ -15,7 +15,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from quantd.api.context import asker, services
-from quantd.api.wire import encode
+from quantd.api.schema.wire import encode
 
 MOST_BYTES = 32 * 1024 * 1024
 """Largest number of bytes of all bodies that are kept. The one that was sent longest ago is dropped first."""

@@ -1,0 +1,36 @@
+"""The sender of a request, and what it may do."""
+
+from typing import Literal
+
+from aiohttp import web
+from msgspec import Struct
+
+Scope = Literal["public", "read", "write", "admin"]
+"""What a route asks of its caller. Anybody may use `public` routes, which tell nothing of the daemon's data."""
+Rate = Literal["cheap", "analytics", "write", "admin"]
+"""The class of a route for rate limits."""
+
+
+class Caller(Struct, frozen=True):
+    """The sender of a request."""
+
+    address: str
+    """Address of the client. Behind a trusted proxy it is the one that the proxy tells."""
+    scopes: frozenset[Scope]
+    name: str | None = None
+    """Name of its token, or subject of its JWT; None without one."""
+    until: int | None = None
+    """When its token ends, ms; None if it does not."""
+
+    @property
+    def key(self) -> str:
+        """Who it is for limits and holds: a token, wherever it is used, or else an address."""
+        return f"ip:{self.address}" if self.name is None else f"token:{self.name}"
+
+
+CALLER = web.RequestKey("caller", Caller)
+
+
+def caller(request: web.Request) -> Caller:
+    """Return who sent a request that has been admitted."""
+    return request[CALLER]

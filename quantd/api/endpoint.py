@@ -1,0 +1,30 @@
+"""Makes the handler of a route: it admits the caller, reads query or body, and calls what answers."""
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from msgspec import Struct
+
+from quantd.api.access.gate import GATE
+from quantd.api.route import Route
+from quantd.api.server.kept import KEPT
+from quantd.api.server.params import body, query
+
+
+def endpoint(route: Route) -> Handler:
+    """Return the aiohttp handler of a route."""
+    answered = route.handler
+
+    async def admitted(request: web.Request) -> web.StreamResponse:
+        request.app[GATE].admit(request, route)
+        if route.query:
+            return await answered(request, _query(request, route.query))
+        if route.body:
+            return await answered(request, await body(request, route.body))
+        return await answered(request)
+
+    return admitted
+
+
+def _query(request: web.Request, cls: type[Struct]) -> Struct:
+    """Return the query as a struct, which is made once for all requests with the same text."""
+    return request.app[KEPT].reading((cls, request.rel_url.raw_query_string), None, lambda: query(request, cls))

@@ -1,0 +1,10 @@
+"""Routes that become WebSockets."""
+
+from aiohttp import web
+
+from quantd.api.context import SOCKETS
+
+
+async def legacy(request: web.Request) -> web.StreamResponse:
+    """Serve the frames of the frontend: trades, tickers, alerts."""
+    return await request.app[SOCKETS].serve(request)

@@ -1,0 +1,1 @@
+"""The structs of requests, answers and frames, and the words of the frontend's contract."""
