@@ -1,0 +1,118 @@
+"""The rows of `/api/v1`: what routes answer by the page, and topics by the frame. Fields have quantd's own names.
+
+Times are `YYYY-MM-DDTHH:MM:SS.mmmZ`. A number that is not known is null; one that is not finite is never sent.
+"""
+
+from collections.abc import Mapping
+from math import isfinite
+
+from msgspec import Struct
+
+from quantd.api.schema.contract import finite
+from quantd.model import Bar, Metric, PairPoint, Quality, Tick
+from quantd.times import iso
+
+
+class TradeRow(Struct, frozen=True, gc=False):
+    """A trade. `id` grows by one from trade to trade of a symbol."""
+
+    symbol: str
+    id: int
+    ts: str
+    price: float
+    qty: float
+    buyer_maker: bool
+    """The buyer was the maker: a sell by the taker."""
+
+
+class BarRow(Struct, frozen=True, gc=False):
+    """A closed bar. `ts` is its open time. A bar that is mended comes again with a greater `revision`."""
+
+    symbol: str
+    every: str
+    ts: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    trades: int | None
+    vwap: float | None
+    taker_buy_volume: float | None
+    quality: Quality
+    revision: int
+    first_id: int | None
+    last_id: int | None
+
+
+class PointRow(Struct, frozen=True, gc=False):
+    """The state of a pair at a closed bar, whose open time is `ts`. A point that is made anew comes again with a greater `revision`."""
+
+    pair: str
+    every: str
+    ts: str
+    y: float
+    x: float
+    alpha: float
+    beta: float
+    beta_stderr: float | None
+    r2: float | None
+    n: int
+    spread: float
+    spread_mean: float | None
+    spread_std: float | None
+    zscore: float | None
+    corr: float | None
+    corr_returns: float | None
+    coverage: float
+    quality: Quality
+    revision: int
+    reason: str | None
+    """Why zscore is null: warming or flat."""
+    metrics: Mapping[str, Metric]
+
+
+def trade(tick: Tick) -> TradeRow | None:
+    """Return a trade as a row; None if a number is not finite."""
+    if not isfinite(tick.price + tick.qty):
+        return None
+    return TradeRow(tick.symbol, tick.id, iso(tick.ts), tick.price, tick.qty, tick.buyer_maker)
+
+
+def bar(given: Bar) -> BarRow | None:
+    """Return a bar as a row; None if a price or the volume is not finite."""
+    prices = given.open, given.high, given.low, given.close, given.volume
+    if not isfinite(sum(prices)):
+        return None
+    counts = given.trades, finite(given.vwap), finite(given.taker_buy_volume)
+    return BarRow(given.symbol, given.every, iso(given.ts), *prices, *counts, given.quality, given.revision, given.first_id, given.last_id)
+
+
+def point(given: PairPoint) -> PointRow | None:
+    """Return a point as a row; None if a price, the hedge or the spread is not finite."""
+    hedge = given.hedge
+    if not isfinite(given.y + given.x + hedge.alpha + hedge.beta + given.spread):
+        return None
+    return PointRow(
+        pair=given.pair,
+        every=given.every,
+        ts=iso(given.ts),
+        y=given.y,
+        x=given.x,
+        alpha=hedge.alpha,
+        beta=hedge.beta,
+        beta_stderr=finite(hedge.stderr),
+        r2=finite(hedge.r2),
+        n=hedge.n,
+        spread=given.spread,
+        spread_mean=finite(given.spread_mean),
+        spread_std=finite(given.spread_std),
+        zscore=finite(given.zscore),
+        corr=finite(given.corr),
+        corr_returns=finite(given.corr_returns),
+        coverage=given.coverage,
+        quality=given.quality,
+        revision=given.revision,
+        reason=given.reason,
+        metrics=given.metrics,
+    )
