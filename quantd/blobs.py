@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import diskcache
@@ -77,7 +78,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]
 
 class Blobs(MutableMapping[str, bytes]):
     """The values in a directory that diskcache opens with `settings`. A file that is found broken, at the start or later, is set aside, and
-    its readable values go into a new file. `lost` says what else is lost."""
+    its readable values go into a new file. `lost` says what else is lost. Any thread may call."""
 
     def __init__(self, directory: Path, lost: str, losses: Losses, **settings: Any) -> None:
         self._directory = directory
@@ -85,6 +86,7 @@ class Blobs(MutableMapping[str, bytes]):
         self._lost = lost
         self._losses = losses
         self._settings = settings
+        self._lock = Lock()
         if os.path.lexists(directory) and not directory.is_dir():
             losses.found(directory.name, f"it is no directory. It was set aside as {salvage.set_aside(directory)}. {lost}", record=False)
         if broken := salvage.fault(self._file) or _foreign(self._file):
@@ -114,13 +116,16 @@ class Blobs(MutableMapping[str, bytes]):
         self._losses.found(f"{self._directory.name}/{self._file.name}", text, record=False)
 
     def _do(self, work: Callable[[diskcache.Cache], T]) -> T:
+        cache = self.cache
         try:
-            return work(self.cache)
+            return work(cache)
         except sqlite3.Error as error:
             if not salvage.is_broken(error):
                 raise
-            self.cache.close()
-            self._start_anew(str(error))
+            with self._lock:
+                if cache is self.cache:  # no other thread has been faster
+                    cache.close()
+                    self._start_anew(str(error))
             return work(self.cache)
 
     def __getitem__(self, key: str) -> bytes:

@@ -1,6 +1,6 @@
 """Analytics of a running flow, which answers questions about any two symbols on demand."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, MutableMapping
 from functools import lru_cache, partial
 
 import msgspec
@@ -16,6 +16,7 @@ from quantd.services.live.calculator import Calculator, Task, analysis_of
 from quantd.services.live.funding import PastFunding
 from quantd.services.live.lookup import flow_of
 from quantd.services.live.pair_status import pair_statuses
+from quantd.services.live.slow_answers import SlowAnswers
 from quantd.stats.spreads import SHORTEST
 
 _ANSWERS_KEPT = 64
@@ -24,12 +25,16 @@ _ANSWERS_KEPT = 64
 class LiveAnalytics(Analytics):
     """Computes answers in the pool, over the last bars that both legs have, and caches the latest answers."""
 
-    def __init__(self, runtime: Runtime, registry: Registry, bars: LiveBars, clock: Clock, pool: Pool) -> None:
+    def __init__(
+        self, runtime: Runtime, registry: Registry, bars: LiveBars, clock: Clock, pool: Pool, cache: MutableMapping[str, bytes]
+    ) -> None:
+        """`cache` keeps the answers that took long, also over a restart."""
         self._runtime = runtime
         self._registry = registry
         self._bars = bars
         self._pool = pool
         self._calculator = Calculator(registry, clock)
+        self._slow = SlowAnswers(cache, self._calculator, runtime.outputs.troubles, clock)
         self._funding = PastFunding(clock)
         self._reach = lru_cache(_ANSWERS_KEPT)(self._bars_behind)
         self._answers: dict[Question, tuple[Hashable, Analysis]] = {}
@@ -55,7 +60,8 @@ class LiveAnalytics(Analytics):
         version, legs = await self._bars.shared((question.y, question.x), question.every, self._reach(question), asker)
         known = self._answers.get(question)
         if known is None or known[0] != version:
-            answer = await self._computed(Task(question, legs, _wanted(question)), version, asker)
+            task = Task(question, legs, _wanted(question))
+            answer = await self._slow.answer(task, partial(self._computed, task, version, asker))
             self._answers.pop(question, None)
             while len(self._answers) >= _ANSWERS_KEPT:
                 del self._answers[next(iter(self._answers))]

@@ -37,7 +37,7 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
     return LiveServices(
         symbols=symbols,
         market=LiveMarket(runtime, bars),
-        analytics=LiveAnalytics(runtime, registry, bars, clock, pool),
+        analytics=LiveAnalytics(runtime, registry, bars, clock, pool, state.cache),
         alerts=LiveAlerts(runtime, config, symbols, clock, state),
         status=LiveStatus(runtime, symbols, clock),
         events=runtime.outputs.hub,
