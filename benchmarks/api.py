@@ -9,7 +9,8 @@ second. The CPU time is that of the server's process with all its threads. The s
 `kept` is the API with its store, ten pairs and bars in memory, asked by a client that sends the same bytes each time, as one that polls;
 `parsed` is the same for requests whose bytes are new each time. `anew` is an answer that is read, computed and encoded again, since
 everything may have changed since the request before. The peers send the same bodies from memory: FastAPI on uvicorn, encoded by orjson at
-each request or kept as bytes, and aiohttp alone, kept as bytes, which is what its parsing and writing cost.
+each request or kept as bytes, and aiohttp alone, kept as bytes, which is what its parsing and writing cost. `pair, FastAPI, computed`
+computes the answer of `pair` at each request, with pandas and statsmodels; its numbers are compared with quantd's first.
 
 `pair` has seven series of 501 points, `data` has 500 bars, `pairs` ten now-casts; `304` is `pair` for a client that has the body. The last
 part encodes the answer of `pair` in this process, where none of its times has been printed before.
@@ -25,10 +26,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from socket import create_server
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import msgspec
+import numpy as np
 from api_load import Job, Load
 from api_servers import PATHS, WINDOW
 from numpy import median
@@ -37,6 +40,10 @@ HERE = Path(__file__).parent
 PEERS = ("fastapi", "orjson", "uvicorn")
 FASTER = 2.0
 """How many times as many answers of `pair` as FastAPI and orjson quantd should give."""
+COMPUTED = 8.0
+"""How many times as many answers of `pair` that are computed anew as FastAPI with pandas and statsmodels."""
+SENT = 1.0
+"""How many times as many answers of `data` as FastAPI and orjson."""
 ENCODED_MS = 0.9
 _TIMES = 50
 
@@ -53,6 +60,8 @@ class Case(NamedTuple):
     server: str
     path: str
     known: bool = False
+    slow: bool = False
+    """Whether an answer takes so long that one connection asks for it, for ten times as long."""
 
 
 @contextmanager
@@ -98,6 +107,7 @@ def cases(peer: bool) -> list[Case]:
         for body in PATHS
         for kind, where in (("orjson", "objects"), ("bytes", "bytes"))
     ]
+    theirs.append(Case("pair, FastAPI, computed", "fastapi", "/computed/pair", slow=True))
     return [*kept, *anew, *bare, *(theirs if peer else [])]
 
 
@@ -113,11 +123,14 @@ def rates(options: argparse.Namespace, peer: bool) -> dict[str, list[float]]:
             servers[name] = stack.enter_context(serving(name, folder if name in ("aiohttp", "fastapi") else folder / "of" / name))
             if name == "quantd":
                 tags = {body: _fetch(servers[name].port, path, folder / body) for body, path in PATHS.items()}
+        if peer:
+            _compare(folder / "pair", servers["fastapi"].port)
         for _ in range(options.rounds):
             for case in cases(peer):
                 server = servers[case.server]
                 known = f"If-None-Match: {tags['pair']}\r\n" if case.known else ""
-                job = Job(server.port, server.pid, case.path, options.connections, 1, options.seconds, 304 if known else 200, known)
+                connections, seconds = (1, 10 * options.seconds) if case.slow else (options.connections, options.seconds)
+                job = Job(server.port, server.pid, case.path, connections, 1, seconds, 304 if known else 200, known)
                 found.setdefault(case.name, []).extend(asked(load, job).rates)
     return found
 
@@ -127,6 +140,24 @@ def _fetch(port: int, path: str, file: Path) -> str:
     with urlopen(f"http://127.0.0.1:{port}{path}") as response:
         file.write_bytes(response.read())
         return str(response.headers["ETag"])
+
+
+def _compare(ours: Path, port: int) -> None:
+    """Stop if the peer that computes the answer of `pair` finds other numbers."""
+    theirs = _body(f"http://127.0.0.1:{port}/computed/pair")
+    for name, rows in msgspec.json.decode(ours.read_bytes()).items():
+        if isinstance(rows, list):
+            mine, other = ([row["value"] for row in each] for each in (rows, theirs[name]))
+            if len(mine) != len(other) or not np.allclose(mine, other, rtol=1e-6, atol=1e-9):
+                raise SystemExit(f"the peer finds another {name}")
+
+
+def _body(address: str) -> dict[str, Any]:
+    """Return the JSON of an address, as soon as somebody listens there: uvicorn reports its start a little early."""
+    while True:
+        with suppress(URLError), urlopen(address) as response:
+            return dict(msgspec.json.decode(response.read()))
+        time.sleep(0.1)
 
 
 def encoding_ms() -> list[float]:
@@ -169,6 +200,11 @@ def judge(found: dict[str, list[float]], encoded: Sequence[float]) -> None:
             worst = min(found["pair, kept"]) / max(found[f"pair, FastAPI, {kind}"])
             text = f"{ratio:.1f} times as many (slowest against fastest: {worst:.1f})"
             goal(f"`pair`, kept, against FastAPI, {kind}", text, f"{FASTER:g}", ratio >= FASTER)
+    for mine, theirs, wanted in (("pair, anew", "pair, FastAPI, computed", COMPUTED), ("data, kept", "data, FastAPI, orjson", SENT)):
+        with suppress(KeyError):
+            ratio, worst = float(median(found[mine])) / float(median(found[theirs])), min(found[mine]) / max(found[theirs])
+            text = f"{ratio:.1f} times as many (slowest against fastest: {worst:.1f})"
+            goal(f"`{mine}` against `{theirs}`", text, f"{wanted:g}", ratio >= wanted)
     middle = float(median(encoded))
     figure = f"{middle:.2f} ms (maximum {max(encoded):.2f})"
     goal(f"`pair` encoded, {2 * WINDOW + 1} points", figure, f"{ENCODED_MS:g} ms", middle <= ENCODED_MS)

@@ -3,7 +3,7 @@
 `quantd` is the API over a store and bars in memory, as in a daemon without a feed; `parsed` is the same, but takes no shortcut for requests
 whose bytes it knows; nor does `fresh`, where each request finds that everything may have changed since the one before. `aiohttp` and
 `fastapi` send the bodies in the folder, which quantd wrote, from memory: `/bytes/<name>` as they are, `/objects/<name>` as objects that are
-encoded anew by orjson.
+encoded anew by orjson. `/computed/pair` of `fastapi` computes the answer of `pair` with pandas and statsmodels, from closes in memory.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from quantd.history.history import History
 
 CORE = {min(os.sched_getaffinity(0))}
@@ -132,6 +134,51 @@ def aiohttp(port: int, folder: Path) -> None:
     run(main)
 
 
+def closes(name: str) -> "pd.Series[float]":
+    """Return the closes that the answer of `pair` is about, as quantd's own server has them, by open time."""
+    import pandas as pd
+
+    from quantd.testing import fakes
+
+    bars = fakes.bars(BARS, symbol=name, seed=int(name[1:]))[-3 * WINDOW :]
+    return pd.Series([bar.close for bar in bars], index=pd.to_datetime([bar.ts for bar in bars], unit="ms", utc=True))
+
+
+def analysed(y: "pd.Series[float]", x: "pd.Series[float]") -> dict[str, Any]:
+    """Compute the answer of `pair` with pandas and statsmodels, as one writes it with them. The z-score is that of the window, priced with
+    its last beta, by the variances and the covariance of both legs."""
+    import numpy as np
+    import statsmodels.api as sm
+    from statsmodels.regression.rolling import RollingOLS
+    from statsmodels.tsa.stattools import adfuller, coint
+
+    beta = RollingOLS(y, sm.add_constant(x.rename("x")), WINDOW).fit().params["x"].dropna()
+    windows, of_x = (leg.rolling(WINDOW) for leg in (y, x))
+    spread, mean = y - beta * x, windows.mean() - beta * of_x.mean()
+    std = np.sqrt(windows.var() + beta**2 * of_x.var() - 2 * beta * windows.cov(x))
+    returns = [np.log(leg).diff() for leg in (y, x)]
+    series = {
+        "hedge_ratio": beta,
+        "spread": spread,
+        "zscore": (spread - mean) / std,
+        "rolling_corr": windows.corr(x),
+        "spread_mean": mean,
+        "spread_std": std,
+        "rolling_corr_returns": returns[0].rolling(WINDOW - 1).corr(returns[1]),
+    }
+    times = beta.index.strftime("%Y-%m-%dT%H:%M:%S.000Z").tolist()
+    body: dict[str, Any] = {"pair": "S0-S1"}
+    body |= {
+        name: [{"ts": ts, "value": value} for ts, value in zip(times, values.reindex(beta.index).tolist(), strict=True)]
+        for name, values in series.items()
+    }
+    stat, pvalue, _, n, *_ = adfuller(y - beta.iloc[-1] * x)
+    ways = [coint(*legs, autolag="AIC") for legs in ((y, x), (x, y))]
+    body["adf"] = {"stat": stat, "pvalue": pvalue, "n": n}
+    body["cointegration"] = [{"stat": float(found[0]), "pvalue": float(found[1])} for found in ways]
+    return body
+
+
 def fastapi(port: int, folder: Path) -> None:
     """Raises ImportError if FastAPI, orjson or uvicorn is not installed."""
     import orjson
@@ -152,7 +199,13 @@ def fastapi(port: int, folder: Path) -> None:
     async def encoded(name: str) -> Response:
         return Response(orjson.dumps(objects[name]), media_type="application/json")
 
+    y, x = (closes(name) for name in ("S0", "S1"))
+
+    def computed() -> Response:
+        return Response(orjson.dumps(analysed(y, x)), media_type="application/json")
+
     app = FastAPI(lifespan=lifespan)
+    app.get("/computed/pair")(computed)
     app.get("/bytes/{name}")(kept)
     app.get("/objects/{name}")(encoded)
 
