@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from math import isfinite
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from quantd.api.schema.contract import finite
-from quantd.model import Bar, Metric, PairPoint, Quality, Tick
+from quantd.model import Alert, AlertState, Bar, BookBar, Gap, Metric, PairPoint, Quality, Tick
+from quantd.services.status import SymbolQuality
 from quantd.times import iso
 
 
@@ -72,6 +74,88 @@ class PointRow(Struct, frozen=True, gc=False):
     metrics: Mapping[str, Metric]
 
 
+class AlertRow(Struct, frozen=True, gc=False):
+    """A change of a rule's state. `id` names the firing, `alert_id` the rule."""
+
+    id: str
+    alert_id: str
+    rule: str
+    pair: str
+    state: AlertState
+    metric: str
+    value: float | str
+    threshold: float | str
+    since: str
+    """When the condition began to hold."""
+    ts: str
+    """When the state changed."""
+    bar: str | None
+    """Open time of the judged bar; null for a rule that is judged between closes."""
+    text: str
+
+
+class BookRow(Struct, frozen=True, gc=False):
+    """A closed bar of a symbol's order book, as in `quantd.model.BookBar`. `ts` is its open time."""
+
+    symbol: str
+    every: str
+    ts: str
+    spread: float | None
+    spread_bps: float | None
+    imbalance: float | None
+    microprice: float | None
+    depth_imbalance: float | None
+    quotes: int
+    depths: int
+    mark: float | None
+    index: float | None
+    funding_rate: float | None
+    coverage: float
+    quality: Quality
+
+
+class GapRow(Struct, frozen=True, gc=False):
+    """A range of missing trade ids."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    start: str
+    end: str
+    opened: str
+    closed: str | None
+    cause: str
+
+
+class QualityRow(Struct, frozen=True):
+    """The quality of a symbol's data, as `GET /quality` reports it but for the age of the last trade, which `last_tick` tells."""
+
+    symbol: str
+    state: str
+    last_id: int | None
+    last_tick: str | None
+    ticks: int
+    duplicates: int
+    refused: int
+    missing: int
+    lost: int
+    repaired: int
+    late: int
+    latency_p50: float | None
+    latency_p99: float | None
+    gaps: list[GapRow]
+    notes: list[str]
+
+
+class LogRow(Struct, frozen=True, gc=False):
+    """A line of the log."""
+
+    ts: str
+    level: str
+    logger: str
+    text: str
+
+
 def trade(tick: Tick) -> TradeRow | None:
     """Return a trade as a row; None if a number is not finite."""
     if not isfinite(tick.price + tick.qty):
@@ -116,3 +200,41 @@ def point(given: PairPoint) -> PointRow | None:
         reason=given.reason,
         metrics=given.metrics,
     )
+
+
+def alert(given: Alert) -> AlertRow | None:
+    """Return a change of a rule's state as a row; None if a number is not finite."""
+    if not all(isinstance(value, str) or isfinite(value) for value in (given.value, given.threshold)):
+        return None
+    return AlertRow(
+        id=given.id,
+        alert_id=given.alert_id,
+        rule=given.rule,
+        pair=given.pair,
+        state=given.state,
+        metric=given.metric,
+        value=given.value,
+        threshold=given.threshold,
+        since=iso(given.since),
+        ts=iso(given.ts),
+        bar=None if given.bar is None else iso(given.bar),
+        text=given.text,
+    )
+
+
+def book(given: BookBar) -> BookRow:
+    """Return a bar of the book as a row."""
+    return BookRow(**asdict(given) | {"ts": iso(given.ts)})
+
+
+def gap(given: Gap) -> GapRow:
+    """Return a gap as a row."""
+    closed = None if given.closed is None else iso(given.closed)
+    times = {"start": iso(given.start), "end": iso(given.end), "opened": iso(given.opened), "closed": closed}
+    return GapRow(**asdict(given) | times)
+
+
+def quality(known: SymbolQuality) -> QualityRow:
+    """Return the quality of a symbol as a row."""
+    last = None if known.last_tick is None else iso(known.last_tick)
+    return QualityRow(**asdict(known) | {"last_tick": last, "gaps": [gap(each) for each in known.gaps]})
