@@ -1,5 +1,6 @@
 """Builds the application of the API."""
 
+import asyncio
 from functools import partial
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from quantd.api.context import (
     SERVICES,
     SETTINGS,
     SOCKETS,
+    TYPED,
     Patience,
     Render,
 )
@@ -26,6 +28,8 @@ from quantd.api.server.kept import KEPT, Kept
 from quantd.api.table import ROUTES
 from quantd.api.ws.fanout import DEFAULT_LIMITS, Fanout, Limits
 from quantd.api.ws.legacy import Sockets
+from quantd.api.ws.v1 import limits as v1
+from quantd.api.ws.v1.sockets import TypedSockets
 from quantd.config.model import ApiSettings
 from quantd.pool import BUDGET_S
 from quantd.services.bundle import Services
@@ -45,15 +49,17 @@ def make_app(
     limits: Limits = DEFAULT_LIMITS,
     patience: Patience = DEFAULT_PATIENCE,
     budget: float = BUDGET_S,
+    topic_limits: v1.TopicLimits = v1.DEFAULT_LIMITS,
 ) -> web.Application:
-    """Return the application, ready for a `Runner`. `metrics` renders the body of `/metrics`; `limits` are those of the sockets; `budget`
-    is the number of seconds that a request may take."""
+    """Return the application, ready for a `Runner`. `metrics` renders the body of `/metrics`; `limits` and `topic_limits` are those of the
+    sockets; `budget` is the number of seconds that a request may take."""
     app = web.Application(middlewares=[errors, _gate(settings)], client_max_size=_LARGEST_BODY)
     app[PATIENCE], app[BUDGET] = patience, budget
     app[KEPT] = Kept()
     app[GATE] = Gate()
     fanout = Fanout(services.events, limits)
     app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout)
+    app[TYPED] = TypedSockets(services, topic_limits)
     app[METRICS] = metrics
     app.add_routes([_definition(route) for route in ROUTES])
     app.on_response_prepare.append(cors.allow(settings.cors))
@@ -81,4 +87,4 @@ def _gate(settings: ApiSettings) -> Middleware:
 
 
 async def _close_sockets(app: web.Application) -> None:
-    await app[SOCKETS].close()
+    await asyncio.gather(app[SOCKETS].close(), app[TYPED].close())

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from quantd.api.ws.fanout import Fanout
 from quantd.api.ws.legacy import Sockets
+from quantd.api.ws.v1.sockets import TypedSockets
 from quantd.config.model import ApiSettings
 from quantd.pool import Asker
 from quantd.services.bundle import Services
@@ -34,6 +35,7 @@ SERVICES = web.AppKey("services", Services)
 SETTINGS = web.AppKey("settings", ApiSettings)
 FANOUT = web.AppKey("fanout", Fanout)
 SOCKETS = web.AppKey("sockets", Sockets)
+TYPED = web.AppKey("typed", TypedSockets)
 METRICS: web.AppKey[Render] = web.AppKey("metrics", Callable)  # type: ignore[arg-type]
 PATIENCE = web.AppKey("patience", Patience)
 BUDGET = web.AppKey("budget", float)

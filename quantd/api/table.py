@@ -43,5 +43,6 @@ ROUTES = (
     Route("GET", "/export/ohlcv", export.ohlcv, of.OhlcvQuery, None, CSV, (404, 422), "read", "analytics"),
     Route("GET", "/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/stream/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
+    Route("GET", "/api/v1/ws", sockets.typed, None, None, Frames(), (), "read", "cheap"),
 )
 """In the order in which paths are matched: a path with a parameter comes after those that it would hide."""

@@ -117,6 +117,18 @@ class Analytics(Protocol):
         Busy."""
         ...
 
+    def series(self) -> list[tuple[str, str]]:
+        """Return every processed pair with each of its timeframes."""
+        ...
+
+    def newest(self, pair: str, every: str) -> PairPoint | None:
+        """Return the newest point in memory."""
+        ...
+
+    def nowcasts(self, pair: str) -> list[PairPoint]:
+        """Return the now-casts of a processed pair, one for each timeframe that has one."""
+        ...
+
     def pairs(self) -> list[PairStatus]:
         """Return the status of every processed pair on each of its timeframes, whether or not there are numbers yet."""
         ...

@@ -34,6 +34,18 @@ class Market(Protocol):
         """Return the labels of a symbol's event bars, which `bars` accepts as `every`."""
         ...
 
+    def timeframes(self, symbol: str) -> list[str]:
+        """Return the timeframes at which a symbol's bars are made, and the labels of its event bars; empty if it does not stream."""
+        ...
+
+    def newest_bar(self, symbol: str, every: str) -> Bar | None:
+        """Return the newest closed bar in memory."""
+        ...
+
+    def book_timeframes(self, symbol: str) -> list[str]:
+        """Return the timeframes at which a symbol's book bars are made; empty if no pipeline asks for quotes."""
+        ...
+
     def books(self, symbol: str, every: str) -> Sequence[BookBar]:
         """Return the recent book bars, ascending; empty if no pipeline asks for quotes, or for this timeframe."""
         ...

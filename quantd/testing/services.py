@@ -114,6 +114,15 @@ class FakeMarket(Market):
     def event_bars(self, symbol: str) -> list[str]:
         return [every for name, every in self.stored if name == symbol and "-" in every]
 
+    def timeframes(self, symbol: str) -> list[str]:
+        return ["1s", "1m", *self.event_bars(symbol)]
+
+    def newest_bar(self, symbol: str, every: str) -> Bar | None:
+        return next(iter(self.stored.get((symbol, every), [])[-1:]), None)
+
+    def book_timeframes(self, symbol: str) -> list[str]:
+        return list(dict.fromkeys(every for name, every in self.stored_books if name == symbol))
+
     def books(self, symbol: str, every: str) -> list[BookBar]:
         return self.stored_books.get((symbol, every), [])
 
@@ -139,12 +148,13 @@ class FakeMarket(Market):
 
 
 class FakeAnalytics(Analytics):
-    """Analytics without computation: `analysis` is the result for any two symbols, and `asked` lists the requests so far. `state` is the
-    version of all answers, None while it is not known."""
+    """Analytics without computation: `analysis` is the result for any two symbols, `points` holds those of the processed pairs by pair and
+    timeframe, and `asked` lists the requests so far. `state` is the version of all answers, None while it is not known."""
 
     def __init__(self, market: Market) -> None:
         self.state: Hashable | None = None
         self.analysis = Analysis([])
+        self.points: dict[tuple[str, str], list[PairPoint]] = {("BTCUSDT-ETHUSDT", "1s"): [], ("BTCUSDT-ETHUSDT", "1m"): []}
         self.funding: Mapping[str, Rates] = {}
         self.asked: list[Question] = []
         self.statuses: list[PairStatus] = []
@@ -169,6 +179,15 @@ class FakeAnalytics(Analytics):
         self.asked.append(question)
         y, x = [await self._market.bars(leg, question.every) for leg in (question.y, question.x)]
         return PairPast(y, x, self.analysis.points, self.funding)
+
+    def series(self) -> list[tuple[str, str]]:
+        return list(self.points)
+
+    def newest(self, pair: str, every: str) -> PairPoint | None:
+        return next(iter(self.points[pair, every][-1:]), None)
+
+    def nowcasts(self, pair: str) -> list[PairPoint]:
+        return [status.point for status in self.statuses if status.pair == pair and status.point]
 
     def pairs(self) -> list[PairStatus]:
         return self.statuses
@@ -243,6 +262,7 @@ class FakeServices(Services, frozen=True):
     analytics: FakeAnalytics
     alerts: FakeAlerts
     status: FakeStatus
+    events: Hub
 
 
 def fake_services(listed: Sequence[str] = LISTED, others: Sequence[str] = OTHERS) -> FakeServices:

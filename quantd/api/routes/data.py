@@ -4,8 +4,8 @@ from aiohttp import web
 
 from quantd.api.context import asker, services
 from quantd.api.routes import checks
-from quantd.api.routes.health import buffer_stats
 from quantd.api.schema import requests, wire
+from quantd.api.schema.status import buffer_stats
 from quantd.api.server.errors import Failure, answer
 from quantd.api.server.kept import KEPT, Body, encoded, send
 from quantd.api.server.params import moment

@@ -7,10 +7,9 @@ from aiohttp import web
 
 from quantd.api.context import METRICS, services
 from quantd.api.routes.page import page, wants_page
-from quantd.api.schema import wire
+from quantd.api.schema import status, wire
 from quantd.api.server.errors import Failure, answer
-from quantd.services.market import Market
-from quantd.services.status import Status, SymbolQuality
+from quantd.services.status import SymbolQuality
 from quantd.times import iso
 
 _TIMES = ("start", "end", "opened")
@@ -28,20 +27,7 @@ async def root(request: web.Request) -> web.Response:
 
 async def health(request: web.Request) -> web.Response:
     """Return an overview of streams, buffers, alerts and feeds."""
-    asked = services(request)
-    feeds = [wire.feed(each) for each in asked.status.feeds()]
-    rules, fired = asked.alerts.rules(), wire.firings(asked.alerts.fired())
-    reasons = [wire.Reason(each.what, each.name, each.text, iso(each.since)) for each in asked.status.troubles()]
-    counts = buffer_stats(asked.market), len(rules), len(fired)
-    return answer(wire.Health(asked.symbols.flowing(), *counts, feeds, overall(asked.status), reasons))
-
-
-def overall(status: Status) -> wire.Status:
-    """Return the health of the daemon in one word."""
-    feeds = status.feeds()
-    if feeds and all(feed.state in ("starting", "down") for feed in feeds):
-        return "down"
-    return "degraded" if status.troubles() else "healthy"
+    return answer(status.health(services(request)))
 
 
 async def quality(request: web.Request) -> web.Response:
@@ -68,12 +54,6 @@ async def ready(request: web.Request) -> web.Response:
     if waiting:
         raise Failure(503, f"Not ready: {', '.join(waiting)}")
     return answer(wire.State("ready"))
-
-
-def buffer_stats(market: Market) -> wire.BufferStats:
-    """Return counts of the ticks in memory."""
-    counts = market.tick_counts()
-    return wire.BufferStats(list(counts), sum(counts.values()), len(counts), counts)
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -2,9 +2,14 @@
 
 from aiohttp import web
 
-from quantd.api.context import SOCKETS
+from quantd.api.context import SOCKETS, TYPED
 
 
 async def legacy(request: web.Request) -> web.StreamResponse:
     """Serve the frames of the frontend: trades, tickers, alerts."""
     return await request.app[SOCKETS].serve(request)
+
+
+async def typed(request: web.Request) -> web.StreamResponse:
+    """Serve the typed topics."""
+    return await request.app[TYPED].serve(request)

@@ -4,8 +4,8 @@ from aiohttp import web
 
 from quantd.api.access.caller import caller
 from quantd.api.context import FANOUT, SETTINGS, services
-from quantd.api.routes.health import buffer_stats
 from quantd.api.schema import requests, wire
+from quantd.api.schema.status import buffer_stats
 from quantd.api.server.errors import Failure, answer
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from quantd.clock import Clock
 from quantd.history.live_bars import LiveBars
+from quantd.model import PairPoint
 from quantd.plugin.registry import Registry
 from quantd.plugin.regression import takes_long
 from quantd.pool import ANYBODY, Asker, Pool
@@ -78,6 +79,17 @@ class LiveAnalytics(Analytics):
     def _bars_behind(self, question: Question) -> int:
         """Return the number of bars behind an analysis."""
         return _wanted(question) + 2 * self._calculator.spec(question).bars_needed
+
+    def series(self) -> list[tuple[str, str]]:
+        return [(pair.name, series.spec.every) for pair in self._runtime.pairs for series in pair.series]
+
+    def newest(self, pair: str, every: str) -> PairPoint | None:
+        history = self._runtime.outputs.history
+        (ts,) = history.newest_points(every, [pair]).tolist()
+        return None if ts < 0 else history.recent_point(pair, every, ts)
+
+    def nowcasts(self, pair: str) -> list[PairPoint]:
+        return [point for stage in self._runtime.pairs if stage.name == pair for point in stage.nowcasts()]
 
     def pairs(self) -> list[PairStatus]:
         return [status for pair in self._runtime.pairs for status in pair_statuses(pair)]

@@ -38,6 +38,18 @@ class LiveMarket(Market):
         stage = stage_of(self._runtime, symbol)
         return [each.label for each in stage.events] if stage else []
 
+    def timeframes(self, symbol: str) -> list[str]:
+        stage = stage_of(self._runtime, symbol)
+        return [*stage.every, *(each.label for each in stage.events)] if stage else []
+
+    def newest_bar(self, symbol: str, every: str) -> Bar | None:
+        bars = self._history.recent_bars(symbol, every)
+        return bars[-1] if len(bars) else None
+
+    def book_timeframes(self, symbol: str) -> list[str]:
+        stage = stage_of(self._runtime, symbol)
+        return list(stage.every) if stage and stage.book else []
+
     def books(self, symbol: str, every: str) -> list[BookBar]:
         return self._history.books(symbol, every)
 
