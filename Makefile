@@ -49,7 +49,7 @@ bench: $(INSTALLED)      ## measure against peers; BENCHMARKS="statistics" takes
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 # pip knows a private index from its own config, which uv does not read: hence the second way.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py
 	@$(PYTHON) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo 'quantd needs Python 3.11 or later with its venv and ensurepip modules (on Debian: apt-get install python3-venv);'; \
 	  echo 'name another interpreter with make PYTHON=...'; exit 1; } >&2

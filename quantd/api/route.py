@@ -26,6 +26,7 @@ class Frames(Struct, frozen=True):
     """The answer of a route that becomes a WebSocket."""
 
 
+ASSET = Media("text/*")
 CSV = Media("text/csv")
 HTML = Media("text/html")
 TEXT = Media("text/plain")

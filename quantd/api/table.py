@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from quantd.api.route import CSV, HTML, TEXT, Frames, Route
-from quantd.api.routes import alerts, analytics, backtest, data, export, health, leadlag, sockets, stream
+from quantd.api.route import ASSET, CSV, HTML, TEXT, Frames, Route
+from quantd.api.routes import alerts, analytics, backtest, data, documents, export, health, leadlag, sockets, stream
 from quantd.api.schema import figures, wire
 from quantd.api.schema import requests as of
 
@@ -41,6 +41,9 @@ ROUTES = (
     Route("DELETE", "/alerts/{id}", alerts.delete, None, None, wire.Done, (404,), "write", "write"),
     Route("GET", "/export", export.analytics, of.PairQuery, None, CSV, (404, 422), "read", "analytics"),
     Route("GET", "/export/ohlcv", export.ohlcv, of.OhlcvQuery, None, CSV, (404, 422), "read", "analytics"),
+    Route("GET", "/docs", documents.docs, None, None, HTML, (404,), "public", "cheap"),
+    Route("GET", "/redoc", documents.redoc, None, None, HTML, (404,), "public", "cheap"),
+    Route("GET", "/assets/{name}", documents.asset, None, None, ASSET, (404,), "public", "cheap"),
     Route("GET", "/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/stream/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/api/v1/ws", sockets.typed, None, None, Frames(), (), "read", "cheap"),
