@@ -1,5 +1,6 @@
 """Builds the application of the API."""
 
+from collections.abc import Callable
 from functools import partial
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from quantd.api.context import (
     DEFAULT_PATIENCE,
     FANOUT,
     METRICS,
+    OPENAPI,
     PATIENCE,
     SERVICES,
     SETTINGS,
@@ -19,6 +21,8 @@ from quantd.api.context import (
     Render,
 )
 from quantd.api.endpoint import endpoint
+from quantd.api.openapi import encoded
+from quantd.api.openapi.complete import demand_complete
 from quantd.api.route import Route
 from quantd.api.server import cors, hosts
 from quantd.api.server.errors import errors
@@ -55,6 +59,8 @@ def make_app(
     fanout = Fanout(services.events, limits)
     app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout)
     app[METRICS] = metrics
+    describe: Callable[[], bytes] = partial(encoded, demand_complete(ROUTES))
+    app[OPENAPI] = describe
     app.add_routes([_definition(route) for route in ROUTES])
     app.on_response_prepare.append(cors.allow(settings.cors))
     app.on_shutdown.append(_close_sockets)

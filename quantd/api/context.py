@@ -35,6 +35,7 @@ SETTINGS = web.AppKey("settings", ApiSettings)
 FANOUT = web.AppKey("fanout", Fanout)
 SOCKETS = web.AppKey("sockets", Sockets)
 METRICS: web.AppKey[Render] = web.AppKey("metrics", Callable)  # type: ignore[arg-type]
+OPENAPI: web.AppKey[Callable[[], bytes]] = web.AppKey("openapi", Callable)  # type: ignore[arg-type]
 PATIENCE = web.AppKey("patience", Patience)
 BUDGET = web.AppKey("budget", float)
 _MANY = 500
