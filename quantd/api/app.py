@@ -68,7 +68,15 @@ def make_app(
 
 
 def _definition(route: Route) -> web.RouteDef:
-    return (web.get if route.method == "GET" else partial(web.route, route.method))(route.path, endpoint(route))
+    return (web.get if route.method == "GET" else partial(web.route, route.method))(_pattern(route.path), endpoint(route))
+
+
+def _pattern(path: str) -> str:
+    """Return a path as aiohttp matches it: a parameter at its end stands for no word that another path has there, so that `/alerts/clear`
+    is never taken for the rule of that id."""
+    head, _, last = path.rpartition("/")
+    words = sorted({word for other in ROUTES for front, _, word in [other.path.rpartition("/")] if front == head and "{" not in word})
+    return f"{head}/{last[:-1]}:(?!(?:{'|'.join(words)})$)[^{{}}/]+}}" if words and last.startswith("{") else path
 
 
 def _gate(settings: ApiSettings) -> Middleware:

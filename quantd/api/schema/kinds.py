@@ -26,7 +26,7 @@ Timeframe = Annotated[str, Meta(description="Length of the bars: 1s to 59s, 1m t
 Moment = Annotated[
     str,
     Meta(
-        description="A time, inclusive: ISO 8601, in UTC if it names no zone, or milliseconds since 1970.",
-        extra_json_schema={"anyOf": [{"format": "date-time"}, {"pattern": "^[0-9]{1,14}$"}]},
+        description="A time, inclusive: ISO 8601, in UTC if it names no zone, or milliseconds since 1970. An empty one is none.",
+        extra_json_schema={"anyOf": [{"format": "date-time"}, {"pattern": "^([0-9]{1,14})?$"}]},
     ),
 ]
