@@ -12,21 +12,19 @@ from aiohttp import ClientSession
 from quantd.api.app import make_app
 from quantd.api.openapi.examples import Example
 from quantd.config.model import ApiSettings
+from quantd.metrics import Metrics
+from quantd.runtime.metrics import register_pool_metrics
 from quantd.testing.services import FakeServices
 
 from .market import PAIR, RULE_ID, market
 from .serving import ApiServer
 
 FILE = Path(__file__).parents[2] / "quantd/api/openapi/examples.json"
-METRICS = (
-    b"# HELP quantd_ticks_total Trades admitted.\n# TYPE quantd_ticks_total counter\n"
-    b'quantd_ticks_total{feed="binance-futures",symbol="BTCUSDT"} 24.0\n'
-)
-_WINDOW = {"pair": PAIR, "window": 20}
+_WINDOW: dict[str, Any] = {"pair": PAIR, "window": 20}
 
 
-def get(name: str, path: str, /, *, headers: dict[str, str] | None = None, **given: Any) -> Example:
-    return Example(name, "GET", path, 0, None, given, headers=headers or {})
+def get(name: str, path: str, /, **given: Any) -> Example:
+    return Example(name, "GET", path, 0, None, given)
 
 
 def post(name: str, path: str, body: Any = None, /, **given: Any) -> Example:
@@ -39,7 +37,7 @@ def delete(name: str, path: str, /, **given: Any) -> Example:
 
 ASKED = (
     get("the banner", "/"),
-    get("a host that is not served", "/", headers={"Host": "a.example"}),
+    Example("a host that is not served", "GET", "/", 0, None, headers={"Host": "a.example"}),
     get("a daemon with a trouble", "/health"),
     get("it lives", "/live"),
     get("it is ready", "/ready"),
@@ -90,7 +88,9 @@ ASKED = (
 
 async def asked(request: Example, services: FakeServices) -> tuple[Example, bytes]:
     """A request with its answer, and the bytes of that."""
-    app = make_app(services, ApiSettings(), lambda: (METRICS, "text/plain; version=0.0.4; charset=utf-8"))
+    metrics = Metrics()
+    register_pool_metrics(services.pool, metrics)
+    app = make_app(services, ApiSettings(), metrics.render)
     target = request.path.format(**request.given)
     query = {name: str(value) for name, value in request.given.items() if f"{{{name}}}" not in request.path}
     async with ApiServer(app) as server, ClientSession() as session:

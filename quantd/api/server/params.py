@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 def query(request: web.Request, cls: type[T]) -> T:
     """Return the query as a struct."""
-    given = dict(request.query)
-    if name := next((name for name in _optional(cls) if given.get(name, "").lower() == "null"), None):
+    given, optional = dict(request.query), _optional(cls)  # type: ignore[arg-type]
+    if name := next((name for name in optional if given.get(name, "").lower() == "null"), None):
         raise Invalid("invalid", ["query", name], "Expected a value, got `null`", given[name])
     return _convert("query", given, cls, strict=False)
 
