@@ -1,6 +1,7 @@
 """Builds the application of the API."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from quantd.api.context import (
     DEFAULT_PATIENCE,
     FANOUT,
     METRICS,
+    OPENAPI,
     PATIENCE,
     SERVICES,
     SETTINGS,
@@ -21,6 +23,8 @@ from quantd.api.context import (
     Render,
 )
 from quantd.api.endpoint import endpoint
+from quantd.api.openapi import encoded
+from quantd.api.openapi.complete import demand_complete
 from quantd.api.route import Route
 from quantd.api.server import cors, hosts
 from quantd.api.server.errors import errors
@@ -61,6 +65,8 @@ def make_app(
     app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout)
     app[TYPED] = TypedSockets(services, topic_limits)
     app[METRICS] = metrics
+    describe: Callable[[], bytes] = partial(encoded, demand_complete(ROUTES))
+    app[OPENAPI] = describe
     app.add_routes([_definition(route) for route in ROUTES])
     app.on_response_prepare.append(cors.allow(settings.cors))
     app.on_shutdown.append(_close_sockets)
@@ -68,7 +74,15 @@ def make_app(
 
 
 def _definition(route: Route) -> web.RouteDef:
-    return (web.get if route.method == "GET" else partial(web.route, route.method))(route.path, endpoint(route))
+    return (web.get if route.method == "GET" else partial(web.route, route.method))(_pattern(route.path), endpoint(route))
+
+
+def _pattern(path: str) -> str:
+    """Return a path as aiohttp matches it: a parameter at its end stands for no word that another path has there, so that `/alerts/clear`
+    is never taken for the rule of that id."""
+    head, _, last = path.rpartition("/")
+    words = sorted({word for other in ROUTES for front, _, word in [other.path.rpartition("/")] if front == head and "{" not in word})
+    return f"{head}/{last[:-1]}:(?!(?:{'|'.join(words)})$)[^{{}}/]+}}" if words and last.startswith("{") else path
 
 
 def _gate(settings: ApiSettings) -> Middleware:

@@ -37,6 +37,7 @@ FANOUT = web.AppKey("fanout", Fanout)
 SOCKETS = web.AppKey("sockets", Sockets)
 TYPED = web.AppKey("typed", TypedSockets)
 METRICS: web.AppKey[Render] = web.AppKey("metrics", Callable)  # type: ignore[arg-type]
+OPENAPI: web.AppKey[Callable[[], bytes]] = web.AppKey("openapi", Callable)  # type: ignore[arg-type]
 PATIENCE = web.AppKey("patience", Patience)
 BUDGET = web.AppKey("budget", float)
 _MANY = 500

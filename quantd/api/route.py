@@ -17,7 +17,7 @@ Handler: TypeAlias = Callable[..., Awaitable[web.StreamResponse]]
 
 
 class Media(Struct, frozen=True):
-    """An answer that is not JSON, by its content type."""
+    """An answer that is no struct in JSON, by its content type."""
 
     type: str
 
@@ -29,6 +29,7 @@ class Frames(Struct, frozen=True):
 ASSET = Media("text/*")
 CSV = Media("text/csv")
 HTML = Media("text/html")
+JSON = Media("application/json")
 TEXT = Media("text/plain")
 
 

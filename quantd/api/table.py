@@ -1,25 +1,25 @@
 """Every route of the API."""
 
-from typing import Any
-
-from quantd.api.route import ASSET, CSV, HTML, TEXT, Frames, Route
-from quantd.api.routes import alerts, analytics, backtest, data, documents, export, health, leadlag, sockets, stream
-from quantd.api.schema import figures, wire
+from quantd.api.route import ASSET, CSV, HTML, JSON, TEXT, Frames, Route
+from quantd.api.routes import alerts, analytics, backtest, data, documents, export, health, leadlag, openapi, sockets, stream
+from quantd.api.schema import figures, rows, wire
 from quantd.api.schema import requests as of
+from quantd.api.schema.backtest import BacktestAnswer
 
 ROUTES = (
     Route("GET", "/", health.root, None, None, (wire.Banner, HTML), (), "public", "cheap"),
+    Route("GET", "/openapi.json", openapi.described, None, None, JSON, (), "public", "cheap"),
     Route("GET", "/health", health.health, None, None, wire.Health, (), "read", "cheap"),
     Route("GET", "/live", health.live, None, None, wire.State, (), "public", "cheap"),
     Route("GET", "/ready", health.ready, None, None, wire.State, (), "read", "cheap"),
-    Route("GET", "/quality", health.quality, None, None, list[dict[str, Any]], (), "read", "cheap"),
+    Route("GET", "/quality", health.quality, None, None, list[wire.QualityNow], (), "read", "cheap"),
     Route("GET", "/metrics", health.metrics, None, None, TEXT, (), "read", "cheap"),
     Route("GET", "/symbols", data.symbols, None, None, list[str], (), "read", "cheap"),
     Route("GET", "/data/stats", data.stats, of.SymbolQuery, None, wire.BufferStats | wire.SymbolStats, (422,), "read", "cheap"),
     Route("POST", "/data/clear", data.clear, of.SymbolQuery, None, wire.Done, (422,), "write", "write"),
     Route("GET", "/data/{symbol}", data.bars, of.RangeQuery, None, list[wire.Candle], (422,), "read", "cheap"),
     Route("GET", "/data/{symbol}/ticks", data.ticks, of.RangeQuery, None, list[wire.Trade], (422,), "read", "cheap"),
-    Route("GET", "/data/{symbol}/book", data.book, of.RangeQuery, None, list[dict[str, Any]], (422,), "read", "cheap"),
+    Route("GET", "/data/{symbol}/book", data.book, of.RangeQuery, None, list[rows.BookRow], (422,), "read", "cheap"),
     Route("POST", "/stream/start", stream.start, None, of.StreamBody, wire.Started, (408, 413, 422), "write", "write"),
     Route("POST", "/stream/stop", stream.stop, None, of.StreamBody, wire.Stopped | wire.NothingToStop, (408, 413, 422), "write", "write"),
     Route("GET", "/stream/status", stream.status, None, None, wire.IdleStatus | wire.StreamStatus, (), "read", "cheap"),
@@ -31,7 +31,7 @@ ROUTES = (
     Route("GET", "/analytics/correlation", analytics.correlation, of.PairQuery, None, figures.Correlation, (404, 422), "read", "analytics"),
     Route("GET", "/analytics/lead-lag", leadlag.handler, of.LeadLagQuery, None, leadlag.LeadLagAnswer, (404, 422), "read", "analytics"),
     Route("GET", "/pairs", analytics.nowcasts, None, None, list[figures.Nowcast], (), "read", "cheap"),
-    Route("GET", "/backtest", backtest.tested, of.BacktestQuery, None, (dict[str, Any], HTML), (404, 422), "read", "analytics"),
+    Route("GET", "/backtest", backtest.tested, of.BacktestQuery, None, (BacktestAnswer, HTML), (404, 422), "read", "analytics"),
     Route("POST", "/alerts", alerts.create, None, of.RuleBody, wire.Rule, (408, 413, 422), "write", "write"),
     Route("GET", "/alerts", alerts.listed, None, None, list[wire.Rule], (), "read", "cheap"),
     Route("GET", "/alerts/rules", alerts.from_pipelines, None, None, list[wire.PipelineRule], (), "read", "cheap"),
@@ -39,7 +39,7 @@ ROUTES = (
     Route("POST", "/alerts/clear", alerts.clear, None, None, wire.Done, (), "write", "write"),
     Route("GET", "/alerts/{id}", alerts.one, None, None, wire.Rule, (404,), "read", "cheap"),
     Route("DELETE", "/alerts/{id}", alerts.delete, None, None, wire.Done, (404,), "write", "write"),
-    Route("GET", "/export", export.analytics, of.PairQuery, None, CSV, (404, 422), "read", "analytics"),
+    Route("GET", "/export", export.analytics, of.ExportQuery, None, CSV, (404, 422), "read", "analytics"),
     Route("GET", "/export/ohlcv", export.ohlcv, of.OhlcvQuery, None, CSV, (404, 422), "read", "analytics"),
     Route("GET", "/docs", documents.docs, None, None, HTML, (404,), "public", "cheap"),
     Route("GET", "/redoc", documents.redoc, None, None, HTML, (404,), "public", "cheap"),

@@ -158,10 +158,10 @@ def _write(result: "Backtest", report: Path | None, trades: Path | None) -> None
 
 def _print(result: "Backtest", as_json: bool) -> None:
     if as_json:
-        from quantd.api.routes.backtest import body
+        from quantd.api.schema.backtest import backtest_answer
         from quantd.api.schema.wire import encode
 
-        typer.echo(encode(body(result)))
+        typer.echo(encode(backtest_answer(result)))
         return
     from quantd.backtest.figures import when
     from quantd.cli.backtest_tables import halves, summary, trades

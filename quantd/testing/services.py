@@ -216,6 +216,10 @@ class FakeAlerts(Alerts):
         self._rules[rule.id] = rule
         return rule
 
+    def keep(self, rule: RestRule) -> None:
+        """Have a rule as if it had been made before."""
+        self._rules[rule.id] = rule
+
     def rules(self) -> list[RestRule]:
         return list(self._rules.values())
 

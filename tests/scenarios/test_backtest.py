@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from quantd.api.routes.backtest import body
+from quantd.api.schema.backtest import backtest_answer
 from quantd.api.schema.wire import encode
 from quantd.backtest import Backtest, Settings, backtest
 from quantd.model import Bar, Hedge, PairPoint
@@ -58,7 +58,7 @@ def test_it_is_a_backtest_of_the_replay_whatever_the_batches(replay: Replay, tmp
     assert any(int(row["revision"]) for row in rows(tmp_path / "out" / "bars.csv")), "disorder must re-issue bars"
     for hold, options, trades in ((False, [], 10), (True, ["--hold"], 2)):
         told = run(tmp_path, files, "--chunk", "1000", *options)
-        assert json.loads(told) == msgspec.json.decode(encode(body(of_replay(tmp_path / "out", hold=hold))))
+        assert json.loads(told) == msgspec.json.decode(encode(backtest_answer(of_replay(tmp_path / "out", hold=hold))))
         assert len(json.loads(told)["trades"]) > trades
         assert run(tmp_path, files, "--chunk", "1", *options) == told
 

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
-from msgspec import Raw
 
 from quantd.api.context import asker, services
 from quantd.api.routes import checks
@@ -25,8 +24,11 @@ async def analysis_of(request: web.Request, asked: checks.PairRequest) -> Analys
     return await services(request).analytics.analyse(asked.question, who)
 
 
-def answers(shape: str, tell: Callable[[str, Analysis], Any]) -> Callable[[web.Request, requests.PairQuery], Awaitable[web.Response]]:
-    """Make the handler that tells of an analysis, given the pair as the caller wrote it. `shape` names what it tells."""
+def answers(
+    shape: str, tell: Callable[[str, Analysis], Any], doc: str
+) -> Callable[[web.Request, requests.PairQuery], Awaitable[web.Response]]:
+    """Make the handler that tells of an analysis, given the pair as the caller wrote it. `shape` names what it tells, and `doc` describes
+    it to callers."""
 
     async def handler(request: web.Request, asked: requests.PairQuery) -> web.Response:
         who, kept = asker(request), request.app[KEPT]
@@ -49,6 +51,7 @@ def answers(shape: str, tell: Callable[[str, Analysis], Any]) -> Callable[[web.R
             body = await encoded(request, question, version, len(analysis.points), lambda: tell(wanted.text, analysis))
         return send(request, body, find)
 
+    handler.__doc__ = doc
     return handler
 
 
@@ -60,7 +63,7 @@ def _adf(text: str, analysis: Analysis) -> figures.AdfVerdict:
     return figures.AdfVerdict(test.stat, test.pvalue, stationary, words, test.n, test.reason)
 
 
-def _one(column: Column) -> Callable[[str, Analysis], dict[str, Raw]]:
+def _one(column: Column) -> Callable[[str, Analysis], dict[str, list[figures.Value]]]:
     return lambda text, analysis: {column: figures.series(analysis.points, column)}
 
 
@@ -78,9 +81,9 @@ async def nowcasts(request: web.Request) -> web.Response:
     return send(request, body, find)
 
 
-pair = answers("pair", figures.pair)
-adf = answers("adf", _adf)
-hedge_ratio = answers("hedge_ratio", _one("hedge_ratio"))
-spread = answers("spread", _one("spread"))
-zscore = answers("zscore", _one("zscore"))
-correlation = answers("correlation", _one("correlation"))
+pair = answers("pair", figures.pair, "Return all series of a pair over the same bars, and the tests of its spread.")
+adf = answers("adf", _adf, "Return the ADF test of a pair's spread.")
+hedge_ratio = answers("hedge_ratio", _one("hedge_ratio"), "Return the hedge ratios of a pair.")
+spread = answers("spread", _one("spread"), "Return the spreads of a pair.")
+zscore = answers("zscore", _one("zscore"), "Return the z-scores of a pair.")
+correlation = answers("correlation", _one("correlation"), "Return the correlations of a pair's prices.")

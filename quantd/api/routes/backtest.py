@@ -1,21 +1,18 @@
 """The route for backtests of a pair's z-score over the last bars."""
 
-from math import isfinite
-from typing import Any
-
 import msgspec
 from aiohttp import web
 
 from quantd.api.context import asker, services
 from quantd.api.routes import checks
-from quantd.api.schema import figures, requests
+from quantd.api.schema import requests
+from quantd.api.schema.backtest import backtest_answer
 from quantd.api.server.errors import Failure, answer
-from quantd.backtest import Backtest, Settings, Trade, backtest
+from quantd.backtest import Settings, backtest
 from quantd.backtest.report import html
 from quantd.config.bounds import demand_reachable, z_range
 from quantd.services.analytics import PairPast, Question
 from quantd.stats.backtest import Rules
-from quantd.times import iso
 
 MOST_BARS = 10_000
 MOST_FITTED = 1_000_000
@@ -73,25 +70,4 @@ def _response(past: PairPast, settings: Settings, limit: int, form: str) -> web.
     result = backtest(past.y_bars, past.x_bars, past.points, settings, start, funding=past.funding)
     if form == "html":
         return web.Response(text=html(result), content_type="text/html", headers=_REPORT_HEADERS)
-    return answer(body(result))
-
-
-def body(result: Backtest) -> dict[str, Any]:
-    """Return the body of the answer: all fields of a backtest under their own names, with times as text."""
-    quality, halves = msgspec.structs.asdict(result.quality), result.halves
-    curve = zip(result.ts, result.equity.tolist(), strict=True)
-    return {
-        "pair": result.settings.pair,
-        "settings": result.settings,
-        "summary": result.summary,
-        "split_at": halves and iso(halves.at),
-        "in_sample": halves and halves.in_sample,
-        "out_of_sample": halves and halves.out_of_sample,
-        "quality": quality | {name: None if quality[name] is None else iso(quality[name]) for name in ("start", "end")},
-        "trades": [_trade(trade) for trade in result.trades],
-        "equity": [figures.Value(iso(ts), value) for ts, value in curve if isfinite(value)],
-    }
-
-
-def _trade(trade: Trade) -> dict[str, Any]:
-    return msgspec.structs.asdict(trade) | {"entered": iso(trade.entered), "exited": iso(trade.exited)}
+    return answer(backtest_answer(result))

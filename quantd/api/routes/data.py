@@ -4,7 +4,7 @@ from aiohttp import web
 
 from quantd.api.context import asker, services
 from quantd.api.routes import checks
-from quantd.api.schema import requests, wire
+from quantd.api.schema import requests, rows, wire
 from quantd.api.schema.status import buffer_stats
 from quantd.api.server.errors import Failure, answer
 from quantd.api.server.kept import KEPT, Body, encoded, send
@@ -62,7 +62,7 @@ async def book(request: web.Request, asked: requests.RangeQuery) -> web.Response
     await services(request).symbols.warm_up([symbol])
     found = services(request).market.books(symbol, every)
     inside = [bar for bar in found if (since is None or bar.ts >= since) and (end is None or bar.ts < end)]
-    return answer([wire.book(bar) for bar in inside[-min(asked.limit or BARS, MOST_BARS) :]])
+    return answer([rows.book(bar) for bar in inside[-min(asked.limit or BARS, MOST_BARS) :]])
 
 
 async def ticks(request: web.Request, asked: requests.RangeQuery) -> web.Response:

@@ -22,7 +22,7 @@ from quantd.times import iso
 Row = Sequence[str | float | None]
 
 
-async def analytics(request: web.Request, raw: requests.PairQuery) -> web.Response:
+async def analytics(request: web.Request, raw: requests.ExportQuery) -> web.Response:
     """Download the points of a pair, a row each, and the ADF test of its spread."""
     if raw.format.lower() != "csv":
         raise Failure(400, "Only CSV format is currently supported")

@@ -1,19 +1,11 @@
 """Routes for health, data quality and probes."""
 
-from typing import Any
-
-import msgspec
 from aiohttp import web
 
 from quantd.api.context import METRICS, services
 from quantd.api.routes.page import page, wants_page
 from quantd.api.schema import status, wire
 from quantd.api.server.errors import Failure, answer
-from quantd.services.status import SymbolQuality
-from quantd.times import iso
-
-_TIMES = ("start", "end", "opened")
-"""Fields of a gap that are times."""
 
 
 async def root(request: web.Request) -> web.Response:
@@ -33,14 +25,7 @@ async def health(request: web.Request) -> web.Response:
 async def quality(request: web.Request) -> web.Response:
     """Return, for each symbol, what is known of its trades and which are missing."""
     now = services(request).status.now()
-    return answer([_quality(each, now) for each in services(request).status.quality()])
-
-
-def _quality(known: SymbolQuality, now: int) -> dict[str, Any]:
-    row = msgspec.structs.asdict(known)
-    last = known.last_tick
-    gaps = [msgspec.structs.asdict(gap) | {name: iso(getattr(gap, name)) for name in _TIMES} for gap in known.gaps]
-    return row | {"last_tick": None if last is None else iso(last), "age_ms": None if last is None else now - last, "gaps": gaps}
+    return answer([wire.quality(each, now) for each in services(request).status.quality()])
 
 
 async def live(request: web.Request) -> web.Response:

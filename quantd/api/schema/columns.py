@@ -1,9 +1,10 @@
 """Writes rows as JSON straight from columns: a column is encoded in one piece, and each time is printed once, however many series share
 it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
+from typing import TypeVar, cast
 
 from msgspec import Raw
 from msgspec.json import Encoder
@@ -12,6 +13,7 @@ from quantd.times import iso
 
 _encode = Encoder().encode
 Numbers = Sequence[float | None]
+T = TypeVar("T")
 
 
 def heads(times: Iterable[int]) -> list[bytes]:
@@ -28,12 +30,18 @@ def _head(ts: int) -> bytes:
     return b'},{"ts":"%b"' % iso(ts).encode()
 
 
-def rows(heads: Sequence[bytes], **columns: Numbers) -> Raw:
-    """Return a JSON array of objects, each with `ts` and a number of each column. A number that is not finite is null.
+def rows(row: type[T], heads: Sequence[bytes], **columns: Numbers) -> list[T]:
+    """Return rows in their encoded form, a `Raw`: a JSON array of objects, each with `ts` and a number of each column. A number that is not
+    finite is null. `row` is the struct that a client may read each object as.
 
-    >>> bytes(rows(heads([0, 1]), value=[1.5, None]))
+    >>> from quantd.api.schema.figures import MaybeValue
+    >>> bytes(rows(MaybeValue, heads([0, 1]), value=[1.5, None]))
     b'[{"ts":"1970-01-01T00:00:00.000Z","value":1.5},{"ts":"1970-01-01T00:00:00.001Z","value":null}]'
     """
+    return cast("list[T]", _rows(heads, columns))
+
+
+def _rows(heads: Sequence[bytes], columns: Mapping[str, Numbers]) -> Raw:
     if not heads:
         return Raw(b"[]")
     width = 1 + 2 * len(columns)

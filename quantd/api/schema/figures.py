@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from math import isfinite
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from quantd.api.schema import columns
 from quantd.api.schema.columns import Numbers
 from quantd.api.schema.contract import COLUMNS, Column, column, finite
+from quantd.api.schema.kinds import Time
 from quantd.model import Metric, PairPoint
 from quantd.services.analytics import Analysis, PairStatus
 from quantd.times import iso
@@ -16,12 +17,15 @@ from quantd.times import iso
 class Value(Struct, frozen=True, gc=False):
     """One value of a series."""
 
-    ts: str
+    ts: Time
     value: float
 
 
-Series = Raw
-"""A JSON array of rows with `ts` and `value`. A value may be null only in series other than the contract's four."""
+class MaybeValue(Struct, frozen=True, gc=False):
+    """One value of a series that may lack some. The contract's four series lack none."""
+
+    ts: Time
+    value: float | None
 
 
 class Adf(Struct, frozen=True):
@@ -72,13 +76,13 @@ class PairAnalytics(Struct, frozen=True):
     """Series over the same bars."""
 
     pair: str
-    hedge_ratio: Series
-    spread: Series
-    zscore: Series
-    rolling_corr: Series
-    spread_mean: Series
-    spread_std: Series
-    rolling_corr_returns: Series
+    hedge_ratio: list[Value]
+    spread: list[Value]
+    zscore: list[Value]
+    rolling_corr: list[Value]
+    spread_mean: list[MaybeValue]
+    spread_std: list[MaybeValue]
+    rolling_corr_returns: list[MaybeValue]
     adf: Adf
     cointegration: Cointegration
 
@@ -86,25 +90,25 @@ class PairAnalytics(Struct, frozen=True):
 class HedgeRatio(Struct, frozen=True):
     """The hedge ratio of a pair."""
 
-    hedge_ratio: Series
+    hedge_ratio: list[Value]
 
 
 class Spread(Struct, frozen=True):
     """The spread of a pair."""
 
-    spread: Series
+    spread: list[Value]
 
 
 class ZScores(Struct, frozen=True):
     """The z-score of a pair."""
 
-    zscore: Series
+    zscore: list[Value]
 
 
 class Correlation(Struct, frozen=True):
     """The correlation of a pair's prices."""
 
-    correlation: Series
+    correlation: list[Value]
 
 
 class Nowcast(Struct, frozen=True):
@@ -112,7 +116,7 @@ class Nowcast(Struct, frozen=True):
 
     pair: str
     every: str
-    ts: str | None
+    ts: Time | None
     beta: float | None
     spread: float | None
     zscore: float | None
@@ -127,13 +131,13 @@ class Nowcast(Struct, frozen=True):
     needed: int
 
 
-def series(points: Sequence[PairPoint], name: Column) -> Series:
+def series(points: Sequence[PairPoint], name: Column) -> list[Value]:
     """Return the points that have this value."""
     values = _column(points, name)
     if not _is_whole(values):
         points = [point for point in points if column(point, name) is not None]
         values = _column(points, name)
-    return columns.rows(columns.heads(point.ts for point in points), value=values)
+    return columns.rows(Value, columns.heads(point.ts for point in points), value=values)
 
 
 def pair(text: str, analysis: Analysis) -> PairAnalytics:
@@ -146,13 +150,13 @@ def pair(text: str, analysis: Analysis) -> PairAnalytics:
     heads = columns.heads(point.ts for point in points)
     return PairAnalytics(
         pair=text,
-        hedge_ratio=columns.rows(heads, value=values["hedge_ratio"]),
-        spread=columns.rows(heads, value=values["spread"]),
-        zscore=columns.rows(heads, value=values["zscore"]),
-        rolling_corr=columns.rows(heads, value=values["correlation"]),
-        spread_mean=columns.rows(heads, value=[point.spread_mean for point in points]),
-        spread_std=columns.rows(heads, value=[point.spread_std for point in points]),
-        rolling_corr_returns=columns.rows(heads, value=[point.corr_returns for point in points]),
+        hedge_ratio=columns.rows(Value, heads, value=values["hedge_ratio"]),
+        spread=columns.rows(Value, heads, value=values["spread"]),
+        zscore=columns.rows(Value, heads, value=values["zscore"]),
+        rolling_corr=columns.rows(Value, heads, value=values["correlation"]),
+        spread_mean=columns.rows(MaybeValue, heads, value=[point.spread_mean for point in points]),
+        spread_std=columns.rows(MaybeValue, heads, value=[point.spread_std for point in points]),
+        rolling_corr_returns=columns.rows(MaybeValue, heads, value=[point.corr_returns for point in points]),
         adf=adf(analysis),
         cointegration=cointegration(analysis),
     )

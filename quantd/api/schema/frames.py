@@ -5,8 +5,11 @@ from math import isfinite
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
-from quantd.api.schema.wire import Firing, Trade, book, encode, firing_fields
+from quantd.api.schema import rows
+from quantd.api.schema.kinds import Time
+from quantd.api.schema.wire import Firing, Trade, encode, firing_fields
 from quantd.model import Alert, BookBar, Gap, Metric, Tick, Ticker, Transition
 from quantd.times import iso
 
@@ -27,11 +30,15 @@ class TickerFrame(Struct, frozen=True, gc=False, tag_field="type", tag="ticker")
     lowPrice: float  # noqa: N815
     volume: float
     quoteVolume: float  # noqa: N815
-    ts: str
+    ts: Time
 
 
 class AlertFrame(Firing, frozen=True, tag_field="type", tag="alert"):
     """A firing of a rule."""
+
+
+class BookFrame(rows.BookRow, frozen=True, gc=False, tag_field="type", tag="book"):
+    """A closed bar of the order book."""
 
 
 class StateFrame(Struct, frozen=True, tag_field="type", tag="state"):
@@ -39,7 +46,7 @@ class StateFrame(Struct, frozen=True, tag_field="type", tag="state"):
 
     pair: str
     every: str
-    ts: str
+    ts: Time
     metric: str
     was: str | None
     now: str
@@ -52,10 +59,10 @@ class GapFrame(Struct, frozen=True, tag_field="type", tag="gap"):
     symbol: str
     first_id: int
     last_id: int
-    start: str
-    end: str
-    opened: str
-    closed: str | None
+    start: Time
+    end: Time
+    opened: Time
+    closed: Time | None
     cause: str
 
 
@@ -96,7 +103,7 @@ def alert_frame(alert: Alert) -> bytes:
 
 def book_frame(bar: BookBar) -> bytes:
     """Encode a closed book bar as JSON."""
-    return encode({"type": "book"} | book(bar))
+    return encode(BookFrame(**asdict(rows.book(bar))))
 
 
 def gap_frame(gap: Gap) -> bytes:

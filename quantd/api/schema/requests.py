@@ -1,106 +1,137 @@
-"""The structs of requests: queries, bodies and the commands of sockets."""
+"""The structs of requests: queries, bodies and the commands of sockets. Each field of a query or a body has a description, which the
+OpenAPI document tells."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from quantd.api.schema.kinds import Count, Finite, Moment, OfHedge, Symbol, Timeframe
 from quantd.model import Against, Prices, Spread, ZMethod
 from quantd.stats.positions import Sizing
 
-Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
-OfHedge = Annotated[float, Meta(ge=-1e100, le=1e100)]
-Count = Annotated[int, Meta(ge=1)]
+_BPS = {"minimum": 0, "exclusiveMaximum": 10_000}
 
 
 class RangeQuery(Struct, frozen=True):
     """A range of time, of which the newest `limit` rows are wanted."""
 
-    tf: str = "1m"
-    since: str | None = field(name="from", default=None)
-    until: str | None = field(name="to", default=None)
-    limit: Count | None = None
+    tf: Annotated[
+        str, Meta(description="Timeframe of the bars, 1s to 1d, or the name of event bars.", extra_json_schema={"examples": ["1m"]})
+    ] = "1m"
+    since: Annotated[Moment, Meta(description="Beginning of the range.")] | None = field(name="from", default=None)
+    until: Annotated[Moment, Meta(description="End of the range.")] | None = field(name="to", default=None)
+    limit: Annotated[Count, Meta(description="Maximum number of rows, of which the newest are answered.")] | None = None
 
 
 class SymbolQuery(Struct, frozen=True):
     """One symbol, or all."""
 
-    symbol: str | None = None
+    symbol: Annotated[Symbol, Meta(description="The symbol; all symbols by default.")] | None = None
 
 
 class PairQuery(Struct, frozen=True):
     """A pair as `pair` or as `symbol_a` and `symbol_b`, and a method as `regression` or `method`."""
 
-    pair: str | None = None
-    symbol_a: str | None = None
-    symbol_b: str | None = None
-    tf: str = "1m"
-    window: int = 60
-    regression: str | None = None
-    method: str | None = None
-    spread: Spread = "hedge"
-    zscore: ZMethod = "window"
-    against: Against = "now"
-    prices: Prices = "raw"
-    beta: OfHedge | None = None
-    """Beta of a fixed hedge, as `alpha` is its alpha."""
-    alpha: OfHedge | None = None
-    format: str = "csv"
+    pair: (
+        Annotated[str, Meta(description="The pair, y before x, in any case.", extra_json_schema={"examples": ["BTCUSDT-ETHUSDT"]})] | None
+    ) = None
+    symbol_a: Annotated[Symbol, Meta(description="The leg y, instead of `pair`.")] | None = None
+    symbol_b: Annotated[Symbol, Meta(description="The leg x, instead of `pair`.")] | None = None
+    tf: Timeframe = "1m"
+    window: Annotated[
+        int, Meta(description="Number of bars that a value is computed over.", extra_json_schema={"minimum": 2, "maximum": 2000})
+    ] = 60
+    regression: (
+        Annotated[
+            str,
+            Meta(description="Regression of the hedge ratio, in any case; OLS by default.", extra_json_schema={"examples": ["OLS"]}),
+        ]
+        | None
+    ) = None
+    method: Annotated[str, Meta(description="Another name of `regression`.", extra_json_schema={"examples": ["OLS"]})] | None = None
+    spread: Annotated[Spread, Meta(description="hedge: y - beta * x; residual: alpha is subtracted, too.")] = "hedge"
+    zscore: Annotated[ZMethod, Meta(description="How the middle and the unit of the z-score are found.")] = "window"
+    against: Annotated[Against, Meta(description="Window that a bar is scored with: the one that ends with it, or the one before.")] = "now"
+    prices: Annotated[Prices, Meta(description="What is fitted: prices, or their logarithms.")] = "raw"
+    beta: Annotated[OfHedge, Meta(description="Beta of a given hedge, for regression=FIXED.")] | None = None
+    alpha: Annotated[OfHedge, Meta(description="Alpha of a given hedge; 0 by default.")] | None = None
+
+
+class ExportQuery(PairQuery, frozen=True):
+    """A pair, and the format of the download."""
+
+    format: Annotated[str, Meta(description="Format of the download.", extra_json_schema={"enum": ["csv"]})] = "csv"
 
 
 class BacktestQuery(PairQuery, frozen=True):
-    """A pair, and the rules by which to trade it; `format` is json or html."""
+    """A pair, and the rules by which to trade it."""
 
-    entry: Finite = 2.0
-    exit: Finite = 0.0
-    stop: Finite | None = None
-    fee_bps: Finite = 5.0
-    slippage_bps: Finite = 0.0
-    notional: Finite = 1000.0
-    sizing: Sizing = "beta"
-    hold: bool = False
-    split: Finite | None = None
-    """Share of the bars' time that is in-sample."""
-    limit: Count = 1440
-    format: str = "json"
+    entry: Annotated[float, Meta(description="|z| from which on the spread is traded.", extra_json_schema={"exclusiveMinimum": 0})] = 2.0
+    exit: Annotated[Finite, Meta(description="z at which a position is closed, on the side of its entry.")] = 0.0
+    stop: Annotated[Finite, Meta(description="|z| at which a position is stopped out, above `entry`.")] | None = None
+    fee_bps: Annotated[float, Meta(description="Fee of each leg, bps of the value.", extra_json_schema=_BPS)] = 5.0
+    slippage_bps: Annotated[float, Meta(description="Slippage of each leg, bps of the value.", extra_json_schema=_BPS)] = 0.0
+    notional: Annotated[
+        float, Meta(description="Value of both legs at the entry.", extra_json_schema={"exclusiveMinimum": 0, "maximum": 1e15})
+    ] = 1000.0
+    sizing: Annotated[Sizing, Meta(description="How the value is split: by beta, or the same value in both legs.")] = "beta"
+    hold: Annotated[bool, Meta(description="Judge exits and stops by the beta, mean and std of the entry.")] = False
+    split: (
+        Annotated[
+            float,
+            Meta(
+                description="Share of the bars' time that is in-sample; no split by default.",
+                extra_json_schema={"exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            ),
+        ]
+        | None
+    ) = None
+    limit: Annotated[Count, Meta(description="Number of bars, of which the newest 10,000 are tested at most.")] = 1440
+    format: Annotated[str, Meta(description="Format of the answer.", extra_json_schema={"enum": ["json", "html"]})] = "json"
 
 
 class LeadLagQuery(Struct, frozen=True):
     """A pair, the time to look back, and the lags to try, in seconds."""
 
-    pair: str
-    seconds: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
-    max_lag: Annotated[float, Meta(ge=0, le=3_600)] = 10.0
-    step: Annotated[float, Meta(ge=0.001, le=3_600)] = 0.5
+    pair: Annotated[str, Meta(description="The pair, y before x, in any case.", extra_json_schema={"examples": ["BTCUSDT-ETHUSDT"]})]
+    seconds: Annotated[float, Meta(gt=0, le=86_400, description="Time to look back, s.")] = 600.0
+    max_lag: Annotated[float, Meta(ge=0, le=3_600, description="Largest lag, s.")] = 10.0
+    step: Annotated[float, Meta(ge=0.001, le=3_600, description="Distance of the lags, s.")] = 0.5
 
 
 class OhlcvQuery(Struct, frozen=True):
     """Bars of one symbol."""
 
-    symbol: str
-    tf: str = "1m"
-    limit: Count | None = None
+    symbol: Symbol
+    tf: Timeframe = "1m"
+    limit: Annotated[Count, Meta(description="Maximum number of bars, of which the newest are answered.")] | None = None
 
 
 class LimitQuery(Struct, frozen=True):
     """The maximum number of rows."""
 
-    limit: Count | None = None
+    limit: Annotated[Count, Meta(description="Maximum number of rows, of which the newest are answered.")] | None = None
 
 
 class StreamBody(Struct, frozen=True):
-    """Symbols to start or stop; `tick_mode` is accepted and ignored."""
+    """Symbols to start or stop."""
 
-    symbols: list[str]
-    tick_mode: bool = True
+    symbols: Annotated[list[str], Meta(description="The symbols, in any case.", extra_json_schema={"examples": [["btcusdt", "ETHUSDT"]]})]
+    tick_mode: Annotated[bool, Meta(description="Accepted and ignored.")] = True
 
 
 class RuleBody(Struct, frozen=True):
     """A rule to create."""
 
-    metric: str
-    pair: str
-    op: str
-    value: Finite
+    metric: Annotated[
+        str,
+        Meta(description="What is watched.", extra_json_schema={"enum": ["zscore", "spread", "correlation", "corr_returns", "price"]}),
+    ]
+    pair: Annotated[
+        str, Meta(description="The pair; a symbol for a price.", extra_json_schema={"examples": ["BTCUSDT-ETHUSDT", "BTCUSDT"]})
+    ]
+    op: Annotated[str, Meta(description="Comparison with `value`.", extra_json_schema={"enum": [">", "<", ">=", "<=", "=="]})]
+    value: Annotated[Finite, Meta(description="The threshold.")]
 
 
 class Subscribe(Struct, frozen=True, tag_field="action", tag="subscribe"):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from quantd.api.schema.contract import finite
+from quantd.api.schema.kinds import SymbolState, Time
 from quantd.model import Alert, AlertState, Bar, BookBar, Gap, Metric, PairPoint, Quality, Tick
 from quantd.services.status import SymbolQuality
 from quantd.times import iso
@@ -20,7 +21,7 @@ class TradeRow(Struct, frozen=True, gc=False):
 
     symbol: str
     id: int
-    ts: str
+    ts: Time
     price: float
     qty: float
     buyer_maker: bool
@@ -32,7 +33,7 @@ class BarRow(Struct, frozen=True, gc=False):
 
     symbol: str
     every: str
-    ts: str
+    ts: Time
     open: float
     high: float
     low: float
@@ -52,7 +53,7 @@ class PointRow(Struct, frozen=True, gc=False):
 
     pair: str
     every: str
-    ts: str
+    ts: Time
     y: float
     x: float
     alpha: float
@@ -85,72 +86,92 @@ class AlertRow(Struct, frozen=True, gc=False):
     metric: str
     value: float | str
     threshold: float | str
-    since: str
+    since: Time
     """When the condition began to hold."""
-    ts: str
+    ts: Time
     """When the state changed."""
-    bar: str | None
+    bar: Time | None
     """Open time of the judged bar; null for a rule that is judged between closes."""
     text: str
 
 
 class BookRow(Struct, frozen=True, gc=False):
-    """A closed bar of a symbol's order book, as in `quantd.model.BookBar`. `ts` is its open time."""
+    """A bar of the order book, whose open time is `ts`. Means are weighted with the time for which each quote held."""
 
     symbol: str
     every: str
-    ts: str
+    ts: Time
     spread: float | None
+    """Mean of ask - bid, in quote currency."""
     spread_bps: float | None
+    """Mean of (ask - bid) / mid, in basis points."""
     imbalance: float | None
+    """Mean of (bid_qty - ask_qty) / (bid_qty + ask_qty) of the best prices: -1 to 1."""
     microprice: float | None
+    """(ask * bid_qty + bid * ask_qty) / (bid_qty + ask_qty) at the end."""
     depth_imbalance: float | None
+    """Mean imbalance of the best levels together."""
     quotes: int
+    """Number of quotes."""
     depths: int
+    """Number of snapshots of the best levels."""
     mark: float | None
+    """The last mark price."""
     index: float | None
     funding_rate: float | None
     coverage: float
+    """Share of the time for which a quote is known to have held: 0 to 1."""
     quality: Quality
 
 
 class GapRow(Struct, frozen=True, gc=False):
-    """A range of missing trade ids."""
+    """Trades that are missing."""
 
     symbol: str
     first_id: int
     last_id: int
-    start: str
-    end: str
-    opened: str
-    closed: str | None
+    start: Time
+    """They were traded from here to `end`."""
+    end: Time
+    opened: Time
+    """When they were found to be missing."""
+    closed: Time | None
+    """When they were no longer missing; null for an open gap."""
     cause: str
 
 
 class QualityRow(Struct, frozen=True):
-    """The quality of a symbol's data, as `GET /quality` reports it but for the age of the last trade, which `last_tick` tells."""
+    """What is known of a symbol's trades, and which are missing. Latencies are from the exchange's time of a trade to its receipt, ms."""
 
     symbol: str
-    state: str
+    state: SymbolState
     last_id: int | None
-    last_tick: str | None
+    last_tick: Time | None
+    """Time of the last trade."""
     ticks: int
     duplicates: int
     refused: int
+    """Number of trades whose time cannot be true."""
     missing: int
+    """Number of trade ids that are missing now."""
     lost: int
+    """Number of the missing ids that nobody has."""
     repaired: int
+    """Number of missing trades that arrived after all."""
     late: int
+    """Number of trades that came too late for their bar."""
     latency_p50: float | None
     latency_p99: float | None
     gaps: list[GapRow]
+    """The open gaps, ordered by id."""
     notes: list[str]
+    """Parts of the record that were found broken in this run."""
 
 
 class LogRow(Struct, frozen=True, gc=False):
     """A line of the log."""
 
-    ts: str
+    ts: Time
     level: str
     logger: str
     text: str

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from quantd.api.access.caller import Scope
 from quantd.api.schema import rows, wire
+from quantd.api.schema.kinds import Time
 
 VERSION = 1
 Id = Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(ge=-(2**53), le=2**53)] | None
@@ -79,7 +80,7 @@ class Hello(Struct, frozen=True, tag_field="type", tag="hello"):
     quantd: str
     epoch: str
     """Changes with each start of the daemon: numbers of different epochs have nothing to do with each other."""
-    ts: str
+    ts: Time
     limits: Limits
     caller: str | None
     """Name of the client's token; null without one."""
@@ -125,7 +126,7 @@ class Auth(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="typ
     """The state of the client's token."""
 
     state: Literal["needed", "accepted", "expiring", "revoked"]
-    until: str | None = None
+    until: Time | None = None
     """When the token ends."""
     within_s: float | None = None
     """Time that the client has to present a token, s."""

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Literal
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 
-from quantd.api.schema import columns, contract
-from quantd.model import Alert, Bar, BookBar, Tick
+from quantd.api.schema import columns, contract, rows
+from quantd.api.schema.kinds import FeedWord, Time
+from quantd.model import Alert, Bar, Tick
 from quantd.plugin.feed_health import ConnectionHealth
 from quantd.services import alerts
-from quantd.services.status import FeedState
+from quantd.services.status import FeedState, SymbolQuality
 from quantd.supervision.troubles import What
 from quantd.times import iso
 
@@ -49,7 +50,7 @@ class SymbolStats(Struct, frozen=True):
     symbol: str
     tick_count: int
     buffer_size: int
-    last_tick: str | None
+    last_tick: Time | None
     latest_price: float | None
 
 
@@ -57,8 +58,8 @@ class Feed(Struct, frozen=True):
     """The state of a feed: starting, warming, live or down."""
 
     name: str
-    state: str
-    last_tick: str | None
+    state: FeedWord
+    last_tick: Time | None
     ticks: int
     refused: int
     warm: int
@@ -68,7 +69,7 @@ class Feed(Struct, frozen=True):
     """Estimated time until all have it, s; null if none is being fetched."""
     clock_offset: int | None
     """Offset of the venue's clock from this host's, ms, positive if the venue is ahead; null if it is not known."""
-    banned_until: str | None
+    banned_until: Time | None
     """Time before which the venue accepts no requests from this host."""
     unrecorded: int
     """Number of frames that could not be recorded."""
@@ -78,12 +79,12 @@ class Feed(Struct, frozen=True):
 
 
 class Reason(Struct, frozen=True):
-    """A reason why the daemon is not healthy: see `quantd.troubles.Trouble`."""
+    """A reason why the daemon is not healthy: the kind of the trouble, what it is about, and what to do."""
 
     what: What
     name: str
     text: str
-    since: str
+    since: Time
 
 
 class Health(Struct, frozen=True):
@@ -117,18 +118,25 @@ class Trade(Struct, frozen=True, gc=False):
     symbol: str
     price: float
     qty: float
-    ts: str
+    ts: Time
 
 
 class Candle(Struct, frozen=True, gc=False):
     """A bar as the frontend draws it; `ts` is its open time."""
 
-    ts: str
+    ts: Time
     open: float
     high: float
     low: float
     close: float
     volume: float
+
+
+class QualityNow(rows.QualityRow, frozen=True):
+    """The quality of a symbol's data now."""
+
+    age_ms: int | None
+    """Time since the last trade, ms."""
 
 
 class Started(Struct, frozen=True):
@@ -186,10 +194,11 @@ def drawable(bars: Iterable[Bar]) -> list[Bar]:
     return [bar for bar in bars if isfinite(bar.open + bar.high + bar.low + bar.close + bar.volume)]
 
 
-def candles(bars: Iterable[Bar]) -> Raw:
-    """Return bars as the frontend draws them: rows of `ts`, the open time, `open`, `high`, `low`, `close` and `volume`."""
+def candles(bars: Iterable[Bar]) -> list[Candle]:
+    """Return bars as the frontend draws them."""
     shown = drawable(bars)
     return columns.rows(
+        Candle,
         columns.heads(bar.ts for bar in shown),
         open=[bar.open for bar in shown],
         high=[bar.high for bar in shown],
@@ -199,9 +208,9 @@ def candles(bars: Iterable[Bar]) -> Raw:
     )
 
 
-def book(bar: BookBar) -> dict[str, Any]:
-    """Return a book bar with its time as text."""
-    return asdict(bar) | {"ts": iso(bar.ts)}
+def quality(known: SymbolQuality, now: int) -> QualityNow:
+    """Return the quality of a symbol at the time `now` (ms)."""
+    return QualityNow(**asdict(rows.quality(known)), age_ms=None if known.last_tick is None else now - known.last_tick)
 
 
 def trades(ticks: Iterable[Tick]) -> list[Trade]:
@@ -221,8 +230,8 @@ class Rule(Struct, frozen=True):
     operator: str
     value: float
     active: bool
-    created_at: str
-    triggered_at: str | None
+    created_at: Time
+    triggered_at: Time | None
     trigger_count: int
 
 
@@ -245,13 +254,13 @@ class Firing(Struct, frozen=True):
     pair: str
     actual_value: float | str
     threshold_value: float | str
-    ts: str
+    ts: Time
 
 
 class Fired(Firing, frozen=True, kw_only=True):
     """A firing with the open time of the bar that was judged. A rule that was made by request is judged between closes and has no bar."""
 
-    bar: str | UnsetType = UNSET
+    bar: Time | UnsetType = UNSET
 
 
 def rule(made: alerts.RestRule) -> Rule:

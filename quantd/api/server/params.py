@@ -21,7 +21,10 @@ T = TypeVar("T")
 
 def query(request: web.Request, cls: type[T]) -> T:
     """Return the query as a struct."""
-    return _convert("query", dict(request.query), cls)
+    given, optional = dict(request.query), _optional(cls)  # type: ignore[arg-type]
+    if name := next((name for name in optional if given.get(name, "").lower() == "null"), None):
+        raise Invalid("invalid", ["query", name], "Expected a value, got `null`", given[name])
+    return _convert("query", given, cls, strict=False)
 
 
 async def body(request: web.Request, cls: type[T]) -> T:
@@ -33,7 +36,7 @@ async def body(request: web.Request, cls: type[T]) -> T:
         if endless := _not_finite(raw):
             raise Failure(400, f"Invalid value. {endless} is no finite number") from None
         raise Invalid("json_invalid", ["body"], f"JSON decode error: {error}", None) from None
-    return _convert("body", given, cls)
+    return _convert("body", given, cls, strict=True)
 
 
 async def _read(request: web.Request) -> bytes:
@@ -62,12 +65,12 @@ def _not_finite(raw: bytes) -> str | None:
     return found[0] if found else None
 
 
-def _convert(source: str, given: Any, cls: type[T]) -> T:
+def _convert(source: str, given: Any, cls: type[T], *, strict: bool) -> T:
     decimals = _decimals(cls) if isinstance(given, Mapping) else ()  # type: ignore[arg-type]
     if endless := next((given[name] for name in decimals if _is_endless(given.get(name))), None):
         raise Failure(400, f"Invalid value. {endless} is no finite number")
     try:
-        return msgspec.convert(given, cls, strict=False)
+        return msgspec.convert(given, cls, strict=strict)
     except msgspec.ValidationError as error:
         raise invalid(source, str(error), given, cls) from None
 
@@ -75,10 +78,25 @@ def _convert(source: str, given: Any, cls: type[T]) -> T:
 @cache
 def _decimals(cls: type) -> tuple[str, ...]:
     """Return the fields of a struct that may be decimal numbers."""
+    return tuple(name for name, kinds in _kinds(cls).items() if msgspec.inspect.FloatType in kinds)
+
+
+@cache
+def _optional(cls: type) -> tuple[str, ...]:
+    """Return the fields of a query that are None unless they are given, and cannot be a text: msgspec would take the text null for None."""
+    return tuple(name for name, kinds in _kinds(cls).items() if msgspec.inspect.NoneType in kinds and msgspec.inspect.StrType not in kinds)
+
+
+def _kinds(cls: type) -> dict[str, set[type]]:
+    """Return the kinds of values that each field of a struct accepts."""
     info = msgspec.inspect.type_info(cls)
     assert isinstance(info, msgspec.inspect.StructType)
-    types = {field.encode_name: getattr(field.type, "types", (field.type,)) for field in info.fields}
-    return tuple(name for name, each in types.items() if any(isinstance(one, msgspec.inspect.FloatType) for one in each))
+    return {field.encode_name: {type(_bare(each)) for each in getattr(_bare(field.type), "types", (field.type,))} for field in info.fields}
+
+
+def _bare(kind: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    """Return a type without what is noted beside it."""
+    return kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
 
 
 def _is_endless(value: Any) -> bool:

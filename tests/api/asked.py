@@ -1,0 +1,117 @@
+"""The requests whose answers are the examples of the OpenAPI document. `python -m tests.api.asked` records them anew."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import ClientSession
+
+from quantd.api.app import make_app
+from quantd.api.openapi.examples import Example
+from quantd.config.model import ApiSettings
+from quantd.metrics import Metrics
+from quantd.runtime.metrics import register_pool_metrics
+from quantd.testing.services import FakeServices
+
+from .market import PAIR, RULE_ID, market
+from .serving import ApiServer
+
+FILE = Path(__file__).parents[2] / "quantd/api/openapi/examples.json"
+_WINDOW: dict[str, Any] = {"pair": PAIR, "window": 20}
+
+
+def get(name: str, path: str, /, **given: Any) -> Example:
+    return Example(name, "GET", path, 0, None, given)
+
+
+def post(name: str, path: str, body: Any = None, /, **given: Any) -> Example:
+    return Example(name, "POST", path, 0, None, given, body)
+
+
+def delete(name: str, path: str, /, **given: Any) -> Example:
+    return Example(name, "DELETE", path, 0, None, given)
+
+
+ASKED = (
+    get("the banner", "/"),
+    Example("a host that is not served", "GET", "/", 0, None, headers={"Host": "a.example"}),
+    get("a daemon with a trouble", "/health"),
+    get("it lives", "/live"),
+    get("it is ready", "/ready"),
+    get("a symbol with a gap", "/quality"),
+    get("a counter", "/metrics"),
+    get("the symbols", "/symbols"),
+    get("all symbols", "/data/stats"),
+    get("one symbol", "/data/stats", symbol="btcusdt"),
+    post("one symbol", "/data/clear", symbol="btcusdt"),
+    get("two bars", "/data/{symbol}", symbol="btcusdt", tf="1m", limit=2),
+    get("a range of hours", "/data/{symbol}", symbol="BTCUSDT", tf="1h", **{"from": "2025-12-31T23:00:00.000Z", "to": "1767225600000"}),
+    get("an unknown symbol", "/data/{symbol}", symbol="NOPE"),
+    get("no number", "/data/{symbol}", symbol="BTCUSDT", limit="many"),
+    get("two trades", "/data/{symbol}/ticks", symbol="BTCUSDT", limit=2),
+    get("a bar of the book", "/data/{symbol}/book", symbol="BTCUSDT", tf="1m", limit=1),
+    post("two symbols", "/stream/start", {"symbols": ["btcusdt", "ETHUSDT"]}),
+    post("no symbols", "/stream/start", {"tick_mode": True}),
+    post("one symbol", "/stream/stop", {"symbols": ["btcusdt"]}),
+    get("two symbols", "/stream/status"),
+    get("a window of 20 bars", "/analytics/pair", **_WINDOW, tf="1m", regression="OLS"),
+    get("no pair", "/analytics/pair", pair="BTCUSDT"),
+    get("a window of 20 bars", "/analytics/adf", **_WINDOW),
+    get("a window of 20 bars", "/analytics/hedge-ratio", **_WINDOW),
+    get("the legs one by one", "/analytics/spread", symbol_a="BTCUSDT", symbol_b="ETHUSDT", window=20, method="OLS"),
+    get("a window of 20 bars", "/analytics/zscore", **_WINDOW),
+    get("a window of 20 bars", "/analytics/correlation", **_WINDOW),
+    get("five lags", "/analytics/lead-lag", pair=PAIR, seconds=600, max_lag=1, step=0.5),
+    get("a pair at two timeframes", "/pairs"),
+    get("a trade", "/backtest", **_WINDOW, entry=0.5, limit=5),
+    get("a stop below the entry", "/backtest", pair=PAIR, entry=2, stop=1),
+    post("a price", "/alerts", {"metric": "price", "pair": "btcusdt", "op": ">", "value": 90_500}),
+    post("a z-score", "/alerts", {"metric": "zscore", "pair": "btcusdt-ethusdt", "op": ">=", "value": 2.5}),
+    post("no operator", "/alerts", {"metric": "price", "pair": "btcusdt", "value": 90_500}),
+    post("another operator", "/alerts", {"metric": "price", "pair": "btcusdt", "op": "~", "value": 90_500}),
+    get("one rule", "/alerts"),
+    get("one rule", "/alerts/rules"),
+    get("two firings", "/alerts/active", limit=2),
+    post("all firings", "/alerts/clear"),
+    get("a rule", "/alerts/{id}", id=RULE_ID),
+    get("no such rule", "/alerts/{id}", id="x"),
+    delete("a rule", "/alerts/{id}", id=RULE_ID),
+    get("a window of 20 bars", "/export", **_WINDOW),
+    get("a symbol without bars", "/export/ohlcv", symbol="ADAUSDT"),
+    get("two bars", "/export/ohlcv", symbol="btcusdt", tf="1m", limit=2),
+)
+"""Each is asked of a market of its own."""
+
+
+async def asked(request: Example, services: FakeServices) -> tuple[Example, bytes]:
+    """A request with its answer, and the bytes of that."""
+    metrics = Metrics()
+    register_pool_metrics(services.pool, metrics)
+    app = make_app(services, ApiSettings(), metrics.render)
+    target = request.path.format(**request.given)
+    query = {name: str(value) for name, value in request.given.items() if f"{{{name}}}" not in request.path}
+    async with ApiServer(app) as server, ClientSession() as session:
+        ask = session.request(request.method, server.make_url(target), params=query, json=request.body, headers=request.headers)
+        async with ask as response:
+            data = await response.read()
+    answer = json.loads(data) if response.content_type == "application/json" else data.decode()
+    return msgspec.structs.replace(request, status=response.status, answer=answer, type=response.content_type), data
+
+
+async def answers() -> AsyncIterator[tuple[Example, bytes]]:
+    """All of them with their answers."""
+    for request in ASKED:
+        yield await asked(request, market())
+
+
+async def record() -> None:
+    """Write the examples."""
+    lines = [msgspec.json.encode(example).decode() async for example, _ in answers()]
+    FILE.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(record())
