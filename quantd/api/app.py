@@ -20,7 +20,7 @@ from quantd.api.context import (
     Patience,
     Render,
 )
-from quantd.api.endpoint import endpoint
+from quantd.api.endpoint import NOWHERE, endpoint
 from quantd.api.route import Route
 from quantd.api.server import cors, hosts
 from quantd.api.server.errors import errors
@@ -50,13 +50,14 @@ def make_app(
     patience: Patience = DEFAULT_PATIENCE,
     budget: float = BUDGET_S,
     topic_limits: v1.TopicLimits = v1.DEFAULT_LIMITS,
+    gate: Gate | None = None,
 ) -> web.Application:
     """Return the application, ready for a `Runner`. `metrics` renders the body of `/metrics`; `limits` and `topic_limits` are those of the
-    sockets; `budget` is the number of seconds that a request may take."""
+    sockets; `budget` is the number of seconds that a request may take; without a `gate` there are no tokens."""
     app = web.Application(middlewares=[errors, _gate(settings)], client_max_size=_LARGEST_BODY)
     app[PATIENCE], app[BUDGET] = patience, budget
     app[KEPT] = Kept()
-    app[GATE] = Gate()
+    app[GATE] = gate or Gate(settings)
     fanout = Fanout(services.events, limits)
     app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout)
     app[TYPED] = TypedSockets(services, topic_limits)
@@ -81,6 +82,8 @@ def _gate(settings: ApiSettings) -> Middleware:
         if (response := preflight(request)) is not None:
             return response
         check_origin(request)
+        if request.match_info.http_exception is not None:
+            request.app[GATE].admit(request, NOWHERE)
         return await handler(request)
 
     return middleware

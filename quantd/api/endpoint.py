@@ -10,6 +10,14 @@ from quantd.api.server.kept import KEPT
 from quantd.api.server.params import body, query
 
 
+async def _nothing(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPNotFound
+
+
+NOWHERE = Route("GET", "an unknown path", _nothing, None, None, None, (404, 405), "read", "cheap")
+"""What paths and methods without a route ask of their callers: who may not read does not learn which there are."""
+
+
 def endpoint(route: Route) -> Handler:
     """Return the aiohttp handler of a route."""
     answered = route.handler

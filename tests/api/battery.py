@@ -170,7 +170,7 @@ HEADERS: dict[str, tuple[int, ...]] = {
     "If-Modified-Since: never": OK,
     "Accept: \xff": OK,
     "Accept-Encoding: \xff": OK,
-    "Forwarded: for=\xff;;;": OK,
+    "Forwarded: for=\xff;;;": (401,),
     "Authorization: Basic \xff": OK,
     "Content-Type: \xff": OK,
     "Sec-WebSocket-Key1: x": BAD,

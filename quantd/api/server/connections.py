@@ -25,6 +25,7 @@ from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from yarl import URL
 
+from quantd.api.access.gate import GATE, Gate
 from quantd.api.context import PATIENCE, Patience
 from quantd.api.schema.wire import encode
 from quantd.api.server.descriptors import most_connections
@@ -45,12 +46,13 @@ _FULL = {"detail": "Too many connections are open"}
 class Connection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_asked", "_connections", "_look_again", "_pending", "_unmoved", "_unsent", "_until", "_wire")
+    __slots__ = ("_asked", "_connections", "_look_again", "_peer", "_pending", "_unmoved", "_unsent", "_until", "_wire")
 
     def __init__(self, connections: "Connections", **settings: Any) -> None:
         super().__init__(connections, **settings)
         self._connections = connections
         self._wire: asyncio.Transport | None = None
+        self._peer = ""
         self._look_again: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._unmoved = 0
@@ -70,6 +72,7 @@ class Connection(web.RequestHandler):
             self._wire.close()
             return
         super().connection_made(transport)
+        self._peer = self._remote
         self._look()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -96,7 +99,7 @@ class Connection(web.RequestHandler):
         wire, loop = self._wire, asyncio.get_running_loop()
         if wire is None or wire.is_closing() or wire.get_write_buffer_size() or loop.time() > self._until:
             return False
-        answer = self._connections.shortcut.answer(data)
+        answer = self._connections.shortcut.answer(self._peer, data)
         if answer is None:
             return False
         wire.writelines(answer)
@@ -107,7 +110,7 @@ class Connection(web.RequestHandler):
         if self._pending == 1 and response.keep_alive and is_whole(self._asked):
             self._pending = 0
             self._until = asyncio.get_running_loop().time() + self._connections.patience.idle / 5
-            self._connections.shortcut.learn(self._asked, request, response)
+            self._connections.shortcut.learn(self._peer, self._asked, request, response)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -155,17 +158,18 @@ class Connection(web.RequestHandler):
 class Connections(web.Server):
     """All connections to the API."""
 
-    def __init__(self, server: web.Server, patience: Patience, most: int) -> None:
+    def __init__(self, server: web.Server, gate: Gate, patience: Patience, most: int) -> None:
         super().__init__(
             partial(_answered, server.request_handler),
             request_factory=partial(_request, server.request_factory),
             handler_cancellation=True,  # drops a request whose client is gone
         )
+        self.gate = gate
         self.patience = patience
         self.most = most
         self.refused = 0
         """Number of connections refused because the API was full."""
-        self.shortcut = Shortcut()
+        self.shortcut = Shortcut(gate)
         self.stalled = 0
         """Number of connections aborted because the peer read nothing of an answer."""
         self._open: set[web.RequestHandler] = set()
@@ -216,7 +220,7 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        self.connections = Connections(server, self.app[PATIENCE], self._most or most_connections())
+        self.connections = Connections(server, self.app[GATE], self.app[PATIENCE], self._most or most_connections())
         return self.connections
 
 
@@ -225,6 +229,7 @@ def measure(connections: Connections, metrics: Metrics) -> None:
     metrics.add(Gauge, "quantd_api_connections", "Connections to the API", (), lambda: [((), connections.open)])
     metrics.add(Counter, "quantd_api_connections_refused", "Connections that found the API full", (), lambda: [((), connections.refused)])
     metrics.add(Counter, "quantd_api_connections_stalled", "Connections whose peer read nothing", (), lambda: [((), connections.stalled)])
+    metrics.add(Counter, "quantd_api_refused", "Requests refused for their token", ("reason",), connections.gate.refusals.counts)
 
 
 def _request(make: Callable[..., web.BaseRequest], message: RawRequestMessage, *others: Any) -> web.BaseRequest:
