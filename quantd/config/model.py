@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from quantd.config.access import AuthSettings, Network
 from quantd.config.addresses import as_host, as_listen, as_origin
+from quantd.config.limits import LimitSettings
 from quantd.config.node import Node
 from quantd.config.pairs import SCHEMA, read_pair
 from quantd.config.reader import Reader
@@ -80,6 +81,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         tuple[Network, ...],
         Meta(description="Addresses and networks of proxies that tell the address of the client."),
     ] = ()
+    limits: LimitSettings = LimitSettings()
 
 
 class StateSettings(Struct, frozen=True, kw_only=True):
