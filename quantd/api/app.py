@@ -25,6 +25,7 @@ from quantd.api.route import Route
 from quantd.api.server import cors, hosts
 from quantd.api.server.errors import errors
 from quantd.api.server.kept import KEPT, Kept
+from quantd.api.server.safety import secure
 from quantd.api.table import ROUTES
 from quantd.api.ws.fanout import DEFAULT_LIMITS, Fanout, Limits
 from quantd.api.ws.legacy import Sockets
@@ -34,7 +35,7 @@ from quantd.config.model import ApiSettings
 from quantd.pool import BUDGET_S
 from quantd.services.bundle import Services
 
-_LARGEST_BODY = 256 * 1024
+_LARGEST_BODY = max(route.largest for route in ROUTES)
 
 
 def no_metrics() -> tuple[bytes, str]:
@@ -63,7 +64,7 @@ def make_app(
     app[TYPED] = TypedSockets(services, topic_limits)
     app[METRICS] = metrics
     app.add_routes([_definition(route) for route in ROUTES])
-    app.on_response_prepare.append(cors.allow(settings.cors))
+    app.on_response_prepare.extend([cors.allow(settings.cors), secure])
     app.on_shutdown.append(_close_sockets)
     return app
 

@@ -24,10 +24,12 @@ def endpoint(route: Route) -> Handler:
 
     async def admitted(request: web.Request) -> web.StreamResponse:
         request.app[GATE].admit(request, route)
+        if (request.content_length or 0) > route.largest:
+            raise web.HTTPRequestEntityTooLarge(route.largest)
         if route.query:
             return await answered(request, _query(request, route.query))
         if route.body:
-            return await answered(request, await body(request, route.body))
+            return await answered(request, await body(request, route.body, route.largest))
         return await answered(request)
 
     return admitted

@@ -13,7 +13,6 @@ from quantd.config.limits import LimitSettings, Quota, Quotas
 from tests.clocks import HostClock
 
 
-
 def caller(address: str, name: str | None = None) -> Caller:
     return Caller(address, frozenset(), name)
 

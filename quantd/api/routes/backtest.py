@@ -10,6 +10,7 @@ from quantd.api.context import asker, services
 from quantd.api.routes import checks
 from quantd.api.schema import figures, requests
 from quantd.api.server.errors import Failure, answer
+from quantd.api.server.safety import NO_FRAMES
 from quantd.backtest import Backtest, Settings, Trade, backtest
 from quantd.backtest.report import html
 from quantd.config.bounds import demand_reachable, z_range
@@ -23,7 +24,7 @@ MOST_FITTED = 1_000_000
 FORMATS = ("json", "html")
 _COST_S = 1e-5
 """Estimated seconds per bar."""
-_REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
+_REPORT_HEADERS = {"Content-Security-Policy": f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {NO_FRAMES}"}
 
 
 async def tested(request: web.Request, raw: requests.BacktestQuery) -> web.Response:

@@ -30,6 +30,7 @@ from quantd.api.context import PATIENCE, Patience
 from quantd.api.schema.wire import encode
 from quantd.api.server.descriptors import most_connections
 from quantd.api.server.errors import Failure, brief, errors, refused, response_to
+from quantd.api.server.safety import HEADERS, secured
 from quantd.api.server.shortcut import Shortcut, is_whole
 from quantd.metrics import Metrics
 
@@ -120,8 +121,8 @@ class Connection(web.RequestHandler):
         if request.transport is None or request.writer.output_size:
             raise ConnectionResetError from exc
         if isinstance(exc, HttpProcessingError):
-            return refused(request, _status(exc), brief(exc))
-        response = response_to(request, exc)
+            return secured(refused(request, _status(exc), brief(exc)))
+        response = secured(response_to(request, exc))
         response.force_close()
         return response
 
@@ -246,9 +247,9 @@ def _request(make: Callable[..., web.BaseRequest], message: RawRequestMessage, *
 async def _answered(handler: Callable[[Any], Awaitable[web.StreamResponse]], request: web.BaseRequest) -> web.StreamResponse:
     """Handle a request; errors that occur before the middlewares, like an unknown `Expect`, are answered like errors within them."""
     if _NO_ADDRESS in request:
-        return refused(request, 400, "The target is not valid")
+        return secured(refused(request, 400, "The target is not valid"))
     if not all(value.isascii() for name, value in request.headers.items() if name.lower().startswith(_ASCII)):
-        return response_to(request, Failure(400, "A header is not of ASCII"))
+        return secured(response_to(request, Failure(400, "A header is not of ASCII")))
     return await errors(cast(web.Request, request), handler)
 
 
@@ -260,8 +261,9 @@ def _status(error: HttpProcessingError) -> int:
 def _raw(status: int, body: dict[str, str]) -> bytes:
     """Return the bytes of a response for a connection without a request."""
     text = encode(body)
-    head = (f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Content-Type: application/json", f"Content-Length: {len(text)}")
-    return "\r\n".join([*head, "Connection: close", "", ""]).encode() + text
+    headers = HEADERS | {"Content-Type": "application/json", "Content-Length": str(len(text)), "Connection": "close"}
+    head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*head, "", ""]).encode() + text
 
 
 def _unsent(transport: asyncio.Transport) -> int:

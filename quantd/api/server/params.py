@@ -24,9 +24,12 @@ def query(request: web.Request, cls: type[T]) -> T:
     return _convert("query", dict(request.query), cls)
 
 
-async def body(request: web.Request, cls: type[T]) -> T:
-    """Return the JSON body as a struct. An infinite number or NaN is a Failure (400), because the form of the body is right."""
+async def body(request: web.Request, cls: type[T], largest: int) -> T:
+    """Return the JSON body as a struct. An infinite number or NaN is a Failure (400), because the form of the body is right; a body of more
+    than `largest` bytes is 413."""
     raw = await _read(request)
+    if len(raw) > largest:
+        raise web.HTTPRequestEntityTooLarge(largest, len(raw))
     try:
         given = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
