@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from quantd.api.access.gate import GATE, Gate
+from quantd.api.access.limits import tell
 from quantd.api.context import (
     BUDGET,
     DEFAULT_PATIENCE,
@@ -60,11 +61,11 @@ def make_app(
     app[KEPT] = Kept()
     app[GATE] = gate or Gate(settings)
     fanout = Fanout(services.events, limits)
-    app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout)
+    app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout, app[GATE].limits)
     app[TYPED] = TypedSockets(services, topic_limits)
     app[METRICS] = metrics
     app.add_routes([_definition(route) for route in ROUTES])
-    app.on_response_prepare.extend([cors.allow(settings.cors), secure])
+    app.on_response_prepare.extend([cors.allow(settings.cors), secure, tell])
     app.on_shutdown.append(_close_sockets)
     return app
 

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from quantd.api.access.caller import CALLER, PUBLIC, Caller, Scope, Scopes, scopes_of
 from quantd.api.access.issuer import Issuer, Refused
+from quantd.api.access.limits import CallerLimits
 from quantd.api.access.proxies import Proxies, is_forwarded, is_local
 from quantd.api.access.refusals import Reason, Refusals
 from quantd.api.route import Route
@@ -48,6 +49,7 @@ class Gate:
     ) -> None:
         self.clock = clock or SystemClock()
         self.refusals = Refusals(self.clock)
+        self.limits = CallerLimits(settings.limits, self.clock)
         self._auth = settings.auth
         self._tokens = tokens
         self._issuer = Issuer(settings.auth.jwt, troubles) if settings.auth.jwt.issuer else None
@@ -58,7 +60,8 @@ class Gate:
 
     def admit(self, request: web.Request, route: Route) -> Caller:
         """Return the caller, who is noted in the request. Raises Failure if it may not use the route, or not now."""
-        found = self._caller(request, route.scope)
+        found = self._caller(request, route)
+        self.limits.admit(request, found, route.rate)
         self.permit(found, route.scope, route.path)
         request[CALLER] = found
         return found
@@ -100,8 +103,9 @@ class Gate:
         challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{scope}"'
         raise Failure(403, _LACKS.format(scope=scope, has=has), {"WWW-Authenticate": challenge})
 
-    def _caller(self, request: web.Request, scope: Scope) -> Caller:
-        """Return the caller by its `Authorization`. Raises Failure if that is not valid and counts."""
+    def _caller(self, request: web.Request, route: Route) -> Caller:
+        """Return the caller by its `Authorization`. Raises Failure if that is not valid and counts; the request is its address's then."""
+        scope = route.scope
         anybody = self.anonymous(request)
         text = bearer(request)
         if text is None or scope == "public" or not self.knows_tokens:
@@ -109,6 +113,7 @@ class Gate:
         try:
             return self.known(text, anybody.address)
         except BadToken as error:
+            self.limits.admit(request, anybody, route.rate)
             self.refuse(error)
             raise unauthorized(_WRONG.format(why=error, scope=scope), invalid=True) from None
 
@@ -145,11 +150,20 @@ class Gate:
         return None if stays else "revoked"
 
     def known(self, text: str, address: str) -> Caller:
-        """Return the caller that a token names. Raises BadToken."""
+        """Return the caller that a token names. Raises BadToken, and TooMany if this address has sent many that are not known; one that is
+        known is let in all the same."""
         self.look()
         token, same = self._tokens.of(text) if self._tokens else (None, False)
-        if token is not None:
-            return self._of_token(token, same, address)
+        if token is not None and same:
+            return self._of_token(token, address)
+        self.limits.admit_login(address)
+        try:
+            return self._of_issuer(text, address)
+        except BadToken:
+            self.limits.login_failed(address)
+            raise
+
+    def _of_issuer(self, text: str, address: str) -> Caller:
         if self._issuer is None or text.startswith("quantd_"):
             raise BadToken(address, "not valid", "it is not known here")
         try:
@@ -160,9 +174,7 @@ class Gate:
             raise BadToken(grant.name, "expired", "it has expired")
         return Caller(address, grant.scopes, grant.name, grant.until)
 
-    def _of_token(self, token: Token, same: bool, address: str) -> Caller:
-        if not same:
-            raise BadToken(address, "not valid", "it is not known here")
+    def _of_token(self, token: Token, address: str) -> Caller:
         if why := token.ended(self.clock.now()):
             raise BadToken(token.name, why, f"{token.name!r} is {why}")
         return Caller(address, scopes_of(token.scope), token.name, token.until, token.id)

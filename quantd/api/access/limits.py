@@ -18,6 +18,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from quantd.api.access.caller import Caller, Rate
+from quantd.api.access.places import Places
 from quantd.api.server.errors import Failure
 from quantd.clock import Clock, SystemClock
 from quantd.config.limits import LimitSettings, Quota, Quotas
@@ -108,15 +109,21 @@ STANDING = web.RequestKey("standing", Standing)
 """The standing of the caller, in requests of limited callers."""
 
 
-class Limits:
-    """The quotas of callers."""
+class CallerLimits:
+    """The quotas of callers, and their places."""
 
     def __init__(self, settings: LimitSettings, clock: Clock | None = None) -> None:
-        clock = clock or SystemClock()
+        self.clock = clock = clock or SystemClock()
         self.settings = settings
+        self.sockets = Places(settings.sockets)
         self._others = _meters(settings, clock)
         self._loopback = {} if settings.loopback is None else _meters(settings.loopback, clock)
         self._logins = Meter("logins", settings.logins, clock)
+
+    def key(self, caller: Caller) -> str | None:
+        """Return the key under which a caller is counted; None for one that is not limited."""
+        free = caller.name is None and self.settings.loopback is None and is_loopback(caller.address)
+        return None if free else shared(caller.key)
 
     def take(self, caller: Caller, rate: Rate) -> Standing | None:
         """Count a request of a caller; None if it has no quota. The request must be refused if `room` is negative."""
@@ -142,7 +149,10 @@ class Limits:
         self._logins.take(shared(f"ip:{address}"))
 
 
-LIMITS = web.AppKey("limits", Limits)
+async def tell(request: web.Request, response: web.StreamResponse) -> None:
+    """Tell a limited caller what is left of its quota: a signal handler."""
+    if standing := request.get(STANDING):
+        response.headers.update(standing.headers())
 
 
 def _meters(quotas: Quotas, clock: Clock) -> Mapping[str, Meter]:
