@@ -51,6 +51,6 @@ class Route(Struct, frozen=True):
     """Largest number of bytes of a body, also of one that the route does not read."""
 
 
-COMMON = (400, 401, 403, 413, 421, 429, 503)
-"""Statuses that any route may answer: a request that is not HTTP, the wrong token, origin or host, a body that is too large, too many
-requests, a busy daemon."""
+COMMON = (400, 401, 403, 413, 415, 421, 429, 503)
+"""Statuses that any route may answer: a request that is not HTTP, the wrong token, origin or host, a body that is too large or encoded, too
+many requests, a busy daemon."""

@@ -182,6 +182,7 @@ class Connections(web.Server):
             loop=asyncio.get_running_loop(),
             keepalive_timeout=self.patience.idle,
             lingering_time=self.patience.linger,
+            auto_decompress=False,
             access_log=None,
             logger=_log,
         )

@@ -40,7 +40,9 @@ async def body(request: web.Request, cls: type[T], largest: int) -> T:
 
 
 async def _read(request: web.Request) -> bytes:
-    """Return the body. Raises Failure (408) if it does not end in time."""
+    """Return the body. Raises Failure if it is encoded (415), since a few bytes may unpack to any number, or does not end in time (408)."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Failure(415, "A body is taken as it is: send it without Content-Encoding")
     patience = request.app[PATIENCE].body
     try:
         async with asyncio.timeout(patience):
