@@ -92,7 +92,7 @@ def quantd(port: int, folder: Path, *, parsed: bool = False, fresh: bool = False
                 app.middlewares.append(_changing(history))
             await runner.setup()
             if parsed or fresh:
-                runner.connections.shortcut.answer = lambda data: None  # type: ignore[method-assign]
+                runner.connections.shortcut.answer = lambda peer, data: None  # type: ignore[method-assign]
             await serve(runner, port)
 
     run(main)

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
-import msgspec
 from aiohttp import web
 
+from quantd.api.access.gate import Gate
+from quantd.api.access.listening import served
 from quantd.api.app import make_app
 from quantd.api.server import connections
 from quantd.clock import Clock, MarketClock, SystemClock
@@ -34,6 +35,7 @@ from quantd.supervision.losses import Losses
 from quantd.supervision.signals import leave, obeyed
 from quantd.supervision.systemd import notify, watchdog_seconds
 from quantd.supervision.troubles import Troubles
+from quantd.tokens import TokenFile, Tokens
 
 _log = logging.getLogger("quantd.daemon")
 _DRAIN_S = 5.0
@@ -51,7 +53,7 @@ _EXTENDED_US = 60_000_000
 class Daemon:
     """The daemon, which runs while `quantd run` does."""
 
-    def __init__(self, loaded: Loaded, listen: str | None = None) -> None:
+    def __init__(self, loaded: Loaded, listen: str | None = None, auth: str | None = None) -> None:
         self.clock: Clock = SystemClock()
         self.metrics = Metrics()
         self.troubles = Troubles(self.clock)
@@ -61,10 +63,7 @@ class Daemon:
         self.runtime: Runtime
         self.services: LiveServices
         self._loaded = loaded
-        try:
-            self._api = msgspec.structs.replace(loaded.config.api, listen=listen) if listen else loaded.config.api
-        except ValueError as error:
-            raise QuantdError(f"--{error}") from None
+        self._api = served(loaded.config.api, listen, auth, tokens=TokenFile(loaded.config.state_dir).is_there())
 
     @property
     def listen(self) -> str:
@@ -119,7 +118,8 @@ class Daemon:
             await asyncio.sleep(_BEAT_S)
 
     async def _serve(self) -> web.AppRunner:
-        runner = connections.Runner(make_app(self.services, self._api, self.metrics.render), shutdown_timeout=1.0)
+        gate = Gate(self._api, Tokens(self._loaded.config.state_dir, self.troubles), self.troubles, self.clock)
+        runner = connections.Runner(make_app(self.services, self._api, self.metrics.render, gate=gate), shutdown_timeout=1.0)
         await runner.setup()
         connections.measure(runner.connections, self.metrics)
         host, _, port = self._api.listen.rpartition(":")

@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from quantd.api.access.gate import GATE, Gate
+from quantd.api.access.limits import tell
 from quantd.api.context import (
     BUDGET,
     DEFAULT_PATIENCE,
@@ -22,13 +23,14 @@ from quantd.api.context import (
     Patience,
     Render,
 )
-from quantd.api.endpoint import endpoint
+from quantd.api.endpoint import NOWHERE, endpoint
 from quantd.api.openapi import encoded
 from quantd.api.openapi.complete import demand_complete
 from quantd.api.route import Route
 from quantd.api.server import cors, hosts
 from quantd.api.server.errors import errors
 from quantd.api.server.kept import KEPT, Kept
+from quantd.api.server.safety import secure
 from quantd.api.table import ROUTES
 from quantd.api.ws.fanout import DEFAULT_LIMITS, Fanout, Limits
 from quantd.api.ws.legacy import Sockets
@@ -38,7 +40,7 @@ from quantd.config.model import ApiSettings
 from quantd.pool import BUDGET_S
 from quantd.services.bundle import Services
 
-_LARGEST_BODY = 256 * 1024
+_LARGEST_BODY = max(route.largest for route in ROUTES)
 
 
 def no_metrics() -> tuple[bytes, str]:
@@ -54,21 +56,22 @@ def make_app(
     patience: Patience = DEFAULT_PATIENCE,
     budget: float = BUDGET_S,
     topic_limits: v1.TopicLimits = v1.DEFAULT_LIMITS,
+    gate: Gate | None = None,
 ) -> web.Application:
     """Return the application, ready for a `Runner`. `metrics` renders the body of `/metrics`; `limits` and `topic_limits` are those of the
-    sockets; `budget` is the number of seconds that a request may take."""
+    sockets; `budget` is the number of seconds that a request may take; without a `gate` there are no tokens."""
     app = web.Application(middlewares=[errors, _gate(settings)], client_max_size=_LARGEST_BODY)
     app[PATIENCE], app[BUDGET] = patience, budget
     app[KEPT] = Kept()
-    app[GATE] = Gate()
+    app[GATE] = gate or Gate(settings)
     fanout = Fanout(services.events, limits)
-    app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout)
+    app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout, app[GATE].limits)
     app[TYPED] = TypedSockets(services, topic_limits)
     app[METRICS] = metrics
     describe: Callable[[], bytes] = partial(encoded, demand_complete(ROUTES))
     app[OPENAPI] = describe
     app.add_routes([_definition(route) for route in ROUTES])
-    app.on_response_prepare.append(cors.allow(settings.cors))
+    app.on_response_prepare.extend([cors.allow(settings.cors), secure, tell])
     app.on_shutdown.append(_close_sockets)
     return app
 
@@ -95,6 +98,8 @@ def _gate(settings: ApiSettings) -> Middleware:
         if (response := preflight(request)) is not None:
             return response
         check_origin(request)
+        if request.match_info.http_exception is not None:
+            request.app[GATE].admit(request, NOWHERE)
         return await handler(request)
 
     return middleware

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from aiohttp import web
 from msgspec import Struct
 
+from quantd.api.access.caller import caller
 from quantd.api.ws.fanout import Fanout
 from quantd.api.ws.legacy import Sockets
 from quantd.api.ws.v1.sockets import TypedSockets
@@ -58,5 +59,5 @@ async def respond(request: web.Request, points: int, tell: Callable[[], web.Resp
 
 
 def asker(request: web.Request) -> Asker:
-    """Return the client's address, and the time until which an answer is useful. Call this before the first await."""
-    return Asker(request.remote or "", asyncio.get_running_loop().time() + request.app[BUDGET])
+    """Return who asks, and the time until which an answer is useful. Call this before the first await."""
+    return Asker(caller(request).key, asyncio.get_running_loop().time() + request.app[BUDGET])

@@ -10,16 +10,26 @@ from quantd.api.server.kept import KEPT
 from quantd.api.server.params import body, query
 
 
+async def _nothing(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPNotFound
+
+
+NOWHERE = Route("GET", "an unknown path", _nothing, None, None, None, (404, 405), "read", "cheap")
+"""What paths and methods without a route ask of their callers: who may not read does not learn which there are."""
+
+
 def endpoint(route: Route) -> Handler:
     """Return the aiohttp handler of a route."""
     answered = route.handler
 
     async def admitted(request: web.Request) -> web.StreamResponse:
         request.app[GATE].admit(request, route)
+        if (request.content_length or 0) > route.largest:
+            raise web.HTTPRequestEntityTooLarge(route.largest)
         if route.query:
             return await answered(request, _query(request, route.query))
         if route.body:
-            return await answered(request, await body(request, route.body))
+            return await answered(request, await body(request, route.body, route.largest))
         return await answered(request)
 
     return admitted

@@ -1,7 +1,8 @@
 """What a route is: a row of the table in `table.py`, from which the router, the validation of requests, the authorisation, the rate limits,
 the OpenAPI document and the test of docs/api.md are made.
 
-Every field is required, so that a route without a scope or a class of rate cannot be written: the API does not start.
+Every field but the size of a body is required, so that a route without a scope or a class of rate cannot be written: the API does not
+start.
 """
 
 from collections.abc import Awaitable, Callable
@@ -47,7 +48,10 @@ class Route(Struct, frozen=True):
     """Statuses of its failures, besides those of `COMMON`."""
     scope: Scope
     rate: Rate
+    largest: int = 16 * 1024
+    """Largest number of bytes of a body, also of one that the route does not read."""
 
 
-COMMON = (400, 401, 403, 421, 429, 503)
-"""Statuses that any route may answer: a request that is not HTTP, the wrong token, origin or host, too many requests, a busy daemon."""
+COMMON = (400, 401, 403, 413, 415, 421, 429, 503)
+"""Statuses that any route may answer: a request that is not HTTP, the wrong token, origin or host, a body that is too large or encoded, too
+many requests, a busy daemon."""

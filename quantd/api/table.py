@@ -6,6 +6,9 @@ from quantd.api.schema import figures, rows, wire
 from quantd.api.schema import requests as of
 from quantd.api.schema.backtest import BacktestAnswer
 
+_LIST = 256 * 1024
+"""Largest number of bytes of a list of symbols."""
+
 ROUTES = (
     Route("GET", "/", health.root, None, None, (wire.Banner, HTML), (), "public", "cheap"),
     Route("GET", "/openapi.json", openapi.described, None, None, JSON, (), "public", "cheap"),
@@ -20,8 +23,8 @@ ROUTES = (
     Route("GET", "/data/{symbol}", data.bars, of.RangeQuery, None, list[wire.Candle], (422,), "read", "cheap"),
     Route("GET", "/data/{symbol}/ticks", data.ticks, of.RangeQuery, None, list[wire.Trade], (422,), "read", "cheap"),
     Route("GET", "/data/{symbol}/book", data.book, of.RangeQuery, None, list[rows.BookRow], (422,), "read", "cheap"),
-    Route("POST", "/stream/start", stream.start, None, of.StreamBody, wire.Started, (408, 413, 422), "write", "write"),
-    Route("POST", "/stream/stop", stream.stop, None, of.StreamBody, wire.Stopped | wire.NothingToStop, (408, 413, 422), "write", "write"),
+    Route("POST", "/stream/start", stream.start, None, of.StreamBody, wire.Started, (408, 422), "write", "write", _LIST),
+    Route("POST", "/stream/stop", stream.stop, None, of.StreamBody, wire.Stopped | wire.NothingToStop, (408, 422), "write", "write", _LIST),
     Route("GET", "/stream/status", stream.status, None, None, wire.IdleStatus | wire.StreamStatus, (), "read", "cheap"),
     Route("GET", "/analytics/pair", analytics.pair, of.PairQuery, None, figures.PairAnalytics, (404, 422), "read", "analytics"),
     Route("GET", "/analytics/adf", analytics.adf, of.PairQuery, None, figures.AdfVerdict, (404, 422), "read", "analytics"),
@@ -32,7 +35,7 @@ ROUTES = (
     Route("GET", "/analytics/lead-lag", leadlag.handler, of.LeadLagQuery, None, leadlag.LeadLagAnswer, (404, 422), "read", "analytics"),
     Route("GET", "/pairs", analytics.nowcasts, None, None, list[figures.Nowcast], (), "read", "cheap"),
     Route("GET", "/backtest", backtest.tested, of.BacktestQuery, None, (BacktestAnswer, HTML), (404, 422), "read", "analytics"),
-    Route("POST", "/alerts", alerts.create, None, of.RuleBody, wire.Rule, (408, 413, 422), "write", "write"),
+    Route("POST", "/alerts", alerts.create, None, of.RuleBody, wire.Rule, (408, 422), "write", "write"),
     Route("GET", "/alerts", alerts.listed, None, None, list[wire.Rule], (), "read", "cheap"),
     Route("GET", "/alerts/rules", alerts.from_pipelines, None, None, list[wire.PipelineRule], (), "read", "cheap"),
     Route("GET", "/alerts/active", alerts.active, of.LimitQuery, None, list[wire.Fired], (422,), "read", "cheap"),

@@ -19,6 +19,7 @@ from quantd.cli.replay import replay
 from quantd.cli.run import run
 from quantd.cli.schema import schema
 from quantd.cli.status import status
+from quantd.cli.token import token
 from quantd.errors import QuantdError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -26,6 +27,7 @@ for command in (run, demo, replay, backtest, check, status, init, plugins, schem
     app.command()(command)
 app.add_typer(export, name="export")
 app.add_typer(config, name="config")
+app.add_typer(token, name="token")
 
 
 def _version(wanted: bool) -> None:

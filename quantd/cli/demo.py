@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantd.cli.options import Auth
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,20 +20,24 @@ def demo(
     listen: Annotated[str, typer.Option(help="Address on which to serve.", metavar="HOST:PORT")] = "127.0.0.1:8000",
     duration: Annotated[str | None, typer.Option("--for", help="Stop after this time.", metavar="55s")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulated market.")] = 1,
+    auth: Auth = None,
 ) -> None:
     """Start a simulated exchange and the daemon on it. Needs no config and leaves no files behind."""
     import tempfile
     from pathlib import Path
 
+    from quantd.api.access.listening import ANYBODY, LOOPBACK, served
     from quantd.cli.exchange import simulator
+    from quantd.config.model import ApiSettings
     from quantd.daemon import Daemon, run_until_signal
     from quantd.log import setup
 
     seconds = _seconds(duration)
+    served(ApiSettings(), listen, auth, tokens=False, ways=(LOOPBACK, ANYBODY, "use `quantd run`, whose state directory may hold tokens"))
     setup("warning", background=True)
     with tempfile.TemporaryDirectory(prefix="quantd-demo-") as folder, simulator(Path(folder, "ledger"), "--seed", str(seed)) as exchange:
         loaded = _load(exchange, Path(folder, "state"))
-        run_until_signal(lambda: Daemon(loaded, listen), seconds, _report)
+        run_until_signal(lambda: Daemon(loaded, listen, auth), seconds, _report)
 
 
 def _seconds(duration: str | None) -> float | None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="The config file.", metavar="FILE")]
 """Option of every command that reads a config."""
 
+Auth = Annotated[str | None, typer.Option("--auth", help="tokens or none: what api.auth.mode says otherwise.", metavar="MODE")]
+"""Option of every command that serves the API."""
+
 
 def times(since: str | None, until: str | None) -> tuple[int | None, int | None]:
     """Return `--from` and `--to` in ms; None for an option that is not given."""

@@ -1,7 +1,7 @@
 """Checks the hosts, the origins and the address to listen on of the section `api:`."""
 
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -88,3 +88,33 @@ def as_listen(text: str) -> str:
     if not host or _STRANGE.search(host) or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
         raise ValueError(f"{text!r} is not host:port, like 127.0.0.1:8000")
     return text
+
+
+def as_network(text: str) -> str:
+    """Return an address or a network (`10.0.0.0/8`). Raises ValueError for anything else, and for a network of everybody.
+
+    >>> as_network("10.0.0.7"), as_network("fd00::/8")
+    ('10.0.0.7', 'fd00::/8')
+    """
+    try:
+        found = ip_network(text)
+    except ValueError as error:
+        hint = f": {error}" if "host bits" in str(error) else ""
+        raise ValueError(f"{text!r} is not an address or a network{hint}: write it like 127.0.0.1 or 10.0.0.0/8") from None
+    if not found.prefixlen:
+        raise ValueError(f"{text!r} is everybody, who could then write any address into X-Forwarded-For: name the proxies")
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host, as in `listen`, is this machine alone.
+
+    >>> [is_loopback(host) for host in ("127.0.0.1", "[::1]", "localhost", "0.0.0.0", "::ffff:127.0.0.1", "quantd.example")]
+    [True, True, True, False, True, False]
+    """
+    try:
+        found = ip_address(host.strip("[]"))
+    except ValueError:
+        return host.lower().removesuffix(".") == "localhost"
+    mapped = getattr(found, "ipv4_mapped", None)
+    return bool((mapped or found).is_loopback)

@@ -10,7 +10,9 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
+from quantd.config.access import AuthSettings, Network
 from quantd.config.addresses import as_host, as_listen, as_origin
+from quantd.config.limits import LimitSettings
 from quantd.config.node import Node
 from quantd.config.pairs import SCHEMA, read_pair
 from quantd.config.reader import Reader
@@ -74,6 +76,12 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = ()
     cors: Annotated[tuple[Origin, ...], Meta(description="Origins whose pages may read the answers.")] = DEV_ORIGINS
     max_symbols: Annotated[int, Meta(ge=1, le=10_000, description="Maximum number of symbols that one request may start.")] = 10
+    auth: AuthSettings = AuthSettings()
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        Meta(description="Addresses and networks of proxies that tell the address of the client."),
+    ] = ()
+    limits: LimitSettings = LimitSettings()
 
 
 class StateSettings(Struct, frozen=True, kw_only=True):

@@ -53,10 +53,10 @@ def section(registry: Registry, struct: type[Struct], value: Struct, node: Node 
 
 
 def _field(registry: Registry, kind: Any, value: Any, node: Node | None, path: str) -> Iterator[Setting]:
-    """Yield the rows of a value; none for a list, mapping or plugin that is not given."""
+    """Yield the rows of a value; none for a list, mapping, plugin or section that is not given."""
     children = node.value if node is not None and isinstance(node.value, (dict, list)) else ()
     match shape(kind):
-        case Section(struct):
+        case Section(struct) if value is not None:
             yield from section(registry, struct, value, node, path)
         case Uses() if node is not None and value is not None:
             yield from _plugin(registry, value, node, path)

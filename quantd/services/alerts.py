@@ -20,6 +20,8 @@ class RestRule(Struct, frozen=True):
     created_at: int
     triggered_at: int | None = None
     trigger_count: int = 0
+    owner: str | None = None
+    """Key of the caller who made it; None for a rule of an earlier version."""
 
 
 class PipelineRule(Struct, frozen=True):
@@ -34,8 +36,8 @@ class PipelineRule(Struct, frozen=True):
 class Alerts(Protocol):
     """Rules made by request, rules of pipelines, and the latest firings."""
 
-    def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
-        """Make a rule. A rule whose condition is already true fires at once. `pair` is Y-X, or a symbol for `price`.
+    def add(self, metric: str, pair: str, op: Operator, value: float, owner: str | None = None) -> RestRule:
+        """Make a rule of this owner. A rule whose condition is already true fires at once. `pair` is Y-X, or a symbol for `price`.
         Raises QuantdError, without any change, if the pair cannot be processed: its legs have no bars in common."""
         ...
 

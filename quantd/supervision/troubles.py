@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from quantd.clock import Clock
 
-What = Literal["feed", "store", "disk", "sinks", "plugins", "jobs", "rules", "clock", "tasks"]
+What = Literal["feed", "store", "disk", "sinks", "plugins", "jobs", "rules", "clock", "tasks", "access"]
 
 
 class Trouble(Struct, frozen=True):

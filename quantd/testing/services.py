@@ -2,6 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import count
 
 from quantd.clock import Clock, EventClock
 from quantd.config.rules import Operator
@@ -204,6 +205,7 @@ class FakeAlerts(Alerts):
         self._hub = hub
         self._clock = clock
         self._rules: dict[str, RestRule] = {}
+        self._numbers = count(1)
         self._fired: list[Alert] = []
 
     def fire(self, alerts: Sequence[Alert]) -> None:
@@ -211,8 +213,8 @@ class FakeAlerts(Alerts):
         self._fired += alerts
         self._hub.publish("alerts", alerts)
 
-    def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
-        rule = RestRule(f"rule-{len(self._rules) + 1}", metric, pair, op, value, self._clock.now())
+    def add(self, metric: str, pair: str, op: Operator, value: float, owner: str | None = None) -> RestRule:
+        rule = RestRule(f"rule-{next(self._numbers)}", metric, pair, op, value, self._clock.now(), owner=owner)
         self._rules[rule.id] = rule
         return rule
 

@@ -15,6 +15,7 @@ class Shot(NamedTuple):
 
 
 OK, BAD, LARGE, TOO_LARGE, INVALID, MISSING, METHOD = (200,), (400,), (431,), (413,), (422,), (404,), (405,)
+ENCODED = (415,)
 SILENT = (0,)
 JSON = "Content-Type: application/json"
 CHUNKED = "Transfer-Encoding: chunked"
@@ -170,7 +171,7 @@ HEADERS: dict[str, tuple[int, ...]] = {
     "If-Modified-Since: never": OK,
     "Accept: \xff": OK,
     "Accept-Encoding: \xff": OK,
-    "Forwarded: for=\xff;;;": OK,
+    "Forwarded: for=\xff;;;": (401,),
     "Authorization: Basic \xff": OK,
     "Content-Type: \xff": OK,
     "Sec-WebSocket-Key1: x": BAD,
@@ -229,14 +230,15 @@ CHUNKS: dict[bytes, tuple[int, ...]] = {
     b"\x00\r\n": BAD,
 }
 ENCODINGS: dict[str, tuple[int, ...]] = {
-    "gzip": BAD,
-    "deflate": BAD,
-    "br": BAD,
-    "zstd": BAD,
-    "GZIP": BAD,
-    "gzip, gzip": INVALID,
-    "unheard-of": INVALID,
-    "\xff": INVALID,
+    "gzip": ENCODED,
+    "deflate": ENCODED,
+    "br": ENCODED,
+    "zstd": ENCODED,
+    "GZIP": ENCODED,
+    "gzip, gzip": ENCODED,
+    "unheard-of": ENCODED,
+    "\xff": ENCODED,
+    "Identity": INVALID,
 }
 UPGRADES: dict[tuple[str, ...], tuple[int, ...]] = {
     ("Upgrade: websocket",): BAD,

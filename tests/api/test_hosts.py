@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from quantd.api.app import make_app
+from quantd.config.access import AuthSettings
 from quantd.config.model import ApiSettings
 from quantd.testing.services import FakeServices
 
 from .battery import UPGRADE
 from .serving import ApiServer, request, told
 
-SETTINGS = ApiSettings(listen="daemon.internal:8000", hosts=("Quantd.Example", "proxy"))
+SETTINGS = ApiSettings(listen="daemon.internal:8000", hosts=("Quantd.Example", "proxy"), auth=AuthSettings(mode="none"))
 OURS = ["localhost", "LOCALHOST:8000", "localhost.", "127.0.0.1", "127.9.8.7:1", "[::1]:8000", "192.168.1.7:8000", "[fe80::1]"]
 NAMED = ["daemon.internal:8000", "quantd.example", "QUANTD.example.:443", "proxy:"]
 OTHERS = ["evil.example", "evil.example:8000", "localhost.evil.example", "sub.quantd.example", "example", "127.1", "0x7f.0.0.1"]

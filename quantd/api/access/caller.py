@@ -5,10 +5,23 @@ from typing import Literal
 from aiohttp import web
 from msgspec import Struct
 
+from quantd.tokens import RIGHTS, Right
+
 Scope = Literal["public", "read", "write", "admin"]
 """What a route asks of its caller. Anybody may use `public` routes, which tell nothing of the daemon's data."""
 Rate = Literal["cheap", "analytics", "write", "admin"]
 """The class of a route for rate limits."""
+Scopes = frozenset[Scope]
+PUBLIC: Scopes = frozenset({"public"})
+
+
+def scopes_of(right: Right) -> Scopes:
+    """Return what a right includes.
+
+    >>> sorted(scopes_of("write"))
+    ['public', 'read', 'write']
+    """
+    return frozenset({"public", *RIGHTS[: RIGHTS.index(right) + 1]})
 
 
 class Caller(Struct, frozen=True):
@@ -16,11 +29,13 @@ class Caller(Struct, frozen=True):
 
     address: str
     """Address of the client. Behind a trusted proxy it is the one that the proxy tells."""
-    scopes: frozenset[Scope]
+    scopes: Scopes
     name: str | None = None
-    """Name of its token, or subject of its JWT; None without one."""
+    """Name of its token, or `jwt:` and the subject of its JWT; None without one."""
     until: int | None = None
     """When its token ends, ms; None if it does not."""
+    token: str | None = None
+    """Id of its API token; None without one."""
 
     @property
     def key(self) -> str:

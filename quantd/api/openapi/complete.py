@@ -56,7 +56,7 @@ def _silent(*structs: type[Struct] | None) -> Iterator[str]:
 def _demanded(route: Route) -> tuple[int, ...]:
     """Return the failures of any route that reads a query or a body."""
     if route.body:
-        return 408, 413, 422
+        return 408, 422
     return (422,) if route.query else ()
 
 

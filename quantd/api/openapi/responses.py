@@ -17,6 +17,7 @@ FAILURES: dict[int, str] = {
     404: "There is nothing of this name, or no data of it.",
     408: "The body did not come in time.",
     413: "The body is too large.",
+    415: "The body is encoded in a way that is not read.",
     421: "The request names another host.",
     422: "A field is missing or of the wrong type.",
     429: "Too many requests.",

@@ -8,6 +8,7 @@ from quantd.api.routes import checks
 from quantd.api.schema import requests
 from quantd.api.schema.backtest import backtest_answer
 from quantd.api.server.errors import Failure, answer
+from quantd.api.server.safety import NO_FRAMES
 from quantd.backtest import Settings, backtest
 from quantd.backtest.report import html
 from quantd.config.bounds import demand_reachable, z_range
@@ -20,7 +21,7 @@ MOST_FITTED = 1_000_000
 FORMATS = ("json", "html")
 _COST_S = 1e-5
 """Estimated seconds per bar."""
-_REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
+_REPORT_HEADERS = {"Content-Security-Policy": f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {NO_FRAMES}"}
 
 
 async def tested(request: web.Request, raw: requests.BacktestQuery) -> web.Response:

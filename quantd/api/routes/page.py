@@ -5,9 +5,12 @@ from importlib.resources import files
 
 from aiohttp import web
 
+from quantd.api.server.safety import NO_FRAMES
+
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:; img-src data:"
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:; img-src data:; "
+        "base-uri 'none'; form-action 'none'; " + NO_FRAMES
     ),
     "Vary": "Accept",
 }

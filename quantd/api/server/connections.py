@@ -25,10 +25,12 @@ from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from yarl import URL
 
+from quantd.api.access.gate import GATE, Gate
 from quantd.api.context import PATIENCE, Patience
 from quantd.api.schema.wire import encode
 from quantd.api.server.descriptors import most_connections
 from quantd.api.server.errors import Failure, brief, errors, refused, response_to
+from quantd.api.server.safety import HEADERS, secured
 from quantd.api.server.shortcut import Shortcut, is_whole
 from quantd.metrics import Metrics
 
@@ -45,12 +47,13 @@ _FULL = {"detail": "Too many connections are open"}
 class Connection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_asked", "_connections", "_look_again", "_pending", "_unmoved", "_unsent", "_until", "_wire")
+    __slots__ = ("_asked", "_connections", "_look_again", "_peer", "_pending", "_unmoved", "_unsent", "_until", "_wire")
 
     def __init__(self, connections: "Connections", **settings: Any) -> None:
         super().__init__(connections, **settings)
         self._connections = connections
         self._wire: asyncio.Transport | None = None
+        self._peer = ""
         self._look_again: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._unmoved = 0
@@ -70,6 +73,7 @@ class Connection(web.RequestHandler):
             self._wire.close()
             return
         super().connection_made(transport)
+        self._peer = self._remote
         self._look()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -96,7 +100,7 @@ class Connection(web.RequestHandler):
         wire, loop = self._wire, asyncio.get_running_loop()
         if wire is None or wire.is_closing() or wire.get_write_buffer_size() or loop.time() > self._until:
             return False
-        answer = self._connections.shortcut.answer(data)
+        answer = self._connections.shortcut.answer(self._peer, data)
         if answer is None:
             return False
         wire.writelines(answer)
@@ -107,7 +111,7 @@ class Connection(web.RequestHandler):
         if self._pending == 1 and response.keep_alive and is_whole(self._asked):
             self._pending = 0
             self._until = asyncio.get_running_loop().time() + self._connections.patience.idle / 5
-            self._connections.shortcut.learn(self._asked, request, response)
+            self._connections.shortcut.learn(self._peer, self._asked, request, response)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -117,8 +121,8 @@ class Connection(web.RequestHandler):
         if request.transport is None or request.writer.output_size:
             raise ConnectionResetError from exc
         if isinstance(exc, HttpProcessingError):
-            return refused(request, _status(exc), brief(exc))
-        response = response_to(request, exc)
+            return secured(refused(request, _status(exc), brief(exc)))
+        response = secured(response_to(request, exc))
         response.force_close()
         return response
 
@@ -155,17 +159,18 @@ class Connection(web.RequestHandler):
 class Connections(web.Server):
     """All connections to the API."""
 
-    def __init__(self, server: web.Server, patience: Patience, most: int) -> None:
+    def __init__(self, server: web.Server, gate: Gate, patience: Patience, most: int) -> None:
         super().__init__(
             partial(_answered, server.request_handler),
             request_factory=partial(_request, server.request_factory),
             handler_cancellation=True,  # drops a request whose client is gone
         )
+        self.gate = gate
         self.patience = patience
         self.most = most
         self.refused = 0
         """Number of connections refused because the API was full."""
-        self.shortcut = Shortcut()
+        self.shortcut = Shortcut(gate)
         self.stalled = 0
         """Number of connections aborted because the peer read nothing of an answer."""
         self._open: set[web.RequestHandler] = set()
@@ -177,6 +182,7 @@ class Connections(web.Server):
             loop=asyncio.get_running_loop(),
             keepalive_timeout=self.patience.idle,
             lingering_time=self.patience.linger,
+            auto_decompress=False,
             access_log=None,
             logger=_log,
         )
@@ -216,7 +222,7 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        self.connections = Connections(server, self.app[PATIENCE], self._most or most_connections())
+        self.connections = Connections(server, self.app[GATE], self.app[PATIENCE], self._most or most_connections())
         return self.connections
 
 
@@ -225,6 +231,7 @@ def measure(connections: Connections, metrics: Metrics) -> None:
     metrics.add(Gauge, "quantd_api_connections", "Connections to the API", (), lambda: [((), connections.open)])
     metrics.add(Counter, "quantd_api_connections_refused", "Connections that found the API full", (), lambda: [((), connections.refused)])
     metrics.add(Counter, "quantd_api_connections_stalled", "Connections whose peer read nothing", (), lambda: [((), connections.stalled)])
+    metrics.add(Counter, "quantd_api_refused", "Requests refused for their token", ("reason",), connections.gate.refusals.counts)
 
 
 def _request(make: Callable[..., web.BaseRequest], message: RawRequestMessage, *others: Any) -> web.BaseRequest:
@@ -241,9 +248,9 @@ def _request(make: Callable[..., web.BaseRequest], message: RawRequestMessage, *
 async def _answered(handler: Callable[[Any], Awaitable[web.StreamResponse]], request: web.BaseRequest) -> web.StreamResponse:
     """Handle a request; errors that occur before the middlewares, like an unknown `Expect`, are answered like errors within them."""
     if _NO_ADDRESS in request:
-        return refused(request, 400, "The target is not valid")
+        return secured(refused(request, 400, "The target is not valid"))
     if not all(value.isascii() for name, value in request.headers.items() if name.lower().startswith(_ASCII)):
-        return response_to(request, Failure(400, "A header is not of ASCII"))
+        return secured(response_to(request, Failure(400, "A header is not of ASCII")))
     return await errors(cast(web.Request, request), handler)
 
 
@@ -255,8 +262,9 @@ def _status(error: HttpProcessingError) -> int:
 def _raw(status: int, body: dict[str, str]) -> bytes:
     """Return the bytes of a response for a connection without a request."""
     text = encode(body)
-    head = (f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Content-Type: application/json", f"Content-Length: {len(text)}")
-    return "\r\n".join([*head, "Connection: close", "", ""]).encode() + text
+    headers = HEADERS | {"Content-Type": "application/json", "Content-Length": str(len(text)), "Connection": "close"}
+    head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*head, "", ""]).encode() + text
 
 
 def _unsent(transport: asyncio.Transport) -> int:

@@ -1,7 +1,7 @@
 """Turns errors into the bodies that the frontend's contract defines."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -20,10 +20,11 @@ _UNREADABLE = (web.RequestPayloadError, HttpProcessingError)
 class Failure(Exception):
     """The request is valid but cannot be answered."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] = {}) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.headers = headers
 
 
 class Invalid(Exception):
@@ -54,7 +55,9 @@ def response_to(request: web.BaseRequest, error: BaseException | None) -> web.Re
     """Return the response to an exception."""
     match error:
         case Failure():
-            return _closing(answer({"detail": error.detail}, error.status))
+            response = answer({"detail": error.detail}, error.status)
+            response.headers.update(error.headers)
+            return _closing(response)
         case Busy():
             response = answer({"detail": str(error)}, 503)
             response.headers["Retry-After"] = str(error.again)

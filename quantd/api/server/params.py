@@ -27,9 +27,12 @@ def query(request: web.Request, cls: type[T]) -> T:
     return _convert("query", given, cls, strict=False)
 
 
-async def body(request: web.Request, cls: type[T]) -> T:
-    """Return the JSON body as a struct. An infinite number or NaN is a Failure (400), because the form of the body is right."""
+async def body(request: web.Request, cls: type[T], largest: int) -> T:
+    """Return the JSON body as a struct. An infinite number or NaN is a Failure (400), because the form of the body is right; a body of more
+    than `largest` bytes is 413."""
     raw = await _read(request)
+    if len(raw) > largest:
+        raise web.HTTPRequestEntityTooLarge(largest, len(raw))
     try:
         given = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -40,7 +43,9 @@ async def body(request: web.Request, cls: type[T]) -> T:
 
 
 async def _read(request: web.Request) -> bytes:
-    """Return the body. Raises Failure (408) if it does not end in time."""
+    """Return the body. Raises Failure if it is encoded (415), since a few bytes may unpack to any number, or does not end in time (408)."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Failure(415, "A body is taken as it is: send it without Content-Encoding")
     patience = request.app[PATIENCE].body
     try:
         async with asyncio.timeout(patience):

@@ -3,6 +3,9 @@
 A client that polls sends the same bytes each time. What the first of them was answered holds for all: the host, the origin and the query
 are the same. So once an answer that is kept (`kept.py`) has been sent, an equal request costs a look-up by its bytes, one look whether the
 answer is still good, and a write. If it is not, the request goes the long way, which finds a new answer.
+
+The bytes hold the caller's token, but not its address, so they are known of each peer apart; and the gate is asked whether it would still
+admit the caller, whose token may have ended.
 """
 
 import re
@@ -12,6 +15,7 @@ from email.utils import formatdate
 from aiohttp import web
 from msgspec import Struct
 
+from quantd.api.access.gate import Gate
 from quantd.api.server.kept import FIND, Body, names
 from quantd.clock import Clock, SystemClock
 
@@ -23,9 +27,10 @@ _BEYOND_HEAD = re.compile(rb"\n(?:content-length|transfer-encoding|expect|upgrad
 
 
 class Reply(Struct, frozen=True):
-    """How to answer a request again: `find` returns the body if it is still good, `known` is the request's `If-None-Match`, and `lines` are
-    the header lines that every answer to it has."""
+    """How to answer a request again: `admits` tells whether its caller may send it, `find` returns the body if it is still good, `known` is
+    the request's `If-None-Match`, and `lines` are the header lines that every answer to it has."""
 
+    admits: Callable[[], bool]
     find: Callable[[], Body | None]
     known: str | None
     lines: bytes
@@ -34,29 +39,31 @@ class Reply(Struct, frozen=True):
 class Shortcut:
     """The known requests. The one that was learned longest ago is forgotten first."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, gate: Gate, clock: Clock | None = None) -> None:
         self.answered = 0
         """Number of requests that took the shortcut."""
+        self._gate = gate
         self._clock = clock or SystemClock()
-        self._replies: dict[bytes, Reply] = {}
+        self._replies: dict[tuple[str, bytes], Reply] = {}
         self._second = 0
         self._date = b""
 
-    def learn(self, data: bytes, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Take note of a request, the bytes `data`, that has been answered, if its answer is one that is kept."""
+    def learn(self, peer: str, data: bytes, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Take note of a request, the bytes `data` of the address `peer`, that has been answered, if its answer is one that is kept."""
         find = response.get(FIND)
         if find is None or request.version != (1, 1) or request.method != "GET" or len(data) > _LONGEST:
             return
         lines = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items() if name not in _OF_BODY)
-        self._replies.pop(data, None)
+        self._replies.pop((peer, data), None)
         while len(self._replies) >= _MOST:
             del self._replies[next(iter(self._replies))]
-        self._replies[data] = Reply(find, request.headers.get("If-None-Match"), lines.encode())
+        self._replies[peer, data] = Reply(self._gate.again(request), find, request.headers.get("If-None-Match"), lines.encode())
 
-    def answer(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Return head and body of the answer to the request with these bytes; None if it is not known or the answer no longer good."""
-        reply = self._replies.get(data)
-        body = reply.find() if reply else None
+    def answer(self, peer: str, data: bytes) -> tuple[bytes, bytes] | None:
+        """Return head and body of the answer to the request with these bytes; None if it is not known, its caller not admitted now, or
+        the answer no longer good."""
+        reply = self._replies.get((peer, data))
+        body = reply.find() if reply and reply.admits() else None
         if reply is None or body is None:
             return None
         self.answered += 1

@@ -7,8 +7,11 @@ from contextlib import suppress
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from quantd.api.access.caller import caller
+from quantd.api.access.limits import CallerLimits
 from quantd.api.schema import frames, requests, wire
 from quantd.api.ws.fanout import Client, Fanout, text_frame
+from quantd.api.ws.pace import TOO_MANY, Pace
 from quantd.services.bundle import Services
 
 _HEARTBEAT = 30.0
@@ -34,17 +37,28 @@ def command(text: str) -> requests.Command | None:
     return found if isinstance(found, requests.Ping) or found.symbols else None
 
 
+class TooManySubscriptions(Exception):
+    """A socket wants more symbols than it may."""
+
+
 class Socket:
     """One client. It holds the symbols that it subscribed to until it disconnects."""
 
     def __init__(
-        self, services: Services, fanout: Fanout, holder: str, response: web.WebSocketResponse, transport: asyncio.WriteTransport
+        self,
+        services: Services,
+        fanout: Fanout,
+        holder: str,
+        response: web.WebSocketResponse,
+        transport: asyncio.WriteTransport,
+        pace: Pace,
     ) -> None:
         self._symbols, self._market = services.symbols, services.market
         self._fanout = fanout
         self._holder = holder
         self._response = response
         self._transport = transport
+        self._pace = pace
         self._client = Client(transport, fanout.limits, self._expel)
         self._expelling: asyncio.Task[None] | None = None
 
@@ -54,12 +68,14 @@ class Socket:
         try:
             with suppress(ConnectionError):
                 await self._listen()
+        except TooManySubscriptions:
+            await self.close(TOO_MANY, f"more than {self._pace.subscriptions} subscriptions")
         finally:
             await self.close(WSCloseCode.OK)
             if self._expelling:
                 await self._expelling
 
-    async def close(self, code: WSCloseCode, why: str = "") -> None:
+    async def close(self, code: int, why: str = "") -> None:
         """Close the socket. It leaves the fan-out first, because nothing may be sent after the close frame."""
         self._fanout.leave(self._client)
         self._symbols.release(self._holder)
@@ -77,6 +93,7 @@ class Socket:
 
     async def _listen(self) -> None:
         async for message in self._response:
+            await self._pace.turn()
             if message.type is WSMsgType.TEXT and (asked := command(message.data)):
                 await self._obey(asked)
 
@@ -93,9 +110,12 @@ class Socket:
                 await self._reply(frames.PongFrame())
 
     def _subscribe(self, symbols: Iterable[str]) -> None:
-        """Subscribe to symbols. Unknown symbols are acknowledged and otherwise ignored."""
+        """Subscribe to symbols. Unknown symbols are acknowledged and otherwise ignored. Raises TooManySubscriptions."""
         known = self._known(symbols)
-        self._fanout.want(self._client, {*(self._client.wanted or ()), *known})
+        wanted = {*(self._client.wanted or ()), *known}
+        if len(wanted) > self._pace.subscriptions:
+            raise TooManySubscriptions
+        self._fanout.want(self._client, wanted)
         self._symbols.hold(self._holder, known)
 
     def _unsubscribe(self, symbols: Iterable[str]) -> None:
@@ -122,9 +142,10 @@ class Socket:
 class Sockets:
     """All sockets of the application."""
 
-    def __init__(self, services: Services, fanout: Fanout) -> None:
+    def __init__(self, services: Services, fanout: Fanout, limits: CallerLimits) -> None:
         self._services = services
         self._fanout = fanout
+        self._limits = limits
         self._open: set[Socket] = set()
         self._served = 0
 
@@ -134,15 +155,27 @@ class Sockets:
             compress=False, heartbeat=_HEARTBEAT, timeout=_GOODBYE, max_msg_size=_LONGEST_COMMAND, autoclose=False
         )
         await response.prepare(request)
-        if request.transport is not None:
-            self._served += 1
-            socket = Socket(self._services, self._fanout, f"ws:{self._served}", response, request.transport)
-            self._open.add(socket)
-            try:
-                await socket.run()
-            finally:
-                self._open.discard(socket)
+        key = self._limits.key(caller(request))
+        if not self._limits.sockets.take(key):
+            await response.close(code=TOO_MANY, message=b"too many sockets of one caller", drain=False)
+            return response
+        try:
+            await self._run(request, response)
+        finally:
+            self._limits.sockets.leave(key)
         return response
+
+    async def _run(self, request: web.Request, response: web.WebSocketResponse) -> None:
+        if request.transport is None:
+            return
+        self._served += 1
+        pace = Pace(self._limits, caller(request))
+        socket = Socket(self._services, self._fanout, f"ws:{self._served}", response, request.transport, pace)
+        self._open.add(socket)
+        try:
+            await socket.run()
+        finally:
+            self._open.discard(socket)
 
     async def close(self) -> None:
         """Close the sockets of all clients."""

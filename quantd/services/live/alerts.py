@@ -39,8 +39,8 @@ class LiveAlerts(Alerts):
         self._recall(state.records)
         runtime.outputs.hub.listen("alerts", self._journal.add)
 
-    def add(self, metric: str, pair: str, op: Operator, value: float) -> RestRule:
-        rule = Definition(str(uuid.uuid4()), metric, pair, op, value, self._clock.now())
+    def add(self, metric: str, pair: str, op: Operator, value: float, owner: str | None = None) -> RestRule:
+        rule = Definition(str(uuid.uuid4()), metric, pair, op, value, self._clock.now(), owner)
         try:
             self._hold_legs(rule)
         except QuantdError:

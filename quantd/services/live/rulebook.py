@@ -30,6 +30,8 @@ class Definition(Struct, frozen=True):
     op: Operator
     value: float
     created_at: int
+    owner: str | None = None
+    """Who made it; None for rules of earlier versions."""
 
     @property
     def when(self) -> Condition:
@@ -47,7 +49,7 @@ class Stored(Definition, frozen=True):
     def definition(self) -> Definition:
         """The definition alone, with present names."""
         metric = _EARLIER_METRICS.get(self.metric, self.metric)
-        return Definition(self.id, metric, self.pair, self.op, self.value, self.created_at)
+        return Definition(self.id, metric, self.pair, self.op, self.value, self.created_at, self.owner)
 
 
 class RuleBook:

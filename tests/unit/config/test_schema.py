@@ -62,7 +62,8 @@ def test_a_job_says_how_often() -> None:
 
 def test_the_settings_of_the_api_are_told() -> None:
     api = schema(REGISTRY, "config")["properties"]["api"]["properties"]
-    assert set(api) == {"listen", "hosts", "cors", "max_symbols"}
+    assert set(api) >= {"listen", "hosts", "cors", "max_symbols", "auth", "trusted_proxies", "limits"}
+    assert set(api["auth"]["properties"]) == {"mode", "loopback", "jwt"}
     hosts = api["hosts"]
     assert (hosts["type"], hosts["items"], hosts["default"]) == (["array", "null"], {"type": "string", "minLength": 1}, ())
 

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 import quantd
 from quantd.config import origins, schema
+from quantd.config.limits import Quotas
 from quantd.config.model import ConfigFile, PipelineFile, StateSettings
 from quantd.config.node import Node
 from quantd.config.reader import Reader
@@ -141,3 +142,11 @@ def test_the_schema_takes_nothing_where_reading_does() -> None:
     made = schema.section(REGISTRY, All)["properties"]
     nothing = {key for key in made if not read(f"{key}:\n")[2]}
     assert nothing == {key for key, each in made.items() if "null" in each.get("type", ()) or {"type": "null"} in each.get("anyOf", ())}
+
+
+def test_a_section_that_is_not_there_has_no_rows() -> None:
+    for text, value, rows in (("", None, 0), ("api: {limits: {loopback: }}\n", None, 0), ("api: {limits: {loopback: {}}}\n", Quotas(), 8)):
+        part, node, mistakes = read(text, ConfigFile)
+        assert (part.value.api.limits.loopback, mistakes) == (value, [])
+        told = [row.key for row in origins.section(REGISTRY, ConfigFile, part.value, node, "") if "loopback" in row.key]
+        assert len(told) == rows, told

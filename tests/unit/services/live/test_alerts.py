@@ -111,6 +111,15 @@ def test_a_rule_that_an_earlier_version_wrote_is_read_under_our_name(tmp_path: P
             assert b"correlation" not in state.kept["rule/old"]
 
 
+def test_the_owner_of_a_rule_is_known_after_a_restart(tmp_path: Path) -> None:
+    with started(tmp_path) as (found, state):
+        state.kept["rule/old"] = b'{"id":"old","metric":"zscore","pair":"A-B","op":">","value":0.5,"created_at":1}'
+        found.alerts.add("zscore", "A-B", ">", 1.0, "token:bot")
+    for _ in range(2):
+        with started(tmp_path) as (found, state):
+            assert {rule.owner for rule in found.alerts.rules()} == {None, "token:bot"}
+
+
 def test_what_became_of_a_rule_is_taken_over_from_where_an_earlier_version_wrote_it(tmp_path: Path) -> None:
     with started(tmp_path) as (_, state):
         state.kept["rule/old"] = (
