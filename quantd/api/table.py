@@ -3,7 +3,7 @@
 from typing import Any
 
 from quantd.api.route import ASSET, CSV, HTML, TEXT, Frames, Route
-from quantd.api.routes import alerts, analytics, backtest, data, documents, export, health, leadlag, sockets, stream
+from quantd.api.routes import alerts, analytics, backtest, data, documents, export, health, leadlag, sockets, stream, tickets
 from quantd.api.schema import figures, wire
 from quantd.api.schema import requests as of
 
@@ -44,6 +44,7 @@ ROUTES = (
     Route("GET", "/docs", documents.docs, None, None, HTML, (404,), "public", "cheap"),
     Route("GET", "/redoc", documents.redoc, None, None, HTML, (404,), "public", "cheap"),
     Route("GET", "/assets/{name}", documents.asset, None, None, ASSET, (404,), "public", "cheap"),
+    Route("POST", "/api/v1/ticket", tickets.create, None, None, wire.Ticket, (), "read", "cheap"),
     Route("GET", "/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/stream/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/api/v1/ws", sockets.typed, None, None, Frames(), (), "read", "cheap"),

@@ -59,7 +59,7 @@ class Gate:
     def admit(self, request: web.Request, route: Route) -> Caller:
         """Return the caller, who is noted in the request. Raises Failure if it may not use the route, or not now."""
         found = self._caller(request, route.scope)
-        self.permit(found, route.scope, route.path)
+        self.permit(found, route)
         request[CALLER] = found
         return found
 
@@ -88,8 +88,9 @@ class Gate:
         if self._issuer:
             self._issuer.look()
 
-    def permit(self, found: Caller, scope: Scope, path: str) -> None:
-        """Raise Failure if a caller has not this scope."""
+    def permit(self, found: Caller, route: Route) -> None:
+        """Raise Failure if a caller may not use a route. Requests and sockets come through here."""
+        scope, path = route.scope, route.path
         if scope in found.scopes:
             return
         if found.name is None and "read" not in found.scopes:

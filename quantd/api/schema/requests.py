@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from quantd.api.schema.topics import Authenticate
 from quantd.model import Against, Prices, Spread, ZMethod
 from quantd.stats.positions import Sizing
 
@@ -119,4 +120,4 @@ class Ping(Struct, frozen=True, tag_field="action", tag="ping"):
     """Ask for a pong."""
 
 
-Command = Subscribe | Unsubscribe | Ping
+Command = Subscribe | Unsubscribe | Ping | Authenticate

@@ -7,7 +7,10 @@ from contextlib import suppress
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from quantd.api.access.greeting import GREETING
+from quantd.api.access.visits import Visit
 from quantd.api.schema import frames, requests, wire
+from quantd.api.schema.topics import Authenticate
 from quantd.api.ws.fanout import Client, Fanout, text_frame
 from quantd.services.bundle import Services
 
@@ -31,15 +34,22 @@ def command(text: str) -> requests.Command | None:
         found = _decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    return found if isinstance(found, requests.Ping) or found.symbols else None
+    return found if isinstance(found, (requests.Ping, Authenticate)) or found.symbols else None
 
 
 class Socket:
     """One client. It holds the symbols that it subscribed to until it disconnects."""
 
     def __init__(
-        self, services: Services, fanout: Fanout, holder: str, response: web.WebSocketResponse, transport: asyncio.WriteTransport
+        self,
+        services: Services,
+        fanout: Fanout,
+        holder: str,
+        visit: Visit,
+        response: web.WebSocketResponse,
+        transport: asyncio.WriteTransport,
     ) -> None:
+        self._visit = visit
         self._symbols, self._market = services.symbols, services.market
         self._fanout = fanout
         self._holder = holder
@@ -52,14 +62,18 @@ class Socket:
         """Serve the client until either side closes."""
         self._fanout.join(self._client)
         try:
-            with suppress(ConnectionError):
+            with self._visit.of(self), suppress(ConnectionError):
                 await self._listen()
         finally:
             await self.close(WSCloseCode.OK)
             if self._expelling:
                 await self._expelling
 
-    async def close(self, code: WSCloseCode, why: str = "") -> None:
+    def tell(self, frame: msgspec.Struct) -> None:
+        """Send a frame, whatever waits to be sent."""
+        self._client.send(text_frame(wire.encode(frame)))
+
+    async def close(self, code: int, why: str = "") -> None:
         """Close the socket. It leaves the fan-out first, because nothing may be sent after the close frame."""
         self._fanout.leave(self._client)
         self._symbols.release(self._holder)
@@ -91,6 +105,8 @@ class Socket:
                 await self._reply(frames.SubscriptionFrame("unsubscribed", symbols))
             case requests.Ping():
                 await self._reply(frames.PongFrame())
+            case Authenticate(token=token):
+                self._visit.renew(token)
 
     def _subscribe(self, symbols: Iterable[str]) -> None:
         """Subscribe to symbols. Unknown symbols are acknowledged and otherwise ignored."""
@@ -130,13 +146,19 @@ class Sockets:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Handle `/ws`."""
+        greeting = request[GREETING]
         response = web.WebSocketResponse(
-            compress=False, heartbeat=_HEARTBEAT, timeout=_GOODBYE, max_msg_size=_LONGEST_COMMAND, autoclose=False
+            compress=False,
+            heartbeat=_HEARTBEAT,
+            timeout=_GOODBYE,
+            max_msg_size=_LONGEST_COMMAND,
+            autoclose=False,
+            protocols=greeting.protocols,
         )
         await response.prepare(request)
-        if request.transport is not None:
+        if request.transport is not None and (visit := await greeting.welcome(response)):
             self._served += 1
-            socket = Socket(self._services, self._fanout, f"ws:{self._served}", response, request.transport)
+            socket = Socket(self._services, self._fanout, f"ws:{self._served}", visit, response, request.transport)
             self._open.add(socket)
             try:
                 await socket.run()
