@@ -9,6 +9,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from quantd.api.access.gate import GATE, Gate
 from quantd.api.access.limits import tell
+from quantd.api.access.tickets import TICKETS, Tickets
+from quantd.api.access.visits import VISITS, Visits, watched
 from quantd.api.context import (
     BUDGET,
     DEFAULT_PATIENCE,
@@ -63,7 +65,9 @@ def make_app(
     app = web.Application(middlewares=[errors, _gate(settings)], client_max_size=_LARGEST_BODY)
     app[PATIENCE], app[BUDGET] = patience, budget
     app[KEPT] = Kept()
-    app[GATE] = gate or Gate(settings)
+    app[GATE] = gate = gate or Gate(settings)
+    app[VISITS], app[TICKETS] = Visits(), Tickets(gate.clock)
+    app.cleanup_ctx.append(watched)
     fanout = Fanout(services.events, limits)
     app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout, app[GATE].limits)
     app[TYPED] = TypedSockets(services, topic_limits)

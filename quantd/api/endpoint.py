@@ -5,7 +5,8 @@ from aiohttp.typedefs import Handler
 from msgspec import Struct
 
 from quantd.api.access.gate import GATE
-from quantd.api.route import Route
+from quantd.api.access.greeting import GREETING, Greeting, is_upgrade
+from quantd.api.route import Frames, Route
 from quantd.api.server.kept import KEPT
 from quantd.api.server.params import body, query
 
@@ -21,9 +22,13 @@ NOWHERE = Route("GET", "an unknown path", _nothing, None, None, None, (404, 405)
 def endpoint(route: Route) -> Handler:
     """Return the aiohttp handler of a route."""
     answered = route.handler
+    is_socket = isinstance(route.answer, Frames)
 
     async def admitted(request: web.Request) -> web.StreamResponse:
-        request.app[GATE].admit(request, route)
+        if is_socket:
+            request[GREETING] = Greeting(request, route)
+        if not is_socket or not is_upgrade(request):
+            request.app[GATE].admit(request, route)
         if (request.content_length or 0) > route.largest:
             raise web.HTTPRequestEntityTooLarge(route.largest)
         if route.query:

@@ -1,7 +1,7 @@
 """Every route of the API."""
 
 from quantd.api.route import ASSET, CSV, HTML, JSON, TEXT, Frames, Route
-from quantd.api.routes import alerts, analytics, backtest, data, documents, export, health, leadlag, openapi, sockets, stream
+from quantd.api.routes import alerts, analytics, backtest, data, documents, export, health, leadlag, openapi, sockets, stream, tickets
 from quantd.api.schema import figures, rows, wire
 from quantd.api.schema import requests as of
 from quantd.api.schema.backtest import BacktestAnswer
@@ -47,6 +47,7 @@ ROUTES = (
     Route("GET", "/docs", documents.docs, None, None, HTML, (404,), "public", "cheap"),
     Route("GET", "/redoc", documents.redoc, None, None, HTML, (404,), "public", "cheap"),
     Route("GET", "/assets/{name}", documents.asset, None, None, ASSET, (404,), "public", "cheap"),
+    Route("POST", "/api/v1/ticket", tickets.create, None, None, wire.Ticket, (), "read", "cheap"),
     Route("GET", "/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/stream/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/api/v1/ws", sockets.typed, None, None, Frames(), (), "read", "cheap"),

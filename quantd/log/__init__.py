@@ -56,6 +56,7 @@ def setup(level: Level, *, background: bool = False) -> None:
     root.addHandler(handler)
     root.setLevel(level.upper())
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # its warning quotes the subprotocols of a client: one may be a token
     logging.captureWarnings(True)
     threading.excepthook = _of_thread
 

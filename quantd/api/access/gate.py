@@ -11,7 +11,7 @@ from typing import Literal
 
 from aiohttp import web
 
-from quantd.api.access.caller import CALLER, PUBLIC, Caller, Scope, Scopes, scopes_of
+from quantd.api.access.caller import CALLER, PUBLIC, Caller, Scopes, scopes_of
 from quantd.api.access.issuer import Issuer, Refused
 from quantd.api.access.limits import CallerLimits
 from quantd.api.access.proxies import Proxies, is_forwarded, is_local
@@ -62,7 +62,7 @@ class Gate:
         """Return the caller, who is noted in the request. Raises Failure if it may not use the route, or not now."""
         found = self._caller(request, route)
         self.limits.admit(request, found, route.rate)
-        self.permit(found, route.scope, route.path)
+        self.permit(found, route)
         request[CALLER] = found
         return found
 
@@ -91,8 +91,9 @@ class Gate:
         if self._issuer:
             self._issuer.look()
 
-    def permit(self, found: Caller, scope: Scope, path: str) -> None:
-        """Raise Failure if a caller has not this scope."""
+    def permit(self, found: Caller, route: Route) -> None:
+        """Raise Failure if a caller may not use a route. Requests and sockets come through here."""
+        scope, path = route.scope, route.path
         if scope in found.scopes:
             return
         if found.name is None and "read" not in found.scopes:

@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from quantd.api.schema.kinds import Count, Finite, Moment, OfHedge, Symbol, Timeframe
+from quantd.api.schema.topics import Authenticate
 from quantd.model import Against, Prices, Spread, ZMethod
 from quantd.stats.positions import Sizing
 
@@ -150,4 +151,4 @@ class Ping(Struct, frozen=True, tag_field="action", tag="ping"):
     """Ask for a pong."""
 
 
-Command = Subscribe | Unsubscribe | Ping
+Command = Subscribe | Unsubscribe | Ping | Authenticate

@@ -1,6 +1,6 @@
 """The frames and commands of `/api/v1/ws`. A frame of the server has a `type`, a command of a client an `action`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -51,6 +51,12 @@ class Authenticate(Command, frozen=True, kw_only=True, tag="auth"):
     """Present a token."""
 
     token: Annotated[str, Meta(max_length=8192)]
+
+    def __repr__(self) -> str:
+        return "Authenticate()"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
 
 
 Commands = Subscribe | Unsubscribe | Ping | Authenticate

@@ -112,6 +112,14 @@ class Done(Struct, frozen=True):
     status: str = "ok"
 
 
+class Ticket(Struct, frozen=True):
+    """What opens one WebSocket as the caller, with `?ticket=`."""
+
+    ticket: str
+    expires_in: int
+    """Seconds until it is of no use."""
+
+
 class Trade(Struct, frozen=True, gc=False):
     """A tick."""
 

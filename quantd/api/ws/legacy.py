@@ -7,9 +7,11 @@ from contextlib import suppress
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from quantd.api.access.caller import caller
+from quantd.api.access.greeting import GREETING
 from quantd.api.access.limits import CallerLimits
+from quantd.api.access.visits import Visit
 from quantd.api.schema import frames, requests, wire
+from quantd.api.schema.topics import Authenticate
 from quantd.api.ws.fanout import Client, Fanout, text_frame
 from quantd.api.ws.pace import TOO_MANY, Pace
 from quantd.services.bundle import Services
@@ -34,7 +36,7 @@ def command(text: str) -> requests.Command | None:
         found = _decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    return found if isinstance(found, requests.Ping) or found.symbols else None
+    return found if isinstance(found, (requests.Ping, Authenticate)) or found.symbols else None
 
 
 class TooManySubscriptions(Exception):
@@ -49,10 +51,12 @@ class Socket:
         services: Services,
         fanout: Fanout,
         holder: str,
+        visit: Visit,
         response: web.WebSocketResponse,
         transport: asyncio.WriteTransport,
         pace: Pace,
     ) -> None:
+        self._visit = visit
         self._symbols, self._market = services.symbols, services.market
         self._fanout = fanout
         self._holder = holder
@@ -66,7 +70,7 @@ class Socket:
         """Serve the client until either side closes."""
         self._fanout.join(self._client)
         try:
-            with suppress(ConnectionError):
+            with self._visit.of(self), suppress(ConnectionError):
                 await self._listen()
         except TooManySubscriptions:
             await self.close(TOO_MANY, f"more than {self._pace.subscriptions} subscriptions")
@@ -74,6 +78,10 @@ class Socket:
             await self.close(WSCloseCode.OK)
             if self._expelling:
                 await self._expelling
+
+    def tell(self, frame: msgspec.Struct) -> None:
+        """Send a frame, whatever waits to be sent."""
+        self._client.send(text_frame(wire.encode(frame)))
 
     async def close(self, code: int, why: str = "") -> None:
         """Close the socket. It leaves the fan-out first, because nothing may be sent after the close frame."""
@@ -108,6 +116,8 @@ class Socket:
                 await self._reply(frames.SubscriptionFrame("unsubscribed", symbols))
             case requests.Ping():
                 await self._reply(frames.PongFrame())
+            case Authenticate(token=token):
+                self._visit.renew(token)
 
     def _subscribe(self, symbols: Iterable[str]) -> None:
         """Subscribe to symbols. Unknown symbols are acknowledged and otherwise ignored. Raises TooManySubscriptions."""
@@ -151,26 +161,31 @@ class Sockets:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Handle `/ws`."""
+        greeting = request[GREETING]
         response = web.WebSocketResponse(
-            compress=False, heartbeat=_HEARTBEAT, timeout=_GOODBYE, max_msg_size=_LONGEST_COMMAND, autoclose=False
+            compress=False,
+            heartbeat=_HEARTBEAT,
+            timeout=_GOODBYE,
+            max_msg_size=_LONGEST_COMMAND,
+            autoclose=False,
+            protocols=greeting.protocols,
         )
         await response.prepare(request)
-        key = self._limits.key(caller(request))
-        if not self._limits.sockets.take(key):
-            await response.close(code=TOO_MANY, message=b"too many sockets of one caller", drain=False)
-            return response
-        try:
-            await self._run(request, response)
-        finally:
-            self._limits.sockets.leave(key)
+        if request.transport is not None and (visit := await greeting.welcome(response)):
+            key = self._limits.key(visit.caller)
+            if not self._limits.sockets.take(key):
+                await response.close(code=TOO_MANY, message=b"too many sockets of one caller", drain=False)
+                return response
+            try:
+                await self._run(visit, response, request.transport)
+            finally:
+                self._limits.sockets.leave(key)
         return response
 
-    async def _run(self, request: web.Request, response: web.WebSocketResponse) -> None:
-        if request.transport is None:
-            return
+    async def _run(self, visit: Visit, response: web.WebSocketResponse, transport: asyncio.WriteTransport) -> None:
         self._served += 1
-        pace = Pace(self._limits, caller(request))
-        socket = Socket(self._services, self._fanout, f"ws:{self._served}", response, request.transport, pace)
+        pace = Pace(self._limits, visit.caller)
+        socket = Socket(self._services, self._fanout, f"ws:{self._served}", visit, response, transport, pace)
         self._open.add(socket)
         try:
             await socket.run()

@@ -6,7 +6,7 @@ from contextlib import suppress
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from quantd.api.access.caller import Caller
+from quantd.api.access.visits import Visit
 from quantd.api.schema import topics as frames
 from quantd.api.schema.wire import encode
 from quantd.api.ws.fanout import text_frame
@@ -35,11 +35,11 @@ class Socket:
     """One client, which has been admitted."""
 
     def __init__(
-        self, services: Services, board: Board, caller: Caller, response: web.WebSocketResponse, transport: asyncio.WriteTransport
+        self, services: Services, board: Board, visit: Visit, response: web.WebSocketResponse, transport: asyncio.WriteTransport
     ) -> None:
         self._services = services
         self._board = board
-        self._caller = caller
+        self._visit = visit
         self._response = response
         self._transport = transport
         self._client = Client(transport, board.limits, self._expel)
@@ -49,7 +49,7 @@ class Socket:
     async def run(self) -> None:
         """Serve the client until either side closes."""
         try:
-            with suppress(ConnectionError):
+            with self._visit.of(self), suppress(ConnectionError):
                 async for message in self._response:
                     if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                         await self._obey(message.data)
@@ -57,6 +57,10 @@ class Socket:
             await self.close(WSCloseCode.OK)
             if self._expelling:
                 await self._expelling
+
+    def tell(self, frame: msgspec.Struct) -> None:
+        """Send a frame, whatever waits to be sent."""
+        self._client.send(text_frame(encode(frame)))
 
     async def close(self, code: int, why: str = "") -> None:
         """Close the socket. It leaves the board first, because nothing may be sent after the close frame."""
@@ -94,13 +98,13 @@ class Socket:
             case frames.Ping():
                 await self._reply(frames.Pong(id=asked.id))
             case frames.Authenticate():
-                await self._reply(frames.Auth(state="accepted"))
+                self._visit.renew(asked.token)
             case frames.Error():
                 await self._reply(asked)
 
     async def _subscribe(self, asked: frames.Subscribe) -> None:
         topic = self._found(asked.topic)
-        if topic.kind.scope not in self._caller.scopes:
+        if topic.kind.scope not in self._visit.caller.scopes:
             raise Refused("forbidden", f"{topic.text} needs the scope {topic.kind.scope}")
         most = self._board.limits.subscriptions
         if topic.text not in self._client.topics and len(self._client.topics) >= most:

@@ -5,7 +5,8 @@ from importlib.metadata import version
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from quantd.api.access.caller import Caller, caller
+from quantd.api.access.caller import Caller
+from quantd.api.access.greeting import GREETING
 from quantd.api.schema import topics as frames
 from quantd.api.schema.wire import encode
 from quantd.api.ws.v1.board import Board
@@ -34,7 +35,9 @@ class TypedSockets:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Handle `/api/v1/ws`."""
+        greeting = request[GREETING]
         response = web.WebSocketResponse(
+            protocols=greeting.protocols,
             compress=False,
             heartbeat=_HEARTBEAT_S,
             timeout=GOODBYE_S,
@@ -42,9 +45,9 @@ class TypedSockets:
             autoclose=False,
         )
         await response.prepare(request)
-        if request.transport is not None:
-            await response.send_frame(encode(self._hello(caller(request))), WSMsgType.TEXT)
-            socket = Socket(self._services, self.board, caller(request), response, request.transport)
+        if request.transport is not None and (visit := await greeting.welcome(response)):
+            await response.send_frame(encode(self._hello(visit.caller)), WSMsgType.TEXT)
+            socket = Socket(self._services, self.board, visit, response, request.transport)
             self._open.add(socket)
             try:
                 await socket.run()
