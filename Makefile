@@ -11,7 +11,7 @@ FAST := $(addprefix tests/unit/,config history log plugin runtime services flow/
   $(addprefix tests/unit/flow/test_,exports.py feed.py hub.py pairs.py)
 COVERED := --cov=quantd --cov=quantd_plugins --cov-report=term:skip-covered
 
-.PHONY: help demo fix check test test-fast cover chaos soak bench
+.PHONY: help demo fix check test test-fast cover chaos soak fuzz examples bench
 
 help:           ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,12 @@ chaos: $(INSTALLED)      ## break connections, clocks and disks on purpose; take
 
 soak: $(INSTALLED)       ## the same for hours: a thousand disconnects, two hundred kills
 	$(PYTEST) -m soak
+
+fuzz: $(INSTALLED)       ## ask the API whatever its OpenAPI document allows, and what it does not; takes minutes
+	$(PYTEST) -m chaos tests/api/test_fuzz.py
+
+examples: $(INSTALLED)   ## record the examples of the OpenAPI document anew
+	$(BIN)/python -m tests.api.asked
 
 bench: $(INSTALLED)      ## measure against peers; BENCHMARKS="statistics" takes others of benchmarks/
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -195,7 +195,7 @@ async def test_what_is_not_supported_is_told(ask: Ask, query: str, status: int, 
     [
         *(("", "pair"), (f"pair={PAIR}&limit=0", "limit"), (f"pair={PAIR}&hold=long", "hold"), (f"pair={PAIR}&entry=much", "entry")),
         *((f"pair={PAIR}&split=most", "split"), (f"pair={PAIR}&sizing=wild", "sizing")),
-        *((f"pair={PAIR}&{name}=1e305", name) for name in ("entry", "exit", "stop", "fee_bps")),
+        *((f"pair={PAIR}&{name}=1e305", name) for name in ("entry", "exit", "stop")),
     ],
 )  # fmt: skip
 async def test_what_is_no_query_is_named(ask: Ask, query: str, field: str) -> None:

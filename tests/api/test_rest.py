@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import ClientSession
+from yarl import URL
 
 from quantd.api.routes.checks import TIMEFRAMES
 from quantd.model import Bar, BookBar, Gap, PairPoint
@@ -489,6 +490,8 @@ async def test_too_many_symbols(ask: Ask, services: FakeServices) -> None:
     [
         ("/data/BTCUSDT?limit=x", ["query", "limit"], "invalid"),
         ("/data/BTCUSDT?limit=0", ["query", "limit"], "invalid"),
+        ("/data/BTCUSDT?limit=null", ["query", "limit"], "invalid"),
+        (f"/backtest?pair={PAIR}&stop=NULL", ["query", "stop"], "invalid"),
         ("/data/BTCUSDT?from=yesterday", ["query", "from"], "datetime_parsing"),
         (f"/analytics/pair?pair={PAIR}&window=many", ["query", "window"], "invalid"),
         ("/analytics/pair", ["query", "pair"], "missing"),
@@ -508,6 +511,9 @@ async def test_queries_that_cannot_be_read(ask: Ask, path: str, loc: list[str], 
     [
         ("/alerts", b'{"metric": "zscore", "pair": "A-B", "value": 1}', ["body", "op"]),
         ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": "high"}', ["body", "value"]),
+        ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": "5"}', ["body", "value"]),
+        ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": false}', ["body", "value"]),
+        ("/stream/start", b'{"symbols": ["BTCUSDT"], "tick_mode": 0}', ["body", "tick_mode"]),
         ("/alerts", b'{"metric": 5, "pair": "A-B", "op": ">", "value": 1}', ["body", "metric"]),
         ("/alerts", b'{"metric": "zscore", "pair": "A-B", "op": ">", "value": 1e305}', ["body", "value"]),
         ("/stream/start", b"{}", ["body", "symbols"]),
@@ -601,3 +607,24 @@ async def test_a_pair_of_one_symbol_has_no_rule_but_a_price(session: ClientSessi
     for metric, status in (("zscore", 400), ("spread", 400), ("correlation", 400), ("price", 200)):
         async with session.post("/alerts", json={"metric": metric, "pair": "BTCUSDT-BTCUSDT", "op": ">", "value": 1}) as response:
             assert response.status == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/data/clear", {"POST"}),
+        ("GET", "/alerts/clear", {"POST"}),
+        ("DELETE", "/alerts/active", {"GET", "HEAD"}),
+        ("PUT", "/alerts/rules", {"GET", "HEAD"}),
+        ("POST", "/alerts/x", {"GET", "HEAD", "DELETE"}),
+    ],
+)
+async def test_a_path_allows_its_own_methods(session: ClientSession, method: str, path: str, allowed: set[str]) -> None:
+    """And not those of a path whose parameter would stand for its last word."""
+    async with session.request(method, path) as response:
+        assert (response.status, set(response.headers["Allow"].split(","))) == (405, allowed)
+
+
+@pytest.mark.parametrize("rule", ["active2", "unclear", "clear%2Fx", "x%25y", "CLEAR"])
+async def test_an_id_may_resemble_a_word_of_a_path(ask: Ask, rule: str) -> None:
+    assert (await ask(URL(f"/alerts/{rule}", encoded=True)))[0] == 404

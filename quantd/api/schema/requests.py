@@ -67,7 +67,7 @@ class ExportQuery(PairQuery, frozen=True):
 class BacktestQuery(PairQuery, frozen=True):
     """A pair, and the rules by which to trade it."""
 
-    entry: Annotated[float, Meta(description="|z| from which on the spread is traded.", extra_json_schema={"exclusiveMinimum": 0})] = 2.0
+    entry: Annotated[Finite, Meta(description="|z| from which on the spread is traded.", extra_json_schema={"exclusiveMinimum": 0})] = 2.0
     exit: Annotated[Finite, Meta(description="z at which a position is closed, on the side of its entry.")] = 0.0
     stop: Annotated[Finite, Meta(description="|z| at which a position is stopped out, above `entry`.")] | None = None
     fee_bps: Annotated[float, Meta(description="Fee of each leg, bps of the value.", extra_json_schema=_BPS)] = 5.0

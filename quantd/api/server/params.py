@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from math import isfinite
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from aiohttp import web
@@ -128,7 +128,10 @@ def invalid(source: str, message: str, given: Any, cls: type | None = None) -> I
 def _choices(cls: type | None, path: list[str]) -> tuple[str, ...]:
     """Return the texts that a field of a struct accepts; empty if it accepts any."""
     fields = msgspec.structs.fields(cls) if cls and path else ()
-    return next((get_args(field.type) for field in fields if field.encode_name == path[0] and get_origin(field.type) is Literal), ())
+    kinds = [
+        get_args(field.type)[0] if get_origin(field.type) is Annotated else field.type for field in fields if field.encode_name == path[0]
+    ]
+    return next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
 
 
 def _inside(given: Any, path: list[str]) -> Any:
