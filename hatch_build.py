@@ -16,11 +16,11 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-NPM = ("pack", "--silent", "--ignore-scripts", "--prefer-offline", "--fetch-retries=1", "--fetch-timeout=30000")
+NPM = ("pack", "--loglevel=error", "--ignore-scripts", "--prefer-offline", "--fetch-retries=1", "--fetch-timeout=30000")
 HELP = """
-  Building quantd needs npm and a registry that npm can reach, once for each checkout. Without npm in PATH, the build gets it from the
-  package {node}, which needs build isolation. Neither is needed where the files are in place: build from an sdist of quantd, install a
-  wheel, or copy {into} from another checkout."""
+  Building quantd needs npm and a registry that npm can reach, once for each checkout. Without npm in PATH,
+  the build gets it from the package {node}, which needs build isolation. Neither is needed where the
+  files are in place: build from an sdist of quantd, install a wheel, or copy {into} from another checkout."""
 
 
 class Assets(BuildHookInterface[Any]):

@@ -46,6 +46,7 @@ ROUTES = (
     Route("GET", "/export/ohlcv", export.ohlcv, of.OhlcvQuery, None, CSV, (404, 422), "read", "analytics"),
     Route("GET", "/docs", documents.docs, None, None, HTML, (404,), "public", "cheap"),
     Route("GET", "/redoc", documents.redoc, None, None, HTML, (404,), "public", "cheap"),
+    Route("GET", "/asyncapi.json", documents.asyncapi, None, None, JSON, (), "public", "cheap"),
     Route("GET", "/assets/{name}", documents.asset, None, None, ASSET, (404,), "public", "cheap"),
     Route("POST", "/api/v1/ticket", tickets.create, None, None, wire.Ticket, (), "read", "cheap"),
     Route("GET", "/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),

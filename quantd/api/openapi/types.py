@@ -23,19 +23,21 @@ class Types(Struct, frozen=True):
     components: dict[str, Schema]
 
 
-def told(types: Iterable[Any]) -> Types:
-    """Return the schemas of types that clients send."""
+def told(types: Iterable[Any], place: str = _PLACE) -> Types:
+    """Return the schemas of types that clients send. `place` is where the components will stand in the document."""
     kinds = list(dict.fromkeys(types))
-    schemas, components = msgspec.json.schema_components(kinds, ref_template=_PLACE)
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=place)
     for struct in {each for kind in kinds for each in structs(kind)}:
         components[struct.__name__] = _described(struct, components[struct.__name__])
     return Types(dict(zip(kinds, schemas, strict=True)), components)
 
 
-def answered(types: Iterable[Any]) -> Types:
-    """Return the schemas of types that are sent to clients: every field is sent, unless it may be unset."""
-    made = told(types)
-    return Types(made.of, {name: _whole(schema) for name, schema in made.components.items()})
+def answered(types: Iterable[Any], place: str = _PLACE) -> Types:
+    """Return the schemas of types that are sent to clients: every field is sent, unless it may be unset, or its struct leaves out what
+    has its default."""
+    made = told(types, place)
+    short = {each.__name__ for kind in made.of for each in structs(kind) if each.__struct_config__.omit_defaults}
+    return Types(made.of, {name: schema if name in short else _whole(schema) for name, schema in made.components.items()})
 
 
 def _whole(schema: Schema) -> Schema:

@@ -1,4 +1,4 @@
-"""Pages that show the OpenAPI document: Swagger UI and Redoc. They load nothing but files of this package."""
+"""Pages about the API, and its description for programs. The pages load nothing but files of this package."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,8 +9,9 @@ from importlib.resources.abc import Traversable
 
 from aiohttp import web
 
+from quantd.api.asyncapi import encoded
 from quantd.api.server.errors import Failure
-from quantd.api.server.kept import Body, names
+from quantd.api.server.kept import KEPT, Body, names, send
 
 _TYPES = {"js": "text/javascript", "css": "text/css", "txt": "text/plain"}
 _CSP = (
@@ -29,6 +30,17 @@ async def docs(request: web.Request) -> web.Response:
 async def redoc(request: web.Request) -> web.Response:
     """Return the page of Redoc, for reading."""
     return _page("redoc.html", "redoc.standalone.js", _CSP_OF_REDOC)
+
+
+async def asyncapi(request: web.Request) -> web.Response:
+    """Return the AsyncAPI 3 document of the WebSockets."""
+    kept = request.app[KEPT]
+
+    def find() -> Body | None:
+        return kept.find("asyncapi", "")
+
+    body = find() or kept.keep("asyncapi", "", await asyncio.to_thread(encoded))
+    return send(request, body, find)
 
 
 async def asset(request: web.Request) -> web.Response:

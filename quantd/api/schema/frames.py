@@ -83,6 +83,10 @@ class LaggedFrame(Struct, frozen=True, tag_field="type", tag="lagged"):
     dropped: int
 
 
+Frame = TradeFrame | TickerFrame | AlertFrame | BookFrame | StateFrame | GapFrame | SubscriptionFrame | PongFrame | LaggedFrame
+"""Every frame of the sockets."""
+
+
 def trade_frame(tick: Tick) -> bytes | None:
     """Encode a trade as JSON; return None if one of its numbers is not finite."""
     if not isfinite(tick.price + tick.qty):
