@@ -3,7 +3,8 @@
 from typing import Any
 
 from quantd.api.route import ASSET, CSV, HTML, TEXT, Frames, Route
-from quantd.api.routes import alerts, analytics, backtest, data, documents, export, health, leadlag, sockets, stream
+from quantd.api.routes import alerts, analytics, backtest, data, database, documents, export, health, leadlag, sockets, stream
+from quantd.api.schema import database as kept
 from quantd.api.schema import figures, wire
 from quantd.api.schema import requests as of
 
@@ -44,6 +45,13 @@ ROUTES = (
     Route("GET", "/docs", documents.docs, None, None, HTML, (404,), "public", "cheap"),
     Route("GET", "/redoc", documents.redoc, None, None, HTML, (404,), "public", "cheap"),
     Route("GET", "/assets/{name}", documents.asset, None, None, ASSET, (404,), "public", "cheap"),
+    Route("GET", "/database/stats", database.stats, None, None, kept.DatabaseStats, (501,), "read", "cheap"),
+    Route("GET", "/database/ticks/{symbol}", database.ticks, of.RecordedQuery, None, kept.RecordedTrades, (422, 501), "read", "analytics"),
+    Route("POST", "/database/ohlcv", database.ohlcv, None, of.RecordedBody, kept.RecordedBars, (408, 413, 422, 501), "read", "analytics"),
+    Route("POST", "/database/export", database.export, None, of.RecordedBody, CSV, (404, 408, 413, 422, 501), "read", "analytics"),
+    Route("DELETE", "/database/cleanup", database.cleanup, of.CleanupQuery, None, kept.Cleaned, (422, 501), "admin", "admin"),
+    Route("POST", "/database/vacuum", database.vacuum, None, None, kept.Compacted, (501,), "admin", "admin"),
+    Route("DELETE", "/database/clear", database.clear, None, None, wire.Done, (501,), "admin", "admin"),
     Route("GET", "/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/stream/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/api/v1/ws", sockets.typed, None, None, Frames(), (), "read", "cheap"),
