@@ -114,6 +114,31 @@ class LimitQuery(Struct, frozen=True):
     limit: Annotated[Count, Meta(description="Maximum number of rows, of which the newest are answered.")] | None = None
 
 
+class RecordedQuery(Struct, frozen=True):
+    """A range of time, of which the oldest `limit` recorded trades are wanted."""
+
+    start_time: Annotated[Moment, Meta(description="Beginning of the range.")] | None = None
+    end_time: Annotated[Moment, Meta(description="End of the range.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100_000, description="Maximum number of trades, of which the oldest are answered.")] = 1_000
+
+
+class RecordedBody(Struct, frozen=True):
+    """A range of time of recorded bars. `timeframe` may also be an alias of pandas, such as 5T."""
+
+    symbol: Symbol
+    timeframe: Annotated[
+        str, Meta(description="Timeframe of the bars, or an alias of pandas, like 5T.", extra_json_schema={"examples": ["1T"]})
+    ] = "1T"
+    start_time: Annotated[Moment, Meta(description="Beginning of the range.")] | None = None
+    end_time: Annotated[Moment, Meta(description="End of the range.")] | None = None
+
+
+class CleanupQuery(Struct, frozen=True):
+    """The age in hours from which on rows are deleted."""
+
+    hours: Annotated[int, Meta(ge=1, le=720, description="Rows that are older than this are deleted.")] = 24
+
+
 class StreamBody(Struct, frozen=True):
     """Symbols to start or stop."""
 
