@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from aiohttp import ClientSession
 
+from quantd.api.access.gate import GATE
+from quantd.api.access.tickets import TICKETS, Tickets
 from quantd.api.app import make_app
 from quantd.api.openapi.examples import Example
 from quantd.config.model import ApiSettings
@@ -20,6 +22,7 @@ from .market import PAIR, RULE_ID, market
 from .serving import ApiServer
 
 FILE = Path(__file__).parents[2] / "quantd/api/openapi/examples.json"
+TICKET = "dDm0mnZ6k8kZ1VYl8wFzQ0nS2yT4b7uJcGx5oRqLh3E"
 _WINDOW: dict[str, Any] = {"pair": PAIR, "window": 20}
 
 
@@ -44,6 +47,7 @@ ASKED = (
     get("a symbol with a gap", "/quality"),
     get("a counter", "/metrics"),
     get("the symbols", "/symbols"),
+    Example("no token, through a proxy", "GET", "/symbols", 0, None, headers={"X-Forwarded-For": "203.0.113.9"}),
     get("all symbols", "/data/stats"),
     get("one symbol", "/data/stats", symbol="btcusdt"),
     post("one symbol", "/data/clear", symbol="btcusdt"),
@@ -82,6 +86,7 @@ ASKED = (
     get("a window of 20 bars", "/export", **_WINDOW),
     get("a symbol without bars", "/export/ohlcv", symbol="ADAUSDT"),
     get("two bars", "/export/ohlcv", symbol="btcusdt", tf="1m", limit=2),
+    post("a ticket", "/api/v1/ticket"),
 )
 """Each is asked of a market of its own."""
 
@@ -91,6 +96,7 @@ async def asked(request: Example, services: FakeServices) -> tuple[Example, byte
     metrics = Metrics()
     register_pool_metrics(services.pool, metrics)
     app = make_app(services, ApiSettings(), metrics.render)
+    app[TICKETS] = Tickets(app[GATE].clock, lambda: TICKET)
     target = request.path.format(**request.given)
     query = {name: str(value) for name, value in request.given.items() if f"{{{name}}}" not in request.path}
     async with ApiServer(app) as server, ClientSession() as session:

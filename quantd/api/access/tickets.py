@@ -1,6 +1,7 @@
 """Tickets: what a browser puts into the address of a socket in place of a token, since logs and histories keep addresses."""
 
 import secrets
+from collections.abc import Callable
 from hashlib import sha256
 
 from aiohttp import web
@@ -22,8 +23,9 @@ class _Ticket(Struct, frozen=True):
 class Tickets:
     """The tickets that have not been used, each good for one socket within half a minute."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, make: Callable[[], str] = secrets.token_urlsafe) -> None:
         self._clock = clock
+        self._make = make
         self._open: dict[bytes, _Ticket] = {}
 
     def issue(self, caller: Caller) -> str:
@@ -32,7 +34,7 @@ class Tickets:
         own = [key for key, ticket in self._open.items() if ticket.caller.key == caller.key]
         for key in own[: len(own) + 1 - _MOST_EACH] if len(own) >= _MOST_EACH else list(self._open)[: len(self._open) + 1 - _MOST]:
             del self._open[key]
-        text = secrets.token_urlsafe(32)
+        text = self._make()
         self._open[_key(text)] = _Ticket(caller, self._clock.monotonic() + LIFE_S)
         return text
 
