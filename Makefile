@@ -11,7 +11,7 @@ FAST := $(addprefix tests/unit/,config history log plugin runtime services flow/
   $(addprefix tests/unit/flow/test_,exports.py feed.py hub.py pairs.py)
 COVERED := --cov=quantd --cov=quantd_plugins --cov-report=term:skip-covered
 
-.PHONY: help demo fix check test test-fast cover chaos soak fuzz examples bench
+.PHONY: help demo fix check test test-fast cover chaos soak fuzz documents examples bench
 
 help:           ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ soak: $(INSTALLED)       ## the same for hours: a thousand disconnects, two hund
 
 fuzz: $(INSTALLED)       ## ask the API whatever its OpenAPI document allows, and what it does not; takes minutes
 	$(PYTEST) -m chaos tests/api/test_fuzz.py
+
+documents: $(INSTALLED)  ## lint the documents of the API with the published linters, which npm brings
+	$(PYTEST) -m peers tests/api/test_published_linters.py
 
 examples: $(INSTALLED)   ## record the examples of the OpenAPI document anew
 	$(BIN)/python -m tests.api.asked

@@ -66,4 +66,4 @@ def sent(schema: Schema) -> Schema:
     match given.get("anyOf"):
         case [of, {"type": "null"}]:
             given = {key: value for key, value in given.items() if key != "anyOf"} | of
-    return given
+    return {key: value for key, value in given.items() if f"exclusive{key.title()}" not in given}
