@@ -11,7 +11,7 @@ A `Meter` is the generic cell rate algorithm (GCRA): of each caller it knows one
 
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Network
 from math import ceil
 
 from aiohttp import web
@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from quantd.api.access.caller import Caller, Rate
 from quantd.api.access.places import Places
+from quantd.api.access.proxies import is_local
 from quantd.api.server.errors import Failure
 from quantd.clock import Clock, SystemClock
 from quantd.config.limits import LimitSettings, Quota, Quotas
@@ -122,12 +123,12 @@ class CallerLimits:
 
     def key(self, caller: Caller) -> str | None:
         """Return the key under which a caller is counted; None for one that is not limited."""
-        free = caller.name is None and self.settings.loopback is None and is_loopback(caller.address)
+        free = caller.name is None and self.settings.loopback is None and is_local(caller.address)
         return None if free else shared(caller.key)
 
     def take(self, caller: Caller, rate: Rate) -> Standing | None:
         """Count a request of a caller; None if it has no quota. The request must be refused if `room` is negative."""
-        meters = self._loopback if caller.name is None and is_loopback(caller.address) else self._others
+        meters = self._loopback if caller.name is None and is_local(caller.address) else self._others
         meter = meters.get(rate)
         return None if meter is None else Standing(meter, meter.take(shared(caller.key)))
 
@@ -157,20 +158,6 @@ async def tell(request: web.Request, response: web.StreamResponse) -> None:
 
 def _meters(quotas: Quotas, clock: Clock) -> Mapping[str, Meter]:
     return {name: Meter(name, getattr(quotas, name), clock) for name in Quotas.__struct_fields__}
-
-
-@lru_cache(maxsize=4096)
-def is_loopback(address: str) -> bool:
-    """Return whether an address is of this machine.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("::ffff:127.0.0.1"), is_loopback("192.0.2.1"), is_loopback("")
-    (True, True, False, False)
-    """
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False
-    return bool(found.ipv4_mapped.is_loopback if isinstance(found, IPv6Address) and found.ipv4_mapped else found.is_loopback)
 
 
 @lru_cache(maxsize=4096)
