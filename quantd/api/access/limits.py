@@ -9,7 +9,7 @@ A `Meter` is the generic cell rate algorithm (GCRA): of each caller it knows one
     tokens left:  burst ······· 0        "cheap";r=150;t=1      (`RateLimit`)
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from ipaddress import IPv6Network
 from math import ceil
@@ -40,10 +40,12 @@ class TooMany(Failure):
 class Meter:
     """A quota, and the callers that have used some of it. The callers that were seen least recently are forgotten, when there are many."""
 
-    __slots__ = ("_clock", "_full", "_interval", "_most", "_name", "_older", "_quota", "_span", "policy")
+    __slots__ = ("_clock", "_full", "_interval", "_most", "_older", "_quota", "_span", "name", "policy", "refused")
 
     def __init__(self, name: str, quota: Quota, clock: Clock, most: int = _MOST_CALLERS) -> None:
-        self._name = name
+        self.name = name
+        self.refused = 0
+        """Number of requests that were refused."""
         self._quota = quota
         self._clock = clock
         self._most = most
@@ -86,24 +88,34 @@ class Meter:
         follow, when one may."""
         more = int((room + _ROUNDING) * self._quota.rate)
         if more > 0:
-            return f'"{self._name}";r={more};t={ceil(self._span - room)}'
-        return f'"{self._name}";r=0;t={max(1, ceil(-room if room < 0 else self._interval - room))}'
+            return f'"{self.name}";r={more};t={ceil(self._span - room)}'
+        return f'"{self.name}";r=0;t={max(1, ceil(-room if room < 0 else self._interval - room))}'
 
     def refusal(self, room: float) -> TooMany:
-        """Return the error for a request that found no room."""
+        """Count a request that found no room, and return its error."""
+        self.refused += 1
         quota = f"{self._quota.rate:g} a second and {self._quota.burst} at once"
-        return TooMany(f"Too many requests: {self._name} has {quota}", -room)
+        return TooMany(f"Too many requests: {self.name} has {quota}", -room)
 
 
 class Standing(Struct, frozen=True):
     """What is left of a quota after a request."""
 
     meter: Meter
+    key: str
     room: float
+
+    def again(self) -> "Standing":
+        """Count another request of the same caller and class."""
+        return Standing(self.meter, self.key, self.meter.take(self.key))
 
     def headers(self) -> dict[str, str]:
         """Return the header lines that tell it, as in draft-ietf-httpapi-ratelimit-headers-11."""
         return {"RateLimit-Policy": self.meter.policy, "RateLimit": self.meter.left(self.room)}
+
+    def lines(self) -> bytes:
+        """Return the same as bytes."""
+        return f"RateLimit-Policy: {self.meter.policy}\r\nRateLimit: {self.meter.left(self.room)}\r\n".encode()
 
 
 STANDING = web.RequestKey("standing", Standing)
@@ -117,20 +129,35 @@ class CallerLimits:
         self.clock = clock = clock or SystemClock()
         self.settings = settings
         self.sockets = Places(settings.sockets)
+        self.connections = Places(settings.address_connections)
         self._others = _meters(settings, clock)
         self._loopback = {} if settings.loopback is None else _meters(settings.loopback, clock)
         self._logins = Meter("logins", settings.logins, clock)
 
     def key(self, caller: Caller) -> str | None:
         """Return the key under which a caller is counted; None for one that is not limited."""
-        free = caller.name is None and self.settings.loopback is None and is_local(caller.address)
-        return None if free else shared(caller.key)
+        return shared(caller.key) if caller.name is not None else self.key_of(caller.address)
+
+    def key_of(self, address: str) -> str | None:
+        """Return the key under which a caller without a token is counted; None for one that is not limited."""
+        return None if self.settings.loopback is None and is_local(address) else shared(f"ip:{address}")
+
+    def counts(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Yield the number of requests, connections and sockets that were refused, by limit."""
+        meters = [*self._others.values(), self._logins, *self._loopback.values()]
+        for name in dict.fromkeys(meter.name for meter in meters):
+            yield (name,), sum(meter.refused for meter in meters if meter.name == name)
+        yield ("address_connections",), self.connections.refused
+        yield ("sockets",), self.sockets.refused
 
     def take(self, caller: Caller, rate: Rate) -> Standing | None:
         """Count a request of a caller; None if it has no quota. The request must be refused if `room` is negative."""
         meters = self._loopback if caller.name is None and is_local(caller.address) else self._others
         meter = meters.get(rate)
-        return None if meter is None else Standing(meter, meter.take(shared(caller.key)))
+        if meter is None:
+            return None
+        key = shared(caller.key)
+        return Standing(meter, key, meter.take(key))
 
     def admit(self, request: web.Request, caller: Caller, rate: Rate) -> None:
         """Count a request, and note what is left in it. Raises TooMany."""
@@ -143,6 +170,7 @@ class CallerLimits:
     def admit_login(self, address: str) -> None:
         """Raise TooMany if too many authentications from an address have failed. Call this before a token is verified."""
         if again := self._logins.lacks(shared(f"ip:{address}")):
+            self._logins.refused += 1
             raise TooMany("Too many failed authentications", again)
 
     def login_failed(self, address: str) -> None:
