@@ -45,7 +45,7 @@ class TestSockets:
             await asyncio.gather(*map(settled, held))
             refused = await stack.enter_async_context(connect(url(server)))
             await refused.wait_closed()
-            assert (refused.close_code, refused.close_reason) == (4429, "too many sockets of one caller")
+            assert (refused.close_code, refused.close_reason) == (4429, "Too many sockets: you have 2 already")
             await held.pop().close()
             app = server.app
             await until(lambda: len(app[GATE].limits.sockets) == 1)

@@ -10,6 +10,7 @@ A `Meter` is the generic cell rate algorithm (GCRA): of each caller it knows one
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from ipaddress import IPv6Network
 from math import ceil
@@ -24,6 +25,7 @@ from quantd.api.server.errors import Failure
 from quantd.clock import Clock, SystemClock
 from quantd.config.limits import LimitSettings, Quota, Quotas
 
+_LATER_S = 60.0
 _MOST_CALLERS = 50_000
 _ROUNDING = 1e-9
 _NETWORK = 64
@@ -120,6 +122,7 @@ class Standing(Struct, frozen=True):
 
 STANDING = web.RequestKey("standing", Standing)
 """The standing of the caller, in requests of limited callers."""
+_PLACE = web.RequestKey("place", str)
 
 
 class CallerLimits:
@@ -166,6 +169,23 @@ class CallerLimits:
             request[STANDING] = standing
             if standing.room < 0:
                 raise standing.meter.refusal(standing.room)
+
+    def admit_socket(self, request: web.Request, caller: Caller, rate: Rate) -> None:
+        """Count a request that becomes a socket, and take a place for that. Raises TooMany."""
+        self.admit(request, caller, rate)
+        key = self.key(caller)
+        if not self.sockets.take(key):
+            raise TooMany(f"Too many sockets: you have {self.sockets.most} already", _LATER_S)
+        if key is not None:
+            request[_PLACE] = key
+
+    @contextmanager
+    def socket_of(self, request: web.Request) -> Iterator[None]:
+        """Give back the place of a socket after the block."""
+        try:
+            yield
+        finally:
+            self.sockets.leave(request.get(_PLACE))
 
     def admit_login(self, address: str) -> None:
         """Raise TooMany if too many authentications from an address have failed. Call this before a token is verified."""
