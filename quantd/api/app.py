@@ -57,11 +57,12 @@ def make_app(
     limits: Limits = DEFAULT_LIMITS,
     patience: Patience = DEFAULT_PATIENCE,
     budget: float = BUDGET_S,
-    topic_limits: v1.TopicLimits = v1.DEFAULT_LIMITS,
+    topic_limits: v1.TopicLimits | None = None,
     gate: Gate | None = None,
 ) -> web.Application:
     """Return the application, ready for a `Runner`. `metrics` renders the body of `/metrics`; `limits` and `topic_limits` are those of the
-    sockets; `budget` is the number of seconds that a request may take; without a `gate` there are no tokens."""
+    sockets, by default as in the settings; `budget` is the number of seconds that a request may take; without a `gate` there are no
+    tokens."""
     app = web.Application(middlewares=[errors, _gate(settings)], client_max_size=_LARGEST_BODY)
     app[PATIENCE], app[BUDGET] = patience, budget
     app[KEPT] = Kept()
@@ -70,7 +71,7 @@ def make_app(
     app.cleanup_ctx.append(watched)
     fanout = Fanout(services.events, limits)
     app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout, app[GATE].limits)
-    app[TYPED] = TypedSockets(services, topic_limits)
+    app[TYPED] = TypedSockets(services, topic_limits or v1.set_by(settings.limits))
     app[METRICS] = metrics
     describe: Callable[[], bytes] = partial(encoded, demand_complete(ROUTES))
     app[OPENAPI] = describe

@@ -27,7 +27,7 @@ class LimitSettings(Quotas, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     loopback: Annotated[Quotas | None, Meta(description="Quotas of callers from this machine without a token; default: none.")] = None
     logins: Annotated[Quota, Meta(description="Failed authentications from one address.")] = Quota(rate=0.1, burst=10)
-    commands: Annotated[Quota, Meta(description="Commands on one socket.")] = Quota(rate=20, burst=200)
+    commands: Annotated[Quota, Meta(description="Commands on one socket.")] = Quota(rate=100, burst=1000)
     connections: Annotated[int, Meta(ge=1, le=100_000, description="Open connections, of all callers.")] = 10_000
     address_connections: Annotated[int, Meta(ge=1, le=100_000, description="Open connections from one other address.")] = 256
     sockets: Annotated[int, Meta(ge=1, le=100_000, description="Open WebSockets of one caller.")] = 100

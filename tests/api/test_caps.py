@@ -13,7 +13,7 @@ from quantd.config.model import ApiSettings
 from quantd.testing.services import FakeServices
 from tests.waiting import until
 
-from .serving import ApiServer, request, told
+from .serving import ApiServer, answer_of, request, told
 from .test_ws import hear, say, settled, subscribe, url
 
 RULE = b'{"metric":"price","pair":"BTCUSDT","op":">","value":1}'
@@ -45,7 +45,7 @@ class TestSockets:
             await asyncio.gather(*map(settled, held))
             refused = await stack.enter_async_context(connect(url(server)))
             await refused.wait_closed()
-            assert (refused.close_code, refused.close_reason) == (4429, "too many sockets of one caller")
+            assert (refused.close_code, refused.close_reason) == (4429, "Too many sockets: you have 2 already")
             await held.pop().close()
             app = server.app
             await until(lambda: len(app[GATE].limits.sockets) == 1)
@@ -75,3 +75,34 @@ class TestSockets:
             for _ in range(11):
                 await hear(socket, "pong")
             assert asyncio.get_running_loop().time() - began >= 10 / commands.rate
+
+
+class TestConnections:
+    async def test_an_address_has_so_many(self, services: FakeServices) -> None:
+        limits = LimitSettings(address_connections=2, loopback=Quotas())
+        async with served(services, limits) as server, AsyncExitStack() as stack:
+            held = [await stack.enter_async_context(connect(url(server))) for _ in range(2)]
+            refused = await told(server.port, request())
+            assert (refused.status, refused.detail) == (429, "Too many connections are open from this address")
+            assert "retry-after" in refused.headers
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, local_addr=("127.0.0.2", 0))
+            writer.write(request())
+            assert answer_of(await reader.read()).status == 200
+            await held.pop().close()
+            await until(lambda: len(server.connections.gate.limits.connections) == 1)
+            assert (await told(server.port, request())).status == 200
+            writer.close()
+        assert len(server.connections.gate.limits.connections) == 0
+
+    async def test_this_machine_and_trusted_proxies_have_as_many_as_they_like(self, services: FakeServices) -> None:
+        limits = LimitSettings(address_connections=1)
+        for settings in (ApiSettings(limits=limits), ApiSettings(limits=limits, trusted_proxies=("127.0.0.1",))):
+            async with ApiServer(make_app(services, settings)) as server:
+                clients = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3)]
+                await until(lambda: server.connections.open == 3)
+                for _, writer in clients:
+                    writer.close()
+
+    async def test_all_have_so_many(self, services: FakeServices) -> None:
+        async with served(services, LimitSettings(connections=1)) as server, connect(url(server)):
+            assert (await told(server.port, request())).status == 503

@@ -2,6 +2,7 @@
 
 import re
 from math import ceil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,8 @@ from quantd.testing.services import FakeServices
 from tests.clocks import HostClock
 
 from .serving import ApiServer, request, told
+from .test_shortcut import Client, fill, get, shown
+from .tokens import guarded
 
 
 def caller(address: str, name: str | None = None) -> Caller:
@@ -146,3 +149,52 @@ async def test_a_limited_caller_is_told_what_is_left_and_then_refused(services: 
 async def test_who_is_not_limited_is_told_nothing(server: ApiServer) -> None:
     for _ in range(3):
         assert not [name for name in (await told(server.port, request())).headers if name.startswith("ratelimit")]
+
+
+FEW = LimitSettings(loopback=Quotas(cheap=Quota(rate=0.01, burst=4), analytics=Quota(rate=0.01, burst=3)))
+
+
+@pytest.mark.parametrize("path", ["/pairs", "/analytics/zscore?pair=BTCUSDT-ETHUSDT"])
+async def test_the_shortcut_counts_and_tells_like_the_long_way(services: FakeServices, path: str) -> None:
+    fill(services)
+    name, quota = ("cheap", 4) if path == "/pairs" else ("analytics", 3)
+    async with ApiServer(make_app(services, ApiSettings(limits=FEW))) as server:
+        client = await Client.of(server)
+        served = [await client.ask(get(path)) for _ in range(quota)]
+        assert server.connections.shortcut.answered == quota - 1
+        refused = [await client.ask(get(path)) for _ in range(2)]
+        client.writer.close()
+    assert [answer.status for answer in served + refused] == [200] * quota + [429] * 2
+    assert len({shown(answer)[2] for answer in served}) == 1
+    assert {answer.headers["ratelimit-policy"] for answer in served} == {f'"{name}";q={quota};w={100 * quota}'}
+    told = [f'"{name}";r={quota - 1 - number};t={100 * (number + 1) if number + 1 < quota else 100}' for number in range(quota)]
+    assert [answer.headers["ratelimit"] for answer in served] == told
+    assert [answer.headers["retry-after"] for answer in refused] == ["100"] * 2
+    assert dict(server.connections.gate.limits.counts())[(name,)] == 2
+
+
+async def test_wrong_tokens_are_answered_so_many_times(tmp_path: Path) -> None:
+    limits = LimitSettings(logins=Quota(rate=0.1, burst=3))
+    async with guarded(tmp_path, ApiSettings(limits=limits)) as api:
+        right, ended = api.token("read"), api.token("read", "ended")
+        api.revoke("ended")
+        assert [(await api.ask("/symbols", token=ended)).status for _ in range(5)] == [401] * 5, "who had one is told that it has ended"
+        wrong = [await api.ask("/symbols", token=f"quantd_{number}") for number in range(5)]
+        assert [answer.status for answer in wrong] == [401, 401, 401, 429, 429]
+        assert (wrong[-1].detail, wrong[-1].headers["retry-after"]) == ("Too many failed authentications", "10")
+        assert (await api.ask("/symbols", token=right)).status == 200, "nobody can lock out others of the same address"
+        api.clock.go_on(10.0)
+        assert (await api.ask("/symbols", token="quantd_x")).status == 401
+
+
+async def test_who_has_no_right_is_counted_too(tmp_path: Path) -> None:
+    limits = LimitSettings(loopback=Quotas(cheap=Quota(rate=0.01, burst=2)))
+    async with guarded(tmp_path, ApiSettings(limits=limits)) as api:
+        api.token("read")
+        assert [(await api.ask(path)).status for path in ("/symbols", "/nothing", "/symbols")] == [401, 401, 429]
+
+
+async def test_a_token_from_this_machine_is_limited(tmp_path: Path) -> None:
+    async with guarded(tmp_path, ApiSettings(limits=LimitSettings(cheap=Quota(rate=0.01, burst=1)))) as api:
+        tokens = [api.token("read"), api.token("read", "other")]
+        assert [(await api.ask("/symbols", token=token)).status for token in (*tokens, *tokens)] == [200, 200, 429, 429]

@@ -66,6 +66,10 @@ class Gate:
         request[CALLER] = found
         return found
 
+    def connection_key(self, peer: str) -> str | None:
+        """Return the key under which connections of an address are counted; None if it may have as many as it likes."""
+        return None if self._proxies.trusts(peer) else self.limits.key_of(peer)
+
     def again(self, request: web.Request | web.BaseRequest) -> Callable[[], bool]:
         """Return a function that tells whether the caller of an admitted request may send it again now. It costs next to nothing."""
         found = request.get(CALLER)

@@ -52,6 +52,7 @@ class Greeting:
             if found is None:
                 return None
             self._gate.permit(found, self._route)
+            self._gate.limits.admit_socket(self._request, found, self._route.rate)
         except TimeoutError:
             self._gate.refusals.note(self._address, "too late", f"it has sent no token to {self._route.path} within {PATIENCE_S:g} s")
             await _close(response, TOO_LATE, f"No token within {PATIENCE_S:g} s")

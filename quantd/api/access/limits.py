@@ -9,9 +9,10 @@ A `Meter` is the generic cell rate algorithm (GCRA): of each caller it knows one
     tokens left:  burst ······· 0        "cheap";r=150;t=1      (`RateLimit`)
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Network
 from math import ceil
 
 from aiohttp import web
@@ -19,10 +20,12 @@ from msgspec import Struct
 
 from quantd.api.access.caller import Caller, Rate
 from quantd.api.access.places import Places
+from quantd.api.access.proxies import is_local
 from quantd.api.server.errors import Failure
 from quantd.clock import Clock, SystemClock
 from quantd.config.limits import LimitSettings, Quota, Quotas
 
+_LATER_S = 60.0
 _MOST_CALLERS = 50_000
 _ROUNDING = 1e-9
 _NETWORK = 64
@@ -39,10 +42,12 @@ class TooMany(Failure):
 class Meter:
     """A quota, and the callers that have used some of it. The callers that were seen least recently are forgotten, when there are many."""
 
-    __slots__ = ("_clock", "_full", "_interval", "_most", "_name", "_older", "_quota", "_span", "policy")
+    __slots__ = ("_clock", "_full", "_interval", "_most", "_older", "_quota", "_span", "name", "policy", "refused")
 
     def __init__(self, name: str, quota: Quota, clock: Clock, most: int = _MOST_CALLERS) -> None:
-        self._name = name
+        self.name = name
+        self.refused = 0
+        """Number of requests that were refused."""
         self._quota = quota
         self._clock = clock
         self._most = most
@@ -85,28 +90,39 @@ class Meter:
         follow, when one may."""
         more = int((room + _ROUNDING) * self._quota.rate)
         if more > 0:
-            return f'"{self._name}";r={more};t={ceil(self._span - room)}'
-        return f'"{self._name}";r=0;t={max(1, ceil(-room if room < 0 else self._interval - room))}'
+            return f'"{self.name}";r={more};t={ceil(self._span - room)}'
+        return f'"{self.name}";r=0;t={max(1, ceil(-room if room < 0 else self._interval - room))}'
 
     def refusal(self, room: float) -> TooMany:
-        """Return the error for a request that found no room."""
+        """Count a request that found no room, and return its error."""
+        self.refused += 1
         quota = f"{self._quota.rate:g} a second and {self._quota.burst} at once"
-        return TooMany(f"Too many requests: {self._name} has {quota}", -room)
+        return TooMany(f"Too many requests: {self.name} has {quota}", -room)
 
 
 class Standing(Struct, frozen=True):
     """What is left of a quota after a request."""
 
     meter: Meter
+    key: str
     room: float
+
+    def again(self) -> "Standing":
+        """Count another request of the same caller and class."""
+        return Standing(self.meter, self.key, self.meter.take(self.key))
 
     def headers(self) -> dict[str, str]:
         """Return the header lines that tell it, as in draft-ietf-httpapi-ratelimit-headers-11."""
         return {"RateLimit-Policy": self.meter.policy, "RateLimit": self.meter.left(self.room)}
 
+    def lines(self) -> bytes:
+        """Return the same as bytes."""
+        return f"RateLimit-Policy: {self.meter.policy}\r\nRateLimit: {self.meter.left(self.room)}\r\n".encode()
+
 
 STANDING = web.RequestKey("standing", Standing)
 """The standing of the caller, in requests of limited callers."""
+_PLACE = web.RequestKey("place", str)
 
 
 class CallerLimits:
@@ -116,20 +132,35 @@ class CallerLimits:
         self.clock = clock = clock or SystemClock()
         self.settings = settings
         self.sockets = Places(settings.sockets)
+        self.connections = Places(settings.address_connections)
         self._others = _meters(settings, clock)
         self._loopback = {} if settings.loopback is None else _meters(settings.loopback, clock)
         self._logins = Meter("logins", settings.logins, clock)
 
     def key(self, caller: Caller) -> str | None:
         """Return the key under which a caller is counted; None for one that is not limited."""
-        free = caller.name is None and self.settings.loopback is None and is_loopback(caller.address)
-        return None if free else shared(caller.key)
+        return shared(caller.key) if caller.name is not None else self.key_of(caller.address)
+
+    def key_of(self, address: str) -> str | None:
+        """Return the key under which a caller without a token is counted; None for one that is not limited."""
+        return None if self.settings.loopback is None and is_local(address) else shared(f"ip:{address}")
+
+    def counts(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Yield the number of requests, connections and sockets that were refused, by limit."""
+        meters = [*self._others.values(), self._logins, *self._loopback.values()]
+        for name in dict.fromkeys(meter.name for meter in meters):
+            yield (name,), sum(meter.refused for meter in meters if meter.name == name)
+        yield ("address_connections",), self.connections.refused
+        yield ("sockets",), self.sockets.refused
 
     def take(self, caller: Caller, rate: Rate) -> Standing | None:
         """Count a request of a caller; None if it has no quota. The request must be refused if `room` is negative."""
-        meters = self._loopback if caller.name is None and is_loopback(caller.address) else self._others
+        meters = self._loopback if caller.name is None and is_local(caller.address) else self._others
         meter = meters.get(rate)
-        return None if meter is None else Standing(meter, meter.take(shared(caller.key)))
+        if meter is None:
+            return None
+        key = shared(caller.key)
+        return Standing(meter, key, meter.take(key))
 
     def admit(self, request: web.Request, caller: Caller, rate: Rate) -> None:
         """Count a request, and note what is left in it. Raises TooMany."""
@@ -139,9 +170,27 @@ class CallerLimits:
             if standing.room < 0:
                 raise standing.meter.refusal(standing.room)
 
+    def admit_socket(self, request: web.Request, caller: Caller, rate: Rate) -> None:
+        """Count a request that becomes a socket, and take a place for that. Raises TooMany."""
+        self.admit(request, caller, rate)
+        key = self.key(caller)
+        if not self.sockets.take(key):
+            raise TooMany(f"Too many sockets: you have {self.sockets.most} already", _LATER_S)
+        if key is not None:
+            request[_PLACE] = key
+
+    @contextmanager
+    def socket_of(self, request: web.Request) -> Iterator[None]:
+        """Give back the place of a socket after the block."""
+        try:
+            yield
+        finally:
+            self.sockets.leave(request.get(_PLACE))
+
     def admit_login(self, address: str) -> None:
         """Raise TooMany if too many authentications from an address have failed. Call this before a token is verified."""
         if again := self._logins.lacks(shared(f"ip:{address}")):
+            self._logins.refused += 1
             raise TooMany("Too many failed authentications", again)
 
     def login_failed(self, address: str) -> None:
@@ -157,20 +206,6 @@ async def tell(request: web.Request, response: web.StreamResponse) -> None:
 
 def _meters(quotas: Quotas, clock: Clock) -> Mapping[str, Meter]:
     return {name: Meter(name, getattr(quotas, name), clock) for name in Quotas.__struct_fields__}
-
-
-@lru_cache(maxsize=4096)
-def is_loopback(address: str) -> bool:
-    """Return whether an address is of this machine.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("::ffff:127.0.0.1"), is_loopback("192.0.2.1"), is_loopback("")
-    (True, True, False, False)
-    """
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False
-    return bool(found.ipv4_mapped.is_loopback if isinstance(found, IPv6Address) and found.ipv4_mapped else found.is_loopback)
 
 
 @lru_cache(maxsize=4096)

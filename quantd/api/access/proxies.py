@@ -31,7 +31,7 @@ class Proxies:
     def client(self, request: web.BaseRequest) -> str:
         """Return the address of the client of a request; an empty text if the peer has gone."""
         peer = request.remote or ""
-        if not self._networks or not self._trusts(peer):
+        if not self._networks or not self.trusts(peer):
             return peer
         told = request.headers.getall("X-Forwarded-For", []), request.headers.getall("Forwarded", [])
         found = {self._last(peer, read(",".join(lines))) for read, lines in zip((_listed, _forwarded), told, strict=True) if lines}
@@ -45,11 +45,12 @@ class Proxies:
             if found is None:
                 break
             client = str(found)
-            if not self._trusts(client):
+            if not self.trusts(client):
                 break
         return client
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Return whether an address is that of a trusted proxy."""
         found = _address(address)
         return found is not None and any(found in network for network in self._networks)
 

@@ -42,18 +42,20 @@ _ASCII = ("expect", "upgrade", "connection", "origin", "host", "sec-websocket-",
 any bytes."""
 _NO_ADDRESS = web.RequestKey("no_address", bool)
 _FULL = {"detail": "Too many connections are open"}
+_MANY = {"detail": "Too many connections are open from this address"}
 
 
 class Connection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_asked", "_connections", "_look_again", "_peer", "_pending", "_unmoved", "_unsent", "_until", "_wire")
+    __slots__ = ("_asked", "_connections", "_look_again", "_peer", "_pending", "_place", "_unmoved", "_unsent", "_until", "_wire")
 
     def __init__(self, connections: "Connections", **settings: Any) -> None:
         super().__init__(connections, **settings)
         self._connections = connections
         self._wire: asyncio.Transport | None = None
         self._peer = ""
+        self._place: str | None = None
         self._look_again: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._unmoved = 0
@@ -67,18 +69,21 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast(asyncio.Transport, transport)
-        if not self._connections.admits():
+        self._peer = _address(transport.get_extra_info("peername"))
+        self._place = self._connections.gate.connection_key(self._peer)
+        if (refusal := self._connections.refusal(self._place)) is not None:
+            self._place = None
             self.force_close()
-            self._wire.write(_raw(503, _FULL))
+            self._wire.write(refusal)
             self._wire.close()
             return
         super().connection_made(transport)
-        self._peer = self._remote
         self._look()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._wire = None
+        self._connections.gate.limits.connections.leave(self._place)
         if self._look_again:
             self._look_again.cancel()
 
@@ -90,7 +95,7 @@ class Connection(web.RequestHandler):
         try:
             super().data_received(data)
         except Exception as error:  # for some addresses the parser raises undocumented exceptions
-            _log.warning("bad request from %s: %s", self._remote, f"{type(error).__name__} in the parser")
+            _log.warning("bad request from %s: %s", self._peer, f"{type(error).__name__} in the parser")
             if self._wire and not self._wire.is_closing():
                 self._wire.write(_raw(400, {"detail": "Bad Request"}))
             self.force_close()
@@ -130,14 +135,9 @@ class Connection(web.RequestHandler):
         """Log an error; a malformed body that nobody reads is one line of warning."""
         error = kw.get("exc_info")
         if isinstance(error, (web.RequestPayloadError, HttpProcessingError)):
-            _log.warning("bad request from %s: %s", self._remote, brief(error))
+            _log.warning("bad request from %s: %s", self._peer, brief(error))
         else:
             super().log_exception(*args, **kw)
-
-    @property
-    def _remote(self) -> str:
-        """Address of the peer."""
-        return str(self.peername[0] if isinstance(self.peername, tuple) else self.peername)
 
     def _look(self) -> None:
         """Abort the connection if the peer has read nothing of the waiting bytes for too long.
@@ -192,16 +192,17 @@ class Connections(web.Server):
         """Number of open connections."""
         return len(self._open)
 
-    def admits(self) -> bool:
-        """Return whether one more connection may stay. The log says once that the API is full, until there is room again."""
+    def refusal(self, place: str | None) -> bytes | None:
+        """Return the answer to one connection too many; None if it may stay, and has a place among those of its address. The log says once
+        that the API is full, until there is room again."""
         if len(self._open) < self.most:
             self._full = False
-            return True
+            return None if self.gate.limits.connections.take(place) else _raw(429, _MANY, "Retry-After: 60")
         if not self._full:
             _log.warning("%d connections are open: more are refused", self.most)
         self._full = True
         self.refused += 1
-        return False
+        return _raw(503, _FULL)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         self._open.add(handler)
@@ -222,7 +223,9 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        self.connections = Connections(server, self.app[GATE], self.app[PATIENCE], self._most or most_connections())
+        gate = self.app[GATE]
+        most = self._most or min(gate.limits.settings.connections, most_connections())
+        self.connections = Connections(server, gate, self.app[PATIENCE], most)
         return self.connections
 
 
@@ -230,6 +233,7 @@ def measure(connections: Connections, metrics: Metrics) -> None:
     """Report the counts of the connections as metrics."""
     metrics.add(Gauge, "quantd_api_connections", "Connections to the API", (), lambda: [((), connections.open)])
     metrics.add(Counter, "quantd_api_connections_refused", "Connections that found the API full", (), lambda: [((), connections.refused)])
+    metrics.add(Counter, "quantd_api_limited", "Refused for a limit of their caller", ("limit",), connections.gate.limits.counts)
     metrics.add(Counter, "quantd_api_connections_stalled", "Connections whose peer read nothing", (), lambda: [((), connections.stalled)])
     metrics.add(Counter, "quantd_api_refused", "Requests refused for their token", ("reason",), connections.gate.refusals.counts)
 
@@ -259,12 +263,17 @@ def _status(error: HttpProcessingError) -> int:
     return 431 if isinstance(error, LineTooLong) or "Too many headers" in error.message else 400
 
 
-def _raw(status: int, body: dict[str, str]) -> bytes:
+def _address(peer: object) -> str:
+    """Return the address of a peer."""
+    return str(peer[0] if isinstance(peer, tuple) else peer)
+
+
+def _raw(status: int, body: dict[str, str], *lines: str) -> bytes:
     """Return the bytes of a response for a connection without a request."""
     text = encode(body)
     headers = HEADERS | {"Content-Type": "application/json", "Content-Length": str(len(text)), "Connection": "close"}
     head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*head, "", ""]).encode() + text
+    return "\r\n".join([*head, *lines, "", ""]).encode() + text
 
 
 def _unsent(transport: asyncio.Transport) -> int:

@@ -16,22 +16,24 @@ from aiohttp import web
 from msgspec import Struct
 
 from quantd.api.access.gate import Gate
+from quantd.api.access.limits import STANDING, Standing
 from quantd.api.server.kept import FIND, Body, names
 from quantd.clock import Clock, SystemClock
 
 _MOST, _LONGEST = 512, 4_096
 """Largest number of requests that are known, and of bytes of each."""
-_OF_BODY = ("ETag", "Content-Length", "Content-Type", "Date")
+_OF_BODY = ("ETag", "Content-Length", "Content-Type", "Date", "RateLimit-Policy", "RateLimit")
 _BEYOND_HEAD = re.compile(rb"\n(?:content-length|transfer-encoding|expect|upgrade)", re.IGNORECASE)
 """Headers of requests that do not end with their head."""
 
 
 class Reply(Struct, frozen=True):
-    """How to answer a request again: `admits` tells whether its caller may send it, `find` returns the body if it is still good, `known` is
-    the request's `If-None-Match`, and `lines` are the header lines that every answer to it has."""
+    """How to answer a request again: `admits` tells whether its caller may send it, `find` returns the body if it is still good, `standing`
+    counts it if the caller is limited, `known` is the request's `If-None-Match`, and `lines` are the header lines of every answer to it."""
 
     admits: Callable[[], bool]
     find: Callable[[], Body | None]
+    standing: Standing | None
     known: str | None
     lines: bytes
 
@@ -57,17 +59,24 @@ class Shortcut:
         self._replies.pop((peer, data), None)
         while len(self._replies) >= _MOST:
             del self._replies[next(iter(self._replies))]
-        self._replies[peer, data] = Reply(self._gate.again(request), find, request.headers.get("If-None-Match"), lines.encode())
+        admits, known = self._gate.again(request), request.headers.get("If-None-Match")
+        self._replies[peer, data] = Reply(admits, find, request.get(STANDING), known, lines.encode())
 
     def answer(self, peer: str, data: bytes) -> tuple[bytes, bytes] | None:
-        """Return head and body of the answer to the request with these bytes; None if it is not known, its caller not admitted now, or
-        the answer no longer good."""
+        """Return head and body of the answer to the request with these bytes; None if it is not known, its caller not admitted now or has
+        used up its quota, or the answer no longer good."""
         reply = self._replies.get((peer, data))
         body = reply.find() if reply and reply.admits() else None
         if reply is None or body is None:
             return None
+        lines = reply.lines
+        if reply.standing is not None:
+            standing = reply.standing.again()
+            if standing.room < 0:
+                return None
+            lines += standing.lines()
         self.answered += 1
-        fixed = b"ETag: %b\r\nDate: %b\r\n%b\r\n" % (body.tag.encode(), self._now(), reply.lines)
+        fixed = b"ETag: %b\r\nDate: %b\r\n%b\r\n" % (body.tag.encode(), self._now(), lines)
         if reply.known is not None and names(reply.known, body.tag):
             return b"HTTP/1.1 304 Not Modified\r\n" + fixed, b""
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b" % (len(body.data), fixed), body.data

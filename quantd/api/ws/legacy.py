@@ -172,25 +172,15 @@ class Sockets:
         )
         await response.prepare(request)
         if request.transport is not None and (visit := await greeting.welcome(response)):
-            key = self._limits.key(visit.caller)
-            if not self._limits.sockets.take(key):
-                await response.close(code=TOO_MANY, message=b"too many sockets of one caller", drain=False)
-                return response
+            self._served += 1
+            pace = Pace(self._limits, visit.caller)
+            socket = Socket(self._services, self._fanout, f"ws:{self._served}", visit, response, request.transport, pace)
+            self._open.add(socket)
             try:
-                await self._run(visit, response, request.transport)
+                await socket.run()
             finally:
-                self._limits.sockets.leave(key)
+                self._open.discard(socket)
         return response
-
-    async def _run(self, visit: Visit, response: web.WebSocketResponse, transport: asyncio.WriteTransport) -> None:
-        self._served += 1
-        pace = Pace(self._limits, visit.caller)
-        socket = Socket(self._services, self._fanout, f"ws:{self._served}", visit, response, transport, pace)
-        self._open.add(socket)
-        try:
-            await socket.run()
-        finally:
-            self._open.discard(socket)
 
     async def close(self) -> None:
         """Close the sockets of all clients."""

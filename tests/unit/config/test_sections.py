@@ -148,5 +148,5 @@ def test_a_section_that_is_not_there_has_no_rows() -> None:
     for text, value, rows in (("", None, 0), ("api: {limits: {loopback: }}\n", None, 0), ("api: {limits: {loopback: {}}}\n", Quotas(), 8)):
         part, node, mistakes = read(text, ConfigFile)
         assert (part.value.api.limits.loopback, mistakes) == (value, [])
-        told = [row.key for row in origins.section(REGISTRY, ConfigFile, part.value, node, "") if "loopback" in row.key]
+        told = [row.key for row in origins.section(REGISTRY, ConfigFile, part.value, node, "") if "limits.loopback" in row.key]
         assert len(told) == rows, told

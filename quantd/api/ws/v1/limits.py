@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from quantd.config.limits import LimitSettings
+
 
 class TopicLimits(Struct, frozen=True):
     """Limits on clients, on the frequency of writes, and on the frames that are kept."""
@@ -34,4 +36,7 @@ class TopicLimits(Struct, frozen=True):
     """Maximum number of topics that go on without a subscriber; the one that has been without for longest ends first."""
 
 
-DEFAULT_LIMITS = TopicLimits()
+def set_by(settings: LimitSettings) -> TopicLimits:
+    """Return the limits that the config sets."""
+    commands = settings.commands
+    return TopicLimits(subscriptions=settings.subscriptions, commands=commands.burst, commands_per_s=commands.rate)
