@@ -1,7 +1,22 @@
 """Every route of the API."""
 
 from quantd.api.route import ASSET, CSV, HTML, JSON, TEXT, Frames, Route
-from quantd.api.routes import alerts, analytics, backtest, data, documents, export, health, leadlag, openapi, sockets, stream, tickets
+from quantd.api.routes import (
+    alerts,
+    analytics,
+    backtest,
+    data,
+    database,
+    documents,
+    export,
+    health,
+    leadlag,
+    openapi,
+    sockets,
+    stream,
+    tickets,
+)
+from quantd.api.schema import database as kept
 from quantd.api.schema import figures, rows, wire
 from quantd.api.schema import requests as of
 from quantd.api.schema.backtest import BacktestAnswer
@@ -49,6 +64,13 @@ ROUTES = (
     Route("GET", "/asyncapi.json", documents.asyncapi, None, None, JSON, (), "public", "cheap"),
     Route("GET", "/assets/{name}", documents.asset, None, None, ASSET, (404,), "public", "cheap"),
     Route("POST", "/api/v1/ticket", tickets.create, None, None, wire.Ticket, (), "read", "cheap"),
+    Route("GET", "/database/stats", database.stats, None, None, kept.DatabaseStats, (501,), "read", "cheap"),
+    Route("GET", "/database/ticks/{symbol}", database.ticks, of.RecordedQuery, None, kept.RecordedTrades, (422, 501), "read", "analytics"),
+    Route("POST", "/database/ohlcv", database.ohlcv, None, of.RecordedBody, kept.RecordedBars, (408, 413, 422, 501), "read", "analytics"),
+    Route("POST", "/database/export", database.export, None, of.RecordedBody, CSV, (404, 408, 413, 422, 501), "read", "analytics"),
+    Route("DELETE", "/database/cleanup", database.cleanup, of.CleanupQuery, None, kept.Cleaned, (422, 501), "admin", "admin"),
+    Route("POST", "/database/vacuum", database.vacuum, None, None, kept.Compacted, (501,), "admin", "admin"),
+    Route("DELETE", "/database/clear", database.clear, None, None, wire.Done, (501,), "admin", "admin"),
     Route("GET", "/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/stream/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/api/v1/ws", sockets.typed, None, None, Frames(), (), "read", "cheap"),

@@ -72,5 +72,11 @@ class Members:
         self._publisher.drop_pair(name)
         self._outputs.history.forget(name)
 
+    def forget_missing(self, before: int) -> None:
+        """Forget the trades that went missing before a time (ms), whose record was deleted. Their gaps close."""
+        for stage in self._of.values():
+            stage.intake.ledger.forget(before)
+            self._publisher.to_ask.add(stage)
+
     def _ask(self) -> None:
         self._feed.want(*subscribed(self._of.values()))

@@ -6,8 +6,9 @@ as gaps, which the next run finds and fetches again.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from quantd.flow.ahead import Ahead
 from quantd.flow.ingest.ledger import NOT_RECORDED
 from quantd.history.history import History
 from quantd.model import Bar, Gap, Loss, PairPoint, Tick
-from quantd.plugin.base import Store
+from quantd.plugin.base import RowKind, Store
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
 
@@ -27,10 +28,15 @@ _MOST_TICKS = 1_000_000
 _MOST_OTHERS = 200_000
 """Largest number of bars, and of points, that wait. Those that are dropped are rebuilt from the trades after a restart."""
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
+_KINDS: tuple[RowKind, ...] = ("points", "bars", "ticks")
+"""What is made of other rows is deleted before these."""
+_REMOVED = 5_000
+"""Number of rows that are deleted between two writes."""
 _HANGS_S = 60.0
 """A write that takes longer (s) is reported, since the flow may wait for it."""
 _log = logging.getLogger("quantd.flow")
 Row = TypeVar("Row", Bar, PairPoint)
+T = TypeVar("T")
 
 
 class Recorder:
@@ -93,6 +99,28 @@ class Recorder:
         while self._writing:
             await asyncio.shield(self._writing)
         return await asyncio.shield(self._begin())
+
+    async def remove(self, before: int) -> int:
+        """Delete the recorded rows of before a time (ms), a slice at a time, so that writes go on in between. Return their number. Raises
+        NotImplementedError for a store that cannot do that, and whatever else it raises."""
+        await self.write()
+        removed = 0
+        try:
+            for kind in _KINDS:
+                while count := await self._aside(partial(self.store.remove, kind, before, _REMOVED)):
+                    removed += count
+        finally:
+            if self._history:
+                self._history.store_changed()
+        return removed
+
+    async def compact(self) -> None:
+        """Have the store give back the space of deleted rows. Rows wait meanwhile. Raises the same as `remove`."""
+        await self._aside(self.store.compact)
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Call a function in the thread that writes."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def losses(self) -> Sequence[Loss]:
         """Return what the store found broken."""
@@ -177,7 +205,7 @@ class Recorder:
             rows = len(self._ticks) + len(self._bars) + len(self._points)
             _log.error("the store does not take the last %d rows: they are not recorded", rows)
             self._gaps += _gaps(self._ticks.joined(), self._clock.now())
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._guard.call, self.store.close)
+        await self._aside(partial(self._guard.call, self.store.close))
         self._thread.shutdown()
 
 

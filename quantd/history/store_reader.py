@@ -68,6 +68,18 @@ class StoreReader:
         """Return the greatest recorded trade id and that trade's time (ms); None if there is none."""
         return self._store.newest_tick(symbol) if self._store else None
 
+    def recorded_series(self, kind: RowKind) -> Mapping[tuple[str, str], Span]:
+        """Return the series of a kind that are recorded by now, each with the times (ms) of its first and its last row."""
+        return self._store.series(kind) if self._store else {}
+
+    def trade_counts(self) -> Mapping[str, int]:
+        """Return the number of recorded trades by symbol. Raises NotImplementedError if the store does not count them."""
+        return self._store.tick_counts() if self._store else {}
+
+    def size(self) -> int:
+        """Return the space that the store takes, bytes. Raises NotImplementedError if the store does not know."""
+        return self._store.size() if self._store else 0
+
     def trade_columns(self, symbol: str, start: int, end: int) -> Columns:
         """Return the recorded trades of start <= ts < end by id, as columns. Raises QuantdError without a store."""
         if self._store is None:

@@ -8,19 +8,19 @@ import os
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from quantd.clock import Clock, SystemClock
-from quantd.model import Alert, Bar, Event, FundingRate, Loss, Metric, PairPoint, Prices, Tick
+from quantd.model import Alert, Bar, Event, FundingRate, Metric, PairPoint, Prices, Tick
 from quantd.plugin.feed_health import FeedHealth, Progress
+from quantd.plugin.plugin import Columns as Columns
 from quantd.plugin.plugin import Plugin as Plugin
+from quantd.plugin.plugin import RowKind as RowKind
+from quantd.plugin.store import Store as Store
 
-Columns = Mapping[str, Any]
-"""Mapping of column names to numpy arrays of equal length. A missing value is NaN inside a column and None outside."""
-RowKind = Literal["ticks", "bars", "points"]
 Channel = Literal["quotes", "depth", "marks"]
 """A kind of event that a feed may deliver besides trades: Quote, Depth and Mark events."""
 Channels = Mapping[str, frozenset[Channel]]
@@ -193,7 +193,7 @@ class DaemonView(msgspec.Struct, frozen=True):
     """The input of a daemon-wide job."""
 
     now: int
-    store: "Store | None"
+    store: Store | None
 
 
 class Job(Plugin):
@@ -277,68 +277,3 @@ class Exporter(Plugin):
     @abstractmethod
     def close(self) -> None:
         """Close the exporter. Called once after the last write. Everything must be on disk when it returns."""
-
-
-class Store(Plugin):
-    """Stores ticks, bars and points. One thread at a time appends or prunes; any thread may read at the same time."""
-
-    @abstractmethod
-    def open(self, directory: Path) -> None:
-        """Open the history below `directory`, and create it if it does not exist."""
-
-    def open_to_read(self, directory: Path) -> None:
-        """Open the history for reading only, while a daemon may be writing. Raises QuantdError if there is no history. By default the same
-        as `open`."""
-        self.open(directory)
-
-    @abstractmethod
-    def append(self, ticks: Sequence[Tick], bars: Sequence[Bar], points: Sequence[PairPoint]) -> None:
-        """Store rows durably, all or nothing. A tick with a known id is ignored. A later revision replaces a bar or point. A point of a
-        later `definition` replaces one of an earlier definition, whatever their revisions."""
-
-    @abstractmethod
-    def ticks(self, symbol: str, start: int, end: int) -> Columns:
-        """Return the ticks of start <= ts < end by id, with the columns id, ts, recv (int64), price, qty (float64), buyer_maker (bool)."""
-
-    @abstractmethod
-    def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
-        """Return the bars of start <= ts < end, ascending, each at its last revision."""
-
-    def last_bars(self, symbol: str, every: str, start: int, end: int, count: int) -> list[Bar]:
-        """Return the newest `count` of these bars, ascending. Override it if they can be found without reading the others: by default all
-        are read."""
-        return self.bars(symbol, every, start, end)[-count:]
-
-    @abstractmethod
-    def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
-        """Return the points of start <= ts < end, ascending, each at its last revision, of all definitions: the caller selects among
-        them."""
-
-    @abstractmethod
-    def newest_tick(self, symbol: str) -> tuple[int, int] | None:
-        """Return the greatest stored trade id of a symbol and that trade's ts; None without one. Must be quick, however many ticks there
-        are."""
-
-    def first_tick(self, symbol: str) -> int | None:
-        """Return the ts of the first stored tick of a symbol; None without one. By default it is taken from `series`."""
-        span = self.series("ticks").get((symbol, ""))
-        return span[0] if span else None
-
-    @abstractmethod
-    def series(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
-        """Return the series of a kind: (symbol or pair, every, which is "" for ticks) -> ts of the first and last row. Must be quick,
-        however many rows there are."""
-
-    @abstractmethod
-    def prune(self, now: int) -> Mapping[str, int]:
-        """Delete what is older than the store's settings allow. Return the number of deleted rows by kind."""
-
-    def losses(self) -> Sequence[Loss]:
-        """Return the damage found since the store was opened, one entry per file, as it is now; for the log, `/health` and `/quality`. Must
-        be quick: called four times a second. A store that finds damage continues with the intact rest; `quantd.salvage` helps if that is a
-        file."""
-        return ()
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close the store. Called once after the last append."""

@@ -1,12 +1,17 @@
-"""The base class of all plugins. It gives each plugin a logger and a way to report a metric."""
+"""The base class of all plugins, which gives each plugin a logger and a way to report a metric; and the types of rows."""
 
 import logging
 from abc import ABCMeta
-from typing import Any, dataclass_transform
+from collections.abc import Mapping
+from typing import Any, Literal, dataclass_transform
 
 import msgspec
 
 from quantd.plugin.reports import reports_of
+
+Columns = Mapping[str, Any]
+"""Mapping of column names to numpy arrays of equal length. A missing value is NaN inside a column and None outside."""
+RowKind = Literal["ticks", "bars", "points"]
 
 
 class PluginMeta(msgspec.StructMeta, ABCMeta):

@@ -5,6 +5,7 @@ from msgspec import Struct
 from quantd.pool import Pool
 from quantd.services.alerts import Alerts
 from quantd.services.analytics import Analytics
+from quantd.services.database import Database
 from quantd.services.events import Events
 from quantd.services.market import Market
 from quantd.services.status import Status
@@ -19,6 +20,7 @@ class Services(Struct, frozen=True):
     analytics: Analytics
     alerts: Alerts
     status: Status
+    database: Database
     events: Events
     pool: Pool
     """The pool that computes answers."""

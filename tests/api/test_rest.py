@@ -454,7 +454,6 @@ NO_METHOD = "Regression method Kalman not supported. Available: ['OLS', 'HUBER']
         ("/export/ohlcv?symbol=BTCUSDT", 404, "No data available for export"),
         ("/alerts/none", 404, "Alert none not found"),
         ("/nowhere", 404, "Not Found"),
-        ("/database/stats", 404, "Not Found"),
     ],
 )
 async def test_what_is_not_supported(ask: Ask, path: str, status: int, detail: str) -> None:

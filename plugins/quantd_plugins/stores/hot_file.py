@@ -142,6 +142,16 @@ class HotFile:
         with closing(salvage.read_only(self._path)) as db:
             return work(db)
 
+    def compact(self) -> None:
+        """Write the file anew without the space of deleted rows, in one transaction. Needs as much free space. Raises sqlite3.Error."""
+        with self._writing:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def size(self) -> int:
+        """Return the size of the file and of its WAL, bytes."""
+        return sum(part.stat().st_size for part in (self._path, Path(f"{self._path}-wal")) if part.is_file())
+
     def close(self) -> None:
         """Close the file. Rows of a broken file that are not yet copied are copied after the next start."""
         self._beside.stop()

@@ -18,6 +18,7 @@ Row = TypeVar("Row")
 KEEP: dict[quantd.RowKind, str] = {"ticks": "7d", "bars": "365d", "points": "365d"}
 SLICE = 1000
 """Number of rows that `prune` deletes in one transaction."""
+COUNTS = "SELECT symbol, n FROM tally WHERE n > 0"
 
 SCHEMA = f"""
 PRAGMA journal_mode=WAL;
@@ -32,7 +33,15 @@ CREATE INDEX IF NOT EXISTS bars_by_age ON bars(ts);
 CREATE TABLE IF NOT EXISTS points(pair TEXT, every TEXT, ts INT, revision INT, point BLOB, UNIQUE(pair, every, ts));
 CREATE INDEX IF NOT EXISTS points_by_age ON points(ts);
 {rescue.SCHEMA}
+BEGIN;
+CREATE TABLE IF NOT EXISTS tally(symbol TEXT PRIMARY KEY, n INT);
+INSERT INTO tally SELECT symbol, SUM(n) FROM ticks WHERE NOT EXISTS (SELECT 1 FROM tally) GROUP BY symbol;
+CREATE TRIGGER IF NOT EXISTS ticks_added AFTER INSERT ON ticks
+BEGIN INSERT INTO tally VALUES(new.symbol, new.n) ON CONFLICT DO UPDATE SET n = n + excluded.n; END;
+CREATE TRIGGER IF NOT EXISTS ticks_removed AFTER DELETE ON ticks BEGIN UPDATE tally SET n = n - old.n WHERE symbol = old.symbol; END;
+COMMIT;
 """
+"""The triggers count ticks whoever adds or deletes them. A file of an earlier version is counted once, when it is opened."""
 ADD_TICKS = "INSERT INTO ticks VALUES(?, ?, ?, ?, ?, ?, ?)"
 ADD_BAR = """INSERT INTO bars VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
 SET revision = excluded.revision, bar = excluded.bar WHERE excluded.revision >= bars.revision"""
@@ -80,8 +89,8 @@ class Local(quantd.Store):
     """Keeps history in one SQLite file, `hot.db`: ticks packed by symbol and second, bars and points a row each.
 
     A tick that arrives twice is stored twice and read once, in its first version. Reads may run in any thread beside the writer. The
-    `retention` job deletes old rows; the file does not shrink, its space is used again. A broken file is set aside; the rows that can
-    be read are copied to a new one.
+    `retention` job deletes old rows; their space is used again, and given back by `POST /database/vacuum`. A broken file is set aside; the
+    rows that can be read are copied to a new one.
     """
 
     keep: Annotated[dict[quantd.RowKind, str], Meta(description="How long to keep ticks (7d unless told), bars and points (365d).")] = (
@@ -146,16 +155,27 @@ class Local(quantd.Store):
         return self._file.read(spans)
 
     def prune(self, now: int) -> Mapping[str, int]:
-        return {kind: self._drop(PRUNE[kind], now - keep) for kind, keep in self._keep.items()}
+        return {kind: self._drop(kind, now - keep) for kind, keep in self._keep.items()}
 
-    def _drop(self, delete: str, before: int) -> int:
+    def _drop(self, kind: quantd.RowKind, before: int) -> int:
         """Delete slice by slice, so that appends can run in between."""
         dropped = 0
-        while True:
-            rows = self._file.write(lambda db: db.execute(delete, (before, SLICE)).fetchall())
-            dropped += sum(int(count) for (count,) in rows)
-            if len(rows) < SLICE:
-                return dropped
+        while count := self.remove(kind, before, SLICE):
+            dropped += count
+        return dropped
+
+    def remove(self, kind: quantd.RowKind, before: int, most: int) -> int:
+        rows = self._file.write(lambda db: db.execute(PRUNE[kind], (before, most)).fetchall())
+        return sum(int(count) for (count,) in rows)
+
+    def compact(self) -> None:
+        self._file.compact()
+
+    def size(self) -> int:
+        return self._file.size()
+
+    def tick_counts(self) -> Mapping[str, int]:
+        return self._file.read(lambda db: dict(db.execute(COUNTS).fetchall()))
 
     def losses(self) -> Sequence[quantd.Loss]:
         return self._file.losses()

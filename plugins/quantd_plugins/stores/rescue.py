@@ -32,6 +32,8 @@ SET revision = excluded.revision, point = excluded.point WHERE excluded.revision
 """Newer rows are kept, unless the old row has a later revision."""
 _WIDTH: dict[quantd.RowKind, int] = {"ticks": 7, "bars": 5, "points": 5}
 _TOP = 2**63 - 1
+_PAGES = {"table": (b"\x05", b"\x0d"), "index": (b"\x02", b"\x0a")}
+"""The first bytes of the pages of tables and indexes."""
 
 Row = tuple[Any, ...]
 Write = Callable[[Callable[[sqlite3.Connection], None]], None]
@@ -72,7 +74,7 @@ class Rescue:
 
     def steps(self, write: Write, schema: str) -> Iterator[None]:
         """Copy a slice of each kind in turn with each step, to the end; `schema` is that of both files."""
-        with _empty(schema) as like, closing(salvage.opened_aside(self._path, like)) as old:
+        with closing(_like(schema, self._path)) as like, closing(salvage.opened_aside(self._path, like)) as old:
             found = {kind: salvage.rows(old, kind, below) for kind, below in self._left.items()}
             while found:
                 for kind in list(found):
@@ -106,10 +108,28 @@ class Rescue:
         del self._left[kind]
 
 
-def _empty(schema: str) -> closing[sqlite3.Connection]:
-    db = sqlite3.connect(":memory:", check_same_thread=False)
-    db.executescript(schema)
-    return closing(db)
+def _like(schema: str, path: Path) -> sqlite3.Connection:
+    """Return an empty database whose tables begin on the same pages as those of the file, which VACUUM puts in another order."""
+    fresh, compact = (sqlite3.connect(":memory:", check_same_thread=False) for _ in range(2))
+    for db in (fresh, compact):
+        db.executescript(schema)
+    compact.execute("VACUUM")
+    like, other = (fresh, compact) if _fit(fresh, path) >= _fit(compact, path) else (compact, fresh)
+    other.close()
+    return like
+
+
+def _fit(like: sqlite3.Connection, path: Path) -> int:
+    """Return the number of tables and indexes of `like` whose first page in the file is a page of their kind."""
+    if not path.is_file():
+        return 0
+    (size,) = like.execute("PRAGMA page_size").fetchone()
+    fits = 0
+    with path.open("rb") as file:
+        for kind, page in like.execute("SELECT type, rootpage FROM sqlite_schema WHERE rootpage"):
+            file.seek((page - 1) * size)
+            fits += file.read(1) in _PAGES[kind]
+    return fits
 
 
 def begun(db: sqlite3.Connection, folder: Path) -> list[Rescue]:

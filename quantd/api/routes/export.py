@@ -60,10 +60,15 @@ def _csv(request: web.Request, name: str, rows: Sequence[Row], footer: Iterable[
     """Return a download named after `name` and the time. Raises Failure (404) if there are no rows."""
     if len(rows) == 1:
         raise Failure(404, "No data available for export")
-    text = io.StringIO()
-    csv.writer(text).writerows(chain(rows, footer))
     date, time = re.sub(r"[-:]", "", iso(services(request).status.now())[:19]).split("T")
-    headers = {"Content-Disposition": disposition(f"{name}_{date}_{time}.csv")}
+    return downloaded(f"{name}_{date}_{time}.csv", chain(rows, footer))
+
+
+def downloaded(name: str, rows: Iterable[Row]) -> web.Response:
+    """Return a CSV file of this name."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    headers = {"Content-Disposition": disposition(name)}
     return web.Response(text=text.getvalue(), content_type="text/csv", charset="utf-8", headers=headers)
 
 

@@ -13,9 +13,20 @@ OPERATORS: dict[str, Operator] = {">": ">", "<": "<", ">=": ">=", "<=": "<=", "=
 """Operators of such a rule."""
 _WORDS = {ours: word for word, ours in METRICS.items() if word != ours}
 _OURS = re.compile(rf"\b({'|'.join(_WORDS)})\b")
+_UNITS = {"S": "s", "T": "m", "min": "m", "H": "h", "D": "d"}
 Column = Literal["hedge_ratio", "spread", "zscore", "correlation"]
 COLUMNS: tuple[Column, ...] = ("hedge_ratio", "spread", "zscore", "correlation")
 CSV_HEADER = ("timestamp", "hedge_ratio", "spread", "zscore", "rolling_correlation")
+
+
+def timeframe(text: str) -> str:
+    """Return an alias of pandas in quantd's words; any other text as it is.
+
+    >>> [timeframe(alias) for alias in ("1S", "15T", "5min", "1H", "1D", "14h", "1M")]
+    ['1s', '15m', '5m', '1h', '1d', '14h', '1M']
+    """
+    alias = re.fullmatch(r"(\d*)(S|T|min|H|D)", text)
+    return f"{alias[1] or 1}{_UNITS[alias[2]]}" if alias else text
 
 
 def metric(ours: str) -> str:

@@ -114,6 +114,29 @@ class LimitQuery(Struct, frozen=True):
     limit: Annotated[Count, Meta(description="Maximum number of rows, of which the newest are answered.")] | None = None
 
 
+class RecordedQuery(Struct, frozen=True):
+    """A range of time, of which the oldest `limit` recorded trades are wanted."""
+
+    start_time: str | None = None
+    end_time: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+
+
+class RecordedBody(Struct, frozen=True):
+    """A range of time of recorded bars. `timeframe` may also be an alias of pandas, such as 5T."""
+
+    symbol: str
+    timeframe: str = "1T"
+    start_time: str | None = None
+    end_time: str | None = None
+
+
+class CleanupQuery(Struct, frozen=True):
+    """The age in hours from which on rows are deleted."""
+
+    hours: Annotated[int, Meta(ge=1, le=720)] = 24
+
+
 class StreamBody(Struct, frozen=True):
     """Symbols to start or stop."""
 

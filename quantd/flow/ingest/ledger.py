@@ -168,6 +168,14 @@ class Ledger:
         self.holes = [part for hole in self.holes for part in _with_source(hole, first, last, source)]
         self._spans = None
 
+    def forget(self, before: int) -> None:
+        """Forget what went missing before a time (ms), whose record was deleted on purpose: nobody is to fetch it any more."""
+        self.holes = [hole for hole in self.holes if max(hole.start, hole.end) >= before]
+        self._untold = [span for span in self._untold if span[1] >= before]
+        if self._known:
+            self._known = replace(self._known, holes=tuple(hole for hole in self._known.holes if max(hole.start, hole.end) >= before))
+        self._spans = None
+
     @property
     def last_id(self) -> int | None:
         """The greatest id that has arrived; None before the first."""

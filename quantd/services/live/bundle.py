@@ -11,6 +11,7 @@ from quantd.runtime.runtime import Runtime
 from quantd.services.bundle import Services
 from quantd.services.live.alerts import LiveAlerts
 from quantd.services.live.analytics import LiveAnalytics
+from quantd.services.live.database import LiveDatabase
 from quantd.services.live.lookup import RuntimeStreams
 from quantd.services.live.market import LiveMarket
 from quantd.services.live.status import LiveStatus
@@ -40,6 +41,7 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
         analytics=LiveAnalytics(runtime, registry, bars, clock, pool, state.cache),
         alerts=LiveAlerts(runtime, config, symbols, clock, state),
         status=LiveStatus(runtime, symbols, clock),
+        database=LiveDatabase(runtime, pool, clock),
         events=runtime.outputs.hub,
         pool=pool,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -154,6 +154,51 @@ def prunes_nothing_that_is_new(store: Store) -> None:
         _assert_ticks(store.ticks("BTCUSDT", fakes.START, END), ticks)
 
 
+def removes_what_is_old(store: Store) -> None:
+    """Check that `remove` deletes the oldest rows of a kind, some at a time. Optional."""
+    ticks, bars, points = fakes.ticks(200), fakes.bars(20), fakes.points(20)
+    before = bars[12].ts
+    with _opened(store), suppress(NotImplementedError):
+        store.append(ticks, bars, points)
+        counts = []
+        while count := store.remove("bars", before, 5):
+            counts.append(count)
+            left = store.bars("BTCUSDT", "1m", fakes.START, END)
+            assert left == bars[sum(counts) :], "`remove` leaves other bars than the newest"
+        assert sum(counts) == 12, f"`remove` says that it has deleted {counts} of 12 bars"
+        assert max(counts) < 12, f"`remove` has deleted {counts}: it was to delete about 5 at a time"
+        _assert_rows(store.points(PAIR, "1m", fakes.START, END), points)
+        _assert_ticks(store.ticks("BTCUSDT", fakes.START, END), ticks)
+        while store.remove("ticks", END, 10**6):
+            pass
+        _assert_ticks(store.ticks("BTCUSDT", fakes.START, END), [])
+        assert dict(store.series("ticks")) == {}, "`series` names ticks after `remove` has deleted all"
+        assert store.newest_tick("BTCUSDT") is None, "`newest_tick` names one after `remove` has deleted all"
+
+
+def counts_its_ticks(store: Store) -> None:
+    """Check `tick_counts`. Optional."""
+    with _opened(store), suppress(NotImplementedError):
+        assert dict(store.tick_counts()) == {}, "`tick_counts` counts ticks where there are none"
+        store.append(fakes.ticks(120), [], [])
+        store.append(fakes.ticks(50, symbol="ETHUSDT"), [], [])
+        assert dict(store.tick_counts()) == {"BTCUSDT": 120, "ETHUSDT": 50}, f"`tick_counts` answers {store.tick_counts()}"
+        while store.remove("ticks", END, 10**6):
+            pass
+        assert dict(store.tick_counts()) == {}, "`tick_counts` counts ticks that `remove` has deleted"
+
+
+def keeps_its_rows_when_it_is_compacted(store: Store) -> None:
+    """Check `compact` and `size`. Optional."""
+    ticks, bars = fakes.ticks(100), fakes.bars(20)
+    with _opened(store), suppress(NotImplementedError):
+        store.append(ticks, bars, [])
+        store.compact()
+        _assert_ticks(store.ticks("BTCUSDT", fakes.START, END), ticks)
+        _assert_rows(store.bars("BTCUSDT", "1m", fakes.START, END), bars)
+        assert store.size() > 0, "`size` of a store with rows is 0"
+
+
 def is_read_beside_its_writer(store: Store) -> None:
     bars = fakes.bars(20)
     with _opened(store) as directory:
@@ -236,6 +281,9 @@ CHECKS: tuple[Callable[[Store], None], ...] = (
     keeps_the_last_definition,
     remembers_after_a_restart,
     prunes_nothing_that_is_new,
+    removes_what_is_old,
+    counts_its_ticks,
+    keeps_its_rows_when_it_is_compacted,
     is_read_beside_its_writer,
     is_read_from_any_thread,
 )

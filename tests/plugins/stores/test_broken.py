@@ -70,6 +70,16 @@ def test_each_page_may_be_overwritten(good: Path, tmp_path: Path) -> None:
     assert kept[len(kept) // 4] >= 0.9, left
 
 
+def test_the_first_page_of_a_compacted_file_may_be_overwritten(good: Path, tmp_path: Path) -> None:
+    directory = damage.copied(good, tmp_path / "state")
+    store = Local()
+    store.open(directory)
+    store.compact()
+    store.close()
+    damage.overwriting(0, bytes(damage.PAGE))(directory / "history/hot.db")
+    assert min(shares(directory, "page 1")) >= 0.9
+
+
 def test_all_of_it_may_be_gone(good: Path, tmp_path: Path) -> None:
     for what, spoil in damage.whole(good / "history/hot.db"):
         directory = damage.copied(good, tmp_path / "state")

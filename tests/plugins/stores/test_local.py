@@ -1,11 +1,14 @@
 """The local store: what was acknowledged is there, each tick once, each bar and point at its last revision."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +20,7 @@ import quantd
 from quantd.model import Tick
 from quantd.testing import fakes
 from quantd_plugins.stores import local
+from quantd_plugins.stores.chunks import pack
 from quantd_plugins.stores.local import Local
 
 DAY = 86_400_000
@@ -223,6 +227,91 @@ def test_prune_beside_the_writer(store: Local) -> None:
             store.append([tick("X", number, 366 * DAY)], [], [])
     assert sum(one.result()["bars"] for one in pruned) == 3000
     assert len(store.ticks("X", 0, 10**12)["id"]) == 99
+
+
+def test_the_file_shrinks_when_it_is_compacted(store: Local) -> None:
+    store.append([], [bar(ts) for ts in range(20_000)], [])
+    full = store.size()
+    while store.remove("bars", 19_000, 5_000):
+        pass
+    store.compact()
+    assert store.size() < full / 5
+    assert store.bars("X", "1s", 0, 10**6) == [bar(ts) for ts in range(19_000, 20_000)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.lists(st.tuples(st.sampled_from("XY"), st.integers(1, 40)), max_size=20),
+            st.tuples(st.just("remove"), st.integers(0, 14_000)),
+            st.sampled_from(["compact", "reopen"]),
+        ),
+        max_size=8,
+    )
+)
+def test_ticks_are_counted_whatever_happens(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
+    store, folder = Local(), tmp_path_factory.mktemp("store")
+    store.open(folder)
+    for step in steps:
+        match step:
+            case "compact":
+                store.compact()
+            case "reopen":
+                store.close()
+                store.open(folder)
+            case ("remove", before):
+                store.remove("ticks", before, 3)
+            case ticks:
+                store.append([tick(symbol, number, number * 300) for symbol, number in ticks], [], [])
+    stored = store._file._db.execute("SELECT symbol, SUM(n) FROM ticks GROUP BY symbol").fetchall()
+    assert store.tick_counts() == dict(stored)
+    store.close()
+
+
+def test_ticks_of_a_file_of_an_earlier_version_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "history").mkdir()
+    with closing(sqlite3.connect(tmp_path / "history/hot.db", isolation_level=None)) as db:
+        db.executescript(local.SCHEMA[: local.SCHEMA.index("BEGIN;")])
+        db.executemany(local.ADD_TICKS, pack([tick("X", number, number * 100) for number in range(1, 31)]))
+    store = Local()
+    store.open(tmp_path)
+    store.append([tick("X", 31, 3_100), tick("Y", 1, 0)], [], [])
+    assert store.tick_counts() == {"X": 31, "Y": 1}
+    store.close()
+
+
+DELETER = """
+import sys
+sys.path[:0] = {path!r}
+from pathlib import Path
+from quantd_plugins.stores.local import Local
+store = Local()
+store.open(Path(sys.argv[1]))
+print("open", flush=True)
+while True:
+    store.remove("ticks", int(sys.argv[2]), 7)
+    store.compact()
+    print("once", flush=True)
+"""
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 3, 8])
+def test_a_kill_amid_a_deletion_leaves_the_newer_rows(store: Local, tmp_path: Path, rounds: int) -> None:
+    store.append([tick("X", number, number * 1_000) for number in range(1, 3_001)], [bar(1)], [])
+    store.close()
+    command = [sys.executable, "-c", DELETER.format(path=sys.path), str(tmp_path), "2000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        for _ in range(1 + rounds):
+            child.stdout.readline()
+        child.kill()
+    store.open(tmp_path)
+    ids = store.ticks("X", 0, 10**12)["id"].tolist()
+    assert ids == list(range(ids[0], 3_001))
+    assert 1 + 7 * rounds <= ids[0] <= 2_000
+    assert store.tick_counts() == {"X": len(ids)}
+    assert (store.losses(), store.bars("X", "1s", 0, 10)) == ([], [bar(1)])
 
 
 WRITER = """

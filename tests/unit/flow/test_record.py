@@ -14,12 +14,13 @@ from quantd.flow.ingest.ledger import NOT_RECORDED
 from quantd.flow.record import Recorder
 from quantd.history.history import History
 from quantd.model import Bar, PairPoint, Tick
+from quantd.plugin.base import RowKind
 from quantd.plugin.guard import Guard
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
 from quantd.times import FOR_EVER
 from quantd_plugins.stores.local import Local
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 
 class Memory(Local):
@@ -227,4 +228,41 @@ async def test_what_is_told_before_is_noted_until_its_rows_are_durable(tmp_path:
         record.bars(again)
         assert await record.write() is durable
         assert bool(Ahead(tmp_path / "told").left) is not durable
+    await record.close()
+
+
+class Emptying(Memory):
+    """Deletes three slices of a row of each kind, the first one once it `may`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.may = threading.Event()
+        self.removed: list[RowKind] = []
+
+    def remove(self, kind: RowKind, before: int, most: int) -> int:
+        assert self.may.wait(PATIENCE_S)
+        if self.removed.count(kind) == 3:
+            return 0
+        self.removed.append(kind)
+        return 1
+
+
+async def test_writes_go_on_amid_a_deletion() -> None:
+    store, clock = Emptying(), EventClock(1_000)
+    history = History(store)
+    record = Recorder(store, Guard("store", "memory", clock), clock, Troubles(clock), history=history)
+    version = history.version("bars", "X", "1s")
+    record.ticks(fakes.ticks(1))
+    removing = asyncio.create_task(record.remove(0))
+    await until(lambda: store.batches)
+    record.ticks(fakes.ticks(2))
+    writing = asyncio.create_task(record.write())
+    await asyncio.sleep(0)
+    store.may.set()
+    assert await writing
+    assert store.batches == [(1, 0, 0), (2, 0, 0)], "what waited before the deletion is written before it"
+    assert len(store.removed) < 9
+    assert await removing == 9
+    assert store.removed == ["points"] * 3 + ["bars"] * 3 + ["ticks"] * 3
+    assert history.version("bars", "X", "1s") != version
     await record.close()

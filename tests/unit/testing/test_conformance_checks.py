@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
@@ -752,6 +753,10 @@ class Notebook(quantd.Store):
         "definition",
         "oldest",
         "state",
+        "removes new",
+        "removes all",
+        "miscounts",
+        "empties",
     ] = ""
 
     def open(self, directory: Path) -> None:
@@ -769,9 +774,12 @@ class Notebook(quantd.Store):
         page.bars += [msgspec.structs.replace(bar, state=None) for bar in bars] if self.lie == "state" else bars
         page.points += points
         if self.lie != "forgets":
-            draft = self._path.with_suffix(".new")
-            draft.write_bytes(msgspec.json.encode(page))
-            draft.replace(self._path)
+            self._write(page)
+
+    def _write(self, page: "Page") -> None:
+        draft = self._path.with_suffix(".new")
+        draft.write_bytes(msgspec.json.encode(page))
+        draft.replace(self._path)
 
     def ticks(self, symbol: str, start: int, end: int) -> quantd.Columns:
         end += self.lie == "end"
@@ -816,6 +824,24 @@ class Notebook(quantd.Store):
     def prune(self, now: int) -> Mapping[str, int]:
         return {"ticks": 1 if self.lie == "prunes" else 0}
 
+    def remove(self, kind: quantd.RowKind, before: int, most: int) -> int:
+        page = self._written
+        old = sorted((row for row in getattr(page, kind) if row.ts < before), key=lambda row: row.ts, reverse=self.lie == "removes new")
+        gone = old if self.lie == "removes all" else old[:most]
+        setattr(page, kind, [row for row in getattr(page, kind) if row not in gone])
+        self._write(page)
+        return len(gone)
+
+    def tick_counts(self) -> Mapping[str, int]:
+        return Counter(tick.symbol for tick in self._look().ticks) if self.lie != "miscounts" else {"BTCUSDT": 1}
+
+    def compact(self) -> None:
+        if self.lie == "empties":
+            self._write(Page())
+
+    def size(self) -> int:
+        return self._path.stat().st_size
+
     def close(self) -> None: ...
 
 
@@ -843,6 +869,10 @@ class Page(msgspec.Struct):
         ("newest", "tells_the_newest_tick"),
         ("span", "tells_what_is_kept"),
         ("thread", "is_read_from_any_thread"),
+        ("removes new", "removes_what_is_old"),
+        ("removes all", "removes_what_is_old"),
+        ("miscounts", "counts_its_ticks"),
+        ("empties", "keeps_its_rows_when_it_is_compacted"),
     ],
 )
 def test_a_lying_store_is_caught(lie: str, caught: str) -> None:
@@ -851,6 +881,16 @@ def test_a_lying_store_is_caught(lie: str, caught: str) -> None:
 
 def test_an_honest_store_passes() -> None:
     assert failed(Notebook) == {}
+
+
+class Sparse(Notebook):
+    """Does only what every store must do."""
+
+    remove, compact, size, tick_counts = (getattr(quantd.Store, name) for name in ("remove", "compact", "size", "tick_counts"))
+
+
+def test_a_store_that_cannot_delete_passes() -> None:
+    assert failed(Sparse) == {}
 
 
 # ---- event bars

@@ -167,3 +167,20 @@ def test_a_feed_that_sends_again_what_is_long_past_opens_no_hole() -> None:
     assert (intake.refused, intake.ledger.missing) == (1, 0)
     assert intake.accept([tick(497, 3_500_000)], past=True), "what is asked for is another matter"
     assert intake.ledger.missing == 1
+
+
+def test_what_went_missing_before_a_time_is_forgotten() -> None:
+    ledger = Ledger()
+    ledger.restore(Known(20, 2_000, (Hole(5, 6, 500, 700, 800, STOPPED), Hole(9, 9, 900, 1_100, 1_200, STOPPED))))
+    ledger.forget(1_000)
+    for identity in (21, 25, 28):
+        ledger.admit(tick(identity, identity * 100))
+    assert [hole.first for hole in ledger.holes] == [9, 22, 26]
+    ledger.forget(2_501)
+    assert [hole.first for hole in ledger.holes] == [26]
+    assert ledger.spans() == ((2_500, 2_800),)
+    assert not ledger.admit(tick(9, 1_000)), "it is not waited for"
+    for ts in (3_000, 9_000):
+        ledger.note_refused(ts)
+    ledger.forget(3_001)
+    assert ledger.spans() == ((9_000, 9_000),)
