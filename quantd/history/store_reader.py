@@ -68,7 +68,7 @@ class StoreReader:
         """Return the greatest recorded trade id and that trade's time (ms); None if there is none."""
         return self._store.newest_tick(symbol) if self._store else None
 
-    def recorded_series(self, kind: RowKind) -> Mapping[tuple[str, str], Span]:
+    def recorded_spans(self, kind: RowKind) -> Mapping[tuple[str, str], Span]:
         """Return the series of a kind that are recorded by now, each with the times (ms) of its first and its last row."""
         return self._store.series(kind) if self._store else {}
 

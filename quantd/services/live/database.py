@@ -89,13 +89,13 @@ class LiveDatabase(Database):
     # --- run in a thread of the pool ---------------------------------------------------------------------------------------------------
 
     def _holdings(self) -> Holdings:
-        spans = self._recorded.recorded_series("ticks").values()
+        spans = self._recorded.recorded_spans("ticks").values()
         first, last = min((span[0] for span in spans), default=None), max((span[1] for span in spans), default=None)
         return Holdings(self._recorded.trade_counts(), first, last, self._recorded.size())
 
     def _ticks(self, symbol: str, start: int | None, end: int | None, limit: int) -> list[Tick]:
         found: list[Tick] = []
-        for begin, until in _parts(self._recorded.recorded_series("ticks").get((symbol, "")), start, end, HOUR):
+        for begin, until in _parts(self._recorded.recorded_spans("ticks").get((symbol, "")), start, end, HOUR):
             columns = self._recorded.trade_columns(symbol, begin, until)
             order = np.argsort(columns["ts"], kind="stable")[: limit - len(found)]
             found += (Tick(symbol, *row) for row in zip(*(columns[name][order].tolist() for name in _OF_TICK), strict=True))
@@ -104,7 +104,7 @@ class LiveDatabase(Database):
         return found
 
     def _bars(self, symbol: str, every: str, start: int | None, end: int | None, most: int) -> list[Bar]:
-        spans = {name: span for (of, name), span in self._recorded.recorded_series("bars").items() if of == symbol and "-" not in name}
+        spans = {name: span for (of, name), span in self._recorded.recorded_spans("bars").items() if of == symbol and "-" not in name}
         frame = timeframe(every)
         source = frame if every in spans else longest_source(frame, spans)
         found: list[Bar] = []
