@@ -101,7 +101,7 @@ async def test_02_each_type_of_frame_has_its_keys_and_no_others(api: Api) -> Non
     async with api.socket("A") as socket:
         api.at.feed.events.put_nowait([TICKER])
         api.push(201.0)
-        found = {}
+        found: dict[str, Any] = {}
         while len(found) < 3:
             frame = parsed(await asyncio.wait_for(socket.recv(), PATIENCE_S))
             found[frame["type"]] = frame.keys()
@@ -202,7 +202,7 @@ async def test_10_an_alert_comes_once_for_each_crossing(api: Api) -> None:
         await api.ask("/alerts", "POST", json={"metric": "price", "pair": "A", "op": ">", "value": 150})
         api.push(140.0, 151.0, 152.0, 153.0, 149.0, 148.0, 160.0, 161.0)
         fired = [(await hear(socket, "alert"))["actual_value"] for _ in range(2)]
-        await until(lambda: api.at.services.market.last_tick("A").price == 161.0)  # type: ignore[union-attr]
+        await until(lambda: api.at.services.market.last_tick("A").price == 161.0)
         assert [frame for frame in await settled(socket) if frame["type"] == "alert"] == []
     assert fired == [151.0, 160.0]
 

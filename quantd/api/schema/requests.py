@@ -117,24 +117,26 @@ class LimitQuery(Struct, frozen=True):
 class RecordedQuery(Struct, frozen=True):
     """A range of time, of which the oldest `limit` recorded trades are wanted."""
 
-    start_time: str | None = None
-    end_time: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+    start_time: Annotated[Moment, Meta(description="Beginning of the range.")] | None = None
+    end_time: Annotated[Moment, Meta(description="End of the range.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100_000, description="Maximum number of trades, of which the oldest are answered.")] = 1_000
 
 
 class RecordedBody(Struct, frozen=True):
-    """A range of time of recorded bars. `timeframe` may also be an alias of pandas, such as 5T."""
+    """A range of time of recorded bars."""
 
-    symbol: str
-    timeframe: str = "1T"
-    start_time: str | None = None
-    end_time: str | None = None
+    symbol: Symbol
+    timeframe: Annotated[
+        str, Meta(description="Length of the bars, such as 5m, or its alias in pandas, such as 5T.", extra_json_schema={"examples": ["5T"]})
+    ] = "1T"
+    start_time: Annotated[Moment, Meta(description="Beginning of the range.")] | None = None
+    end_time: Annotated[Moment, Meta(description="End of the range.")] | None = None
 
 
 class CleanupQuery(Struct, frozen=True):
-    """The age in hours from which on rows are deleted."""
+    """The age from which on rows are deleted."""
 
-    hours: Annotated[int, Meta(ge=1, le=720)] = 24
+    hours: Annotated[int, Meta(ge=1, le=720, description="Age in hours from which on rows are deleted.")] = 24
 
 
 class StreamBody(Struct, frozen=True):
