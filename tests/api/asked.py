@@ -4,25 +4,31 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 from aiohttp import ClientSession
 
-from quantd.api.access.gate import GATE
+from quantd.api.access.gate import GATE, Gate
 from quantd.api.access.tickets import TICKETS, Tickets
 from quantd.api.app import make_app
 from quantd.api.openapi.examples import Example
+from quantd.api.table import ROUTES
+from quantd.clock import SystemClock
 from quantd.config.model import ApiSettings
 from quantd.metrics import Metrics
 from quantd.runtime.metrics import register_pool_metrics
 from quantd.testing.services import FakeServices
+from quantd.tokens import TokenFile, Tokens
 
 from .market import PAIR, RULE_ID, market
 from .serving import ApiServer
 
+_ADMIN = {(route.method, route.path) for route in ROUTES if route.scope == "admin"}
 FILE = Path(__file__).parents[2] / "quantd/api/openapi/examples.json"
 TICKET = "dDm0mnZ6k8kZ1VYl8wFzQ0nS2yT4b7uJcGx5oRqLh3E"
+_RECORDED: dict[str, Any] = {"symbol": "btcusdt", "start_time": "2026-01-01T00:58:00Z", "end_time": "2026-01-01T01:00:00Z"}
 _WINDOW: dict[str, Any] = {"pair": PAIR, "window": 20}
 
 
@@ -87,20 +93,40 @@ ASKED = (
     get("a symbol without bars", "/export/ohlcv", symbol="ADAUSDT"),
     get("two bars", "/export/ohlcv", symbol="btcusdt", tf="1m", limit=2),
     post("a ticket", "/api/v1/ticket"),
+    get("the record", "/database/stats"),
+    get("the oldest trade", "/database/ticks/{symbol}", symbol="btcusdt", limit=1),
+    post("by an alias of pandas", "/database/ohlcv", _RECORDED | {"timeframe": "1T"}),
+    post("no such timeframe", "/database/ohlcv", _RECORDED | {"timeframe": "1M"}),
+    post("two bars", "/database/export", _RECORDED),
+    post("a symbol without bars", "/database/export", {"symbol": "ADAUSDT"}),
+    delete("what is older than an hour", "/database/cleanup", hours=1),
+    post("all free space", "/database/vacuum"),
+    delete("everything", "/database/clear"),
 )
 """Each is asked of a market of its own."""
 
 
+def token(folder: Path) -> str:
+    """A token that may do everything."""
+    return TokenFile(folder).create("operator", "admin", SystemClock().now(), None)
+
+
 async def asked(request: Example, services: FakeServices) -> tuple[Example, bytes]:
-    """A request with its answer, and the bytes of that."""
+    """A request with its answer, and the bytes of that. Where it takes a token, it has one."""
+    with TemporaryDirectory() as folder:
+        return await _asked(request, services, Path(folder))
+
+
+async def _asked(request: Example, services: FakeServices, folder: Path) -> tuple[Example, bytes]:
     metrics = Metrics()
     register_pool_metrics(services.pool, metrics)
-    app = make_app(services, ApiSettings(), metrics.render)
+    app = make_app(services, settings := ApiSettings(), metrics.render, gate=Gate(settings, Tokens(folder)))
     app[TICKETS] = Tickets(app[GATE].clock, lambda: TICKET)
+    headers = request.headers | ({"Authorization": f"Bearer {token(folder)}"} if (request.method, request.path) in _ADMIN else {})
     target = request.path.format(**request.given)
     query = {name: str(value) for name, value in request.given.items() if f"{{{name}}}" not in request.path}
     async with ApiServer(app) as server, ClientSession() as session:
-        ask = session.request(request.method, server.make_url(target), params=query, json=request.body, headers=request.headers)
+        ask = session.request(request.method, server.make_url(target), params=query, json=request.body, headers=headers)
         async with ask as response:
             data = await response.read()
     answer = json.loads(data) if response.content_type == "application/json" else data.decode()

@@ -37,6 +37,8 @@ def market() -> FakeServices:
     services.market.stored_books["BTCUSDT", "1m"] = [book_bar(number) for number in range(BARS)]
     services.market.push(sorted([*ticks("BTCUSDT"), *ticks("ETHUSDT")], key=lambda tick: tick.ts))
     services.symbols.hold("config", ["BTCUSDT", "ETHUSDT"])
+    services.database.stored_ticks = ticks("BTCUSDT")
+    services.database.stored["BTCUSDT", "1m"] = bars("BTCUSDT", "1m")
     _add_pair(services)
     _add_alerts(services)
     _add_status(services)

@@ -1,8 +1,14 @@
 """`/database` over services without a store."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 from aiohttp import ClientSession
 
+from quantd.api.access.gate import Gate
+from quantd.api.app import make_app
+from quantd.config.model import ApiSettings
 from quantd.errors import StateUnusable
 from quantd.services.database import TooMany, Unsupported
 from quantd.testing import fakes
@@ -10,12 +16,29 @@ from quantd.testing.fakes import START
 from quantd.testing.services import FakeServices
 from quantd.timeframes import HOUR
 from quantd.times import iso
+from quantd.tokens import Tokens
 
+from .asked import token
 from .conftest import Ask
+from .serving import ApiServer
 
 TICKS = fakes.ticks(30)
 BARS = fakes.bars(20)
 BODY = {"symbol": "btcusdt", "timeframe": "1T"}
+
+
+@pytest.fixture
+async def server(services: FakeServices, tmp_path: Path) -> AsyncIterator[ApiServer]:
+    """Knows a token once there is one."""
+    async with ApiServer(make_app(services, ApiSettings(), gate=Gate(ApiSettings(), Tokens(tmp_path)))) as running:
+        yield running
+
+
+@pytest.fixture
+async def session(server: ApiServer, tmp_path: Path) -> AsyncIterator[ClientSession]:
+    """An operator."""
+    async with ClientSession(server.make_url("/"), headers={"Authorization": f"Bearer {token(tmp_path)}"}) as client:
+        yield client
 
 
 @pytest.fixture
@@ -76,6 +99,15 @@ async def test_cleanup_deletes_what_is_older(ask: Ask, services: FakeServices) -
     told = {"status": "ok", "deleted_rows": 1, "retention_hours": 1, "message": "Deleted 1 rows older than 1 hours"}
     assert await ask("/database/cleanup?hours=1", "DELETE") == (200, told)
     assert services.database.stored_ticks == [new]
+
+
+@pytest.mark.parametrize(("path", "method"), [("/cleanup", "DELETE"), ("/vacuum", "POST"), ("/clear", "DELETE")])
+async def test_who_has_no_token_deletes_nothing(server: ApiServer, stored: FakeServices, path: str, method: str) -> None:
+    async with ClientSession(server.make_url("/")) as client:
+        async with client.request(method, f"/database{path}") as response:
+            assert (response.status, "quantd token create" in (await response.json())["detail"]) == (403, True)
+        async with client.get("/database/stats") as response:
+            assert (await response.json())["stats"]["total_ticks"] == 40
 
 
 async def test_clear_deletes_all(ask: Ask, stored: FakeServices) -> None:

@@ -21,7 +21,7 @@ FAILURES: dict[int, str] = {
     421: "The request names another host.",
     422: "A field is missing or of the wrong type.",
     429: "Too many requests.",
-    501: "The store of this daemon cannot do this.",
+    501: "There is no store, or it cannot do this.",
     503: "The daemon is busy, or not ready.",
 }
 """What each status of a failure means."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import UNSET, Struct, UnsetType
 
 from quantd.api.schema import wire
+from quantd.api.schema.kinds import Time
 from quantd.model import Bar, Tick
 from quantd.services.database import Holdings
 from quantd.times import iso
@@ -15,8 +16,8 @@ _MIB = 1024 * 1024
 class TimeRange(Struct, frozen=True):
     """The times of the first and the last row; null without rows."""
 
-    start: str | None
-    end: str | None
+    start: Time | None
+    end: Time | None
 
 
 class Stats(Struct, frozen=True):
@@ -38,7 +39,7 @@ class DatabaseStats(Struct, frozen=True):
 class RecordedTrade(Struct, frozen=True, gc=False):
     """A recorded trade."""
 
-    timestamp: str
+    timestamp: Time
     symbol: str
     price: float
     volume: float

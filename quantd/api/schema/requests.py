@@ -123,20 +123,20 @@ class RecordedQuery(Struct, frozen=True):
 
 
 class RecordedBody(Struct, frozen=True):
-    """A range of time of recorded bars. `timeframe` may also be an alias of pandas, such as 5T."""
+    """A range of time of recorded bars."""
 
     symbol: Symbol
     timeframe: Annotated[
-        str, Meta(description="Timeframe of the bars, or an alias of pandas, like 5T.", extra_json_schema={"examples": ["1T"]})
+        str, Meta(description="Length of the bars, such as 5m, or its alias in pandas, such as 5T.", extra_json_schema={"examples": ["5T"]})
     ] = "1T"
     start_time: Annotated[Moment, Meta(description="Beginning of the range.")] | None = None
     end_time: Annotated[Moment, Meta(description="End of the range.")] | None = None
 
 
 class CleanupQuery(Struct, frozen=True):
-    """The age in hours from which on rows are deleted."""
+    """The age from which on rows are deleted."""
 
-    hours: Annotated[int, Meta(ge=1, le=720, description="Rows that are older than this are deleted.")] = 24
+    hours: Annotated[int, Meta(ge=1, le=720, description="Age in hours from which on rows are deleted.")] = 24
 
 
 class StreamBody(Struct, frozen=True):
