@@ -31,6 +31,15 @@ def parse_time(text: str) -> int:
         raise ValueError(f"{text!r} is no time: write it like 2026-01-31T08:00 or in ms, UTC") from None
 
 
+def instant(ts: int) -> datetime:
+    """Return the time as a datetime in UTC, for programs that compute with those.
+
+    >>> instant(1_767_225_600_007).isoformat()
+    '2026-01-01T00:00:00.007000+00:00'
+    """
+    return _EPOCH + timedelta(milliseconds=ts)
+
+
 def iso(ts: int) -> str:
     """Return the time as ISO 8601 with milliseconds, the format of REST, WebSocket and CSV.
 

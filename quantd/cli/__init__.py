@@ -20,10 +20,11 @@ from quantd.cli.run import run
 from quantd.cli.schema import schema
 from quantd.cli.status import status
 from quantd.cli.token import token
+from quantd.cli.top import top
 from quantd.errors import QuantdError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-for command in (run, demo, replay, backtest, check, status, init, plugins, schema):
+for command in (run, demo, replay, backtest, check, status, top, init, plugins, schema):
     app.command()(command)
 app.add_typer(export, name="export")
 app.add_typer(config, name="config")

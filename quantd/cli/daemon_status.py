@@ -2,12 +2,15 @@
 
 import http.client
 import json
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 from msgspec import Struct
+
+from quantd.errors import checked
 
 TIME_OUT_S = 3.0
 _HINT = ": is the daemon running? --url tells where else it is"
@@ -26,6 +29,17 @@ class DaemonStatus(Struct, frozen=True):
     waiting: str | None
     quality: list[dict[str, Any]]
     pairs: list[dict[str, Any]]
+
+
+def find(config: Path | None, url: str | None) -> str:
+    """Return the address of the daemon: the given one, or the one that the config names. Raises QuantdError."""
+    if url is not None:
+        return checked("--url", demand_address, url)
+    import os
+
+    from quantd.config.load import load
+
+    return address(load(config, os.environ).config.api.listen)
 
 
 def address(listen: str) -> str:

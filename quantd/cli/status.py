@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantd.cli.options import Config
-from quantd.errors import checked
+from quantd.cli.options import Config, Url
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,7 +21,7 @@ _WELL = "live", "quiet", "closed"
 
 def status(
     config: Config = None,
-    url: Annotated[str | None, typer.Option(help="Address of the API, if not the one in the config.", metavar="URL")] = None,
+    url: Url = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: health, waiting, quality and pairs.")] = False,
 ) -> None:
     """Ask the running daemon for its state, and print it on one screen.
@@ -31,9 +30,9 @@ def status(
     """
     import msgspec
 
-    from quantd.cli.daemon_status import Unreachable, ask, demand_address
+    from quantd.cli.daemon_status import Unreachable, ask, find
 
-    where = _configured(config) if url is None else checked("--url", demand_address, url)
+    where = find(config, url)
     try:
         daemon = ask(where)
     except Unreachable as error:
@@ -45,15 +44,6 @@ def status(
         _print(daemon, where)
     if daemon.health["status"] != "healthy":
         raise typer.Exit(UNWELL)
-
-
-def _configured(config: "Config") -> str:
-    import os
-
-    from quantd.cli.daemon_status import address
-    from quantd.config.load import load
-
-    return address(load(config, os.environ).config.api.listen)
 
 
 def _print(daemon: "DaemonStatus", where: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import quantd
+import quantd.client
 import quantd.testing
 from tests.conftest import ROOT
 
@@ -125,6 +126,20 @@ def test_importing_quantd_loads_nothing_heavy() -> None:
 
 def test_a_public_name_loads_what_it_needs() -> None:
     assert loaded_by("from quantd import Tick") & HEAVY == {"msgspec"}
+
+
+CLIENT = "Analytics Client ClientError Forbidden Hole Lagged Refused Stream TooMany Unauthorized Unreachable connect sync to_df when"
+ROWS = "AlertRow BarRow BookRow LogRow PointRow QualityRow TradeRow"
+
+
+def test_the_public_names_of_the_client_are_these() -> None:
+    assert sorted(f"{CLIENT} {ROWS}".split()) == dir(quantd.client)
+    assert [name for name in dir(quantd.client) if getattr(quantd.client, name, None) is None] == []
+
+
+def test_the_client_is_imported_without_the_daemon() -> None:
+    code = "import quantd.client.sync; names = [*map(quantd.client.__getattr__, dir(quantd.client))]"
+    assert loaded_by(code) & (HEAVY - {"asyncio", "msgspec"}) == set()
 
 
 def test_the_version_is_told_without_the_numerics() -> None:

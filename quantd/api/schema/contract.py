@@ -2,14 +2,16 @@
 
 import re
 from math import isfinite
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from quantd.config.rules import Operator
 from quantd.model import Alert, PairPoint
+
+if TYPE_CHECKING:
+    from quantd.config.rules import Operator  # the client, which needs this module, does without the config
 
 METRICS = {"zscore": "zscore", "spread": "spread", "correlation": "corr", "corr_returns": "corr_returns", "price": "price"}
 """Metrics that a rule made by request may watch: the contract's word and quantd's."""
-OPERATORS: dict[str, Operator] = {">": ">", "<": "<", ">=": ">=", "<=": "<=", "==": "=="}
+OPERATORS: "dict[str, Operator]" = {">": ">", "<": "<", ">=": ">=", "<=": "<=", "==": "=="}
 """Operators of such a rule."""
 _WORDS = {ours: word for word, ours in METRICS.items() if word != ours}
 _OURS = re.compile(rf"\b({'|'.join(_WORDS)})\b")

@@ -5,6 +5,7 @@ Times are `YYYY-MM-DDTHH:MM:SS.mmmZ`. A number that is not known is null; one th
 
 from collections.abc import Mapping
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -12,8 +13,10 @@ from msgspec.structs import asdict
 from quantd.api.schema.contract import finite
 from quantd.api.schema.kinds import SymbolState, Time
 from quantd.model import Alert, AlertState, Bar, BookBar, Gap, Metric, PairPoint, Quality, Tick
-from quantd.services.status import SymbolQuality
 from quantd.times import iso
+
+if TYPE_CHECKING:
+    from quantd.services.status import SymbolQuality  # a client has the rows without the daemon's services
 
 
 class TradeRow(Struct, frozen=True, gc=False):
@@ -255,7 +258,7 @@ def gap(given: Gap) -> GapRow:
     return GapRow(**asdict(given) | times)
 
 
-def quality(known: SymbolQuality) -> QualityRow:
+def quality(known: "SymbolQuality") -> QualityRow:
     """Return the quality of a symbol as a row."""
     last = None if known.last_tick is None else iso(known.last_tick)
     return QualityRow(**asdict(known) | {"last_tick": last, "gaps": [gap(each) for each in known.gaps]})

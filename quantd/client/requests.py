@@ -1,0 +1,111 @@
+"""Requests of one answer, and recorded rows."""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from quantd.api.schema.rows import BarRow, PointRow, QualityRow, TradeRow
+from quantd.client.rest import Rest
+from quantd.client.stamps import stamp
+
+if TYPE_CHECKING:
+    from quantd.api.schema.figures import Nowcast
+    from quantd.api.schema.wire import Fired, Health, Rule
+    from quantd.client.stamps import When
+
+
+class Value(Struct, frozen=True, gc=False):
+    """One value of a series."""
+
+    ts: str
+    value: float | None
+
+
+class Analytics(Struct, frozen=True):
+    """Series of a pair over the same bars, and the tests of its spread, as `/analytics/pair` answers them."""
+
+    pair: str
+    hedge_ratio: list[Value]
+    spread: list[Value]
+    zscore: list[Value]
+    rolling_corr: list[Value]
+    spread_mean: list[Value]
+    spread_std: list[Value]
+    rolling_corr_returns: list[Value]
+    adf: dict[str, Any]
+    cointegration: dict[str, Any]
+
+
+class Requests:
+    """What a client asks and orders. Each method raises ClientError if the daemon does not answer, or refuses."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    async def symbols(self) -> list[str]:
+        """Return the symbols of the config."""
+        return await self._rest.get(list[str], "/symbols")
+
+    async def pairs(self) -> "list[Nowcast]":
+        """Return the pairs that are processed, each on each of its timeframes, at the last prices."""
+        from quantd.api.schema.figures import Nowcast
+
+        return await self._rest.get(list[Nowcast], "/pairs")
+
+    async def current_health(self) -> "Health":
+        """Return the health of the daemon, which `health` follows."""
+        from quantd.api.schema.wire import Health
+
+        return await self._rest.get(Health, "/health")
+
+    async def current_quality(self) -> list[QualityRow]:
+        """Return the quality of the symbols' data, which `quality` follows."""
+        return await self._rest.get(list[QualityRow], "/quality")
+
+    async def analytics(self, pair: str, every: str = "1m", window: int = 60, regression: str = "OLS", **more: Any) -> Analytics:
+        """Return statistics of any two symbols. `more` are further parameters of `/analytics/pair`, such as `prices="log"`."""
+        return await self._rest.get(Analytics, "/analytics/pair", pair=pair, tf=every, window=window, regression=regression, **more)
+
+    def recorded_bars(
+        self, symbol: str, every: str = "1m", since: "When | None" = None, until: "When | None" = None
+    ) -> AsyncIterator[BarRow]:
+        """Yield the recorded bars of since <= ts < until, ascending, each at its last revision."""
+        return self._rest.pages(BarRow, f"/api/v1/bars/{quote(symbol)}", every=every, **_range(since, until))
+
+    def recorded_points(
+        self, pair: str, every: str = "1m", since: "When | None" = None, until: "When | None" = None
+    ) -> AsyncIterator[PointRow]:
+        """Yield the recorded points of since <= ts < until, ascending, each at its last revision."""
+        return self._rest.pages(PointRow, f"/api/v1/points/{quote(pair)}", every=every, **_range(since, until))
+
+    def recorded_trades(self, symbol: str, since: "When | None" = None, until: "When | None" = None) -> AsyncIterator[TradeRow]:
+        """Yield the recorded trades of since <= ts < until, by id."""
+        return self._rest.pages(TradeRow, f"/api/v1/ticks/{quote(symbol)}", **_range(since, until))
+
+    async def add_rule(self, metric: str, pair: str, op: str, value: float) -> "Rule":
+        """Make an alert rule, such as zscore of BTCUSDT-ETHUSDT > 2. Needs the scope write."""
+        from quantd.api.schema.wire import Rule
+
+        return await self._rest.post(Rule, "/alerts", {"metric": metric, "pair": pair, "op": op, "value": value})
+
+    async def rules(self) -> "list[Rule]":
+        """Return the alert rules made by request."""
+        from quantd.api.schema.wire import Rule
+
+        return await self._rest.get(list[Rule], "/alerts")
+
+    async def delete_rule(self, rule_id: str) -> None:
+        """Delete an alert rule made by request. Needs the scope write."""
+        await self._rest.delete(f"/alerts/{quote(rule_id, safe='')}")
+
+    async def fired(self, limit: int | None = None) -> "list[Fired]":
+        """Return the latest firings, newest last."""
+        from quantd.api.schema.wire import Fired
+
+        return await self._rest.get(list[Fired], "/alerts/active", limit=limit)
+
+
+def _range(since: "When | None", until: "When | None") -> dict[str, str | None]:
+    return {"since": None if since is None else stamp(since), "until": None if until is None else stamp(until)}
