@@ -15,7 +15,7 @@ from .exactly import as_declared, oddities
 from .market import market
 
 BY_PLACE: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in ROUTES}
-DOCUMENTS = {("GET", path) for path in ("/openapi.json", "/docs", "/redoc", "/assets/{name}")}
+DOCUMENTS = {("GET", path) for path in ("/openapi.json", "/asyncapi.json", "/docs", "/redoc", "/assets/{name}")}
 LARGEST = 64 * 1024
 """Bytes of all examples, which are part of a document that a browser loads."""
 HOW = "python -m tests.api.asked records them anew"
