@@ -57,7 +57,7 @@ def make_app(
     limits: Limits = DEFAULT_LIMITS,
     patience: Patience = DEFAULT_PATIENCE,
     budget: float = BUDGET_S,
-    topic_limits: v1.TopicLimits | None = None,
+    topic_limits: v1.TopicLimits = v1.DEFAULT_LIMITS,
     gate: Gate | None = None,
 ) -> web.Application:
     """Return the application, ready for a `Runner`. `metrics` renders the body of `/metrics`; `limits` and `topic_limits` are those of the
@@ -71,7 +71,7 @@ def make_app(
     app.cleanup_ctx.append(watched)
     fanout = Fanout(services.events, limits)
     app[SERVICES], app[SETTINGS], app[FANOUT], app[SOCKETS] = services, settings, fanout, Sockets(services, fanout, app[GATE].limits)
-    app[TYPED] = TypedSockets(services, topic_limits or v1.set_by(settings.limits))
+    app[TYPED] = TypedSockets(services, topic_limits, gate.limits)
     app[METRICS] = metrics
     describe: Callable[[], bytes] = partial(encoded, demand_complete(ROUTES))
     app[OPENAPI] = describe

@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal
 
+from quantd.columns.points import PointColumns
+
 Topic = Literal["ticks", "tickers", "bars", "points", "nowcasts", "alerts", "transitions", "gaps", "books"]
 Listener = Callable[[Sequence[Any]], None]
 _log = logging.getLogger("quantd.flow")
@@ -82,7 +84,11 @@ def _of_pairs(pairs: frozenset[str], listener: Listener) -> Listener:
     """Return a listener that passes on only what is of these pairs."""
 
     def hear(items: Sequence[Any]) -> None:
-        if chosen := [item for item in items if item.pair in pairs]:
+        if isinstance(items, PointColumns):
+            chosen: Sequence[Any] = items.take([at for at, pair in enumerate(items.pairs) if pair in pairs])
+        else:
+            chosen = [item for item in items if item.pair in pairs]
+        if chosen:
             listener(chosen)
 
     return hear

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiohttp.test_utils import BaseTestServer
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.waiting import PATIENCE_S
 
@@ -47,6 +48,12 @@ class Talker:
         found = await self.hear()
         assert found["snapshot"], found
         return found
+
+    async def to_the_end(self) -> None:
+        """Read until the server closes."""
+        with suppress(ConnectionClosed):
+            while True:
+                await self.hear()
 
     async def settled(self) -> list[Frame]:
         """What comes before the answer to a ping."""

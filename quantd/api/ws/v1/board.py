@@ -82,6 +82,19 @@ class Board:
             self.shelf.leave(log, client)
         client.topics.clear()
 
+    def flush(self) -> None:
+        """Make frames of what waits, and send what the clients lack. A timer calls this."""
+        loop = asyncio.get_running_loop()
+        began, self._timer = loop.time(), None
+        self._send_new(began)
+        for client in list(self._behind):
+            if client.catch_up(began):
+                self._behind.pop(client, None)
+                self._in_step.put(client, frozenset(client.topics))
+        self._next = began + max(self.limits.flush, min(self.limits.longest, (loop.time() - began) / self.limits.share))
+        if self._due or self._behind:
+            self._flush_soon()
+
     def close(self) -> None:
         """End all topics."""
         if self._timer:
@@ -120,19 +133,7 @@ class Board:
     def _flush_soon(self) -> None:
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(loop.time(), self._next), self._flush)
-
-    def _flush(self) -> None:
-        loop = asyncio.get_running_loop()
-        began, self._timer = loop.time(), None
-        self._send_new(began)
-        for client in list(self._behind):
-            if client.catch_up(began):
-                self._behind.pop(client, None)
-                self._in_step.put(client, frozenset(client.topics))
-        self._next = began + max(self.limits.flush, (loop.time() - began) / self.limits.share)
-        if self._due or self._behind:
-            self._flush_soon()
+            self._timer = loop.call_at(max(loop.time(), self._next), self.flush)
 
     def _send_new(self, now: float) -> None:
         """Send new frames to the clients in step, those of the same topics in one piece."""

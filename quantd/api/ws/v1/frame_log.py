@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -68,7 +67,7 @@ class FrameLog:
 
     def take(self) -> bytes:
         """Return the frames that clients in step have not been sent, which are flushed by that."""
-        data = b"".join(islice(self._frames, len(self._frames) - (self.seq - self.flushed), None))
+        data = b"".join([self._frames[at] for at in range(self.flushed - self.seq, 0)])
         self.flushed = self.seq
         self._trim()
         return data
@@ -80,12 +79,10 @@ class FrameLog:
             lost = seq + 1, self.first - 1
             pieces.append(text_frame(encode(frames.Lagged(self.topic.text, lost[1] - seq, lost))))
             seq = lost[1]
-        for frame in islice(self._frames, seq + 1 - self.first, None):
-            if room <= 0:
-                break
-            pieces.append(frame)
+        while seq < self.seq and room > 0:
+            pieces.append(self._frames[seq + 1 - self.first])
+            room -= len(pieces[-1])
             seq += 1
-            room -= len(frame)
         return Continued(b"".join(pieces), seq)
 
     def shed(self, size: int) -> None:

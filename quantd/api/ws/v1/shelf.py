@@ -30,6 +30,11 @@ class Shelf:
         self._ends: dict[FrameLog, asyncio.TimerHandle] = {}
         """The logs without a subscriber, in the order in which they lost the last one."""
 
+    @property
+    def size(self) -> int:
+        """Number of bytes of all frames that are kept."""
+        return sum(log.size for log in self._logs.values())
+
     def open(self, topic: Topic) -> FrameLog:
         """Return the log of a topic. One that begins anew first leaves out a number, which stands for what was missed meanwhile."""
         log = self._logs.get(topic.text)
@@ -71,7 +76,7 @@ class Shelf:
         """Drop frames of the topics that have grown beyond their bound, and then of the largest until all are within theirs."""
         for log in grown:
             log.shed(log.size - self._limits.topic_bytes)
-        total = sum(log.size for log in self._logs.values())
+        total = self.size
         while total > self._limits.all_bytes:
             largest = max(self._logs.values(), key=lambda log: log.size)
             before = largest.size

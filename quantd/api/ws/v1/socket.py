@@ -10,11 +10,11 @@ from quantd.api.access.visits import Visit
 from quantd.api.schema import topics as frames
 from quantd.api.schema.wire import encode
 from quantd.api.ws.fanout import text_frame
+from quantd.api.ws.pace import Pace
 from quantd.api.ws.v1 import catalogue
 from quantd.api.ws.v1.board import BadSince, Board
 from quantd.api.ws.v1.client import Client
 from quantd.api.ws.v1.commands import command
-from quantd.api.ws.v1.pace import Pace
 from quantd.api.ws.v1.topic import Topic
 from quantd.services.bundle import Services
 
@@ -35,7 +35,13 @@ class Socket:
     """One client, which has been admitted."""
 
     def __init__(
-        self, services: Services, board: Board, visit: Visit, response: web.WebSocketResponse, transport: asyncio.WriteTransport
+        self,
+        services: Services,
+        board: Board,
+        visit: Visit,
+        response: web.WebSocketResponse,
+        transport: asyncio.WriteTransport,
+        pace: Pace,
     ) -> None:
         self._services = services
         self._board = board
@@ -43,7 +49,8 @@ class Socket:
         self._response = response
         self._transport = transport
         self._client = Client(transport, board.limits, self._expel)
-        self._pace = Pace(board.limits.commands, board.limits.commands_per_s, asyncio.get_running_loop().time())
+        self._pace = pace
+        self._over = False
         self._expelling: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -51,7 +58,7 @@ class Socket:
         try:
             with self._visit.of(self), suppress(ConnectionError):
                 async for message in self._response:
-                    if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and not self._over:
                         await self._obey(message.data)
         finally:
             await self.close(WSCloseCode.OK)
@@ -64,11 +71,21 @@ class Socket:
 
     async def close(self, code: int, why: str = "") -> None:
         """Close the socket. It leaves the board first, because nothing may be sent after the close frame."""
-        self._board.leave(self._client)
+        self._leave()
         await self._response.close(code=code, message=why.encode(), drain=False)
 
-    def _expel(self) -> None:
+    async def _reply(self, *told: msgspec.Struct) -> None:
+        """Send frames at once, then wait for a client that asks faster than it reads."""
+        *first, last = map(encode, told)
+        self._client.send(b"".join(map(text_frame, first)))
+        await self._response.send_frame(last, WSMsgType.TEXT)
+
+    def _leave(self) -> None:
+        self._over = True
         self._board.leave(self._client)
+
+    def _expel(self) -> None:
+        self._leave()
         self._expelling = asyncio.create_task(self._expelled())
 
     async def _expelled(self) -> None:
@@ -79,9 +96,9 @@ class Socket:
 
     async def _obey(self, text: str | bytes) -> None:
         asked = command(text)
-        if not self._pace.admits(asyncio.get_running_loop().time()):
-            per_s = f"at most {self._board.limits.commands_per_s:g} commands a second for long"
-            await self._reply(frames.Error(code="too_fast", text=f"This was not carried out: {per_s}; send it again later", id=asked.id))
+        if lacks := self._pace.lacks():
+            text = f"Too many commands: this one was not carried out; send it again in {lacks:.1f} s"
+            await self._reply(frames.Error(code="too_fast", text=text, id=asked.id))
             return
         try:
             await self._carry_out(asked)
@@ -106,7 +123,7 @@ class Socket:
         topic = self._found(asked.topic)
         if topic.kind.scope not in self._visit.caller.scopes:
             raise Refused("forbidden", f"{topic.text} needs the scope {topic.kind.scope}")
-        most = self._board.limits.subscriptions
+        most = self._pace.subscriptions
         if topic.text not in self._client.topics and len(self._client.topics) >= most:
             raise Refused("too_many_subscriptions", f"A socket may have {most} topics: unsubscribe from one, or open another socket")
         try:
@@ -143,9 +160,3 @@ class Socket:
         kind = topic.kind
         rows = [row for item in kind.now(self._services, topic.values) if (row := kind.row(item)) is not None]
         return kind.frame(topic=topic.text, seq=seq, snapshot=True, rows=rows)
-
-    async def _reply(self, *answer: msgspec.Struct) -> None:
-        """Send frames at once, then wait for a client that asks faster than it reads."""
-        *first, last = map(encode, answer)
-        self._client.send(b"".join(map(text_frame, first)))
-        await self._response.send_frame(last, WSMsgType.TEXT)

@@ -7,8 +7,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from quantd.api.access.caller import Caller
 from quantd.api.access.greeting import GREETING
+from quantd.api.access.limits import CallerLimits
 from quantd.api.schema import topics as frames
 from quantd.api.schema.wire import encode
+from quantd.api.ws.pace import Pace
 from quantd.api.ws.v1.board import Board
 from quantd.api.ws.v1.limits import TopicLimits
 from quantd.api.ws.v1.socket import GOODBYE_S, Socket
@@ -24,9 +26,10 @@ _PROMISED_S = 60
 class TypedSockets:
     """The sockets and their board."""
 
-    def __init__(self, services: Services, limits: TopicLimits) -> None:
+    def __init__(self, services: Services, limits: TopicLimits, of_callers: CallerLimits) -> None:
         self.board = Board(services, limits)
         self._services = services
+        self._of_callers = of_callers
         self._version = version("quantd")
         self._open: set[Socket] = set()
 
@@ -47,7 +50,8 @@ class TypedSockets:
         await response.prepare(request)
         if request.transport is not None and (visit := await greeting.welcome(response)):
             await response.send_frame(encode(self._hello(visit.caller)), WSMsgType.TEXT)
-            socket = Socket(self._services, self.board, visit, response, request.transport)
+            pace = Pace(self._of_callers, visit.caller)
+            socket = Socket(self._services, self.board, visit, response, request.transport, pace)
             self._open.add(socket)
             try:
                 await socket.run()
@@ -67,7 +71,7 @@ class TypedSockets:
             quantd=self._version,
             epoch=self.board.epoch,
             ts=iso(self._services.status.now()),
-            limits=frames.Limits(limits.subscriptions, limits.message_bytes, limits.frames, _PROMISED_S),
+            limits=frames.Limits(self._of_callers.settings.subscriptions, limits.message_bytes, limits.frames, _PROMISED_S),
             caller=who.name,
             scopes=sorted(who.scopes - {"public"}),
         )
