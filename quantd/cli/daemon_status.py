@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from quantd.errors import checked
 
 TIME_OUT_S = 3.0
 _HINT = ": is the daemon running? --url tells where else it is"
+_SEND = "; put the token into the environment variable QUANTD_TOKEN"
 _MOST_BYTES = 50_000_000
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}
 
@@ -59,27 +60,32 @@ def demand_address(url: str) -> str:
     return url.rstrip("/")
 
 
-def ask(base: str) -> DaemonStatus:
+def ask(base: str, token: str | None = None) -> DaemonStatus:
     """Ask the daemon at this address. Raises Unreachable."""
-    _, health = _get(base, "/health")
-    code, ready = _get(base, "/ready")
-    _, quality = _get(base, "/quality")
-    _, pairs = _get(base, "/pairs")
+    _, health = _get(base, "/health", token)
+    code, ready = _get(base, "/ready", token)
+    _, quality = _get(base, "/quality", token)
+    _, pairs = _get(base, "/pairs", token)
     if not (isinstance(health, dict) and "status" in health and isinstance(quality, list) and isinstance(pairs, list)):
         raise Unreachable(f"{base} answers, but is no quantd")
     waiting = None if code == 200 else str(ready.get("detail", ready)) if isinstance(ready, dict) else str(ready)
     return DaemonStatus(health, waiting, quality, pairs)
 
 
-def _get(base: str, path: str) -> tuple[int, Any]:
-    """Return the status and the body of an answer. No proxy is used, because the daemon is on this host or in its network."""
+def _get(base: str, path: str, token: str | None) -> tuple[int, Any]:
+    """Return the status and the body of an answer. No proxy is used, because the daemon is on this host or in its network. If the answer
+    leads elsewhere, the token is not sent there."""
+    request = Request(base + path)
+    if token:
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
-        with build_opener(ProxyHandler({})).open(base + path, timeout=TIME_OUT_S) as response:
+        with build_opener(ProxyHandler({})).open(request, timeout=TIME_OUT_S) as response:
             return response.status, json.loads(response.read(_MOST_BYTES))
     except HTTPError as error:
         if error.code == 503 and path == "/ready":
             return 503, json.loads(error.read(_MOST_BYTES))
-        raise Unreachable(f"{base}{path} answers with {error.code} {_detail(error)}") from None
+        hint = _SEND if error.code in (401, 403) else ""
+        raise Unreachable(f"{base}{path} answers with {error.code} {_detail(error)}{hint}") from None
     except TimeoutError:
         raise Unreachable(f"{base} does not answer within {TIME_OUT_S:g} s") from None
     except URLError as error:

@@ -24,17 +24,19 @@ def status(
     url: Url = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: health, waiting, quality and pairs.")] = False,
 ) -> None:
-    """Ask the running daemon for its state, and print it on one screen.
+    """Ask the running daemon for its state, and print it on one screen. If it asks for a token, $QUANTD_TOKEN is sent.
 
     Exit code 0 if it is healthy, 1 if it is degraded or down, 69 if it cannot be reached.
     """
+    import os
+
     import msgspec
 
     from quantd.cli.daemon_status import Unreachable, ask, find
 
     where = find(config, url)
     try:
-        daemon = ask(where)
+        daemon = ask(where, os.environ.get("QUANTD_TOKEN"))
     except Unreachable as error:
         typer.echo(f"quantd: {error}", err=True)
         raise typer.Exit(UNREACHABLE) from None

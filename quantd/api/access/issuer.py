@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("quantd.tokens")
 _MOST_KNOWN = 1_024
 _LONGEST = 8_192
+_LAST = 253_402_300_799_000
+"""The end of the year 9999, ms, after which no time can be told."""
 _LONGEST_NAME = 64
 
 
@@ -110,7 +112,7 @@ class Issuer:
                 leeway=settings.leeway / 1000,
                 options={"require": required, "verify_aud": bool(settings.audience)},
             )
-            until = int(claims["exp"]) * 1000 + settings.leeway
+            until = min(int(claims["exp"]) * 1000 + settings.leeway, _LAST)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Refused(_why(error)) from None
         return Grant(_name(claims), _scopes(claims.get(settings.claim)), until)

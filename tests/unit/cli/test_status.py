@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from quantd.api.access.gate import Gate
 from quantd.api.app import make_app
 from quantd.cli.daemon_status import address
 from quantd.config.model import ApiSettings
@@ -22,6 +23,7 @@ from quantd.supervision.troubles import Trouble
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.testing.services import FakeServices, fake_services
+from quantd.tokens import TokenFile, Tokens
 from tests.unit.cli.conftest import Run
 
 GAPPY = SymbolQuality("ETHUSDT", "down", 20, START, 15, 1, 0, 5, 2, 2, 0, 12.0, 40.0, [])
@@ -39,14 +41,21 @@ def services() -> FakeServices:
 
 
 @pytest.fixture
-def url(services: FakeServices) -> Iterator[str]:
+def file(tmp_path: Path) -> TokenFile:
+    """The tokens of the daemon; there are none at first."""
+    return TokenFile(tmp_path / "state")
+
+
+@pytest.fixture
+def url(services: FakeServices, file: TokenFile) -> Iterator[str]:
     """Where the API serves, in a thread with a loop of its own."""
     loop = asyncio.new_event_loop()
     served = threading.Event()
     ports: list[int] = []
 
     async def serve() -> None:
-        runner = web.AppRunner(make_app(services, ApiSettings(), lambda: (b"", "text/plain")))
+        gate = Gate(ApiSettings(), Tokens(file.path.parent))
+        runner = web.AppRunner(make_app(services, ApiSettings(), lambda: (b"", "text/plain"), gate=gate))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         ports.append(runner.addresses[0][1])
@@ -101,6 +110,20 @@ def test_a_degraded_one_says_why(quantd: Run, services: FakeServices, url: str) 
     assert "1 % is free: make [bold]room[/] [31m" in done.stdout
     assert any(line.split()[:4] == ["ETHUSDT", "down", "5", "2"] for line in done.stdout.splitlines())
     assert "warming 12/60" in done.stdout
+
+
+def test_one_that_asks_for_a_token(quantd: Run, url: str, file: TokenFile) -> None:
+    token = file.create("ops", "read", 0, None)
+    done = quantd("status", "--url", url, QUANTD_TOKEN=token)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "healthy")
+    while (done := quantd("status", "--url", url)).returncode == 0:  # until the daemon has looked at the file
+        pass
+    assert done.returncode == 69
+    assert "answers with 401 A token is needed" in done.stderr
+    assert "QUANTD_TOKEN" in done.stderr
+    done = quantd("status", "--url", url, QUANTD_TOKEN=f"{token}x")
+    assert (done.returncode, "answers with 401 The token is not valid" in done.stderr) == (69, True)
+    assert token not in done.stderr
 
 
 def test_one_that_is_down(quantd: Run, services: FakeServices, url: str) -> None:
