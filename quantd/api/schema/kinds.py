@@ -19,9 +19,7 @@ SymbolState = Annotated[
 ]
 
 _FRAME = {"pattern": "^([1-9]|[1-5][0-9])[sm]$|^([1-9]|1[0-9]|2[0-3])h$|^1d$", "examples": ["1m"]}
-Symbol = Annotated[
-    str, Meta(description="A symbol of the exchange, in any case.", extra_json_schema={"examples": ["BTCUSDT"], "minLength": 1})
-]
+Symbol = Annotated[str, Meta(description="A symbol of the exchange, in any case.", extra_json_schema={"examples": ["BTCUSDT"]})]
 Timeframe = Annotated[str, Meta(description="Length of the bars: 1s to 59s, 1m to 59m, 1h to 23h or 1d.", extra_json_schema=_FRAME)]
 Moment = Annotated[
     str,
