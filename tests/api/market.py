@@ -37,6 +37,7 @@ def market() -> FakeServices:
     services.market.stored_books["BTCUSDT", "1m"] = [book_bar(number) for number in range(BARS)]
     services.market.push(sorted([*ticks("BTCUSDT"), *ticks("ETHUSDT")], key=lambda tick: tick.ts))
     services.symbols.hold("config", ["BTCUSDT", "ETHUSDT"])
+    _add_record(services)
     _add_pair(services)
     _add_alerts(services)
     _add_status(services)
@@ -87,6 +88,14 @@ def rounded(point: PairPoint) -> PairPoint:
     values = {name: round(value, 6) for name, value in asdict(point).items() if isinstance(value, float)}
     hedge = {name: round(value, 6) for name, value in asdict(point.hedge).items() if isinstance(value, float)}
     return replace(point, **values, hedge=replace(point.hedge, **hedge))
+
+
+def _add_record(services: FakeServices) -> None:
+    history = services.record.history
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        history.put_ticks(symbol, ticks(symbol))
+        history.put_bars(bars(symbol, "1m"))
+    history.put_points(points())
 
 
 def _add_pair(services: FakeServices) -> None:
