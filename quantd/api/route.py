@@ -29,6 +29,7 @@ class Frames(Struct, frozen=True):
 
 ASSET = Media("text/*")
 CSV = Media("text/csv")
+NDJSON = Media("application/x-ndjson")
 HTML = Media("text/html")
 JSON = Media("application/json")
 TEXT = Media("text/plain")

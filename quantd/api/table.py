@@ -1,6 +1,8 @@
 """Every route of the API."""
 
-from quantd.api.route import ASSET, CSV, HTML, JSON, TEXT, Frames, Route
+from typing import Any
+
+from quantd.api.route import ASSET, CSV, HTML, JSON, NDJSON, TEXT, Frames, Route
 from quantd.api.routes import (
     alerts,
     analytics,
@@ -12,6 +14,7 @@ from quantd.api.routes import (
     health,
     leadlag,
     openapi,
+    record,
     sockets,
     stream,
     tickets,
@@ -23,6 +26,12 @@ from quantd.api.schema.backtest import BacktestAnswer
 
 _LIST = 256 * 1024
 """Largest number of bytes of a list of symbols."""
+
+
+def _pages(row: Any) -> tuple[Any, ...]:
+    """Return the answers of a route whose rows come by the page."""
+    return list[row], NDJSON, CSV
+
 
 ROUTES = (
     Route("GET", "/", health.root, None, None, (wire.Banner, HTML), (), "public", "cheap"),
@@ -36,7 +45,7 @@ ROUTES = (
     Route("GET", "/data/stats", data.stats, of.SymbolQuery, None, wire.BufferStats | wire.SymbolStats, (422,), "read", "cheap"),
     Route("POST", "/data/clear", data.clear, of.SymbolQuery, None, wire.Done, (422,), "write", "write"),
     Route("GET", "/data/{symbol}", data.bars, of.RangeQuery, None, list[wire.Candle], (422,), "read", "cheap"),
-    Route("GET", "/data/{symbol}/ticks", data.ticks, of.RangeQuery, None, list[wire.Trade], (422,), "read", "cheap"),
+    Route("GET", "/data/{symbol}/ticks", data.ticks, of.TicksQuery, None, list[wire.Trade], (422,), "read", "cheap"),
     Route("GET", "/data/{symbol}/book", data.book, of.RangeQuery, None, list[rows.BookRow], (422,), "read", "cheap"),
     Route("POST", "/stream/start", stream.start, None, of.StreamBody, wire.Started, (408, 422), "write", "write", _LIST),
     Route("POST", "/stream/stop", stream.stop, None, of.StreamBody, wire.Stopped | wire.NothingToStop, (408, 422), "write", "write", _LIST),
@@ -71,6 +80,9 @@ ROUTES = (
     Route("DELETE", "/database/cleanup", database.cleanup, of.CleanupQuery, None, kept.Cleaned, (422, 501), "admin", "admin"),
     Route("POST", "/database/vacuum", database.vacuum, None, None, kept.Compacted, (501,), "admin", "admin"),
     Route("DELETE", "/database/clear", database.clear, None, None, wire.Done, (501,), "admin", "admin"),
+    Route("GET", "/api/v1/bars/{symbol}", record.bars, of.SeriesQuery, None, _pages(rows.BarRow), (404, 422), "read", "cheap"),
+    Route("GET", "/api/v1/points/{pair}", record.points, of.SeriesQuery, None, _pages(rows.PointRow), (404, 422), "read", "cheap"),
+    Route("GET", "/api/v1/ticks/{symbol}", record.ticks, of.TradesQuery, None, _pages(rows.TradeRow), (404, 422), "read", "cheap"),
     Route("GET", "/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/stream/ws", sockets.legacy, None, None, Frames(), (), "read", "cheap"),
     Route("GET", "/api/v1/ws", sockets.typed, None, None, Frames(), (), "read", "cheap"),

@@ -103,6 +103,8 @@ def _reading(
         try:
             series = history.series(kind, name.upper(), every, start, end)
         except NotRecorded as error:
+            if error.wrong is None:
+                raise
             option = "--every" if error.wrong == "every" else "--pair" if kind == "points" else "--symbol"
             raise QuantdError(f"{option}: {error}") from None
         yield series

@@ -68,6 +68,15 @@ class BarColumns(Sequence[Bar]):
         states = {bar.ts: bar.state for bar in bars if bar.state is not None}
         return cls(symbol, every, ts, np.array([values(bar) for bar in bars], BAR), states)
 
+    @classmethod
+    def joined(cls, symbol: str, every: str, pieces: Sequence["BarColumns"]) -> "BarColumns":
+        """Return the bars of pieces of one series that follow one another."""
+        if len(pieces) == 1:
+            return pieces[0]
+        parts = (cls.of(symbol, every, ()), *pieces)
+        states = {ts: state for each in parts for ts, state in each.states.items()}
+        return cls(symbol, every, np.concatenate([each.ts for each in parts]), np.concatenate([each.rows for each in parts]), states)
+
     def column(self, name: str) -> NDArray[Any]:
         """Return one of the fields of BAR, of shape (k,)."""
         return self.rows[name]

@@ -54,6 +54,22 @@ class PointSeries(Sequence[PairPoint]):
             {point.ts: point for point in points if not fits(point)},
         )
 
+    @classmethod
+    def joined(cls, pair: str, every: str, pieces: Sequence["PointSeries"]) -> "PointSeries":
+        """Return the points of pieces of one pair and timeframe that follow one another."""
+        if len(pieces) == 1:
+            return pieces[0]
+        parts = (cls.of(pair, every, ()), *pieces)
+        return cls(
+            (pair, every),
+            np.concatenate([each.ts for each in parts]),
+            np.concatenate([each.numbers for each in parts], axis=1),
+            np.concatenate([each.marks for each in parts], axis=1),
+            {ts: metrics for each in parts for ts, metrics in each.metrics.items()},
+            {ts: state for each in parts for ts, state in each.states.items()},
+            {ts: point for each in parts for ts, point in each.exact.items()},
+        )
+
     def column(self, name: str) -> NDArray[np.float64]:
         """Return one of NUMBERS, of shape (k,)."""
         column: NDArray[np.float64] = self.numbers[AT[name]]

@@ -18,7 +18,7 @@ from quantd.history.recent_ticks import TICKS, RecentTicks
 from quantd.history.recorded import current
 from quantd.history.store_reader import StoreReader
 from quantd.model import Bar, BookBar, PairPoint, Tick, Ticker
-from quantd.plugin.base import Store
+from quantd.plugin.base import RowKind, Store
 from quantd.stats.bars import fills, longest_source, merge
 from quantd.timeframes import Timeframe, timeframe
 from quantd.times import FOR_EVER
@@ -50,6 +50,10 @@ class History(StoreReader):
     def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = TICKS) -> TickRun:
         """Return the last `limit` ticks in memory of start <= ts < end (ms), in the order of receipt."""
         return self._ticks.read(symbol, start, end, limit)
+
+    def held_ticks(self, symbol: str) -> tuple[TickRun, int]:
+        """Return the trades in memory, and an id: trades up to it may have been in memory and have given way to newer ones."""
+        return self._ticks.held(symbol)
 
     def last_tick(self, symbol: str) -> Tick | None:
         """Return the last tick of a symbol in memory."""
@@ -160,6 +164,20 @@ class History(StoreReader):
     def recent_bars(self, symbol: str, every: str) -> BarColumns:
         """Return the bars in memory, ascending."""
         return self._bars.held(symbol, every)
+
+    def recent_points(self, pair: str, every: str) -> PointSeries:
+        """Return the points in memory, of any definition, ascending."""
+        return self._points.held(pair, every)
+
+    def recent_series(self, kind: RowKind) -> list[tuple[str, str]]:
+        """Return the series of a kind of which rows are in memory: symbol or pair, and timeframe, which is "" for ticks."""
+        if kind == "ticks":
+            return [(symbol, "") for symbol in self._ticks.counts()]
+        return self._bars.series() if kind == "bars" else self._points.series()
+
+    def lost(self, kind: Kind, name: str, every: str) -> int:
+        """Return the time (ms) of the newest row of a series that is not in memory and may not be recorded yet; -1 if there is none."""
+        return (self._bars if kind == "bars" else self._points).lost(name, every)
 
     def forget(self, name: str) -> None:
         """Drop the rows of a symbol or pair from memory."""

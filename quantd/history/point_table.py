@@ -38,6 +38,10 @@ class PointTable:
         """Return a pair of the table; None if it has no points in memory."""
         return self._members.of.get(pair)
 
+    def pairs(self) -> list[str]:
+        """Return the pairs of the table."""
+        return list(self._members.of)
+
     def add(self, pair: str, lost: int) -> Member:
         """Add a pair, of whose points those up to the time `lost` (ms) may be in the store."""
         with self._lock:
@@ -53,11 +57,6 @@ class PointTable:
             self._states.drop(member.place)
             self._odd.discard(pair)
             return max(int(self._members.newest[member.place]), member.whole.lost)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the table has no pairs."""
-        return not self._members.of
 
     def version(self, member: Member) -> int:
         """Return the version of a pair."""
@@ -200,6 +199,10 @@ class PointTable:
             point = self._blocks.get(pair, member.place, ts) if self._blocks.is_aligned(ts) else None
             states = self._states.of(member.place, {ts: point.revision}) if point and self._states else None
             return replace(point, state=states[ts]) if point and states else point
+
+    def lost(self, member: Member) -> int:
+        """Return the time (ms) of the newest point of a pair that may have given way; -1 if there is none."""
+        return max(member.whole.lost, self._blocks.floor)
 
     def held(self, pair: str, start: int, end: int) -> tuple[PointSeries, Whole, int] | None:
         """Return the points of start <= ts < end that are in memory, ascending, with the states that are in memory; since when the pair's

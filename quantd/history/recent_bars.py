@@ -177,6 +177,15 @@ class RecentBars:
             return BarColumns.of(symbol, every, self._reader.recorded_bars(symbol, every, start, end, count))
         return series.read(start, end, count)
 
+    def series(self) -> list[Key]:
+        """Return the series of which bars are in memory."""
+        return list(self._series)
+
+    def lost(self, symbol: str, every: str) -> int:
+        """Return the time (ms) of the newest bar of a series that is not in memory and may not be recorded yet; -1 if there is none."""
+        series = self._series.get((symbol, every))
+        return series.whole.lost if series else self._left.get((symbol, every), -1)
+
     def forget(self, symbol: str) -> None:
         """Drop the bars of a symbol."""
         self._unheld = next(VERSIONS)

@@ -15,6 +15,7 @@ from quantd.history.recent import RECENT, VERSIONS, Key
 from quantd.history.store_reader import StoreReader
 from quantd.history.whole import merged, rank
 from quantd.model import DEFINITION, PairPoint
+from quantd.times import FOR_EVER
 
 
 class RecentPoints:
@@ -120,13 +121,29 @@ class RecentPoints:
             for point in rows
         ]
 
+    def series(self) -> list[Key]:
+        """Return the series of which points are in memory."""
+        return [(pair, every) for every, table in list(self._tables.items()) for pair in table.pairs()]
+
+    def held(self, pair: str, every: str) -> PointSeries:
+        """Return the points of a series that are in memory, of any definition, ascending."""
+        table = self._tables.get(every)
+        found = table.held(pair, 0, FOR_EVER) if table else None
+        return found[0] if found else PointSeries.of(pair, every, ())
+
+    def lost(self, pair: str, every: str) -> int:
+        """Return the time (ms) of the newest point of a series that is not in memory and may not be recorded yet; -1 if there is none."""
+        table = self._tables.get(every)
+        member = table.member(pair) if table else None
+        return table.lost(member) if table and member else self._left.get((pair, every), -1)
+
     def forget(self, pair: str) -> None:
         """Drop the points of a pair."""
         self._unheld = next(VERSIONS)
         for every, table in list(self._tables.items()):
             if table.member(pair):
                 self._left[pair, every] = table.drop(pair)
-                if table.is_empty:
+                if not table.pairs():
                     del self._tables[every]
 
     def _table(self, every: str) -> PointTable:

@@ -72,6 +72,8 @@ class RecentTicks:
     def __init__(self) -> None:
         self._rings: dict[str, _Ring] = {}
         self._lock = Lock()
+        self._cleared: dict[str, int] = {}
+        """The id of the last trade that was deleted, by symbol."""
 
     def put(self, symbol: str, ticks: Sequence[Tick]) -> None:
         """Add trades that are newer than those before. Repaired trades are older, and are left out."""
@@ -102,6 +104,11 @@ class RecentTicks:
             inside &= rows["ts"] < end
         return TickRun(symbol, rows[np.flatnonzero(inside)[-limit:]].tobytes())
 
+    def held(self, symbol: str) -> tuple[TickRun, int]:
+        """Return the trades in memory, and an id: trades up to it may have been here and have given way to newer ones."""
+        run = self.read(symbol)
+        return run, run[0].id - 1 if len(run) == TICKS else self._cleared.get(symbol, 0)
+
     def last(self, symbol: str) -> Tick | None:
         """Return the last trade of a symbol; None without one."""
         found = self.read(symbol, limit=1)
@@ -114,4 +121,5 @@ class RecentTicks:
     def clear(self, symbol: str | None) -> None:
         """Delete the trades of a symbol, or of all symbols, from memory."""
         for name in [symbol] if symbol else list(self._rings):
-            self._rings.pop(name, None)
+            if ring := self._rings.pop(name, None):
+                self._cleared[name] = ring.last_id

@@ -17,9 +17,10 @@ _NAMED = 20
 
 
 class NotRecorded(QuantdError):
-    """Raised if a series is not recorded. `wrong` says which part of the request must change: the name or the timeframe."""
+    """Raised if a series is not recorded. `wrong` says which part of the request must change: the name or the timeframe; None if nothing is
+    recorded."""
 
-    def __init__(self, text: str, wrong: Literal["name", "every"]) -> None:
+    def __init__(self, text: str, wrong: Literal["name", "every"] | None) -> None:
         super().__init__(text)
         self.wrong = wrong
 
@@ -123,7 +124,7 @@ def _span(
 ) -> tuple[int, int]:
     """Return the part of start <= ts < end in which the series is recorded."""
     if (name, every) not in spans:
-        raise _missing(list(spans), kind, name, every)
+        raise missing(list(spans), kind, name, every)
     first, last = spans[name, every]
     begin = first if start is None else max(first, start)
     stop = last + 1 if end is None else min(last + 1, end)
@@ -132,10 +133,10 @@ def _span(
     return begin, stop
 
 
-def _missing(series: list[tuple[str, str]], kind: RowKind, name: str, every: str) -> QuantdError:
+def missing(series: list[tuple[str, str]], kind: RowKind, name: str, every: str) -> NotRecorded:
     """Return an error that says what to request instead."""
     if not series:
-        return QuantdError(f"no {kind} are kept yet: let the daemon run")
+        return NotRecorded(f"no {kind} are kept yet: let the daemon run", None)
     if others := [other for of, other in series if of == name]:
         return NotRecorded(f"no {kind} of {name} are kept at {every!r}; there is {', '.join(others)}", "every")
     names = list(dict.fromkeys(of for of, _ in series))

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import get_args
 
+import numpy as np
+
 from quantd.columns.point_series import PointSeries
+from quantd.columns.ticks import COLUMNS, TICK, TickRun
 from quantd.errors import QuantdError
 from quantd.history.recorded import RecordedSeries
 from quantd.model import DEFINITION, Bar, PairPoint, Tick
@@ -13,7 +16,6 @@ from quantd.times import FOR_EVER
 Span = tuple[int, int]
 """The times of the first and the last row of a series (ms)."""
 KINDS: tuple[RowKind, ...] = get_args(RowKind)
-_OF_TICK = ("id", "ts", "recv", "price", "qty", "buyer_maker")
 
 
 class StoreReader:
@@ -34,7 +36,7 @@ class StoreReader:
 
     def recorded_span(self, kind: RowKind, name: str, every: str) -> Span | None:
         """Return the times (ms) of the first and the last row of a series recorded by now; None if there is none."""
-        return self._store.series(kind).get((name, every)) if self._store else None
+        return self._store.span(kind, name, every) if self._store else None
 
     def is_sound(self) -> bool:
         """Return whether the store has found no damage. Otherwise rows may turn up in it later, when they are taken over from a broken
@@ -86,12 +88,25 @@ class StoreReader:
             raise QuantdError("there is no store, so nothing is recorded")
         return self._store.ticks(symbol, start, end)
 
+    def trades_from(self, symbol: str, first_id: int, count: int) -> TickRun:
+        """Return the `count` recorded trades with the smallest ids from `first_id` on, by id."""
+        return _run(symbol, self._store.ticks_from(symbol, first_id, count)) if self._store else TickRun(symbol, b"")
+
+    def trades_between(self, symbol: str, start: int, end: int) -> TickRun:
+        """Return the recorded trades of start <= ts < end by id."""
+        return _run(symbol, self._store.ticks(symbol, start, end)) if self._store else TickRun(symbol, b"")
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a store."""
+        return self._store is not None
+
     def recorded_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
         """Return the recorded trades of start <= ts < end by id."""
         if self._store is None:
             return []
         columns = self._store.ticks(symbol, start, end)
-        return [Tick(symbol, *row) for row in zip(*(columns[name].tolist() for name in _OF_TICK), strict=True)]
+        return [Tick(symbol, *row) for row in zip(*(columns[name].tolist() for name in COLUMNS), strict=True)]
 
     def recorded_bars(self, symbol: str, every: str, start: int, end: int, count: int | None = None) -> list[Bar]:
         """Return the recorded bars of start <= ts < end, ascending; with `count`, only the newest `count` bars."""
@@ -113,3 +128,10 @@ class StoreReader:
     def outdated_points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         """Return the recorded points of start <= ts < end, ascending, of older definitions."""
         return [point for point in self.recorded_points(pair, every, start, end) if point.definition < DEFINITION]
+
+
+def _run(symbol: str, columns: Columns) -> TickRun:
+    rows = np.empty(len(columns["id"]), TICK)
+    for name in COLUMNS:
+        rows[name] = columns[name]
+    return TickRun(symbol, rows.tobytes())

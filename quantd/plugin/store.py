@@ -57,6 +57,18 @@ class Store(Plugin):
         span = self.series("ticks").get((symbol, ""))
         return span[0] if span else None
 
+    def ticks_from(self, symbol: str, first_id: int, count: int) -> Columns:
+        """Return the `count` ticks with the smallest ids from `first_id` on, by id, with the columns of `ticks`. Override it if they can be
+        found without reading the others: by default all are read."""
+        start, last = self.span("ticks", symbol, "") or (0, -1)
+        columns = self.ticks(symbol, start, last + 1)
+        begin = int(columns["id"].searchsorted(first_id))
+        return {name: column[begin : begin + count] for name, column in columns.items()}
+
+    def span(self, kind: RowKind, name: str, every: str) -> tuple[int, int] | None:
+        """Return the ts of the first and last row of a series; None if it has none. By default they are taken from `series`."""
+        return self.series(kind).get((name, every))
+
     @abstractmethod
     def series(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         """Return the series of a kind: (symbol or pair, every, which is "" for ticks) -> ts of the first and last row. Must be quick,

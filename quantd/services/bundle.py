@@ -8,6 +8,7 @@ from quantd.services.analytics import Analytics
 from quantd.services.database import Database
 from quantd.services.events import Events
 from quantd.services.market import Market
+from quantd.services.record import Record
 from quantd.services.status import Status
 from quantd.services.symbols import Symbols
 
@@ -17,6 +18,7 @@ class Services(Struct, frozen=True):
 
     symbols: Symbols
     market: Market
+    record: Record
     analytics: Analytics
     alerts: Alerts
     status: Status

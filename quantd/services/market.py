@@ -50,8 +50,11 @@ class Market(Protocol):
         """Return the recent book bars, ascending; empty if no pipeline asks for quotes, or for this timeframe."""
         ...
 
-    def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
-        """Return the newest `limit` ticks in memory of start <= ts < end, ascending."""
+    def ticks(
+        self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000, before_id: int | None = None
+    ) -> list[Tick]:
+        """Return the newest `limit` ticks in memory of start <= ts < end, in the order of receipt; with `before_id`, those with smaller
+        ids, by id."""
         ...
 
     def tick_counts(self) -> dict[str, int]:

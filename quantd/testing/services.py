@@ -7,12 +7,14 @@ from itertools import count
 from quantd.clock import Clock, EventClock
 from quantd.config.rules import Operator
 from quantd.flow.hub import Hub
+from quantd.history.history import History
 from quantd.model import Alert, Bar, BookBar, Hedge, PairPoint, Tick, Ticker
 from quantd.pool import ANYBODY, Asker, Pool, Workers
 from quantd.services.alerts import Alerts, PipelineRule, RestRule
 from quantd.services.analytics import Analysis, Analytics, Method, PairPast, PairStatus, Question
 from quantd.services.bundle import Services
 from quantd.services.database import Database, Holdings
+from quantd.services.live.record import LiveRecord
 from quantd.services.market import Market
 from quantd.services.status import FeedState, Status, SymbolQuality
 from quantd.services.symbols import Symbols
@@ -128,8 +130,13 @@ class FakeMarket(Market):
     def books(self, symbol: str, every: str) -> list[BookBar]:
         return self.stored_books.get((symbol, every), [])
 
-    def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
-        return [tick for tick in self._ticks[symbol] if (start is None or tick.ts >= start) and (end is None or tick.ts < end)][-limit:]
+    def ticks(
+        self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000, before_id: int | None = None
+    ) -> list[Tick]:
+        found = [tick for tick in self._ticks[symbol] if (start is None or tick.ts >= start) and (end is None or tick.ts < end)]
+        if before_id is not None:
+            found = sorted((tick for tick in found if tick.id < before_id), key=lambda tick: tick.id)
+        return found[-limit:]
 
     def tick_counts(self) -> dict[str, int]:
         return {symbol: len(ticks) for symbol, ticks in self._ticks.items() if ticks}
@@ -147,6 +154,14 @@ class FakeMarket(Market):
     def clear_ticks(self, symbol: str | None) -> None:
         for name in [symbol] if symbol else list(self._ticks):
             self._ticks[name].clear()
+
+
+class FakeRecord(LiveRecord):
+    """Recorded rows: those that a test puts into `history`, which has no store."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.history = History(None, recent=100_000)
+        super().__init__(self.history, pool)
 
 
 class FakeAnalytics(Analytics):
@@ -307,6 +322,7 @@ class FakeServices(Services, frozen=True):
 
     symbols: FakeSymbols
     market: FakeMarket
+    record: FakeRecord
     analytics: FakeAnalytics
     alerts: FakeAlerts
     status: FakeStatus
@@ -317,16 +333,17 @@ class FakeServices(Services, frozen=True):
 def fake_services(listed: Sequence[str] = LISTED, others: Sequence[str] = OTHERS) -> FakeServices:
     """Return services that know the symbols and nothing else."""
     hub, clock = Hub(), EventClock(START)
-    market = FakeMarket(hub)
+    market, pool = FakeMarket(hub), Pool(Workers("", b"", Troubles(clock)))
     return FakeServices(
         symbols=FakeSymbols(market, listed, others),
         market=market,
+        record=FakeRecord(pool),
         analytics=FakeAnalytics(market),
         alerts=FakeAlerts(hub, clock),
         status=FakeStatus(clock),
         database=FakeDatabase(),
         events=hub,
-        pool=Pool(Workers("", b"", Troubles(clock))),
+        pool=pool,
     )
 
 

@@ -102,6 +102,12 @@ ASKED = (
     delete("what is older than an hour", "/database/cleanup", hours=1),
     post("all free space", "/database/vacuum"),
     delete("everything", "/database/clear"),
+    get("two bars", "/api/v1/bars/{symbol}", symbol="btcusdt", every="1m", limit=2, since="2026-01-01T00:40:00.000Z"),
+    get("one as CSV", "/api/v1/bars/{symbol}", symbol="BTCUSDT", limit=1, format="csv"),
+    get("a series that is not recorded", "/api/v1/bars/{symbol}", symbol="BTCUSDT", every="5m"),
+    get("a point", "/api/v1/points/{pair}", pair=PAIR, limit=1, since="2026-01-01T00:58:00.000Z"),
+    get("two trades", "/api/v1/ticks/{symbol}", symbol="BTCUSDT", from_id=7, limit=2),
+    get("two lines", "/api/v1/ticks/{symbol}", symbol="BTCUSDT", limit=2, format="ndjson"),
 )
 """Each is asked of a market of its own."""
 

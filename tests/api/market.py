@@ -39,6 +39,7 @@ def market() -> FakeServices:
     services.symbols.hold("config", ["BTCUSDT", "ETHUSDT"])
     services.database.stored_ticks = ticks("BTCUSDT")
     services.database.stored["BTCUSDT", "1m"] = bars("BTCUSDT", "1m")
+    _add_record(services)
     _add_pair(services)
     _add_alerts(services)
     _add_status(services)
@@ -89,6 +90,14 @@ def rounded(point: PairPoint) -> PairPoint:
     values = {name: round(value, 6) for name, value in asdict(point).items() if isinstance(value, float)}
     hedge = {name: round(value, 6) for name, value in asdict(point.hedge).items() if isinstance(value, float)}
     return replace(point, **values, hedge=replace(point.hedge, **hedge))
+
+
+def _add_record(services: FakeServices) -> None:
+    history = services.record.history
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        history.put_ticks(symbol, ticks(symbol))
+        history.put_bars(bars(symbol, "1m"))
+    history.put_points(points())
 
 
 def _add_pair(services: FakeServices) -> None:

@@ -99,9 +99,9 @@ class Counted(Kept):
 
     made = 0
 
-    def keep(self, question: Hashable, version: Hashable | None, data: bytes) -> Body:
+    def keep(self, question: Hashable, version: Hashable | None, data: bytes, place: str | None = None) -> Body:
         self.made += 1
-        return super().keep(question, version, data)
+        return super().keep(question, version, data, place)
 
 
 class CountedWork(Calculator):

@@ -20,7 +20,7 @@ from tests.waiting import PATIENCE_S
 from .serving import Answer, ApiServer, answer_of
 
 PAIR = "/analytics/pair?pair=BTCUSDT-ETHUSDT"
-PATHS = (PAIR, "/analytics/adf?pair=BTCUSDT-ETHUSDT", "/data/BTCUSDT?tf=1m", "/pairs")
+PATHS = (PAIR, "/analytics/adf?pair=BTCUSDT-ETHUSDT", "/data/BTCUSDT?tf=1m", "/data/BTCUSDT?tf=1m&limit=7", "/pairs")
 HEADERS = (
     (),
     (f"Origin: {ApiSettings().cors[0]}",),

@@ -5,7 +5,10 @@ import ast
 from quantd.plugin.base import Store
 from tests.conftest import ROOT
 
-READS = {"ticks", "bars", "last_bars", "points", "newest_tick", "first_tick", "series", "open_to_read", "size", "tick_counts"}
+READS = {
+    *("ticks", "bars", "last_bars", "points", "newest_tick", "first_tick", "ticks_from", "span", "series"),
+    *("open_to_read", "size", "tick_counts"),
+}
 FILES = [
     file for file in sorted((ROOT / "quantd").rglob("*.py")) if file.relative_to(ROOT / "quantd").parts[0] not in ("history", "testing")
 ]

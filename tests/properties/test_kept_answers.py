@@ -109,9 +109,9 @@ def bar(symbol: str, ts: int, revision: int) -> Bar:
     return msgspec.structs.replace(old, ts=ts, close=old.close + revision / 8, high=old.high + 9.0, revision=revision)
 
 
-async def told(session: ClientSession, server: ApiServer, path: str) -> tuple[int, bytes]:
+async def told(session: ClientSession, server: ApiServer, path: str) -> tuple[int, bytes, str | None]:
     async with session.get(server.make_url(path)) as response:
-        return response.status, await response.read()
+        return response.status, await response.read(), response.headers.get("Link")
 
 
 async def judged(at: Rig, script: Sequence[Change]) -> None:

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 import quantd
 from quantd_plugins.stores import rescue
+from quantd_plugins.stores.by_id import chunks_from
 from quantd_plugins.stores.chunks import SECOND, newest, pack, unpack
 from quantd_plugins.stores.hot_file import HotFile
 
@@ -126,6 +127,15 @@ class Local(quantd.Store):
             self._file.tell_damage("ticks")
         return columns
 
+    def ticks_from(self, symbol: str, first_id: int, count: int) -> quantd.Columns:
+        chunks = self._file.read(lambda db: chunks_from(db, symbol, first_id, count))
+        start, end = min((chunk[1] for chunk in chunks), default=0), max((chunk[2] for chunk in chunks), default=0) + 1
+        columns, sound = unpack([chunk[3] for chunk in chunks], start, end)
+        if not sound:
+            self._file.tell_damage("ticks")
+        begin = int(columns["id"].searchsorted(first_id))
+        return {name: column[begin : begin + count] for name, column in columns.items()}
+
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[quantd.Bar]:
         return self._decoded("bars", _decode_bar, self._read(BARS, symbol, every, start, end))
 
@@ -142,6 +152,10 @@ class Local(quantd.Store):
     def first_tick(self, symbol: str) -> int | None:
         (first,) = self._file.read(lambda db: db.execute(FIRST_TICK, (symbol,)).fetchone())
         return None if first is None else int(first)
+
+    def span(self, kind: quantd.RowKind, name: str, every: str) -> tuple[int, int] | None:
+        first, last = self._file.read(lambda db: db.execute(SPAN[kind], _named((name, every))).fetchone())
+        return None if first is None else (first, last)
 
     def series(self, kind: quantd.RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
         def spans(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[int, int]]:

@@ -8,6 +8,7 @@ from quantd.api.schema import requests, rows, wire
 from quantd.api.schema.status import buffer_stats
 from quantd.api.server.errors import Failure, answer
 from quantd.api.server.kept import KEPT, Body, encoded, send
+from quantd.api.server.paging import before, cut, onward
 from quantd.api.server.params import moment
 from quantd.services.symbols import Symbols
 
@@ -29,7 +30,7 @@ async def bars(request: web.Request, asked: requests.RangeQuery) -> web.Response
     symbol, tf, since, end, limit = kept.reading(("bars", named, asked), supported, lambda: _asked_bars(symbols, named, asked))
     await symbols.warm_up([symbol])
     every = tf if tf in market.event_bars(symbol) else checks.every(tf)
-    wanted = symbol, every, since, end, limit
+    wanted = symbol, every, since, end, limit + 1
     question = "bars", *wanted
 
     def find() -> Body | None:
@@ -43,13 +44,13 @@ async def bars(request: web.Request, asked: requests.RangeQuery) -> web.Response
     body = kept.find(question, version)
     if body is None:
         found = await market.bars(*wanted, who)
-        body = await encoded(request, question, version, len(found), lambda: wire.candles(found))
-    return send(request, body, find)
+        body = await encoded(request, question, version, len(found), lambda: wire.candles(found[-limit:]), before(found, limit))
+    return send(request, body, find, kept.reading(("older", request.rel_url.raw_query_string), None, lambda: onward(request, "to")))
 
 
 def _asked_bars(symbols: Symbols, named: str, asked: requests.RangeQuery) -> tuple[str, str, int | None, int | None, int]:
     """Return the symbol, the timeframe as it is written, start, exclusive end and number of the bars that a request asks for."""
-    since, end = _range(asked)
+    since, end = span(asked)
     symbol = checks.symbol(symbols, named)
     limit = asked.limit or (BARS if since is None else MOST_BARS)
     return symbol, asked.tf, since, end, min(limit, MOST_BARS)
@@ -57,26 +58,32 @@ def _asked_bars(symbols: Symbols, named: str, asked: requests.RangeQuery) -> tup
 
 async def book(request: web.Request, asked: requests.RangeQuery) -> web.Response:
     """Return the book bars with `from` <= ts <= `to`."""
-    since, end = _range(asked)
+    since, end = span(asked)
     symbol, every = checks.symbol(services(request).symbols, request.match_info["symbol"]), checks.every(asked.tf)
     await services(request).symbols.warm_up([symbol])
     found = services(request).market.books(symbol, every)
     inside = [bar for bar in found if (since is None or bar.ts >= since) and (end is None or bar.ts < end)]
-    return answer([rows.book(bar) for bar in inside[-min(asked.limit or BARS, MOST_BARS) :]])
+    limit = min(asked.limit or BARS, MOST_BARS)
+    response = answer([rows.book(bar) for bar in inside[-limit:]])
+    response.headers.update(cut(onward(request, "to"), before(inside, limit)))
+    return response
 
 
-async def ticks(request: web.Request, asked: requests.RangeQuery) -> web.Response:
-    """Return the newest ticks in memory."""
-    since, end = _range(asked)
+async def ticks(request: web.Request, asked: requests.TicksQuery) -> web.Response:
+    """Return the newest ticks in memory, by id."""
+    since, end = span(asked)
     symbol = request.match_info["symbol"].upper()
     if symbol not in services(request).symbols.supported():
         raise Failure(400, f"Symbol {symbol} not supported")
     limit = min(asked.limit or TICKS, services(request).market.tick_capacity())
     await services(request).symbols.warm_up([symbol])
-    return answer(wire.trades(services(request).market.ticks(symbol, since, end, limit)))
+    found = services(request).market.ticks(symbol, since, end, limit + 1, asked.before_id)
+    response = answer(wire.trades(found[-limit:]))
+    response.headers.update(cut(onward(request, "before_id"), found[-limit].id if len(found) > limit else None))
+    return response
 
 
-def _range(asked: requests.RangeQuery) -> tuple[int | None, int | None]:
+def span(asked: requests.RangeQuery | requests.OhlcvQuery) -> tuple[int | None, int | None]:
     """Return start and exclusive end; `to` itself is within the range."""
     until = moment("to", asked.until)
     return moment("from", asked.since), None if until is None else until + 1

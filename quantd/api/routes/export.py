@@ -12,9 +12,10 @@ from aiohttp import web
 from quantd.api.context import asker, respond, services
 from quantd.api.routes import checks
 from quantd.api.routes.analytics import SIGNIFICANT, analysis_of
-from quantd.api.routes.data import MOST_BARS
+from quantd.api.routes.data import MOST_BARS, span
 from quantd.api.schema import contract, figures, requests, wire
 from quantd.api.server.errors import Failure
+from quantd.api.server.paging import before, cut, onward
 from quantd.model import PairPoint
 from quantd.services.analytics import Analysis, Question
 from quantd.times import iso
@@ -50,10 +51,13 @@ def _footer(test: figures.Adf) -> list[Row]:
 async def ohlcv(request: web.Request, asked: requests.OhlcvQuery) -> web.Response:
     """Download the bars of a symbol, a row each."""
     symbol, tf, who = checks.symbol(services(request).symbols, asked.symbol), checks.every(asked.tf), asker(request)
+    (since, end), limit = span(asked), min(asked.limit or MOST_BARS, MOST_BARS)
     await services(request).symbols.warm_up([symbol])
-    bars = await services(request).market.bars(symbol, tf, limit=min(asked.limit or MOST_BARS, MOST_BARS), asker=who)
-    rows = [(iso(bar.ts), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in wire.drawable(bars)]
-    return _csv(request, f"{symbol}_{tf}_ohlcv", [("timestamp", "open", "high", "low", "close", "volume"), *rows])
+    bars = await services(request).market.bars(symbol, tf, since, end, limit + 1, who)
+    rows = [(iso(bar.ts), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in wire.drawable(bars[-limit:])]
+    response = _csv(request, f"{symbol}_{tf}_ohlcv", [("timestamp", "open", "high", "low", "close", "volume"), *rows])
+    response.headers.update(cut(onward(request, "to"), before(bars, limit)))
+    return response
 
 
 def _csv(request: web.Request, name: str, rows: Sequence[Row], footer: Iterable[Row] = ()) -> web.Response:

@@ -1,13 +1,14 @@
 """The structs of requests: queries, bodies and the commands of sockets. Each field of a query or a body has a description, which the
 OpenAPI document tells."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
 from quantd.api.schema.kinds import Count, Finite, Moment, OfHedge, Symbol, Timeframe
 from quantd.api.schema.topics import Authenticate
 from quantd.model import Against, Prices, Spread, ZMethod
+from quantd.services.record import MOST_ROWS
 from quantd.stats.positions import Sizing
 
 _BPS = {"minimum": 0, "exclusiveMaximum": 10_000}
@@ -22,6 +23,12 @@ class RangeQuery(Struct, frozen=True):
     since: Annotated[Moment, Meta(description="Beginning of the range.")] | None = field(name="from", default=None)
     until: Annotated[Moment, Meta(description="End of the range.")] | None = field(name="to", default=None)
     limit: Annotated[Count, Meta(description="Maximum number of rows, of which the newest are answered.")] | None = None
+
+
+class TicksQuery(RangeQuery, frozen=True):
+    """A range of trades, of which the newest `limit` are wanted."""
+
+    before_id: Annotated[int, Meta(ge=0, le=2**63 - 1, description="Trades have smaller ids than this.")] = 2**63 - 1
 
 
 class SymbolQuery(Struct, frozen=True):
@@ -105,6 +112,8 @@ class OhlcvQuery(Struct, frozen=True):
 
     symbol: Symbol
     tf: Timeframe = "1m"
+    since: Annotated[Moment, Meta(description="Beginning of the range.")] | None = field(name="from", default=None)
+    until: Annotated[Moment, Meta(description="End of the range.")] | None = field(name="to", default=None)
     limit: Annotated[Count, Meta(description="Maximum number of bars, of which the newest are answered.")] | None = None
 
 
@@ -137,6 +146,29 @@ class CleanupQuery(Struct, frozen=True):
     """The age from which on rows are deleted."""
 
     hours: Annotated[int, Meta(ge=1, le=720, description="Age in hours from which on rows are deleted.")] = 24
+
+
+class PageQuery(Struct, frozen=True):
+    """The first `limit` recorded rows of since <= ts < until."""
+
+    since: Annotated[Moment, Meta(description="Beginning of the range.")] | None = None
+    until: Annotated[Moment, Meta(description="End of the range, which is not in it.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST_ROWS, description="Maximum number of rows, of which the oldest are answered.")] = 1_000
+    format: Annotated[Literal["json", "ndjson", "csv"], Meta(description="Format of the answer: ndjson is a row a line.")] = "json"
+
+
+class SeriesQuery(PageQuery, frozen=True):
+    """A page of a series of bars or points."""
+
+    every: Annotated[
+        str, Meta(description="Timeframe of the series, or the name of event bars.", extra_json_schema={"examples": ["1m"]})
+    ] = "1m"
+
+
+class TradesQuery(PageQuery, frozen=True):
+    """A page of trades."""
+
+    from_id: Annotated[int, Meta(ge=0, le=2**53, description="Smallest id of a trade to answer.")] = 0
 
 
 class StreamBody(Struct, frozen=True):

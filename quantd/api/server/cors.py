@@ -10,6 +10,8 @@ from quantd.api.server.errors import Failure
 
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 MAX_AGE = "600"
+EXPOSED = "ETag, Link, RateLimit, RateLimit-Policy, Retry-After, X-Truncated"
+"""Headers of answers that scripts of these pages may read."""
 _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]*")
 
 
@@ -70,5 +72,6 @@ def allow(origins: Collection[str]) -> Callable[[web.Request, web.StreamResponse
         if origin and origin in origins:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Allow-Credentials"] = "true"
+            response.headers["Access-Control-Expose-Headers"] = EXPOSED
 
     return mark

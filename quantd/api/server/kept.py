@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from quantd.api.context import asker, services
 from quantd.api.schema.wire import encode
+from quantd.api.server.paging import cut
 
 MOST_BYTES = 32 * 1024 * 1024
 """Largest number of bytes of all bodies that are kept. The one that was sent longest ago is dropped first."""
@@ -26,10 +27,11 @@ T = TypeVar("T")
 
 
 class Body(Struct, frozen=True):
-    """The body of an answer; `tag` is its entity tag, which names these bytes."""
+    """The body of an answer; `tag` is its entity tag, which names these bytes. `place` is where the next part begins, if it was cut."""
 
     data: bytes
     tag: str
+    place: str | None = None
 
 
 class Kept:
@@ -54,9 +56,9 @@ class Kept:
         self._bodies[question] = self._bodies.pop(question)
         return known[1]
 
-    def keep(self, question: Hashable, version: Hashable | None, data: bytes) -> Body:
+    def keep(self, question: Hashable, version: Hashable | None, data: bytes, place: str | None = None) -> Body:
         """Keep a body, unless its version is not known, and return it with its tag."""
-        body = Body(data, f'"{sha256(data).hexdigest()[:32]}"')
+        body = Body(data, f'"{sha256(data).hexdigest()[:32]}"', place)
         if version is not None:
             self._drop(question)
             self._bodies[question] = version, body
@@ -81,32 +83,38 @@ class Kept:
 
 
 KEPT = web.AppKey("kept", Kept)
+ONWARD: web.ResponseKey[str | None] = web.ResponseKey("onward", str)
 Find = Callable[[], Body | None]
 """Returns a body if it is still good, without waiting for anything."""
 FIND: web.ResponseKey[Find] = web.ResponseKey("find", Callable)  # type: ignore[arg-type]
 
 
-async def encoded(request: web.Request, question: Hashable, version: Hashable | None, rows: int, tell: Callable[[], Any]) -> Body:
-    """Encode the answer to a question with this many rows, unless an equal request has, and keep the body."""
+async def encoded(
+    request: web.Request, question: Hashable, version: Hashable | None, rows: int, tell: Callable[[], Any], place: str | None = None
+) -> Body:
+    """Encode the answer to a question with this many rows, unless an equal request has, and keep the body. `place` is where the next part
+    begins, if the answer is cut."""
     kept = request.app[KEPT]
     if body := kept.find(question, version):
         return body
     if rows < _MANY:
-        return kept.keep(question, version, encode(tell()))
+        return kept.keep(question, version, encode(tell()), place)
     topic = None if version is None else ("body", question)
     data = await services(request).pool.aside(asker(request), _COST_S * rows, lambda: encode(tell()), topic=topic, state=version)
-    return kept.find(question, version) or kept.keep(question, version, data)
+    return kept.find(question, version) or kept.keep(question, version, data, place)
 
 
-def send(request: web.Request, body: Body, find: Find) -> web.Response:
-    """Return the response with a body, or 304 to a client that has it. An equal request may get what `find` returns then."""
-    headers = {"ETag": body.tag, "Cache-Control": "no-cache"}
+def send(request: web.Request, body: Body, find: Find, link: str | None = None) -> web.Response:
+    """Return the response with a body, or 304 to a client that has it. An equal request may get what `find` returns then. `link` leads to
+    the next part, but for its place."""
+    headers = {"ETag": body.tag, "Cache-Control": "no-cache"} | cut(link, body.place)
     known = request.headers.get("If-None-Match")
     if known is not None and names(known, body.tag):
         response = web.Response(status=304, headers=headers)
     else:
         response = web.Response(body=body.data, headers=headers, content_type="application/json")
     response[FIND] = find
+    response[ONWARD] = link
     return response
 
 

@@ -17,24 +17,27 @@ from msgspec import Struct
 
 from quantd.api.access.gate import Gate
 from quantd.api.access.limits import STANDING, Standing
-from quantd.api.server.kept import FIND, Body, names
+from quantd.api.server import paging
+from quantd.api.server.kept import FIND, ONWARD, Body, names
 from quantd.clock import Clock, SystemClock
 
 _MOST, _LONGEST = 512, 4_096
 """Largest number of requests that are known, and of bytes of each."""
-_OF_BODY = ("ETag", "Content-Length", "Content-Type", "Date", "RateLimit-Policy", "RateLimit")
+_OF_BODY = ("ETag", "Content-Length", "Content-Type", "Date", "RateLimit-Policy", "RateLimit", *paging.HEADERS)
 _BEYOND_HEAD = re.compile(rb"\n(?:content-length|transfer-encoding|expect|upgrade)", re.IGNORECASE)
 """Headers of requests that do not end with their head."""
 
 
 class Reply(Struct, frozen=True):
     """How to answer a request again: `admits` tells whether its caller may send it, `find` returns the body if it is still good, `standing`
-    counts it if the caller is limited, `known` is the request's `If-None-Match`, and `lines` are the header lines of every answer to it."""
+    counts it if the caller is limited, `known` is the request's `If-None-Match`, `link` leads to the part
+    that follows one that was cut, and `lines` are the header lines of every answer to it."""
 
     admits: Callable[[], bool]
     find: Callable[[], Body | None]
     standing: Standing | None
     known: str | None
+    link: str | None
     lines: bytes
 
 
@@ -60,7 +63,7 @@ class Shortcut:
         while len(self._replies) >= _MOST:
             del self._replies[next(iter(self._replies))]
         admits, known = self._gate.again(request), request.headers.get("If-None-Match")
-        self._replies[peer, data] = Reply(admits, find, request.get(STANDING), known, lines.encode())
+        self._replies[peer, data] = Reply(admits, find, request.get(STANDING), known, response.get(ONWARD), lines.encode())
 
     def answer(self, peer: str, data: bytes) -> tuple[bytes, bytes] | None:
         """Return head and body of the answer to the request with these bytes; None if it is not known, its caller not admitted now or has
@@ -69,7 +72,7 @@ class Shortcut:
         body = reply.find() if reply and reply.admits() else None
         if reply is None or body is None:
             return None
-        lines = reply.lines
+        lines = reply.lines + paging.lines(reply.link, body.place)
         if reply.standing is not None:
             standing = reply.standing.again()
             if standing.room < 0:

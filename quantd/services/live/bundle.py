@@ -14,6 +14,7 @@ from quantd.services.live.analytics import LiveAnalytics
 from quantd.services.live.database import LiveDatabase
 from quantd.services.live.lookup import RuntimeStreams
 from quantd.services.live.market import LiveMarket
+from quantd.services.live.record import LiveRecord
 from quantd.services.live.status import LiveStatus
 from quantd.services.live.symbols import LiveSymbols
 from quantd.state import State
@@ -38,6 +39,7 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
     return LiveServices(
         symbols=symbols,
         market=LiveMarket(runtime, bars),
+        record=LiveRecord(runtime.outputs.history, pool),
         analytics=LiveAnalytics(runtime, registry, bars, clock, pool, state.cache),
         alerts=LiveAlerts(runtime, config, symbols, clock, state),
         status=LiveStatus(runtime, symbols, clock),

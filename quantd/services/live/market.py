@@ -2,6 +2,8 @@
 
 from collections.abc import Hashable
 
+import numpy as np
+
 from quantd.history.live_bars import LiveBars
 from quantd.history.recent_ticks import TICKS
 from quantd.model import Bar, BookBar, Tick, Ticker
@@ -53,8 +55,16 @@ class LiveMarket(Market):
     def books(self, symbol: str, every: str) -> list[BookBar]:
         return self._history.books(symbol, every)
 
-    def ticks(self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000) -> list[Tick]:
-        return list(self._history.ticks(symbol, start, end, limit))
+    def ticks(
+        self, symbol: str, start: int | None = None, end: int | None = None, limit: int = 1000, before_id: int | None = None
+    ) -> list[Tick]:
+        if before_id is None:
+            return list(self._history.ticks(symbol, start, end, limit))
+        found = self._history.ticks(symbol, start, end)
+        ids = found.rows["id"]
+        older = np.flatnonzero(ids < before_id)
+        places: list[int] = older[np.argsort(ids[older], kind="stable")][-limit:].tolist()
+        return [found[at] for at in places]
 
     def tick_counts(self) -> dict[str, int]:
         return self._history.tick_counts()

@@ -39,6 +39,20 @@ def returns_ticks_of_a_range(store: Store) -> None:
         _assert_ticks(store.ticks("BTCUSDT", start, end), [tick for tick in ticks if start <= tick.ts < end])
 
 
+def returns_ticks_from_an_id(store: Store) -> None:
+    """Check that the ticks that follow an id are complete, also where a later append fills a hole, and where times do not follow ids."""
+    ticks = fakes.ticks(300)
+    ticks[150] = msgspec.structs.replace(ticks[150], ts=ticks[150].ts - 5_000)
+    with _opened(store):
+        for some in (ticks[:100:2], ticks[1:100:2], ticks[200:], ticks[100:210], fakes.ticks(50, symbol="ETHUSDT", seed=9)):
+            store.append(some, [], [])
+        for begin, count in ((0, 300), (0, 7), (1, 1), (31, 40), (95, 150), (250, 1_000)):
+            _assert_ticks(store.ticks_from("BTCUSDT", ticks[begin].id, count), ticks[begin : begin + count])
+        _assert_ticks(store.ticks_from("BTCUSDT", 0, 5), ticks[:5])
+        for symbol, first_id in (("BTCUSDT", ticks[-1].id + 1), ("ADAUSDT", 0)):
+            _assert_ticks(store.ticks_from(symbol, first_id, 5), [])
+
+
 def ignores_known_ticks(store: Store) -> None:
     ticks = fakes.ticks(100)
     with _opened(store):
@@ -258,6 +272,8 @@ def _assert_ticks(columns: Columns, ticks: list[Tick]) -> None:
 
 def _assert_series(store: Store, kind: RowKind, wanted: Mapping[tuple[str, str], tuple[int, int]]) -> None:
     found = dict(store.series(kind))
+    for key in (*wanted, ("ADAUSDT", "")):
+        assert store.span(kind, *key) == wanted.get(key), f"`span` of {kind} {key} answers {store.span(kind, *key)}"
     assert found == wanted, f"`series` of {kind} answers {found} instead of {wanted}"
 
 
@@ -270,6 +286,7 @@ def _assert_rows(found: list[Bar] | list[PairPoint], wanted: list[Bar] | list[Pa
 CHECKS: tuple[Callable[[Store], None], ...] = (
     is_empty_at_first,
     returns_ticks_of_a_range,
+    returns_ticks_from_an_id,
     ignores_known_ticks,
     takes_ticks_in_any_order,
     tells_the_newest_tick,
