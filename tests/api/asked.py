@@ -89,6 +89,8 @@ ASKED = (
     get("a window of 20 bars", "/export", **_WINDOW),
     get("a symbol without bars", "/export/ohlcv", symbol="ADAUSDT"),
     get("two bars", "/export/ohlcv", symbol="btcusdt", tf="1m", limit=2),
+    get("three bars", "/visualization/candles/{symbol}", symbol="btcusdt", tf="1m", limit=3, ma="2"),
+    get("no number", "/visualization/candles/{symbol}", symbol="btcusdt", ma="7,x"),
     get("the record", "/database/stats"),
     get("the oldest trade", "/database/ticks/{symbol}", symbol="btcusdt", limit=1),
     post("by an alias of pandas", "/database/ohlcv", _RECORDED | {"timeframe": "1T"}),
