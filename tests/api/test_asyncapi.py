@@ -1,7 +1,7 @@
 """`/asyncapi.json` tells all of the sockets, and its examples are what is said over them."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from aiohttp import ClientSession
@@ -11,6 +11,7 @@ from quantd.api.asyncapi import document
 from quantd.api.asyncapi.examples import Example, recorded
 from quantd.api.asyncapi.sockets import SOCKETS, Socket
 from quantd.api.route import Frames
+from quantd.api.schema import requests, topics
 from quantd.api.table import ROUTES
 from quantd.api.ws.v1.topics import KINDS
 
@@ -50,6 +51,10 @@ def test_every_topic_of_the_table_is_told_of() -> None:
     assert told == [":".join([kind.name, *(f"{{{name}}}" for name in kind.parameters)]) for kind in KINDS.values()]
     frames = [next(iter(each["messages"])) for each in DOCUMENT["channels"].values() if "bindings" not in each]
     assert frames == [kind.frame.__name__ for kind in KINDS.values()]
+
+
+def test_every_command_is_told_of() -> None:
+    assert [set(socket.commands) for socket in SOCKETS] == [set(get_args(requests.Command)), set(get_args(topics.Commands))]
 
 
 def test_every_message_is_told_of_with_an_example() -> None:

@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import io
+import json
 import os
+import re
 import sys
 import tarfile
 from pathlib import Path
@@ -149,3 +151,13 @@ def test_each_package_is_pinned_and_brings_its_licence(spec: str) -> None:
     assert spec.rpartition("@")[2][0].isdigit()
     assert pin["integrity"].startswith("sha512-")
     assert "LICENSE" in pin["files"]
+
+
+def test_the_node_of_builds_is_that_of_the_constraints() -> None:
+    assert HOOK["node"] in (ROOT / "constraints.txt").read_text().splitlines()
+
+
+def test_validators_are_pinned() -> None:
+    wanted = json.loads((ROOT / ".ci/specs/package.json").read_text())["dependencies"]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
+    assert re.search(r"^before=\d{4}-\d\d-\d\d$", (ROOT / ".ci/specs/.npmrc").read_text(), re.MULTILINE)

@@ -14,15 +14,15 @@ from quantd.api.schema.wire import encode
 _ABOUT = """The WebSockets of a running quantd. Messages are JSON: commands of clients have an `action`, frames of the daemon a `type`.
 
 Times are `YYYY-MM-DDTHH:MM:SS.mmmZ`. Later versions may add fields to frames, and frames: a client ignores those that it does not know."""
-_CLOSES = """The daemon closes a socket with 1001 when it stops, 1013 if the client does not read, 4401 if a token is missing or has ended,
-4403 if it gives no right to this, 4408 if none came in time, and 4429 if there are too many sockets or commands."""
+_CLOSES = """The daemon closes a socket with 1001 when it stops, 1013 if the client reads too slowly, 4401 if the token is not valid or has
+ended, 4403 if it has not the scope `read`, 4408 if no token came within 5 s, and 4429 if there are too many sockets or commands."""
 _SECURITY: dict[str, Schema] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API token of `quantd token create`, or a JWT."},
     "subprotocol": {
         "type": "httpApiKey",
         "in": "header",
         "name": "Sec-WebSocket-Protocol",
-        "description": "`quantd.token.` and the token, for clients that cannot set other headers, like browsers.",
+        "description": "A subprotocol made of `quantd.token.` and the token, for clients that cannot set other headers, like browsers.",
     },
     "ticket": {"type": "httpApiKey", "in": "query", "name": "ticket", "description": "A ticket of `POST /api/v1/ticket`, for one socket."},
 }
