@@ -39,6 +39,7 @@ _LEGACY: dict[Message, tuple[Message, ...]] = {
     requests.Subscribe: (frames.SubscriptionFrame,),
     requests.Unsubscribe: (frames.SubscriptionFrame,),
     requests.Ping: (frames.PongFrame,),
+    topics.Authenticate: (topics.Auth,),
 }
 _TYPED: dict[Message, tuple[Message, ...]] = {
     topics.Subscribe: (topics.Subscribed, topics.Error),
@@ -47,6 +48,6 @@ _TYPED: dict[Message, tuple[Message, ...]] = {
     topics.Authenticate: (topics.Auth, topics.Error),
 }
 SOCKETS = (
-    Socket(("/ws", "/stream/ws"), "Trades, tickers and alerts", "Frontend", _LEGACY, members(frames.Frame)),
+    Socket(("/ws", "/stream/ws"), "Trades, tickers and alerts", "Frontend", _LEGACY, (*members(frames.Frame), topics.Auth)),
     Socket(("/api/v1/ws",), "Typed topics with numbered frames", "", _TYPED, members(topics.Frame)),
 )
