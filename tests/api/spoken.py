@@ -36,6 +36,8 @@ TICKER = Ticker("BTCUSDT", NOW, 90_250.5, 89_000.0, 91_000.0, 88_500.0, 1_250.5,
 CHANGE = Transition(PAIR, "1m", NOW, "health", "healthy", "broken", {"health": "broken", "health_reasons": "cusum", "health_cusum": 15.25})
 MADE = (
     (LEGACY, "frames that were dropped", frames.LaggedFrame(1204)),
+    (LEGACY, "a token ends soon", topics.Auth(state="expiring", until=iso(NOW + 60_000))),
+    (LEGACY, "a token", topics.Authenticate(token="quantd_…")),
     (TYPED, "frames that were not sent", topics.Lagged(topic="trade:BTCUSDT", count=1204, missed=(8806, 10009))),
     (TYPED, "a token is needed", topics.Auth(state="needed", within_s=5.0)),
     (TYPED, "a token was accepted", topics.Auth(state="accepted", until=iso(NOW + 86_400_000))),
