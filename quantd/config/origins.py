@@ -149,7 +149,7 @@ def _text(value: object) -> str:
 def _masked(path: str, text: str) -> str:
     """Hide what looks like a credential, judged by the name of the setting or by the form of an address. Under a key like `url`, as
     webhooks have it, the path is a credential."""
-    names = [part.partition("[")[0] for part in path.split(".")]
+    names = [part.partition("[")[0] for part in path.removeprefix("api.auth.").split(".")]
     if any(map(_CREDENTIAL.search, names[1:])) and text not in ("null", "''", "[]", "{}") and not _VARIABLES.fullmatch(text):
         return HIDDEN
     if any(map(_URL.search, names[1:])):

@@ -38,6 +38,7 @@ MADE = (
     (LEGACY, "frames that were dropped", frames.LaggedFrame(1204)),
     (LEGACY, "a token", topics.Authenticate(token="quantd_…")),
     (LEGACY, "a token was accepted", topics.Auth(state="accepted", until=iso(NOW + 86_400_000))),
+    (LEGACY, "a token ends soon", topics.Auth(state="expiring", until=iso(NOW + 60_000))),
     (TYPED, "frames that were not sent", topics.Lagged(topic="trade:BTCUSDT", count=1204, missed=(8806, 10009))),
     (TYPED, "a token is needed", topics.Auth(state="needed", within_s=5.0)),
     (TYPED, "a token was accepted", topics.Auth(state="accepted", until=iso(NOW + 86_400_000))),

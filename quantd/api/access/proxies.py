@@ -57,7 +57,7 @@ class Proxies:
 
 def is_forwarded(request: web.BaseRequest) -> bool:
     """Return whether a request says that it comes through a proxy."""
-    return any(name.lower().startswith(("x-forwarded", "forwarded")) for name in request.headers)
+    return any(name[0] in "XxFf" and name.lower().startswith(("x-forwarded", "forwarded")) for name in request.headers)
 
 
 @lru_cache(maxsize=256)

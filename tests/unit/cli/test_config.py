@@ -23,6 +23,7 @@ sinks:
     note: ${NOTE}-${MORE:-more}
     urls: ["https://hooks.example/T0/s3cret", "tgram://s3cret/chat", "https://plain.example"]
 state: {dir: there}
+api: {auth: {jwt: {issuer: https://id.example, secret: s3cret-s3cret-s3cret-s3cret-s3cret}}}
 """
 POST = """
 import quantd
@@ -84,6 +85,10 @@ def shown(quantd: Run, tmp_path: Path) -> dict[str, tuple[str, str]]:
         ("sinks.hook.urls", "[https://hooks.example/***, tgram://***, https://plain.example]", "quantd.yaml:14"),
         ("api.listen", "${QUANTD__API__LISTEN}", "environment variable QUANTD__API__LISTEN"),
         ("api.max_symbols", "10", "default"),
+        ("api.auth.mode", "tokens", "default"),
+        ("api.auth.jwt.issuer", "https://id.example", "quantd.yaml:16"),
+        ("api.auth.jwt.secret", "***", "quantd.yaml:16"),
+        ("api.auth.jwt.leeway", "30000", "default"),
         ("state.dir", "there", "quantd.yaml:15"),
         ("log", "info", "default"),
         ("pipelines.default.regression.use", "ols", "pipelines/default.yaml:3"),
