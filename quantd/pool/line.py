@@ -35,10 +35,12 @@ class Busy(Exception):
 
 
 class Asker(Struct, frozen=True):
-    """The address of a caller, and the time, by the event loop's clock, until which an answer is of use."""
+    """The address of a caller, the time, by the event loop's clock, until which an answer is of use, and the estimated seconds that all of
+    it costs: what is read for a dear answer waits behind what is read for a cheap one."""
 
     peer: str = ""
     until: float = math.inf
+    cost: float = 0.0
 
     async def wait(self, fetching: Awaitable[T], otherwise: T) -> T:
         """Await a result from elsewhere; return `otherwise` if it is not there while some seconds are left to answer without it."""
@@ -129,7 +131,7 @@ class Line:
         """Return the result of `work`, or of an equal request that is under way: one with the same `topic` and `state`, if there is a
         topic. Raises Busy, and whatever the work raises."""
         try:
-            job = self._join(work, cost, topic, state, asker)
+            job = self._join(work, max(cost, asker.cost), topic, state, asker)
             try:
                 return await self._answer(job, asker)  # type: ignore[no-any-return]
             except asyncio.CancelledError:
@@ -142,6 +144,15 @@ class Line:
         except Busy:
             self.count.refused += 1
             raise
+
+    def demand_room(self, asker: Asker, cost: float, topic: Hashable) -> None:
+        """Raise Busy if a request on this topic would be refused at once. Call this before work that would be in vain then."""
+        if all(job.topic != topic for job in self._waiting):
+            try:
+                self._last(asker, cost)
+            except Busy:
+                self.count.refused += 1
+                raise
 
     async def close(self) -> None:
         """Cancel the running requests and refuse all others from now on."""
@@ -164,7 +175,7 @@ class Line:
         key: Hashable = object() if topic is None else (topic, state)
         job = self._jobs.get(key)
         if job is None:
-            self._make_room(asker)
+            self._make_room(asker, cost)
             job = self._jobs[key] = _Job(key, topic, work, cost, now)
             self._waiting.append(job)
         job.askers.append(asker)
@@ -181,17 +192,26 @@ class Line:
             raise self._note_dear(job)
         raise Busy("not ready in time: its turn came too late; ask again", self._again())
 
-    def _make_room(self, asker: Asker) -> None:
-        """Refuse a request if too many wait; if another peer has more of them waiting, refuse that peer's last one instead."""
+    def _make_room(self, asker: Asker, cost: float) -> None:
+        """Refuse a request if too many wait, or the last one of the peer that has most of them in its place."""
+        last = self._last(asker, cost)
+        if last is not None:
+            self._forget(last)
+            last.end(error=self._busy(len(self._waiting)))
+
+    def _last(self, asker: Asker, cost: float) -> _Job | None:
+        """Return the request that has to make room for one more; None if there is room. Raises Busy if none has to: no other peer has more
+        of them, and this one's own come before it."""
         if len(self._waiting) < self._longest:
-            return
+            return None
         crowd = Counter(job.askers[0].peer for job in self._waiting)
         peer, most = crowd.most_common(1)[0]
-        if most <= crowd[asker.peer] + 1:
+        is_fair = most <= crowd[asker.peer] + 1
+        theirs = [job for job in self._waiting if job.askers[0].peer == (asker.peer if is_fair else peer)]
+        last = max(theirs, key=self._rank, default=None)
+        if last is None or (is_fair and last.asked + last.cost <= _now() + cost):
             raise self._busy(len(self._waiting))
-        last = max((job for job in self._waiting if job.askers[0].peer == peer), key=self._rank)
-        self._forget(last)
-        last.end(error=self._busy(len(self._waiting)))
+        return last
 
     def _leave(self, job: _Job) -> None:
         """Remove a request for which nobody waits any more."""

@@ -45,6 +45,10 @@ class Pool:
             return await self.small.ask(lambda: self._in(self._threads, function), asker, cost=cost, topic=topic, state=state)
         return await self.great.ask(lambda: self._far(*coded), asker, cost=cost, topic=topic, state=state)
 
+    def demand_room(self, asker: Asker, cost: float, topic: Hashable) -> None:
+        """Raise Busy if `compute` would refuse a request of this cost at once: what it needs is then not read in vain."""
+        (self.small if cost <= SMALL_S else self.great).demand_room(asker, cost, topic)
+
     async def close(self) -> None:
         """End all work within milliseconds, except for what runs in threads."""
         await asyncio.gather(*(line.close() for line in self.lines))

@@ -52,16 +52,25 @@ class LiveAnalytics(Analytics):
         return self._bars.shared_version((question.y, question.x), question.every, self._reach(question))
 
     async def prepare(self, question: Question, asker: Asker = ANYBODY) -> None:
+        asker = self._weighed(question, asker)
         await self._bars.prepare_shared((question.y, question.x), question.every, self._reach(question), asker)
+
+    def _weighed(self, question: Question, asker: Asker) -> Asker:
+        """Return the asker with what the answer costs. Raises Busy if that could not be computed anyway: nothing is read in vain then."""
+        cost = self._calculator.cost_of(question, self._reach(question))
+        self._pool.demand_room(asker, cost, topic=(question, _wanted(question)))
+        return msgspec.structs.replace(asker, cost=cost)
 
     async def analyse(self, question: Question, asker: Asker = ANYBODY) -> Analysis:
         known = self._answers.get(question)
         if known is not None and known[0] == self.version(question):
             return known[1]
-        version, legs = await self._bars.shared((question.y, question.x), question.every, self._reach(question), asker)
+        reach, wanted = self._reach(question), _wanted(question)
+        asker = self._weighed(question, asker)
+        version, legs = await self._bars.shared((question.y, question.x), question.every, reach, asker)
         known = self._answers.get(question)
         if known is None or known[0] != version:
-            task = Task(question, legs, _wanted(question))
+            task = Task(question, legs, wanted)
             answer = await self._slow.answer(task, partial(self._computed, task, version, asker))
             self._answers.pop(question, None)
             while len(self._answers) >= _ANSWERS_KEPT:

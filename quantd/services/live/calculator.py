@@ -52,9 +52,13 @@ class Calculator:
         return PairSpec(f"{question.y}-{question.x}", question.every, regression, style.zscore, spread=style.spread)
 
     def cost(self, task: Task) -> float:
-        """Seconds that a task may take, to an order of magnitude, as measured by `benchmarks/windows.py`."""
-        refits = takes_long(self.plugin(task.question.method))
-        return max(map(len, task.legs)) * (_FIT_S + _FITTED_S * task.question.window if refits else _STEP_S)
+        """Seconds that a task may take."""
+        return self.cost_of(task.question, max(map(len, task.legs)))
+
+    def cost_of(self, question: Question, bars: int) -> float:
+        """Seconds that a question about so many bars may take, to an order of magnitude, as measured by `benchmarks/windows.py`."""
+        refits = takes_long(self.plugin(question.method))
+        return bars * (_FIT_S + _FITTED_S * question.window if refits else _STEP_S)
 
     def calculate(self, task: Task) -> Analysis:
         """Compute the points and their tests."""

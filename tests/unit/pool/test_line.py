@@ -22,9 +22,9 @@ class Works:
         self.may_end: dict[str, asyncio.Future[str]] = {}
         self._asking: set[asyncio.Task[str]] = set()
 
-    def ask(self, name: str, peer: str = "", *, left: float = math.inf, **given: Any) -> "asyncio.Task[str]":
+    def ask(self, name: str, peer: str = "", *, left: float = math.inf, weight: float = 0.0, **given: Any) -> "asyncio.Task[str]":
         """Ask a question that is like no other unless a `topic` is given."""
-        asker = Asker(peer, asyncio.get_running_loop().time() + left)
+        asker = Asker(peer, asyncio.get_running_loop().time() + left, weight)
         task = asyncio.create_task(self.line.ask(lambda: self._work(name), asker, **given))
         self._asking.add(task)
         return task
@@ -220,6 +220,39 @@ async def test_a_full_line_refuses_at_once_but_makes_room_for_another_peer(at: W
     assert at.begun[-1] == "other"
     at.end("other")
     assert await other == "other"
+
+
+async def test_a_full_line_makes_room_for_what_costs_less(at: Works) -> None:
+    """Also for the same peer, whose other requests may be those of somebody else behind its address."""
+    dear = [at.ask(f"dear {number}", "crowd", cost=500.0 + number) for number in range(5)]
+    await until(lambda: at.line.waiting == 4)
+    await refusal(at.ask("dearest", "crowd", cost=600.0))
+    at.ask("cheap", "crowd")
+    await refusal(dear[-1])
+    at.end("dear 0")
+    await until(lambda: len(at.begun) == 2)
+    assert at.begun[-1] == "cheap"
+
+
+async def test_what_is_read_for_a_dear_answer_waits_behind_what_is_for_a_cheap_one(at: Works) -> None:
+    at.ask("first")
+    at.ask("for the dear", weight=500.0)
+    at.ask("for the cheap", weight=1.0)
+    await until(lambda: at.line.waiting == 2)
+    assert await at.in_turn(3) == ["first", "for the cheap", "for the dear"]
+
+
+async def test_who_would_be_refused_is_told_so_before(at: Works) -> None:
+    for number in range(5):
+        at.line.demand_room(Asker("crowd"), 10.0, "new")
+        at.ask(f"crowd {number}", "crowd", cost=10.0, topic=number)
+        await until(partial(lambda number: at.line.waiting + at.line.running == number + 1, number))
+    with pytest.raises(Busy):
+        at.line.demand_room(Asker("crowd"), 10.0, "new")
+    assert at.line.count.refused == 1
+    at.line.demand_room(Asker("crowd"), 10.0, 4)  # one that waits already has room
+    at.line.demand_room(Asker("crowd"), 1.0, "new")
+    at.line.demand_room(Asker("other"), 10.0, "new")
 
 
 async def test_a_closed_line_ends_everything(at: Works) -> None:
