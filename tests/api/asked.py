@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import ClientSession
@@ -119,13 +119,21 @@ def token(folder: Path) -> str:
     return TokenFile(folder).create("operator", "admin", SystemClock().now(), None)
 
 
-async def asked(request: Example, services: FakeServices) -> tuple[Example, bytes]:
-    """A request with its answer, and the bytes of that. Where it takes a token, it has one."""
+class Answered(NamedTuple):
+    """A request with its answer, and what was sent: bytes and headers."""
+
+    example: Example
+    data: bytes
+    headers: Mapping[str, str]
+
+
+async def asked(request: Example, services: FakeServices) -> Answered:
+    """What a request is answered. Where it takes a token, it has one."""
     with TemporaryDirectory() as folder:
         return await _asked(request, services, Path(folder))
 
 
-async def _asked(request: Example, services: FakeServices, folder: Path) -> tuple[Example, bytes]:
+async def _asked(request: Example, services: FakeServices, folder: Path) -> Answered:
     metrics = Metrics()
     register_pool_metrics(services.pool, metrics)
     app = make_app(services, settings := ApiSettings(), metrics.render, gate=Gate(settings, Tokens(folder)))
@@ -138,10 +146,11 @@ async def _asked(request: Example, services: FakeServices, folder: Path) -> tupl
         async with ask as response:
             data = await response.read()
     answer = json.loads(data) if response.content_type == "application/json" else data.decode()
-    return msgspec.structs.replace(request, status=response.status, answer=answer, type=response.content_type), data
+    example = msgspec.structs.replace(request, status=response.status, answer=answer, type=response.content_type)
+    return Answered(example, data, response.headers)
 
 
-async def answers() -> AsyncIterator[tuple[Example, bytes]]:
+async def answers() -> AsyncIterator[Answered]:
     """All of them with their answers."""
     for request in ASKED:
         yield await asked(request, market())
@@ -149,7 +158,7 @@ async def answers() -> AsyncIterator[tuple[Example, bytes]]:
 
 async def record() -> None:
     """Write the examples."""
-    lines = [msgspec.json.encode(example).decode() async for example, _ in answers()]
+    lines = [msgspec.json.encode(each.example).decode() async for each in answers()]
     FILE.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf-8")
 
 

@@ -1,12 +1,14 @@
 """Each example of the OpenAPI document is what the API answers today, and of the type that the table declares."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import pytest
 
 from quantd.api.openapi.examples import Example, recorded
+from quantd.api.openapi.headers import HEADERS
 from quantd.api.route import Frames, Route
 from quantd.api.table import ROUTES
 
@@ -16,6 +18,7 @@ from .market import market
 
 BY_PLACE: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in ROUTES}
 DOCUMENTS = {("GET", path) for path in ("/openapi.json", "/asyncapi.json", "/docs", "/redoc", "/assets/{name}")}
+OF_USE = {"ETag", "X-Truncated", "Link"}
 LARGEST = 64 * 1024
 """Bytes of all examples, which are part of a document that a browser loads."""
 HOW = "python -m tests.api.asked records them anew"
@@ -26,6 +29,10 @@ def settled(answer: Any) -> Any:
     return json.loads(json.dumps(answer), parse_float=lambda text: float(f"{float(text):.9g}"))
 
 
+def of_use(headers: Mapping[str, str]) -> set[str]:
+    return {name for name in OF_USE if name in headers}
+
+
 def place(example: Example) -> tuple[str, str, str]:
     return example.method, example.path, example.name
 
@@ -33,11 +40,22 @@ def place(example: Example) -> tuple[str, str, str]:
 @pytest.mark.parametrize("question", ASKED, ids=lambda each: " ".join(place(each)))
 async def test_it_is_what_the_api_answers(question: Example) -> None:
     known = {place(each): each for each in recorded()}[place(question)]
-    now, data = await asked(question, market())
+    now, data, headers = await asked(question, market())
     assert settled(msgspec.to_builtins(known)) == settled(msgspec.to_builtins(now)), HOW
     assert json.dumps(settled(known.answer)) == json.dumps(settled(now.answer)), "the order of the fields"
     if now.status == 200 and now.type == "application/json":
         assert list(oddities(as_declared(BY_PLACE[now.method, now.path].answer, data))) == []
+    if now.status == 200:
+        assert of_use(headers) <= set(HEADERS.get(now.path, {}))
+
+
+async def test_every_header_that_is_told_is_sent() -> None:
+    sent: dict[str, set[str]] = {}
+    for question in (each for each in ASKED if each.path in HEADERS):
+        _, _, headers = await asked(question, market())
+        sent.setdefault(question.path, set()).update(of_use(headers))
+    assert sent == {path: set(told) for path, told in HEADERS.items() if path in sent}
+    assert set(HEADERS) - set(sent) == {"/openapi.json", "/asyncapi.json", "/assets/{name}"}
 
 
 def test_there_is_none_that_nobody_asks_for() -> None:

@@ -15,8 +15,7 @@ from quantd.api.schema.wire import encode
 _ABOUT = """Pair-trading analytics of a running quantd.
 
 Times are `YYYY-MM-DDTHH:MM:SS.mmmZ`. Numbers are finite, and integers at most 2^53. An unknown field of a query is ignored. A success may
-gain fields in later versions; it loses none. An answer with an `ETag` is not sent again to a request that names it in `If-None-Match`:
-such a request gets 304."""
+gain fields in later versions; it loses none. Answers to callers with a quota have the headers `RateLimit` and `RateLimit-Policy`."""
 _BEARER = "An API token of `quantd token create`, or a JWT. A daemon without either asks only administrators for one."
 
 

@@ -76,8 +76,11 @@ def _own(struct: type[Struct]) -> list[type]:
 
 @cache
 def _texts(module: str) -> dict[str, dict[str, str]]:
-    """Return the texts that stand below the fields of each class of a module."""
-    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    """Return the texts that stand below the fields of each class of a module; none where its source is not there."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except OSError:
+        return {}
     return {node.name: dict(_below(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
