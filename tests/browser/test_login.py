@@ -15,7 +15,7 @@ from quantd.plugin.feed_health import FeedHealth
 from quantd.services.status import FeedState
 from quantd.testing.fakes import START
 from tests.api.tokens import Guarded, guarded
-from tests.browser.test_page import CHROMIUM, FLAGS
+from tests.browser.browsing import CHROMIUM, FLAGS
 from tests.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium in PATH")]
