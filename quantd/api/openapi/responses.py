@@ -8,8 +8,13 @@ from quantd.api.openapi.examples import Example
 from quantd.api.openapi.types import Schema, Types
 from quantd.api.route import COMMON, Frames, Media, Route
 from quantd.api.schema.failures import Failed, Mistaken
+from quantd.api.schema.requests import Part
 
 _LATER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
+_NEXT = {
+    "X-Truncated": {"description": "There is more than this answer.", "schema": {"const": "true"}},
+    "Link": {"description": 'The address of the next part, relative to this one, with rel="next".', "schema": {"type": "string"}},
+}
 FAILURES: dict[int, str] = {
     400: "A value is not supported, or the request is no valid HTTP.",
     401: "A token is missing, has ended or is not known.",
@@ -77,7 +82,12 @@ def _success(route: Route, types: Types, examples: Sequence[Example]) -> Schema:
     content |= {each.type: {"schema": _of_media(each)} for each in parts(route.answer) if isinstance(each, Media)}
     for type_, each in content.items():
         each.update(_shown([example for example in examples if example.type == type_]))
-    return {"200": {"description": "The answer.", "content": content}}
+    return {"200": {"description": "The answer.", "content": content} | _of_parts(route)}
+
+
+def _of_parts(route: Route) -> Schema:
+    """Return the headers of a success that may be a part of what was asked for."""
+    return {"headers": _NEXT} if route.query and issubclass(route.query, Part) else {}
 
 
 def _of_media(media: Media) -> Schema:

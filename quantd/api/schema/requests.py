@@ -14,7 +14,11 @@ from quantd.stats.positions import Sizing
 _BPS = {"minimum": 0, "exclusiveMaximum": 10_000}
 
 
-class RangeQuery(Struct, frozen=True):
+class Part(Struct, frozen=True):
+    """A query whose answer may be a part of what was asked for, and then names the next part."""
+
+
+class RangeQuery(Part, frozen=True):
     """A range of time, of which the newest `limit` rows are wanted."""
 
     tf: Annotated[
@@ -107,7 +111,7 @@ class LeadLagQuery(Struct, frozen=True):
     step: Annotated[float, Meta(ge=0.001, le=3_600, description="Distance of the lags, s.")] = 0.5
 
 
-class OhlcvQuery(Struct, frozen=True):
+class OhlcvQuery(Part, frozen=True):
     """Bars of one symbol."""
 
     symbol: Symbol
@@ -117,7 +121,7 @@ class OhlcvQuery(Struct, frozen=True):
     limit: Annotated[Count, Meta(description="Maximum number of bars, of which the newest are answered.")] | None = None
 
 
-class ChartQuery(Struct, frozen=True):
+class ChartQuery(Part, frozen=True):
     """A range of time, of which the newest `limit` bars are drawn, and the moving averages to draw."""
 
     tf: Timeframe = "1m"
@@ -160,7 +164,7 @@ class CleanupQuery(Struct, frozen=True):
     hours: Annotated[int, Meta(ge=1, le=720, description="Age in hours from which on rows are deleted.")] = 24
 
 
-class PageQuery(Struct, frozen=True):
+class PageQuery(Part, frozen=True):
     """The first `limit` recorded rows of since <= ts < until."""
 
     since: Annotated[Moment, Meta(description="Beginning of the range.")] | None = None
