@@ -127,6 +127,16 @@ async def test_a_download_of_bars_names_the_one_before(session: ClientSession, s
         assert len((await response.text()).split()) == 3
 
 
+async def test_charts_lead_to_the_bars_before(session: ClientSession, services: FakeServices) -> None:
+    grow(services, 50)
+    url, found = f"/visualization/candles/btcusdt?limit=7&ma=&from={BARS[3].ts}&to={BARS[40].ts}", list[str]()
+    while url:
+        async with session.get(url) as response:
+            found = (await response.json())["data"][0]["x"] + found
+            url = str(response.links["next"]["url"]) if "next" in response.links else ""
+    assert found == [iso(bar.ts) for bar in BARS[3:41]]
+
+
 async def test_pages_of_known_origins_may_read_the_headers(session: ClientSession) -> None:
     async with session.get("/symbols", headers={"Origin": ApiSettings().cors[0]}) as response:
         assert {"Link", "X-Truncated"} <= set(response.headers["Access-Control-Expose-Headers"].split(", "))

@@ -12,7 +12,7 @@ _TAGGED = ("pair", "adf", "hedge-ratio", "spread", "zscore", "correlation")
 HEADERS: dict[str, Schema] = {
     **{f"/analytics/{name}": _TAG for name in _TAGGED},
     **dict.fromkeys(("/pairs", "/openapi.json", "/asyncapi.json", "/assets/{name}"), _TAG),
-    **dict.fromkeys(("/data/{symbol}/ticks", "/data/{symbol}/book", "/export/ohlcv"), _CUT),
+    **dict.fromkeys(("/data/{symbol}/ticks", "/data/{symbol}/book", "/export/ohlcv", "/visualization/candles/{symbol}"), _CUT),
     **dict.fromkeys(("/api/v1/bars/{symbol}", "/api/v1/points/{pair}", "/api/v1/ticks/{symbol}"), _CUT),
     "/data/{symbol}": _TAG | _CUT,
 }

@@ -83,7 +83,7 @@ async def ticks(request: web.Request, asked: requests.TicksQuery) -> web.Respons
     return response
 
 
-def span(asked: requests.RangeQuery | requests.OhlcvQuery) -> tuple[int | None, int | None]:
+def span(asked: requests.RangeQuery | requests.OhlcvQuery | requests.ChartQuery) -> tuple[int | None, int | None]:
     """Return start and exclusive end; `to` itself is within the range."""
     until = moment("to", asked.until)
     return moment("from", asked.since), None if until is None else until + 1

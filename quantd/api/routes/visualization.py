@@ -4,10 +4,10 @@ from aiohttp import web
 
 from quantd.api.context import asker, respond, services
 from quantd.api.routes import checks
-from quantd.api.routes.data import MOST_BARS
+from quantd.api.routes.data import MOST_BARS, span
 from quantd.api.schema import chart, requests, wire
 from quantd.api.server.errors import Failure, answer
-from quantd.api.server.params import moment
+from quantd.api.server.paging import before, cut, onward
 from quantd.timeframes import timeframe
 
 BARS = 200
@@ -19,14 +19,16 @@ async def candles(request: web.Request, asked: requests.ChartQuery) -> web.Respo
     """Return the bars with `from` <= ts <= `to` as a figure of Plotly."""
     symbol = checks.symbol(services(request).symbols, request.match_info["symbol"])
     every, windows, who = checks.every(asked.tf), _windows(asked.ma), asker(request)
-    since, until = moment("from", asked.since), moment("to", asked.until)
+    since, end = span(asked)
     limit = asked.limit or (BARS if since is None else MOST_BARS)
     await services(request).symbols.warm_up([symbol])
-    found = await services(request).market.bars(symbol, every, since, None if until is None else until + 1, limit, who)
-    bars = wire.drawable(found)
+    found = await services(request).market.bars(symbol, every, since, end, limit + 1, who)
+    bars = wire.drawable(found[-limit:])
     if not bars:
         raise Failure(404, "No OHLCV data available")
-    return await respond(request, len(bars), lambda: answer(chart.figure(symbol, timeframe(every), bars, windows)))
+    response = await respond(request, len(bars), lambda: answer(chart.figure(symbol, timeframe(every), bars, windows)))
+    response.headers.update(cut(onward(request, "to"), before(found, limit)))
+    return response
 
 
 def _windows(text: str) -> list[int]:
