@@ -18,9 +18,10 @@ from quantd.api.routes import (
     sockets,
     stream,
     tickets,
+    visualization,
 )
+from quantd.api.schema import chart, figures, rows, wire
 from quantd.api.schema import database as kept
-from quantd.api.schema import figures, rows, wire
 from quantd.api.schema import requests as of
 from quantd.api.schema.backtest import BacktestAnswer
 
@@ -73,6 +74,7 @@ ROUTES = (
     Route("GET", "/asyncapi.json", documents.asyncapi, None, None, JSON, (), "public", "cheap"),
     Route("GET", "/assets/{name}", documents.asset, None, None, ASSET, (404,), "public", "cheap"),
     Route("POST", "/api/v1/ticket", tickets.create, None, None, wire.Ticket, (), "read", "cheap"),
+    Route("GET", "/visualization/candles/{symbol}", visualization.candles, of.ChartQuery, None, chart.Figure, (404, 422), "read", "cheap"),
     Route("GET", "/database/stats", database.stats, None, None, kept.DatabaseStats, (501,), "read", "cheap"),
     Route("GET", "/database/ticks/{symbol}", database.ticks, of.RecordedQuery, None, kept.RecordedTrades, (422, 501), "read", "analytics"),
     Route("POST", "/database/ohlcv", database.ohlcv, None, of.RecordedBody, kept.RecordedBars, (408, 422, 501), "read", "analytics"),

@@ -93,6 +93,8 @@ ASKED = (
     get("a symbol without bars", "/export/ohlcv", symbol="ADAUSDT"),
     get("two bars", "/export/ohlcv", symbol="btcusdt", tf="1m", limit=2),
     post("a ticket", "/api/v1/ticket"),
+    get("three bars", "/visualization/candles/{symbol}", symbol="btcusdt", tf="1m", limit=3, ma="2"),
+    get("no number", "/visualization/candles/{symbol}", symbol="btcusdt", ma="7,x"),
     get("the record", "/database/stats"),
     get("the oldest trade", "/database/ticks/{symbol}", symbol="btcusdt", limit=1),
     post("by an alias of pandas", "/database/ohlcv", _RECORDED | {"timeframe": "1T"}),

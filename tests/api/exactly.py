@@ -35,7 +35,7 @@ def oddities(read: Any, kind: Any = None) -> Iterator[str]:
         case dict():
             yield from (odd for each in read.values() for odd in oddities(each))
         case list() | tuple():
-            yield from (odd for each in read for odd in oddities(each))
+            yield from (odd for each in read for odd in oddities(each, *get_args(kind)[:1]))
         case str() if TIME.fullmatch(read) and not is_time(kind):
             yield f"{read} is declared as {kind}"
         case int() if abs(read) > LARGEST:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from aiohttp import ClientSession
 from websockets.asyncio.client import ClientConnection, connect
@@ -236,6 +237,28 @@ async def test_13_bars_of_the_database_of_trades_at_whole_seconds(api: Api) -> N
         assert (await api.ask("/database/ohlcv", "POST", json=span | {"timeframe": alias}))["status"] == "ok"
     trades = await api.ask("/database/ticks/a", params={"start_time": span["start_time"], "limit": 2})
     assert [row["timestamp"] for row in trades["data"]] == [iso(START + 100), iso(START + 1_000)]
+
+
+async def test_14_a_chart_is_a_figure_of_plotly(api: Api) -> None:
+    past(api, 150)
+    found = await api.ask("/visualization/candles/a")
+    drawn = go.Figure(found)  # raises ValueError for what Plotly does not know
+    assert [trace.type for trace in drawn.data] == ["candlestick", "bar", "scatter", "scatter", "scatter"]
+    layout = drawn.layout
+    assert (layout.paper_bgcolor, layout.uirevision, layout.title.text) == ("#0f172a", "candles", "A @ 1m")
+    assert (layout.yaxis.domain, layout.yaxis2.domain, layout.xaxis.rangeslider.visible) == ((0.25, 1), (0, 0.2), False)
+    assert (drawn.data[1].yaxis, layout.meta["baseCandleWidthMs"]) == ("y2", MINUTE)
+    assert drawn.data[2].y[-1] == pytest.approx(np.mean(drawn.data[0].close[-7:]))
+    few = await api.ask("/visualization/candles/A?limit=30&ma=7,25,99")
+    assert [trace["name"] for trace in few["data"]] == ["A", "Volume", "MA7", "MA25"]
+    for query, detail in {
+        "ma=7,x": "Invalid moving average window: 'x'",
+        "ma=0": "Moving average windows must be positive integers",
+        "tf=7x": "Timeframe 7x not supported. Available: ['1s', '1m', '5m', '15m', '30m', '1h', '14h', '1d']",
+    }.items():
+        assert (await api.ask(f"/visualization/candles/A?{query}", status=400))["detail"] == detail
+    assert (await api.ask("/visualization/candles/A?from=2100-01-01", status=404))["detail"] == "No OHLCV data available"
+    assert (await api.ask("/visualization/candles/X", status=400))["detail"].startswith("Symbol X not supported")
 
 
 async def test_15_symbols_in_lower_case(api: Api) -> None:

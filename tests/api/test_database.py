@@ -132,6 +132,7 @@ async def test_vacuum_tells_the_size(ask: Ask) -> None:
         ("/database/cleanup?hours=0", "DELETE", None, 422, ""),
         ("/database/cleanup?hours=721", "DELETE", None, 422, ""),
         ("/database/ohlcv", "POST", {}, 422, ""),
+        ("/database/ohlcv", "POST", BODY | {"symbol": ""}, 422, ""),
     ],
 )
 async def test_what_is_refused(ask: Ask, path: str, method: str, body: object, status: int, detail: str) -> None:

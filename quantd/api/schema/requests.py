@@ -117,6 +117,18 @@ class OhlcvQuery(Struct, frozen=True):
     limit: Annotated[Count, Meta(description="Maximum number of bars, of which the newest are answered.")] | None = None
 
 
+class ChartQuery(Struct, frozen=True):
+    """A range of time, of which the newest `limit` bars are drawn, and the moving averages to draw."""
+
+    tf: Timeframe = "1m"
+    since: Annotated[Moment, Meta(description="Beginning of the range.")] | None = field(name="from", default=None)
+    until: Annotated[Moment, Meta(description="End of the range.")] | None = field(name="to", default=None)
+    limit: Annotated[int, Meta(ge=1, le=2_000, description="Maximum number of bars, of which the newest are drawn.")] | None = None
+    ma: Annotated[
+        str, Meta(description="Windows of the moving averages, at most 10.", extra_json_schema={"pattern": "^([1-9][0-9]{0,3},?)*$"})
+    ] = "7,25,99"
+
+
 class LimitQuery(Struct, frozen=True):
     """The maximum number of rows."""
 
@@ -134,7 +146,7 @@ class RecordedQuery(Struct, frozen=True):
 class RecordedBody(Struct, frozen=True):
     """A range of time of recorded bars."""
 
-    symbol: Symbol
+    symbol: Annotated[Symbol, Meta(min_length=1)]
     timeframe: Annotated[
         str, Meta(description="Length of the bars, such as 5m, or its alias in pandas, such as 5T.", extra_json_schema={"examples": ["5T"]})
     ] = "1T"
