@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from threading import Lock
 
 from quantd.api.schema.rows import LogRow
@@ -28,16 +29,17 @@ class _Tap(logging.Handler):
         """Number of lines in this second."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Let a line wait for the event loop."""
+        """Let a line wait for the event loop. A line that cannot be formatted, or that comes after the end of the loop, is left out."""
+        with suppress(Exception):
+            self._take(record)
+
+    def _take(self, record: logging.LogRecord) -> None:
         if int(record.created) != self._second:
             self._let_wait(self._left_out())
             self._second, self._lines = int(record.created), 0
         self._lines += 1
         if self._lines <= _MOST:
             self._let_wait([row_of(record)])
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's own name
-        """Leave out a line that cannot be formatted, or that comes after the end of the loop."""
 
     def _left_out(self) -> list[LogRow]:
         left = self._lines - _MOST
