@@ -1,6 +1,6 @@
 """Fake services without feeds: a test sets what they know and publishes events."""
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import count
 
@@ -13,13 +13,13 @@ from quantd.pool import ANYBODY, Asker, Pool, Workers
 from quantd.services.alerts import Alerts, PipelineRule, RestRule
 from quantd.services.analytics import Analysis, Analytics, Method, PairPast, PairStatus, Question
 from quantd.services.bundle import Services
-from quantd.services.database import Database, Holdings
 from quantd.services.live.record import LiveRecord
 from quantd.services.market import Market
 from quantd.services.status import FeedState, Status, SymbolQuality
 from quantd.services.symbols import Symbols
 from quantd.stats.funding import Rates
 from quantd.supervision.troubles import Trouble, Troubles
+from quantd.testing.database import FakeDatabase
 from quantd.testing.fakes import START
 from quantd.timeframes import timeframe
 
@@ -252,47 +252,6 @@ class FakeAlerts(Alerts):
 
     def clear_fired(self) -> None:
         self._fired.clear()
-
-
-class FakeDatabase(Database):
-    """A record that a test sets: `stored_ticks`, and `stored` bars by symbol and timeframe. `fault` is raised by every call."""
-
-    def __init__(self) -> None:
-        self.stored_ticks: list[Tick] = []
-        self.stored: dict[tuple[str, str], list[Bar]] = {}
-        self.size = 3 * 1024 * 1024
-        self.fault: Exception | None = None
-
-    async def holdings(self, asker: Asker = ANYBODY) -> Holdings:
-        self._demand_health()
-        times = [tick.ts for tick in self.stored_ticks]
-        return Holdings(Counter(tick.symbol for tick in self.stored_ticks), min(times, default=None), max(times, default=None), self.size)
-
-    async def ticks(self, symbol: str, start: int | None, end: int | None, limit: int, asker: Asker = ANYBODY) -> list[Tick]:
-        self._demand_health()
-        return [tick for tick in self.stored_ticks if tick.symbol == symbol and _is_inside(tick.ts, start, end)][:limit]
-
-    async def bars(self, symbol: str, every: str, start: int | None, end: int | None, most: int, asker: Asker = ANYBODY) -> list[Bar]:
-        self._demand_health()
-        return [bar for bar in self.stored.get((symbol, every), []) if _is_inside(bar.ts, start, end)]
-
-    async def remove(self, before: int | None) -> int:
-        self._demand_health()
-        kept = [tick for tick in self.stored_ticks if before is not None and tick.ts >= before]
-        removed, self.stored_ticks = len(self.stored_ticks) - len(kept), kept
-        return removed
-
-    async def compact(self) -> int:
-        self._demand_health()
-        return self.size
-
-    def _demand_health(self) -> None:
-        if self.fault:
-            raise self.fault
-
-
-def _is_inside(ts: int, start: int | None, end: int | None) -> bool:
-    return (start is None or start <= ts) and (end is None or ts < end)
 
 
 class FakeStatus(Status):
