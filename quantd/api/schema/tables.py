@@ -21,7 +21,6 @@ from quantd.times import iso
 Format = Literal["json", "ndjson", "csv"]
 _encode = Encoder().encode
 _QUALITIES = [_encode(quality) for quality in QUALITIES]
-_TO_QUOTE = (",", '"', "\r", "\n")
 
 
 _PRICES = ("open", "high", "low", "close", "volume")
@@ -132,10 +131,13 @@ def _csv_cell(cell: bytes) -> bytes:
     """
     if cell == b"null":
         return b""
-    if cell[:1] not in b'"{':
+    is_text = cell[:1] == b'"'
+    if not is_text and cell[:1] != b"{":
         return cell
-    plain: str = decode(cell) if cell[:1] == b'"' else cell.decode()
-    return ('"' + plain.replace('"', '""') + '"' if any(each in plain for each in _TO_QUOTE) else plain).encode()
+    if is_text and b"," not in cell and b"\\" not in cell:
+        return cell[1:-1]
+    plain: str = decode(cell) if is_text else cell.decode()
+    return b'"%b"' % plain.replace('"', '""').encode()
 
 
 def _joined(columns: Iterable[tuple[bytes, Sequence[bytes]]], begin: bytes, end: bytes) -> bytes:
