@@ -242,12 +242,13 @@ async def test_a_frame_has_a_bounded_number_of_rows() -> None:
     assert [len(frame["rows"]) for frame in pipe.read()] == [500, 500, 1]
 
 
-async def test_the_more_time_writes_take_the_rarer_they_are() -> None:
-    party = Party(TopicLimits(flush=0.0, share=1e-9, longest=1e9))
+async def test_what_comes_after_a_flush_waits_for_the_next_one() -> None:
+    party = Party()
     _, pipe = party.client("A")
+    party.numbers.publish("A", 2)
     party.numbers.publish("A")
     await asyncio.sleep(0)
     assert not pipe.unsent
     party.board.flush()
-    assert told(pipe.read()) == [1]
+    assert [frame["rows"] for frame in pipe.read()] == [[1, 2, 3]]
     party.board.close()

@@ -91,7 +91,8 @@ class Board:
             if client.catch_up(began):
                 self._behind.pop(client, None)
                 self._in_step.put(client, frozenset(client.topics))
-        self._next = began + max(self.limits.flush, min(self.limits.longest, (loop.time() - began) / self.limits.share))
+        ended = loop.time()
+        self._next = max(began + self.limits.flush, ended + min(self.limits.pause, ended - began))
         if self._due or self._behind:
             self._flush_soon()
 

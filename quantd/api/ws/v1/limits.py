@@ -10,10 +10,9 @@ class TopicLimits(Struct, frozen=True):
     """Maximum length of a command."""
     flush: float = 0.01
     """Minimum seconds between two writes."""
-    share: float = 0.5
-    """Share of the time that writes may take: the more they take, the rarer they are."""
-    longest: float = 0.03
-    """Maximum seconds between two writes for this reason."""
+    pause: float = 0.03
+    """Seconds between the end of a flush and the next one are as many as the flush took, and at most these: the more it takes, the rarer it
+    is."""
     buffer: int = 256 * 1024
     """Number of unsent bytes from which on a client catches up in pieces, each of about this length."""
     patience: float = 10.0

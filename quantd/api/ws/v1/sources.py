@@ -10,6 +10,8 @@ from quantd.services.bundle import Services
 from quantd.services.events import Topic
 
 _LOOK_S = 1.0
+_SHARE = 0.02
+"""Maximum share of the time that looks may take: with many symbols there are fewer."""
 _OF_PAIRS = ("points", "nowcasts")
 
 
@@ -32,7 +34,7 @@ def looked_at(look: Callable[[Services], Sequence[Any]]) -> Source:
 
 
 class _Looks:
-    """Looks at something once a second."""
+    """Looks at something once a second, or less often if that takes long."""
 
     def __init__(self, look: Callable[[], Sequence[Any]], put: Put) -> None:
         self._look = look
@@ -45,8 +47,12 @@ class _Looks:
         self._timer.cancel()
 
     def _again(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._again)
-        seen = self._look()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            seen = self._look()
+        finally:
+            self._timer = loop.call_later(max(_LOOK_S, (loop.time() - began) / _SHARE), self._again)
         if seen != self._seen:
             self._seen = seen
             self._put(seen)

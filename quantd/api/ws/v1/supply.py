@@ -33,10 +33,12 @@ class Supply:
         self._listen(kind)
 
     def _listen(self, kind: Kind) -> None:
-        """Listen to what the logs of a kind need."""
+        """Listen to what the logs of a kind need. Only a source of pairs has to know which."""
+        logs = self._logs[kind.name]
+        if logs and kind.name in self._stops and kind.parameters[:1] != ("pair",):
+            return
         if stop := self._stops.pop(kind.name, None):
             stop()
-        logs = self._logs[kind.name]
         if logs:
             names = {log.topic.values[0] for log in logs.values() if log.topic.values}
             self._stops[kind.name] = kind.source(self._services, lambda items: self._hand_out(kind, items), names)
