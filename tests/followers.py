@@ -99,6 +99,7 @@ async def cut_often(relay: Relay, followers: list[Follower], count: int, rng: ra
     """Cut connections by chance, each after somebody has got a row since the one before."""
     for _ in range(count):
         before = rows_of(followers)
+        await until(lambda: relay.is_used)
         relay.cut(rng)
         await until(lambda: rows_of(followers) > before)  # noqa: B023 -- judged before the next turn
 

@@ -31,6 +31,11 @@ class Relay:
                 task.cancel()
 
     @property
+    def is_used(self) -> bool:
+        """Whether there is a connection."""
+        return bool(self._pairs)
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -39,11 +44,10 @@ class Relay:
         self.target = _address(listen)
 
     def cut(self, rng: random.Random) -> None:
-        """Cut a connection by chance: with a reset, in the middle of whatever is on its way."""
-        if self._pairs:
-            for writer in rng.choice(list(self._pairs.values())):
-                writer.transport.abort()
-            self.cuts += 1
+        """Cut a connection by chance: with a reset, in the middle of whatever is on its way. There must be one."""
+        for writer in rng.choice(list(self._pairs.values())):
+            writer.transport.abort()
+        self.cuts += 1
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

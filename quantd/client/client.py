@@ -11,7 +11,7 @@ from quantd.client.connection import Address, Connection
 from quantd.client.requests import Requests
 from quantd.client.rest import Rest
 from quantd.client.stamps import stamp
-from quantd.client.stream import Stream
+from quantd.client.stream import States, Stream
 from quantd.client.subscription import Subscription
 from quantd.client.topics import Topic
 
@@ -67,9 +67,9 @@ class Client(Requests):
         """Follow the points of a pair, and later revisions of them."""
         return self._stream(topics.points(pair, every), since)
 
-    def nowcasts(self, pair: str) -> Stream[PointRow]:
+    def nowcasts(self, pair: str) -> States[PointRow]:
         """Follow the state of a pair at the last prices."""
-        return self._stream(topics.nowcasts(pair))
+        return States(*self._parts(topics.nowcasts(pair)))
 
     def alerts(self, since: str | None = None) -> Stream[AlertRow]:
         """Follow the firings of alert rules, and their ends. `since` is a bookmark."""
@@ -83,28 +83,32 @@ class Client(Requests):
         """Follow the daemon's log. `since` is a bookmark."""
         return self._stream(topics.LOG, since)
 
-    def quality(self) -> Stream[QualityRow]:
+    def quality(self) -> States[QualityRow]:
         """Follow the quality of the symbols' data."""
-        return self._stream(topics.QUALITY)
+        return States(*self._parts(topics.QUALITY))
 
-    def health(self) -> "Stream[Health]":
+    def health(self) -> "States[Health]":
         """Follow the health of the daemon."""
-        return self._stream(topics.health())
+        return States(*self._parts(topics.health()))
 
-    def _stream(self, topic: Topic[Row], since: Any = None) -> Stream[Row]:
+    def _stream(self, topic: Topic[Row], since: Any) -> Stream[Row]:
+        return Stream(*self._parts(topic, since))
+
+    def _parts(self, topic: Topic[Row], since: Any = None) -> tuple[Topic[Row], Rest, Connection, Subscription, Standing]:
+        """Return what a stream is made of. Raises ValueError if `since` is wrong."""
         standing = start_of(topic, since)
         subscription = Subscription(topic.name, topic.row, self._most_rows, is_state=topic.is_state)
         subscription.position = standing.position
         subscription.broken = standing.position is None and standing.start is not None
         connection = self._connection_for(topic.name)
         connection.hold(subscription)
-        return Stream(topic, self._rest, connection, subscription, standing)
+        return topic, self._rest, connection, subscription, standing
 
     def _connection_for(self, topic: str) -> Connection:
         """Return a connection that does not have the topic yet: a socket has each topic once."""
         self._connections = [each for each in self._connections if not each.has_ended]
         for each in self._connections:
-            if not each.has(topic):
+            if each.has_room(topic):
                 return each
         self._connections.append(Connection(self.address))
         return self._connections[-1]

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -20,8 +21,12 @@ from quantd.net.backoff import Backoff
 
 PATH = "/api/v1/ws"
 LARGEST_MESSAGE = 64 * 2**20
+MOST_TOPICS = 500
+"""Topics of a connection: fewer than a daemon allows."""
 PING_S = 15.0
 HELLO_S = 10.0
+STEADY_S = 10.0
+"""Seconds after which a connection counts as a success: the next wait is short again."""
 _log = logging.getLogger("quantd.client")
 
 
@@ -62,11 +67,12 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._backoff = address.backoff()
-        self._asking: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        """What is on its way to the daemon."""
 
-    def has(self, topic: str) -> bool:
-        """Return whether this connection has the topic already."""
-        return topic in self._topics
+    def has_room(self, topic: str) -> bool:
+        """Return whether this connection can take up the topic: it does not have it already, nor too many others."""
+        return topic not in self._topics and len(self._topics) < MOST_TOPICS
 
     @property
     def is_open(self) -> bool:
@@ -83,34 +89,33 @@ class Connection:
         self._topics[subscription.topic] = subscription
         subscription.cut()
 
-    async def open(self, subscription: Subscription) -> None:
-        """Open the connection, unless it is open, and ask for a topic that is held."""
+    def open(self, subscription: Subscription) -> None:
+        """Open the connection, unless it is open, and ask for a topic that is held. A loop must run."""
         if self._task is None:
             self._loop = asyncio.get_running_loop()
             self._task = self._loop.create_task(self._run(), name="quantd-client")
         elif subscription.is_cut:
-            await self.ask(subscription)
+            self.ask(subscription)
 
-    async def ask(self, subscription: Subscription) -> None:
-        """Ask for a topic again. Without a connection, this waits for the next one."""
+    def ask(self, subscription: Subscription) -> None:
+        """Ask for a topic. Without a connection, the next one does."""
         if self._socket and self._topics.get(subscription.topic) is subscription:
-            await self._send(self._socket, subscription.ask())
+            self._send(subscription.ask())
 
-    async def leave(self, subscription: Subscription) -> None:
+    def leave(self, subscription: Subscription) -> None:
         """Give up a topic."""
         if self._topics.get(subscription.topic) is subscription:
             del self._topics[subscription.topic]
-            if self._socket:
-                await self._send(self._socket, frames.Unsubscribe(subscription.topic))
+            self._send(frames.Unsubscribe(subscription.topic))
 
     def abandon(self, subscription: Subscription) -> None:
         """Give up a topic, from any thread."""
         if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self.leave(subscription)))
+            self._loop.call_soon_threadsafe(self.leave, subscription)
 
     async def close(self) -> None:
         """Close the socket. Nothing comes any more."""
-        for each in self._asking:
+        for each in self._tasks:
             each.cancel()
         if self._task:
             self._task.cancel()
@@ -134,32 +139,35 @@ class Connection:
         clock = asyncio.get_running_loop()
         deadline = clock.time() + self._address.patience_s
         while True:
-            why = await self._session()
+            began, why = clock.time(), await self._session()
             for each in self._topics.values():
                 each.cut()
             if self.greeting is None and clock.time() >= deadline:
-                raise Unreachable(f"{self._address.url} cannot be reached: {why}: is the daemon running?")
+                raise why
+            if clock.time() - began > STEADY_S:
+                self._backoff.reset()
             wait = self._backoff.delay()
             _log.info("%s: %s; trying again in %.1f s", self._address.url, why, wait)
             await asyncio.sleep(wait)
 
-    async def _session(self) -> str:
+    async def _session(self) -> ClientError:
         """Hold one connection until it ends. Return why it ended. Raises ClientError if another one would not help."""
+        why: ClientError | None = None
         try:
             async with self._open() as socket:
                 await self._serve(socket)
         except InvalidStatus as error:
-            refusal = of_status(error.response.status_code, _detail(error), self._address.url)
-            if not isinstance(refusal, Unreachable | TooMany):
-                raise refusal from None
-            return str(refusal)
+            why = of_status(error.response.status_code, _detail(error), self._address.url)
         except ConnectionClosed as error:
-            if error.rcvd and (ending := of_close(error.rcvd.code, error.rcvd.reason, self._address.url)):
-                raise ending from None
-            return str(error)
+            why = of_close(error.rcvd.code, error.rcvd.reason, self._address.url) if error.rcvd else None
+            text = str(error)
         except (OSError, InvalidHandshake, TimeoutError, EOFError) as error:
-            return str(error) or type(error).__name__
-        return "closed"
+            text = str(error) or type(error).__name__
+        if why is None:
+            return Unreachable(f"{self._address.url} cannot be reached: {text}: is the daemon running?")
+        if isinstance(why, Unreachable | TooMany):
+            return why
+        raise why
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[ClientConnection]:
@@ -167,6 +175,7 @@ class Connection:
             self._address.socket,
             additional_headers=self._address.headers,
             max_size=LARGEST_MESSAGE,
+            compression=None,
             ping_interval=PING_S,
             ping_timeout=PING_S,
             close_timeout=1.0,
@@ -180,19 +189,23 @@ class Connection:
 
     async def _serve(self, socket: ClientConnection) -> None:
         async with asyncio.timeout(HELLO_S):
-            self.greeting = self._greeted(await socket.recv(decode=False))
-        self._backoff.reset()
+            while not (greeting := self._greeted(await socket.recv(decode=False))):
+                pass
+        self.greeting = greeting
         self._socket = socket
-        for each in list(self._topics.values()):
+        for each in self._topics.values():
             if not each.dropped:
-                await self._send(socket, each.ask())
-        async for message in _messages(socket):
-            await self._take(socket, frames.frame(message))
+                self.ask(each)
+        while True:
+            self._take(frames.frame(await socket.recv(decode=False)))
 
-    def _greeted(self, message: bytes) -> Hello:
-        """Return the first message. Raises ClientError if it is not what this client understands."""
+    def _greeted(self, message: bytes) -> Hello | None:
+        """Return the greeting; None if this is a message before it. Raises ClientError if it is not what this client understands."""
         try:
-            if frames.frame(message).type == "auth":
+            first = frames.frame(message)
+            if first.type == "auth" and first.state != "needed":
+                return None
+            if first.type == "auth":
                 raise Unauthorized(f"{self._address.url}: a token is needed: pass it as token= or in QUANTD_TOKEN")
             greeting = frames.hello(message)
         except msgspec.DecodeError as error:
@@ -201,43 +214,44 @@ class Connection:
             raise ClientError(f"{self._address.url} speaks version {greeting.version} of the protocol: update quantd here, or there")
         return greeting
 
-    async def _take(self, socket: ClientConnection, frame: Frame) -> None:
+    def _take(self, frame: Frame) -> None:
         if frame.type == "auth" and frame.state == "expiring":
             _log.warning("%s: the token ends at %s: renew it", self._address.url, frame.until)
         for each in self._of(frame):
             if each.take(frame):
-                await self._send(socket, each.ask())
+                self.ask(each)
             elif each.is_late:
-                self._ask_later(each)
+                self._do(self._ask_later(each))
 
-    def _ask_later(self, subscription: Subscription) -> None:
+    async def _ask_later(self, subscription: Subscription) -> None:
         """Ask again in a while for a topic that was refused for now."""
-        asking = asyncio.get_running_loop().create_task(self._asked_later(subscription))
-        self._asking.add(asking)
-        asking.add_done_callback(self._asking.discard)
-
-    async def _asked_later(self, subscription: Subscription) -> None:
         await asyncio.sleep(self._address.longest_wait_s / 5)
         if subscription.is_late:
-            await self.ask(subscription)
+            self.ask(subscription)
 
     def _of(self, frame: Frame) -> list[Subscription]:
         """Return the topics that a frame is for: errors need not name one."""
         found = self._topics.get(frame.topic)
         return [found] if found else list(self._topics.values()) if frame.type == "error" else []
 
-    async def _send(self, socket: ClientConnection, command: Command) -> None:
-        with suppress(ConnectionClosed):  # the reader notices, too
-            await socket.send(frames.encode(command), text=True)
+    def _send(self, command: Command) -> None:
+        """Send a command, unless there is no connection. The caller does not wait, and may be cancelled."""
+        if self._socket:
+            self._do(_sent(self._socket, command))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _fail(self, error: ClientError) -> None:
         for each in self._topics.values():
             each.fail(error)
 
 
-async def _messages(socket: ClientConnection) -> AsyncIterator[bytes]:
-    while True:
-        yield await socket.recv(decode=False)
+async def _sent(socket: ClientConnection, command: Command) -> None:
+    with suppress(ConnectionClosed):  # the reader notices, too
+        await socket.send(frames.encode(command), text=True)
 
 
 def _detail(error: InvalidStatus) -> str:

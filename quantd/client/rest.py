@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from quantd.client.connection import Address
-from quantd.client.errors import TooMany, Unreachable, of_status
+from quantd.client.errors import ClientError, TooMany, Unreachable, of_status
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -29,11 +29,11 @@ class Rest:
 
     async def get(self, answer: type[Answer], path: str, **query: Any) -> Answer:
         """Return the answer of a GET. A query value of None is left out. Raises ClientError."""
-        return msgspec.json.decode((await self._ask("GET", path, query))[0], type=answer)
+        return self._read((await self._ask("GET", path, query))[0], answer)
 
     async def post(self, answer: type[Answer], path: str, body: Mapping[str, Any]) -> Answer:
         """Return the answer of a POST with a JSON body. Raises ClientError."""
-        return msgspec.json.decode((await self._ask("POST", path, {}, msgspec.json.encode(body)))[0], type=answer)
+        return self._read((await self._ask("POST", path, {}, msgspec.json.encode(body)))[0], answer)
 
     async def delete(self, path: str) -> None:
         """Delete what is at the path. Raises ClientError."""
@@ -42,7 +42,7 @@ class Rest:
     async def page(self, row: type[Row], path: str, query: Mapping[str, Any]) -> tuple[list[Row], str | None]:
         """Return a page of rows, and the path of the next page, if there is one. Raises ClientError."""
         body, following = await self._ask("GET", path, query)
-        return msgspec.json.decode(body, type=list[row]), following  # type: ignore[valid-type]
+        return self._read(body, list[row]), following  # type: ignore[valid-type]
 
     async def pages(self, row: type[Row], path: str, **query: Any) -> AsyncIterator[Row]:
         """Yield the rows of a route that answers by page, from page to page. Raises ClientError."""
@@ -53,6 +53,12 @@ class Rest:
             rows, following = await self.page(row, following, {})
         for each in rows:
             yield each
+
+    def _read(self, body: bytes, answer: type[Answer]) -> Answer:
+        try:
+            return msgspec.json.decode(body, type=answer)
+        except msgspec.DecodeError as error:
+            raise ClientError(f"{self.address.url} answers what this client does not understand: {error}") from None
 
     async def _ask(self, method: str, path: str, query: Mapping[str, Any], body: bytes | None = None) -> tuple[bytes, str | None]:
         """Return the body of an answer, and the path of the next page, if there is one."""

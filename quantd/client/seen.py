@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from quantd.client.stamps import before
+from quantd.client.stamps import later
 
 MOST_ROWS = 3_600
 MOST_RANGES = 1_000
@@ -148,7 +148,7 @@ class SeenIds:
         return True
 
     def since(self) -> str | None:
-        return self.last and before(self.last, OVERLAP_MS)
+        return self.last and later(self.last, -OVERLAP_MS)
 
     def reaches(self, row: Any) -> bool:
         return not self._lasts or row.id <= self._lasts[-1] + 1

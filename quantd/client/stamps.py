@@ -20,13 +20,13 @@ def stamp(when: "When") -> str:
     return iso(parse_time(str(when) if isinstance(when, str | int) else when.isoformat()))
 
 
-def before(ts: str, ms: int) -> str:
-    """Return the time that is so many milliseconds earlier.
+def later(ts: str, ms: int) -> str:
+    """Return the time that is so many milliseconds later.
 
-    >>> before("2026-01-31T00:00:00.000Z", 1)
+    >>> later("2026-01-31T00:00:00.000Z", -1)
     '2026-01-30T23:59:59.999Z'
     """
-    return iso(parse_time(ts) - ms)
+    return iso(parse_time(ts) + ms)
 
 
 def when(row: Any) -> "datetime":

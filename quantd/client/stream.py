@@ -19,7 +19,7 @@ from quantd.client.items import Hole, Lagged
 from quantd.client.place import Place
 from quantd.client.record import RecordReader
 from quantd.client.rest import Rest
-from quantd.client.stamps import before
+from quantd.client.stamps import later
 from quantd.client.subscription import Rows, Start, Subscription
 from quantd.client.topics import Topic
 
@@ -54,11 +54,18 @@ class Stream(Generic[Row]):
         start = self._start or self._floor
         return pack(Standing(self._topic.name, self._place.position, self._place.taken, start, self._seen.dump()))
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the topic was given up."""
+        return not self._finalizer.alive
+
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Row | Hole | Lagged:
         while (item := self.pop()) is None:
+            if self.is_closed:
+                raise StopAsyncIteration
             await self.fetch()
         return item
 
@@ -71,7 +78,7 @@ class Stream(Generic[Row]):
     async def aclose(self) -> None:
         """Give up the topic."""
         self._finalizer.detach()
-        await self._connection.leave(self._subscription)
+        self._connection.leave(self._subscription)
         self._subscription.fail(ClientError("the stream is closed"))
 
     def pop(self) -> Row | Hole | Lagged | None:
@@ -89,13 +96,13 @@ class Stream(Generic[Row]):
         """Wait for more items. A call that is cancelled loses nothing."""
         if not self._is_open:
             self._is_open = True
-            await self._connection.open(self._subscription)
+            self._connection.open(self._subscription)
         self._place.take_up()
         if self._reader:
             await self._read(self._reader)
         elif self._subscription.is_due:
             self._items.append(Lagged(self._topic.name, self._subscription.overflow()))
-            await self._connection.ask(self._subscription)
+            self._connection.ask(self._subscription)
         else:
             self._receive(await self._subscription.next())
 
@@ -112,7 +119,7 @@ class Stream(Generic[Row]):
             if event.is_break:
                 self._add_hole("the daemon no longer has what was missed, and does not record this topic")
         if self._topic.record and self._connection.greeting and not self._has_begun:
-            self._floor = before(self._connection.greeting.ts, self._topic.record.span_ms)
+            self._floor = later(self._connection.greeting.ts, -self._topic.record.span_ms)
         self._has_begun = True
 
     def _add(self, event: Rows) -> None:
@@ -140,9 +147,12 @@ class Stream(Generic[Row]):
             self._place.jump(reader.then)
 
     def _prove(self, rows: Sequence[Any]) -> None:
-        """Add a hole if the record, whose first rows these are, does not go back to what was seen."""
-        if self._seen.last and not (rows and self._seen.reaches(rows[0])):
-            self._add_hole("the record does not go back to the last row", rows[0].ts if rows else None)
+        """Add a hole if the record, whose first rows these are, does not go back to what was seen, or to where the stream begins."""
+        if self._seen.last:
+            if not (rows and self._seen.reaches(rows[0])):
+                self._add_hole("the record does not go back to the last row", rows[0].ts if rows else None)
+        elif self._start and self._topic.begins_late(self._start, rows):
+            self._add_hole(f"the record does not go back to {self._start}", rows[0].ts)
 
     def _add_hole(self, reason: str, until: str | None = None) -> None:
         self._items.append(Hole(self._topic.name, reason, self._seen.last, until))
@@ -151,3 +161,10 @@ class Stream(Generic[Row]):
         """Return the time from which on the record is wanted: that of the oldest row that is remembered, since rows may have been made
         anew."""
         return max(filter(None, (self._seen.since() or self._floor, self._start)), default=_EARLIEST)
+
+
+class States(Stream[Row]):
+    """Yields states: only the newest matters, so there are neither holes nor lags."""
+
+    async def __anext__(self) -> Row:
+        return await super().__anext__()  # type: ignore[return-value]

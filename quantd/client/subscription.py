@@ -169,5 +169,9 @@ class Subscription:
         self._put(Rows(rows, position, self._is_first and position is None))
 
     def _put(self, event: Event) -> None:
-        self._queue.append(event)
+        """Add an event. One start that follows another replaces it."""
+        if isinstance(event, Start) and self._queue and isinstance(last := self._queue[-1], Start):
+            self._queue[-1] = Start(event.position, event.is_break or last.is_break)
+        else:
+            self._queue.append(event)
         self._filled.set()

@@ -65,6 +65,8 @@ class Stream(Generic[Row]):
 
     def __next__(self) -> Row | Hole | Lagged:
         while (item := self._of.pop()) is None:
+            if self._of.is_closed:
+                raise StopIteration
             self._loop.run(self._of.fetch())
         return item
 
@@ -77,6 +79,13 @@ class Stream(Generic[Row]):
     def close(self) -> None:
         """Give up the topic."""
         self._loop.run(self._of.aclose())
+
+
+class States(Stream[Row]):
+    """Yields states: only the newest matters, so there are neither holes nor lags."""
+
+    def __next__(self) -> Row:
+        return super().__next__()  # type: ignore[return-value]
 
 
 class Client:
@@ -119,9 +128,9 @@ class Client:
         """Follow the points of a pair, and later revisions of them."""
         return Stream(self._loop, self._of.points(pair, every, since))
 
-    def nowcasts(self, pair: str) -> Stream[PointRow]:
+    def nowcasts(self, pair: str) -> States[PointRow]:
         """Follow the state of a pair at the last prices."""
-        return Stream(self._loop, self._of.nowcasts(pair))
+        return States(self._loop, self._of.nowcasts(pair))
 
     def alerts(self, since: str | None = None) -> Stream[AlertRow]:
         """Follow the firings of alert rules, and their ends. `since` is a bookmark."""
@@ -135,13 +144,13 @@ class Client:
         """Follow the daemon's log. `since` is a bookmark."""
         return Stream(self._loop, self._of.log(since))
 
-    def quality(self) -> Stream[QualityRow]:
+    def quality(self) -> States[QualityRow]:
         """Follow the quality of the symbols' data."""
-        return Stream(self._loop, self._of.quality())
+        return States(self._loop, self._of.quality())
 
-    def health(self) -> "Stream[Health]":
+    def health(self) -> "States[Health]":
         """Follow the health of the daemon."""
-        return Stream(self._loop, self._of.health())
+        return States(self._loop, self._of.health())
 
     def symbols(self) -> list[str]:
         """Return the symbols of the config."""

@@ -1,13 +1,14 @@
 """The topics: what their rows are, and where they are recorded."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from msgspec import Struct
 
 from quantd.api.schema.rows import AlertRow, BarRow, BookRow, LogRow, PointRow, QualityRow, TradeRow
 from quantd.client.seen import Seen, SeenAlerts, SeenIds, SeenNothing, SeenRevisions
+from quantd.client.stamps import later
 from quantd.timeframes import HOUR, duration
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class Topic(Struct, Generic[Row], frozen=True):
     """Whether each frame is the whole present state, so that only the newest matters, and nothing can be missed."""
     shows_past: bool = True
     """Whether the first snapshot is shown: not if its rows are old news."""
+
+    def begins_late(self, start: str, rows: Sequence[Any]) -> bool:
+        """Return whether more than a row is missing between a time and the first rows of the record. Of trades this is not known."""
+        span = self.record.span_ms if self.record else 0
+        return bool(span and rows) and rows[0].ts > later(start, 2 * span)
 
 
 def _span(every: str) -> int:

@@ -35,6 +35,7 @@ async def disturbed(
             await asyncio.to_thread(daemon.stop, STOPS[number % 2])
             daemon = await (begun(start, folder) if number == restarts - 1 else asyncio.to_thread(start, folder))
             relay.point_at(daemon.listen)
+        assert relay.cuts == cuts
         before = rows_of(followers)
         await until(lambda: rows_of(followers) > before + 20 * clients)
         last = (await get(daemon, "/data/AVAXUSDT?tf=1s&limit=2"))[0]["ts"]

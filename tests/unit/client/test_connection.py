@@ -16,21 +16,21 @@ from .model import EVERY, SYMBOL, TOPIC, Model, bar, ts
 async def test_a_close_that_says_what_is_wrong_is_an_error(code: int, error: type[ClientError]) -> None:
     model = Model()
     model.close_code = code
-    async with model.serving() as client, asyncio.timeout(PATIENCE_S):
+    async with model.serving(patience_s=0.0) as client, asyncio.timeout(PATIENCE_S):
         with pytest.raises(error, match="as told"):
             await anext(client.bars(SYMBOL, EVERY))
 
 
-@pytest.mark.parametrize(("status", "error"), [(401, Unauthorized), (403, Forbidden), (404, Refused)])
+@pytest.mark.parametrize(("status", "error"), [(401, Unauthorized), (403, Forbidden), (404, Refused), (429, TooMany)])
 async def test_an_upgrade_that_is_refused_is_an_error(status: int, error: type[ClientError]) -> None:
     model = Model()
     model.refusal = status
-    async with model.serving() as client, asyncio.timeout(PATIENCE_S):
+    async with model.serving(patience_s=0.0) as client, asyncio.timeout(PATIENCE_S):
         with pytest.raises(error, match="not today"):
             await anext(client.bars(SYMBOL, EVERY))
 
 
-@pytest.mark.parametrize("code", [1001, 1013, 1011])
+@pytest.mark.parametrize("code", [1001, 1011, 1013, 4429])
 async def test_another_close_is_followed_by_another_try(code: int) -> None:
     model = Model()
     await model.publish(bar(1))
@@ -105,6 +105,14 @@ async def test_a_client_that_is_closed_ends_its_streams() -> None:
         await client.close()
         with pytest.raises(ClientError, match="closed"):
             await following
+
+
+async def test_a_stream_that_is_closed_ends() -> None:
+    model = Model()
+    async with model.serving() as client, asyncio.timeout(PATIENCE_S):
+        stream = client.bars(SYMBOL, EVERY)
+        await stream.aclose()
+        assert [item async for item in stream] == []
 
 
 async def test_a_server_that_is_no_quantd_is_an_error() -> None:

@@ -101,6 +101,15 @@ async def test_what_the_record_has_lost_is_a_hole() -> None:
         assert (hole.after, hole.until, row) == (ts(1), ts(5), bar(5))
 
 
+async def test_a_record_that_begins_later_than_the_stream_is_a_hole() -> None:
+    model = Model()
+    await model.publish(bar(9))
+    async with model.serving() as client:
+        hole, row = await take(client.bars(SYMBOL, EVERY, since=ts(3)), 2)
+        assert (hole.after, hole.until, row) == (None, ts(9), bar(9))
+        assert await take(client.bars(SYMBOL, EVERY, since=ts(8)), 1) == [bar(9)]
+
+
 async def test_a_record_that_cannot_be_read_is_a_hole() -> None:
     model = Model()
     async with model.serving() as client:
