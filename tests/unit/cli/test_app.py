@@ -57,6 +57,8 @@ def test_the_version_is_told(quantd: Run) -> None:
 def test_the_schema_is_printed(quantd: Run) -> None:
     assert set(json.loads(quantd("schema").stdout)["properties"]) == set(KEYS)
     assert "regression" in json.loads(quantd("schema", "pipeline").stdout)["properties"]
+    assert "/health" in json.loads(quantd("schema", "openapi").stdout)["paths"]
+    assert "topic-bar" in json.loads(quantd("schema", "asyncapi").stdout)["channels"]
 
 
 @pytest.mark.parametrize(
