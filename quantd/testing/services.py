@@ -22,6 +22,7 @@ from quantd.stats.funding import Rates
 from quantd.supervision.troubles import Trouble, Troubles
 from quantd.testing.fakes import START
 from quantd.timeframes import timeframe
+from quantd.times import FOR_EVER
 
 LISTED = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "ADAUSDT")
 OTHERS = ("DOGEUSDT",)
@@ -270,11 +271,11 @@ class FakeDatabase(Database):
 
     async def ticks(self, symbol: str, start: int | None, end: int | None, limit: int, asker: Asker = ANYBODY) -> list[Tick]:
         self._demand_health()
-        return [tick for tick in self.stored_ticks if tick.symbol == symbol and _is_inside(tick.ts, start, end)][:limit]
+        return [tick for tick in self.stored_ticks if tick.symbol == symbol and (start or 0) <= tick.ts < (end or FOR_EVER)][:limit]
 
     async def bars(self, symbol: str, every: str, start: int | None, end: int | None, most: int, asker: Asker = ANYBODY) -> list[Bar]:
         self._demand_health()
-        return [bar for bar in self.stored.get((symbol, every), []) if _is_inside(bar.ts, start, end)]
+        return [bar for bar in self.stored.get((symbol, every), []) if (start or 0) <= bar.ts < (end or FOR_EVER)]
 
     async def remove(self, before: int | None) -> int:
         self._demand_health()
@@ -289,10 +290,6 @@ class FakeDatabase(Database):
     def _demand_health(self) -> None:
         if self.fault:
             raise self.fault
-
-
-def _is_inside(ts: int, start: int | None, end: int | None) -> bool:
-    return (start is None or start <= ts) and (end is None or ts < end)
 
 
 class FakeStatus(Status):
