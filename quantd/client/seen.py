@@ -2,14 +2,19 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
 from quantd.client.stamps import later
+from quantd.times import iso, parse_time
 
 MOST_ROWS = 3_600
 MOST_RANGES = 1_000
 OVERLAP_MS = 60_000
 """How far back (ms) trades are read again: some come late."""
+_ms = lru_cache(2 * MOST_ROWS)(parse_time)
+"""A program that keeps a bookmark of each row asks for the same times again and again."""
 
 
 class Seen(Protocol):
@@ -120,10 +125,14 @@ class SeenRevisions:
         self.add(row)
 
     def dump(self) -> list[Any]:
-        return [[ts, self._revisions[ts]] for ts in sorted(self._revisions)[-self._most :]]
+        """Return times as distances (ms) from the one before, since equal ones take little room, and their revisions."""
+        known = sorted(self._revisions)[-self._most :]
+        times = [_ms(ts) for ts in known]
+        return [[ts - before for before, ts in pairwise([0, *times])], [self._revisions[ts] for ts in known]]
 
     def load(self, dumped: list[Any]) -> None:
-        self._revisions = {str(ts): int(revision) for ts, revision in dumped}
+        distances, revisions = dumped or ([], [])
+        self._revisions = dict(zip(map(iso, accumulate(distances)), revisions, strict=True))
         self.last = max(self._revisions, default=None)
 
     def _forget(self) -> None:
