@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from quantd.api.openapi.examples import Example
-from quantd.api.openapi.headers import HEADERS, IF_NONE_MATCH
+from quantd.api.openapi.headers import IF_NONE_MATCH, headers
 from quantd.api.openapi.types import Schema
 from quantd.api.route import Route
 
@@ -45,7 +45,7 @@ def parameters(route: Route, query: Schema | None, examples: Sequence[Example]) 
         if given:
             each["examples"] = given
             each.pop("example", None)
-    return [*made, IF_NONE_MATCH] if "ETag" in HEADERS.get(route.path, {}) else made
+    return [*made, IF_NONE_MATCH] if "ETag" in headers(route.path) else made
 
 
 def _of_path(name: str) -> Schema:

@@ -5,7 +5,7 @@ from types import UnionType
 from typing import Any, get_args
 
 from quantd.api.openapi.examples import Example
-from quantd.api.openapi.headers import HEADERS, SAME
+from quantd.api.openapi.headers import SAME, headers
 from quantd.api.openapi.types import Schema, Types
 from quantd.api.route import COMMON, Frames, Media, Route
 from quantd.api.schema.failures import Failed, Mistaken
@@ -78,7 +78,7 @@ def _success(route: Route, types: Types, examples: Sequence[Example]) -> Schema:
     content |= {each.type: {"schema": _of_media(each)} for each in parts(route.answer) if isinstance(each, Media)}
     for type_, each in content.items():
         each.update(_shown([example for example in examples if example.type == type_]))
-    told = HEADERS.get(route.path, {})
+    told = headers(route.path)
     made = {"200": {"description": "The answer."} | ({"headers": told} if told else {}) | {"content": content}}
     return made | ({"304": SAME} if "ETag" in told else {})
 
