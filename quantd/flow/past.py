@@ -180,15 +180,20 @@ class _Reader:
         return max(since, min(first.ts, window))
 
     async def _trades(self, begins: int) -> tuple[list[Tick], list[Tick]]:
-        """Return the recorded trades from `begins` (ms) on, and the trades of the feed after those that the stream does not bring."""
+        """Return the recorded trades from `begins` (ms) on, and the trades of the feed after those that the stream does not bring. If the
+        record begins later, since its beginning was deleted, the trades before it come from the feed, and stay out of the record."""
         symbol = self._demand.symbol
         recorded = await asyncio.to_thread(self._history.recorded_ticks, symbol, begins, FOR_EVER)
         if self._feed is None or (self._streamed is not None and self._streamed <= begins):
             return recorded, []
-        last = recorded[-1] if recorded else None
-        fresh = await answers.rows(Tick, self._feed.fetch_ticks, symbol, last.ts if last else begins, self._now + DAY)
+        since = await asyncio.to_thread(self._history.trades_since, symbol)
+        is_whole = recorded and since is not None and since <= begins
+        fresh = await answers.rows(Tick, self._feed.fetch_ticks, symbol, recorded[-1].ts if is_whole else begins, self._now + DAY)
         numbering = Numbering()
-        return recorded, [tick for tick in fresh if last is None or (tick.id or numbering.number(tick.ts)) > last.id]
+        numbered = [(tick.id or numbering.number(tick.ts), tick) for tick in fresh]
+        first, last = (recorded[0].id, recorded[-1].id) if recorded else (0, -1)
+        older = [tick for number, tick in numbered if number < first]
+        return older + recorded, [tick for number, tick in numbered if number > last]
 
 
 def missing_runs(frame: Timeframe, since: int, until: int, known: Container[int]) -> list[tuple[int, int]]:

@@ -21,7 +21,7 @@ from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
 from quantd.flow.outputs import Outputs
 from quantd.flow.pairs import Inline
-from quantd.flow.past import missing_runs
+from quantd.flow.past import Demand, Known, missing_runs, read_past
 from quantd.flow.record import Recorder
 from quantd.flow.symbol import SymbolStage
 from quantd.history.history import History
@@ -103,6 +103,30 @@ def test_what_is_missing_is_asked_in_few_requests_and_what_is_known_is_not(blank
     for (first, _), (following, _) in pairwise(asked):
         assert following - first >= 499, "one request would do"
         assert not set(range(first, following)) <= set(missing)
+
+
+class Told(quantd.Feed):
+    """Has a trade of each second, whose id is the second."""
+
+    async def stream(self, subscription: quantd.Subscription) -> AsyncIterator[Sequence[quantd.Event]]:
+        yield []
+
+    async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
+        first, last = (-(-(moment - DAWN) // 1_000) for moment in (start, min(end, DAWN + 170_000)))
+        return [tick(second, second * 1_000) for second in range(first, last)]
+
+
+@pytest.mark.parametrize("kept", [[], [110, 111], [140], range(5, 160), range(130, 170)])
+async def test_what_was_deleted_of_the_record_is_asked_for_where_bars_need_it(tmp_path: Path, kept: Sequence[int]) -> None:
+    store = Local()
+    store.open(tmp_path)
+    store.append([tick(second, second * 1_000) for second in kept], [], [])
+    demand, clock = Demand("X", "1s", {"1s": 60}, lambda begins: {}), EventClock(DAWN + 170_000)
+    past = await read_past(Told(), demand, Known(DAWN + kept[-1] * 1_000 if kept else None), clock, History(store))
+    assert past.begins == DAWN + 60_000
+    assert [each.id for each in [*past.recorded, *past.ticks]] == list(range(60, 170))
+    assert {each.id for each in past.ticks}.isdisjoint(kept), "none is recorded twice"
+    store.close()
 
 
 async def test_it_tells_how_far_the_past_has_come() -> None:

@@ -60,7 +60,7 @@ class Told(Venue):
     async def fetch_ticks(self, symbol: str, start: int, end: int) -> list[Tick]:
         self.fetched.append(symbol)
         await self.tell.wait()
-        return [trade(symbol, number) for number in range(-60, 0)]
+        return [tick for number in range(-60, 0) if start <= (tick := trade(symbol, number)).ts < end]
 
     async def fetch_ids(self, symbol: str, first_id: int, last_id: int) -> list[Tick]:
         return []
