@@ -50,7 +50,7 @@ async def test_every_one_is_answered_as_it_must_be(server: ApiServer, caplog: py
     assert all(answer.detail for answer in answers if answer.status >= 400)
     assert all(answer.headers["content-type"] == "application/json" for answer in answers if answer.status >= 400)
     lines = [(line.name, line.levelname, line.exc_info, "\n" in line.getMessage()) for line in caplog.records]
-    assert set(lines) == {("quantd.api", "WARNING", None, False)}
+    assert set(lines) == {(name, "WARNING", None, False) for name in ("quantd.api", "quantd.access")}
     assert len(lines) <= len(SHOTS)
     await until(lambda: not server.connections.open)
     assert (await told(server.port, request())).status == 200

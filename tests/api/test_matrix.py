@@ -1,5 +1,6 @@
 """Every route × token × origin × host: whoever has not the right reaches no service, so that nothing is read and nothing changes."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import wraps
 from itertools import product
@@ -17,7 +18,7 @@ from quantd.testing.services import FakeServices
 
 from .tokens import DAY, Guarded, guarded
 
-IN_PATH = {"symbol": "BTCUSDT", "id": "rule-1", "name": "docs.css"}
+IN_PATH = defaultdict(lambda: "x", symbol="BTCUSDT", pair="BTCUSDT-ETHUSDT", id="rule-1", name="docs.css")
 BODIES: dict[str, Any] = {
     "/stream/start": {"symbols": ["BTCUSDT"]},
     "/stream/stop": {"symbols": ["BTCUSDT"]},
@@ -83,7 +84,7 @@ async def test_nobody_reaches_a_service_without_the_right(tmp_path: Path, route:
     async with guarded(tmp_path, ApiSettings()) as api:
         known, calls = tokens_of(api), watched(api.services)
         body = msgspec.json.encode(BODIES.get(route.path, {})) if route.method != "GET" else b""
-        target = route.path.format(**IN_PATH)
+        target = route.path.format_map(IN_PATH)
         for (name, (token, scopes)), origin, host in product(known.items(), ORIGINS, HOSTS):
             calls.clear()
             api.clock.go_on(60.0)
@@ -104,7 +105,7 @@ async def test_no_other_method_does_anything(tmp_path: Path, method: str) -> Non
     async with guarded(tmp_path, ApiSettings()) as api:
         admin, calls = api.token("admin"), watched(api.services)
         for route in ROUTES:
-            answer = await api.ask(route.path.format(**IN_PATH), "Content-Length: 0", token=admin, method=method)
+            answer = await api.ask(route.path.format_map(IN_PATH), "Content-Length: 0", token=admin, method=method)
             assert answer.status in (400, 404, 405)
         assert calls == []
 
