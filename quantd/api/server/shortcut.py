@@ -21,7 +21,7 @@ from quantd.api.server import paging
 from quantd.api.server.kept import FIND, ONWARD, Body, names
 from quantd.clock import Clock, SystemClock
 
-_MOST, _LONGEST = 512, 4_096
+_MOST, _LONGEST = 4_096, 4_096
 """Largest number of requests that are known, and of bytes of each."""
 _OF_BODY = ("ETag", "Content-Length", "Content-Type", "Date", "RateLimit-Policy", "RateLimit", *paging.HEADERS)
 _BEYOND_HEAD = re.compile(rb"\n(?:content-length|transfer-encoding|expect|upgrade)", re.IGNORECASE)
