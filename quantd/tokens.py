@@ -75,7 +75,7 @@ def parts(text: str) -> tuple[str, str] | None:
 
 def digest(text: str) -> str:
     """Return what is kept of a token."""
-    return sha256(text.encode()).hexdigest()
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class TokenFile:

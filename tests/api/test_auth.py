@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from quantd.config.access import AuthSettings
+from quantd.config.access import AuthSettings, JwtSettings
 from quantd.config.model import ApiSettings
 
+from .serving import request, told
 from .tokens import DAY, Guarded, guarded
 
 ELSEWHERE = ApiSettings(listen="0.0.0.0:8000")
@@ -154,3 +155,13 @@ async def test_a_token_ends_for_known_bytes_too(api: Guarded) -> None:
     api.clock.go_on(DAY / 1000)
     assert await ask() == b"401"
     writer.close()
+
+
+@pytest.mark.parametrize("jwt", ["", "i"])
+@pytest.mark.parametrize("sent", [b"\xff", b"\xed\xa0\x80", b"quantd_\xff", b"a.b.\xff", b"\xc3\xa9" * 2_000])
+async def test_any_bytes_may_be_sent_as_a_token(tmp_path: Path, jwt: str, sent: bytes) -> None:
+    settings = JwtSettings(issuer=jwt, secret=jwt and "s" * 32)
+    async with guarded(tmp_path, ApiSettings(auth=AuthSettings(jwt=settings))) as api:
+        api.token("read")
+        answer = await told(api.server.port, request("/symbols", "Authorization: Bearer SENT").replace(b"SENT", sent))
+        assert answer.status == 401

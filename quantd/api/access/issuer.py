@@ -86,7 +86,7 @@ class Issuer:
 
     def grant(self, text: str, now: int) -> Grant:
         """Return what a token says. Raises Refused. A token that was valid is not checked again until it ends."""
-        key = sha256(text.encode()).digest()
+        key = sha256(text.encode("utf-8", "surrogatepass")).digest()
         known = self._known.get(key)
         if known and now < known.until:
             return known
