@@ -78,7 +78,7 @@ class Abuser:
             with suppress(ConnectionError):
                 await asyncio.wait_for(_drain(reader), 5)
             writer.close()
-            await asyncio.sleep(PACE_S)
+            await asyncio.sleep(0.2)
 
     async def bombs(self) -> None:
         """Send a body that unpacks to ten megabytes, again and again."""
@@ -107,6 +107,7 @@ class Abuser:
             writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             await _drain(reader)
             writer.close()
+            await asyncio.sleep(1.0)
             window = 400 + (window + 401) % 1500
 
 
