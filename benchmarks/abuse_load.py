@@ -100,7 +100,7 @@ class Abuser:
 
     async def great_questions(self) -> None:
         """Ask what takes seconds, each time another question."""
-        window = 400 + 7 * self.number
+        window = 400 + 2 * self.number
         while True:
             reader, writer = await self.connect()
             target = f"/analytics/pair?pair=BTCUSDT-ETHUSDT&tf=1m&method=THEIL-SEN&window={window}"
@@ -108,7 +108,7 @@ class Abuser:
             await _drain(reader)
             writer.close()
             await asyncio.sleep(1.0)
-            window = 400 + (window + 401) % 1500
+            window = 400 + (window + 51) % 200
 
 
 ABUSES: dict[str, tuple[Callable[[Abuser], Awaitable[None]], int]] = {
