@@ -78,7 +78,7 @@ class Abuser:
             with suppress(ConnectionError):
                 await asyncio.wait_for(_drain(reader), 5)
             writer.close()
-            await asyncio.sleep(PACE_S)
+            await asyncio.sleep(0.2)
 
     async def bombs(self) -> None:
         """Send a body that unpacks to ten megabytes, again and again."""
@@ -100,14 +100,15 @@ class Abuser:
 
     async def great_questions(self) -> None:
         """Ask what takes seconds, each time another question."""
-        window = 400 + 7 * self.number
+        window = 400 + 2 * self.number
         while True:
             reader, writer = await self.connect()
             target = f"/analytics/pair?pair=BTCUSDT-ETHUSDT&tf=1m&method=THEIL-SEN&window={window}"
             writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             await _drain(reader)
             writer.close()
-            window = 400 + (window + 401) % 1500
+            await asyncio.sleep(1.0)
+            window = 400 + (window + 51) % 200
 
 
 ABUSES: dict[str, tuple[Callable[[Abuser], Awaitable[None]], int]] = {

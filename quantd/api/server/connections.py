@@ -48,12 +48,13 @@ _MANY = {"detail": "Too many connections are open from this address"}
 class Connection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_asked", "_connections", "_look_again", "_peer", "_pending", "_place", "_unmoved", "_unsent", "_until", "_wire")
+    __slots__ = ("_asked", "_connections", "_deaf", "_look_again", "_peer", "_pending", "_place", "_unmoved", "_unsent", "_until", "_wire")
 
     def __init__(self, connections: "Connections", **settings: Any) -> None:
         super().__init__(connections, **settings)
         self._connections = connections
         self._wire: asyncio.Transport | None = None
+        self._deaf = False
         self._peer = ""
         self._place: str | None = None
         self._look_again: asyncio.TimerHandle | None = None
@@ -112,11 +113,20 @@ class Connection(web.RequestHandler):
         return True
 
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
-        """Learn from a request that has been answered. If it came alone, nothing of another one waits in the parser."""
+        """Learn from a request that has been answered. If it came alone, nothing of another one waits in the parser. Of a body that was too
+        slow or too large nothing more is read: the client has the answer, and its connection is closed after `Patience.linger`."""
+        if response.status in (408, 413):
+            self.pause_reading()
+            self._deaf = True
         if self._pending == 1 and response.keep_alive and is_whole(self._asked):
             self._pending = 0
             self._until = asyncio.get_running_loop().time() + self._connections.patience.idle / 5
             self._connections.shortcut.learn(self._peer, self._asked, request, response)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Read again, unless nothing more is wanted from the client."""
+        if not self._deaf:
+            super().resume_reading(resume_parser)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

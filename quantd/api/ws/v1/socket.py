@@ -58,6 +58,7 @@ class Socket:
         try:
             with self._visit.of(self), suppress(ConnectionError):
                 async for message in self._response:
+                    await asyncio.sleep(0)  # commands that came together hold up nobody
                     if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and not self._over:
                         await self._obey(message.data)
         finally:
@@ -99,6 +100,7 @@ class Socket:
         if lacks := self._pace.lacks():
             text = f"Too many commands: this one was not carried out; send it again in {lacks:.1f} s"
             await self._reply(frames.Error(code="too_fast", text=text, id=asked.id))
+            await asyncio.sleep(lacks)  # further commands wait in the client's buffers
             return
         try:
             await self._carry_out(asked)
