@@ -17,7 +17,7 @@ from tests.waiting import PATIENCE_S, until
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
     "headless no-sandbox disable-gpu disable-quic no-first-run disable-sync disable-background-networking disable-component-update "
-    "disable-background-timer-throttling remote-debugging-port=0"
+    "disable-background-timer-throttling"
 )
 """The page is our own, hence no sandbox; the rest keeps the browser from talking of its own accord."""
 WATCHED = ("Runtime.enable", "Log.enable", "Network.enable", "Page.enable")
@@ -48,12 +48,22 @@ class Tab:
         await self._socket.send(json.dumps({"id": number, "method": method, "params": given}))
         return await asyncio.wait_for(answer, PATIENCE_S)
 
+    async def run(self, script: str) -> Any:
+        """What a script gives."""
+        return (await self.do("Runtime.evaluate", expression=script))["result"].get("value")
+
+    async def shows(self, script: str, value: object) -> None:
+        """Return once the script gives this value."""
+        async with asyncio.timeout(PATIENCE_S / 2):
+            while await self.run(script) != value:  # noqa: ASYNC110 -- the page tells nobody
+                await asyncio.sleep(0.05)
+
     async def text_of(self, element: str) -> str:
         """The text of an element, once it has one, or the page has gone wrong."""
         code, text = f"document.getElementById({element!r})?.textContent ?? ''", ""
         async with asyncio.timeout(PATIENCE_S):
             while not text and not self.wrong:
-                text = (await self.do("Runtime.evaluate", expression=code))["result"].get("value", "")
+                text = await self.run(code) or ""
                 await asyncio.sleep(0.1)
         return text
 
@@ -72,7 +82,7 @@ async def visiting(url: str, profile: Path) -> AsyncIterator[Tab]:
     """A browser that has opened this address, and can reach this host alone."""
     rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
     flags = [f"--{flag}" for flag in FLAGS.split()]
-    command = [str(CHROMIUM), *flags, rules, f"--user-data-dir={profile}", "about:blank"]
+    command = [str(CHROMIUM), *flags, "--remote-debugging-port=0", rules, f"--user-data-dir={profile}", "about:blank"]
     browser = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
     try:
         told = profile / "DevToolsActivePort"

@@ -12,7 +12,8 @@ from quantd.api.table import ROUTES
 from quantd.config.model import ApiSettings
 from tests.api.tokens import guarded
 
-from .browsing import CHROMIUM, Visit, tab, visited
+from .browsing import Visit, visited
+from .chromium import CHROMIUM, visiting
 
 SUMMARIES = [operation["summary"] for methods in document(ROUTES)["paths"].values() for operation in methods.values()]
 AUTHORIZE = """(async () => {
@@ -60,7 +61,7 @@ def test_the_console_tells_of_a_logo_that_was_not_loaded_at_most(visit: Visit) -
 async def test_requests_are_sent_with_the_token_that_was_entered(tmp_path: Path) -> None:
     async with guarded(tmp_path / "state", ApiSettings()) as api:
         token = api.token("read")
-        async with tab(str(api.server.make_url("/docs")), tmp_path / "profile") as page:
+        async with visiting(str(api.server.make_url("/docs")), tmp_path / "profile") as page:
             await page.shows("document.querySelector('.btn.authorize') !== null", True)
             await page.run(AUTHORIZE % json.dumps(token))
             await page.shows(STATUS, "200")

@@ -11,7 +11,7 @@ from quantd.plugin.feed_health import FeedHealth
 from quantd.services.status import FeedState
 from quantd.testing.fakes import START
 from tests.api.tokens import Guarded, guarded
-from tests.browser.browsing import CHROMIUM, Page, tab
+from tests.browser.chromium import CHROMIUM, Tab, visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium in PATH")]
 STATE = "document.getElementById('state').textContent"
@@ -28,12 +28,12 @@ async def api(tmp_path: Path) -> AsyncIterator[Guarded]:
 
 
 @pytest.fixture
-async def page(api: Guarded, tmp_path: Path) -> AsyncIterator[Page]:
-    async with tab(str(api.server.make_url("/")), tmp_path / "profile") as shown:
+async def page(api: Guarded, tmp_path: Path) -> AsyncIterator[Tab]:
+    async with visiting(str(api.server.make_url("/")), tmp_path / "profile") as shown:
         yield shown
 
 
-async def test_an_open_daemon_asks_for_nothing_until_it_has_a_token(api: Guarded, page: Page) -> None:
+async def test_an_open_daemon_asks_for_nothing_until_it_has_a_token(api: Guarded, page: Tab) -> None:
     await page.shows(STATE, "live")
     assert await page.run(HIDDEN) is True
     token = api.token("read")
@@ -43,9 +43,9 @@ async def test_an_open_daemon_asks_for_nothing_until_it_has_a_token(api: Guarded
     assert await page.run(HIDDEN) is True
 
 
-async def test_the_token_is_asked_for_and_kept_by_the_tab(api: Guarded, page: Page) -> None:
+async def test_the_token_is_asked_for_and_kept_by_the_tab(api: Guarded, page: Tab) -> None:
     token = api.token("read", "mine")
-    await page.ask("Page.reload")
+    await page.do("Page.reload")
     await page.shows(STATE, "a token is needed")
     assert "quantd token create" in await page.run(WHY)
     for wrong, why in (("no token at all", "This is no token"), (token[:-1], "The token is not valid")):
@@ -53,7 +53,7 @@ async def test_the_token_is_asked_for_and_kept_by_the_tab(api: Guarded, page: Pa
         await page.shows(f"{WHY}.startsWith({json.dumps(why)})", True)
     await page.run(ENTER.format(json.dumps(token)))
     await page.shows(STATE, "live")
-    await page.ask("Page.reload")
+    await page.do("Page.reload")
     await page.shows(STATE, "live")
     assert token not in await page.run("document.documentElement.outerHTML + location.href")
     api.revoke("mine")

@@ -5,7 +5,8 @@ from math import isfinite
 
 import pytest
 
-from .browsing import CHROMIUM, Visit, visited
+from .browsing import Visit, visited
+from .chromium import CHROMIUM
 from .conftest import PAIRS
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "AVAXUSDT", "BNBUSDT", "ADAUSDT"]
