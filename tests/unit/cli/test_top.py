@@ -18,12 +18,13 @@ from quantd.supervision.troubles import Trouble
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.testing.services import FakeServices
+from quantd.tokens import TokenFile
 from tests.unit.cli.conftest import Run
 from tests.waiting import PATIENCE_S
 
-from .test_status import GAPPY, services, url
+from .test_status import GAPPY, file, services, url
 
-__all__ = ["services", "url"]
+__all__ = ["file", "services", "url"]
 PAIR = PairStatus("BTCUSDT-ETHUSDT", "1m", START, 60, 60, fakes.points(1)[0], None)
 
 
@@ -46,6 +47,16 @@ def test_a_daemon_that_is_not_there_is_told(quantd: Run) -> None:
     done = quantd("top", "--once", "--url", "http://127.0.0.1:9")
     assert done.returncode == 69
     assert "http://127.0.0.1:9 cannot be reached" in done.stderr
+
+
+def test_one_that_asks_for_a_token(quantd: Run, url: str, file: TokenFile) -> None:
+    token = file.create("ops", "read", 0, None)
+    assert quantd("top", "--once", "--url", url, QUANTD_TOKEN=token).returncode == 0
+    for given in ({}, {"QUANTD_TOKEN": f"{token}x"}):
+        done = quantd("top", "--once", "--url", url, **given)
+        assert done.returncode == 77
+        assert "QUANTD_TOKEN" in done.stderr
+        assert token not in done.stderr
 
 
 def test_without_a_terminal_there_is_one_frame_or_none(quantd: Run, url: str) -> None:
