@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from quantd.api.schema.topics import LogLines
-from quantd.api.ws.v1.topic import Kind, Stop, Topic
+from quantd.api.ws.v1.topic import AS_THEY_COME, Kind, Stop, Topic
 from quantd.services.bundle import Services
 
 
@@ -79,7 +79,13 @@ class Numbers:
 
     def _kind(self, *, conflated: bool) -> Kind:
         return Kind(
-            "state" if conflated else "plain", ("symbol",), self._source, LogLines, lambda item: item.number, self._now, conflated=conflated
+            "state" if conflated else "plain",
+            ("symbol",),
+            self._source,
+            LogLines,
+            lambda item: item.number,
+            self._now,
+            conflated=AS_THEY_COME if conflated else None,
         )
 
     def _now(self, services: Services, values: tuple[str, ...]) -> Sequence[Number]:

@@ -138,7 +138,7 @@ class Board:
 
     def _send_new(self, now: float) -> None:
         """Send new frames to the clients in step, those of the same topics in one piece."""
-        ready = [log for log in self._due if now >= log.sealed + log.topic.kind.pace or log.seq > log.flushed]
+        ready = [log for log in self._due if log.is_due(now)]
         new: dict[tuple[None, str], bytes] = {}
         for log in ready:
             del self._due[log]

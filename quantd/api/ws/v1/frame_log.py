@@ -9,7 +9,7 @@ from msgspec import Struct
 from quantd.api.schema import topics as frames
 from quantd.api.schema.wire import encode
 from quantd.api.ws.fanout import text_frame
-from quantd.api.ws.v1.topic import Topic
+from quantd.api.ws.v1.topic import AS_THEY_COME, Topic
 
 MOST_ROWS = 500
 """Maximum number of rows of a frame."""
@@ -50,6 +50,11 @@ class FrameLog:
         """Whether rows wait for the next frame, or frames for the next flush."""
         return bool(self._pending) or self.seq > self.flushed
 
+    def is_due(self, now: float) -> bool:
+        """Return whether a frame may be made at `now` seconds, or one waits for the flush."""
+        paced = self.topic.kind.conflated
+        return paced is None or now >= self.sealed + paced.pace or self.seq > self.flushed
+
     def add(self, items: Iterable[Any]) -> None:
         """Let items wait for the next frame."""
         self._pending.extend(items)
@@ -57,7 +62,7 @@ class FrameLog:
     def seal(self, now: float) -> None:
         """Make frames of the rows that wait, at `now` seconds."""
         kind = self.topic.kind
-        items, self._pending = kind.merge(self._pending), []
+        items, self._pending = (kind.conflated or AS_THEY_COME).merge(self._pending), []
         rows = [row for item in items if (row := kind.row(item)) is not None]
         for at in range(0, len(rows), MOST_ROWS):
             self.seq += 1

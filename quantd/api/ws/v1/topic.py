@@ -21,6 +21,18 @@ def as_they_are(items: list[Any]) -> list[Any]:
     return items
 
 
+class Conflation(Struct, frozen=True):
+    """How the items of a topic are summed up in frames, each of which says all that is to be known."""
+
+    pace: float = 0.0
+    """Minimum seconds between two frames."""
+    merge: Callable[[list[Any]], list[Any]] = as_they_are
+    """Returns which of the items that have come since the last frame are sent."""
+
+
+AS_THEY_COME = Conflation()
+
+
 class Kind(Struct, frozen=True):
     """A kind of topic, and all that is to be known about it."""
 
@@ -37,12 +49,8 @@ class Kind(Struct, frozen=True):
     every: Callable[[Services, str], Sequence[str]] | None = None
     """Returns the timeframes that a symbol or pair has."""
     scope: Scope = "read"
-    conflated: bool = False
-    """Whether each frame says all that is to be known, so that only the newest one is kept."""
-    pace: float = 0.0
-    """Minimum seconds between two frames."""
-    merge: Callable[[list[Any]], list[Any]] = as_they_are
-    """Returns which of the items that have come since the last frame are sent."""
+    conflated: Conflation | None = None
+    """Set if each frame says all that is to be known, so that only the newest one is kept."""
 
     def key(self, item: Any) -> str:
         """Return the text after the first colon of the topic that an item belongs to."""
