@@ -79,7 +79,7 @@ def places() -> Iterator[Any]:
     yield from (pytest.param(route, id=f"{route.method} {route.path}") for route in ROUTES)
 
 
-@pytest.mark.parametrize("route", places())
+@pytest.mark.parametrize("route", list(places()))
 async def test_nobody_reaches_a_service_without_the_right(tmp_path: Path, route: Route) -> None:
     async with guarded(tmp_path, ApiSettings()) as api:
         known, calls = tokens_of(api), watched(api.services)

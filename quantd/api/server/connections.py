@@ -41,6 +41,8 @@ _ASCII = ("expect", "upgrade", "connection", "origin", "host", "sec-websocket-",
 """Prefixes of headers that quantd obeys or sends back, which must be ASCII. Others, like cookies of other servers on this host, may hold
 any bytes."""
 _NO_ADDRESS = web.RequestKey("no_address", bool)
+_MOST_WASTED = 1 << 20
+"""Number of bytes that are read of a body that has been refused."""
 _FULL = {"detail": "Too many connections are open"}
 _MANY = {"detail": "Too many connections are open from this address"}
 
@@ -48,13 +50,28 @@ _MANY = {"detail": "Too many connections are open from this address"}
 class Connection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_asked", "_connections", "_deaf", "_look_again", "_peer", "_pending", "_place", "_unmoved", "_unsent", "_until", "_wire")
+    __slots__ = (
+        "_asked",
+        "_connections",
+        "_look_again",
+        "_peer",
+        "_pending",
+        "_place",
+        "_refused",
+        "_unmoved",
+        "_unsent",
+        "_until",
+        "_wasted",
+        "_wire",
+    )
 
     def __init__(self, connections: "Connections", **settings: Any) -> None:
         super().__init__(connections, **settings)
         self._connections = connections
         self._wire: asyncio.Transport | None = None
-        self._deaf = False
+        self._refused = False
+        self._wasted = 0
+        """Number of bytes that came after a body had been refused."""
         self._peer = ""
         self._place: str | None = None
         self._look_again: asyncio.TimerHandle | None = None
@@ -89,6 +106,11 @@ class Connection(web.RequestHandler):
             self._look_again.cancel()
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            self._wasted += len(data)
+            if self._wasted > _MOST_WASTED:
+                self.pause_reading()
+                return
         if not self._pending and self._take_shortcut(data):
             return
         self._pending += 1
@@ -114,18 +136,16 @@ class Connection(web.RequestHandler):
 
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
         """Learn from a request that has been answered. If it came alone, nothing of another one waits in the parser. Of a body that was too
-        slow or too large nothing more is read: the client has the answer, and its connection is closed after `Patience.linger`."""
-        if response.status in (408, 413):
-            self.pause_reading()
-            self._deaf = True
+        slow or too large little more is read, for a client that reads the answer only when it has sent all of it."""
+        self._refused = response.status in (408, 413)
         if self._pending == 1 and response.keep_alive and is_whole(self._asked):
             self._pending = 0
             self._until = asyncio.get_running_loop().time() + self._connections.patience.idle / 5
             self._connections.shortcut.learn(self._peer, self._asked, request, response)
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Read again, unless nothing more is wanted from the client."""
-        if not self._deaf:
+        """Read again, unless nothing more is wanted from the client. Its connection is closed after `Patience.linger`."""
+        if self._wasted <= _MOST_WASTED:
             super().resume_reading(resume_parser)
 
     def handle_error(
