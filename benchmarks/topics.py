@@ -86,7 +86,6 @@ async def fastapi(port: int, load: str) -> None:
 
     app, sockets = FastAPI(), set[WebSocket]()
 
-    @app.websocket(PATH)
     async def serve(websocket: WebSocket) -> None:
         await websocket.accept()
         sockets.add(websocket)
@@ -95,6 +94,8 @@ async def fastapi(port: int, load: str) -> None:
                 await websocket.receive_text()
         except WebSocketDisconnect:
             sockets.discard(websocket)
+
+    app.websocket(PATH)(serve)
 
     async def send(tick: Any) -> None:
         text = encode(rows.trade(tick)).decode()
@@ -116,6 +117,8 @@ async def websockets(port: int, load: str) -> None:
             await websocket.wait_closed()
         finally:
             sockets.discard(websocket)
+
+    app.websocket(PATH)(serve)
 
     async def send(tick: Any) -> None:
         text = encode(rows.trade(tick)).decode()
