@@ -118,8 +118,6 @@ async def websockets(port: int, load: str) -> None:
         finally:
             sockets.discard(websocket)
 
-    app.websocket(PATH)(serve)
-
     async def send(tick: Any) -> None:
         text = encode(rows.trade(tick)).decode()
         for websocket in list(sockets):
