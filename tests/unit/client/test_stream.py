@@ -206,6 +206,18 @@ async def test_a_bookmark_goes_on_behind_the_last_row_that_was_taken() -> None:
         assert again == [bar(1, revision=1), bar(3), bar(4)]
 
 
+async def test_a_bookmark_within_a_snapshot_leaves_out_nothing_of_the_next_frame() -> None:
+    model = Model()
+    await model.publish(bar(1))
+    async with model.serving() as client:
+        stream = client.bars(SYMBOL, EVERY)
+        assert await take(stream, 1) == [bar(1)]
+        bookmark = stream.bookmark
+        await stream.aclose()
+        await model.publish(bar(2), bar(3))
+        assert await take(client.bars(SYMBOL, EVERY, since=bookmark), 2) == [bar(2), bar(3)]
+
+
 async def test_the_bookmark_of_another_topic_is_refused() -> None:
     model = Model()
     async with model.serving() as client:
