@@ -40,6 +40,14 @@ async def test_since_a_time_the_record_comes_first_and_joins_what_is_live() -> N
         assert await take(stream, 5) == [bar(second) for second in range(4, 9)]
 
 
+async def test_the_daemon_may_be_served_under_a_path() -> None:
+    model = Model(page=2)
+    for second in range(1, 8):
+        await model.publish(bar(second))
+    async with model.serving(under="/of/quantd") as client:
+        assert await take(client.bars(SYMBOL, EVERY, since=ts(3)), 5) == [bar(second) for second in range(3, 8)]
+
+
 async def test_since_a_row_what_follows_it() -> None:
     model = Model()
     await model.publish(bar(1))
