@@ -1,6 +1,7 @@
 """Each row once, or a named hole."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -38,6 +39,17 @@ async def test_since_a_time_the_record_comes_first_and_joins_what_is_live() -> N
         assert await take(stream, 1) == [bar(3)]
         await model.publish(bar(8))
         assert await take(stream, 5) == [bar(second) for second in range(4, 9)]
+
+
+async def test_a_stream_that_nobody_reads_is_not_asked_for() -> None:
+    model = Model()
+    await model.publish(bar(1))
+    async with model.serving() as client:
+        unread = client.trades("ETHUSDT")
+        del unread
+        gc.collect()
+        assert await take(client.bars(SYMBOL, EVERY), 1) == [bar(1)]
+        assert [each["topic"] for each in model.asked] == [model.topic]
 
 
 async def test_the_daemon_may_be_served_under_a_path() -> None:
