@@ -156,7 +156,7 @@ class Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_DRAIN_S / 2)
-        ends = self.services.pool.close(), runner.cleanup(), jobs.stop(_DRAIN_S / 2)
+        ends = self.services.pool.close(), runner.cleanup(), self.services.database.close(), jobs.stop(_DRAIN_S / 2)
         for ended in await asyncio.gather(*ends, return_exceptions=True):
             if ended:
                 _log.error("not all has come to its end: %s", ended, exc_info=ended)

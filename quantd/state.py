@@ -236,13 +236,17 @@ def _earlier_states(old: sqlite3.Connection) -> list[tuple[Any, ...]]:
     return [(rule, int(state == "firing"), since, firing, 1, None, 0) for rule, _, state, since, firing in rows]
 
 
+DISK_FAILS = (sqlite3.Error, diskcache.Timeout, OSError)
+"""What the state raises while its disk fails."""
+
+
 @contextmanager
 def tried_again(troubles: Troubles, name: str) -> Iterator[None]:
     """Guard a write that is retried later if the disk fails now; the caller keeps the data. Until the write succeeds, `name` is reported in
     the log and in `troubles`."""
     try:
         yield
-    except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+    except DISK_FAILS as error:
         why = str(error) or type(error).__name__  # diskcache's Timeout has no text; a full disk raises it, too
         text = f"cannot be written now, and a restart would forget them: {why}: see to the disk of state.dir"
         if troubles.begin("disk", name, text):

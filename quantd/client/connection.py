@@ -110,7 +110,9 @@ class Connection:
 
     def abandon(self, subscription: Subscription) -> None:
         """Give up a topic, from any thread."""
-        if self._loop and not self._loop.is_closed():
+        if self._loop is None:
+            self.leave(subscription)
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.leave, subscription)
 
     async def close(self) -> None:

@@ -13,13 +13,19 @@ class Place:
         """The first `skip` rows of the frame after `position` were taken in an earlier run."""
         self.position = position
         self.taken = 0
+        self._is_frame = False
+        """Whether what was fetched is a frame: only its rows are to be skipped if it comes again, not those of a snapshot or the record."""
         self._behind = position
         """The position once all that was fetched is taken."""
         self._skip = skip
 
     def take_up(self) -> None:
         """Note that all that was fetched is taken."""
-        self.position, self.taken = self._behind, 0
+        self.position, self.taken, self._is_frame = self._behind, 0, False
+
+    def take(self) -> None:
+        """Note that a row of what was fetched is taken."""
+        self.taken += self._is_frame
 
     def jump(self, position: Position | None) -> None:
         """Go on behind this position, once all that was fetched is taken."""
@@ -29,6 +35,6 @@ class Place:
         """Return the rows of a frame that were not taken in an earlier run."""
         if event.position is None:
             return event.rows
-        self.taken, left = self._skip, event.rows[self._skip :]
+        self.taken, self._is_frame, left = self._skip, True, event.rows[self._skip :]
         self.jump(event.position)
         return left

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -70,13 +71,18 @@ class Rest:
             async with self._session.request(method, self.address.url + path, params=given, data=body, headers=headers) as response:
                 if response.status >= 400:
                     raise await _refusal(response, self.address.url + path)
-                return await response.read(), _following(response)
+                return await response.read(), self._following(response)
         except TimeoutError:
             raise Unreachable(f"{self.address.url} does not answer within {TIMEOUT_S:g} s") from None
         except (Failed, OSError) as error:
             from quantd.net.errors import cause
 
             raise Unreachable(f"{self.address.url} cannot be reached: {cause(error)}: is the daemon running?") from None
+
+    def _following(self, response: "ClientResponse") -> str | None:
+        """Return the path, below the daemon's address, and the query of the next page."""
+        link = response.links.get("next")
+        return link["url"].raw_path_qs.removeprefix(urlsplit(self.address.url).path) if link else None  # type: ignore[union-attr]
 
     @property
     def _session(self) -> "ClientSession":
@@ -85,12 +91,6 @@ class Rest:
         if self._made is None:
             self._made = ClientSession(headers=self.address.headers, timeout=ClientTimeout(TIMEOUT_S))
         return self._made
-
-
-def _following(response: "ClientResponse") -> str | None:
-    """Return the path and query of the next page."""
-    link = response.links.get("next")
-    return link["url"].raw_path_qs if link else None  # type: ignore[union-attr]
 
 
 async def _refusal(response: "ClientResponse", where: str) -> Exception:

@@ -87,7 +87,7 @@ class Stream(Generic[Row]):
             item = self._items.popleft()
             if isinstance(item, Hole | Lagged):
                 return item
-            self._place.taken += 1
+            self._place.take()
             if self._is_new(item):
                 return item  # type: ignore[no-any-return]
         return None

@@ -48,7 +48,8 @@ class Database(Protocol):
         ...
 
     async def remove(self, before: int | None) -> int:
-        """Delete the rows of before a time (ms), or all. Return their number. What is in memory stays: windows, open bars, rules."""
+        """Delete the rows of before a time (ms), or all. Return their number. What is in memory stays: windows, open bars, rules.
+        A deletion goes on to its end also if its caller is cancelled."""
         ...
 
     async def compact(self) -> int:

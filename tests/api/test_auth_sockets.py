@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,22 @@ async def test_a_token_that_ends_warns_and_can_be_renewed(api: Guarded, path: st
         assert await works(renewed, LEGACY)
         await renewed.send(json.dumps({"action": "auth", "token": old}))
         assert await ended(renewed) == (4401, [])
+
+
+async def test_a_token_with_less_rights_ends_the_topics_that_need_more(api: Guarded) -> None:
+    more, less = api.token("write"), api.token("read")
+    async with at(api, "/api/v1/ws", token=more) as socket:
+        assert (await heard(socket))["type"] == "hello"
+        for topic in ("log", "alert"):
+            await socket.send(json.dumps({"action": "subscribe", "topic": topic}))
+            assert [(await heard(socket))["type"] for _ in range(2)] == ["subscribed", "alerts" if topic == "alert" else topic]
+        await socket.send(json.dumps({"action": "auth", "token": less}))
+        assert (await heard(socket))["state"] == "accepted"
+        error = await heard(socket)
+        assert (error["type"], error["code"], error["topic"]) == ("error", "forbidden", "log")
+        logging.getLogger("quantd.test").warning("of nobody's business")
+        api.services.alerts.fire([fakes.alert()])
+        assert (await heard(socket))["type"] == "alerts"
 
 
 @every_socket

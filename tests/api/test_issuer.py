@@ -87,6 +87,14 @@ async def test_a_known_token_ends_when_it_says(api: Guarded) -> None:
     assert (await api.ask("/symbols", token=token)).status == 401
 
 
+async def test_who_is_known_is_let_in_beside_one_who_guesses(api: Guarded) -> None:
+    token = hs()
+    assert (await api.ask("/symbols", token=token)).status == 200
+    guesses = [(await api.ask("/symbols", token=f"guess {number}")).status for number in range(20)]
+    assert (guesses[0], guesses[-1]) == (401, 429)
+    assert (await api.ask("/symbols", token=token)).status == 200
+
+
 @pytest.mark.parametrize(
     ("changed", "text"),
     [

@@ -161,7 +161,8 @@ class Gate:
         token, same = self._tokens.of(text) if self._tokens else (None, False)
         if token is not None and same:
             return self._of_token(token, address)
-        self.limits.admit_login(address)
+        if self._issuer is None or self._issuer.known(text, self.clock.now()) is None:
+            self.limits.admit_login(address)
         try:
             return self._of_issuer(text, address)
         except BadToken:

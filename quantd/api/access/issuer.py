@@ -84,16 +84,19 @@ class Issuer:
         elif self._troubles:
             self._troubles.end("access", "jwks")
 
+    def known(self, text: str, now: int) -> Grant | None:
+        """Return what a token says that was found valid before, and has not ended; None for any other."""
+        found = self._known.get(_key(text))
+        return found if found and now < found.until else None
+
     def grant(self, text: str, now: int) -> Grant:
         """Return what a token says. Raises Refused. A token that was valid is not checked again until it ends."""
-        key = sha256(text.encode("utf-8", "surrogatepass")).digest()
-        known = self._known.get(key)
-        if known and now < known.until:
+        if known := self.known(text, now):
             return known
         found = self._checked(text)
         while len(self._known) >= _MOST_KNOWN:
             del self._known[next(iter(self._known))]
-        self._known[key] = found
+        self._known[_key(text)] = found
         return found
 
     def _checked(self, text: str) -> Grant:
@@ -131,6 +134,10 @@ class Issuer:
         if len(keys) != 1:
             raise Refused("its key is not in the JWKS file" if not keys else "it does not name its key (kid)")
         return keys[0], keys[0].algorithm_name
+
+
+def _key(text: str) -> bytes:
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _keys(data: bytes) -> "list[PyJWK]":

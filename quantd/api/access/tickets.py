@@ -32,7 +32,8 @@ class Tickets:
         """Return a ticket that stands for a caller. Of many, the caller's oldest are forgotten, or the oldest of all."""
         self._drop_old()
         own = [key for key, ticket in self._open.items() if ticket.caller.key == caller.key]
-        for key in own[: len(own) + 1 - _MOST_EACH] if len(own) >= _MOST_EACH else list(self._open)[: len(self._open) + 1 - _MOST]:
+        crowd, most = (own, _MOST_EACH) if len(own) >= _MOST_EACH else (list(self._open), _MOST)
+        for key in crowd[: max(0, len(crowd) + 1 - most)]:
             del self._open[key]
         text = self._make()
         self._open[_key(text)] = _Ticket(caller, self._clock.monotonic() + LIFE_S)

@@ -25,6 +25,7 @@ class LiveServices(Services, frozen=True):
 
     symbols: LiveSymbols
     alerts: LiveAlerts
+    database: LiveDatabase
 
     def learn_symbols(self, listed: Sequence[str]) -> None:
         """Take over the exchange's list of trading symbols, and subscribe to those that rules could not use before."""

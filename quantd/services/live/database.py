@@ -1,5 +1,7 @@
 """The record of a running flow."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -13,7 +15,7 @@ from quantd.flow.record import Recorder
 from quantd.history.history import History
 from quantd.history.store_reader import Span
 from quantd.model import Bar, Tick
-from quantd.pool import ANYBODY, Asker, Pool
+from quantd.pool import ANYBODY, Asker, Busy, Pool
 from quantd.runtime.runtime import Runtime
 from quantd.services.database import Database, Holdings, TooMany, Unsupported
 from quantd.services.live.lookup import stage_of
@@ -24,6 +26,7 @@ from quantd.times import FOR_EVER
 _OF_TICK = ("id", "ts", "recv", "price", "qty", "buyer_maker")
 _RECENT = MINUTE
 """Trades that went missing more recently (ms) may still arrive: they stay missing after a deletion of everything."""
+_log = logging.getLogger("quantd.live")
 T = TypeVar("T")
 
 
@@ -35,6 +38,7 @@ class LiveDatabase(Database):
         self._outputs = runtime.outputs
         self._pool = pool
         self._clock = clock
+        self._removing: set[asyncio.Task[int]] = set()
         self._recorded = History(self._outputs.recorder.store if self._outputs.recorder else None)
         """Has nothing in memory, and so answers from the store alone."""
 
@@ -48,6 +52,23 @@ class LiveDatabase(Database):
         return await self._read(asker, lambda: self._bars(symbol, every, start, end, most))
 
     async def remove(self, before: int | None) -> int:
+        removing = asyncio.create_task(self._remove(before), name="delete recorded rows")
+        self._removing.add(removing)
+        removing.add_done_callback(self._removing.discard)
+        try:
+            return await asyncio.shield(removing)
+        except asyncio.CancelledError:  # the caller has gone: half a deletion would leave bars of deleted trades, or fetch some again
+            removing.add_done_callback(_tell_failure)
+            raise
+
+    async def close(self) -> None:
+        """Give up the deletions that run."""
+        removing = list(self._removing)
+        for each in removing:
+            each.cancel()
+        await asyncio.gather(*removing, return_exceptions=True)
+
+    async def _remove(self, before: int | None) -> int:
         with self._told() as recorder:
             async with self._outputs.rebuilding:
                 removed = await recorder.remove(FOR_EVER if before is None else before)
@@ -71,7 +92,7 @@ class LiveDatabase(Database):
             raise Unsupported("Nothing is recorded: the config names no store")
         try:
             yield recorder
-        except QuantdError:
+        except (QuantdError, Busy):
             raise
         except NotImplementedError:
             raise Unsupported(f"The store {type(recorder.store).__name__} cannot do this") from None
@@ -113,6 +134,12 @@ class LiveDatabase(Database):
             if len(found) > most:
                 raise TooMany(f"There are more than {most} bars of that time. Ask for a shorter time, or use `quantd export`")
         return found
+
+
+def _tell_failure(removing: asyncio.Task[int]) -> None:
+    """Log the failure of a deletion whose caller has gone."""
+    if not removing.cancelled() and (error := removing.exception()):
+        _log.error("not all recorded rows that should be deleted are: %s", error)
 
 
 def _parts(span: Span | None, start: int | None, end: int | None, step: int) -> Iterator[Span]:

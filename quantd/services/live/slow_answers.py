@@ -21,7 +21,7 @@ import quantd
 from quantd.clock import Clock
 from quantd.services.analytics import Analysis
 from quantd.services.live.calculator import Calculator, Task, analysis_of
-from quantd.state import tried_again
+from quantd.state import DISK_FAILS, tried_again
 from quantd.supervision.troubles import Troubles
 
 SLOW_S = 0.1
@@ -57,9 +57,11 @@ class SlowAnswers:
 
     def _look_up(self, task: Task) -> tuple[str, Analysis | None]:
         key = _PREFIX + self._digest(task)
-        value = self._cache.get(key)
         try:
+            value = self._cache.get(key)
             return key, analysis_of(value) if value else None
+        except DISK_FAILS:  # that is told where the answer is kept
+            return key, None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             _log.error("what was kept as %s is broken, and is computed again: %s", key, error)
             return key, None

@@ -120,10 +120,10 @@ class Model:
     # --- the server ---
 
     @asynccontextmanager
-    async def serving(self, **address: Any) -> AsyncIterator[Client]:
-        """A client of this daemon."""
+    async def serving(self, under: str = "", **address: Any) -> AsyncIterator[Client]:
+        """A client of this daemon, which a proxy may serve under a path."""
         app = web.Application()
-        app.add_routes([web.get("/api/v1/ws", self._socket), web.get("/api/v1/{kind}/{name}", self._rows)])
+        app.add_routes([web.get(f"{under}/api/v1/ws", self._socket), web.get(f"{under}/api/v1/{{kind}}/{{name}}", self._rows)])
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -131,7 +131,7 @@ class Model:
         port = runner.addresses[0][1]
         most = address.pop("most_rows", 10_000)
         try:
-            where = Address(f"http://127.0.0.1:{port}", shortest_wait_s=0.001, longest_wait_s=0.01, **address)
+            where = Address(f"http://127.0.0.1:{port}{under}", shortest_wait_s=0.001, longest_wait_s=0.01, **address)
             async with Client(where, most) as client:
                 yield client
         finally:

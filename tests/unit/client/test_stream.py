@@ -1,6 +1,7 @@
 """Each row once, or a named hole."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -38,6 +39,25 @@ async def test_since_a_time_the_record_comes_first_and_joins_what_is_live() -> N
         assert await take(stream, 1) == [bar(3)]
         await model.publish(bar(8))
         assert await take(stream, 5) == [bar(second) for second in range(4, 9)]
+
+
+async def test_a_stream_that_nobody_reads_is_not_asked_for() -> None:
+    model = Model()
+    await model.publish(bar(1))
+    async with model.serving() as client:
+        unread = client.trades("ETHUSDT")
+        del unread
+        gc.collect()
+        assert await take(client.bars(SYMBOL, EVERY), 1) == [bar(1)]
+        assert [each["topic"] for each in model.asked] == [model.topic]
+
+
+async def test_the_daemon_may_be_served_under_a_path() -> None:
+    model = Model(page=2)
+    for second in range(1, 8):
+        await model.publish(bar(second))
+    async with model.serving(under="/of/quantd") as client:
+        assert await take(client.bars(SYMBOL, EVERY, since=ts(3)), 5) == [bar(second) for second in range(3, 8)]
 
 
 async def test_since_a_row_what_follows_it() -> None:
@@ -204,6 +224,18 @@ async def test_a_bookmark_goes_on_behind_the_last_row_that_was_taken() -> None:
         model.put(bar(1, revision=1))
         again = await take(client.bars(SYMBOL, EVERY, since=bookmark), 3)
         assert again == [bar(1, revision=1), bar(3), bar(4)]
+
+
+async def test_a_bookmark_within_a_snapshot_leaves_out_nothing_of_the_next_frame() -> None:
+    model = Model()
+    await model.publish(bar(1))
+    async with model.serving() as client:
+        stream = client.bars(SYMBOL, EVERY)
+        assert await take(stream, 1) == [bar(1)]
+        bookmark = stream.bookmark
+        await stream.aclose()
+        await model.publish(bar(2), bar(3))
+        assert await take(client.bars(SYMBOL, EVERY, since=bookmark), 2) == [bar(2), bar(3)]
 
 
 async def test_the_bookmark_of_another_topic_is_refused() -> None:

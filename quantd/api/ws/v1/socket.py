@@ -118,13 +118,14 @@ class Socket:
                 await self._reply(frames.Pong(id=asked.id))
             case frames.Authenticate():
                 self._visit.renew(asked.token)
+                await self._end_forbidden()
             case frames.Error():
                 await self._reply(asked)
 
     async def _subscribe(self, asked: frames.Subscribe) -> None:
         topic = self._found(asked.topic)
-        if topic.kind.scope not in self._visit.caller.scopes:
-            raise Refused("forbidden", f"{topic.text} needs the scope {topic.kind.scope}")
+        if refused := self._forbidden(topic):
+            raise refused
         most = self._pace.subscriptions
         if topic.text not in self._client.topics and len(self._client.topics) >= most:
             raise Refused("too_many_subscriptions", f"A socket may have {most} topics: unsubscribe from one, or open another socket")
@@ -145,6 +146,19 @@ class Socket:
         if start.snapshot:
             answer.append(self._snapshot(topic, start.seq))
         await self._reply(*answer)
+
+    def _forbidden(self, topic: Topic) -> Refused | None:
+        """Return why the caller may not have a topic; None if it may."""
+        if topic.kind.scope in self._visit.caller.scopes:
+            return None
+        return Refused("forbidden", f"{topic.text} needs the scope {topic.kind.scope}")
+
+    async def _end_forbidden(self) -> None:
+        """End the topics for which another token is needed than the caller has now."""
+        for name, log in list(self._client.topics.items()):
+            if refused := self._forbidden(log.topic):
+                self._board.unsubscribe(self._client, name)
+                await self._reply(frames.Error(code=refused.code, text=refused.text, topic=name))
 
     async def _unsubscribe(self, asked: frames.Unsubscribe) -> None:
         given = asked.topic.strip()

@@ -10,6 +10,7 @@ import pytest
 import quantd
 from quantd.errors import StateUnusable
 from quantd.model import Gap, Status, Tick
+from quantd.pool import Asker, Busy
 from quantd.services.database import TooMany, Unsupported
 from quantd.services.live.database import LiveDatabase
 from quantd.testing.bench import Bench, pair_config
@@ -192,3 +193,22 @@ async def test_without_a_store_there_is_nothing_to_ask(tmp_path: Path) -> None:
     for asked in (database.holdings(), database.remove(None), database.compact(), database.bars("A", "1s", None, None, 1)):
         with pytest.raises(Unsupported, match="names no store"):
             await asked
+
+
+async def test_a_daemon_that_is_busy_says_so_and_not_that_the_store_failed(tmp_path: Path) -> None:
+    bench = Bench(pair_config(TimeBars(every=("1s",)), Ols(window=10), store=Plain()), tmp_path)
+    database = LiveDatabase(bench.runtime, fake_services().pool, bench.clock)
+    with pytest.raises(Busy):
+        await database.ticks("A", None, None, 1, Asker("ip:192.0.2.1", until=0.0))
+
+
+async def test_a_deletion_goes_on_to_its_end_when_its_caller_has_gone(tmp_path: Path) -> None:
+    async with recorded(tmp_path, 200) as at:
+        await until(lambda: quality(at)["A"])
+        asked = asyncio.create_task(at.services.database.remove(None))
+        await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        await until(lambda: not quality(at)["A"])
+        assert (await at.services.database.holdings()).ticks == {}

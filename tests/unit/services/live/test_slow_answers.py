@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -107,6 +108,12 @@ async def test_a_broken_one_is_computed_again(state: State) -> None:
 
 async def test_a_disk_that_fails_costs_no_answer(state: State) -> None:
     class Full(dict[str, bytes]):
+        def __getitem__(self, key: str) -> bytes:
+            raise sqlite3.OperationalError("database or disk is full")  # a read notes when it was
+
+        def get(self, key: str, default: object = None) -> Any:
+            return self[key]
+
         def __setitem__(self, key: str, value: bytes) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
