@@ -43,7 +43,7 @@ class Stream(Generic[Row]):
         self._items: deque[Any] = deque()
         self._reader: RecordReader[Row] | None = None
         self._floor: str | None = None
-        """Time from which on the record is read if no row was seen."""
+        """Time from which on the record is read if no row was seen and the program has named no other time."""
         self._has_begun = start.position is not None
         self._is_open = False
         self._finalizer = weakref.finalize(self, connection.abandon, subscription)
@@ -118,7 +118,7 @@ class Stream(Generic[Row]):
             self._place.jump(event.position)
             if event.is_break:
                 self._add_hole("the daemon no longer has what was missed, and does not record this topic")
-        if self._topic.record and self._connection.greeting and not self._has_begun:
+        if self._topic.record and self._connection.greeting and not self._has_begun and not self._start:
             self._floor = later(self._connection.greeting.ts, -self._topic.record.span_ms)
         self._has_begun = True
 

@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 from quantd.api.schema.rows import BarRow, TradeRow
 from quantd.client.client import Client
 from quantd.client.connection import Address
+from quantd.client.stamps import later
 from quantd.times import iso
 
 SYMBOL, EVERY = "BTCUSDT", "1s"
@@ -114,6 +115,11 @@ class Model:
             await self._send(socket, {"type": "lagged", "topic": self.topic, "count": 1, "missed": [self.seq, self.seq]})
 
     @property
+    def now(self) -> str:
+        """The end of the newest bar."""
+        return max((later(row.ts, 1_000) for row in self.record.values() if hasattr(row, "ts")), default=ts(0))
+
+    @property
     def followers(self) -> int:
         return len(self._followers)
 
@@ -158,7 +164,7 @@ class Model:
         if self.close_code:
             await socket.close(code=self.close_code, message=b"as told")
             return socket
-        await self._send(socket, self.greeting or {"type": "hello", "version": 1, "epoch": self.epoch, "ts": ts(0)})
+        await self._send(socket, self.greeting or {"type": "hello", "version": 1, "epoch": self.epoch, "ts": self.now})
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 await self._obey(socket, json.loads(message.data))
