@@ -51,7 +51,7 @@ async def test_a_few_examples_of_each_route(fuzzed: Fuzzed, tmp_path: Path) -> N
     await demand_none(fuzzed, 3, tmp_path)
 
 
-@pytest.mark.chaos
+@pytest.mark.soak
 @pytest.mark.timeout(3_600)
 async def test_many_examples_of_each_route(fuzzed: Fuzzed, tmp_path: Path) -> None:
     await demand_none(fuzzed, 200, tmp_path)

@@ -51,11 +51,14 @@ async def test_each_row_comes_once_across_restarts(folder: Path, start: Start) -
     assert [each.name for each in followers if each.holes] == []
 
 
-@pytest.mark.chaos
 @pytest.mark.timeout(1200)
-async def test_each_row_comes_once_to_fifty_clients_in_a_thousand_cuts_and_twenty_restarts(folder: Path, start: Start) -> None:
+@pytest.mark.parametrize(
+    ("clients", "cuts", "restarts"),
+    [pytest.param(20, 150, 4, marks=pytest.mark.chaos), pytest.param(50, 1_000, 20, marks=pytest.mark.soak)],
+)
+async def test_each_row_comes_once_to_many_clients_in_many_cuts(folder: Path, start: Start, clients: int, cuts: int, restarts: int) -> None:
     seed = int(os.environ.get("QUANTD_CHAOS_SEED", "1"))
-    wrong, followers = await disturbed(folder, start, clients=50, restarts=20, cuts=1000, rng=random.Random(seed))
+    wrong, followers = await disturbed(folder, start, clients=clients, restarts=restarts, cuts=cuts, rng=random.Random(seed))
     assert wrong == [], f"seed {seed}"
     holes = [f"{each.name}: {hole}" for each in followers for hole in each.holes]
     print(f"{rows_of(followers)} rows, {len(holes)} holes", *holes[:20], sep="\n")

@@ -89,7 +89,7 @@ async def test_the_record_goes_on_after_it_was_cleared(tmp_path: Path) -> None:
         assert (await at.services.database.holdings()).ticks == {}
         assert await seconds_of(at) == []
         flow(at, range(130, 140))
-        await until(lambda: at.clock.now() >= START + 138_000)
+        await until(lambda: all((last := at.services.market.last_tick(symbol)) and last.id == 1_139 for symbol in "AB"))
         await written(at)
         assert [tick.id for tick in await at.services.database.ticks("A", None, None, 100)] == list(range(1_130, 1_140))
         bars = {bar.ts: bar for bar in await at.services.market.bars("A", "1m", limit=10)}
