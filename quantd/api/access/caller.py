@@ -36,6 +36,8 @@ class Caller(Struct, frozen=True):
     """When its token ends, ms; None if it does not."""
     token: str | None = None
     """Id of its API token; None without one."""
+    signed_by: str | None = None
+    """Mark of the key of its JWT; None without one."""
 
     @property
     def key(self) -> str:
