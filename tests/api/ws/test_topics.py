@@ -107,13 +107,3 @@ async def test_the_log_comes_line_by_line(client: Talker) -> None:
     logging.getLogger("quantd.feed").warning("%s is silent", "A")
     frame = await client.hear()
     assert [(row["level"], row["logger"], row["text"]) for row in frame["rows"]] == [("warning", "quantd.feed", "A is silent")]
-
-
-async def test_a_line_with_what_is_no_text_costs_no_frame_of_any_topic(client: Talker, services: FakeServices) -> None:
-    for topic in ("trade:BTCUSDT", "log"):
-        await client.begin(topic)
-    services.market.push([fakes.tick("BTCUSDT", 1, 0, 100.0)])
-    logging.getLogger("quantd.feed").warning("cannot read %s", b"caf\xe9".decode("utf-8", "surrogateescape"))
-    frames = [await client.hear(), await client.hear()]
-    assert sorted((frame["type"], frame["seq"]) for frame in frames) == [("log", 1), ("trades", 1)]
-    assert next(frame for frame in frames if frame["type"] == "log")["rows"][0]["text"] == "cannot read caf\\udce9"
