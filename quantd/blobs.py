@@ -18,6 +18,8 @@ from quantd.errors import QuantdError
 from quantd.supervision.losses import Losses
 
 T = TypeVar("T")
+DISK_FAILS = (sqlite3.Error, diskcache.Timeout, OSError)
+"""What is raised while the disk fails."""
 _TOLD = 200
 """Number of bytes of a broken value that are logged."""
 _log = logging.getLogger("quantd.state")

@@ -10,11 +10,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Self, TypeVar
 
-import diskcache
 from msgspec.structs import astuple
 
 from quantd import salvage
-from quantd.blobs import Blobs
+from quantd.blobs import DISK_FAILS, Blobs
 from quantd.errors import StateLocked, StateNewer, StateUnusable
 from quantd.model import Alert, Gap, RuleState
 from quantd.supervision.losses import Losses
@@ -234,10 +233,6 @@ def _earlier_states(old: sqlite3.Connection) -> list[tuple[Any, ...]]:
     """Return the states of rules in a broken file of a schema before 4."""
     rows = [row for row in salvage.keyed_rows(old, "alert_states", ("alert_id",)) if len(row) == 5]
     return [(rule, int(state == "firing"), since, firing, 1, None, 0) for rule, _, state, since, firing in rows]
-
-
-DISK_FAILS = (sqlite3.Error, diskcache.Timeout, OSError)
-"""What the state raises while its disk fails."""
 
 
 @contextmanager

@@ -60,4 +60,4 @@ async def respond(request: web.Request, points: int, tell: Callable[[], web.Resp
 
 def asker(request: web.Request) -> Asker:
     """Return who asks, and the time until which an answer is useful. Call this before the first await."""
-    return Asker(caller(request).key, asyncio.get_running_loop().time() + request.app[BUDGET])
+    return Asker(caller(request).account, asyncio.get_running_loop().time() + request.app[BUDGET])

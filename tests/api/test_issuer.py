@@ -23,6 +23,7 @@ from quantd.supervision.troubles import Troubles
 from quantd.times import iso
 from tests.clocks import HostClock
 
+from .test_auth_sockets import LEGACY, at, ended, works
 from .tokens import Guarded, guarded
 
 ISSUER, SECRET = "https://id.example", "a secret of at least thirty-two bytes"
@@ -162,6 +163,26 @@ def test_keys_of_a_file(jwks: JwtSettings) -> None:
     assert why(jwks, jwt.encode(claims(), RSA, "PS256", {"kid": "r"})) == "its key is not in the JWKS file"
     assert why(jwks, jwt.encode(claims(), OTHER_RSA, "RS256", {"kid": "r"})) == "its signature is wrong"
     assert why(jwks, hs()) == "its key is not in the JWKS file"
+
+
+def replace_keys(settings: JwtSettings, *keys: dict[str, Any]) -> None:
+    Path(settings.jwks).write_text(json.dumps({"keys": keys}))
+
+
+async def test_a_key_that_is_taken_away_closes_the_sockets_of_its_tokens(jwks: JwtSettings, tmp_path: Path) -> None:
+    settings, clock = ApiSettings(auth=AuthSettings(jwt=jwks)), HostClock(SystemClock().now())
+    stays, leaves = jwt.encode(claims(), EC, "ES256", {"kid": "e"}), jwt.encode(claims(), RSA, "RS256", {"kid": "r"})
+    async with (
+        guarded(tmp_path / "state", settings, clock) as api,
+        at(api, LEGACY, token=stays) as one,
+        at(api, LEGACY, token=leaves) as other,
+    ):
+        assert await works(one, LEGACY)
+        assert await works(other, LEGACY)
+        replace_keys(jwks, jwk(OTHER_RSA, "r"), jwk(EC, "e", alg="ES256", use="sig"))
+        clock.go_on(1.0)
+        assert await ended(other) == (4401, [{"type": "auth", "state": "revoked"}])
+        assert await works(one, LEGACY)
 
 
 def test_a_changed_file_is_read_again_and_a_broken_one_lets_nobody_in(jwks: JwtSettings, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,7 @@
 """How many tickets there are."""
 
+import pytest
+
 from quantd.api.access.caller import Caller, scopes_of
 from quantd.api.access.tickets import Tickets
 from tests.clocks import HostClock
@@ -11,7 +13,8 @@ def test_many_callers_have_their_tickets_at_a_time() -> None:
     assert all(map(tickets.redeem, issued))
 
 
-def test_of_one_caller_the_oldest_give_way() -> None:
+@pytest.mark.parametrize("address", ["10.0.0.1", "2001:db8::{}"])
+def test_of_one_caller_the_oldest_give_way(address: str) -> None:
     tickets = Tickets(HostClock())
-    issued = [tickets.issue(Caller("10.0.0.1", scopes_of("read"))) for _ in range(101)]
+    issued = [tickets.issue(Caller(address.format(number), scopes_of("read"))) for number in range(101)]
     assert [tickets.redeem(each) is not None for each in issued] == [False, *[True] * 100]

@@ -1,5 +1,7 @@
 """The sender of a request, and what it may do."""
 
+from functools import lru_cache
+from ipaddress import IPv6Network
 from typing import Literal
 
 from aiohttp import web
@@ -13,6 +15,8 @@ Rate = Literal["cheap", "analytics", "write", "admin"]
 """The class of a route for rate limits."""
 Scopes = frozenset[Scope]
 PUBLIC: Scopes = frozenset({"public"})
+_NETWORK = 64
+"""Bits of the part of an IPv6 address that a network assigns; whoever has one address of it has all of them."""
 
 
 def scopes_of(right: Right) -> Scopes:
@@ -36,11 +40,34 @@ class Caller(Struct, frozen=True):
     """When its token ends, ms; None if it does not."""
     token: str | None = None
     """Id of its API token; None without one."""
+    signed_by: str | None = None
+    """Mark of the key of its JWT; None without one."""
 
     @property
     def key(self) -> str:
-        """Who it is for limits and holds: a token, wherever it is used, or else an address."""
+        """Who it is for what it holds: a token, wherever it is used, or else an address."""
         return f"ip:{self.address}" if self.name is None else f"token:{self.name}"
+
+    @property
+    def account(self) -> str:
+        """Who it is for limits: the same, but that addresses of one network count as one."""
+        return shared(self.key)
+
+
+@lru_cache(maxsize=4096)
+def shared(key: str) -> str:
+    """Return the key under which a caller is counted: addresses of one IPv6 network count as one.
+
+    >>> shared("ip:2001:db8::1") == shared("ip:2001:db8::2"), shared("ip:192.0.2.1"), shared("token:ip")
+    (True, 'ip:192.0.2.1', 'token:ip')
+    """
+    kind, _, text = key.partition(":")
+    if kind != "ip" or ":" not in text:
+        return key
+    try:
+        return f"ip:{IPv6Network((text.partition('%')[0], _NETWORK), strict=False)}"
+    except ValueError:
+        return key
 
 
 CALLER = web.RequestKey("caller", Caller)

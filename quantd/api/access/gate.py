@@ -151,7 +151,9 @@ class Gate:
         if found.token is not None:
             token = self._tokens.by_id(found.token) if self._tokens else None
             return token.ended(self.clock.now()) if token else "revoked"
-        stays = found.name is not None or self._auth.mode == "none" or self._auth.loopback == "open" or not self.knows_tokens
+        if found.signed_by is not None:
+            return None if self._issuer and self._issuer.has(found.signed_by) else "revoked"
+        stays = self._auth.mode == "none" or self._auth.loopback == "open" or not self.knows_tokens
         return None if stays else "revoked"
 
     def known(self, text: str, address: str) -> Caller:
@@ -178,7 +180,7 @@ class Gate:
             raise BadToken(address, "not valid", str(error)) from None
         if self.clock.now() >= grant.until:
             raise BadToken(grant.name, "expired", "it has expired")
-        return Caller(address, grant.scopes, grant.name, grant.until)
+        return Caller(address, grant.scopes, grant.name, grant.until, signed_by=grant.signed_by)
 
     def _of_token(self, token: Token, address: str) -> Caller:
         if why := token.ended(self.clock.now()):

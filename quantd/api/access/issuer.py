@@ -27,6 +27,8 @@ _LONGEST = 8_192
 _LAST = 253_402_300_799_000
 """The end of the year 9999, ms, after which no time can be told."""
 _LONGEST_NAME = 64
+_SECRET = "secret"
+"""The mark of the secret, which changes only with the config."""
 
 
 class Refused(Exception):
@@ -40,6 +42,8 @@ class Grant(Struct, frozen=True):
     scopes: Scopes
     until: int
     """When it ends, ms."""
+    signed_by: str
+    """Mark of the key that it was verified with, see `Issuer.has`."""
 
 
 class Issuer:
@@ -50,7 +54,8 @@ class Issuer:
         """Changes whenever the keys do."""
         self._settings = settings
         self._troubles = troubles
-        self._keys: list[PyJWK] = []
+        self._keys: dict[str, PyJWK] = {}
+        """The keys of the JWKS file, by mark."""
         self._stamp: object = None
         self._known: dict[bytes, Grant] = {}
         self.look()
@@ -68,13 +73,13 @@ class Issuer:
                 return
             keys, fault = _keys(path.read_bytes()), ""
         except OSError as error:
-            keys, stamp, fault = [], error.strerror, f"{path} cannot be read: {error.strerror}"
+            keys, stamp, fault = {}, error.strerror, f"{path} cannot be read: {error.strerror}"
         except ValueError as error:
-            keys, fault = [], f"{path} is no JWKS file: {error}"
+            keys, fault = {}, f"{path} is no JWKS file: {error}"
         if stamp != self._stamp:
             self._take(stamp, keys, fault)
 
-    def _take(self, stamp: object, keys: "list[PyJWK]", fault: str) -> None:
+    def _take(self, stamp: object, keys: "dict[str, PyJWK]", fault: str) -> None:
         self._stamp, self._keys, self.version = stamp, keys, self.version + 1
         self._known.clear()
         if fault:
@@ -83,6 +88,10 @@ class Issuer:
             self._troubles.begin("access", "jwks", f"no JWT is valid: {fault}")
         elif self._troubles:
             self._troubles.end("access", "jwks")
+
+    def has(self, mark: str) -> bool:
+        """Return whether tokens of the key of this mark are still accepted."""
+        return mark in self._keys or (mark == _SECRET and bool(self._settings.secret))
 
     def known(self, text: str, now: int) -> Grant | None:
         """Return what a token says that was found valid before, and has not ended; None for any other."""
@@ -105,7 +114,7 @@ class Issuer:
         settings = self._settings
         required = ["exp", "iss", *(["aud"] if settings.audience else [])]
         try:
-            key, algorithm = self._key(text)
+            mark, key, algorithm = self._key(text)
             claims = jwt.decode(
                 text,
                 key,
@@ -118,30 +127,31 @@ class Issuer:
             until = min(int(claims["exp"]) * 1000 + settings.leeway, _LAST)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Refused(_why(error)) from None
-        return Grant(_name(claims), _scopes(claims.get(settings.claim)), until)
+        return Grant(_name(claims), _scopes(claims.get(settings.claim)), until, mark)
 
-    def _key(self, text: str) -> "tuple[PyJWK | str, str]":
-        """Return the key of a token, and the only algorithm that is accepted with it. Raises Refused and jwt.PyJWTError."""
+    def _key(self, text: str) -> "tuple[str, PyJWK | str, str]":
+        """Return the mark and the key of a token, and the only algorithm that is accepted with it. Raises Refused and jwt.PyJWTError."""
         import jwt
 
         if len(text) > _LONGEST:
             raise Refused("it is too long")
         if self._settings.secret:
-            return self._settings.secret, "HS256"
+            return _SECRET, self._settings.secret, "HS256"
         header = jwt.get_unverified_header(text)
-        keys = [key for key in self._keys if key.key_id == header.get("kid")] if "kid" in header else self._keys
-        keys = [key for key in keys if key.algorithm_name == header.get("alg")]
+        named = [each for each in self._keys.items() if "kid" not in header or each[1].key_id == header["kid"]]
+        keys = [(mark, key) for mark, key in named if key.algorithm_name == header.get("alg")]
         if len(keys) != 1:
             raise Refused("its key is not in the JWKS file" if not keys else "it does not name its key (kid)")
-        return keys[0], keys[0].algorithm_name
+        ((mark, key),) = keys
+        return mark, key, key.algorithm_name
 
 
 def _key(text: str) -> bytes:
     return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _keys(data: bytes) -> "list[PyJWK]":
-    """Return the keys of a JWKS file that sign with RS256 or ES256. Raises ValueError."""
+def _keys(data: bytes) -> "dict[str, PyJWK]":
+    """Return the keys of a JWKS file that sign with RS256 or ES256, by mark. Raises ValueError."""
     import jwt
 
     try:
@@ -150,13 +160,14 @@ def _keys(data: bytes) -> "list[PyJWK]":
         listed = None
     if not isinstance(listed, list):
         raise ValueError("it has no list `keys`")
-    found = []
+    found = {}
     for each in listed:
         algorithm = _algorithm(each)
         if algorithm is None or each.get("use", "sig") != "sig" or each.get("alg", algorithm) != algorithm:
             continue
         try:
-            found.append(jwt.PyJWK(_public(each), algorithm))
+            key = _public(each)
+            found[sha256(msgspec.json.encode(key, order="sorted")).hexdigest()] = jwt.PyJWK(key, algorithm)
         except (jwt.PyJWTError, ValueError, TypeError):
             raise ValueError("one of its keys cannot be read") from None
     if not found:

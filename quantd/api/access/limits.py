@@ -11,14 +11,12 @@ A `Meter` is the generic cell rate algorithm (GCRA): of each caller it knows one
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
-from ipaddress import IPv6Network
 from math import ceil
 
 from aiohttp import web
 from msgspec import Struct
 
-from quantd.api.access.caller import Caller, Rate
+from quantd.api.access.caller import Caller, Rate, shared
 from quantd.api.access.places import Places
 from quantd.api.access.proxies import is_local
 from quantd.api.server.errors import Failure
@@ -28,8 +26,6 @@ from quantd.config.limits import LimitSettings, Quota, Quotas
 _LATER_S = 60.0
 _MOST_CALLERS = 50_000
 _ROUNDING = 1e-9
-_NETWORK = 64
-"""Bits of the part of an IPv6 address that a network assigns; whoever has one address of it has all of them."""
 
 
 class TooMany(Failure):
@@ -139,7 +135,7 @@ class CallerLimits:
 
     def key(self, caller: Caller) -> str | None:
         """Return the key under which a caller is counted; None for one that is not limited."""
-        return shared(caller.key) if caller.name is not None else self.key_of(caller.address)
+        return caller.account if caller.name is not None else self.key_of(caller.address)
 
     def key_of(self, address: str) -> str | None:
         """Return the key under which a caller without a token is counted; None for one that is not limited."""
@@ -159,7 +155,7 @@ class CallerLimits:
         meter = meters.get(rate)
         if meter is None:
             return None
-        key = shared(caller.key)
+        key = caller.account
         return Standing(meter, key, meter.take(key))
 
     def admit(self, request: web.Request, caller: Caller, rate: Rate) -> None:
@@ -206,19 +202,3 @@ async def tell(request: web.Request, response: web.StreamResponse) -> None:
 
 def _meters(quotas: Quotas, clock: Clock) -> Mapping[str, Meter]:
     return {name: Meter(name, getattr(quotas, name), clock) for name in Quotas.__struct_fields__}
-
-
-@lru_cache(maxsize=4096)
-def shared(key: str) -> str:
-    """Return the key under which a caller is counted: addresses of one IPv6 network count as one.
-
-    >>> shared("ip:2001:db8::1") == shared("ip:2001:db8::2"), shared("ip:192.0.2.1"), shared("token:ip")
-    (True, 'ip:192.0.2.1', 'token:ip')
-    """
-    kind, _, text = key.partition(":")
-    if kind != "ip" or ":" not in text:
-        return key
-    try:
-        return f"ip:{IPv6Network((text.partition('%')[0], _NETWORK), strict=False)}"
-    except ValueError:
-        return key

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Literal, get_args
 
+from quantd.api.access.caller import shared
 from quantd.clock import Clock
 
 _log = logging.getLogger("quantd.access")
@@ -20,9 +21,9 @@ class Refusals:
         self._counts: dict[Reason, int] = dict.fromkeys(get_args(Reason), 0)
 
     def note(self, who: str, reason: Reason, text: str) -> None:
-        """Note that a caller was refused. `who` is the name of its token or its address, never a token."""
+        """Note that a caller was refused. `who` is the name of its token or its address, never a token; of a network, one is told."""
         self._counts[reason] += 1
-        now, key = self._clock.monotonic(), (who, reason)
+        now, key = self._clock.monotonic(), (shared(f"ip:{who}"), reason)
         if now - self._told.get(key, float("-inf")) < _AGAIN_S:
             return
         self._told.pop(key, None)

@@ -16,6 +16,7 @@ _MOST, _MOST_EACH = 10_000, 100
 
 class _Ticket(Struct, frozen=True):
     caller: Caller
+    account: str
     until: float
     """Until when it is good (s, monotonic)."""
 
@@ -31,12 +32,13 @@ class Tickets:
     def issue(self, caller: Caller) -> str:
         """Return a ticket that stands for a caller. Of many, the caller's oldest are forgotten, or the oldest of all."""
         self._drop_old()
-        own = [key for key, ticket in self._open.items() if ticket.caller.key == caller.key]
+        account = caller.account
+        own = [key for key, ticket in self._open.items() if ticket.account == account]
         crowd, most = (own, _MOST_EACH) if len(own) >= _MOST_EACH else (list(self._open), _MOST)
         for key in crowd[: max(0, len(crowd) + 1 - most)]:
             del self._open[key]
         text = self._make()
-        self._open[_key(text)] = _Ticket(caller, self._clock.monotonic() + LIFE_S)
+        self._open[_key(text)] = _Ticket(caller, account, self._clock.monotonic() + LIFE_S)
         return text
 
     def redeem(self, text: str) -> Caller | None:

@@ -76,6 +76,10 @@ class Visit:
         self._gate.refusals.note(self.caller.name or self.caller.address, "expired", f"its socket is closed: {why}")
         self._close(UNAUTHORIZED, f"The token is {why}" if self.caller.name else "A token is needed")
 
+    def fail(self) -> None:
+        """Close the socket, of which nothing else is sure to work."""
+        self._close(UNAUTHORIZED, "The token cannot be checked")
+
     def renew(self, text: str) -> None:
         """Take another token in place of the caller's. A socket with one that is not valid is closed."""
         try:
@@ -132,7 +136,7 @@ class Visits:
                     visit.look()
                 except Exception:
                     _log.exception("a socket cannot be looked after, and is closed")
-                    visit.end("revoked")
+                    visit.fail()
 
 
 def accepted(found: Caller) -> Auth:

@@ -3,7 +3,6 @@
 from aiohttp import web
 
 from quantd.api.access.caller import caller
-from quantd.api.access.limits import shared
 from quantd.api.context import SETTINGS, services
 from quantd.api.routes import checks
 from quantd.api.schema import requests, wire
@@ -34,7 +33,7 @@ async def create(request: web.Request, asked: requests.RuleBody) -> web.Response
 
 def _with_room(request: web.Request) -> str:
     """Return the key under which the caller is counted. Raises Failure if it has as many rules as it may have."""
-    owner, most = shared(caller(request).key), request.app[SETTINGS].limits.rules
+    owner, most = caller(request).account, request.app[SETTINGS].limits.rules
     if sum(rule.owner == owner for rule in services(request).alerts.rules()) >= most:
         raise Failure(429, f"Too many rules: you have {most} already, delete one first")
     return owner

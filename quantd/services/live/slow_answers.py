@@ -18,10 +18,11 @@ from pathlib import Path
 import msgspec
 
 import quantd
+from quantd.blobs import DISK_FAILS
 from quantd.clock import Clock
 from quantd.services.analytics import Analysis
 from quantd.services.live.calculator import Calculator, Task, analysis_of
-from quantd.state import DISK_FAILS, tried_again
+from quantd.state import tried_again
 from quantd.supervision.troubles import Troubles
 
 SLOW_S = 0.1

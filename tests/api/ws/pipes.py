@@ -53,7 +53,7 @@ class Number(Struct):
     """An item of a topic: its number counts those of the topic."""
 
     symbol: str
-    number: int
+    number: int | str
 
 
 class Numbers:
@@ -74,8 +74,12 @@ class Numbers:
         """Publish the next numbers."""
         first = self.published.get(name, 0) + 1
         self.published[name] = first + count - 1
+        self.put(*(Number(name, number) for number in range(first, first + count)))
+
+    def put(self, *items: Number) -> None:
+        """Publish these items."""
         for put in list(self._puts):
-            put([Number(name, number) for number in range(first, first + count)])
+            put(items)
 
     def _kind(self, *, conflated: bool) -> Kind:
         return Kind(

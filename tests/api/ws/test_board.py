@@ -14,7 +14,7 @@ from quantd.api.ws.v1.topics import KINDS
 from quantd.testing.services import fake_services
 from tests.waiting import until
 
-from .pipes import Numbers, Pipe
+from .pipes import Number, Numbers, Pipe
 
 LIMITS = TopicLimits(frames=5, buffer=100, patience=10.0, flush=1e9)
 LONG = 40
@@ -251,4 +251,21 @@ async def test_what_comes_after_a_flush_waits_for_the_next_one() -> None:
     assert not pipe.unsent
     party.board.flush()
     assert [frame["rows"] for frame in pipe.read()] == [[1, 2, 3]]
+    party.board.close()
+
+
+async def test_a_row_that_cannot_be_sent_costs_no_frame_of_others(caplog: pytest.LogCaptureFixture) -> None:
+    party = Party()
+    pipe = party.client("A", "B", "C")[1]
+    party.publish("B")
+    pipe.read()
+    for name in "AC":
+        party.numbers.publish(name)
+    party.numbers.put(Number("B", "\udcff"))
+    party.board.flush()
+    assert "rows of plain:B cannot be sent" in caplog.text
+    assert [(frame["topic"], frame["seq"]) for frame in pipe.read()] == [("plain:A", 1), ("plain:C", 1)]
+    party.publish("B")
+    party.board.flush()
+    assert [(frame["topic"], frame["seq"]) for frame in pipe.read()] == [("plain:B", 2)]
     party.board.close()

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from quantd.api.schema.rows import LogRow
-from quantd.api.ws.v1.log_lines import tap
+from quantd.api.ws.v1.log_lines import row_of, tap
 from tests.waiting import until
 
 LOG = logging.getLogger("quantd.test.lines")
@@ -93,3 +93,9 @@ async def test_a_line_that_cannot_be_formatted_is_left_out(capsys: pytest.Captur
     stop()
     assert [line.text for line in lines] == ["good"]
     assert not capsys.readouterr().err
+
+
+def test_what_is_no_text_is_escaped() -> None:
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    row = row_of(LOG.makeRecord(LOG.name, logging.INFO, __file__, 1, "cannot read %s", (name,), None))
+    assert row.text == "cannot read caf\\udce9"

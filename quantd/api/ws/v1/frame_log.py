@@ -1,5 +1,6 @@
 """The numbered frames of one topic, the newest of which are kept."""
 
+import logging
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +12,7 @@ from quantd.api.schema.wire import encode
 from quantd.api.ws.fanout import text_frame
 from quantd.api.ws.v1.topic import AS_THEY_COME, Topic
 
+_log = logging.getLogger("quantd.api")
 MOST_ROWS = 500
 """Maximum number of rows of a frame."""
 
@@ -60,15 +62,21 @@ class FrameLog:
         self._pending.extend(items)
 
     def seal(self, now: float) -> None:
-        """Make frames of the rows that wait, at `now` seconds."""
+        """Make frames of the rows that wait, at `now` seconds. If that fails, the log says so, and other topics go on."""
+        items, self._pending = self._pending, []
+        try:
+            self._make(items, now)
+        except Exception:
+            _log.exception("rows of %s cannot be sent, and are left out", self.topic.text)
+
+    def _make(self, items: list[Any], now: float) -> None:
         kind = self.topic.kind
-        items, self._pending = (kind.conflated or AS_THEY_COME).merge(self._pending), []
-        rows = [row for item in items if (row := kind.row(item)) is not None]
+        rows = [row for item in (kind.conflated or AS_THEY_COME).merge(items) if (row := kind.row(item)) is not None]
         for at in range(0, len(rows), MOST_ROWS):
-            self.seq += 1
-            frame = kind.frame(topic=self.topic.text, seq=self.seq, rows=rows[at : at + MOST_ROWS])
-            self._keep(text_frame(encode(frame)))
-            self.sealed = now
+            frame = kind.frame(topic=self.topic.text, seq=self.seq + 1, rows=rows[at : at + MOST_ROWS])
+            data = text_frame(encode(frame))
+            self.seq, self.sealed = self.seq + 1, now
+            self._keep(data)
 
     def take(self) -> bytes:
         """Return the frames that clients in step have not been sent, which are flushed by that."""

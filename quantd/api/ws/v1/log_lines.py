@@ -58,11 +58,14 @@ class _Tap(logging.Handler):
 
 
 def row_of(record: logging.LogRecord) -> LogRow:
-    """Return a line of the log as a row, with the error in one line if there is one."""
+    """Return a line of the log as a row, with the error in one line if there is one. What is no text, as in some names of files, is
+    escaped."""
     text = record.getMessage()
     if record.exc_info and record.exc_info[1] is not None:
         text += f" ({record.exc_info[1]!r})"
-    return LogRow(iso(int(record.created * 1000)), record.levelname.lower(), record.name, text[:_LONGEST])
+    return LogRow(
+        iso(int(record.created * 1000)), record.levelname.lower(), record.name, text[:_LONGEST].encode(errors="backslashreplace").decode()
+    )
 
 
 def tap(put: Put) -> Stop:
