@@ -165,3 +165,10 @@ async def test_any_bytes_may_be_sent_as_a_token(tmp_path: Path, jwt: str, sent: 
         api.token("read")
         answer = await told(api.server.port, request("/symbols", "Authorization: Bearer SENT").replace(b"SENT", sent))
         assert answer.status == 401
+
+
+async def test_a_token_is_known_as_soon_as_it_is_made(tmp_path: Path) -> None:
+    async with guarded(tmp_path, ApiSettings()) as api:
+        for name in ("first", "second"):
+            text = api.file.create(name, "admin", api.clock.now(), None)
+            assert (await api.ask("/database/vacuum", token=text, method="POST")).status == 200

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from quantd.api.access.caller import Caller
 from quantd.api.access.limits import CallerLimits, Meter, TooMany
+from quantd.api.access.proxies import is_local
 from quantd.api.app import make_app
 from quantd.config.limits import LimitSettings, Quota, Quotas
 from quantd.config.model import ApiSettings
@@ -22,7 +23,7 @@ from .tokens import guarded
 
 
 def caller(address: str, name: str | None = None) -> Caller:
-    return Caller(address, frozenset(), name)
+    return Caller(address, frozenset(), name, is_direct=is_local(address))
 
 
 @given(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from quantd.api.access.proxies import Proxies
+from quantd.config.access import AuthSettings
 from quantd.config.model import ApiSettings
 
 from .tokens import guarded
@@ -68,3 +69,13 @@ async def test_streams_are_held_by_the_client_behind_the_proxy(tmp_path: Path) -
         sent = f"Content-Length: {len(body)}", "X-Forwarded-For: 203.0.113.9"
         assert (await api.ask("/stream/start", *sent, token=token, method="POST", body=body)).status == 200
         assert list(api.services.symbols.held) == ["token:ops"], "a token is the same wherever it is used"
+
+
+@pytest.mark.parametrize("header", ["Forwarded: for=1.1.1.1", "X-Forwarded-For: unknown", "X-Forwarded-For: 127.0.0.1", "Via: 1.1 proxy"])
+async def test_no_header_makes_a_client_behind_a_proxy_one_of_this_host(tmp_path: Path, header: str) -> None:
+    """It would have no quota."""
+    settings = ApiSettings(trusted_proxies=("127.0.0.1",), auth=AuthSettings(mode="none"))
+    async with guarded(tmp_path, settings) as api:
+        assert "ratelimit" not in (await api.ask("/symbols")).headers
+        sent = [header] if header.startswith("X-") else ["X-Forwarded-For: 203.0.113.9", header]
+        assert "ratelimit" in (await api.ask("/symbols", *sent)).headers

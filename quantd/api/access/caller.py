@@ -42,6 +42,8 @@ class Caller(Struct, frozen=True):
     """Id of its API token; None without one."""
     signed_by: str | None = None
     """Mark of the key of its JWT; None without one."""
+    is_direct: bool = False
+    """Whether it is on this host, and its request has come through no proxy that can be told."""
 
     @property
     def key(self) -> str:

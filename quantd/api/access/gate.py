@@ -22,7 +22,7 @@ from quantd.clock import Clock, SystemClock
 from quantd.config.addresses import is_loopback
 from quantd.config.model import ApiSettings
 from quantd.supervision.troubles import Troubles
-from quantd.tokens import Token, Tokens
+from quantd.tokens import Token, Tokens, parts
 
 _OPEN: Scopes = scopes_of("write")
 _LOOK_EVERY_S = 0.5
@@ -95,6 +95,12 @@ class Gate:
         if self._issuer:
             self._issuer.look()
 
+    def _look_for(self, text: str) -> None:
+        """Learn of a token that was made a moment ago."""
+        found = parts(text)
+        if self._tokens and found and self._tokens.by_id(found[0]) is None:
+            self._tokens.look()
+
     def permit(self, found: Caller, route: Route) -> None:
         """Raise Failure if a caller may not use a route. Requests and sockets come through here."""
         scope, path = route.scope, route.path
@@ -111,8 +117,10 @@ class Gate:
     def _caller(self, request: web.Request, route: Route) -> Caller:
         """Return the caller by its `Authorization`. Raises Failure if that is not valid and counts; the request is its address's then."""
         scope = route.scope
-        anybody = self.anonymous(request)
         text = bearer(request)
+        if text is not None:
+            self._look_for(text)
+        anybody = self.anonymous(request)
         if text is None or scope == "public" or not self.knows_tokens:
             return anybody
         try:
@@ -134,14 +142,15 @@ class Gate:
 
     def anonymous(self, request: web.BaseRequest) -> Caller:
         """Return the caller as it is without a token."""
-        return Caller(self._proxies.client(request), _OPEN if self._is_open(request) else PUBLIC)
+        direct = is_local(request.remote or "") and not is_forwarded(request)
+        return Caller(self._proxies.client(request), _OPEN if self._is_open(direct) else PUBLIC, is_direct=direct)
 
-    def _is_open(self, request: web.BaseRequest) -> bool:
-        """Return whether a request may read and write without a token."""
+    def _is_open(self, direct: bool) -> bool:
+        """Return whether a request, which came direct or not, may read and write without a token."""
         if self._auth.mode == "none":
             return True
         opened = self._auth.loopback == "open" or (self._local and not self.knows_tokens)
-        return opened and is_local(request.remote or "") and not is_forwarded(request)
+        return opened and direct
 
     def ended(self, found: Caller) -> Literal["expired", "revoked"] | None:
         """Return why a caller who was admitted would not be now; None if it would. One without a token is so while the API is open."""
@@ -160,6 +169,7 @@ class Gate:
         """Return the caller that a token names. Raises BadToken, and TooMany if this address has sent many that are not known; one that is
         known is let in all the same."""
         self.look()
+        self._look_for(text)
         token, same = self._tokens.of(text) if self._tokens else (None, False)
         if token is not None and same:
             return self._of_token(token, address)

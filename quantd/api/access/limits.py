@@ -135,10 +135,10 @@ class CallerLimits:
 
     def key(self, caller: Caller) -> str | None:
         """Return the key under which a caller is counted; None for one that is not limited."""
-        return caller.account if caller.name is not None else self.key_of(caller.address)
+        return None if self.settings.loopback is None and _is_local(caller) else caller.account
 
     def key_of(self, address: str) -> str | None:
-        """Return the key under which a caller without a token is counted; None for one that is not limited."""
+        """Return the key under which the connections of an address are counted; None if they are not limited."""
         return None if self.settings.loopback is None and is_local(address) else shared(f"ip:{address}")
 
     def counts(self) -> Iterator[tuple[tuple[str, ...], int]]:
@@ -151,7 +151,7 @@ class CallerLimits:
 
     def take(self, caller: Caller, rate: Rate) -> Standing | None:
         """Count a request of a caller; None if it has no quota. The request must be refused if `room` is negative."""
-        meters = self._loopback if caller.name is None and is_local(caller.address) else self._others
+        meters = self._loopback if _is_local(caller) else self._others
         meter = meters.get(rate)
         if meter is None:
             return None
@@ -198,6 +198,11 @@ async def tell(request: web.Request, response: web.StreamResponse) -> None:
     """Tell a limited caller what is left of its quota: a signal handler."""
     if standing := request.get(STANDING):
         response.headers.update(standing.headers())
+
+
+def _is_local(caller: Caller) -> bool:
+    """Return whether the limits of loopback are those of a caller."""
+    return caller.name is None and caller.is_direct
 
 
 def _meters(quotas: Quotas, clock: Clock) -> Mapping[str, Meter]:

@@ -18,6 +18,7 @@ from aiohttp import web
 
 _Address = IPv4Address | IPv6Address
 _MOST_HOPS = 32
+_OF_PROXIES = ("x-forwarded", "forwarded", "x-real-ip", "via")
 _FORWARDED = re.compile(r'([;,]|^)\s*(?:([^=;,\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"\s]*))?\s*')
 _PORT = re.compile(r"(?:\[([^\]]+)\]|([^:]+))(?::\w+)?")
 
@@ -57,7 +58,7 @@ class Proxies:
 
 def is_forwarded(request: web.BaseRequest) -> bool:
     """Return whether a request says that it comes through a proxy."""
-    return any(name[0] in "XxFf" and name.lower().startswith(("x-forwarded", "forwarded")) for name in request.headers)
+    return any(name[0] in "XxFfVv" and name.lower().startswith(_OF_PROXIES) for name in request.headers)
 
 
 @lru_cache(maxsize=256)
