@@ -68,7 +68,7 @@ def of_close(code: int, reason: str, where: str) -> ClientError | None:
         case 4403:
             return Forbidden(f"{where}: the token has no right to this{why}")
         case 4429:
-            return TooMany(f"{where}: too many connections or subscriptions{why}")
+            return TooMany(f"{where}: {reason or 'too many connections or subscriptions'}")
     return None
 
 
