@@ -118,11 +118,11 @@ def test_one_that_asks_for_a_token(quantd: Run, url: str, file: TokenFile) -> No
     assert (done.returncode, done.stdout.split()[0]) == (0, "healthy")
     while (done := quantd("status", "--url", url)).returncode == 0:  # until the daemon has looked at the file
         pass
-    assert done.returncode == 69
+    assert done.returncode == 77
     assert "answers with 401 A token is needed" in done.stderr
-    assert "QUANTD_TOKEN" in done.stderr
+    assert done.stderr.endswith("; put a token of `quantd token create` into the environment variable QUANTD_TOKEN\n")
     done = quantd("status", "--url", url, QUANTD_TOKEN=f"{token}x")
-    assert (done.returncode, "answers with 401 The token is not valid" in done.stderr) == (69, True)
+    assert (done.returncode, "answers with 401 The token is not valid" in done.stderr) == (77, True)
     assert token not in done.stderr
 
 
