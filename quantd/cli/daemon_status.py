@@ -43,14 +43,21 @@ class DaemonStatus(Struct, frozen=True):
 
 
 def find(config: Path | None, url: str | None) -> str:
-    """Return the address of the daemon: the given one, or the one that the config names. Raises QuantdError."""
-    if url is not None:
-        return checked("--url", demand_address, url)
+    """Return the address of the daemon: the given one, $QUANTD_URL, the one that the config names, or without a config the one where a
+    daemon listens by default. Raises QuantdError."""
     import os
 
-    from quantd.config.load import load
+    if url is not None:
+        return checked("--url", demand_address, url)
+    if named := os.environ.get("QUANTD_URL"):
+        return checked("QUANTD_URL", demand_address, named)
+    from quantd.config.load import NoConfig, load
+    from quantd.config.model import ApiSettings
 
-    return address(load(config, os.environ).config.api.listen)
+    try:
+        return address(load(config, os.environ).config.api.listen)
+    except NoConfig:
+        return address(ApiSettings().listen)
 
 
 def address(listen: str) -> str:

@@ -29,6 +29,10 @@ _OF_A_PIPELINE = frozenset({"extends", *(key for key, field in fields(PipelineFi
 ETC = Path("/etc/quantd/quantd.yaml")
 
 
+class NoConfig(QuantdError):
+    """Raised if no config is named, and there is none where one is looked for."""
+
+
 class Loaded(Struct, frozen=True):
     """A config with the plugins against which it was checked; `path` is None if it was not read from a file."""
 
@@ -52,7 +56,7 @@ def find(given: Path | None, environ: Mapping[str, str]) -> Path:
     for path in (Path("quantd.yaml"), ETC):
         if path.is_file():
             return path
-    raise QuantdError(f"no config: there is neither ./quantd.yaml nor {ETC}; write one with `quantd init`, or name one with --config")
+    raise NoConfig(f"no config: there is neither ./quantd.yaml nor {ETC}; write one with `quantd init`, or name one with --config")
 
 
 def load(given: Path | None, environ: Mapping[str, str], *, all_pipelines: bool = False) -> Loaded:
@@ -103,9 +107,7 @@ def find_plugins(given: Path | None, environ: Mapping[str, str]) -> tuple[Regist
     """
     try:
         path = find(given, environ)
-    except QuantdError:
-        if given or environ.get("QUANTD_CONFIG"):
-            raise
+    except NoConfig:
         path = Path("quantd.yaml")
     wrong: list[Mistake] = []
     try:
