@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from quantd.config.access import found_from
 from quantd.config.makers import Mention, one_maker_a_bar
 from quantd.config.model import Config, ConfigFile, PairEntry, Pipeline, PipelineFile, PluginSettings
 from quantd.config.named import Named
@@ -182,7 +183,14 @@ class _Load:
             self._check_unused_pipelines(feeds, sinks)
         if part.value is None:
             return None
-        made = {"pairs": tuple(entry for entry, *_ in pairs), "symbols": tuple(dict.fromkeys(symbols)), "pipelines": pipelines}
+        api = part.value.api
+        auth = msgspec.structs.replace(api.auth, jwt=found_from(self._folder, api.auth.jwt))
+        made = {
+            "api": msgspec.structs.replace(api, auth=auth),
+            "pairs": tuple(entry for entry, *_ in pairs),
+            "symbols": tuple(dict.fromkeys(symbols)),
+            "pipelines": pipelines,
+        }
         return Config(**msgspec.structs.asdict(part.value) | made)
 
     def _pairs(self, part: Part) -> list[tuple[PairEntry, Node, str]]:
