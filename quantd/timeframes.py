@@ -70,6 +70,8 @@ def duration(text: str) -> int:
     7
     """
     match = re.fullmatch(r"([0-9]+)(ms|s|m|h|d)", text)
+    if text.isascii() and text.isdigit():
+        raise ValueError(f"{text!r} lacks a unit: write {text}s, or another number with ms, m, h or d")
     if not match:
         raise ValueError(f"{text!r} is not a duration: a number and ms, s, m, h or d")
     return int(match[1]) * _DURATION[match[2]]

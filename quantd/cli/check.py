@@ -34,6 +34,8 @@ def check(
         loaded = load(config, os.environ, all_pipelines=True)
     except ConfigError as error:
         _fail(error.mistakes)
+    if wrong := _keys_missing(loaded):
+        _fail([wrong])
     for line in _summary(loaded):
         typer.echo(line)
     if idle := nothing_to_watch(loaded):
@@ -50,6 +52,22 @@ def _fail(mistakes: "Sequence[Mistake]") -> NoReturn:
     count = len(mistakes)
     typer.echo(f"{count} mistake{'s' * (count != 1)}", err=True)
     raise typer.Exit(2) from None
+
+
+def _keys_missing(loaded: "Loaded") -> "Mistake | None":
+    """Return the mistake of a JWKS file without keys. Only this command reads it: the daemon waits for one that is not there yet."""
+    from pathlib import Path
+
+    from quantd.api.access.issuer import fault_of
+
+    path = loaded.config.api.auth.jwt.jwks
+    fault = fault_of(Path(path)) if path else None
+    if not fault:
+        return None
+    node = loaded.nodes[""]
+    for key in ("api", "auth", "jwt", "jwks"):
+        node = node.value[key]
+    return node.mistake("api.auth.jwt.jwks", fault)
 
 
 def _ask(loaded: "Loaded") -> None:

@@ -10,17 +10,27 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from msgspec import Struct
 
-from quantd.errors import checked
+from quantd.errors import QuantdError, checked
 
 TIME_OUT_S = 3.0
 _HINT = ": is the daemon running? --url tells where else it is"
-_SEND = "; put the token into the environment variable QUANTD_TOKEN"
 _MOST_BYTES = 50_000_000
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}
 
 
-class Unreachable(Exception):
-    """No daemon answers at the address."""
+class Unreachable(QuantdError):
+    """Raised if no daemon answers at the address."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class Denied(QuantdError):
+    """Raised if the daemon demands a token, or another one."""
+
+    exit_code = 77  # EX_NOPERM
+
+    def __init__(self, told: str) -> None:
+        super().__init__(f"{told}; put a token of `quantd token create` into the environment variable QUANTD_TOKEN")
 
 
 class DaemonStatus(Struct, frozen=True):
@@ -33,14 +43,21 @@ class DaemonStatus(Struct, frozen=True):
 
 
 def find(config: Path | None, url: str | None) -> str:
-    """Return the address of the daemon: the given one, or the one that the config names. Raises QuantdError."""
-    if url is not None:
-        return checked("--url", demand_address, url)
+    """Return the address of the daemon: the given one, $QUANTD_URL, the one that the config names, or without a config the one where a
+    daemon listens by default. Raises QuantdError."""
     import os
 
-    from quantd.config.load import load
+    if url is not None:
+        return checked("--url", demand_address, url)
+    if named := os.environ.get("QUANTD_URL"):
+        return checked("QUANTD_URL", demand_address, named)
+    from quantd.config.load import NoConfig, load
+    from quantd.config.model import ApiSettings
 
-    return address(load(config, os.environ).config.api.listen)
+    try:
+        return address(load(config, os.environ).config.api.listen)
+    except NoConfig:
+        return address(ApiSettings().listen)
 
 
 def address(listen: str) -> str:
@@ -61,7 +78,7 @@ def demand_address(url: str) -> str:
 
 
 def ask(base: str, token: str | None = None) -> DaemonStatus:
-    """Ask the daemon at this address. Raises Unreachable."""
+    """Ask the daemon at this address. Raises Unreachable or Denied."""
     _, health = _get(base, "/health", token)
     code, ready = _get(base, "/ready", token)
     _, quality = _get(base, "/quality", token)
@@ -84,8 +101,8 @@ def _get(base: str, path: str, token: str | None) -> tuple[int, Any]:
     except HTTPError as error:
         if error.code == 503 and path == "/ready":
             return 503, json.loads(error.read(_MOST_BYTES))
-        hint = _SEND if error.code in (401, 403) else ""
-        raise Unreachable(f"{base}{path} answers with {error.code} {_detail(error)}{hint}") from None
+        failed = Denied if error.code in (401, 403) else Unreachable
+        raise failed(f"{base}{path} answers with {error.code} {_detail(error)}") from None
     except TimeoutError:
         raise Unreachable(f"{base} does not answer within {TIME_OUT_S:g} s") from None
     except URLError as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="The config file.", metavar="FILE")]
 """Option of every command that reads a config."""
-Url = Annotated[str | None, typer.Option(help="Address of the API, if not the one in the config.", metavar="URL")]
+Url = Annotated[str | None, typer.Option(help="Address of the API; by default $QUANTD_URL, or the one in the config.", metavar="URL")]
 """Option of every command that asks a running daemon."""
 
 Auth = Annotated[str | None, typer.Option("--auth", help="tokens or none: what api.auth.mode says otherwise.", metavar="MODE")]

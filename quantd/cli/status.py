@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from quantd.cli.daemon_status import DaemonStatus
 
 UNWELL = 1
-UNREACHABLE = 69  # EX_UNAVAILABLE
 _MOST_PAIRS = 40
 _MOST_SYMBOLS = 20
 _WELL = "live", "quiet", "closed"
@@ -24,22 +23,18 @@ def status(
     url: Url = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: health, waiting, quality and pairs.")] = False,
 ) -> None:
-    """Ask the running daemon for its state, and print it on one screen. If it asks for a token, $QUANTD_TOKEN is sent.
+    """Ask the running daemon for its state, and print it on one screen. The token is taken from QUANTD_TOKEN.
 
-    Exit code 0 if it is healthy, 1 if it is degraded or down, 69 if it cannot be reached.
+    Exit code 0 if it is healthy, 1 if it is degraded or down, 69 if it cannot be reached, 77 if it demands another token.
     """
     import os
 
     import msgspec
 
-    from quantd.cli.daemon_status import Unreachable, ask, find
+    from quantd.cli.daemon_status import ask, find
 
     where = find(config, url)
-    try:
-        daemon = ask(where, os.environ.get("QUANTD_TOKEN"))
-    except Unreachable as error:
-        typer.echo(f"quantd: {error}", err=True)
-        raise typer.Exit(UNREACHABLE) from None
+    daemon = ask(where, os.environ.get("QUANTD_TOKEN"))
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(daemon)).decode())
     else:

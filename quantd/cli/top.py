@@ -19,12 +19,15 @@ def top(
     import asyncio
     import sys
 
-    from quantd.cli.daemon_status import find
+    from quantd.cli.daemon_status import Denied, find
     from quantd.cli.top_live import show_live, show_once
-    from quantd.client import connect
+    from quantd.client import Unauthorized, connect
     from quantd.errors import QuantdError
 
     if not once and not sys.stdout.isatty():
         raise QuantdError("quantd top needs a terminal: --once prints one frame to a file")
     client = connect(find(config, url))
-    asyncio.run(show_once(client) if once else show_live(client))
+    try:
+        asyncio.run(show_once(client) if once else show_live(client))
+    except Unauthorized as error:
+        raise Denied(error.told) from None

@@ -208,7 +208,7 @@ class Connection:
             if first.type == "auth" and first.state != "needed":
                 return None
             if first.type == "auth":
-                raise Unauthorized(f"{self._address.url}: a token is needed: pass it as token= or in QUANTD_TOKEN")
+                raise Unauthorized(f"{self._address.url}: a token is needed")
             greeting = frames.hello(message)
         except msgspec.DecodeError as error:
             raise ClientError(f"{self._address.url} is no quantd: {error}") from None

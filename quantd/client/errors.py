@@ -16,9 +16,14 @@ class Unreachable(ClientError):
 
 
 class Unauthorized(ClientError):
-    """Raised if the daemon demands a token, or the token is unknown, expired or revoked (401, 4401, 4408)."""
+    """Raised if the daemon demands a token, or the token is unknown, expired or revoked (401, 4401, 4408). `told` is the text without what
+    to do."""
 
     exit_code = 77  # EX_NOPERM
+
+    def __init__(self, told: str) -> None:
+        super().__init__(f"{told}: pass a valid token as token= or in QUANTD_TOKEN")
+        self.told = told
 
 
 class Forbidden(ClientError):
@@ -45,7 +50,7 @@ def of_status(status: int, detail: str, where: str) -> ClientError:
     text = f"{where}: {detail}"
     match status:
         case 401:
-            return Unauthorized(f"{text}: pass a valid token as token= or in QUANTD_TOKEN")
+            return Unauthorized(text)
         case 403:
             return Forbidden(text)
         case 429:
@@ -62,13 +67,11 @@ def of_close(code: int, reason: str, where: str) -> ClientError | None:
     why = f": {reason}" if reason else ""
     match code:
         case 4401 | 4408:
-            return Unauthorized(
-                f"{where}: the token is missing, unknown, expired or revoked{why}: pass a valid one as token= or in QUANTD_TOKEN"
-            )
+            return Unauthorized(f"{where}: the token is missing, unknown, expired or revoked{why}")
         case 4403:
             return Forbidden(f"{where}: the token has no right to this{why}")
         case 4429:
-            return TooMany(f"{where}: too many connections or subscriptions{why}")
+            return TooMany(f"{where}: {reason or 'too many connections or subscriptions'}")
     return None
 
 

@@ -1,8 +1,11 @@
 """The sections `auth:` and `auth.jwt:` of `api:`, which say who may use the API."""
 
+from os.path import expanduser
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from quantd.config.addresses import as_network
 from quantd.config.shapes import parsed
@@ -30,7 +33,7 @@ class JwtSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     issuer: Annotated[str, Meta(description="The `iss` of accepted tokens. Without it, none is accepted.")] = ""
     audience: Annotated[str, Meta(description="The `aud` that tokens must have.")] = ""
     secret: Annotated[str, Meta(description="The shared secret of tokens that are signed with HS256; at least 32 bytes.")] = ""
-    jwks: Annotated[str, Meta(description="A JWKS file with the keys of tokens that are signed with RS256 or ES256.")] = ""
+    jwks: Annotated[str, Meta(description="A JWKS file with the keys of RS256 or ES256, relative to the config.")] = ""
     claim: Annotated[str, Meta(min_length=1, description="The claim that holds read, write or admin.")] = "scope"
     leeway: Leeway = 30_000
 
@@ -49,6 +52,11 @@ class JwtSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("issuer", self.issuer)]
+
+
+def found_from(folder: Path, settings: JwtSettings) -> JwtSettings:
+    """Return the settings with the path of the JWKS file as seen from where the config's folder is seen; ~ is the home directory."""
+    return replace(settings, jwks=str(folder / expanduser(settings.jwks))) if settings.jwks else settings
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

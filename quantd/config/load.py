@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from quantd.config.access import found_from
 from quantd.config.makers import Mention, one_maker_a_bar
 from quantd.config.model import Config, ConfigFile, PairEntry, Pipeline, PipelineFile, PluginSettings
 from quantd.config.named import Named
@@ -27,6 +28,10 @@ from quantd.plugin.registry import Registry
 KEYS = tuple(fields(ConfigFile))
 _OF_A_PIPELINE = frozenset({"extends", *(key for key, field in fields(PipelineFile).items() if field.required)})
 ETC = Path("/etc/quantd/quantd.yaml")
+
+
+class NoConfig(QuantdError):
+    """Raised if no config is named, and there is none where one is looked for."""
 
 
 class Loaded(Struct, frozen=True):
@@ -52,7 +57,7 @@ def find(given: Path | None, environ: Mapping[str, str]) -> Path:
     for path in (Path("quantd.yaml"), ETC):
         if path.is_file():
             return path
-    raise QuantdError(f"no config: there is neither ./quantd.yaml nor {ETC}; write one with `quantd init`, or name one with --config")
+    raise NoConfig(f"no config: there is neither ./quantd.yaml nor {ETC}; write one with `quantd init`, or name one with --config")
 
 
 def load(given: Path | None, environ: Mapping[str, str], *, all_pipelines: bool = False) -> Loaded:
@@ -103,9 +108,7 @@ def find_plugins(given: Path | None, environ: Mapping[str, str]) -> tuple[Regist
     """
     try:
         path = find(given, environ)
-    except QuantdError:
-        if given or environ.get("QUANTD_CONFIG"):
-            raise
+    except NoConfig:
         path = Path("quantd.yaml")
     wrong: list[Mistake] = []
     try:
@@ -180,7 +183,14 @@ class _Load:
             self._check_unused_pipelines(feeds, sinks)
         if part.value is None:
             return None
-        made = {"pairs": tuple(entry for entry, *_ in pairs), "symbols": tuple(dict.fromkeys(symbols)), "pipelines": pipelines}
+        api = part.value.api
+        auth = msgspec.structs.replace(api.auth, jwt=found_from(self._folder, api.auth.jwt))
+        made = {
+            "api": msgspec.structs.replace(api, auth=auth),
+            "pairs": tuple(entry for entry, *_ in pairs),
+            "symbols": tuple(dict.fromkeys(symbols)),
+            "pipelines": pipelines,
+        }
         return Config(**msgspec.structs.asdict(part.value) | made)
 
     def _pairs(self, part: Part) -> list[tuple[PairEntry, Node, str]]:

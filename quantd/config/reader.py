@@ -31,9 +31,10 @@ class Reader:
     def wrong(self, node: Node, path: str, message: str, suggestion: str | None = None) -> None:
         self.mistakes.append(node.mistake(path, message, suggestion))
 
-    def keys(self, node: Node | None, path: str, known: Collection[str]) -> Mapping[str, Node]:
-        """Return the children of a mapping whose keys are known; a missing value is an empty mapping."""
-        children = {key: child for key, child, _ in self.mapping(node, path, f" of {', '.join(known)}")}
+    def keys(self, node: Node | None, path: str, known: Collection[str], hint: str = "") -> Mapping[str, Node]:
+        """Return the children of a mapping whose keys are known; a missing value is an empty mapping. `hint` tells what to write instead of
+        what is no mapping."""
+        children = {key: child for key, child, _ in self.mapping(node, path, f" of {', '.join(known)}", hint)}
         if node is not None:
             self.unknown_keys(node, path, children, known)
         return {key: child for key, child in children.items() if key in known}
@@ -45,12 +46,13 @@ class Reader:
                 now = _RENAMED.get(key)
                 self.wrong(node.keys.get(key, node), join(path, key), message, now if now in known else close_to(plain(key), known))
 
-    def mapping(self, node: Node | None, path: str, of: str = "") -> Iterator[tuple[str, Node, str]]:
-        """Yield (key, node, path) for a mapping; a missing value is an empty mapping. `of` says what its entries are."""
+    def mapping(self, node: Node | None, path: str, of: str = "", hint: str = "") -> Iterator[tuple[str, Node, str]]:
+        """Yield (key, node, path) for a mapping; a missing value is an empty mapping. `of` says what its entries are, and `hint` what to
+        write instead of something else."""
         if node is None or node.is_nothing:
             return
         if not isinstance(node.value, dict):
-            self.wrong(node, path, f"expected a mapping{of}, found {shown(node)}")
+            self.wrong(node, path, f"expected a mapping{of}, found {shown(node)}{hint}")
             return
         for key, child in node.value.items():
             yield key, child, join(path, key)
@@ -103,7 +105,7 @@ class Reader:
             return default
         text = node.filled.text if node.filled and node.filled.text is not None else node.value
         if not isinstance(text, str):
-            self.wrong(node, path, f"expected a text, found {shown(node)}{_as_text(node)}")
+            self.wrong(node, path, _why_no_text(node, parse))
             return default
         try:
             return parse(text)
@@ -212,6 +214,17 @@ def _as_list(node: Node) -> str:
 def _as_text(node: Node) -> str:
     is_number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
     return ": put it into quotes" if is_number and not node.filled else ""
+
+
+def _why_no_text(node: Node, parse: Callable[[str], Any]) -> str:
+    """Return what is wrong with a value that is no text. Quotes help a number only if `parse` takes its digits."""
+    hint = _as_text(node)
+    if hint:
+        try:
+            parse(str(node.value))
+        except ValueError as error:
+            return str(error)
+    return f"expected a text, found {shown(node)}{hint}"
 
 
 def _quoted(given: Mapping[str, Node], path: str, message: str) -> tuple[Node, str] | None:

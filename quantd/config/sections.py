@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from quantd.config.convert import choices
 from quantd.config.node import Node
 from quantd.config.reader import Reader, join
 from quantd.config.shapes import Many, Names, Plain, Section, Staged, Uses, Written, default, fields, shape
@@ -27,12 +28,18 @@ def read_section(reader: Reader, node: Node, path: str, struct: type[Struct]) ->
     """Read a mapping as a struct; a missing value is an empty mapping."""
     before = len(reader.mistakes)
     known = fields(struct)
-    given = reader.keys(node, path, known)
+    given = reader.keys(node, path, known, _as_key(node, known))
     parts = {key: _field(reader, given.get(key), join(path, key), field) for key, field in known.items()}
     values = {key: part.value for key, part in parts.items() if key in given}
     if not isinstance(node.value, dict) and not node.is_nothing:
         return Part(None, node, path, parts)
     return Part(reader.made(struct, node, given, path, values, before), node, path, parts)
+
+
+def _as_key(node: Node, known: Mapping[str, msgspec.structs.FieldInfo]) -> str:
+    """Return how to write a single word that is a value of one key."""
+    keys = [key for key, field in known.items() if isinstance(node.value, str) and node.value in choices(field.type)]
+    return f": write {{{keys[0]}: {node.value}}}" if len(keys) == 1 else ""
 
 
 def _field(reader: Reader, node: Node | None, path: str, field: msgspec.structs.FieldInfo) -> Part:

@@ -56,8 +56,14 @@ def test_every_route_is_told_of() -> None:
         assert all(operation[key] for key in ("operationId", "tags", "summary", "responses")), name
         assert set(operation["responses"]) > {"400", "401", "403", "421", "429", "503"}, name
         assert all(each["description"] for each in operation["parameters"]), name
-    assert {tag for _, operation in operations() for tag in operation["tags"]} == {tag["name"] for tag in DOCUMENT["tags"]}
+
+
+def test_each_route_is_in_a_group_that_is_told_of() -> None:
+    groups = {name: operation["tags"] for name, operation in operations()}
+    assert {tag for tags in groups.values() for tag in tags} == {tag["name"] for tag in DOCUMENT["tags"]}
     assert all(tag["description"] for tag in DOCUMENT["tags"])
+    assert groups["GET /openapi.json"] == groups["GET /asyncapi.json"] == ["documents"]
+    assert groups["GET /analytics/lead-lag"] == groups["GET /analytics/pair"] == ["analytics"]
 
 
 def test_who_may_ask() -> None:

@@ -6,7 +6,6 @@ The algorithm of a token is never chosen by the token: a secret is for HS256, a 
 import logging
 from collections.abc import Mapping
 from hashlib import sha256
-from os.path import expanduser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +63,7 @@ class Issuer:
         """Read the JWKS file again if it has changed."""
         if not self._settings.jwks:
             return
-        path = Path(expanduser(self._settings.jwks))
+        path = Path(self._settings.jwks)
         stamp: object
         try:
             found = path.stat()
@@ -73,9 +72,9 @@ class Issuer:
                 return
             keys, fault = _keys(path.read_bytes()), ""
         except OSError as error:
-            keys, stamp, fault = {}, error.strerror, f"{path} cannot be read: {error.strerror}"
+            keys, stamp, fault = {}, error.strerror, _fault(path, error)
         except ValueError as error:
-            keys, fault = {}, f"{path} is no JWKS file: {error}"
+            keys, fault = {}, _fault(path, error)
         if stamp != self._stamp:
             self._take(stamp, keys, fault)
 
@@ -144,6 +143,19 @@ class Issuer:
             raise Refused("its key is not in the JWKS file" if not keys else "it does not name its key (kid)")
         ((mark, key),) = keys
         return mark, key, key.algorithm_name
+
+
+def fault_of(path: Path) -> str | None:
+    """Return what is wrong with a JWKS file; None if tokens can be checked with its keys."""
+    try:
+        _keys(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return _fault(path, error)
+    return None
+
+
+def _fault(path: Path, error: OSError | ValueError) -> str:
+    return f"{path} cannot be read: {error.strerror}" if isinstance(error, OSError) else f"{path} is no JWKS file: {error}"
 
 
 def _key(text: str) -> bytes:

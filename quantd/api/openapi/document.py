@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
-from inspect import cleandoc
 
 from quantd.api.openapi.examples import recorded
-from quantd.api.openapi.operations import module, operation, tag
+from quantd.api.openapi.operations import operation
 from quantd.api.openapi.responses import BODIES, FAILURES, failures, kinds
-from quantd.api.openapi.types import Schema, answered, plain, told
+from quantd.api.openapi.tags import TAGS
+from quantd.api.openapi.types import Schema, answered, told
 from quantd.api.route import Route
 from quantd.api.schema.wire import encode
 
@@ -37,7 +37,7 @@ def document(routes: Sequence[Route]) -> Schema:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/", "description": "This daemon."}],
-        "tags": [{"name": name, "description": text} for name, text in _tags(routes).items()],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": dict(sorted((bodies | sent.components).items())),
@@ -45,10 +45,6 @@ def document(routes: Sequence[Route]) -> Schema:
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": _BEARER}},
         },
     }
-
-
-def _tags(routes: Sequence[Route]) -> dict[str, str]:
-    return {tag(route): plain(cleandoc(module(route).__doc__ or "")) for route in routes}
 
 
 @cache

@@ -1,15 +1,14 @@
 """What the document says of one route."""
 
 import re
-import sys
 from collections.abc import Sequence
 from inspect import cleandoc
-from types import ModuleType
 
 from quantd.api.access.caller import Scope
 from quantd.api.openapi.examples import Example
 from quantd.api.openapi.parameters import parameters
 from quantd.api.openapi.responses import responses
+from quantd.api.openapi.tags import tag
 from quantd.api.openapi.types import Schema, Types, plain
 from quantd.api.route import Route
 
@@ -34,16 +33,6 @@ def operation(route: Route, asked: Types, answered: Types, examples: Sequence[Ex
 def name(route: Route) -> str:
     """Return the name of an operation, which programs that make clients give to functions."""
     return "_".join((route.method.lower(), *re.findall(r"\w+", route.path))) if route.path != "/" else "get_root"
-
-
-def tag(route: Route) -> str:
-    """Return the tag of a route: the subject of its module."""
-    return module(route).__name__.rpartition(".")[2]
-
-
-def module(route: Route) -> ModuleType:
-    """Return the module of a route's handler."""
-    return sys.modules[route.handler.__module__]
 
 
 def security(scope: Scope) -> list[dict[str, list[str]]]:

@@ -1,6 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from tests.conftest import ROOT
 from tests.unit.cli.conftest import Run
@@ -34,6 +37,34 @@ def test_every_mistake_is_a_line(quantd: Run, tmp_path: Path) -> None:
         "quantd.yaml:2:8: store: no store 'locall'; there is local (did you mean 'local'?)\n"
         "2 mistakes\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("root:x:0:0:root:/root:/bin/bash", "is no JWKS file: it has no list `keys`"),
+        ('{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', "is no JWKS file: none of its keys is for RS256 or ES256"),
+    ],
+)
+def test_a_file_without_keys_is_a_mistake(quantd: Run, tmp_path: Path, content: str | None, fault: str) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/quantd.yaml").write_text("api:\n  auth: {jwt: {issuer: me, jwks: keys.json}}\n")
+    if content:
+        (tmp_path / "etc/keys.json").write_text(content)
+    done = quantd("check", "-c", "etc/quantd.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"etc/quantd.yaml:2:34: api.auth.jwt.jwks: etc/keys.json {fault}\n1 mistake\n"
+    variable = "QUANTD__API__AUTH__JWT__JWKS"
+    assert f"environment variable {variable}" in quantd("check", "-c", "etc/quantd.yaml", **{variable: "none.json"}).stderr
+
+
+def test_a_file_with_keys_is_found_beside_the_config(quantd: Run, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/quantd.yaml").write_text("api:\n  auth: {jwt: {issuer: me, jwks: keys.json}}\n")
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    (tmp_path / "etc/keys.json").write_text(json.dumps({"keys": [ECAlgorithm.to_jwk(public, as_dict=True)]}))
+    assert quantd("check", "-c", "etc/quantd.yaml").returncode == 0
 
 
 def test_one_mistake_is_one(quantd: Run, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from quantd.api.access.gate import Gate
 from quantd.api.app import make_app
-from quantd.cli.daemon_status import address
+from quantd.cli.daemon_status import address, find
 from quantd.config.model import ApiSettings
 from quantd.plugin.feed_health import FeedHealth
 from quantd.services.analytics import PairStatus
@@ -118,11 +118,11 @@ def test_one_that_asks_for_a_token(quantd: Run, url: str, file: TokenFile) -> No
     assert (done.returncode, done.stdout.split()[0]) == (0, "healthy")
     while (done := quantd("status", "--url", url)).returncode == 0:  # until the daemon has looked at the file
         pass
-    assert done.returncode == 69
+    assert done.returncode == 77
     assert "answers with 401 A token is needed" in done.stderr
-    assert "QUANTD_TOKEN" in done.stderr
+    assert done.stderr.endswith("; put a token of `quantd token create` into the environment variable QUANTD_TOKEN\n")
     done = quantd("status", "--url", url, QUANTD_TOKEN=f"{token}x")
-    assert (done.returncode, "answers with 401 The token is not valid" in done.stderr) == (69, True)
+    assert (done.returncode, "answers with 401 The token is not valid" in done.stderr) == (77, True)
     assert token not in done.stderr
 
 
@@ -147,6 +147,24 @@ def test_the_config_says_where_it_is(quantd: Run, url: str, tmp_path: Path) -> N
     assert quantd("status", http_proxy="http://127.0.0.1:9", QUANTD_CONFIG="mine.yaml").returncode == 0
     (tmp_path / "mine.yaml").write_text("log: loud")
     assert quantd("status", "-c", "mine.yaml").returncode == 2
+
+
+def test_the_environment_says_where_it_is_before_the_config(quantd: Run, url: str, tmp_path: Path) -> None:
+    (tmp_path / "quantd.yaml").write_text("api: {listen: '127.0.0.1:9'}\n")
+    for command in (["status"], ["top", "--once"]):
+        assert quantd(*command, QUANTD_URL=url).returncode == 0
+        assert quantd(*command, "--url", url, QUANTD_URL="http://127.0.0.1:9").returncode == 0
+        done = quantd(*command, QUANTD_URL="")
+        assert (done.returncode, "http://127.0.0.1:9 cannot be reached" in done.stderr) == (69, True)
+        done = quantd(*command, QUANTD_URL="nowhere")
+        assert (done.returncode, done.stderr.startswith("quantd: QUANTD_URL: ")) == (2, True)
+
+
+def test_without_a_config_it_is_where_a_daemon_listens_by_default(quantd: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantd.config.load.ETC", tmp_path / "none.yaml")
+    assert find(None, None) == "http://127.0.0.1:8000"
+    done = quantd("status", "-c", "named.yaml")
+    assert (done.returncode, "named.yaml: no such file" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def test_one_that_asks_for_a_token(quantd: Run, url: str, file: TokenFile) -> No
     for given in ({}, {"QUANTD_TOKEN": f"{token}x"}):
         done = quantd("top", "--once", "--url", url, **given)
         assert done.returncode == 77
-        assert "QUANTD_TOKEN" in done.stderr
+        assert "; put a token of `quantd token create` into the environment variable QUANTD_TOKEN" in done.stderr
+        assert "token=" not in done.stderr
         assert token not in done.stderr
 
 

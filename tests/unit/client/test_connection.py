@@ -21,6 +21,14 @@ async def test_a_close_that_says_what_is_wrong_is_an_error(code: int, error: typ
             await anext(client.bars(SYMBOL, EVERY))
 
 
+async def test_a_daemon_that_has_enough_says_of_what() -> None:
+    model = Model()
+    model.close_code = 4429
+    async with model.serving(patience_s=0.0) as client, asyncio.timeout(PATIENCE_S):
+        with pytest.raises(TooMany, match=f"^{client.address.url}: as told$"):
+            await anext(client.bars(SYMBOL, EVERY))
+
+
 @pytest.mark.parametrize(("status", "error"), [(401, Unauthorized), (403, Forbidden), (404, Refused), (429, TooMany)])
 async def test_an_upgrade_that_is_refused_is_an_error(status: int, error: type[ClientError]) -> None:
     model = Model()
