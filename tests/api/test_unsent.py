@@ -17,6 +17,7 @@ from quantd.testing.services import FakeServices
 from tests.waiting import PATIENCE_S, until
 
 from .serving import ApiServer, answer_of, request, told
+from .test_shortcut import PAIR, Client, fill, get
 
 LARGE = bytes(24 << 20)
 """More than the kernel keeps for both ends."""
@@ -27,7 +28,6 @@ FULL = LimitSettings(address_unsent_mib=60)
 CALM, QUICK = Patience(write=12_000), Patience(write=12)
 """A reader takes nothing for 100 s, or 0.1 s, before its connection may make room for a request."""
 PACE_S = 0.02
-KEPT = request("/pairs").replace(b"Connection: close\r\n", b"")
 
 
 class Large:
@@ -136,18 +136,16 @@ class TestFull:
                 assert (server.connections.unsent.aborted, server.connections.open) == (1, 1)
 
     async def test_the_shortcut_is_refused(self, services: FakeServices) -> None:
+        fill(services)
         async with served(services, FULL, CALM) as server:
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            with ExitStack() as stack:
-                for status in (200, 200, 503):
-                    if status == 503:
-                        await filled(server, stack)
-                    writer.write(KEPT)
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    await reader.readexactly(int(answer_of(head).headers["content-length"]))
-                    assert answer_of(head).status == status
+            client = await Client.of(server)
+            assert [(await client.ask(get(PAIR))).status for _ in range(2)] == [200, 200]
             assert server.connections.shortcut.answered == 1
-            writer.close()
+            with ExitStack() as stack:
+                await filled(server, stack)
+                assert (await client.ask(get(PAIR))).status == 503
+            assert server.connections.unsent.refused == 1
+            client.writer.close()
 
     @pytest.mark.parametrize(("limits", "status"), [(FULL, 200), (LimitSettings(unsent_mib=60, address_unsent_mib=1000), 503)])
     async def test_each_address_has_its_bound_and_all_have_one(self, services: FakeServices, limits: LimitSettings, status: int) -> None:
