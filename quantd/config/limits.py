@@ -30,6 +30,8 @@ class LimitSettings(Quotas, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     commands: Annotated[Quota, Meta(description="Commands on one socket.")] = Quota(rate=100, burst=1000)
     connections: Annotated[int, Meta(ge=1, le=100_000, description="Open connections, of all callers.")] = 10_000
     address_connections: Annotated[int, Meta(ge=1, le=100_000, description="Open connections from one other address.")] = 256
+    unsent_mib: Annotated[int, Meta(ge=1, le=1_000_000, description="MiB of answers that wait to be read, of all callers.")] = 256
+    address_unsent_mib: Annotated[int, Meta(ge=1, le=1_000_000, description="MiB of answers that wait to be read, of one address.")] = 64
     sockets: Annotated[int, Meta(ge=1, le=100_000, description="Open WebSockets of one caller.")] = 100
     subscriptions: Annotated[int, Meta(ge=1, le=10_000, description="Subscriptions of one socket.")] = 1_000
     rules: Annotated[int, Meta(ge=1, le=100_000, description="Alert rules made by one caller.")] = 500

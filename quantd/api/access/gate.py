@@ -13,7 +13,7 @@ from aiohttp import web
 
 from quantd.api.access.caller import CALLER, PUBLIC, Caller, Scopes, scopes_of
 from quantd.api.access.issuer import Issuer, Refused
-from quantd.api.access.limits import CallerLimits
+from quantd.api.access.limits import CallerLimits, shared
 from quantd.api.access.proxies import Proxies, is_forwarded, is_local
 from quantd.api.access.refusals import Reason, Refusals
 from quantd.api.route import Route
@@ -69,6 +69,10 @@ class Gate:
     def connection_key(self, peer: str) -> str | None:
         """Return the key under which connections of an address are counted; None if it may have as many as it likes."""
         return None if self._proxies.trusts(peer) else self.limits.key_of(peer)
+
+    def address_key(self, peer: str) -> str | None:
+        """Return the key under which the unsent bytes of an address are counted, also of one of this machine; None for a trusted proxy."""
+        return None if self._proxies.trusts(peer) else shared(f"ip:{peer}")
 
     def again(self, request: web.Request | web.BaseRequest) -> Callable[[], bool]:
         """Return a function that tells whether the caller of an admitted request may send it again now. It costs next to nothing."""

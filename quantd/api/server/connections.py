@@ -2,23 +2,21 @@
 
     accept ── full? ──▶ 503 ── bytes that are no request ──▶ 400, 431 ── idle, or a head that does not end ──▶ closed (`Patience.idle`)
                           ├─▶ known bytes (`shortcut.py`) ──▶ the answer that is kept
-                          └─▶ request ──▶ application ──▶ answer that is not read ──▶ aborted (`Patience.write`)
+                          └─▶ request ──▶ application ──▶ answer that is not read ──▶ aborted (`Patience.write`, `unsent.py`)
 
 aiohttp does the rest. The undocumented parts that this overrides are the server factory of `web.AppRunner`, and `log_access`, which
 aiohttp calls when an answer has been written; it reads no private attribute.
 """
 
 import asyncio
-import fcntl
 import logging
-import struct
-import termios
 from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import HttpProcessingError, RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 from prometheus_client.core import CounterMetricFamily as Counter
@@ -32,6 +30,7 @@ from quantd.api.server.descriptors import most_connections
 from quantd.api.server.errors import Failure, brief, errors, refused, response_to
 from quantd.api.server.safety import HEADERS, secured
 from quantd.api.server.shortcut import Shortcut, is_whole
+from quantd.api.server.unsent import Unsent, unsent
 from quantd.metrics import Metrics
 
 _log = logging.getLogger("quantd.api")
@@ -44,6 +43,7 @@ _NO_ADDRESS = web.RequestKey("no_address", bool)
 _MOST_WASTED = 1 << 20
 """Number of bytes that are read of a body that has been refused."""
 _FULL = {"detail": "Too many connections are open"}
+_UNREAD = "Too many bytes of answers wait to be read"
 _MANY = {"detail": "Too many connections are open from this address"}
 
 
@@ -53,6 +53,7 @@ class Connection(web.RequestHandler):
     __slots__ = (
         "_asked",
         "_connections",
+        "_key",
         "_look_again",
         "_peer",
         "_pending",
@@ -63,17 +64,22 @@ class Connection(web.RequestHandler):
         "_until",
         "_wasted",
         "_wire",
+        "_writer",
     )
 
     def __init__(self, connections: "Connections", **settings: Any) -> None:
         super().__init__(connections, **settings)
         self._connections = connections
         self._wire: asyncio.Transport | None = None
+        self._writer: AbstractStreamWriter | None = None
+        """Writes the answer to the current request."""
         self._refused = False
         self._wasted = 0
         """Number of bytes that came after a body had been refused."""
         self._peer = ""
         self._place: str | None = None
+        self._key: str | None = None
+        """Under which its unsent bytes are counted."""
         self._look_again: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._unmoved = 0
@@ -89,6 +95,7 @@ class Connection(web.RequestHandler):
         self._wire = cast(asyncio.Transport, transport)
         self._peer = _address(transport.get_extra_info("peername"))
         self._place = self._connections.gate.connection_key(self._peer)
+        self._key = self._connections.gate.address_key(self._peer)
         if (refusal := self._connections.refusal(self._place)) is not None:
             self._place = None
             self.force_close()
@@ -100,10 +107,33 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        self._connections.unsent.release(self._wire)
         self._wire = None
         self._connections.gate.limits.connections.leave(self._place)
         if self._look_again:
             self._look_again.cancel()
+
+    def pause_writing(self) -> None:
+        """Hold back what is written: more of it waits than the transport likes. Nothing of a small answer does."""
+        super().pause_writing()
+        if self._wire is not None:
+            self._connections.unsent.hold(self._wire, self._key, self._writer.buffer_size if self._writer else 0)
+
+    def resume_writing(self) -> None:
+        """Write on."""
+        super().resume_writing()
+        self._connections.unsent.release(self._wire)
+
+    def is_full(self) -> bool:
+        """Return whether there is no memory for one more answer to this address."""
+        return self._connections.unsent.is_full(self._key)
+
+    def begin(self, request: web.BaseRequest) -> bool:
+        """Return whether a request may be answered; if it may not, it is counted."""
+        self._writer = request.writer
+        full = self.is_full()
+        self._connections.unsent.refused += full
+        return not full
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -126,7 +156,7 @@ class Connection(web.RequestHandler):
     def _take_shortcut(self, data: bytes) -> bool:
         """Answer a request that is known, and return whether it was. Behind an answer that waits to be read it waits, too."""
         wire, loop = self._wire, asyncio.get_running_loop()
-        if wire is None or wire.is_closing() or wire.get_write_buffer_size() or loop.time() > self._until:
+        if wire is None or wire.is_closing() or wire.get_write_buffer_size() or loop.time() > self._until or self.is_full():
             return False
         answer = self._connections.shortcut.answer(self._peer, data)
         if answer is None:
@@ -137,6 +167,7 @@ class Connection(web.RequestHandler):
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
         """Learn from a request that has been answered. If it came alone, nothing of another one waits in the parser. Of a body that was too
         slow or too large little more is read, for a client that reads the answer only when it has sent all of it."""
+        self._writer = None
         self._refused = response.status in (408, 413)
         if self._pending == 1 and response.keep_alive and is_whole(self._asked):
             self._pending = 0
@@ -176,9 +207,10 @@ class Connection(web.RequestHandler):
         """
         if self._wire is None:
             return
-        unsent = _unsent(self._wire)
-        self._unmoved = self._unmoved + 1 if unsent and unsent == self._unsent else 0
-        self._unsent = unsent
+        left = unsent(self._wire)
+        self._unmoved = self._unmoved + 1 if left and left == self._unsent else 0
+        self._unsent = left
+        self._connections.unsent.look(self._wire)
         if self._unmoved == _LOOKS:
             self._connections.stalled += 1
             self._wire.abort()
@@ -201,6 +233,7 @@ class Connections(web.Server):
         self.refused = 0
         """Number of connections refused because the API was full."""
         self.shortcut = Shortcut(gate)
+        self.unsent = Unsent(gate.limits.settings, patience.write)
         self.stalled = 0
         """Number of connections aborted because the peer read nothing of an answer."""
         self._open: set[web.RequestHandler] = set()
@@ -265,6 +298,10 @@ def measure(connections: Connections, metrics: Metrics) -> None:
     metrics.add(Counter, "quantd_api_connections_refused", "Connections that found the API full", (), lambda: [((), connections.refused)])
     metrics.add(Counter, "quantd_api_limited", "Refused for a limit of their caller", ("limit",), connections.gate.limits.counts)
     metrics.add(Counter, "quantd_api_connections_stalled", "Connections whose peer read nothing", (), lambda: [((), connections.stalled)])
+    unsent = connections.unsent
+    metrics.add(Gauge, "quantd_api_unsent_bytes", "Bytes of large answers that wait to be read", (), lambda: [((), unsent.total)])
+    metrics.add(Counter, "quantd_api_unsent_aborted", "Connections aborted for their unread answers", (), lambda: [((), unsent.aborted)])
+    metrics.add(Counter, "quantd_api_unsent_refused", "Requests that found too many unread answers", (), lambda: [((), unsent.refused)])
     metrics.add(Counter, "quantd_api_refused", "Requests refused for their token", ("reason",), connections.gate.refusals.counts)
 
 
@@ -283,6 +320,8 @@ async def _answered(handler: Callable[[Any], Awaitable[web.StreamResponse]], req
     """Handle a request; errors that occur before the middlewares, like an unknown `Expect`, are answered like errors within them."""
     if _NO_ADDRESS in request:
         return secured(refused(request, 400, "The target is not valid"))
+    if not cast(Connection, request.protocol).begin(request):
+        return secured(response_to(request, Failure(503, _UNREAD, {"Retry-After": "2"})))
     if not all(value.isascii() for name, value in request.headers.items() if name.lower().startswith(_ASCII)):
         return secured(response_to(request, Failure(400, "A header is not of ASCII")))
     return await errors(cast(web.Request, request), handler)
@@ -304,18 +343,3 @@ def _raw(status: int, body: dict[str, str], *lines: str) -> bytes:
     headers = HEADERS | {"Content-Type": "application/json", "Content-Length": str(len(text)), "Connection": "close"}
     head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*head, *lines, "", ""]).encode() + text
-
-
-def _unsent(transport: asyncio.Transport) -> int:
-    """Return the number of bytes that the peer has not read, if some wait in this process; 0 if none do.
-
-    Bytes in the kernel's buffer count, because it grows and shrinks in steps of megabytes, from which a slow reader takes kilobytes.
-    """
-    waiting = transport.get_write_buffer_size()
-    if not waiting:
-        return 0
-    try:
-        held = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
-    except (OSError, ValueError):  # the connection is closing
-        return waiting
-    return waiting + int(struct.unpack("i", held)[0])
