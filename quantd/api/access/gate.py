@@ -11,9 +11,9 @@ from typing import Literal
 
 from aiohttp import web
 
-from quantd.api.access.caller import CALLER, PUBLIC, Caller, Scopes, scopes_of
+from quantd.api.access.caller import CALLER, PUBLIC, Caller, Scopes, scopes_of, shared
 from quantd.api.access.issuer import Issuer, Refused
-from quantd.api.access.limits import CallerLimits, shared
+from quantd.api.access.limits import CallerLimits
 from quantd.api.access.proxies import Proxies, is_forwarded, is_local
 from quantd.api.access.refusals import Reason, Refusals
 from quantd.api.route import Route
