@@ -1,7 +1,8 @@
 """The documents say what the code does."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from quantd.api.app import make_app
-from quantd.api.schema import frames, requests
+from quantd.api.schema import frames, requests, topics
 from quantd.api.server import connections
 from quantd.cli import app
 from quantd.clock import EventClock
@@ -101,6 +102,21 @@ def test_every_frame_is_told() -> None:
     sent = [frames.TradeFrame, frames.TickerFrame, frames.AlertFrame, frames.SubscriptionFrame, frames.PongFrame, frames.LaggedFrame]
     tags = {str(cls.__struct_config__.tag) for cls in sent}
     assert tags - set(re.findall(r"\w+", section(doc("api.md"), "WebSocket"))) == set()
+
+
+def frames_in(text: str) -> Iterator[dict[str, Any]]:
+    """The frames that a page shows, on one line or several."""
+    for match in re.finditer(r'\{"type":', text):
+        yield json.JSONDecoder().raw_decode(text, match.start())[0]
+
+
+@pytest.mark.parametrize(("page", "structs"), [("api.md", [topics.Auth, *vars(frames).values()]), ("websocket.md", vars(topics).values())])
+def test_frames_are_shown_as_they_are_sent(page: str, structs: Iterable[Any]) -> None:
+    kinds = {str(each.__struct_config__.tag): each for each in structs if hasattr(each, "__struct_config__")}
+    shown = [frame for frame in frames_in(doc(page)) if frame["type"] in kinds]
+    assert len(shown) > 8
+    for frame in shown:
+        assert json.loads(msgspec.json.encode(msgspec.convert(frame, kinds[frame["type"]]))) == frame
 
 
 # --- config.md -----------------------------------------------------------------------------------------------------------------------
