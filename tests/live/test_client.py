@@ -54,7 +54,7 @@ async def test_each_row_comes_once_across_restarts(folder: Path, start: Start) -
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("clients", "cuts", "restarts"),
-    [pytest.param(20, 150, 4, marks=pytest.mark.chaos), pytest.param(50, 1_000, 20, marks=pytest.mark.soak)],
+    [pytest.param(20, 160, 4, marks=pytest.mark.chaos), pytest.param(50, 1_000, 20, marks=pytest.mark.soak)],
 )
 async def test_each_row_comes_once_to_many_clients_in_many_cuts(folder: Path, start: Start, clients: int, cuts: int, restarts: int) -> None:
     seed = int(os.environ.get("QUANTD_CHAOS_SEED", "1"))
