@@ -63,8 +63,9 @@ def state(runtime: Runtime) -> Any:
 
 
 def open_files() -> set[str]:
-    """What this process has open."""
-    return {os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")}
+    """The files that this process has open. Pipes and sockets may be those of earlier tests."""
+    there = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
+    return {path for name in there if os.path.exists(name) and (path := os.readlink(name)).startswith("/")}
 
 
 def samples(runtime: Runtime) -> set[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -152,13 +152,13 @@ def test_a_state_that_cannot_be_resumed_costs_what_is_remembered_and_no_more() -
 
 
 class Moody(Local):
-    """Does not answer the first time that it is asked for its series, nor for points."""
+    """Does not answer the first time that it is asked for the span of a series, nor for points."""
 
-    away: set[str] = msgspec.field(default_factory=lambda: {"series", "points"})
+    away: set[str] = msgspec.field(default_factory=lambda: {"span", "points"})
 
-    def series(self, kind: RowKind) -> Mapping[tuple[str, str], tuple[int, int]]:
-        self.answer("series")
-        return super().series(kind)
+    def span(self, kind: RowKind, name: str, every: str) -> tuple[int, int] | None:
+        self.answer("span")
+        return super().span(kind, name, every)
 
     def points(self, pair: str, every: str, start: int, end: int) -> list[PairPoint]:
         self.answer("points")
@@ -219,7 +219,7 @@ async def test_a_store_that_fails_is_told_of_and_tried_again(tmp_path: Path, imp
     made = await upgraded(store, Ols(window=20), kept)
     assert [made, *kept.items()] == [len(old), (MARK, b"%d" % (old[-1].ts + 1))]
     assert History(store).points(PAIR, "1m", 0, END)[-1].ts == old[-1].ts
-    assert all(f"the disk with the {what} is away" in impatient.text for what in ("series", "points"))
+    assert all(f"the disk with the {what} is away" in impatient.text for what in ("span", "points"))
     assert f"{PAIR} 1m: {len(old)} points rebuilt" in impatient.text
     store.close()
 
