@@ -1,4 +1,4 @@
-"""What a route is: a row of the table in `table.py`, from which the router, the validation of requests, the authorisation, the rate limits,
+"""A route is a row of the table in `table.py`, from which the router, the validation of requests, the authorisation, the rate limits,
 the OpenAPI document and the test of docs/api.md are made.
 
 Every field but the size of a body is required, so that a route without a scope or a class of rate cannot be written: the API does not

@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 class Grant(Struct, frozen=True):
-    """What a valid token says."""
+    """This is what a valid token says."""
 
     name: str
     scopes: Scopes

@@ -97,7 +97,7 @@ class Meter:
 
 
 class Standing(Struct, frozen=True):
-    """What is left of a quota after a request."""
+    """A standing is what is left of a quota after a request."""
 
     meter: Meter
     key: str

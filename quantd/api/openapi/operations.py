@@ -1,4 +1,4 @@
-"""What the document says of one route."""
+"""Makes what the document says of one route."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a route answers: its successes, and its failures."""
+"""Describes what a route answers: its successes, and its failures."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import UnionType
