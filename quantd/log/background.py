@@ -3,7 +3,7 @@
 import logging
 import os
 from queue import Full, Queue
-from threading import Thread
+from threading import Lock, Thread
 
 _MOST_WAITING = 10_000
 _END_S = 1.0
@@ -22,13 +22,14 @@ class BackgroundHandler(logging.Handler):
         self._descriptor = descriptor
         self._lines: Queue[bytes] = Queue(most)
         self._lost = 0
+        self._counting = Lock()
         Thread(target=self._write, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._lines.put_nowait(self._line(record))
         except Full:
-            self._lost += 1
+            self._lose(1)
         except Exception:
             self.handleError(record)
 
@@ -43,20 +44,32 @@ class BackgroundHandler(logging.Handler):
     def _write(self) -> None:
         while True:
             line = self._lines.get()
+            lost = 1
             try:
                 self._put(line)
-                if self._lost:
-                    self._put(self._line(self._told()))
-                    self._lost = 0
+                lost = self._taken()
+                if lost:
+                    self._put(self._line(self._told(lost)))
+                    lost = 0
             except OSError:  # closed, or the disk is full
-                self._lost += 1
+                self._lose(lost)
             finally:
                 self._lines.task_done()
+
+    def _lose(self, lines: int) -> None:
+        with self._counting:
+            self._lost += lines
+
+    def _taken(self) -> int:
+        with self._counting:
+            lost, self._lost = self._lost, 0
+        return lost
 
     def _put(self, line: bytes) -> None:
         while line:
             line = line[os.write(self._descriptor, line) :]
 
-    def _told(self) -> logging.LogRecord:
-        text = f"{self._lost} lines of the log were left out: stderr did not take them"
+    @staticmethod
+    def _told(lost: int) -> logging.LogRecord:
+        text = f"{lost} lines of the log were left out: stderr did not take them"
         return logging.LogRecord("quantd.log", logging.WARNING, __file__, 0, text, None, None)
