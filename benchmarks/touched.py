@@ -21,8 +21,9 @@ import statistics
 
 from goals import row
 
+from quantd.conditions.parse import parse_condition
 from quantd.config.model import Config, PairEntry, Pipeline
-from quantd.config.rules import Rule, parse_condition
+from quantd.config.rules import Rule
 from quantd.flow.alerts.rule import AlertRule
 from quantd.model import Tick
 from quantd.testing import fakes
@@ -73,7 +74,7 @@ class Market:
     def look(self) -> None:
         """Make a rule on a pair of the touched symbols."""
         pair, when = f"{self.names[0]}-{self.names[1]}", parse_condition("zscore > 1000")
-        self.bench.runtime.add_rule(AlertRule("rule", Rule("rule", when, "1s", coverage=0.0), pair, "", live=True))
+        self.bench.runtime.add_rule(AlertRule("rule", Rule(name="rule", when=when, every="1s", coverage=0.0, on="tick"), pair, ""))
 
 
 def measure(symbols: int, batches: int) -> Costs:

@@ -26,7 +26,9 @@ Against = Literal["now", "before"]
 it."""
 DEFINITION = 2
 """Version of the definition of points. Points of different definitions are never mixed; docs/statistics.md lists the differences."""
-AlertState = Literal["firing", "resolved"]
+AlertState = Literal["firing", "resolved", "withdrawn", "flapping"]
+"""`withdrawn` is a firing that mended data contradict; `flapping` says that a rule changes too often to tell each change."""
+Phase = Literal["inactive", "pending", "firing"]
 Metric = int | float | str | None
 """The result of a job: a number, a state by its name, or None."""
 
@@ -285,15 +287,16 @@ class Loss(Struct, frozen=True, gc=False):
 
 
 class Alert(Struct, frozen=True, gc=False):
-    """One change of a rule's state. `id` names the firing, `alert_id` the rule."""
+    """One message about a firing. `id` names the firing, `alert_id` the rule."""
 
     id: str
     alert_id: str
     rule: str
     pair: str
+    """The pair or symbol that the rule watches."""
     state: AlertState
     value: float | str
-    """Value of the rule's metric; the name of a state if the metric is one."""
+    """Value of the rule's metric; the name of a state if the metric is one. In a resolution, the value that resolved it."""
     threshold: float | str
     since: int
     """When the condition began to hold, in event time: the time of the trade, or the end of the bar."""
@@ -303,14 +306,37 @@ class Alert(Struct, frozen=True, gc=False):
     metric: str
     bar: int | None = None
     """Open time of the judged bar; None for a rule that is judged between closes."""
+    severity: str = "warning"
+    labels: Mapping[str, str] = {}
+    late: bool = False
+    """Whether it is told long after it came about: the data were missing, or the daemon was down."""
+    repeat: int = 0
+    """The number of this reminder of a firing; 0 for the firing itself."""
+    reason: str = ""
+    """Why a firing is withdrawn, resolved without a value, or not told one by one."""
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of the message: the same for the same message, however often it is sent."""
+        return f"{self.id}/{self.state}" + (f"/{self.repeat}" if self.repeat else "")
 
 
 class RuleState(Struct, frozen=True, gc=False):
-    """The state of one alert rule: whether its condition holds, and its last firing."""
+    """The state of one alert rule. Times are moments of event time in milliseconds: of the trade, or the end of the bar."""
 
-    holds: bool = False
+    phase: Phase = "inactive"
     since: int | None = None
-    """When the condition last began to hold, as `Alert.since`; None if it never did."""
+    """When the condition began to hold; None if it does not."""
+    covered: int = 0
+    """For how long (ms) data have shown that it holds, while pending, or that it does not, while firing."""
+    judged: int | None = None
+    """Moment of the latest value while pending or about to resolve; None otherwise."""
+    recent: int = 0
+    """The latest verdicts as bits, the newest lowest, for a rule that wants `3 of 5`."""
+    crossed: tuple[bool | None, ...] = ()
+    """See `quantd.conditions.verdict`."""
+    blind_since: int | None = None
+    """Since when there has been no value; None if there is one."""
     firing: str = ""
     """The id of its last firing."""
     times: int = 0
@@ -319,6 +345,20 @@ class RuleState(Struct, frozen=True, gc=False):
     """When it last fired, as `Alert.ts`."""
     trigger_count: int = 0
     """Number of firings."""
+    ended: int | None = None
+    """When it last resolved."""
+    told_at: int | None = None
+    """When it was last told of, for reminders."""
+    repeats: int = 0
+    """Number of reminders of this firing."""
+    changes: tuple[int, ...] = ()
+    """Moments of the latest changes, for the flood breaker."""
+    flapping: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is firing."""
+        return self.phase == "firing"
 
 
 class Listing(Struct, frozen=True, gc=False):

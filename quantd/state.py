@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Self, TypeVar
 
+import msgspec
 from msgspec.structs import astuple
 
 from quantd import salvage
@@ -20,7 +21,7 @@ from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 
 T = TypeVar("T")
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 CACHE_BYTES = 256 * 1024**2
 _CACHE = {"eviction_policy": "least-recently-used", "size_limit": CACHE_BYTES}
 _KEPT = {"eviction_policy": "none", "size_limit": 2**62, "cull_limit": 0, "sqlite_synchronous": 2}
@@ -49,13 +50,15 @@ create table if not exists firings(
     number integer primary key, id text not null, alert_id text not null, rule text not null, pair text not null, state text not null,
     value any, threshold any, since integer not null, ts integer not null, text text not null, metric text not null, bar integer
 ) strict;
+create table if not exists alert_rules(rule text primary key, state blob not null) strict, without rowid;
+create table if not exists fired(number integer primary key, alert blob not null) strict;
 pragma user_version = {SCHEMA_VERSION};
 """
 _LOST = "Rules that were firing may fire again; the record is looked through at a start for what is missing"
 _ANEW = 1
 """The application_id of a file that replaced a broken one during a run. It is reset once the next start has searched for the gaps that were
 lost with the broken file."""
-_TABLES = {"gaps": 8, "rule_states": 7, "firings": 13}
+_TABLES = {"gaps": 8, "alert_rules": 2, "fired": 2}
 """The number of columns of each table."""
 
 
@@ -140,28 +143,28 @@ class Records:
     def save_alerts(self, states: Mapping[str, RuleState | None], fired: Iterable[Alert] = (), *, cleared: bool = False) -> None:
         """Write the states of rules, by the id of the rule; None deletes a state. `cleared` deletes all earlier firings. Then add the
         firings `fired`, oldest first; the latest 1,000 are kept."""
-        changed = [(rule, *astuple(state)) for rule, state in states.items() if state]
-        rows = [(None, *astuple(alert)) for alert in fired]
+        changed = [(rule, msgspec.json.encode(state)) for rule, state in states.items() if state]
+        rows = [(None, msgspec.json.encode(alert)) for alert in fired]
         gone = [(rule,) for rule, state in states.items() if state is None]
 
         def save(db: sqlite3.Connection) -> None:
-            db.executemany("delete from rule_states where rule = ?", gone)
+            db.executemany("delete from alert_rules where rule = ?", gone)
             if cleared:
-                db.execute("delete from firings")
-            db.executemany("insert or replace into rule_states values (?, ?, ?, ?, ?, ?, ?)", changed)
-            db.executemany(f"insert into firings values ({', '.join('?' * 13)})", rows)
-            db.execute("delete from firings where number <= (select max(number) from firings) - ?", (FIRINGS_KEPT,))
+                db.execute("delete from fired")
+            db.executemany("insert or replace into alert_rules values (?, ?)", changed)
+            db.executemany("insert into fired values (?, ?)", rows)
+            db.execute("delete from fired where number <= (select max(number) from fired) - ?", (FIRINGS_KEPT,))
 
         self._do(save)
 
     def firings(self) -> list[Alert]:
-        """Return the firings, in the order in which they were saved. A firing whose value was not a number is left out."""
-        return [Alert(*row) for _, *row in self._read("select * from firings where value is not null order by number")]
+        """Return the firings, in the order in which they were saved."""
+        return [msgspec.json.decode(blob, type=Alert) for (blob,) in self._read("select alert from fired order by number")]
 
     def rule_states(self) -> dict[str, RuleState]:
         """Return the states of rules, by the rule's id."""
-        rows = self._read("select * from rule_states order by rule")
-        return {rule: RuleState(bool(holds), *rest) for rule, holds, *rest in rows}
+        rows = self._read("select rule, state from alert_rules order by rule")
+        return {rule: msgspec.json.decode(blob, type=RuleState) for rule, blob in rows}
 
     def close(self) -> None:
         self._db.close()

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from quantd.config.rules import Condition
+from quantd.conditions.model import Compare, Condition
 from quantd.stats.zscore import ZScore
 
 Ends = tuple[float, float]
@@ -124,17 +124,19 @@ def mistake(condition: Condition, ranges: Mapping[str, Range]) -> str | None:
     """Return a text that says what is wrong with a condition, why, and what to do; None if the data decide it. A metric without a range may
     have any value.
 
-    >>> mistake(Condition("corr", ">", 1.5), {"corr": between("corr", -1, 1)})
+    >>> mistake(Compare(Term("corr"), ">", 1.5), {"corr": between("corr", -1, 1)})
     'corr > 1.5 is never true: corr is from -1 to 1; take another threshold'
     """
-    value = condition.value
+    if not isinstance(condition, Compare):
+        return None
+    value, term = condition.value, condition.term
     if isinstance(value, str):
         return None
     if not math.isfinite(value):
         return f"{condition} compares with {value}: give a finite number"
-    name = f"abs({condition.metric})" if condition.absolute else condition.metric
-    low, high = ranges.get(condition.metric, ANYTHING)
-    if condition.absolute and low.at <= high.at:
+    name = str(term)
+    low, high = ranges.get(term.metric, ANYTHING)
+    if term.absolute and low.at <= high.at:
         low, high = _size(name, low, high)
     found = verdict(condition.op, value, (low.at, high.at))
     end = high if value >= high.at and value > low.at else low

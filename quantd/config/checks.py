@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
+from quantd.conditions.model import Clause, Compare, clauses
 from quantd.config.bounds import Range, between, close_ranges, judged_coverage, mistake, z_range
 from quantd.config.convert import Invalid
 from quantd.config.model import PairJobStage
 from quantd.config.node import Node
 from quantd.config.reader import Reader
-from quantd.config.rules import METRICS, Condition, Rule
+from quantd.config.rules import METRICS, Rule
 from quantd.config.sections import Part
 from quantd.errors import close_to
 from quantd.plugin.base import Feed, Resampler
@@ -108,7 +109,8 @@ class Checks:
         if when.value is None:
             return False
         try:
-            _demand_known(when.value, every, jobs, self._offered)
+            for clause in clauses(when.value):
+                _demand_known(clause, every, jobs, self._offered)
         except Invalid as error:
             self._wrong(when, str(error), error.suggestion)
             return False
@@ -175,28 +177,30 @@ def _of_jobs(jobs: Collection[PairJobStage] | None, every: str | None) -> dict[s
     return {metric: between(metric, *job.ranges.get(metric, (-math.inf, math.inf))) for job, metric in metrics}
 
 
-def _demand_comparable(condition: Condition, words: Sequence[str] | None) -> None:
+def _demand_comparable(condition: Clause, words: Sequence[str] | None) -> None:
     """Raise Invalid if a number is compared with a text, or a text with a value that it never has. `words` is None for a number."""
-    if (words is not None) != isinstance(condition.value, str):
-        raise Invalid(f"{condition.metric!r} is a {'number: compare it with one' if words is None else 'text: compare it with a word'}")
-    if words and condition.value not in words:
-        raise Invalid(f"{condition.metric!r} is never {condition.value!r}; it is {', '.join(words)}", close_to(str(condition.value), words))
+    value = condition.value if isinstance(condition, Compare) else 0.0
+    if (words is not None) != isinstance(value, str):
+        kind = "number: compare it with one" if words is None else "text: compare it with a word"
+        raise Invalid(f"{condition.term.metric!r} is a {kind}")
+    if words and value not in words:
+        raise Invalid(f"{condition.term.metric!r} is never {value!r}; it is {', '.join(words)}", close_to(str(value), words))
 
 
-def _demand_known(condition: Condition, every: str | None, jobs: Collection[PairJobStage] | None, offered: Callable[[str], str]) -> None:
+def _demand_known(condition: Clause, every: str | None, jobs: Collection[PairJobStage] | None, offered: Callable[[str], str]) -> None:
     """Raise Invalid unless the points of the timeframe have the metric of the condition. If `jobs` is None, the jobs' metrics are not
     known, and any name is accepted."""
-    if condition.metric in METRICS and isinstance(condition.value, str):
-        raise Invalid(f"{condition.metric!r} is a number: compare it with one")
-    if condition.metric in METRICS or jobs is None:
+    if condition.term.metric in METRICS and isinstance(condition, Compare) and isinstance(condition.value, str):
+        raise Invalid(f"{condition.term.metric!r} is a number: compare it with one")
+    if condition.term.metric in METRICS or jobs is None:
         return
-    computed = [stage.every for stage in jobs if condition.metric in stage.job.metrics]
+    computed = [stage.every for stage in jobs if condition.term.metric in stage.job.metrics]
     if not computed:
         known = [*METRICS, *dict.fromkeys(metric for stage in jobs for metric in stage.job.metrics)]
-        hint = offered(condition.metric)
-        meant = None if hint else close_to(condition.metric, known)
-        raise Invalid(f"no metric {condition.metric!r}; there is {', '.join(known)}{hint}", meant)
+        hint = offered(condition.term.metric)
+        meant = None if hint else close_to(condition.term.metric, known)
+        raise Invalid(f"no metric {condition.term.metric!r}; there is {', '.join(known)}{hint}", meant)
     if every and every not in computed:
-        raise Invalid(f"{condition.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
-    giving = (stage.job for stage in jobs if condition.metric in stage.job.metrics and every in (None, stage.every))
-    _demand_comparable(condition, next(giving).words.get(condition.metric))
+        raise Invalid(f"{condition.term.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
+    giving = (stage.job for stage in jobs if condition.term.metric in stage.job.metrics and every in (None, stage.every))
+    _demand_comparable(condition, next(giving).words.get(condition.term.metric))

@@ -1,59 +1,113 @@
-"""Alert rules, which compare a metric of a pair's points with a threshold."""
+"""Alert rules: what must hold, for how long, and what becomes of it. docs/alerts.md explains each key."""
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-from quantd.config.shapes import parsed
-from quantd.config.texts import Text, Timeframe
+from quantd.conditions.model import Condition
+from quantd.conditions.parse import parse_condition
+from quantd.config.shapes import Written, parsed
+from quantd.config.texts import Text, Timeframe, as_span
+from quantd.errors import close_to
+from quantd.times import parse_time
 
-Operator = Literal[">", "<", ">=", "<=", "==", "!="]
 METRICS = ("zscore", "spread", "spread_mean", "spread_std", "corr", "corr_returns", "beta", "alpha", "y", "x", "coverage")
-"""Metrics that a condition can use, besides those of the pipeline's jobs."""
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_FORM = re.compile(rf"(?a)\s*(?:(abs)\s*\(\s*([A-Za-z]\w*)\s*\)|([A-Za-z]\w*))\s*(>=|<=|==|!=|>|<)\s*(?:({_NUMBER})|([A-Za-z]\w*))\s*")
-
-
-class Condition(Struct, frozen=True):
-    """A comparison `metric op value` or `abs(metric) op value`; `state == name` or `state != name` if the metric is a state."""
-
-    metric: str
-    op: Operator
-    value: float | str
-    absolute: bool = False
-
-    def __str__(self) -> str:
-        metric = f"abs({self.metric})" if self.absolute else self.metric
-        value = self.value if isinstance(self.value, str) else repr(self.value).removesuffix(".0")
-        return f"{metric} {self.op} {value}"
-
-
-def parse_condition(text: str) -> Condition:
-    """Return the condition that a text states. Raises ValueError.
-
-    >>> parse_condition("abs(zscore) > 2")
-    Condition(metric='zscore', op='>', value=2.0, absolute=True)
-    """
-    match = _FORM.fullmatch(text)
-    if not match:
-        raise ValueError(f"{text!r} is not a condition: write it like `abs(zscore) > 2`, `corr < 0.5` or `health == broken`")
-    absolute, inner, plain, op, number, name = match.groups()
-    if name and (absolute or op not in ("==", "!=")):
-        raise ValueError(f"{text!r} compares with a name: write it like `health == broken` or `health != healthy`")
-    return Condition(inner or plain, op, name or float(number), bool(absolute))  # type: ignore[arg-type]
-
-
+"""Metrics of a pair that a condition can use, besides those of the pipeline's jobs."""
+Moments = Literal["close", "tick"]
+NoData = Literal["keep", "fire", "resolve"]
 COVERAGE = 0.9
 Coverage = Annotated[float, Meta(ge=0, le=1, description="Share of the bars behind a number that must hold every trade; 0 judges all.")]
+_SPAN = {"pattern": "^[0-9]+(ms|s|m|h|d)$"}
+Span = Annotated[int, parsed(as_span, _SPAN)]
+"""A length of time in milliseconds, which may be 0."""
 
 
-class Rule(Struct, frozen=True):
-    """A named condition on a pair's points of one timeframe, and the sinks to which its alerts go."""
+class Times(Struct, frozen=True):
+    """`needed` of the latest `of` judgements must be true."""
+
+    needed: int = 1
+    of: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.needed} of {self.of}"
+
+
+def as_times(text: str) -> Times:
+    """Return what `3 of 5` says. Raises ValueError.
+
+    >>> as_times("3 of 5")
+    Times(needed=3, of=5)
+    """
+    match = re.fullmatch(r"(?a)\s*(\d{1,2})\s+of\s+(\d{1,2})\s*", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]) <= 60:
+        raise ValueError(f"{text!r} is not a number of times: write it like `3 of 5`, of at most 60")
+    return Times(int(match[1]), int(match[2]))
+
+
+class Flapping(Struct, frozen=True, forbid_unknown_fields=True):
+    """The flood breaker: so many changes within so many milliseconds are one message."""
+
+    changes: Annotated[int, Meta(ge=2, le=1_000)] = 30
+    within: Span = field(default=60_000, name="in")
+
+
+def _flapping(reader: Any, node: Any, path: str) -> Flapping | Literal[False] | None:
+    from quantd.config.sections import read_section
+
+    if node.value in ("off", False):
+        return False
+    if isinstance(node.value, str):
+        reader.wrong(node, path, f"{node.value!r} is neither `off` nor like {{changes: 30, in: 1m}}", close_to(node.value, ["off"]))
+        return None
+    found: Flapping | None = read_section(reader, node, path, Flapping).value
+    return found
+
+
+Breaker = Annotated[
+    Flapping | bool,
+    Written(
+        _flapping,
+        {
+            "anyOf": [
+                {"const": "off"},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"changes": {"type": "integer", "minimum": 2, "maximum": 1_000}, "in": {"type": "string", **_SPAN}},
+                },
+            ]
+        },
+    ),
+]
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """A named condition on a pair or symbol, and what becomes of its changes. Lengths of time are in milliseconds."""
 
     name: Text
     when: Annotated[Condition, parsed(parse_condition, {"examples": ["abs(zscore) > 2"]})]
+    on: Annotated[Moments, Meta(description="Judge closed bars, or each tick.")] = "close"
     every: Timeframe = ""
-    send: Annotated[tuple[Text, ...], Meta(description="Sinks to which the alerts go.")] = ()
+    for_: Annotated[Span, Meta(description="How long it must hold before it fires, counted where there are data.")] = field(
+        default=0, name="for"
+    )
+    until: Annotated[Condition | None, parsed(parse_condition, {"examples": ["abs(zscore) < 1"]})] = None
+    """What must hold for a firing to resolve; by default the opposite of `when`."""
+    keep_firing_for: Annotated[Span, Meta(description="How long the end must last before a firing resolves.")] = 0
+    cooldown: Annotated[Span, Meta(description="How long after a resolution it does not fire again.")] = 0
+    times: Annotated[Times, parsed(as_times, {"pattern": "^[0-9]{1,2} of [0-9]{1,2}$"})] = Times()
+    repeat: Annotated[tuple[Span, ...], Meta(description="When to remind of a firing, after the message before; the last goes on.")] = ()
+    expires: Annotated[int | None, parsed(parse_time, {"examples": ["2026-12-31T00:00:00Z"]}), Meta(description="When the rule ends.")] = (
+        None
+    )
+    no_data: Annotated[NoData, Meta(description="What missing data do, once they have been missing for `no_data_for`.")] = "keep"
+    no_data_for: Annotated[Span, Meta(description="How long data must be missing before `no_data` applies.")] = 300_000
+    late: Annotated[bool, Meta(description="Also tell what came and went while the daemon was down.")] = False
+    severity: Annotated[Text, Meta(description="How bad it is, for routes and sinks.")] = "warning"
+    labels: Annotated[Mapping[str, str], Meta(description="Further words for routes and sinks.")] = {}
     coverage: Coverage = COVERAGE
     """Share of the bars behind a number, the latest included, that must hold every trade before the number is judged; 0 judges all."""
+    flapping: Breaker = Flapping()
+    send: Annotated[tuple[Text, ...], Meta(description="Sinks to which the alerts go.")] = ()

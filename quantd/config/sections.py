@@ -33,7 +33,12 @@ def read_section(reader: Reader, node: Node, path: str, struct: type[Struct]) ->
     values = {key: part.value for key, part in parts.items() if key in given}
     if not isinstance(node.value, dict) and not node.is_nothing:
         return Part(None, node, path, parts)
-    return Part(reader.made(struct, node, given, path, values, before), node, path, parts)
+    return Part(reader.made(struct, node, given, path, _by_name(values, known), before), node, path, parts)
+
+
+def _by_name(values: Mapping[str, Any], known: Mapping[str, msgspec.structs.FieldInfo]) -> dict[str, Any]:
+    """Return values by the names of the struct's fields, which differ from the keys where a key is a word of Python's."""
+    return {known[key].name: value for key, value in values.items()}
 
 
 def _as_key(node: Node, known: Mapping[str, msgspec.structs.FieldInfo]) -> str:

@@ -22,6 +22,18 @@ def as_period(text: str) -> int:
     return period
 
 
+def as_span(text: str) -> int:
+    """Return a length of time in milliseconds, from 0 to 366d. Raises ValueError.
+
+    >>> as_span("90s"), as_span("0s")
+    (90000, 0)
+    """
+    span = duration(text)
+    if span > 366 * DAY:
+        raise ValueError(f"{text!r} is more than 366d")
+    return span
+
+
 def as_symbol(text: str) -> str:
     """Return a symbol in upper case; any letters are allowed, because not all symbols are Latin. Raises ValueError.
 

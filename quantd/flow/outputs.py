@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from quantd.clock import SystemClock
 from quantd.flow.ahead import Ahead
+from quantd.flow.alerts.dispatch import Dispatcher
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.hub import Hub
 from quantd.flow.record import Recorder
 from quantd.history.history import History
@@ -44,11 +46,14 @@ class Outputs(Struct):
     """Number of recorded points of an older definition that have been rebuilt."""
     nowcasts_made: int = 0
     """Number of now-casts made for rules and listeners."""
+    dispatcher: Dispatcher = None  # type: ignore[assignment]
+    """Passes alerts to the outbox and the hub."""
     rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while recorded bars or points are rebuilt, since one task reads what the other writes."""
 
     def __post_init__(self) -> None:
         self.supervisor = self.supervisor or Supervisor(self.troubles)
+        self.dispatcher = self.dispatcher or Dispatcher(self.outbox, self.hub)
 
     def tell_losses(self) -> None:
         """Ask the store which files it found broken, and report the new ones."""
@@ -77,8 +82,6 @@ class Outputs(Struct):
             records.save_gaps(self.unsaved.values())
             self.unsaved.clear()
 
-    def tell(self, changes: Iterable[tuple[Alert, tuple[str, ...]]]) -> None:
+    def tell(self, changes: Iterable[tuple[Alert, AlertRule]]) -> None:
         """Send alerts to their sinks and to listeners."""
-        for alert, sinks in changes:
-            self.outbox.put(alert, sinks)
-            self.hub.publish("alerts", [alert])
+        self.dispatcher.send(changes)

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from quantd.config.rules import Operator
+from quantd.conditions.model import Operator
 from quantd.model import Alert
 
 

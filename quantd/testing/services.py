@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from itertools import count
 
 from quantd.clock import Clock, EventClock
-from quantd.config.rules import Operator
+from quantd.conditions.model import Operator
 from quantd.flow.hub import Hub
 from quantd.history.history import History
 from quantd.model import Alert, Bar, BookBar, Hedge, PairPoint, Tick, Ticker

@@ -8,8 +8,8 @@ from quantd.api.routes import checks
 from quantd.api.schema import requests, wire
 from quantd.api.schema.contract import METRICS, OPERATORS, in_contract_words
 from quantd.api.server.errors import Failure, answer
+from quantd.conditions.model import Compare, Term
 from quantd.config.bounds import LIVE, mistake
-from quantd.config.rules import Condition
 from quantd.errors import QuantdError
 from quantd.services.symbols import Symbols
 
@@ -21,7 +21,7 @@ async def create(request: web.Request, asked: requests.RuleBody) -> web.Response
         raise Failure(400, f"Invalid metric. Must be one of: {list(METRICS)}")
     if op is None:
         raise Failure(400, f"Invalid operator. Must be one of: {list(OPERATORS)}")
-    if text := mistake(Condition(metric, op, asked.value), LIVE):
+    if text := mistake(Compare(Term(metric), op, asked.value), LIVE):
         raise Failure(400, f"Invalid value. {in_contract_words(text)}")
     subject = _subject(services(request).symbols, metric, asked.pair)
     owner = _with_room(request)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from quantd.model import Alert, PairPoint
 
 if TYPE_CHECKING:
-    from quantd.config.rules import Operator  # the client, which needs this module, does without the config
+    from quantd.conditions.model import Operator  # the client, which needs this module, does without the config
 
 METRICS = {"zscore": "zscore", "spread": "spread", "correlation": "corr", "corr_returns": "corr_returns", "price": "price"}
 """Metrics that a rule made by request may watch: the contract's word and quantd's."""

@@ -1,19 +1,21 @@
 """Judges rules and reports each change of a rule's state once."""
 
 from collections.abc import Collection, Iterable
+from itertools import chain
 from operator import itemgetter
 
 from quantd.clock import Clock
 from quantd.columns.points import PointColumns
+from quantd.conditions.verdict import Values, verdict
 from quantd.config.rules import Rule
-from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound, measured, of_pipeline
+from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound, metrics_of, of_pipeline, values_of
 from quantd.flow.alerts.state import Moment, judged
 from quantd.flow.alerts.table import RuleStates
-from quantd.model import Alert, Metric, PairPoint, Tick
+from quantd.model import Alert, PairPoint, Tick
 from quantd.timeframes import timeframe
 
-Told = tuple[Alert, tuple[str, ...]]
-"""An alert and the sinks that it goes to."""
+Told = tuple[Alert, AlertRule]
+"""An alert and its rule."""
 Place = tuple[str, str, bool]
 """What a rule watches: a pair or symbol, the timeframe (empty for prices), and whether the rule is judged between closes."""
 
@@ -81,12 +83,12 @@ class AlertEngine:
         places = {name: at for at, name in enumerate(batch.pairs)}
         values, moment = ValuesAt(batch), self._closed(batch.every, batch.ts)
         told = (
-            self._judge(rule, values.measured(rule.rule.when, at), moment)
+            self._judge(rule, values.at(at), moment)
             for at, rules in sorted(((places[name], rules) for name, rules in watched if name in places), key=itemgetter(0))
             for rule in rules
             if values.is_sound(rule.rule, at)
         )
-        return [each for each in told if each]
+        return list(chain.from_iterable(told))
 
     def judge_late(self, points: Iterable[PairPoint], metrics: Collection[str]) -> list[Told]:
         """Judge metrics that arrived after their closed bars had been judged, and return the changes."""
@@ -101,17 +103,17 @@ class AlertEngine:
         rules = self._at.get((symbol, "", True))
         if not rules:
             return []
-        told = (self._judge(rule, tick.price, Moment(tick.ts, tick.ts)) for tick in ticks for rule in rules)
-        return [each for each in told if each]
+        told = (self._judge(rule, _price(tick), Moment(tick.ts, tick.ts)) for tick in ticks for rule in rules)
+        return list(chain.from_iterable(told))
 
     def _judge_points(self, points: Iterable[PairPoint], *, live: bool, only: Collection[str] | None = None) -> list[Told]:
         told = (
-            self._judge(rule, measured(rule.rule.when, point), self._moment(point))
+            self._judge(rule, values_of(point), self._moment(point))
             for point in points
             for rule in self._at.get((point.pair, point.every, live), ())
-            if (only is None or rule.rule.when.metric in only) and is_sound(rule.rule, point.quality, point.coverage)
+            if (only is None or not metrics_of(rule.rule.when).isdisjoint(only)) and is_sound(rule.rule, point.quality, point.coverage)
         )
-        return [each for each in told if each]
+        return list(chain.from_iterable(told))
 
     def _moment(self, point: PairPoint) -> Moment:
         """Return the moment of a point. A now-cast is judged at its last trade; a closed bar at its end, or later, for example after an
@@ -125,13 +127,18 @@ class AlertEngine:
         end = timeframe(every).end(ts)
         return Moment(end, max(end, self._clock.now()) if self._clock else end, ts)
 
-    def _judge(self, rule: AlertRule, value: Metric, moment: Moment) -> Told | None:
-        change = judged(rule, self.states.of(rule.id), value, moment)
+    def _judge(self, rule: AlertRule, values: Values, moment: Moment) -> list[Told]:
+        state = self.states.of(rule.id)
+        change = judged(rule, state, verdict(rule.rule.when, values, state.crossed), moment)
         if change is None:
-            return None
+            return []
         self.states.put(rule.id, change.state)
-        return change.alert, rule.rule.send
+        return [(alert, rule) for alert in change.alerts]
+
+
+def _price(tick: Tick) -> Values:
+    return lambda term: abs(tick.price) if term.absolute else tick.price
 
 
 def _place(rule: AlertRule) -> Place:
-    return rule.on, "" if rule.rule.when.metric == "price" else rule.rule.every, rule.live
+    return rule.on, "" if metrics_of(rule.rule.when) == {"price"} else rule.rule.every, rule.live

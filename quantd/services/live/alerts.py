@@ -5,8 +5,9 @@ import uuid
 from msgspec.structs import asdict, replace
 
 from quantd.clock import Clock
+from quantd.conditions.model import Operator
 from quantd.config.model import Config
-from quantd.config.rules import Operator, Rule
+from quantd.config.rules import Rule
 from quantd.config.texts import as_legs
 from quantd.errors import QuantdError
 from quantd.flow.alerts.journal import Journal
@@ -115,7 +116,8 @@ class LiveAlerts(Alerts):
 
     def _begin(self, rule: Definition) -> None:
         text = f"{rule.metric} {rule.op} {float(rule.value)} for {rule.pair}"
-        self._runtime.add_rule(AlertRule(rule.id, Rule(rule.metric, rule.when, self._every(rule.pair)), rule.pair, text, live=True))
+        made = Rule(name=rule.metric, when=rule.when, on="tick", every=self._every(rule.pair))
+        self._runtime.add_rule(AlertRule(rule.id, made, rule.pair, text))
 
     def _every(self, pair: str) -> str:
         """Return `1m`, or the shortest timeframe of a pair that has no minutes."""

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from quantd.blobs import recalled
+from quantd.conditions.model import Compare, Operator, Term
 from quantd.config.bounds import LIVE, mistake
-from quantd.config.rules import Condition, Operator
 from quantd.config.texts import as_legs, as_symbol
 from quantd.state import tried_again
 from quantd.supervision.troubles import Troubles
@@ -34,9 +34,9 @@ class Definition(Struct, frozen=True):
     """Who made it; None for rules of earlier versions."""
 
     @property
-    def when(self) -> Condition:
+    def when(self) -> Compare:
         """The condition of the rule."""
-        return Condition(self.metric, self.op, self.value)
+        return Compare(Term(self.metric), self.op, self.value)
 
 
 class Stored(Definition, frozen=True):

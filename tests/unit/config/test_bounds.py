@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantd.conditions.parse import parse_condition
 from quantd.config.bounds import (
     LEAST_PRICE,
     LIVE,
@@ -23,7 +24,6 @@ from quantd.config.bounds import (
     verdict,
     z_range,
 )
-from quantd.config.rules import parse_condition
 from quantd.stats.zscore import ZScore, plain, weighted
 
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {

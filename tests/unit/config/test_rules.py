@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantd.config.rules import METRICS, Condition, parse_condition
+from quantd.conditions.model import Compare, Term
+from quantd.conditions.parse import parse_condition
+from quantd.config.rules import METRICS
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -14,13 +16,13 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 @pytest.mark.parametrize(
     ("text", "condition"),
     [
-        ("zscore > 2", Condition("zscore", ">", 2.0)),
-        ("abs(zscore)>=2.5", Condition("zscore", ">=", 2.5, True)),
-        ("  abs ( spread ) <  -1e-3 ", Condition("spread", "<", -0.001, True)),
-        ("adf_pvalue <= .05", Condition("adf_pvalue", "<=", 0.05)),
-        ("corr == +1.", Condition("corr", "==", 1.0)),
-        ("health == broken", Condition("health", "==", "broken")),
-        ("health != healthy", Condition("health", "!=", "healthy")),
+        ("zscore > 2", Compare(Term("zscore"), ">", 2.0)),
+        ("abs(zscore)>=2.5", Compare(Term("zscore"), ">=", 2.5, True)),
+        ("  abs ( spread ) <  -1e-3 ", Compare(Term("spread"), "<", -0.001, True)),
+        ("adf_pvalue <= .05", Compare(Term("adf_pvalue"), "<=", 0.05)),
+        ("corr == +1.", Compare(Term("corr"), "==", 1.0)),
+        ("health == broken", Compare(Term("health"), "==", "broken")),
+        ("health != healthy", Compare(Term("health"), "!=", "healthy")),
     ],
 )
 def test_conditions(text: str, condition: Condition) -> None:

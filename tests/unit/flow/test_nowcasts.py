@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantd.clock import EventClock
+from quantd.conditions.parse import parse_condition
 from quantd.config.model import Config, PairEntry, Pipeline
-from quantd.config.rules import Rule, parse_condition
+from quantd.config.rules import Rule
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.rule import AlertRule
 from quantd.metrics import Metrics
@@ -30,7 +31,9 @@ def bench(pairs: Sequence[tuple[str, str]], *every: str) -> Bench:
 
 def rule(pair: str, when: str = "zscore > 1", every: str = "1s", name: str = "") -> AlertRule:
     """A rule that is judged between closes."""
-    return AlertRule(name or f"{pair} {when} {every}", Rule("any", parse_condition(when), every, coverage=0.0), pair, "", live=True)
+    return AlertRule(
+        name or f"{pair} {when} {every}", Rule(name="any", when=parse_condition(when), every=every, coverage=0.0, on="tick"), pair, ""
+    )
 
 
 def trade(symbol: str, number: int, at: int, price: float | None = None) -> Tick:

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 import quantd
-from quantd.config.rules import Condition, Rule
+from quantd.conditions.model import Compare, Term
+from quantd.config.rules import Rule
 from quantd.flow.news import supersedes
 from quantd.model import DEFINITION, Alert, Bar, PairPoint, Quality, Status, Tick
 from quantd.testing import fakes
@@ -85,7 +86,7 @@ class Daemon(Bench):
         """`killed` is how the run before ended."""
         self.venue = venue
         self.store = Local()
-        rules = tuple(Rule(f"all-{name}", Condition("beta", "<", 1e9), name) for name in every)
+        rules = tuple(Rule(name=f"all-{name}", when=Compare(Term("beta"), "<", 1e9), every=name) for name in every)
         bars = TimeBars(every=tuple(every))
         config = pair_config(bars, Ols(window=WINDOW), venue, store=self.store, alerts=rules)
         super().__init__(config, folder, now=venue.now, warm=True)

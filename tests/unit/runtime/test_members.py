@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantd.clock import EventClock
+from quantd.conditions.model import Compare, Term
 from quantd.config.load import build as load
 from quantd.config.model import PairEntry, Pipeline
-from quantd.config.rules import Condition, Rule
+from quantd.config.rules import Rule
 from quantd.errors import QuantdError, StateUnusable
 from quantd.flow.alerts.rule import AlertRule
 from quantd.metrics import Metrics
@@ -224,7 +225,7 @@ async def test_a_full_disk_is_no_trouble_of_an_exporter_that_is_gone(tmp_path: P
 
 def test_a_rule_is_dropped_with_its_state(tmp_path: Path) -> None:
     with rig(tmp_path) as at:
-        rule = AlertRule("1", Rule("high", Condition("price", ">", 1.0), "1m"), "A", "high", live=True)
+        rule = AlertRule("1", Rule(name="high", when=Compare(Term("price"), ">", 1.0), every="1m", on="tick"), "A", "high")
         before = state(at.runtime)
         at.runtime.add_rule(rule)
         bring(at, range(2), "A")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from quantd.clock import Clock, EventClock
 from quantd.columns.points import PointColumns
-from quantd.config.rules import Rule, parse_condition
+from quantd.conditions.parse import parse_condition
+from quantd.config.rules import Rule
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.rule import AlertRule
 from quantd.model import Hedge, PairPoint, RuleState
@@ -22,7 +23,7 @@ PAIR = "Y-X"
 
 def engine(when: str, every: str = "1m", clock: Clock | None = None) -> AlertEngine:
     made = AlertEngine(clock)
-    made.add(Rule("stretched", parse_condition(when), every, ("log", "mail")), PAIR)
+    made.add(Rule(name="stretched", when=parse_condition(when), every=every, send=("log", "mail")), PAIR)
     return made
 
 
@@ -84,7 +85,7 @@ def test_no_alert_fires_before_its_bar_has_ended() -> None:
 
 def between_closes(when: str) -> AlertEngine:
     made = AlertEngine(EventClock(START + HOUR))
-    made.put(AlertRule("rule", Rule("rule", parse_condition(when), "1m"), PAIR, "text", live=True))
+    made.put(AlertRule("rule", Rule(name="rule", when=parse_condition(when), every="1m", on="tick"), PAIR, "text"))
     return made
 
 
@@ -119,7 +120,7 @@ def test_a_rule_that_is_removed_leaves_nothing_and_begins_afresh() -> None:
     assert states(rule, points(3.0)) == [("firing", 3.0)]
     rule.remove("Y-X/stretched")
     assert (rule.rules, rule._at, rule.states.of("Y-X/stretched")) == ([], {}, RuleState())
-    rule.add(Rule("stretched", parse_condition("zscore > 2"), "1m"), PAIR)
+    rule.add(Rule(name="stretched", when=parse_condition("zscore > 2"), every="1m"), PAIR)
     assert states(rule, points(3.0)) == [("firing", 3.0)]
     assert rule.states.of("Y-X/stretched").trigger_count == 1
 
@@ -143,18 +144,18 @@ def test_a_condition_speaks_of_any_number_of_a_point(when: str) -> None:
 
 def test_a_rule_of_the_same_name_takes_the_place_of_the_earlier() -> None:
     rule = engine("zscore > 2")
-    rule.add(Rule("stretched", parse_condition("zscore > 8"), "1m"), PAIR)
+    rule.add(Rule(name="stretched", when=parse_condition("zscore > 8"), every="1m"), PAIR)
     assert states(rule, points(3.0, 9.0)) == [("firing", 9.0)]
 
 
 @pytest.mark.parametrize(("coverage", "judged"), [(0.9, [False, False, True]), (0.0, [True, True, True])])
 def test_numbers_over_incomplete_data_are_held_back(coverage: float, judged: list[bool]) -> None:
     made = AlertEngine()
-    made.add(Rule("stretched", parse_condition("zscore > 2"), "1m", (), coverage), PAIR)
+    made.add(Rule(name="stretched", when=parse_condition("zscore > 2"), every="1m", coverage=coverage), PAIR)
     (point,) = points(5.0)
     odds: list[dict[str, Any]] = [{"quality": "gap"}, {"coverage": 0.89}, {"coverage": 0.9}]
     for odd, told in zip(odds, judged, strict=True):
-        made.add(Rule("stretched", parse_condition("zscore > 2"), "1m", (), coverage), PAIR)
+        made.add(Rule(name="stretched", when=parse_condition("zscore > 2"), every="1m", coverage=coverage), PAIR)
         assert bool(states(made, [msgspec.structs.replace(point, **odd)])) == told
 
 
@@ -181,7 +182,7 @@ def test_points_of_one_bar_are_judged_together_as_one_by_one(data: st.DataObject
     together, alone = AlertEngine(), AlertEngine()
     for number, (pair, when, coverage) in enumerate(rules):
         for each in (together, alone):
-            each.add(Rule(f"rule {number}", parse_condition(when), "1m", (), coverage), pair)
+            each.add(Rule(name=f"rule {number}", when=parse_condition(when), every="1m", coverage=coverage), pair)
     for bar in range(3):
         rows = [
             msgspec.structs.replace(
@@ -204,7 +205,7 @@ def test_it_names_the_pairs_and_timeframes_of_its_rules_on_now_casts() -> None:
     assert judge.watched == {(PAIR, "1m")}
     assert judge.watched is judge.watched
     judge.put(AlertRule("price", Rule("any", parse_condition("price > 2")), "Y", "", live=True))
-    judge.add(Rule("closed", parse_condition("zscore > 2"), "1h"), PAIR)
+    judge.add(Rule(name="closed", when=parse_condition("zscore > 2"), every="1h"), PAIR)
     assert judge.watched == {(PAIR, "1m")}
     for rule in judge.rules:
         judge.remove(rule.id)

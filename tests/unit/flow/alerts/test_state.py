@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantd.config.rules import Rule, parse_condition
+from quantd.conditions.parse import parse_condition
+from quantd.config.rules import Rule
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.state import Change, Moment, holding, judged
 from quantd.model import Metric, RuleState
 
-RULE = AlertRule("rule", Rule("rule", parse_condition("zscore > 2"), "1m"), "A-B", "text")
+RULE = AlertRule("rule", Rule(name="rule", when=parse_condition("zscore > 2"), every="1m"), "A-B", "text")
 FRESH = RuleState()
 Given = list[tuple[Metric, int]]
 values = st.one_of(st.none(), st.sampled_from(["broken", "healthy"]), st.floats(-5, 5))

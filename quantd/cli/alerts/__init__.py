@@ -1,0 +1,10 @@
+"""`quantd alerts`: what a trader asks and orders about alerts. Each subcommand is a module of its own."""
+
+import typer
+
+alerts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@alerts.callback()
+def _alerts() -> None:
+    """Rules, firings, silences and deliveries of alerts."""
