@@ -11,7 +11,7 @@ SPECS := .ci/specs
 BENCHMARKS ?= flow ingest live
 FAST := $(addprefix tests/unit/,config history log plugin runtime services flow/alerts flow/bars flow/ingest) \
   $(addprefix tests/unit/flow/test_,exports.py feed.py hub.py pairs.py)
-COVERED := --cov=quantd --cov=quantd_plugins --cov-report=term:skip-covered
+COVERED := $(addprefix --cov=quantd/,conditions config flow history log plugin runtime services) --cov-report=term:skip-covered
 
 .PHONY: help demo fix check specs test test-fast cover chaos soak fuzz examples bench
 
@@ -44,7 +44,7 @@ test: $(INSTALLED)       ## run every test but the long ones
 test-fast: $(INSTALLED)  ## run the quick unit tests: config, plugins, bars, pairs, alerts, services
 	$(PYTEST) $(FAST)
 
-cover: $(INSTALLED)      ## run the same with coverage, which doubles their time, and hold it to its floor
+cover: $(INSTALLED)      ## run the same with coverage of the rooms that they test, and hold it to its floor
 	$(PYTEST) $(FAST) $(COVERED)
 
 chaos: $(INSTALLED)      ## break connections, clocks and disks on purpose; takes minutes
