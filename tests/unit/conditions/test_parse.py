@@ -147,35 +147,10 @@ def test_a_condition_is_read_from_what_it_prints(condition: Condition) -> None:
     assert parse_condition(str(condition)) == condition
 
 
-@given(
-    st.text()
-    | st.lists(
-        st.sampled_from(
-            [
-                "zscore",
-                ">",
-                "<",
-                "==",
-                "2",
-                "-1",
-                "%",
-                "and",
-                "or",
-                "(",
-                ")",
-                "of",
-                "y",
-                ",",
-                "abs",
-                "move",
-                "..",
-                "crosses",
-                "above",
-                "inside",
-            ]
-        )
-    ).map(" ".join)
-)
+WORDS = ["zscore", ">", "<", "==", "2", "-1", "%", "and", "or", "(", ")", "of", "y", ",", "abs", "move", "..", "crosses", "above", "inside"]
+
+
+@given(st.text() | st.lists(st.sampled_from(WORDS)).map(" ".join))
 def test_any_text_is_a_condition_or_not(text: str) -> None:
     with suppress(WrongCondition):
         assert parse_condition(str(parse_condition(text))) == parse_condition(text)

@@ -13,7 +13,7 @@ def test_a_rule_watches_a_pair_or_a_symbol() -> None:
     assert WatchedRule(name="a", when=WHEN, symbol="BTCUSDT").of == "BTCUSDT"
     with pytest.raises(ValueError, match="write what it watches"):
         WatchedRule(name="a", when=WHEN)
-    with pytest.raises(ValueError, match="^symbol: a rule watches a pair or a symbol"):
+    with pytest.raises(ValueError, match=r"^symbol: a rule watches a pair or a symbol"):
         WatchedRule(name="a", when=WHEN, pair="BTCUSDT-ETHUSDT", symbol="BTCUSDT")
 
 
