@@ -124,6 +124,7 @@ def mistake(condition: Condition, ranges: Mapping[str, Range]) -> str | None:
     """Return a text that says what is wrong with a condition, why, and what to do; None if the data decide it. A metric without a range may
     have any value.
 
+    >>> from quantd.conditions.model import Term
     >>> mistake(Compare(Term("corr"), ">", 1.5), {"corr": between("corr", -1, 1)})
     'corr > 1.5 is never true: corr is from -1 to 1; take another threshold'
     """

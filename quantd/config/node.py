@@ -39,6 +39,8 @@ class Node(Struct):
     column: int = 1
     keys: dict[str, "Node"] = {}
     filled: Filled | None = None
+    written: str = ""
+    """How a text stands in the file, if that differs from its value: in quotes, or over several lines."""
 
     @property
     def plain(self) -> Any:
@@ -58,6 +60,18 @@ class Node(Struct):
         """Return another value, such as the key of a mapping, at the place of this one."""
         filled = self.filled and Filled(self.filled.written, None, self.filled.secrets)
         return Node(value, self.file, self.line, self.column, filled=filled)
+
+    def word(self, begin: int) -> "Node":
+        """Return the node of a word of this text, which begins at a place counted from 0. The place of a word is not known in a text that
+        came from the environment or has escapes; there it is that of the whole."""
+        if self.filled or "\\" in self.written:
+            return self
+        if not self.written:
+            return Node(self.value, self.file, self.line, self.column + begin)
+        before = self.written[: _offset(self.written, self.value[: begin + 1])]
+        lines = before.count("\n")
+        column = len(before) - before.rfind("\n") if lines else self.column + len(before)
+        return Node(self.value, self.file, self.line + lines, column)
 
     def place(self, path: str, message: str, suggestion: str | None = None) -> Mistake:
         """Return a mistake at this place, in words that reveal nothing of the value."""
@@ -86,6 +100,16 @@ def _masked(text: str, name: str, secret: str) -> str:
         pattern = re.escape(form) if len(form) >= _SHORT else rf"(?<=['\"]){re.escape(form)}(?=['\"])"
         text = re.sub(pattern, lambda match: f"${{{name}}}", text, flags=re.IGNORECASE)
     return _QUOTED.sub(lambda match: f"'${{{name}}}'" if len(match[2]) >= _PART and match[2].lower() in secret.lower() else match[0], text)
+
+
+def _offset(written: str, text: str) -> int:
+    """Return where the last letter of a text stands in the form in which a file has it, which has all letters of the text, quotes, and line
+    breaks with indentation for spaces. A block, which begins with | or >, begins in its second line."""
+    at = written.find("\n") if written[0] in "|>" else -1
+    for letter in text:
+        found = written.find(letter, at + 1)
+        at = found if found >= 0 else at
+    return max(at, 0)
 
 
 def shown(node: Node) -> str:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from quantd.conditions.errors import WrongCondition
 from quantd.config.convert import Invalid, convert, fitted, inner, kinds
 from quantd.config.lookalikes import oddities, plain
 from quantd.config.node import ENVIRONMENT, Node, shown
@@ -30,6 +31,10 @@ class Reader:
 
     def wrong(self, node: Node, path: str, message: str, suggestion: str | None = None) -> None:
         self.mistakes.append(node.mistake(path, message, suggestion))
+
+    def wrong_word(self, node: Node, path: str, error: WrongCondition) -> None:
+        """Note what is wrong with a word of a condition, at that word; outside of files, the message tells the column."""
+        self.wrong(node.word(error.begin), path, error.message if node.line else str(error), error.suggestion)
 
     def keys(self, node: Node | None, path: str, known: Collection[str], hint: str = "") -> Mapping[str, Node]:
         """Return the children of a mapping whose keys are known; a missing value is an empty mapping. `hint` tells what to write instead of
@@ -109,9 +114,11 @@ class Reader:
             return default
         try:
             return parse(text)
+        except WrongCondition as error:
+            self.wrong_word(node, path, error)
         except ValueError as error:
             self.wrong(node, path, str(error), error.suggestion if isinstance(error, Invalid) else None)
-            return default
+        return default
 
     def plugin(self, kind: str, node: Node, path: str, *, use: str | None = None, besides: Collection[str] = ()) -> Any:
         """Return the plugin that `use:` names, with the other keys as its fields. A plain text is short for `use:`. The keys in `besides`
@@ -223,7 +230,7 @@ def _why_no_text(node: Node, parse: Callable[[str], Any]) -> str:
         try:
             parse(str(node.value))
         except ValueError as error:
-            return str(error)
+            return error.message if isinstance(error, WrongCondition) else str(error)
     return f"expected a text, found {shown(node)}{hint}"
 
 

@@ -109,6 +109,7 @@ class _Reader:
             raise ConfigError([made.mistake("", "too deep or too large for a config")])
         if isinstance(source, yaml.ScalarNode):
             made.value = self._scalar(made, source)
+            made.written = _written(source, made.value)
         elif source.tag not in (f"{_TAG}map", f"{_TAG}seq"):
             self.mistakes.append(made.mistake("", f"tag {source.tag!r} has no meaning here"))
         elif isinstance(source, yaml.MappingNode):
@@ -147,6 +148,15 @@ class _Reader:
         except ValueError as error:
             self.mistakes.append(made.mistake("", str(error)))
             return _braced(source.value)
+
+
+def _written(source: yaml.ScalarNode, value: Any) -> str:
+    """Return how a text stands in the file, if that differs from its value."""
+    begin, end = source.start_mark, source.end_mark
+    if begin.buffer is None or not isinstance(value, str):
+        return ""
+    written = _braced(begin.buffer[begin.pointer : end.pointer])
+    return "" if written == value else written
 
 
 def _braced(text: str) -> str:

@@ -183,3 +183,32 @@ def test_a_pipeline_may_extend_what_a_variable_names(tmp_path: Path) -> None:
         load(path, {"BASE": "s3cret", "W": "33"})
     assert "no pipeline '${BASE}'" in str(told.value)
     assert "s3cret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("when: zscore > two", 1, 16),
+        ("when: 'zscore > two'", 1, 17),
+        ('when: "zscore > two"', 1, 17),
+        ("a: {when: zscore > two}", 1, 20),
+        ("when: >\n  corr > 1 and\n  zscore > two\n", 3, 12),
+        ("when: |\n  zscore > two\n", 2, 12),
+        ("when: corr > 1\n   and zscore > two\n", 2, 17),
+        ("when: 'it''s > 1 and zscore > two'", 1, 31),
+        ('when: "\\x7ascore > two"', 1, 7),
+    ],
+)
+def test_a_word_of_a_text_is_where_it_stands(text: str, line: int, column: int) -> None:
+    node = parse(text, "a.yaml")
+    while isinstance(node.value, dict):
+        (node,) = node.value.values()
+    word = node.word(node.value.index("two"))
+    assert (word.line, word.column) == (line, column)
+
+
+def test_a_word_that_came_from_the_environment_is_where_the_text_is() -> None:
+    root = parse("when: zscore > ${LEVEL}", "a.yaml")
+    substitute(root, {"LEVEL": "two"}, [])
+    word = root.value["when"].word(9)
+    assert (word.line, word.column, word.filled is None) == (1, 7, False)
