@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 from quantd.conditions.model import Condition
 from quantd.conditions.parse import parse_condition
 from quantd.config.shapes import Written, parsed
-from quantd.config.texts import Text, Timeframe, as_span
+from quantd.config.texts import Symbol, Text, Timeframe, as_pair, as_span
 from quantd.errors import close_to
 from quantd.times import parse_time
 
@@ -111,3 +111,21 @@ class Rule(Struct, frozen=True, kw_only=True):
     """Share of the bars behind a number, the latest included, that must hold every trade before the number is judged; 0 judges all."""
     flapping: Breaker = Flapping()
     send: Annotated[tuple[Text, ...], Meta(description="Sinks to which the alerts go.")] = ()
+
+
+class WatchedRule(Rule, frozen=True, kw_only=True):
+    """A rule of quantd.yaml, on one pair or one symbol."""
+
+    pair: Annotated[str, parsed(as_pair, {"pattern": "^[^-]+-[^-]+$"}), Meta(description="The pair that it watches, one of `pairs:`.")] = ""
+    symbol: Annotated[Symbol, Meta(description="The symbol that it watches, of `symbols:` or of a pair.")] = ""
+
+    def __post_init__(self) -> None:
+        if self.pair and self.symbol:
+            raise ValueError("symbol: a rule watches a pair or a symbol: take one of the two out")
+        if not self.of:
+            raise ValueError("write what it watches, `pair: BTCUSDT-ETHUSDT` or `symbol: BTCUSDT`")
+
+    @property
+    def of(self) -> str:
+        """What it watches: a pair or a symbol."""
+        return self.pair or self.symbol

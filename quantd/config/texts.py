@@ -65,6 +65,15 @@ def as_legs(text: str) -> tuple[str, str]:
     return legs
 
 
+def as_pair(text: str) -> str:
+    """Return the name of a pair, with its legs in upper case. Raises ValueError.
+
+    >>> as_pair("btcusdt-ethusdt")
+    'BTCUSDT-ETHUSDT'
+    """
+    return "-".join(as_legs(text))
+
+
 def _demand_no_oddities(text: str, what: str) -> None:
     if odd := oddities(text):
         raise Invalid(f"{text!r} is not a {what}: {'; '.join(odd)}", plain(text).upper())
