@@ -68,7 +68,7 @@ class AlertEngine:
     def remove_of_pipelines(self, pair: str) -> None:
         """Stop judging the rules of pipelines on a pair, and delete their states."""
         for rule in self.rules:
-            if rule.on == pair and not rule.live:
+            if rule.on == pair and rule.origin == "pipeline":
                 self.remove(rule.id)
 
     def judge(self, points: Iterable[PairPoint]) -> list[Told]:
@@ -141,4 +141,4 @@ def _price(tick: Tick) -> Values:
 
 
 def _place(rule: AlertRule) -> Place:
-    return rule.on, "" if metrics_of(rule.rule.when) == {"price"} else rule.rule.every, rule.live
+    return rule.watched, "" if metrics_of(rule.rule.when) == {"price"} else rule.rule.every, rule.live

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import isnan
+from typing import Literal
 
 from msgspec import Struct
 
@@ -12,6 +13,10 @@ from quantd.config.rules import METRICS, Rule
 from quantd.model import Metric, PairPoint, Quality
 
 
+Origin = Literal["pipeline", "config", "request"]
+"""Where a rule was written: in a pipeline, under `alerts:` of quantd.yaml, or in a request."""
+
+
 class AlertRule(Struct, frozen=True):
     """One rule on one pair or symbol. `text` is the text of its alerts."""
 
@@ -19,6 +24,14 @@ class AlertRule(Struct, frozen=True):
     rule: Rule
     on: str
     text: str
+    origin: Origin = "request"
+    analysis: str = ""
+    """Names the settings with which the points of this rule are made, if these are not those of the pair's pipeline."""
+
+    @property
+    def watched(self) -> str:
+        """The name under which the points that it judges come."""
+        return f"{self.on} {self.analysis}" if self.analysis else self.on
 
     @property
     def live(self) -> bool:
@@ -28,7 +41,12 @@ class AlertRule(Struct, frozen=True):
 
 def of_pipeline(rule: Rule, pair: str) -> AlertRule:
     """Return a pipeline's rule on a pair."""
-    return AlertRule(f"{pair}/{rule.name}", rule, pair, f"{pair} {rule.every} {rule.name}: {rule.when}")
+    return AlertRule(f"{pair}/{rule.name}", rule, pair, f"{pair} {rule.every} {rule.name}: {rule.when}", "pipeline")
+
+
+def of_config(rule: Rule, on: str) -> AlertRule:
+    """Return a rule of quantd.yaml on a pair or symbol."""
+    return AlertRule(f"alerts/{rule.name}", rule, on, f"{on} {rule.every} {rule.name}: {rule.when}", "config")
 
 
 def metrics_of(condition: Condition) -> frozenset[str]:

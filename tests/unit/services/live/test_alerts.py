@@ -25,6 +25,11 @@ from tests.unit.services.rig import Rig, rig
 PIPELINE = {"feed": "synthetic", "bars": {"use": "time", "every": ["1m"]}, "regression": {"use": "ols", "window": 10}}
 
 
+def firing_since(since: int, firing: str, triggered_at: int | None = None, trigger_count: int = 0) -> RuleState:
+    """The state of a rule that fires."""
+    return RuleState("firing", since, firing=firing, times=1, triggered_at=triggered_at, trigger_count=trigger_count)
+
+
 @contextmanager
 def started(folder: Path, *rules: Definition, alerts: Sequence[Alert] = ()) -> Iterator[tuple[LiveServices, State]]:
     """The services of a daemon that finds these."""
@@ -34,7 +39,7 @@ def started(folder: Path, *rules: Definition, alerts: Sequence[Alert] = ()) -> I
     with State.open(folder / "state") as state:
         for rule in rules:
             state.kept[f"rule/{rule.id}"] = msgspec.json.encode(rule)
-        state.records.save_alerts({each.alert_id: RuleState(True, each.since, each.id, 1, each.ts, 1) for each in alerts}, alerts)
+        state.records.save_alerts({each.alert_id: firing_since(each.since, each.id, each.ts, 1) for each in alerts}, alerts)
         yield live_services(runtime, loaded.config, loaded.registry, clock, state, fake_services().pool), state
 
 
@@ -125,12 +130,12 @@ def test_what_became_of_a_rule_is_taken_over_from_where_an_earlier_version_wrote
         state.kept["rule/old"] = (
             b'{"id":"old","metric":"zscore","pair":"A-B","op":">","value":0.5,"created_at":1,"triggered_at":7,"trigger_count":3}'
         )
-        state.records.save_alerts({"old": RuleState(True, 7, "old@7", 1)})
+        state.records.save_alerts({"old": firing_since(7, "old@7")})
     for _ in range(2):
         with started(tmp_path) as (found, state):
             (rule,) = found.alerts.rules()
             assert (rule.triggered_at, rule.trigger_count) == (7, 3)
-            assert state.records.rule_states() == {"old": RuleState(True, 7, "old@7", 1, 7, 3)}
+            assert state.records.rule_states() == {"old": firing_since(7, "old@7", 7, 3)}
             assert b"trigger" not in state.kept["rule/old"]
 
 
@@ -205,11 +210,11 @@ def test_of_a_rule_that_is_deleted_nothing_is_left(tmp_path: Path) -> None:
 
 def test_the_states_wait_for_a_disk_that_does_not_take_them(tmp_path: Path) -> None:
     with rig(tmp_path, alerts=APART) as at, closing(sqlite3.connect(tmp_path / "state" / "quantd.db")) as db:
-        db.execute("alter table rule_states rename to hidden")
+        db.execute("alter table alert_rules rename to hidden")
         judge(at, 3.0)
         at.services.alerts.save()
         assert [trouble.name for trouble in at.services.status.troubles()] == ["alerts"]
-        db.execute("alter table hidden rename to rule_states")
+        db.execute("alter table hidden rename to alert_rules")
         at.services.alerts.save()
         assert at.services.status.troubles() == []
         assert at.state.records.rule_states() == table(at)
