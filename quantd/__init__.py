@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from quantd.columns.ticks import TickBatch as TickBatch
     from quantd.columns.ticks import TickRun as TickRun
     from quantd.errors import QuantdError as QuantdError
+    from quantd.errors import Refused as Refused
+    from quantd.errors import Retry as Retry
     from quantd.errors import StateNewer as StateNewer
     from quantd.errors import StateUnusable as StateUnusable
     from quantd.model import Alert as Alert
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
     from quantd.plugin.hookspecs import Register as Register
     from quantd.plugin.hookspecs import hookimpl as hookimpl
     from quantd.plugin.regression import Regression as Regression
+    from quantd.plugin.secret import Secret as Secret
+    from quantd.plugin.secret import secret_text as secret_text
     from quantd.rows import COLUMNS as COLUMNS
     from quantd.rows import cells as cells
     from quantd.timeframes import Timeframe as Timeframe
@@ -68,7 +72,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "quantd.clock": "Clock MarketClock SystemClock",
     "quantd.columns.ticks": "RunFacts TickBatch TickRun",
-    "quantd.errors": "QuantdError StateNewer StateUnusable",
+    "quantd.errors": "QuantdError Refused Retry StateNewer StateUnusable",
     "quantd.model": "Alert Bar BookBar Depth Event FundingRate Gap Hedge Level Listing Loss Mark Metric PairPoint Quality Quote Status "
     "Tick Ticker Transition",
     "quantd.plugin.base": "AlertSink Channel Channels Columns DaemonJob DaemonView EventBars Exporter Feed Job PairJob PairView "
@@ -77,6 +81,7 @@ _HOMES = {
     "quantd.plugin.feed_health": "ConnectionHealth FeedHealth Progress",
     "quantd.plugin.hookspecs": "Register hookimpl",
     "quantd.plugin.regression": "Regression",
+    "quantd.plugin.secret": "Secret secret_text",
     "quantd.rows": "COLUMNS cells",
     "quantd.timeframes": "Timeframe duration timeframe",
     "quantd.times": "format_time iso",

@@ -39,6 +39,22 @@ class StateNewer(QuantdError):
     exit_code = 78  # EX_CONFIG
 
 
+class Retry(QuantdError):
+    """Raised by a sink whose destination asks for the next attempt after some seconds, `after`."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+    def __init__(self, after: float, text: str = "") -> None:
+        super().__init__(text or f"asked to come again in {after:g} s")
+        self.after = after
+
+
+class Refused(QuantdError):
+    """Raised by a sink whose destination has refused an alert for good: no further attempt can succeed."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
 def unforeseen(error: BaseException) -> bool:
     """Return whether an error is unexpected, so that its traceback helps. Errors that disks, networks, feeds or stores commonly raise are
     expected."""

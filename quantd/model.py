@@ -26,8 +26,9 @@ Against = Literal["now", "before"]
 it."""
 DEFINITION = 2
 """Version of the definition of points. Points of different definitions are never mixed; docs/statistics.md lists the differences."""
-AlertState = Literal["firing", "resolved", "withdrawn", "flapping"]
-"""`withdrawn` is a firing that mended data contradict; `flapping` says that a rule changes too often to tell each change."""
+AlertState = Literal["firing", "resolved", "withdrawn", "flapping", "heartbeat"]
+"""`withdrawn` is a firing that mended data contradict; `flapping` says that a rule changes too often to tell each change; `heartbeat` is
+about no rule and says that the daemon lives and its data are fresh."""
 Phase = Literal["inactive", "pending", "firing"]
 Metric = int | float | str | None
 """The result of a job: a number, a state by its name, or None."""
@@ -314,6 +315,8 @@ class Alert(Struct, frozen=True, gc=False):
     """The number of this reminder of a firing; 0 for the firing itself."""
     reason: str = ""
     """Why a firing is withdrawn, resolved without a value, or not told one by one."""
+    figure: str = ""
+    """A drawing of the firing (SVG), for sinks that want it."""
 
     @property
     def key(self) -> str:

@@ -14,11 +14,12 @@ import msgspec
 from msgspec import Meta
 
 from quantd.clock import Clock, SystemClock
-from quantd.model import Alert, Bar, Event, FundingRate, Metric, PairPoint, Prices, Tick
+from quantd.model import Bar, Event, FundingRate, Metric, PairPoint, Prices, Tick
 from quantd.plugin.feed_health import FeedHealth, Progress
 from quantd.plugin.plugin import Columns as Columns
 from quantd.plugin.plugin import Plugin as Plugin
 from quantd.plugin.plugin import RowKind as RowKind
+from quantd.plugin.sink import AlertSink as AlertSink
 from quantd.plugin.store import Store as Store
 
 Channel = Literal["quotes", "depth", "marks"]
@@ -232,20 +233,6 @@ class DaemonJob(Job):
     @abstractmethod
     def run(self, view: DaemonView) -> Mapping[str, float | None]:
         """Return counts of what was done, for the log."""
-
-
-class AlertSink(Plugin):
-    """Delivers alerts to an external destination."""
-
-    @abstractmethod
-    async def send(self, alert: Alert) -> None:
-        """Deliver one alert. Raise an exception if it could not be delivered."""
-
-    async def start(self) -> None:
-        """Prepare for alerts. Called once before the first one."""
-
-    async def stop(self) -> None:
-        """Release resources. Called once after the last alert."""
 
 
 class Exporter(Plugin):

@@ -14,8 +14,9 @@ from tests.conftest import ROOT
 FACE = """
 Alert AlertSink Bar BookBar COLUMNS Channel Channels Clock Columns ConnectionHealth DaemonJob DaemonView Depth Event EventBars Exporter Feed
 FeedHealth FundingRate Gap Hedge HedgeColumns Job Level Listing Loss Mark MarketClock Metric PairJob PairPoint PairView Progress Quality
-QuantdError Quote Register Regression RegressionColumns Resampler RowKind RunFacts StateNewer StateUnusable Status Store Subscription
-SystemClock Tick TickBatch TickRun Ticker Timeframe Transition cells duration format_time hookimpl iso timeframe
+QuantdError Quote Refused Register Regression RegressionColumns Resampler Retry RowKind RunFacts Secret StateNewer StateUnusable Status
+Store Subscription SystemClock Tick TickBatch TickRun Ticker Timeframe Transition cells duration format_time hookimpl iso secret_text
+timeframe
 """
 STATS = """
 __init__: FloatArray IntArray
