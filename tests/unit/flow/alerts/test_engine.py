@@ -54,8 +54,8 @@ def test_a_re_issued_point_is_not_judged() -> None:
 
 def test_both_ends_of_a_firing_bear_its_id_and_go_to_the_rule_s_sinks() -> None:
     rows = points(3.0, 1.0)
-    (fired, sinks), (resolved, _) = engine("zscore > 2").judge(rows)
-    assert sinks == ("log", "mail")
+    (fired, rule), (resolved, _) = engine("zscore > 2").judge(rows)
+    assert rule.rule.send == ("log", "mail")
     first, second = (row.ts + MINUTE for row in rows)
     assert (fired.id, fired.since, fired.ts, fired.threshold) == (resolved.id, first, first, 2.0)
     assert (resolved.since, resolved.ts) == (first, second)
@@ -108,7 +108,8 @@ def test_firings_of_one_millisecond_have_ids_of_their_own() -> None:
 
 def test_a_rule_whose_state_is_restored_does_not_fire_again_and_keeps_the_id_of_its_firing() -> None:
     rule = engine("zscore > 2")
-    rule.states.restore({"Y-X/stretched": RuleState(True, 5, "Y-X/stretched@5.2", 2, 5, 7)}, ["Y-X/stretched"])
+    known = RuleState("firing", 5, firing="Y-X/stretched@5.2", times=2, triggered_at=5, trigger_count=7)
+    rule.states.restore({"Y-X/stretched": known}, ["Y-X/stretched"])
     ((resolved, _),) = rule.judge(points(3.0, 1.0))
     assert (resolved.state, resolved.id, resolved.since) == ("resolved", "Y-X/stretched@5.2", 5)
     rule.judge(points(3.0))
@@ -204,7 +205,7 @@ def test_it_names_the_pairs_and_timeframes_of_its_rules_on_now_casts() -> None:
     judge = between_closes("zscore > 2")
     assert judge.watched == {(PAIR, "1m")}
     assert judge.watched is judge.watched
-    judge.put(AlertRule("price", Rule("any", parse_condition("price > 2")), "Y", "", live=True))
+    judge.put(AlertRule("price", Rule(name="any", when=parse_condition("price > 2"), on="tick"), "Y", ""))
     judge.add(Rule(name="closed", when=parse_condition("zscore > 2"), every="1h"), PAIR)
     assert judge.watched == {(PAIR, "1m")}
     for rule in judge.rules:
