@@ -12,7 +12,6 @@ from quantd.conditions.verdict import Values
 from quantd.config.rules import METRICS, Rule
 from quantd.model import Metric, PairPoint, Quality
 
-
 Origin = Literal["pipeline", "config", "request"]
 """Where a rule was written: in a pipeline, under `alerts:` of quantd.yaml, or in a request."""
 

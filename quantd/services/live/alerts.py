@@ -73,7 +73,11 @@ class LiveAlerts(Alerts):
 
     def pipeline_rules(self) -> list[PipelineRule]:
         rules, states = self._engine.rules, self._engine.states
-        return [PipelineRule(each.on, each.rule.name, str(each.rule.when), states.of(each.id).holds) for each in rules if each.origin == "pipeline"]
+        return [
+            PipelineRule(each.on, each.rule.name, str(each.rule.when), states.of(each.id).holds)
+            for each in rules
+            if each.origin == "pipeline"
+        ]
 
     def fired(self) -> list[Alert]:
         return self._journal.fired()
