@@ -29,7 +29,6 @@ DEFINITION = 2
 AlertState = Literal["firing", "resolved", "withdrawn", "flapping", "heartbeat"]
 """`withdrawn` is a firing that mended data contradict; `flapping` says that a rule changes too often to tell each change; `heartbeat` is
 about no rule and says that the daemon lives and its data are fresh."""
-Phase = Literal["inactive", "pending", "firing"]
 Metric = int | float | str | None
 """The result of a job: a number, a state by its name, or None."""
 
@@ -322,46 +321,6 @@ class Alert(Struct, frozen=True, gc=False):
     def key(self) -> str:
         """The idempotency key of the message: the same for the same message, however often it is sent."""
         return f"{self.id}/{self.state}" + (f"/{self.repeat}" if self.repeat else "")
-
-
-class RuleState(Struct, frozen=True, gc=False):
-    """The state of one alert rule. Times are moments of event time in milliseconds: of the trade, or the end of the bar."""
-
-    phase: Phase = "inactive"
-    since: int | None = None
-    """When the condition began to hold; None if it does not."""
-    covered: int = 0
-    """For how long (ms) data have shown that it holds, while pending, or that it does not, while firing."""
-    judged: int | None = None
-    """Moment of the latest value while pending or about to resolve; None otherwise."""
-    recent: int = 0
-    """The latest verdicts as bits, the newest lowest, for a rule that wants `3 of 5`."""
-    crossed: tuple[bool | None, ...] = ()
-    """See `quantd.conditions.verdict`."""
-    blind_since: int | None = None
-    """Since when there has been no value; None if there is one."""
-    firing: str = ""
-    """The id of its last firing."""
-    times: int = 0
-    """Number of firings that began at that moment."""
-    triggered_at: int | None = None
-    """When it last fired, as `Alert.ts`."""
-    trigger_count: int = 0
-    """Number of firings."""
-    ended: int | None = None
-    """When it last resolved."""
-    told_at: int | None = None
-    """When it was last told of, for reminders."""
-    repeats: int = 0
-    """Number of reminders of this firing."""
-    changes: tuple[int, ...] = ()
-    """Moments of the latest changes, for the flood breaker."""
-    flapping: bool = False
-
-    @property
-    def holds(self) -> bool:
-        """Whether it is firing."""
-        return self.phase == "firing"
 
 
 class Listing(Struct, frozen=True, gc=False):

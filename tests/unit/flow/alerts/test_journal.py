@@ -11,14 +11,15 @@ import pytest
 from quantd.clock import EventClock
 from quantd.flow.alerts.journal import Journal
 from quantd.flow.alerts.table import RuleStates
-from quantd.model import Alert, RuleState
+from quantd.model import Alert
+from quantd.rule_state import RuleState
 from quantd.state import FIRINGS_KEPT, Records
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
 
 TROUBLES = Troubles(EventClock())
-FIRING = RuleState(True, 5, "rule 1@5", 1, 5, 1)
+FIRING = RuleState("firing", 5, firing="rule 1@5", times=1, triggered_at=5, trigger_count=1)
 
 
 @pytest.fixture
