@@ -75,3 +75,13 @@ def duration(text: str) -> int:
     if not match:
         raise ValueError(f"{text!r} is not a duration: a number and ms, s, m, h or d")
     return int(match[1]) * _DURATION[match[2]]
+
+
+def duration_text(ms: int) -> str:
+    """Return a length of time as `duration` reads it, in the largest unit that divides it.
+
+    >>> duration_text(300_000), duration_text(90_000), duration_text(0)
+    ('5m', '90s', '0s')
+    """
+    unit = next((unit for unit in ("d", "h", "m", "s") if ms % _DURATION[unit] == 0), "ms") if ms else "s"
+    return f"{ms // _DURATION[unit]}{unit}"

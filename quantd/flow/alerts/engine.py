@@ -8,8 +8,9 @@ from quantd.clock import Clock
 from quantd.columns.points import PointColumns
 from quantd.conditions.verdict import Values, verdict
 from quantd.config.rules import Rule
+from quantd.flow.alerts.moment import Moment
 from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound, metrics_of, of_pipeline, values_of
-from quantd.flow.alerts.state import Moment, judged
+from quantd.flow.alerts.state import judged
 from quantd.flow.alerts.table import RuleStates
 from quantd.model import Alert, PairPoint, Tick
 from quantd.timeframes import timeframe

@@ -18,7 +18,7 @@ from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
 
 TROUBLES = Troubles(EventClock())
-FIRING = RuleState(True, 5, "rule 1@5", 1, 5, 1)
+FIRING = RuleState("firing", 5, firing="rule 1@5", times=1, triggered_at=5, trigger_count=1)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from quantd.flow.alerts.table import RuleStates
 from quantd.model import RuleState
 
-FIRING, RESOLVED = RuleState(True, 5, "rule@5", 1, 5, 1), RuleState(False, 5, "rule@5", 1, 5, 1)
+FIRING, RESOLVED = RuleState("firing", 5, firing="rule@5"), RuleState(firing="rule@5", ended=6)
 
 
 def test_what_has_changed_is_unsaved_until_it_is_saved() -> None:
