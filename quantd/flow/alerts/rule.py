@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from quantd.columns.points import QUALITIES, PointColumns
-from quantd.conditions.model import Compare, Condition, Term, clauses
+from quantd.conditions.model import Condition, Term, clauses
 from quantd.conditions.verdict import Values
 from quantd.config.rules import METRICS, Rule
 from quantd.model import Metric, PairPoint, Quality
@@ -33,6 +33,16 @@ class AlertRule(Struct, frozen=True):
         return f"{self.on} {self.analysis}" if self.analysis else self.on
 
     @property
+    def is_pair(self) -> bool:
+        """Whether it watches a pair; otherwise it watches a symbol."""
+        return "-" in self.on
+
+    @property
+    def legs(self) -> list[str]:
+        """The symbols on whose data it depends."""
+        return self.on.split("-")
+
+    @property
     def live(self) -> bool:
         """Whether the rule is judged on every tick and now-cast; otherwise it is judged on closed bars only."""
         return self.rule.on == "tick"
@@ -53,20 +63,18 @@ def metrics_of(condition: Condition) -> frozenset[str]:
     return frozenset(clause.term.metric for clause in clauses(condition))
 
 
-def is_sound(rule: Rule, quality: Quality, coverage: float) -> bool:
-    """Return whether a point of this quality and coverage is good enough for the rule. States are exempt: a state such as a pair's health
-    may describe bad data itself."""
-    if not rule.coverage or all(isinstance(each, Compare) and isinstance(each.value, str) for each in clauses(rule.when)):
-        return True
-    return quality != "gap" and coverage >= rule.coverage
+def is_sound(needs: float, quality: Quality, coverage: float) -> bool:
+    """Return whether data of this quality and coverage are good enough for a rule that needs so much coverage."""
+    return not needs or (quality != "gap" and coverage >= needs)
 
 
 def values_of(point: PairPoint) -> Values:
     """Return the values of a point by the terms that name them."""
-    return lambda term: _sized(term, _value(term.metric, point))
+    return lambda term: sized(term, value_of(term.metric, point))
 
 
-def _value(metric: str, point: PairPoint) -> Metric:
+def value_of(metric: str, point: PairPoint) -> Metric:
+    """Return a metric of a point; None if it has none."""
     if metric not in METRICS:
         return point.metrics.get(metric)
     value: Metric = getattr(point.hedge if metric in ("alpha", "beta") else point, metric)
@@ -83,11 +91,11 @@ class ValuesAt:
 
     def at(self, place: int) -> Callable[[Term], Metric]:
         """Return what `values_of` returns for the point at this place."""
-        return lambda term: _sized(term, self._value(term.metric, place))
+        return lambda term: sized(term, self._value(term.metric, place))
 
-    def is_sound(self, rule: Rule, at: int) -> bool:
-        """Return whether the point at this place is good enough for the rule."""
-        return is_sound(rule, QUALITIES[self._quality[at]], self._column("coverage")[at])
+    def is_sound(self, needs: float, at: int) -> bool:
+        """Return whether the point at this place is good enough for a rule that needs so much coverage."""
+        return is_sound(needs, QUALITIES[self._quality[at]], self._column("coverage")[at])
 
     def _value(self, metric: str, at: int) -> Metric:
         if metric not in METRICS:
@@ -101,5 +109,6 @@ class ValuesAt:
         return self._columns[name]
 
 
-def _sized(term: Term, value: Metric) -> Metric:
+def sized(term: Term, value: Metric) -> Metric:
+    """Return the absolute value if the term asks for that."""
     return abs(value) if term.absolute and isinstance(value, int | float) else value

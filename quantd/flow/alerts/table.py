@@ -1,4 +1,4 @@
-"""The table of the states of all alert rules, whether made by pipelines or by request."""
+"""The table of the states of all alert rules, whether made by pipelines or by request, and of how far each series was judged."""
 
 from collections.abc import Collection, Mapping
 
@@ -13,6 +13,11 @@ class RuleStates:
     def __init__(self) -> None:
         self._states: dict[str, RuleState] = {}
         self._changed: set[str] = set()
+        self.places: dict[str, int] = {}
+        """The end (ms) of the last judged bar of each pair or symbol, a space, and the timeframe."""
+        self._moved: set[str] = set()
+        self.restored: frozenset[str] = frozenset()
+        """The rules that an earlier run has judged."""
 
     def of(self, rule_id: str) -> RuleState:
         """Return the state of a rule; a fresh state if the rule has never changed."""
@@ -23,21 +28,42 @@ class RuleStates:
         self._states[rule_id] = state
         self._changed.add(rule_id)
 
+    def begin(self, rule_id: str) -> None:
+        """Note that a rule is judged from now on, so that the next run knows that it was."""
+        if rule_id not in self._states:
+            self.put(rule_id, _FRESH)
+
     def forget(self, rule_id: str) -> None:
         """Remove the state of a deleted rule. A later rule of the same id starts with a fresh state."""
+        self.restored -= {rule_id}
         if self._states.pop(rule_id, None):
             self._changed.add(rule_id)
 
-    def restore(self, stored: Mapping[str, RuleState], rules: Collection[str]) -> None:
-        """Restore the states that an earlier run stored for these rules. The states of other rules will be deleted."""
-        self._states |= {rule_id: state for rule_id, state in stored.items() if rule_id in rules}
+    def note_judged(self, place: str, end: int) -> None:
+        """Note that the bar that ends at `end` (ms) has been judged."""
+        self.places[place] = end
+        self._moved.add(place)
+
+    def restore(self, stored: Mapping[str, RuleState], rules: Collection[str], places: Mapping[str, int] | None = None) -> None:
+        """Restore the states that an earlier run stored for these rules, and how far it has judged each series. The states of other rules
+        will be deleted."""
+        known = {rule_id: state for rule_id, state in stored.items() if rule_id in rules}
+        self._states |= known
         self._changed |= stored.keys() - set(rules)
+        self.restored = frozenset(known)
+        self.places |= places or {}
 
     @property
     def unsaved(self) -> dict[str, RuleState | None]:
         """The states that have changed; None for a rule that is deleted."""
         return {rule_id: self._states.get(rule_id) for rule_id in self._changed}
 
+    @property
+    def unsaved_places(self) -> dict[str, int]:
+        """How far the series are judged whose end has moved since the last write."""
+        return {place: self.places[place] for place in self._moved}
+
     def saved(self) -> None:
         """Mark all states as written."""
         self._changed.clear()
+        self._moved.clear()

@@ -1,0 +1,45 @@
+"""Decides what is told of the bars that closed while the daemon was down.
+
+What still holds at the newest bar is told as if the daemon had watched. What came and went meanwhile is told, as late, only if the rule asks
+for it. The end of a firing that was told before is told in any case.
+"""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from quantd.flow.alerts.rule import AlertRule
+from quantd.model import Alert
+
+Told = tuple[Alert, AlertRule]
+"""An alert and its rule."""
+
+
+class Held:
+    """The alerts of bars that closed while the daemon was down, by rule, until the newest of these bars is judged."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Told]] = {}
+
+    def add(self, told: Iterable[Told]) -> None:
+        """Hold alerts."""
+        for alert, rule in told:
+            self._of.setdefault(rule.id, []).append((alert, rule))
+
+    def forget(self, rule_id: str) -> None:
+        """Drop the alerts of a rule."""
+        self._of.pop(rule_id, None)
+
+    def release(self, rules: Iterable[AlertRule], now: int) -> list[Told]:
+        """Return what is to be told of these rules at this moment (ms)."""
+        return [told for rule in rules if self._of and (held := self._of.pop(rule.id, None)) for told in worth_telling(held, now)]
+
+
+def worth_telling(held: Iterable[Told], now: int) -> list[Told]:
+    """Return what is to be told at this moment (ms) of what has come about."""
+    held = [(alert, rule) for alert, rule in held if not alert.repeat]
+    fired = {alert.id for alert, _ in held if alert.state == "firing"}
+    over = fired & {alert.id for alert, _ in held if alert.state == "resolved"}
+    return [
+        (replace(alert, ts=max(now, alert.ts), late=alert.id in over), rule) for alert, rule in held if alert.id not in over or rule.rule.late
+    ]

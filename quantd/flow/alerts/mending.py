@@ -1,0 +1,103 @@
+"""Judges a rule again over bars that were mended after they had been judged.
+
+    bars         1   2   3   4   5   6   7        bar 3 is mended: it was a gap, or had another value
+    changes              F       R                before: fired at 3, resolved at 5
+    begin again          ^ with the state before the first change from bar 3 on
+
+The outcome is compared with what was told. A firing that no longer comes about is withdrawn, with the reason; a new one is told as late.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from quantd.conditions.verdict import Values, verdict
+from quantd.flow.alerts.judging import Step, judge_once, pass_time
+from quantd.flow.alerts.rule import AlertRule
+from quantd.flow.alerts.state import Moment
+from quantd.model import Alert, RuleState
+
+
+class Row(Struct, frozen=True):
+    """A closed bar or point: its values, None if the data are not good enough, and the moment at which they are judged."""
+
+    values: Values | None
+    moment: Moment
+
+
+class Again(Struct, frozen=True):
+    """What a rule has come to: its state, and its changes."""
+
+    state: RuleState
+    steps: list[Step]
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """The alerts of the changes."""
+        return [alert for step in self.steps for alert in step.alerts]
+
+
+def judged_again(rule: AlertRule, state: RuleState, rows: Iterable[Row], now: int) -> Again:
+    """Judge a rule over rows, starting with this state, and let the time between them and up to `now` (ms) pass."""
+    steps: list[Step] = []
+
+    def let_pass(state: RuleState, until: int) -> RuleState:
+        for at, change in pass_time(rule, state, until):
+            steps.append(Step(at, state, change.alerts))
+            state = change.state
+        return state
+
+    for row in rows:
+        state = let_pass(state, row.moment.since - 1)
+        if row.values is None:
+            continue
+        change = judge_once(rule, state, row.values, row.moment)
+        if change:
+            steps.append(Step(row.moment.since, state, change.alerts))
+            state = change.state
+    return Again(let_pass(state, now), steps)
+
+
+def corrections(rule: AlertRule, told: Sequence[Alert], found: Sequence[Alert], rows: Sequence[Row], now: int) -> list[Alert]:
+    """Return the messages that correct what was told, given what the mended data show."""
+    fired = {alert.id: alert for alert in found if _begins(alert)}
+    before = {alert.id: alert for alert in told if _begins(alert)}
+    ended = {alert.id for alert in told if alert.state == "resolved"}
+    ends = {alert.id for alert in found if alert.state == "resolved"}
+    keys = {alert.key for alert in told}
+    withdrawn = [_withdrawn(rule, alert, rows, now) for name, alert in before.items() if name not in fired]
+    resumed = [_resumed(alert, now) for name, alert in fired.items() if name in before and name in ended and name not in ends]
+    new = [
+        replace(alert, late=True, ts=max(now, alert.ts))
+        for alert in found
+        if alert.state in ("firing", "resolved") and not alert.repeat and alert.key not in keys
+    ]
+    return [*withdrawn, *resumed, *new]
+
+
+def _begins(alert: Alert) -> bool:
+    return alert.state == "firing" and not alert.repeat
+
+
+def _withdrawn(rule: AlertRule, alert: Alert, rows: Sequence[Row], now: int) -> Alert:
+    value = next((_value(rule, row.values) for row in rows if row.moment.bar == alert.bar), None)
+    said = f"mended data say {_short(value)}" if value is not None else "the mended data have no value"
+    return replace(alert, state="withdrawn", ts=max(now, alert.ts), late=True, reason=f"value was {_short(alert.value)}, {said}")
+
+
+def _value(rule: AlertRule, values: Values | None) -> float | str | None:
+    return verdict(rule.rule.when, values).value if values else None
+
+
+def _resumed(alert: Alert, now: int) -> Alert:
+    """Return the reminder that a firing lasts, although its end was told."""
+    return replace(alert, repeat=max(alert.repeat, 0) + 1, late=True, ts=max(now, alert.ts), reason="mended data show that it has not ended")
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+Rows = Callable[[AlertRule, int, int], list[Row]]
+"""Returns the closed rows of a rule whose open times lie between two times (ms)."""

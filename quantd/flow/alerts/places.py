@@ -1,0 +1,210 @@
+"""The rules by what they watch. Most rules compare a number with a level, and most values lie between the same levels as the value before:
+
+    levels of the rules on one number      2     3           5
+                                  ---------|-----|-----------|------>
+    the last value lay here                          ^
+    between 3 and 5 no rule changes              |<- quiet ->|
+
+Such rules are looked at only when a value leaves this band, so that the cost of a value does not grow with their number.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from itertools import count
+from math import nan
+
+from quantd.conditions.model import Compare, Term, clauses
+from quantd.conditions.verdict import Values
+from quantd.config.rules import Times
+from quantd.flow.alerts.rule import AlertRule, metrics_of
+from quantd.model import Metric
+
+Place = tuple[str, str, bool]
+"""What a rule watches: a pair or symbol, the timeframe (empty for prices), and whether the rule is judged between closes."""
+Sound = Callable[[float], bool]
+"""Returns whether data are good enough for a rule that needs this coverage."""
+Judge = Callable[[AlertRule, Values | None], bool]
+
+
+def place_of(rule: AlertRule) -> Place:
+    """Return what a rule watches."""
+    named = metrics_of(rule.rule.when) | (metrics_of(rule.rule.until) if rule.rule.until else set())
+    only_price = rule.live and not rule.is_pair and named == {"price"} and not _looks_back(rule)
+    return rule.watched, "" if only_price else rule.rule.every, rule.live
+
+
+def needed_coverage(rule: AlertRule) -> float:
+    """Return the coverage that a rule needs. A rule on states alone needs none, since a state may describe bad data itself."""
+    return 0.0 if all(isinstance(each, Compare) and isinstance(each.value, str) for each in clauses(rule.rule.when)) else rule.rule.coverage
+
+
+class Band:
+    """The rules of one place that compare the same number with levels. Between `low` and `high`, both excluded, none of them changes."""
+
+    __slots__ = ("_levels", "coverage", "high", "low", "rules", "term")
+
+    def __init__(self, term: Term, coverage: float) -> None:
+        self.term = term
+        self.coverage = coverage
+        self.rules: dict[int, AlertRule] = {}
+        self._levels: list[float] = []
+        self.wake()
+
+    def wake(self) -> None:
+        """Look at all rules at the next value."""
+        self.low = self.high = nan
+
+    def change(self) -> None:
+        """Note that the rules have changed."""
+        self._levels = sorted({float(rule.rule.when.value) for rule in self.rules.values()})  # type: ignore[union-attr, arg-type]
+        self.wake()
+
+    def is_quiet(self, value: Metric) -> bool:
+        """Return whether no rule changes at this value."""
+        return value is None or (not isinstance(value, str) and self.low < value < self.high)
+
+    def settle(self, value: float) -> None:
+        """Note that no rule changes at this value, however often it comes."""
+        below, above = bisect_right(self._levels, value), bisect_left(self._levels, value)
+        self.low = self._levels[below - 1] if below else -float("inf")
+        self.high = self._levels[above] if above < len(self._levels) else float("inf")
+
+
+class PlaceRules:
+    """The rules of one place, in the order in which they were put."""
+
+    def __init__(self) -> None:
+        self.seen: int | None = None
+        """When there was a value last (ms)."""
+        self.values: Values | None = None
+        """The latest values between closes."""
+        self.rules: dict[int, AlertRule] = {}
+        self._others: dict[int, tuple[float, AlertRule]] = {}
+        """The rules that are looked at each time, with the coverage that they need."""
+        self._bands: dict[tuple[Term, float], Band] = {}
+
+    def put(self, number: int, rule: AlertRule) -> None:
+        """Add a rule. `number` determines its turn."""
+        self.rules[number] = rule
+        if key := _band_of(rule):
+            band = self._bands.get(key) or self._bands.setdefault(key, Band(*key))
+            band.rules[number] = rule
+            band.change()
+        else:
+            self._others[number] = needed_coverage(rule), rule
+
+    def drop(self, number: int) -> None:
+        """Remove a rule."""
+        rule = self.rules.pop(number)
+        if not (key := _band_of(rule)):
+            del self._others[number]
+            return
+        del self._bands[key].rules[number]
+        self._bands[key].change()
+        if not self._bands[key].rules:
+            del self._bands[key]
+
+    def wake(self, rule: AlertRule) -> None:
+        """Note that the state of a rule has changed."""
+        if key := _band_of(rule):
+            self._bands[key].wake()
+
+    def judge(self, values: Values, sound: Sound, judge: Judge) -> None:
+        """Call `judge` with each rule that these values may change, in turn, and the values; None where the data are not good enough. It
+        returns whether the rule has changed."""
+        if not self._others and all(band.is_quiet(values(band.term)) for band in self._bands.values()):
+            return
+        due = {number: rule for number, (needs, rule) in self._others.items() if sound(needs) or rule.rule.no_data != "keep"}
+        loud: list[tuple[Band, float]] = []
+        for band in self._bands.values():
+            value = values(band.term)
+            if isinstance(value, int | float) and not band.is_quiet(value) and sound(band.coverage):
+                loud.append((band, value))
+                due |= band.rules
+        changed = set()
+        for number in sorted(due) if loud else due:
+            needs = self._others[number][0] if number in self._others else 0.0
+            if judge(due[number], values if sound(needs) else None):
+                changed.add(number)
+        for band, value in loud:
+            if changed.isdisjoint(band.rules):
+                band.settle(value)
+
+
+class Places:
+    """All rules, by id and by place."""
+
+    def __init__(self) -> None:
+        self.rules: dict[str, AlertRule] = {}
+        self._numbers: dict[str, int] = {}
+        self._at: dict[Place, PlaceRules] = {}
+        self._watched: frozenset[tuple[str, str]] | None = None
+        self._next = count()
+
+    @property
+    def watched(self) -> frozenset[tuple[str, str]]:
+        """The pairs and timeframes of which now-casts are judged; the same object until a rule is put or dropped."""
+        if self._watched is None:
+            self._watched = frozenset((on, every) for on, every, live in self._at if live and "-" in on)
+        return self._watched
+
+    def put(self, rule: AlertRule) -> None:
+        """Add a rule."""
+        number, place = next(self._next), place_of(rule)
+        self.rules[rule.id], self._numbers[rule.id] = rule, number
+        self._at.setdefault(place, PlaceRules()).put(number, rule)
+        self._watched = None
+
+    def drop(self, rule_id: str) -> Place | None:
+        """Remove a rule. Return its place if no rule is left there."""
+        rule = self.rules.pop(rule_id, None)
+        if rule is None:
+            return None
+        place = place_of(rule)
+        self._at[place].drop(self._numbers.pop(rule_id))
+        self._watched = None
+        if self._at[place].rules:
+            return None
+        del self._at[place]
+        return place
+
+    def get(self, place: Place) -> PlaceRules | None:
+        """Return the rules of a place."""
+        return self._at.get(place)
+
+    def of(self, rule: AlertRule) -> PlaceRules:
+        """Return the rules of the place of a rule."""
+        return self._at[place_of(rule)]
+
+    def on_ticks(self, symbol: str) -> list[tuple[str, PlaceRules]]:
+        """Return the rules that are judged at each trade of a symbol, with their timeframe."""
+        return [(every, at) for (on, every, live), at in self._at.items() if live and on == symbol]
+
+    def with_leg(self, symbol: str, every: str) -> list[str]:
+        """Return the pairs with rules on closed bars that name a number of this symbol."""
+        return [
+            on
+            for (on, of, live), at in self._at.items()
+            if of == every and not live and any(symbol in legs_named(rule) for rule in at.rules.values())
+        ]
+
+
+def legs_named(rule: AlertRule) -> set[str]:
+    """Return the symbols of which a rule on a pair names a number."""
+    legs = {"y": rule.legs[0], "x": rule.legs[-1]}
+    conditions = [each for each in (rule.rule.when, rule.rule.until) if each is not None]
+    return {legs.get(term.of, term.of) for each in conditions for clause in clauses(each) if (term := clause.term).of}
+
+
+def _looks_back(rule: AlertRule) -> bool:
+    return any(clause.term.bars for clause in clauses(rule.rule.when))
+
+
+def _band_of(rule: AlertRule) -> tuple[Term, float] | None:
+    """Return the number and the coverage of a rule whose state depends on the side of a level alone; None for others."""
+    when, plain = rule.rule.when, rule.rule
+    if not isinstance(when, Compare) or isinstance(when.value, str) or when.term.of or when.term.bars:
+        return None
+    if plain.until or plain.cooldown or plain.no_data != "keep" or plain.times != Times():
+        return None
+    return when.term, plain.coverage
