@@ -27,8 +27,8 @@ it."""
 DEFINITION = 2
 """Version of the definition of points. Points of different definitions are never mixed; docs/statistics.md lists the differences."""
 AlertState = Literal["firing", "resolved", "withdrawn", "flapping", "notice", "heartbeat"]
-"""`withdrawn`: mended data contradict a firing. `flapping`: a rule changes too often to tell each change. `notice`: about the alerts, such as
-that a silence ends. `heartbeat`: about no rule; the daemon lives, and its data are fresh."""
+"""`withdrawn`: mended data contradict a firing. `flapping`: a rule changes too often to tell each change. `notice`: about alerts, such
+as that a silence ends. `heartbeat`: about no rule; the daemon lives, and its data are fresh."""
 Phase = Literal["inactive", "pending", "firing"]
 Metric = int | float | str | None
 """The result of a job: a number, a state by its name, or None."""

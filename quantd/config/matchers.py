@@ -6,6 +6,7 @@ pattern.
 """
 
 import re
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -126,7 +127,9 @@ def _demand_quick(pattern: str) -> None:
 
 @lru_cache(maxsize=1_000)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.ASCII)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of brackets that a later Python may read otherwise
+        return re.compile(text, re.ASCII)
 
 
 def match(matchers: Matchers, words: Mapping[str, str]) -> bool:

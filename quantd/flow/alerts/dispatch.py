@@ -11,7 +11,7 @@ from quantd.flow.alerts.firing import Ack, Firing, Step, after, unacknowledged, 
 from quantd.flow.alerts.kept_table import KeptTable
 from quantd.flow.alerts.mutes import Mutes
 from quantd.flow.alerts.outbox import Outbox
-from quantd.flow.alerts.route import Groups, group_of, sinks_of
+from quantd.flow.alerts.route import Groups, sinks_of
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.silence import Silence, ending
 from quantd.flow.hub import Hub
@@ -23,7 +23,7 @@ _OVER = ("resolved", "withdrawn")
 class Dispatcher:
     """Passes alerts to the outbox, unless they are muted, and to listeners. Without a `clock`, as in a replay, the alerts tell the time.
 
-    `firings` holds the firing of each rule, as its receivers know it. It and the silences survive a restart through `unsaved` and `restore`.
+    `firings` holds the firing of each rule, as its receivers know it. Firings and silences survive a restart by `unsaved` and `restore`.
     """
 
     def __init__(self, outbox: Outbox, hub: Hub, routing: Routing | None = None, clock: Clock | None = None) -> None:

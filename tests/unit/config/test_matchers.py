@@ -32,7 +32,7 @@ WORDS = {"severity": "page", "pair": "BTCUSDT-ETHUSDT", "rule": "stretched", "te
         ('rule=~".*"', True),
     ],
 )
-def test_what_matches(text: str, matches: bool) -> None:  # noqa: FBT001
+def test_what_matches(text: str, matches: bool) -> None:
     assert match(as_matchers(text), WORDS) is matches
 
 
@@ -71,7 +71,13 @@ def test_the_words_of_an_alert_are_its_own_before_its_labels() -> None:
     assert words_of(fakes.alert())["value"] == ""
 
 
-@given(st.lists(st.builds(Matcher, st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.sampled_from(["=", "!="]), st.text(max_size=20)), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.builds(Matcher, st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.sampled_from(["=", "!="]), st.text(max_size=20)),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_matchers_are_read_from_what_they_print(found: list[Matcher]) -> None:
     assert as_matchers(written(tuple(found))) == tuple(found)
 

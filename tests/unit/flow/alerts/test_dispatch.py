@@ -155,9 +155,7 @@ def test_a_warning_comes_five_minutes_before_a_silence_ends_that_still_mutes_som
     assert bench.told() == []
     bench.at(START + 25 * MINUTE)
     (notice,) = [each for _, each in bench.outbox.messages]
-    assert notice.text == (
-        'the silence rule="stretched" (maintenance) ends at 2026-01-01T00:30:00.000Z and still mutes 1: Y-X stretched'
-    )
+    assert notice.text == ('the silence rule="stretched" (maintenance) ends at 2026-01-01T00:30:00.000Z and still mutes 1: Y-X stretched')
     bench.told()
     bench.at(START + 26 * MINUTE)
     assert bench.told() == []

@@ -31,7 +31,7 @@ from quantd.times import parse_time
         ("mon-sun", "02:00-03:00", "Europe/Berlin", "2026-03-29T01:00Z", False),  # the hour that does not come
     ],
 )
-def test_windows(days: str, hours: str, zone: str, when: str, muted: bool) -> None:  # noqa: FBT001
+def test_windows(days: str, hours: str, zone: str, when: str, muted: bool) -> None:
     window = MuteWindow(name="w", days=as_days(days), hours=as_hours(hours), zone=zone)
     assert is_in(window, parse_time(when)) is muted
 
