@@ -26,9 +26,9 @@ Against = Literal["now", "before"]
 it."""
 DEFINITION = 2
 """Version of the definition of points. Points of different definitions are never mixed; docs/statistics.md lists the differences."""
-AlertState = Literal["firing", "resolved", "withdrawn", "flapping", "heartbeat"]
-"""`withdrawn` is a firing that mended data contradict; `flapping` says that a rule changes too often to tell each change; `heartbeat` is
-about no rule and says that the daemon lives and its data are fresh."""
+AlertState = Literal["firing", "resolved", "withdrawn", "flapping", "notice", "heartbeat"]
+"""`withdrawn`: mended data contradict a firing. `flapping`: a rule changes too often to tell each change. `notice`: about alerts, such
+as that a silence ends. `heartbeat`: about no rule; the daemon lives, and its data are fresh."""
 Metric = int | float | str | None
 """The result of a job: a number, a state by its name, or None."""
 

@@ -16,6 +16,7 @@ from quantd.config.node import Node, shown
 from quantd.config.pairs import DEFAULT_PIPELINE, name_and_pipeline
 from quantd.config.pipelines import Folder, NoPipeline, read_file, read_pipeline
 from quantd.config.reader import Reader
+from quantd.config.routing import check_routing
 from quantd.config.sections import Part, read_section
 from quantd.config.shapes import fields
 from quantd.config.tree import PREFIX, override, substitute
@@ -173,6 +174,7 @@ class _Load:
     def _config(self, part: Part, *, all_pipelines: bool) -> Config | None:
         """Return the config of the sections that were read, with the pipelines that it uses; None if one is wrong."""
         feeds, sinks = part.keys["feeds"].value or {}, part.keys["sinks"].value or {}
+        check_routing(self._reader, part.keys["routing"], sinks)
         pairs = self._pairs(part.keys["pairs"])
         symbols = self._symbols(part.keys["symbols"])
         pipelines = self._used_pipelines(pairs, part.keys["symbols"] if symbols else None, feeds, sinks)
