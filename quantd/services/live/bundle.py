@@ -15,6 +15,7 @@ from quantd.services.live.database import LiveDatabase
 from quantd.services.live.lookup import RuntimeStreams
 from quantd.services.live.market import LiveMarket
 from quantd.services.live.record import LiveRecord
+from quantd.services.live.rule_holds import RuleHolds
 from quantd.services.live.status import LiveStatus
 from quantd.services.live.symbols import LiveSymbols
 from quantd.state import State
@@ -42,7 +43,7 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
         market=LiveMarket(runtime, bars),
         record=LiveRecord(runtime.outputs.history, pool),
         analytics=LiveAnalytics(runtime, registry, bars, clock, pool, state.cache),
-        alerts=LiveAlerts(runtime, config, symbols, clock, state),
+        alerts=LiveAlerts(runtime, RuleHolds(runtime, config, symbols), clock, state),
         status=LiveStatus(runtime, symbols, clock),
         database=LiveDatabase(runtime, pool, clock),
         events=runtime.outputs.hub,
