@@ -51,6 +51,10 @@ class Rules(Protocol):
         """Return a rule by its id."""
         ...
 
+    def owned(self, owner: str) -> int:
+        """Return the number of rules that an owner has made with `add`."""
+        ...
+
     def delete(self, rule_id: str) -> bool:
         """Delete a rule that `add` has made. Return whether there was one."""
         ...

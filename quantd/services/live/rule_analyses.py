@@ -4,7 +4,7 @@ bars close ──▶ due questions ──▶ analyse (in the pool, one task a qu
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -36,7 +36,7 @@ class RuleAnalyses:
         self._analytics = analytics
         self._outputs = outputs
         self._asked: dict[Question, _Asked] = {}
-        self._stop_listening = lambda: None
+        self._stop_listening: Callable[[], None] = lambda: None
 
     def put(self, rule_id: str, question: Question) -> str:
         """Ask a question at each close from now on. Return the name of the points that answer it."""

@@ -58,6 +58,13 @@ class RuleReader:
         return pipelines.get(named) or next(iter(pipelines.values()), None)
 
 
+def _watched(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys with `of` as the config writes it, and with a name."""
+    of, others = keys.get("of"), {key: value for key, value in keys.items() if key != "of" and value is not None}
+    watched = {} if of is None else {"pair" if isinstance(of, str) and "-" in of else "symbol": of}
+    return {"name": keys.get("when"), **others, **watched}
+
+
 def with_end(keys: Mapping[str, Any], now: int) -> dict[str, Any]:
     """Return the keys with `expires` as a time, if it is a length of time from now on."""
     ends = keys.get("expires")

@@ -62,7 +62,6 @@ class LiveRules(Rules):
         return True
 
     def owned(self, owner: str) -> int:
-        """Return the number of rules of an owner."""
         return sum(rule.owner == owner for rule in self._book.all())
 
     def save(self) -> None:
