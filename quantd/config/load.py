@@ -178,7 +178,8 @@ class _Load:
         pairs = self._pairs(part.keys["pairs"])
         symbols = self._symbols(part.keys["symbols"])
         pipelines = self._used_pipelines(pairs, part.keys["symbols"] if symbols else None, feeds, sinks)
-        self._writers += [Writer(each.value, each.node, each.path) for each in part.keys["feeds"].keys.values() if each.value and each.node]
+        named = [*part.keys["feeds"].keys.values(), *part.keys["sinks"].keys.values()]
+        self._writers += [Writer(each.value, each.node, each.path) for each in named if each.value and each.node]
         one_writer_a_place(self._reader, self._writers)
         one_maker_a_bar(self._reader, self._mentions, pipelines, self._read)
         if all_pipelines:
