@@ -20,6 +20,7 @@ from quantd.config.routing import check_routing
 from quantd.config.sections import Part, read_section
 from quantd.config.shapes import fields
 from quantd.config.tree import PREFIX, override, substitute
+from quantd.config.watched import Watchable, watched_rules
 from quantd.config.writers import Writer, one_writer_a_place
 from quantd.errors import ConfigError, Mistake, QuantdError
 from quantd.plugin.base import Feed
@@ -182,6 +183,8 @@ class _Load:
         self._writers += [Writer(each.value, each.node, each.path) for each in named if each.value and each.node]
         one_writer_a_place(self._reader, self._writers)
         one_maker_a_bar(self._reader, self._mentions, pipelines, self._read)
+        watchable = Watchable([entry for entry, *_ in pairs], symbols, pipelines, sinks)
+        alerts = watched_rules(self._reader, part.keys["alerts"], watchable)
         if all_pipelines:
             self._check_unused_pipelines(feeds, sinks)
         if part.value is None:
@@ -193,6 +196,7 @@ class _Load:
             "pairs": tuple(entry for entry, *_ in pairs),
             "symbols": tuple(dict.fromkeys(symbols)),
             "pipelines": pipelines,
+            "alerts": alerts,
         }
         return Config(**msgspec.structs.asdict(part.value) | made)
 
