@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from quantd.conditions.model import Channel, Clause, Compare, Cross, clauses
+from quantd.flow.alerts.places import needed_coverage
 from quantd.flow.alerts.rule import AlertRule, is_sound, values_of
 from quantd.model import Metric, PairPoint
 from quantd.timeframes import timeframe
@@ -44,7 +45,7 @@ class Course(Struct, frozen=True):
 def course(rule: AlertRule, rows: Sequence[PairPoint]) -> Course:
     """Return the course of a rule over these rows."""
     frame, term = timeframe(rule.rule.every), replace(next(clauses(rule.rule.when)).term, absolute=False)
-    values = [values_of(row)(term) if is_sound(rule.rule, row.quality, row.coverage) else None for row in rows]
+    values = [values_of(row)(term) if is_sound(needed_coverage(rule), row.quality, row.coverage) else None for row in rows]
     return Course(rule, rows, [frame.end(row.ts) for row in rows], values)
 
 

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from quantd.config.rules import Rule
 from quantd.flow.alerts.rule import Origin
-from quantd.model import Metric, RuleState
+from quantd.model import Metric
+from quantd.rule_state import RuleState
 
 
 class KnownRule(Struct, frozen=True):

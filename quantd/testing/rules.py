@@ -10,7 +10,7 @@ from quantd.clock import Clock
 from quantd.conditions.parse import parse_condition
 from quantd.config.rules import Rule
 from quantd.errors import ConfigError, Mistake
-from quantd.model import RuleState
+from quantd.rule_state import RuleState
 from quantd.services.rules import KnownRule, Rules
 
 

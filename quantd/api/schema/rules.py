@@ -9,7 +9,8 @@ from quantd.api.schema.kinds import Time
 from quantd.config.rules import Coverage, Moments, NoData
 from quantd.config.written import written
 from quantd.flow.alerts.rule import Origin
-from quantd.model import Metric, Phase
+from quantd.model import Metric
+from quantd.rule_state import Phase
 from quantd.services.rules import KnownRule
 from quantd.times import iso
 

@@ -41,5 +41,7 @@ def worth_telling(held: Iterable[Told], now: int) -> list[Told]:
     fired = {alert.id for alert, _ in held if alert.state == "firing"}
     over = fired & {alert.id for alert, _ in held if alert.state == "resolved"}
     return [
-        (replace(alert, ts=max(now, alert.ts), late=alert.id in over), rule) for alert, rule in held if alert.id not in over or rule.rule.late
+        (replace(alert, ts=max(now, alert.ts), late=alert.id in over), rule)
+        for alert, rule in held
+        if alert.id not in over or rule.rule.late
     ]

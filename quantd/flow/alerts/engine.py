@@ -9,6 +9,7 @@ from quantd.columns.points import PointColumns
 from quantd.conditions.verdict import Values, verdict
 from quantd.config.rules import Rule
 from quantd.flow.alerts.moment import Moment
+from quantd.flow.alerts.places import needed_coverage
 from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound, metrics_of, of_pipeline, values_of
 from quantd.flow.alerts.state import judged
 from quantd.flow.alerts.table import RuleStates
@@ -87,7 +88,7 @@ class AlertEngine:
             self._judge(rule, values.at(at), moment)
             for at, rules in sorted(((places[name], rules) for name, rules in watched if name in places), key=itemgetter(0))
             for rule in rules
-            if values.is_sound(rule.rule, at)
+            if values.is_sound(needed_coverage(rule), at)
         )
         return list(chain.from_iterable(told))
 
@@ -112,7 +113,8 @@ class AlertEngine:
             self._judge(rule, values_of(point), self._moment(point))
             for point in points
             for rule in self._at.get((point.pair, point.every, live), ())
-            if (only is None or not metrics_of(rule.rule.when).isdisjoint(only)) and is_sound(rule.rule, point.quality, point.coverage)
+            if (only is None or not metrics_of(rule.rule.when).isdisjoint(only))
+            and is_sound(needed_coverage(rule), point.quality, point.coverage)
         )
         return list(chain.from_iterable(told))
 

@@ -7,11 +7,13 @@ from msgspec.structs import replace
 
 from quantd.conditions.model import Condition, Cross, clauses
 from quantd.conditions.verdict import Crossed, Values, Verdict, verdict
+from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.rule import AlertRule
-from quantd.flow.alerts.state import Change, Moment, due, judged, passed
+from quantd.flow.alerts.state import due, judged, passed
 from quantd.flow.alerts.table import RuleStates
 from quantd.flow.alerts.timers import Timers
-from quantd.model import Alert, RuleState
+from quantd.model import Alert
+from quantd.rule_state import RuleState
 
 _REMEMBERED = 64
 """Number of changes of a rule that are remembered, in case that mended data contradict them."""

@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from quantd.conditions.verdict import Values, verdict
 from quantd.flow.alerts.judging import Step, judge_once, pass_time
+from quantd.flow.alerts.moment import Moment
 from quantd.flow.alerts.rule import AlertRule
-from quantd.flow.alerts.state import Moment
-from quantd.model import Alert, RuleState
+from quantd.model import Alert
+from quantd.rule_state import RuleState
 
 
 class Row(Struct, frozen=True):
@@ -92,7 +93,9 @@ def _value(rule: AlertRule, values: Values | None) -> float | str | None:
 
 def _resumed(alert: Alert, now: int) -> Alert:
     """Return the reminder that a firing lasts, although its end was told."""
-    return replace(alert, repeat=max(alert.repeat, 0) + 1, late=True, ts=max(now, alert.ts), reason="mended data show that it has not ended")
+    return replace(
+        alert, repeat=max(alert.repeat, 0) + 1, late=True, ts=max(now, alert.ts), reason="mended data show that it has not ended"
+    )
 
 
 def _short(value: float | str) -> str:
