@@ -175,7 +175,7 @@ class Daemon:
         """Four times a second: save changes, check what runs, drop symbols without a holder."""
         while True:
             await asyncio.sleep(_BEAT_S)
-            self.services.alerts.save()
+            self.services.alerts.save_soon()
             for flow in self.runtime.flows:
                 flow.clock.look()
             self.services.symbols.sweep()

@@ -6,6 +6,7 @@ from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.hub import Hub
 from quantd.model import Alert
+from quantd.state import Message
 
 
 class Dispatcher:
@@ -18,5 +19,5 @@ class Dispatcher:
     def send(self, changes: Iterable[tuple[Alert, AlertRule]]) -> None:
         """Send alerts to the sinks of their rules, and to listeners."""
         for alert, rule in changes:
-            self._outbox.put(alert, rule.rule.send)
+            self._outbox.put(Message(alert.key, sink, alert.alert_id, (alert,)) for sink in rule.rule.send)
             self._hub.publish("alerts", [alert])
