@@ -176,7 +176,7 @@ class Daemon:
         """Four times a second: save changes, check what runs, drop symbols without a holder."""
         while True:
             await asyncio.sleep(_BEAT_S)
-            self.services.alerts.save()
+            self.services.alerts.save_soon()
             self.services.rules.save()
             for flow in self.runtime.flows:
                 flow.clock.look()

@@ -10,6 +10,7 @@ from quantd.clock import SystemClock
 from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.dispatch import Dispatcher
 from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.keeper import Keeper
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.hub import Hub
@@ -46,6 +47,8 @@ class Outputs(Struct):
     """Number of recorded points of an older definition that have been rebuilt."""
     nowcasts_made: int = 0
     """Number of now-casts made for rules and listeners."""
+    keeper: Keeper = None  # type: ignore[assignment]
+    """Writes what alerts change to the records, or holds it in memory without any."""
     dispatcher: Dispatcher = None  # type: ignore[assignment]
     """Passes alerts to the outbox and the hub."""
     rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -53,6 +56,8 @@ class Outputs(Struct):
 
     def __post_init__(self) -> None:
         self.supervisor = self.supervisor or Supervisor(self.troubles)
+        self.keeper = self.keeper or Keeper(self.records or Records(), self.alerts.states, self.troubles)
+        self.outbox.attach(self.keeper)
         self.dispatcher = self.dispatcher or Dispatcher(self.outbox, self.hub)
 
     def tell_losses(self) -> None:

@@ -90,7 +90,7 @@ class Builder:
         return Outputs(
             history=history,
             alerts=self._alerts(flows),
-            outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
+            outbox=Outbox({name: (sink, guards(sink, name, sys.maxsize)) for name, sink in config.sinks.items()}, self._venue(flows)),
             hub=Hub(),
             recorder=self._recorder(config.store, ahead, history) if config.store else None,
             records=self._lasting.state.records if self._lasting else None,
@@ -109,9 +109,13 @@ class Builder:
         return Environment(self._warm, driven, Prefixed(self._lasting.state.kept, f"feed/{name}/"), self._config.state_dir / "raw" / name)
 
     def _alerts(self, flows: Mapping[str, FeedFlow]) -> AlertEngine:
+        return AlertEngine() if isinstance(self._clock, EventClock) else AlertEngine(self._venue(flows))
+
+    def _venue(self, flows: Mapping[str, FeedFlow]) -> Clock:
+        """Return the clock of the venue, or of the replay."""
         if isinstance(self._clock, EventClock):
-            return AlertEngine()
-        return AlertEngine(MarketClock(self._clock, lambda: venue_time(flow.clock for flow in flows.values())))
+            return self._clock
+        return MarketClock(self._clock, lambda: venue_time(flow.clock for flow in flows.values()))
 
 
 def _default(config: Config) -> Pipeline | None:

@@ -16,6 +16,7 @@ from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.silence import Silence, ending
 from quantd.flow.hub import Hub
 from quantd.model import Alert
+from quantd.state import Message
 
 _OVER = ("resolved", "withdrawn")
 
@@ -155,7 +156,7 @@ class Dispatcher:
             self._put(alert, sinks)
 
     def _put(self, alert: Alert, sinks: tuple[str, ...]) -> None:
-        self._outbox.put(alert, sinks)
+        self._outbox.put(Message(alert.key, sink, alert.alert_id, (alert,)) for sink in sinks)
 
     def _warn(self, silence: Silence) -> None:
         """Tell the receivers of the firings that a silence still mutes that it ends."""
