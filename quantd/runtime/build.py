@@ -89,7 +89,7 @@ class Builder:
         ahead, history = Ahead(directory / "told" if self._warm and config.store else None), History(config.store)
         return Outputs(
             history=history,
-            alerts=self._alerts(flows),
+            alerts=self._alerts(flows, history),
             outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
             hub=Hub(),
             recorder=self._recorder(config.store, ahead, history) if config.store else None,
@@ -108,10 +108,10 @@ class Builder:
             return Environment(self._warm, driven)
         return Environment(self._warm, driven, Prefixed(self._lasting.state.kept, f"feed/{name}/"), self._config.state_dir / "raw" / name)
 
-    def _alerts(self, flows: Mapping[str, FeedFlow]) -> AlertEngine:
+    def _alerts(self, flows: Mapping[str, FeedFlow], history: History) -> AlertEngine:
         if isinstance(self._clock, EventClock):
-            return AlertEngine()
-        return AlertEngine(MarketClock(self._clock, lambda: venue_time(flow.clock for flow in flows.values())))
+            return AlertEngine(history=history)
+        return AlertEngine(MarketClock(self._clock, lambda: venue_time(flow.clock for flow in flows.values())), history)
 
 
 def _default(config: Config) -> Pipeline | None:

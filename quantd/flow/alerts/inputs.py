@@ -7,7 +7,7 @@ from quantd.conditions.verdict import Values
 from quantd.flow.alerts.rule import sized, value_of
 from quantd.history.history import History
 from quantd.model import WHOLE, Bar, Metric, PairPoint, Tick
-from quantd.timeframes import DAY, timeframe
+from quantd.timeframes import timeframe
 
 _PRICE = ("price", "close")
 

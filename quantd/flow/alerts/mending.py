@@ -7,15 +7,16 @@
 The outcome is compared with what was told. A firing that no longer comes about is withdrawn, with the reason; a new one is told as late.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from quantd.conditions.verdict import Values, verdict
-from quantd.flow.alerts.judging import Step, judge_once, pass_time
+from quantd.flow.alerts.judging import Step, judge_once
+from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.rule import AlertRule
-from quantd.flow.alerts.state import Moment
+from quantd.flow.alerts.state import passed
 from quantd.model import Alert, RuleState
 
 
@@ -39,24 +40,19 @@ class Again(Struct, frozen=True):
 
 
 def judged_again(rule: AlertRule, state: RuleState, rows: Iterable[Row], now: int) -> Again:
-    """Judge a rule over rows, starting with this state, and let the time between them and up to `now` (ms) pass."""
+    """Judge a rule over rows, starting with this state, and let the time up to `now` (ms) pass."""
     steps: list[Step] = []
 
-    def let_pass(state: RuleState, until: int) -> RuleState:
-        for at, change in pass_time(rule, state, until):
+    def take(change: Change | None, at: int) -> None:
+        nonlocal state
+        if change:
             steps.append(Step(at, state, change.alerts))
             state = change.state
-        return state
 
     for row in rows:
-        state = let_pass(state, row.moment.since - 1)
-        if row.values is None:
-            continue
-        change = judge_once(rule, state, row.values, row.moment)
-        if change:
-            steps.append(Step(row.moment.since, state, change.alerts))
-            state = change.state
-    return Again(let_pass(state, now), steps)
+        take(judge_once(rule, state, row.values, row.moment), row.moment.since)
+    take(passed(rule, state, now), now)
+    return Again(state, steps)
 
 
 def corrections(rule: AlertRule, told: Sequence[Alert], found: Sequence[Alert], rows: Sequence[Row], now: int) -> list[Alert]:
@@ -92,12 +88,10 @@ def _value(rule: AlertRule, values: Values | None) -> float | str | None:
 
 def _resumed(alert: Alert, now: int) -> Alert:
     """Return the reminder that a firing lasts, although its end was told."""
-    return replace(alert, repeat=max(alert.repeat, 0) + 1, late=True, ts=max(now, alert.ts), reason="mended data show that it has not ended")
+    return replace(
+        alert, repeat=max(alert.repeat, 0) + 1, late=True, ts=max(now, alert.ts), reason="mended data show that it has not ended"
+    )
 
 
 def _short(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
-
-
-Rows = Callable[[AlertRule, int, int], list[Row]]
-"""Returns the closed rows of a rule whose open times lie between two times (ms)."""
