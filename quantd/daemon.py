@@ -161,6 +161,7 @@ class Daemon:
             if ended:
                 _log.error("not all has come to its end: %s", ended, exc_info=ended)
         self.services.alerts.save()
+        self.services.rules.save()
 
     async def _beat(self) -> None:
         """Measure how late the loop is, and send the watchdog a sign of life."""
@@ -179,6 +180,7 @@ class Daemon:
             if self._warm.is_set():
                 outputs.tell(outputs.alerts.advance())
             self.services.alerts.save()
+            self.services.rules.save()
             for flow in self.runtime.flows:
                 flow.clock.look()
             self.services.symbols.sweep()

@@ -26,10 +26,9 @@ Against = Literal["now", "before"]
 it."""
 DEFINITION = 2
 """Version of the definition of points. Points of different definitions are never mixed; docs/statistics.md lists the differences."""
-AlertState = Literal["firing", "resolved", "withdrawn", "flapping", "heartbeat"]
-"""`withdrawn` is a firing that mended data contradict; `flapping` says that a rule changes too often to tell each change; `heartbeat` is
-about no rule and says that the daemon lives and its data are fresh."""
-Phase = Literal["inactive", "pending", "firing"]
+AlertState = Literal["firing", "resolved", "withdrawn", "flapping", "notice", "heartbeat"]
+"""`withdrawn`: mended data contradict a firing. `flapping`: a rule changes too often to tell each change. `notice`: about alerts, such
+as that a silence ends. `heartbeat`: about no rule; the daemon lives, and its data are fresh."""
 Metric = int | float | str | None
 """The result of a job: a number, a state by its name, or None."""
 
@@ -322,53 +321,6 @@ class Alert(Struct, frozen=True, gc=False):
     def key(self) -> str:
         """The idempotency key of the message: the same for the same message, however often it is sent."""
         return f"{self.id}/{self.state}" + (f"/{self.repeat}" if self.repeat else "")
-
-
-class RuleState(Struct, frozen=True, gc=False):
-    """The state of one alert rule. Times are moments of event time in milliseconds: of the trade, or the end of the bar."""
-
-    phase: Phase = "inactive"
-    since: int | None = None
-    """When the condition began to hold; None if it does not."""
-    covered: int = 0
-    """For how long (ms) data have shown that it holds, while pending, or that it does not, while firing."""
-    judged: int | None = None
-    """Moment of the latest value while pending, or while firing and about to resolve; None otherwise."""
-    recent: int = 0
-    """The latest verdicts as bits, the newest lowest, for a rule that wants `3 of 5`."""
-    crossed: tuple[bool | None, ...] = ()
-    """See `quantd.conditions.verdict`."""
-    blind_since: int | None = None
-    """Since when there has been no value; None if there is one, and for a rule that keeps its state without data."""
-    blind: bool = False
-    """Whether it fires because there are no data."""
-    firing: str = ""
-    """The id of its last firing."""
-    times: int = 0
-    """Number of firings that began at that moment."""
-    alert: Alert | None = None
-    """The message that reports its last change, told or not."""
-    triggered_at: int | None = None
-    """When it last fired, as `Alert.ts`."""
-    trigger_count: int = 0
-    """Number of firings."""
-    ended: int | None = None
-    """When it last resolved."""
-    told_at: int | None = None
-    """When its firing was last told of, for reminders."""
-    repeats: int = 0
-    """Number of reminders of this firing."""
-    changes: tuple[int, ...] = ()
-    """Moments of the latest changes, for the flood breaker; of the last change alone while it flaps."""
-    flapping: bool = False
-    """Whether it changes so often that its changes are not told."""
-    untold: int = 0
-    """Number of changes that were not told because it flaps."""
-
-    @property
-    def holds(self) -> bool:
-        """Whether it is firing."""
-        return self.phase == "firing"
 
 
 class Listing(Struct, frozen=True, gc=False):

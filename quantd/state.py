@@ -16,7 +16,8 @@ from msgspec.structs import astuple
 from quantd import salvage
 from quantd.blobs import DISK_FAILS, Blobs
 from quantd.errors import StateLocked, StateNewer, StateUnusable
-from quantd.model import Alert, Gap, RuleState
+from quantd.model import Alert, Gap
+from quantd.rule_state import RuleState
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 

@@ -1,7 +1,7 @@
 """Formats and parses times. A time is an integer count of milliseconds since 1970, UTC; only this module parses and prints it."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 FOR_EVER = 2**62
@@ -64,3 +64,34 @@ def format_time(ts: int, form: str) -> str:
     '2026-01-01 00:00'
     """
     return datetime.fromtimestamp(ts // 1000, UTC).strftime(form)
+
+
+def wall_clock(ts: int, zone: str) -> tuple[int, int]:
+    """Return the day of the week (0 is Monday) and the minute of the day that clocks of a zone show. Raises ValueError if there is no such
+    zone.
+
+    >>> wall_clock(1_767_225_600_007, "Europe/Berlin")
+    (3, 60)
+    """
+    when = datetime.fromtimestamp(ts // 1000, _zone(zone))
+    return when.weekday(), when.hour * 60 + when.minute
+
+
+def demand_zone(name: str) -> str:
+    """Return the name of a time zone of the IANA. Raises ValueError.
+
+    >>> demand_zone("Europe/Berlin")
+    'Europe/Berlin'
+    """
+    _zone(name)
+    return name
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise ValueError(f"{name!r} is no time zone: write it like UTC or Europe/Berlin") from None

@@ -15,6 +15,7 @@ from quantd.api.routes import (
     leadlag,
     openapi,
     record,
+    rules,
     sockets,
     stream,
     tickets,
@@ -23,6 +24,7 @@ from quantd.api.routes import (
 from quantd.api.schema import chart, figures, rows, wire
 from quantd.api.schema import database as kept
 from quantd.api.schema import requests as of
+from quantd.api.schema import rules as ruled
 from quantd.api.schema.backtest import BacktestAnswer
 
 _LIST = 256 * 1024
@@ -82,6 +84,10 @@ ROUTES = (
     Route("DELETE", "/database/cleanup", database.cleanup, of.CleanupQuery, None, kept.Cleaned, (422, 501), "admin", "admin"),
     Route("POST", "/database/vacuum", database.vacuum, None, None, kept.Compacted, (501,), "admin", "admin"),
     Route("DELETE", "/database/clear", database.clear, None, None, wire.Done, (501,), "admin", "admin"),
+    Route("POST", "/api/v1/alerts/rules", rules.create, None, ruled.RuleOrder, ruled.RuleRow, (408, 422), "write", "write"),
+    Route("GET", "/api/v1/alerts/rules", rules.listed, None, None, list[ruled.RuleRow], (), "read", "cheap"),
+    Route("GET", "/api/v1/alerts/rules/{rule}", rules.one, None, None, ruled.RuleRow, (404,), "read", "cheap"),
+    Route("DELETE", "/api/v1/alerts/rules/{rule}", rules.delete, None, None, wire.Done, (404,), "write", "write"),
     Route("GET", "/api/v1/bars/{symbol}", record.bars, of.SeriesQuery, None, _pages(rows.BarRow), (404, 422), "read", "analytics"),
     Route("GET", "/api/v1/points/{pair}", record.points, of.SeriesQuery, None, _pages(rows.PointRow), (404, 422), "read", "analytics"),
     Route("GET", "/api/v1/ticks/{symbol}", record.ticks, of.TradesQuery, None, _pages(rows.TradeRow), (404, 422), "read", "analytics"),

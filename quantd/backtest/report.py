@@ -6,9 +6,9 @@ from importlib.resources import files
 
 import numpy as np
 
-from quantd.backtest.chart import Chart, Line, Mark
 from quantd.backtest.figures import ends, figures, funding, money, or_none, probability, sharpe, trade_funding, when, won
 from quantd.backtest.model import Backtest, Settings, Trade
+from quantd.chart import Chart, Line, Mark
 from quantd.stats.backtest import Rules
 from quantd.stats.performance import drawdown
 

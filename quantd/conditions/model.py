@@ -94,6 +94,14 @@ def clauses(condition: Condition) -> Iterator[Clause]:
         yield condition
 
 
+def compounds(condition: Condition) -> Iterator[All | Either]:
+    """Yield the parts of a condition that join others, each after those within it."""
+    if isinstance(condition, All | Either):
+        for part in condition.parts:
+            yield from compounds(part)
+        yield condition
+
+
 def number(value: float) -> str:
     """Return a number as it is written in a condition.
 

@@ -5,10 +5,12 @@ reported: a metric without a bound accepts any finite threshold.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from quantd.conditions.model import Compare, Condition
+from quantd.conditions.certain import Domain, Values, always, never
+from quantd.conditions.model import All, Channel, Clause, Compare, Condition, Cross, Either, Term, clauses, compounds, number
+from quantd.conditions.sets import both, interval, numbers_of, variable, without
 from quantd.stats.zscore import ZScore
 
 Ends = tuple[float, float]
@@ -116,8 +118,27 @@ def judged_coverage(least: float) -> Range:
     return whole._replace(low=End(least, f"a rule judges only where the coverage is {least:g} or more", "give it `coverage: 0`"))
 
 
+def tick_ranges(at_close: Mapping[str, Range]) -> dict[str, Range]:
+    """Return the ranges of a pair's own metrics on ticks: the |z| of a now-cast has no bound."""
+    return {metric: found for metric, found in at_close.items() if metric != "zscore"}
+
+
 LIVE = {name: between(name, -1.0, 1.0) for name in ("corr", "corr_returns")} | {"price": _price("price")}
 """Ranges of the metrics that rules from API requests use. They are judged on now-casts, whose |z| has no bound."""
+OF_SYMBOL = {
+    **{name: _price(name) for name in ("price", "open", "high", "low", "close", "vwap")},
+    **{name: between(name, 0.0, math.inf) for name in ("volume", "trades", "taker_buy_volume")},
+    "coverage": between("coverage", 0.0, 1.0),
+}
+"""Ranges of the metrics of a symbol; the others have no bound."""
+
+
+class Flaw(NamedTuple):
+    """What is wrong with a condition, and the clause at which to say so."""
+
+    message: str
+    clause: Clause
+    suggestion: str | None = None
 
 
 def mistake(condition: Condition, ranges: Mapping[str, Range]) -> str | None:
@@ -128,20 +149,83 @@ def mistake(condition: Condition, ranges: Mapping[str, Range]) -> str | None:
     >>> mistake(Compare(Term("corr"), ">", 1.5), {"corr": between("corr", -1, 1)})
     'corr > 1.5 is never true: corr is from -1 to 1; take another threshold'
     """
-    if not isinstance(condition, Compare):
+    found = flaw(condition, ranges)
+    return found.message if found else None
+
+
+def flaw(condition: Condition, ranges: Mapping[str, Range], words: Mapping[str, Sequence[str]] | None = None) -> Flaw | None:
+    """Return the first part of a condition that no values make true, or that all make true; None if the data decide every part. `ranges`
+    and `words` are those of the metrics of what the rule watches."""
+    for clause in clauses(condition):
+        found = _broken(clause) or _undecidable(clause, ranges)
+        if found:
+            return found
+    domain = domain_of(ranges, words or {}, condition)
+    for part in compounds(condition):
+        if core := never(part, domain):
+            return Flaw(f"{_shown(core, All)} is never true: its parts exclude one another", next(clauses(core[0])))
+        if core := always(part, domain):
+            return Flaw(f"{_shown(core, Either)} is always true: one of its parts always holds", next(clauses(core[0])))
+    return None
+
+
+def _shown(parts: tuple[Condition, ...], kind: type[All] | type[Either]) -> str:
+    return str(kind(parts) if len(parts) > 1 else parts[0])
+
+
+def domain_of(ranges: Mapping[str, Range], words: Mapping[str, Sequence[str]], *conditions: Condition) -> Domain:
+    """Return the values that the terms of conditions may have. A metric with a single word, or with unknown ones, may have others."""
+    said: dict[Term, set[str]] = {}
+    for clause in (each for condition in conditions for each in clauses(condition)):
+        if isinstance(clause, Compare) and isinstance(clause.value, str):
+            said.setdefault(variable(clause.term), {""}).add(clause.value)
+
+    def domain(term: Term) -> Values:
+        if term in said:
+            known = words.get(term.metric, ())
+            return frozenset(known) if len(known) > 1 else frozenset(said[term])
+        low, high = range_of(term, ranges)
+        return interval(low.at, high.at)
+
+    return domain
+
+
+def range_of(term: Term, ranges: Mapping[str, Range]) -> Range:
+    """Return the range of a term's values, without regard to `abs`."""
+    found = (OF_SYMBOL if term.of else ranges).get(term.metric, ANYTHING)
+    if not term.bars:
+        return found
+    why = f"{variable(term)} is never below -100 %: {term.metric} is never below 0"
+    return Range(End(-100.0, why), End(math.inf)) if found.low.at >= 0.0 else ANYTHING
+
+
+def _broken(clause: Clause) -> Flaw | None:
+    """Return what is wrong with the numbers of a clause, whatever it is about."""
+    numbers = (clause.low, clause.high) if isinstance(clause, Channel) else (clause.value,)
+    for value in numbers:
+        if isinstance(value, float | int) and not math.isfinite(value):
+            return Flaw(f"{clause} compares with {value}: give a finite number", clause)
+    if isinstance(clause, Channel) and clause.low >= clause.high:
+        meant = f"{number(clause.high)}..{number(clause.low)}" if clause.low > clause.high else None
+        return Flaw(f"{clause} is no channel: it goes from a lower number to a higher one", clause, meant)
+    return None
+
+
+def _undecidable(clause: Clause, ranges: Mapping[str, Range]) -> Flaw | None:
+    """Return the flaw of a clause on a number that the range of its values decides."""
+    if isinstance(clause, Compare) and isinstance(clause.value, str):
         return None
-    value, term = condition.value, condition.term
-    if isinstance(value, str):
+    low, high = range_of(clause.term, ranges)
+    values, holding = interval(low.at, high.at), numbers_of(clause)
+    inside, outside = both(values, holding), both(values, without(holding))
+    if inside and outside:
         return None
-    if not math.isfinite(value):
-        return f"{condition} compares with {value}: give a finite number"
-    name = str(term)
-    low, high = ranges.get(term.metric, ANYTHING)
-    if term.absolute and low.at <= high.at:
-        low, high = _size(name, low, high)
-    found = verdict(condition.op, value, (low.at, high.at))
+    if clause.term.absolute and low.at <= high.at:
+        low, high = _size(str(clause.term), low, high)
+    value = (clause.low if clause.low >= high.at else clause.high) if isinstance(clause, Channel) else float(clause.value)
     end = high if value >= high.at and value > low.at else low
-    return f"{condition} is {found} true: {end.why}; {end.remedy}" if found else None
+    found = "always" if inside and not isinstance(clause, Cross) else "never"
+    return Flaw(f"{clause} is {found} true: {end.why}; {end.remedy}", clause)
 
 
 def _size(name: str, low: End, high: End) -> Range:

@@ -1,18 +1,17 @@
 """Checks the parts of a pipeline against one another: every feed, sink, timeframe and metric that is referred to must exist."""
 
-import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from quantd.conditions.model import Clause, Compare, clauses
-from quantd.config.bounds import Range, between, close_ranges, judged_coverage, mistake, z_range
-from quantd.config.convert import Invalid
+from quantd.config.bounds import Range
 from quantd.config.model import PairJobStage
 from quantd.config.node import Node
 from quantd.config.reader import Reader
-from quantd.config.rules import METRICS, Rule
+from quantd.config.rule_checks import RuleChecks
+from quantd.config.rules import Rule
 from quantd.config.sections import Part
+from quantd.config.subjects import Subject, metric_ranges, offered
 from quantd.errors import close_to
 from quantd.plugin.base import Feed, Resampler
 from quantd.rows import RESERVED
@@ -69,7 +68,7 @@ class Checks:
             message = "innovation asks for a regression that predicts, like kalman: take that, or window"
             self._reader.wrong(node.value["method"], "zscore.method", message)
             return {}
-        return close_ranges(z_range(zscore, regression.window), regression.prices)
+        return metric_ranges(zscore, regression)
 
     def _checked_jobs(self) -> list[PairJobStage]:
         stages: list[PairJobStage] = []
@@ -89,41 +88,20 @@ class Checks:
     def _checked_alerts(self) -> list[Rule]:
         rules: list[Rule] = []
         jobs = self.jobs if len(self.jobs) == len(self._keys["jobs"].items) else None
+        subject = Subject(name="", jobs=jobs, ranges=self._ranges, offered=offered(self._reader.registry))
         for part in self._keys["alerts"].items:
-            rule = self._rule(part, jobs)
+            rule = self._rule(part, subject)
             if rule and part.node and any(rule.name == other.name for other in rules):
                 self._reader.wrong(part.node, f"{part.path}.name", f"another alert is named {rule.name!r}: give each a name of its own")
             elif rule:
                 rules.append(rule)
         return rules
 
-    def _rule(self, part: Part, jobs: Collection[PairJobStage] | None) -> Rule | None:
+    def _rule(self, part: Part, subject: Subject) -> Rule | None:
         every = self._timeframe(part)
         send = [self._one_of(sink, self._sinks, SINK) for sink in part.keys["send"].items]
-        sound = self._condition(part, every, jobs)
+        sound = RuleChecks(self._reader).sound(part, subject, every)
         return msgspec.structs.replace(part.value, every=every) if part.value and every and sound and None not in send else None
-
-    def _condition(self, rule: Part, every: str | None, jobs: Collection[PairJobStage] | None) -> bool:
-        """Return whether the metric of a rule's condition exists and the data decide the condition."""
-        when, coverage = rule.keys["when"], rule.keys["coverage"].value
-        if when.value is None:
-            return False
-        try:
-            for clause in clauses(when.value):
-                _demand_known(clause, every, jobs, self._offered)
-        except Invalid as error:
-            self._wrong(when, str(error), error.suggestion)
-            return False
-        if coverage is not None:
-            ranges = {**self._ranges, "coverage": judged_coverage(coverage), **_of_jobs(jobs, every)}
-            if text := mistake(when.value, ranges):
-                self._wrong(when, text)
-        return True
-
-    def _offered(self, metric: str) -> str:
-        """Return a text that names the job that computes a metric and is not in the pipeline, if there is one."""
-        jobs = {entry.name for entry in self._reader.registry.entries() if metric in getattr(entry.plugin, "metrics", ())}
-        return f": the job {' or '.join(sorted(jobs))} computes it, name it under `jobs:`" if jobs else ""
 
     def _timeframe(self, part: Part) -> str | None:
         """Return the `every` of a job or alert; the default is the first timeframe of `bars.every`."""
@@ -169,38 +147,3 @@ def _reachable(every: str, bars: Resampler) -> str:
     if not timeframe(every).holds(timeframe(bars.base)):
         raise ValueError(f"{every} cannot be made of bars of {bars.base}")
     return every
-
-
-def _of_jobs(jobs: Collection[PairJobStage] | None, every: str | None) -> dict[str, Range]:
-    """Return the ranges of the metrics of the jobs that run at a timeframe."""
-    metrics = [(stage.job, metric) for stage in jobs or () if stage.every == every for metric in stage.job.metrics]
-    return {metric: between(metric, *job.ranges.get(metric, (-math.inf, math.inf))) for job, metric in metrics}
-
-
-def _demand_comparable(condition: Clause, words: Sequence[str] | None) -> None:
-    """Raise Invalid if a number is compared with a text, or a text with a value that it never has. `words` is None for a number."""
-    value = condition.value if isinstance(condition, Compare) else 0.0
-    if (words is not None) != isinstance(value, str):
-        kind = "number: compare it with one" if words is None else "text: compare it with a word"
-        raise Invalid(f"{condition.term.metric!r} is a {kind}")
-    if words and value not in words:
-        raise Invalid(f"{condition.term.metric!r} is never {value!r}; it is {', '.join(words)}", close_to(str(value), words))
-
-
-def _demand_known(condition: Clause, every: str | None, jobs: Collection[PairJobStage] | None, offered: Callable[[str], str]) -> None:
-    """Raise Invalid unless the points of the timeframe have the metric of the condition. If `jobs` is None, the jobs' metrics are not
-    known, and any name is accepted."""
-    if condition.term.metric in METRICS and isinstance(condition, Compare) and isinstance(condition.value, str):
-        raise Invalid(f"{condition.term.metric!r} is a number: compare it with one")
-    if condition.term.metric in METRICS or jobs is None:
-        return
-    computed = [stage.every for stage in jobs if condition.term.metric in stage.job.metrics]
-    if not computed:
-        known = [*METRICS, *dict.fromkeys(metric for stage in jobs for metric in stage.job.metrics)]
-        hint = offered(condition.term.metric)
-        meant = None if hint else close_to(condition.term.metric, known)
-        raise Invalid(f"no metric {condition.term.metric!r}; there is {', '.join(known)}{hint}", meant)
-    if every and every not in computed:
-        raise Invalid(f"{condition.term.metric!r} is computed at {', '.join(computed)}, not at {every}: change one `every`")
-    giving = (stage.job for stage in jobs if condition.term.metric in stage.job.metrics and every in (None, stage.every))
-    _demand_comparable(condition, next(giving).words.get(condition.term.metric))

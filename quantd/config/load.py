@@ -16,9 +16,11 @@ from quantd.config.node import Node, shown
 from quantd.config.pairs import DEFAULT_PIPELINE, name_and_pipeline
 from quantd.config.pipelines import Folder, NoPipeline, read_file, read_pipeline
 from quantd.config.reader import Reader
+from quantd.config.routing import check_routing
 from quantd.config.sections import Part, read_section
 from quantd.config.shapes import fields
 from quantd.config.tree import PREFIX, override, substitute
+from quantd.config.watched import Watchable, watched_rules
 from quantd.config.writers import Writer, one_writer_a_place
 from quantd.errors import ConfigError, Mistake, QuantdError
 from quantd.plugin.base import Feed
@@ -173,12 +175,16 @@ class _Load:
     def _config(self, part: Part, *, all_pipelines: bool) -> Config | None:
         """Return the config of the sections that were read, with the pipelines that it uses; None if one is wrong."""
         feeds, sinks = part.keys["feeds"].value or {}, part.keys["sinks"].value or {}
+        check_routing(self._reader, part.keys["routing"], sinks)
         pairs = self._pairs(part.keys["pairs"])
         symbols = self._symbols(part.keys["symbols"])
         pipelines = self._used_pipelines(pairs, part.keys["symbols"] if symbols else None, feeds, sinks)
-        self._writers += [Writer(each.value, each.node, each.path) for each in part.keys["feeds"].keys.values() if each.value and each.node]
+        named = [*part.keys["feeds"].keys.values(), *part.keys["sinks"].keys.values()]
+        self._writers += [Writer(each.value, each.node, each.path) for each in named if each.value and each.node]
         one_writer_a_place(self._reader, self._writers)
         one_maker_a_bar(self._reader, self._mentions, pipelines, self._read)
+        watchable = Watchable([entry for entry, *_ in pairs], symbols, pipelines, sinks)
+        alerts = watched_rules(self._reader, part.keys["alerts"], watchable)
         if all_pipelines:
             self._check_unused_pipelines(feeds, sinks)
         if part.value is None:
@@ -190,6 +196,7 @@ class _Load:
             "pairs": tuple(entry for entry, *_ in pairs),
             "symbols": tuple(dict.fromkeys(symbols)),
             "pipelines": pipelines,
+            "alerts": alerts,
         }
         return Config(**msgspec.structs.asdict(part.value) | made)
 

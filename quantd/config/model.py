@@ -16,6 +16,7 @@ from quantd.config.limits import LimitSettings
 from quantd.config.node import Node
 from quantd.config.pairs import SCHEMA, read_pair
 from quantd.config.reader import Reader
+from quantd.config.routing import Routing
 from quantd.config.rules import Rule, WatchedRule
 from quantd.config.shapes import Stage, Written, parsed
 from quantd.config.texts import Period, Symbol, Text, Timeframe
@@ -107,6 +108,7 @@ class ConfigFile(Struct, frozen=True, kw_only=True):
     feeds: Annotated[dict[str, Feed], Meta(description="Where trades come from.")] = {}
     store: Annotated[Store | None, Meta(description="Where ticks, bars and points are recorded.")] = None
     sinks: Annotated[dict[str, AlertSink], Meta(description="Where alerts go.")] = {}
+    routing: Routing = Routing()
     jobs: Annotated[tuple[DaemonJobStage, ...], Meta(description="Jobs that run periodically for the whole daemon.")] = ()
     alerts: Annotated[tuple[WatchedRule, ...], Meta(description="Alert rules on single pairs and symbols.")] = ()
     api: ApiSettings = ApiSettings()

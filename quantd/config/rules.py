@@ -15,6 +15,11 @@ from quantd.times import parse_time
 
 METRICS = ("zscore", "spread", "spread_mean", "spread_std", "corr", "corr_returns", "beta", "alpha", "y", "x", "coverage")
 """Metrics of a pair that a condition can use, besides those of the pipeline's jobs."""
+SYMBOL_METRICS = (
+    *("price", "open", "high", "low", "close", "volume", "trades", "vwap", "taker_buy_volume"),
+    *("coverage", "quality", "latency", "funding"),
+)
+"""Metrics of a symbol, and of a leg of a pair: `volume of y`."""
 Moments = Literal["close", "tick"]
 NoData = Literal["keep", "fire", "resolve"]
 COVERAGE = 0.9

@@ -9,6 +9,7 @@ from quantd.services.database import Database
 from quantd.services.events import Events
 from quantd.services.market import Market
 from quantd.services.record import Record
+from quantd.services.rules import Rules
 from quantd.services.status import Status
 from quantd.services.symbols import Symbols
 
@@ -21,6 +22,7 @@ class Services(Struct, frozen=True):
     record: Record
     analytics: Analytics
     alerts: Alerts
+    rules: Rules
     status: Status
     database: Database
     events: Events

@@ -21,6 +21,7 @@ from quantd.stats.funding import Rates
 from quantd.supervision.troubles import Trouble, Troubles
 from quantd.testing.database import FakeDatabase
 from quantd.testing.fakes import START
+from quantd.testing.rules import FakeRules
 from quantd.timeframes import timeframe
 
 LISTED = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "ADAUSDT")
@@ -284,6 +285,7 @@ class FakeServices(Services, frozen=True):
     record: FakeRecord
     analytics: FakeAnalytics
     alerts: FakeAlerts
+    rules: FakeRules
     status: FakeStatus
     events: Hub
     database: FakeDatabase
@@ -299,6 +301,7 @@ def fake_services(listed: Sequence[str] = LISTED, others: Sequence[str] = OTHERS
         record=FakeRecord(pool),
         analytics=FakeAnalytics(market),
         alerts=FakeAlerts(hub, clock),
+        rules=FakeRules(clock),
         status=FakeStatus(clock),
         database=FakeDatabase(),
         events=hub,

@@ -12,7 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from quantd import salvage
-from quantd.model import Alert, Gap, RuleState
+from quantd.model import Alert, Gap
+from quantd.rule_state import RuleState
 from quantd.state import State
 from quantd.supervision.losses import Losses
 from tests import damage

@@ -14,7 +14,8 @@ import pytest
 from msgspec.structs import replace
 
 from quantd.errors import QuantdError, StateLocked, StateNewer, StateUnusable
-from quantd.model import Alert, Gap, RuleState
+from quantd.model import Alert, Gap
+from quantd.rule_state import RuleState
 from quantd.state import FIRINGS_KEPT, SCHEMA_VERSION, Prefixed, State
 
 GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")

@@ -19,6 +19,7 @@ _OTHERS = {
     "backtest": "analytics",
     "leadlag": "analytics",
     "openapi": "documents",
+    "rules": "alerts",
     "sockets": "stream",
     "tickets": "access",
     "visualization": "data",

@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from quantd.api.access.caller import caller
-from quantd.api.context import SETTINGS, services
+from quantd.api.context import services
 from quantd.api.routes import checks
+from quantd.api.routes.rules import with_room
 from quantd.api.schema import requests, wire
 from quantd.api.schema.contract import METRICS, OPERATORS, in_contract_words
 from quantd.api.server.errors import Failure, answer
@@ -24,19 +24,11 @@ async def create(request: web.Request, asked: requests.RuleBody) -> web.Response
     if text := mistake(Compare(Term(metric), op, asked.value), LIVE):
         raise Failure(400, f"Invalid value. {in_contract_words(text)}")
     subject = _subject(services(request).symbols, metric, asked.pair)
-    owner = _with_room(request)
+    owner = with_room(request)
     try:
         return answer(wire.rule(services(request).alerts.add(metric, subject, op, asked.value, owner)))
     except QuantdError as error:
         raise Failure(400, f"Invalid pair {asked.pair}. {error}") from None
-
-
-def _with_room(request: web.Request) -> str:
-    """Return the key under which the caller is counted. Raises Failure if it has as many rules as it may have."""
-    owner, most = caller(request).account, request.app[SETTINGS].limits.rules
-    if sum(rule.owner == owner for rule in services(request).alerts.rules()) >= most:
-        raise Failure(429, f"Too many rules: you have {most} already, delete one first")
-    return owner
 
 
 def _subject(symbols: Symbols, metric: str, text: str) -> str:

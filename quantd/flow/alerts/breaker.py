@@ -12,7 +12,8 @@ from quantd.flow.alerts.message import again
 from quantd.flow.alerts.moment import Change
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.text import text
-from quantd.model import Alert, RuleState
+from quantd.model import Alert
+from quantd.rule_state import RuleState
 from quantd.timeframes import duration_text
 
 

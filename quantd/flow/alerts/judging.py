@@ -14,7 +14,8 @@ from quantd.flow.alerts.state import due, judged
 from quantd.flow.alerts.table import RuleStates
 from quantd.flow.alerts.timers import Timers
 from quantd.flow.alerts.told import Told
-from quantd.model import Alert, RuleState
+from quantd.model import Alert
+from quantd.rule_state import RuleState
 from quantd.timeframes import timeframe
 
 _REMEMBERED = 64

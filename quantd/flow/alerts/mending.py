@@ -17,7 +17,8 @@ from quantd.flow.alerts.judging import Step, judge_once
 from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.state import passed
-from quantd.model import Alert, RuleState
+from quantd.model import Alert
+from quantd.rule_state import RuleState
 
 
 class Row(Struct, frozen=True):

@@ -7,7 +7,8 @@ from quantd.conditions.verdict import Verdict
 from quantd.flow.alerts.moment import Moment
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.text import text
-from quantd.model import Alert, AlertState, RuleState
+from quantd.model import Alert, AlertState
+from quantd.rule_state import RuleState
 
 NO_DATA = "no data"
 """The value of an alert that no value brought about."""

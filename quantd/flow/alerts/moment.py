@@ -2,7 +2,8 @@
 
 from msgspec import Struct
 
-from quantd.model import Alert, RuleState
+from quantd.model import Alert
+from quantd.rule_state import RuleState
 
 
 class Moment(Struct, frozen=True, gc=False):

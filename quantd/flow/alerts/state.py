@@ -19,7 +19,7 @@ from quantd.flow.alerts.breaker import calmed, quiet_at, reported
 from quantd.flow.alerts.message import again, blind, reporting
 from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.rule import AlertRule
-from quantd.model import RuleState
+from quantd.rule_state import RuleState
 from quantd.timeframes import duration_text
 
 
@@ -162,7 +162,7 @@ def _resolved(rule: AlertRule, state: RuleState, found: Verdict, moment: Moment,
 
 def _rested(rule: AlertRule, state: RuleState) -> int:
     """Return from when on the rule may fire again."""
-    return 0 if state.ended is None else state.ended + rule.rule.cooldown
+    return 0 if state.ended is None or not rule.rule.cooldown else state.ended + rule.rule.cooldown
 
 
 def _without_data_at(rule: AlertRule, state: RuleState) -> int | None:

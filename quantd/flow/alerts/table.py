@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from quantd.model import RuleState
+from quantd.rule_state import RuleState
 
 _FRESH = RuleState()
 

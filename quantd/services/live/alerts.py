@@ -6,9 +6,7 @@ from msgspec.structs import asdict, replace
 
 from quantd.clock import Clock
 from quantd.conditions.model import Operator
-from quantd.config.model import Config
 from quantd.config.rules import Rule
-from quantd.config.texts import as_legs
 from quantd.errors import QuantdError
 from quantd.flow.alerts.journal import Journal
 from quantd.flow.alerts.rule import AlertRule
@@ -17,8 +15,8 @@ from quantd.model import Alert
 from quantd.runtime.runtime import Runtime
 from quantd.services.alerts import Alerts, PipelineRule, RestRule
 from quantd.services.live.lookup import stage_of
+from quantd.services.live.rule_holds import RuleHolds
 from quantd.services.live.rulebook import Definition, RuleBook
-from quantd.services.symbols import Symbols
 from quantd.state import Records, State
 from quantd.timeframes import timeframe
 
@@ -28,10 +26,9 @@ RULE_EVERY = "1m"
 class LiveAlerts(Alerts):
     """Judges the rules made by request with the engine of a runtime, and stores them and the firings in `state`."""
 
-    def __init__(self, runtime: Runtime, config: Config, symbols: Symbols, clock: Clock, state: State) -> None:
+    def __init__(self, runtime: Runtime, holds: RuleHolds, clock: Clock, state: State) -> None:
         self._runtime = runtime
-        self._config = config
-        self._symbols = symbols
+        self._holds = holds
         self._clock = clock
         self._engine = runtime.outputs.alerts
         self._troubles = runtime.outputs.troubles
@@ -42,11 +39,7 @@ class LiveAlerts(Alerts):
 
     def add(self, metric: str, pair: str, op: Operator, value: float, owner: str | None = None) -> RestRule:
         rule = Definition(str(uuid.uuid4()), metric, pair, op, value, self._clock.now(), owner)
-        try:
-            self._hold_legs(rule)
-        except QuantdError:
-            self._symbols.release(_holder(rule))
-            raise
+        self._holds.begin(rule.id, rule.pair)
         self._book.put(rule)
         self._begin(rule)
         self._judge_at_once(rule)
@@ -66,9 +59,7 @@ class LiveAlerts(Alerts):
         self._runtime.drop_rule(rule_id)
         self._troubles.end("rules", rule_id)
         self.save()
-        if rule.metric != "price" and not self._wanted(rule.pair):
-            self._runtime.drop_pair(rule.pair)
-        self._symbols.release(_holder(rule))
+        self._holds.release(rule_id)
         return True
 
     def pipeline_rules(self) -> list[PipelineRule]:
@@ -112,7 +103,7 @@ class LiveAlerts(Alerts):
     def _hold_again(self, rule: Definition) -> None:
         """Hold the legs of a rule that was made earlier. A config that has changed since may not allow its pair: this is reported."""
         try:
-            self._hold_legs(rule)
+            self._holds.hold(rule.id, rule.pair)
         except QuantdError as error:
             self._troubles.begin("rules", rule.id, f"is not judged: {error}")
         else:
@@ -131,25 +122,8 @@ class LiveAlerts(Alerts):
     def _stages(self, pair: str) -> list[PairStage]:
         return [stage for stage in self._runtime.pairs if stage.name == pair]
 
-    def _wanted(self, pair: str) -> bool:
-        """Return whether the config or a rule names the pair."""
-        return pair in [each.name for each in self._config.pairs] or any(rule.pair == pair for rule in self._book.all())
-
-    def _hold_legs(self, rule: Definition) -> None:
-        if rule.metric == "price":
-            self._symbols.hold(_holder(rule), [rule.pair])
-            return
-        legs = as_legs(rule.pair)
-        self._symbols.hold(_holder(rule), legs)
-        if not self._stages(rule.pair):
-            self._runtime.watch_pair(*legs)
-
     def _judge_at_once(self, rule: Definition) -> None:
         stage = stage_of(self._runtime, rule.pair)
         nowcasts = [point for pair in self._stages(rule.pair) for point in pair.nowcasts()]
         self._runtime.outputs.tell(self._engine.judge_prices(rule.pair, [stage.last] if stage and stage.last else []))
         self._runtime.outputs.tell(self._engine.judge_now(nowcasts))
-
-
-def _holder(rule: Definition) -> str:
-    return f"rule:{rule.id}"

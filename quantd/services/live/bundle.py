@@ -15,6 +15,10 @@ from quantd.services.live.database import LiveDatabase
 from quantd.services.live.lookup import RuntimeStreams
 from quantd.services.live.market import LiveMarket
 from quantd.services.live.record import LiveRecord
+from quantd.services.live.rule_analyses import RuleAnalyses
+from quantd.services.live.rule_holds import RuleHolds
+from quantd.services.live.rule_reader import RuleReader
+from quantd.services.live.rules import LiveRules
 from quantd.services.live.status import LiveStatus
 from quantd.services.live.symbols import LiveSymbols
 from quantd.state import State
@@ -25,24 +29,30 @@ class LiveServices(Services, frozen=True):
 
     symbols: LiveSymbols
     alerts: LiveAlerts
+    rules: LiveRules
     database: LiveDatabase
 
     def learn_symbols(self, listed: Sequence[str]) -> None:
         """Take over the exchange's list of trading symbols, and subscribe to those that rules could not use before."""
         self.symbols.learn(listed)
         self.alerts.hold_all()
+        self.rules.hold_all()
 
 
 def live_services(runtime: Runtime, config: Config, registry: Registry, clock: Clock, state: State, pool: Pool) -> LiveServices:
     """Return the services of a runtime. Rules and firings of earlier runs are restored from `state`."""
     bars = LiveBars(runtime.outputs.history, RuntimeStreams(runtime), clock, pool)
     symbols = LiveSymbols(runtime, config, bars, state.cache, clock)
+    analytics = LiveAnalytics(runtime, registry, bars, clock, pool, state.cache)
+    holds, analyses = RuleHolds(runtime, config, symbols), RuleAnalyses(analytics, runtime.outputs)
+    rules = LiveRules(runtime, RuleReader(config, registry), holds, analyses, clock, state)  # before the states of all rules are restored
     return LiveServices(
         symbols=symbols,
         market=LiveMarket(runtime, bars),
         record=LiveRecord(runtime.outputs.history, pool),
-        analytics=LiveAnalytics(runtime, registry, bars, clock, pool, state.cache),
-        alerts=LiveAlerts(runtime, config, symbols, clock, state),
+        analytics=analytics,
+        rules=rules,
+        alerts=LiveAlerts(runtime, holds, clock, state),
         status=LiveStatus(runtime, symbols, clock),
         database=LiveDatabase(runtime, pool, clock),
         events=runtime.outputs.hub,

@@ -1,17 +1,16 @@
-"""Stores the definitions of alert rules made by request, in memory and on disk. A failed write is retried by the next `save`."""
+"""Stores the definitions of the alert rules that the contract knows: a metric, a pair, an operator and a value."""
 
 import logging
 from collections.abc import Iterator, MutableMapping
 from functools import partial
 
-import msgspec
 from msgspec import Struct
 
 from quantd.blobs import recalled
 from quantd.conditions.model import Compare, Operator, Term
 from quantd.config.bounds import LIVE, mistake
 from quantd.config.texts import as_legs, as_symbol
-from quantd.state import tried_again
+from quantd.services.live.book import Book
 from quantd.supervision.troubles import Troubles
 
 _PREFIX = "rule/"
@@ -52,22 +51,18 @@ class Stored(Definition, frozen=True):
         return Definition(self.id, metric, self.pair, self.op, self.value, self.created_at, self.owner)
 
 
-class RuleBook:
+class RuleBook(Book[Definition]):
     """Definitions by id, oldest first."""
 
     def __init__(self, kept: MutableMapping[str, bytes], troubles: Troubles) -> None:
-        self._kept = kept
-        self._troubles = troubles
-        self._rules: dict[str, Definition] = {}
-        self._unsaved: set[str] = set()
-        """The ids of the rules to write: new ones, dropped ones, and those that an earlier version wrote."""
+        super().__init__(kept, troubles, _PREFIX)
 
     def recall(self) -> list[Stored]:
         """Read the rules of earlier runs into the book. A rule that no data can decide is skipped with a warning; a broken one is deleted
         and reported."""
         found = sorted(self._stored(), key=lambda rule: rule.created_at)
         good = [rule for rule in found if _is_decidable(rule.definition)]
-        self._rules |= {rule.id: rule.definition for rule in good}
+        self._entries |= {rule.id: rule.definition for rule in good}
         self._unsaved.update(rule.id for rule in good if rule.trigger_count or rule.metric in _EARLIER_METRICS)
         return good
 
@@ -78,39 +73,6 @@ class RuleBook:
                 self._troubles.begin("store", key, _LOST)
             else:
                 yield rule
-
-    def all(self) -> list[Definition]:
-        """Return every rule."""
-        return list(self._rules.values())
-
-    def put(self, rule: Definition) -> None:
-        """Add a rule."""
-        self._rules[rule.id] = rule
-        self._unsaved.add(rule.id)
-        self.save()
-
-    def drop(self, rule_id: str) -> Definition | None:
-        """Remove a rule. Return it, or None if there is none."""
-        rule = self._rules.pop(rule_id, None)
-        if rule:
-            self._unsaved.add(rule_id)
-            self.save()
-        return rule
-
-    def save(self) -> None:
-        """Write the changed rules to disk. Does not raise if the disk fails: the next call tries again."""
-        if not self._unsaved:
-            return
-        with tried_again(self._troubles, "alert rules"):
-            for rule_id in list(self._unsaved):
-                self._write(rule_id)
-                self._unsaved.discard(rule_id)
-
-    def _write(self, rule_id: str) -> None:
-        if rule := self._rules.get(rule_id):
-            self._kept[_PREFIX + rule_id] = msgspec.json.encode(rule)
-        else:
-            self._kept.pop(_PREFIX + rule_id, None)
 
 
 def _check(rule_id: str, rule: Stored) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from quantd.backtest import Backtest, backtest
-from quantd.backtest.chart import WIDTH, Chart, Line, thin, time_ticks
 from quantd.backtest.figures import money
 from quantd.backtest.report import html
 from quantd.backtest.table import as_csv
+from quantd.chart import WIDTH, Chart, Line, thin, time_ticks
 from quantd.services.analytics import PairPast
 from quantd.stats.backtest import Rules
 from quantd.stats.funding import Rates

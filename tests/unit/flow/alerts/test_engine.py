@@ -13,7 +13,8 @@ from quantd.conditions.parse import parse_condition
 from quantd.config.rules import Rule
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.rule import AlertRule
-from quantd.model import Hedge, PairPoint, RuleState
+from quantd.model import Hedge, PairPoint
+from quantd.rule_state import RuleState
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import DAY, HOUR, MINUTE

@@ -11,7 +11,8 @@ import pytest
 from quantd.clock import EventClock
 from quantd.flow.alerts.journal import Journal
 from quantd.flow.alerts.table import RuleStates
-from quantd.model import Alert, RuleState
+from quantd.model import Alert
+from quantd.rule_state import RuleState
 from quantd.state import FIRINGS_KEPT, Records
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles

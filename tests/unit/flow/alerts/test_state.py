@@ -11,7 +11,8 @@ from quantd.config.rules import Rule
 from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.state import judged
-from quantd.model import Alert, Metric, RuleState
+from quantd.model import Alert, Metric
+from quantd.rule_state import RuleState
 
 RULE = AlertRule("rule", Rule(name="rule", when=parse_condition("zscore > 2"), every="1m", flapping=False), "A-B", "text")
 FRESH = RuleState()

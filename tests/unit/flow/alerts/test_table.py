@@ -1,7 +1,7 @@
 """The table of states knows what has to be written, and lets go of rules that are no more."""
 
 from quantd.flow.alerts.table import RuleStates
-from quantd.model import RuleState
+from quantd.rule_state import RuleState
 
 FIRING, RESOLVED = RuleState("firing", 5, firing="rule@5"), RuleState(firing="rule@5", ended=6)
 

@@ -12,7 +12,8 @@ import pytest
 from quantd.clock import EventClock
 from quantd.config.load import build as load
 from quantd.errors import QuantdError
-from quantd.model import Alert, RuleState
+from quantd.model import Alert
+from quantd.rule_state import RuleState
 from quantd.runtime.build import build
 from quantd.services.alerts import RestRule
 from quantd.services.live.bundle import LiveServices, live_services

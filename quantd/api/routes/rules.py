@@ -1,0 +1,82 @@
+"""Routes for alert rules in the full grammar."""
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from quantd.api.access.caller import caller
+from quantd.api.context import SETTINGS, services
+from quantd.api.schema import rules as schema
+from quantd.api.schema import wire
+from quantd.api.server.errors import Failure, Invalid, answer
+from quantd.errors import ConfigError, Mistake, QuantdError
+
+
+async def create(request: web.Request, asked: schema.RuleOrder) -> web.Response:
+    """Make a rule in the full grammar of conditions.
+
+    Its keys are those of a rule in a pipeline, and are checked in the same way: each mistake is one entry of `detail`. A condition's
+    mistake names the column of the wrong word.
+    """
+    given = msgspec.json.decode(await request.read())  # the struct has lost the keys that are not known
+    owner = with_room(request)
+    try:
+        return answer(schema.rule(services(request).rules.add(given, owner)))
+    except ConfigError as error:
+        raise _refused(error.mistakes, given) from None
+    except QuantdError as error:
+        raise Failure(400, str(error)) from None
+
+
+async def listed(request: web.Request) -> web.Response:
+    """List all rules: those of pipelines, of quantd.yaml, and those made by request."""
+    return answer([schema.rule(each) for each in services(request).rules.all()])
+
+
+async def one(request: web.Request) -> web.Response:
+    """Return one rule, and its present state."""
+    rule_id = request.match_info["rule"]
+    known = services(request).rules.find(rule_id)
+    if known is None:
+        raise _unknown(rule_id)
+    return answer(schema.rule(known))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Delete a rule that was made by request."""
+    rule_id, known = request.match_info["rule"], services(request)
+    if not (known.rules.delete(rule_id) or known.alerts.delete(rule_id)):
+        found = known.rules.find(rule_id)
+        if found is None:
+            raise _unknown(rule_id)
+        where = "alerts: of quantd.yaml" if found.origin == "config" else "a pipeline"
+        raise Failure(400, f"Rule {rule_id} is of {where}: take it out there")
+    return answer(wire.Done(f"Deleted rule {rule_id}"))
+
+
+def with_room(request: web.Request) -> str:
+    """Return the key under which the caller is counted. Raises Failure if it has as many rules as it may have."""
+    owner, most = caller(request).account, request.app[SETTINGS].limits.rules
+    known = services(request)
+    if sum(rule.owner == owner for rule in known.alerts.rules()) + known.rules.owned(owner) >= most:
+        raise Failure(429, f"Too many rules: you have {most} already, delete one first")
+    return owner
+
+
+def _refused(mistakes: list[Mistake], given: Any) -> Invalid:
+    """Return the refusal of a rule with these mistakes."""
+    made = [_invalid(mistake, given) for mistake in mistakes]
+    made[0].detail = [each for part in made for each in part.detail]
+    return made[0]
+
+
+def _invalid(mistake: Mistake, given: Any) -> Invalid:
+    key = mistake.path.partition(".")[0].partition("[")[0]
+    value = given.get(key) if isinstance(given, dict) and key else given
+    hint = f" (did you mean {mistake.suggestion!r}?)" if mistake.suggestion else ""
+    return Invalid("invalid", ["body", *([mistake.path] if mistake.path else [])], mistake.message + hint, value)
+
+
+def _unknown(rule_id: str) -> Failure:
+    return Failure(404, f"Rule {rule_id} not found")

@@ -1,0 +1,107 @@
+"""What mutes an alert: a silence, a mute window, or another alert that fires."""
+
+from collections.abc import Iterable
+from itertools import chain
+
+from quantd.config.matchers import match, words_of
+from quantd.config.routing import Hours, Inhibition, MuteWindow, Routing
+from quantd.flow.alerts.kept_table import KeptTable
+from quantd.flow.alerts.silence import Silence
+from quantd.model import Alert
+from quantd.times import wall_clock
+
+_ALL_DAY = Hours()
+
+
+def is_in(window: MuteWindow, now: int) -> bool:
+    """Return whether a moment is in a window. Hours that go on after midnight belong to the day on which they begin."""
+    day, minute = wall_clock(now, window.zone)
+    days, hours = range(7) if window.days is None else window.days, window.hours or _ALL_DAY
+    if hours.start < hours.end:
+        return day in days and hours.start <= minute < hours.end
+    return (day in days and minute >= hours.start) or ((day - 1) % 7 in days and minute < hours.end)
+
+
+class Inhibitor:
+    """One inhibition and the alerts that fire and match its `when`, by what they must have in common with those that they mute."""
+
+    def __init__(self, inhibition: Inhibition) -> None:
+        self._inhibition = inhibition
+        self._sources: dict[tuple[str, ...], dict[str, str]] = {}
+        """For each combination of words: the rules that fire, by id, and their names."""
+
+    def add(self, alert: Alert) -> None:
+        """Take an alert that fires."""
+        words = words_of(alert)
+        if match(self._inhibition.when, words):
+            self._sources.setdefault(self._common(words), {})[alert.alert_id] = alert.rule
+
+    def remove(self, alert: Alert) -> bool:
+        """Take away an alert that fired. Return whether it was there."""
+        common = self._common(words_of(alert))
+        there = self._sources.get(common, {})
+        removed = there.pop(alert.alert_id, None) is not None
+        if not there:
+            self._sources.pop(common, None)
+        return removed
+
+    def source(self, alert: Alert) -> str | None:
+        """Return the name of a rule that fires and mutes this alert, which never mutes itself."""
+        if not self._sources:
+            return None
+        words = words_of(alert)
+        there = self._sources.get(self._common(words), {})
+        if not there or not match(self._inhibition.mute, words):
+            return None
+        return next((name for rule, name in there.items() if rule != alert.alert_id), None)
+
+    def _common(self, words: dict[str, str]) -> tuple[str, ...]:
+        return tuple(words.get(name, "") for name in self._inhibition.equal)
+
+
+class Mutes:
+    """Tells why an alert is muted. `changed` says that since the last look an alert may have ceased to be muted."""
+
+    def __init__(self, routing: Routing) -> None:
+        self.silences = KeptTable("silence", Silence)
+        self.changed = False
+        self._windows = routing.mute
+        self._inhibitors = [Inhibitor(each) for each in routing.inhibit]
+        self._minute: int | None = None
+
+    def fires(self, alert: Alert) -> None:
+        """Take an alert that fires: it may mute others."""
+        for each in self._inhibitors:
+            each.add(alert)
+
+    def ended(self, alert: Alert) -> None:
+        """Take the alert of a firing that has ended: what it muted is no longer muted, and silences until then end."""
+        for each in self._inhibitors:
+            self.changed |= each.remove(alert)
+        for name, silence in self.silences:
+            self.silences.put(name, silence.without(alert.id))
+
+    def look(self, now: int) -> None:
+        """Look at the clock: a window or a silence may have ended. Silences that are over are deleted."""
+        if self._windows and now // 60_000 != self._minute:
+            self._minute = now // 60_000
+            self.changed = True
+        for name, silence in self.silences:
+            if silence.is_over(now):
+                self.silences.put(name, None)
+                self.changed = True
+
+    def why(self, alert: Alert, now: int) -> str | None:
+        """Return what mutes an alert; None if nothing does."""
+        return next(chain(self._silenced(alert, now), self._windowed(alert, now), self._inhibited(alert)), None)
+
+    def _silenced(self, alert: Alert, now: int) -> Iterable[str]:
+        return (f"silence {each.id}" for _, each in self.silences if not each.is_over(now) and each.mutes(alert))
+
+    def _windowed(self, alert: Alert, now: int) -> Iterable[str]:
+        for window in self._windows:
+            if is_in(window, now) and (window.match is None or match(window.match, words_of(alert))):
+                yield f"mute window {window.name}"
+
+    def _inhibited(self, alert: Alert) -> Iterable[str]:
+        return (f"{source} fires" for each in self._inhibitors if (source := each.source(alert)))

@@ -1,0 +1,56 @@
+"""Judges a rule over its course, with the engine that judges live rules, in event time."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from quantd.config.rules import Rule
+from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.rule import AlertRule
+from quantd.hindsight.course import Course, extreme, time_to_revert
+from quantd.hindsight.model import End, Firing
+from quantd.model import Alert
+
+OTHER_END: dict[str, End] = {"resolved": "resolved", "withdrawn": "withdrawn"}
+
+
+def of_the_past(rule: AlertRule) -> AlertRule:
+    """Return the rule as it is judged over the past: at closed bars, and each firing told once, however many there are."""
+    past: Rule = replace(rule.rule, on="close", repeat=(), flapping=False, expires=None)
+    return replace(rule, rule=past)
+
+
+def told(found: Course) -> list[Alert]:
+    """Return the alerts of a rule over its course."""
+    engine = AlertEngine()
+    engine.put(found.rule)
+    return [alert for row in found.rows for alert, _ in engine.judge([row])]
+
+
+def firings(found: Course, alerts: Sequence[Alert]) -> tuple[Firing, ...]:
+    """Return the firings that alerts tell of, oldest first."""
+    begun: dict[str, Alert] = {}
+    ended: dict[str, Alert] = {}
+    for alert in alerts:
+        if alert.state == "firing":
+            begun.setdefault(alert.id, alert)
+        elif alert.state in OTHER_END:
+            ended[alert.id] = alert
+    return tuple(_firing(found, alert, ended.get(alert.id)) for alert in begun.values())
+
+
+def _firing(found: Course, alert: Alert, end: Alert | None) -> Firing:
+    until = end.ts if end else max(found.ends[-1], alert.ts)
+    half, mean = time_to_revert(found, alert.ts)
+    highest = extreme(found.clause, [found.values[at] for at in found.stretch(alert.since, until)])
+    return Firing(
+        since=alert.since,
+        fired=alert.ts,
+        ended=end.ts if end else None,
+        end=OTHER_END[end.state] if end else "open",
+        lasted=until - alert.ts,
+        value=alert.value,
+        extreme=alert.value if highest is None else highest,
+        half=half,
+        mean=mean,
+    )
