@@ -119,9 +119,10 @@ class Closes:
         if not rows:
             return []
         begin, present = rows[0].moment.since, self._clock.now() if self._clock else until
-        again = judged_again(rule, steps.before(begin, now), rows, max(until, present))
-        told = steps.alerts_from(begin)
-        news = corrections(rule, told, again.alerts, rows, max(until, present))
+        present = max(until, present)
+        begun = steps.before(begin, now)
+        again = judged_again(rule, begun, rows, present)
+        news = corrections(rule, begun, steps.alerts_from(begin), again, rows, present)
         if news or again.state.phase != now.phase or again.state.phase == "pending":
             steps.replace_from(begin, again.steps)
             self._judging.set(rule, again.state)

@@ -56,18 +56,18 @@ def judged_again(rule: AlertRule, state: RuleState, rows: Iterable[Row], now: in
     return Again(state, steps)
 
 
-def corrections(rule: AlertRule, told: Sequence[Alert], found: Sequence[Alert], rows: Sequence[Row], now: int) -> list[Alert]:
-    """Return the messages that correct what was told, given what the mended data show."""
-    fired = {alert.id: alert for alert in found if _begins(alert)}
-    before = {alert.id: alert for alert in told if _begins(alert)}
-    ended = {alert.id for alert in told if alert.state == "resolved"}
-    ends = {alert.id for alert in found if alert.state == "resolved"}
+def corrections(rule: AlertRule, begun: RuleState, told: Sequence[Alert], found: Again, rows: Sequence[Row], now: int) -> list[Alert]:
+    """Return the messages that correct what was told since the state `begun`, given what the mended data show."""
+    fired = {alert.id: alert for alert in found.alerts if _begins(alert)}
+    if begun.holds and begun.alert:
+        fired[begun.firing] = begun.alert
+    ends = {alert.id for alert in found.alerts if alert.state == "resolved"}
     keys = {alert.key for alert in told}
-    withdrawn = [_withdrawn(rule, alert, rows, now) for name, alert in before.items() if name not in fired]
-    resumed = [_resumed(alert, now) for name, alert in fired.items() if name in before and name in ended and name not in ends]
+    withdrawn = [_withdrawn(rule, alert, rows, now) for alert in told if _begins(alert) and alert.id not in fired]
+    resumed = [_resumed(fired[alert.id], now) for alert in told if alert.state == "resolved" and alert.id in fired.keys() - ends]
     new = [
         replace(alert, late=True, ts=max(now, alert.ts))
-        for alert in found
+        for alert in found.alerts
         if alert.state in ("firing", "resolved") and not alert.repeat and alert.key not in keys
     ]
     return [*withdrawn, *resumed, *new]
