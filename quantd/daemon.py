@@ -176,6 +176,9 @@ class Daemon:
         """Four times a second: save changes, check what runs, drop symbols without a holder."""
         while True:
             await asyncio.sleep(_BEAT_S)
+            outputs = self.runtime.outputs
+            if self._warm.is_set():
+                outputs.tell(outputs.alerts.advance())
             self.services.alerts.save_soon()
             self.services.rules.save()
             for flow in self.runtime.flows:

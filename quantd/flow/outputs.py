@@ -69,6 +69,7 @@ class Outputs(Struct):
         """Save gaps that opened or closed to the records, in one transaction, then publish them to listeners."""
         if self.records and (gaps or self.unsaved):
             self._save(self.records, gaps)
+        self.alerts.note_gaps(gaps)
         self.hub.publish("gaps", gaps)
 
     def save_late(self) -> None:

@@ -179,6 +179,8 @@ class Publisher:
             self._outputs.ahead.note("bars", list(series))
         stage.exports.write("bars", bars)
         self._outputs.hub.publish("bars", bars)
+        for every, some in groupby(bars, lambda bar: bar.every):
+            self._outputs.tell(self._outputs.alerts.judge_bars(some, 0 if stage.is_event(every) else self.news.judged_from(every)))
 
     async def export_again(self, stages: Sequence[SymbolStage]) -> None:
         """Export again the rows of these stages and their pairs that a killed run may have exported with other values than recorded."""

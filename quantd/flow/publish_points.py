@@ -64,6 +64,7 @@ class PointPublisher:
         told = [point for point in points if (point.revision or self._news.tells(pair, point)) and not self._news.is_overtaken(point)]
         self._outputs.history.amend(told)
         self._announce(pair, told)
+        self._judge(told)
 
     def publish_rebuilt(self, pair: PairStage, stage: SymbolStage, bars: Sequence[Bar], rebuilt: Mapping[str, RebuiltPoints]) -> None:
         """Publish the points of a pair that rebuilt bars of a leg change: `rebuilt` has the older ones by timeframe, the others are made
@@ -116,8 +117,12 @@ class PointPublisher:
         if late:
             outputs.tell(outputs.alerts.judge_late(newest, pair.slow_metrics))
         else:
-            outputs.tell(outputs.alerts.judge(newest))
+            self._judge(fresh)
         outputs.hub.publish("transitions", pair.transitions(newest))
+
+    def _judge(self, points: Sequence[PairPoint]) -> None:
+        for every, series in groupby(points, lambda point: point.every):
+            self._outputs.tell(self._outputs.alerts.judge(series, self._news.judged_from(every)))
 
     def _announce(self, pair: PairStage, points: Sequence[PairPoint]) -> None:
         for _, series in groupby(points, lambda point: point.every):

@@ -32,6 +32,7 @@ class Recovery:
         environment: Environment,
     ) -> None:
         warm = environment.warm
+        self._alerts = outputs.alerts
         self._to_ask = publisher.to_ask
         self._waits = warm and has_past(feed)
         self._mark = RunMark(environment.kept)
@@ -69,6 +70,7 @@ class Recovery:
     def lose(self, stages: Sequence[SymbolStage]) -> None:
         """Note that the stream may have missed trades of these stages."""
         self._warm_start.lose(stages)
+        self._alerts.lose(stage.symbol for stage in stages)
         for stage in stages:
             stage.intake.ledger.doubt(DISCONNECTED)
 

@@ -197,6 +197,10 @@ class History(StoreReader):
         """Return the recent book bars, ascending. Older ones are not stored."""
         return list(self._books.get((symbol, every), ()))
 
+    def last_funding(self, symbol: str, every: str) -> float | None:
+        """Return the newest funding rate that the book bars in memory hold."""
+        return next((bar.funding_rate for bar in reversed(self._books.get((symbol, every), ())) if bar.funding_rate is not None), None)
+
     def points(self, pair: str, every: str, start: int, end: int, *, states: bool = False) -> list[PairPoint]:
         """Return the points of start <= ts < end, ascending, all of the current definition. Points in memory have no states, but the newest
         ones: with `states`, the store is read for those of all points. Any thread may call."""

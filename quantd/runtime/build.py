@@ -89,7 +89,7 @@ class Builder:
         ahead, history = Ahead(directory / "told" if self._warm and config.store else None), History(config.store)
         return Outputs(
             history=history,
-            alerts=self._alerts(flows),
+            alerts=self._alerts(flows, history),
             outbox=Outbox({name: (sink, guards(sink, name, sys.maxsize)) for name, sink in config.sinks.items()}, self._venue(flows)),
             hub=Hub(),
             recorder=self._recorder(config.store, ahead, history) if config.store else None,
@@ -108,8 +108,8 @@ class Builder:
             return Environment(self._warm, driven)
         return Environment(self._warm, driven, Prefixed(self._lasting.state.kept, f"feed/{name}/"), self._config.state_dir / "raw" / name)
 
-    def _alerts(self, flows: Mapping[str, FeedFlow]) -> AlertEngine:
-        return AlertEngine() if isinstance(self._clock, EventClock) else AlertEngine(self._venue(flows))
+    def _alerts(self, flows: Mapping[str, FeedFlow], history: History) -> AlertEngine:
+        return AlertEngine(history=history) if isinstance(self._clock, EventClock) else AlertEngine(self._venue(flows), history)
 
     def _venue(self, flows: Mapping[str, FeedFlow]) -> Clock:
         """Return the clock of the venue, or of the replay."""

@@ -1,7 +1,7 @@
 """Decides what is told of the bars that closed while the daemon was down.
 
-What still holds at the newest bar is told as if the daemon had watched. What came and went meanwhile is told, as late, only if the rule asks
-for it. The end of a firing that was told before is told in any case.
+What still holds at the newest bar is told as if the daemon had watched. What came and went meanwhile is told, as late, only if the rule
+asks for it. The end of a firing that was told before is told in any case.
 """
 
 from collections.abc import Iterable
@@ -9,10 +9,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from quantd.flow.alerts.rule import AlertRule
-from quantd.model import Alert
-
-Told = tuple[Alert, AlertRule]
-"""An alert and its rule."""
+from quantd.flow.alerts.told import Told
 
 
 class Held:
@@ -20,6 +17,10 @@ class Held:
 
     def __init__(self) -> None:
         self._of: dict[str, list[Told]] = {}
+
+    def __bool__(self) -> bool:
+        """Return whether any are held."""
+        return bool(self._of)
 
     def add(self, told: Iterable[Told]) -> None:
         """Hold alerts."""
@@ -32,7 +33,7 @@ class Held:
 
     def release(self, rules: Iterable[AlertRule], now: int) -> list[Told]:
         """Return what is to be told of these rules at this moment (ms)."""
-        return [told for rule in rules if self._of and (held := self._of.pop(rule.id, None)) for told in worth_telling(held, now)]
+        return [told for rule in list(rules) if (held := self._of.pop(rule.id, None)) for told in worth_telling(held, now)]
 
 
 def worth_telling(held: Iterable[Told], now: int) -> list[Told]:

@@ -1,23 +1,27 @@
 """Judges one rule at a time, and remembers what is due and what has changed."""
 
 from collections import deque
+from collections.abc import Callable
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from quantd.conditions.model import Condition, Cross, clauses
-from quantd.conditions.verdict import Crossed, Values, Verdict, verdict
+from quantd.conditions.verdict import Values, Verdict, verdict
 from quantd.flow.alerts.moment import Change, Moment
+from quantd.flow.alerts.places import PlaceRules, Sound
 from quantd.flow.alerts.rule import AlertRule
-from quantd.flow.alerts.state import due, judged, passed
+from quantd.flow.alerts.state import due, judged
 from quantd.flow.alerts.table import RuleStates
 from quantd.flow.alerts.timers import Timers
+from quantd.flow.alerts.told import Told
 from quantd.model import Alert
 from quantd.rule_state import RuleState
+from quantd.timeframes import timeframe
 
 _REMEMBERED = 64
 """Number of changes of a rule that are remembered, in case that mended data contradict them."""
-_MOST_AT_ONCE = 1_000
+_GRACE_MS = 2_000
+"""How long (ms) a value may be overdue."""
 
 
 class Step(Struct, frozen=True):
@@ -29,10 +33,11 @@ class Step(Struct, frozen=True):
 
 
 class Steps:
-    """The latest changes of a rule, oldest first. They are known from `since` (ms) on."""
+    """The latest changes of a rule, oldest first."""
 
-    def __init__(self, since: int) -> None:
-        self.since = since
+    def __init__(self) -> None:
+        self.since: int | None = None
+        """The moment (ms) after which all changes are known; None before the first judgement."""
         self.changes: deque[Step] = deque()
 
     def add(self, step: Step) -> None:
@@ -45,11 +50,13 @@ class Steps:
         """Return the state before this moment (ms), given the present one."""
         return next((step.before for step in self.changes if step.at >= at), now)
 
-    def replace_from(self, at: int, steps: list[Step]) -> list[Alert]:
-        """Put other changes in the place of those from this moment (ms) on. Return the alerts of these."""
-        gone = [step for step in self.changes if step.at >= at]
+    def alerts_from(self, at: int) -> list[Alert]:
+        """Return what was told from this moment (ms) on."""
+        return [alert for step in self.changes if step.at >= at for alert in step.alerts]
+
+    def replace_from(self, at: int, steps: list[Step]) -> None:
+        """Put other changes in the place of those from this moment (ms) on."""
         self.changes = deque([step for step in self.changes if step.at < at] + steps)
-        return [alert for step in gone for alert in step.alerts]
 
 
 class Judging:
@@ -62,9 +69,9 @@ class Judging:
         self.restless: dict[str, AlertRule] = {}
         """The rules on which the passing of time has an effect: pending ones, and those that are about to resolve."""
 
-    def begin(self, rule: AlertRule, since: int) -> None:
-        """Judge a rule from this moment (ms) on."""
-        self.steps[rule.id] = Steps(since)
+    def begin(self, rule: AlertRule) -> None:
+        """Judge a rule from now on."""
+        self.steps[rule.id] = Steps()
         self._states.begin(rule.id)
         self._note(rule, self._states.of(rule.id))
 
@@ -81,6 +88,36 @@ class Judging:
         if change:
             self.put(rule, state, change, moment.since)
         return change
+
+    def judge_all(
+        self, at: PlaceRules, values: Values, sound: Sound, moment: Moment, wanted: Callable[[AlertRule], bool] | None = None
+    ) -> list[Told]:
+        """Judge the rules of a place, or those that are wanted, and return the changes."""
+        told: list[Told] = []
+
+        def judge(rule: AlertRule, values: Values | None) -> bool:
+            if wanted and not wanted(rule):
+                return True
+            change = self.judge(rule, values, moment)
+            if change:
+                told.extend((alert, rule) for alert in change.alerts)
+            return change is not None
+
+        at.judge(values, sound, judge)
+        if at.minded is not None and sound(at.minded):
+            at.seen = moment.since
+        return told
+
+    def mind(self, at: PlaceRules, rule: AlertRule, now: int) -> list[Told]:
+        """Judge that a rule has no values, if the next ones are overdue."""
+        if at.seen is None:
+            at.seen = now
+        state = self._states.of(rule.id)
+        step = 0 if rule.live else timeframe(rule.rule.every).step
+        if now <= at.seen + step + _GRACE_MS or state.blind_since is not None:
+            return []
+        change = self.judge(rule, None, Moment(at.seen, now))
+        return [(alert, rule) for alert in change.alerts] if change else []
 
     def put(self, rule: AlertRule, before: RuleState, change: Change, at: int) -> None:
         """Take over a change that came about at this moment (ms)."""
@@ -103,37 +140,14 @@ class Judging:
 def judge_once(rule: AlertRule, state: RuleState, values: Values | None, moment: Moment) -> Change | None:
     """Return what values change in a state, None if there are no values."""
     if values is None:
-        first = next(clauses(rule.rule.when))
-        return judged(rule, state, Verdict(None, first, None), moment)
+        return judged(rule, state, Verdict(None, next(clauses(rule.rule.when)), None), moment)
+    if rule.rule.until is None:
+        return judged(rule, state, verdict(rule.rule.when, values, state.crossed), moment)
     count = crossings(rule.rule.when)
     found = verdict(rule.rule.when, values, state.crossed[:count])
-    ended, crossed = None, _padded(found.crossed, count)
-    if rule.rule.until is not None:
-        until = verdict(rule.rule.until, values, state.crossed[count:])
-        ended = until if state.holds else None
-        crossed += _padded(until.crossed, crossings(rule.rule.until))
-    change = judged(rule, state, found, moment, ended)
-    if not crossed or crossed == state.crossed:
-        return change
-    return Change(replace(change.state if change else state, crossed=crossed), change.alerts if change else ())
-
-
-def pass_time(rule: AlertRule, state: RuleState, until: int) -> list[tuple[int, Change]]:
-    """Return the changes that time alone makes up to a moment (ms), each with its moment."""
-    found: list[tuple[int, Change]] = []
-    while (at := due(rule, state)) is not None and at <= until and len(found) < _MOST_AT_ONCE:
-        change = passed(rule, state, at)
-        if change is None:
-            break
-        found.append((at, change))
-        state = change.state
-    return found
+    return judged(rule, state, found, moment, verdict(rule.rule.until, values, state.crossed[count:]))
 
 
 def crossings(condition: Condition) -> int:
     """Return how many crossings a condition names."""
     return sum(isinstance(clause, Cross) for clause in clauses(condition))
-
-
-def _padded(crossed: Crossed, count: int) -> Crossed:
-    return crossed + (None,) * (count - len(crossed))

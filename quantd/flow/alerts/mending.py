@@ -7,15 +7,16 @@
 The outcome is compared with what was told. A firing that no longer comes about is withdrawn, with the reason; a new one is told as late.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from quantd.conditions.verdict import Values, verdict
-from quantd.flow.alerts.judging import Step, judge_once, pass_time
-from quantd.flow.alerts.moment import Moment
+from quantd.flow.alerts.judging import Step, judge_once
+from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.rule import AlertRule
+from quantd.flow.alerts.state import passed
 from quantd.model import Alert
 from quantd.rule_state import RuleState
 
@@ -40,38 +41,33 @@ class Again(Struct, frozen=True):
 
 
 def judged_again(rule: AlertRule, state: RuleState, rows: Iterable[Row], now: int) -> Again:
-    """Judge a rule over rows, starting with this state, and let the time between them and up to `now` (ms) pass."""
+    """Judge a rule over rows, starting with this state, and let the time up to `now` (ms) pass."""
     steps: list[Step] = []
 
-    def let_pass(state: RuleState, until: int) -> RuleState:
-        for at, change in pass_time(rule, state, until):
+    def take(change: Change | None, at: int) -> None:
+        nonlocal state
+        if change:
             steps.append(Step(at, state, change.alerts))
             state = change.state
-        return state
 
     for row in rows:
-        state = let_pass(state, row.moment.since - 1)
-        if row.values is None:
-            continue
-        change = judge_once(rule, state, row.values, row.moment)
-        if change:
-            steps.append(Step(row.moment.since, state, change.alerts))
-            state = change.state
-    return Again(let_pass(state, now), steps)
+        take(judge_once(rule, state, row.values, row.moment), row.moment.since)
+    take(passed(rule, state, now), now)
+    return Again(state, steps)
 
 
-def corrections(rule: AlertRule, told: Sequence[Alert], found: Sequence[Alert], rows: Sequence[Row], now: int) -> list[Alert]:
-    """Return the messages that correct what was told, given what the mended data show."""
-    fired = {alert.id: alert for alert in found if _begins(alert)}
-    before = {alert.id: alert for alert in told if _begins(alert)}
-    ended = {alert.id for alert in told if alert.state == "resolved"}
-    ends = {alert.id for alert in found if alert.state == "resolved"}
+def corrections(rule: AlertRule, begun: RuleState, told: Sequence[Alert], found: Again, rows: Sequence[Row], now: int) -> list[Alert]:
+    """Return the messages that correct what was told since the state `begun`, given what the mended data show."""
+    fired = {alert.id: alert for alert in found.alerts if _begins(alert)}
+    if begun.holds and begun.alert:
+        fired[begun.firing] = begun.alert
+    ends = {alert.id for alert in found.alerts if alert.state == "resolved"}
     keys = {alert.key for alert in told}
-    withdrawn = [_withdrawn(rule, alert, rows, now) for name, alert in before.items() if name not in fired]
-    resumed = [_resumed(alert, now) for name, alert in fired.items() if name in before and name in ended and name not in ends]
+    withdrawn = [_withdrawn(rule, alert, rows, now) for alert in told if _begins(alert) and alert.id not in fired]
+    resumed = [_resumed(fired[alert.id], now) for alert in told if alert.state == "resolved" and alert.id in fired.keys() - ends]
     new = [
         replace(alert, late=True, ts=max(now, alert.ts))
-        for alert in found
+        for alert in found.alerts
         if alert.state in ("firing", "resolved") and not alert.repeat and alert.key not in keys
     ]
     return [*withdrawn, *resumed, *new]
@@ -100,7 +96,3 @@ def _resumed(alert: Alert, now: int) -> Alert:
 
 def _short(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
-
-
-Rows = Callable[[AlertRule, int, int], list[Row]]
-"""Returns the closed rows of a rule whose open times lie between two times (ms)."""

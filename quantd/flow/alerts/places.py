@@ -23,13 +23,14 @@ Place = tuple[str, str, bool]
 """What a rule watches: a pair or symbol, the timeframe (empty for prices), and whether the rule is judged between closes."""
 Sound = Callable[[float], bool]
 """Returns whether data are good enough for a rule that needs this coverage."""
+_NOBODY: list[tuple[str, "PlaceRules"]] = []
 Judge = Callable[[AlertRule, Values | None], bool]
 
 
 def place_of(rule: AlertRule) -> Place:
     """Return what a rule watches."""
     named = metrics_of(rule.rule.when) | (metrics_of(rule.rule.until) if rule.rule.until else set())
-    only_price = rule.live and not rule.is_pair and named == {"price"} and not _looks_back(rule)
+    only_price = rule.live and not rule.is_pair and named == {"price"} and not _looks_aside(rule)
     return rule.watched, "" if only_price else rule.rule.every, rule.live
 
 
@@ -56,7 +57,7 @@ class Band:
 
     def change(self) -> None:
         """Note that the rules have changed."""
-        self._levels = sorted({float(rule.rule.when.value) for rule in self.rules.values()})  # type: ignore[union-attr, arg-type]
+        self._levels = sorted({float(rule.rule.when.value) for rule in self.rules.values()})  # type: ignore[union-attr]
         self.wake()
 
     def is_quiet(self, value: Metric) -> bool:
@@ -82,6 +83,12 @@ class PlaceRules:
         self._others: dict[int, tuple[float, AlertRule]] = {}
         """The rules that are looked at each time, with the coverage that they need."""
         self._bands: dict[tuple[Term, float], Band] = {}
+        self.fresh: list[AlertRule] = []
+        """The rules that have not been judged since they were put."""
+        self.looks_aside = False
+        """Whether any rule names a leg or bars before."""
+        self.minded: float | None = None
+        """The least coverage that a rule needs on which missing data have an effect; None without such a rule."""
 
     def put(self, number: int, rule: AlertRule) -> None:
         """Add a rule. `number` determines its turn."""
@@ -92,27 +99,39 @@ class PlaceRules:
             band.change()
         else:
             self._others[number] = needed_coverage(rule), rule
+        self.fresh.append(rule)
+        self._note()
 
     def drop(self, number: int) -> None:
         """Remove a rule."""
         rule = self.rules.pop(number)
-        if not (key := _band_of(rule)):
+        self.fresh = [each for each in self.fresh if each is not rule]
+        if key := _band_of(rule):
+            del self._bands[key].rules[number]
+            self._bands[key].change()
+            if not self._bands[key].rules:
+                del self._bands[key]
+        else:
             del self._others[number]
-            return
-        del self._bands[key].rules[number]
-        self._bands[key].change()
-        if not self._bands[key].rules:
-            del self._bands[key]
+        self._note()
+
+    def _note(self) -> None:
+        self.looks_aside = any(_looks_aside(rule) for rule in self.rules.values())
+        self.minded = min((needs for needs, rule in self._others.values() if rule.rule.no_data != "keep"), default=None)
 
     def wake(self, rule: AlertRule) -> None:
         """Note that the state of a rule has changed."""
         if key := _band_of(rule):
             self._bands[key].wake()
 
+    def is_quiet(self, values: Values) -> bool:
+        """Return whether no rule changes at these values."""
+        return not self._others and all(band.is_quiet(values(band.term)) for band in self._bands.values())
+
     def judge(self, values: Values, sound: Sound, judge: Judge) -> None:
         """Call `judge` with each rule that these values may change, in turn, and the values; None where the data are not good enough. It
         returns whether the rule has changed."""
-        if not self._others and all(band.is_quiet(values(band.term)) for band in self._bands.values()):
+        if self.is_quiet(values):
             return
         due = {number: rule for number, (needs, rule) in self._others.items() if sound(needs) or rule.rule.no_data != "keep"}
         loud: list[tuple[Band, float]] = []
@@ -129,6 +148,8 @@ class PlaceRules:
         for band, value in loud:
             if changed.isdisjoint(band.rules):
                 band.settle(value)
+            else:
+                band.wake()
 
 
 class Places:
@@ -139,6 +160,9 @@ class Places:
         self._numbers: dict[str, int] = {}
         self._at: dict[Place, PlaceRules] = {}
         self._watched: frozenset[tuple[str, str]] | None = None
+        self._on_ticks: dict[str, list[tuple[str, PlaceRules]]] | None = None
+        self._named: dict[tuple[str, str], dict[str, int]] = {}
+        """The number of rules on closed bars that name a symbol, by symbol and timeframe, and by pair."""
         self._next = count()
 
     @property
@@ -153,7 +177,8 @@ class Places:
         number, place = next(self._next), place_of(rule)
         self.rules[rule.id], self._numbers[rule.id] = rule, number
         self._at.setdefault(place, PlaceRules()).put(number, rule)
-        self._watched = None
+        self._count(rule, 1)
+        self._watched = self._on_ticks = None
 
     def drop(self, rule_id: str) -> Place | None:
         """Remove a rule. Return its place if no rule is left there."""
@@ -162,7 +187,8 @@ class Places:
             return None
         place = place_of(rule)
         self._at[place].drop(self._numbers.pop(rule_id))
-        self._watched = None
+        self._count(rule, -1)
+        self._watched = self._on_ticks = None
         if self._at[place].rules:
             return None
         del self._at[place]
@@ -176,17 +202,31 @@ class Places:
         """Return the rules of the place of a rule."""
         return self._at[place_of(rule)]
 
+    def on_closes(self, symbol: str, every: str) -> bool:
+        """Return whether rules look at closed bars of a symbol, themselves or in a pair."""
+        return (symbol, every, False) in self._at or (symbol, every) in self._named
+
     def on_ticks(self, symbol: str) -> list[tuple[str, PlaceRules]]:
         """Return the rules that are judged at each trade of a symbol, with their timeframe."""
-        return [(every, at) for (on, every, live), at in self._at.items() if live and on == symbol]
+        if self._on_ticks is None:
+            self._on_ticks = {}
+            for (on, every, live), at in self._at.items():
+                if live:
+                    self._on_ticks.setdefault(on, []).append((every, at))
+        return self._on_ticks.get(symbol, _NOBODY)
 
-    def with_leg(self, symbol: str, every: str) -> list[str]:
+    def with_leg(self, symbol: str, every: str) -> frozenset[str]:
         """Return the pairs with rules on closed bars that name a number of this symbol."""
-        return [
-            on
-            for (on, of, live), at in self._at.items()
-            if of == every and not live and any(symbol in legs_named(rule) for rule in at.rules.values())
-        ]
+        return frozenset(self._named.get((symbol, every), ()))
+
+    def _count(self, rule: AlertRule, by: int) -> None:
+        for symbol in legs_named(rule) if not rule.live else ():
+            pairs = self._named.setdefault((symbol, rule.rule.every), {})
+            pairs[rule.watched] = pairs.get(rule.watched, 0) + by
+            if not pairs[rule.watched]:
+                del pairs[rule.watched]
+            if not pairs:
+                del self._named[symbol, rule.rule.every]
 
 
 def legs_named(rule: AlertRule) -> set[str]:
@@ -196,8 +236,9 @@ def legs_named(rule: AlertRule) -> set[str]:
     return {legs.get(term.of, term.of) for each in conditions for clause in clauses(each) if (term := clause.term).of}
 
 
-def _looks_back(rule: AlertRule) -> bool:
-    return any(clause.term.bars for clause in clauses(rule.rule.when))
+def _looks_aside(rule: AlertRule) -> bool:
+    conditions = [each for each in (rule.rule.when, rule.rule.until) if each is not None]
+    return any(clause.term.bars or clause.term.of for each in conditions for clause in clauses(each))
 
 
 def _band_of(rule: AlertRule) -> tuple[Term, float] | None:

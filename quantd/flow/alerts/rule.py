@@ -97,6 +97,11 @@ class ValuesAt:
         """Return whether the point at this place is good enough for a rule that needs so much coverage."""
         return is_sound(needs, QUALITIES[self._quality[at]], self._column("coverage")[at])
 
+    def number(self, metric: str, at: int) -> float | None:
+        """Return a number of the point at this place."""
+        value = self._value(metric, at)
+        return value if isinstance(value, float) else None
+
     def _value(self, metric: str, at: int) -> Metric:
         if metric not in METRICS:
             return self._batch.metrics[at].get(metric) if self._batch.metrics else None

@@ -44,6 +44,11 @@ class RuleStates:
         self.places[place] = end
         self._moved.add(place)
 
+    def forget_place(self, place: str) -> None:
+        """Forget how far a series was judged, since no rule watches it any more."""
+        self.places.pop(place, None)
+        self._moved.discard(place)
+
     def restore(self, stored: Mapping[str, RuleState], rules: Collection[str], places: Mapping[str, int] | None = None) -> None:
         """Restore the states that an earlier run stored for these rules, and how far it has judged each series. The states of other rules
         will be deleted."""

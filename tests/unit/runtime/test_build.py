@@ -189,7 +189,8 @@ def test_an_alert_fires_by_the_venue_s_clock(tmp_path: Path) -> None:
     for told, wanted in ((None, 9 * DAY), (2 * DAY, 2 * DAY)):
         feed.now = told
         for zscore in (2.0, 0.0):
-            point = quantd.PairPoint("A-B", "1s", DAY, 1.0, 1.0, hedge, 0.0, zscore, None, 1.0, "complete")
+            ts = engine.states.places.get("A-B 1s", DAY)
+            point = quantd.PairPoint("A-B", "1s", ts, 1.0, 1.0, hedge, 0.0, zscore, None, 1.0, "complete")
             ((alert, _),) = engine.judge([point])
             assert alert.ts == wanted
 

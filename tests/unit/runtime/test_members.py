@@ -58,7 +58,7 @@ def state(runtime: Runtime) -> Any:
         "stages": [(flow.name, stage.symbol, stage.every) for flow in runtime.flows for stage in flow.stages],
         "pairs": [(pair.name, [series.spec.every for series in pair.series]) for pair in runtime.pairs],
         "rules": engine.rules,
-        "watched": dict(engine._at),
+        "watched": {place: list(at.rules.values()) for place, at in engine._places._at.items()},
         "rows": {key[0] for series in (history._bars._series, history._books) for key in series} | points | set(history.tick_counts()),
     }
 

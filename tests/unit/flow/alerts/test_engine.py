@@ -28,8 +28,9 @@ def engine(when: str, every: str = "1m", clock: Clock | None = None) -> AlertEng
     return made
 
 
-def points(*zscores: float | None, revision: int = 0) -> list[PairPoint]:
-    rows = fakes.points(len(zscores), pair=PAIR)
+def points(*zscores: float | None, revision: int = 0, after: int = 0) -> list[PairPoint]:
+    """Return points with these z-scores, the first at the bar `after` that of the start."""
+    rows = fakes.points(len(zscores), pair=PAIR, start=START + after * MINUTE)
     return [msgspec.structs.replace(row, zscore=z, revision=revision) for row, z in zip(rows, zscores, strict=True)]
 
 
@@ -46,7 +47,7 @@ def test_it_fires_once_a_crossing_and_resolves_once() -> None:
 def test_no_value_changes_nothing() -> None:
     rule = engine("zscore > 2")
     assert states(rule, points(None, 3.0, None, 3.0, None)) == [("firing", 3.0)]
-    assert states(rule, points(None, 1.0)) == [("resolved", 1.0)]
+    assert states(rule, points(None, 1.0, after=5)) == [("resolved", 1.0)]
 
 
 def test_a_re_issued_point_is_not_judged() -> None:
@@ -113,7 +114,7 @@ def test_a_rule_whose_state_is_restored_does_not_fire_again_and_keeps_the_id_of_
     rule.states.restore({"Y-X/stretched": known}, ["Y-X/stretched"])
     ((resolved, _),) = rule.judge(points(3.0, 1.0))
     assert (resolved.state, resolved.id, resolved.since) == ("resolved", "Y-X/stretched@5.2", 5)
-    rule.judge(points(3.0))
+    rule.judge(points(3.0, after=2))
     assert rule.states.of("Y-X/stretched").trigger_count == 8
 
 
@@ -121,7 +122,7 @@ def test_a_rule_that_is_removed_leaves_nothing_and_begins_afresh() -> None:
     rule = engine("zscore > 2")
     assert states(rule, points(3.0)) == [("firing", 3.0)]
     rule.remove("Y-X/stretched")
-    assert (rule.rules, rule._at, rule.states.of("Y-X/stretched")) == ([], {}, RuleState())
+    assert (rule.rules, rule._places._at, rule.states.of("Y-X/stretched")) == ([], {}, RuleState())
     rule.add(Rule(name="stretched", when=parse_condition("zscore > 2"), every="1m"), PAIR)
     assert states(rule, points(3.0)) == [("firing", 3.0)]
     assert rule.states.of("Y-X/stretched").trigger_count == 1

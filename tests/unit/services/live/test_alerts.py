@@ -148,8 +148,9 @@ def judge(at: Rig, zscore: float) -> list[tuple[str, str]]:
     """A closed bar and a now-cast of A-B with this z-score; the rules that changed, and how."""
     told: list[Alert] = []
     unlisten = at.services.events.listen("alerts", told.extend)
-    point = msgspec.structs.replace(fakes.points(6, pair="A-B")[5], zscore=zscore)
     engine = at.runtime.outputs.alerts
+    point = fakes.points(6, pair="A-B")[5]
+    point = msgspec.structs.replace(point, zscore=zscore, ts=engine.states.places.get("A-B 1m", point.ts))
     at.runtime.outputs.tell(engine.judge([point]) + engine.judge_now([point]))
     unlisten()
     return [(alert.rule, alert.state) for alert in told]
@@ -187,7 +188,7 @@ def test_of_a_rule_that_is_deleted_nothing_is_left(tmp_path: Path) -> None:
             pairs,
             users,
             at.services.symbols.active(),
-            dict(at.runtime.outputs.alerts._at),
+            dict(at.runtime.outputs.alerts._places._at),
             at.services.alerts.rules(),
         ]
 
