@@ -176,6 +176,7 @@ class Daemon:
         """Four times a second: save changes, check what runs, drop symbols without a holder."""
         while True:
             await asyncio.sleep(_BEAT_S)
+            self.runtime.outputs.dispatcher.advance(self.services.status.now())
             self.services.alerts.save()
             self.services.rules.save()
             for flow in self.runtime.flows:

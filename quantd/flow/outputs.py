@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from quantd.clock import SystemClock
+from quantd.clock import Clock, SystemClock
+from quantd.config.routing import Routing
 from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.dispatch import Dispatcher
 from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.kept_rows import InMemory
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.hub import Hub
@@ -48,12 +50,16 @@ class Outputs(Struct):
     """Number of now-casts made for rules and listeners."""
     dispatcher: Dispatcher = None  # type: ignore[assignment]
     """Passes alerts to the outbox and the hub."""
+    routing: Routing = Routing()
+    """Where alerts go, and when they are muted."""
+    clock: Clock | None = None
+    """The venue's clock; None in a replay."""
     rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while recorded bars or points are rebuilt, since one task reads what the other writes."""
 
     def __post_init__(self) -> None:
         self.supervisor = self.supervisor or Supervisor(self.troubles)
-        self.dispatcher = self.dispatcher or Dispatcher(self.outbox, self.hub)
+        self.dispatcher = self.dispatcher or Dispatcher(self.outbox, self.hub, lambda _: InMemory(), self.routing, self.clock)
 
     def tell_losses(self) -> None:
         """Ask the store which files it found broken, and report the new ones."""

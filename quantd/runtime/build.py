@@ -97,6 +97,8 @@ class Builder:
             ahead=ahead,
             troubles=self._troubles,
             losses=self._lasting.losses if self._lasting else Losses(),
+            routing=config.routing,
+            clock=self._market_clock(flows),
         )
 
     def _recorder(self, store: Store, ahead: Ahead, history: History) -> Recorder:
@@ -109,9 +111,13 @@ class Builder:
         return Environment(self._warm, driven, Prefixed(self._lasting.state.kept, f"feed/{name}/"), self._config.state_dir / "raw" / name)
 
     def _alerts(self, flows: Mapping[str, FeedFlow]) -> AlertEngine:
+        return AlertEngine(self._market_clock(flows))
+
+    def _market_clock(self, flows: Mapping[str, FeedFlow]) -> Clock | None:
+        """Return the venue's clock; None in a replay, in which the data tell the time."""
         if isinstance(self._clock, EventClock):
-            return AlertEngine()
-        return AlertEngine(MarketClock(self._clock, lambda: venue_time(flow.clock for flow in flows.values())))
+            return None
+        return MarketClock(self._clock, lambda: venue_time(flow.clock for flow in flows.values()))
 
 
 def _default(config: Config) -> Pipeline | None:
