@@ -179,6 +179,7 @@ class Daemon:
             outputs = self.runtime.outputs
             if self._warm.is_set():
                 outputs.tell(outputs.alerts.advance())
+            outputs.dispatcher.advance(self.services.status.now())
             self.services.alerts.save_soon()
             self.services.rules.save()
             for flow in self.runtime.flows:

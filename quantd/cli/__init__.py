@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from quantd.cli.alerts import alerts
 from quantd.cli.backtest import backtest
 from quantd.cli.check import check
 from quantd.cli.config import config
@@ -29,6 +30,7 @@ for command in (run, demo, replay, backtest, check, status, top, init, plugins, 
 app.add_typer(export, name="export")
 app.add_typer(config, name="config")
 app.add_typer(token, name="token")
+app.add_typer(alerts, name="alerts")
 
 
 def _version(wanted: bool) -> None:

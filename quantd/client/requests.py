@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from quantd.api.schema.rows import BarRow, PointRow, QualityRow, TradeRow
 from quantd.client.rest import Rest
+from quantd.client.silencing import Silencing
 from quantd.client.stamps import stamp
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Analytics(Struct, frozen=True):
     cointegration: dict[str, Any]
 
 
-class Requests:
+class Requests(Silencing):
     """What a client asks and orders. Each method raises ClientError if the daemon does not answer, or refuses."""
 
     def __init__(self, rest: Rest) -> None:

@@ -18,6 +18,7 @@ from quantd.client.requests import Analytics
 
 if TYPE_CHECKING:
     from quantd.api.schema.figures import Nowcast
+    from quantd.api.schema.silences import FiringRow, SilenceRow
     from quantd.api.schema.wire import Fired, Health, Rule
     from quantd.client.client import Since
     from quantd.client.stamps import When
@@ -199,6 +200,30 @@ class Client:
     def fired(self, limit: int | None = None) -> "list[Fired]":
         """Return the latest firings, newest last."""
         return self._loop.run(self._of.fired(limit))
+
+    def firings(self) -> "list[FiringRow]":
+        """Return the alerts that fire now, oldest first."""
+        return self._loop.run(self._of.firings())
+
+    def silences(self) -> "list[SilenceRow]":
+        """Return the silences, with what they mute now."""
+        return self._loop.run(self._of.silences())
+
+    def silence(self, match: str, lasts: str | None = None, until: "When | None" = None, **more: Any) -> "SilenceRow":
+        """Mute what matches for a length of time, or until a time. `more` as in `quantd.client.Client.silence`."""
+        return self._loop.run(self._of.silence(match, lasts, until, **more))
+
+    def unsilence(self, silence_id: str) -> None:
+        """End a silence."""
+        self._loop.run(self._of.unsilence(silence_id))
+
+    def acknowledge(self, firing_id: str, lasts: str = "1h", by: str = "", comment: str = "") -> "FiringRow":
+        """Acknowledge a firing: nobody is reminded of it for so long."""
+        return self._loop.run(self._of.acknowledge(firing_id, lasts, by, comment))
+
+    def unacknowledge(self, firing_id: str) -> None:
+        """End an acknowledgement."""
+        self._loop.run(self._of.unacknowledge(firing_id))
 
     def _drained(self, rows: AsyncIterator[Row]) -> Iterator[Row]:
         while (row := self._loop.run(_next(rows))) is not None:

@@ -90,13 +90,18 @@ class Builder:
         return Outputs(
             history=history,
             alerts=self._alerts(flows, history),
-            outbox=Outbox({name: (sink, guards(sink, name, sys.maxsize)) for name, sink in config.sinks.items()}, self._venue(flows)),
+            outbox=Outbox(
+                {name: (sink, guards(sink, name, sys.maxsize)) for name, sink in config.sinks.items()},
+                self._market_clock(flows) or self._clock,
+            ),
             hub=Hub(),
             recorder=self._recorder(config.store, ahead, history) if config.store else None,
             records=self._lasting.state.records if self._lasting else None,
             ahead=ahead,
             troubles=self._troubles,
             losses=self._lasting.losses if self._lasting else Losses(),
+            routing=config.routing,
+            clock=self._market_clock(flows),
         )
 
     def _recorder(self, store: Store, ahead: Ahead, history: History) -> Recorder:
@@ -109,12 +114,12 @@ class Builder:
         return Environment(self._warm, driven, Prefixed(self._lasting.state.kept, f"feed/{name}/"), self._config.state_dir / "raw" / name)
 
     def _alerts(self, flows: Mapping[str, FeedFlow], history: History) -> AlertEngine:
-        return AlertEngine(history=history) if isinstance(self._clock, EventClock) else AlertEngine(self._venue(flows), history)
+        return AlertEngine(self._market_clock(flows), history)
 
-    def _venue(self, flows: Mapping[str, FeedFlow]) -> Clock:
-        """Return the clock of the venue, or of the replay."""
+    def _market_clock(self, flows: Mapping[str, FeedFlow]) -> Clock | None:
+        """Return the venue's clock; None in a replay, in which the data tell the time."""
         if isinstance(self._clock, EventClock):
-            return self._clock
+            return None
         return MarketClock(self._clock, lambda: venue_time(flow.clock for flow in flows.values()))
 
 

@@ -10,6 +10,7 @@ from quantd.services.events import Events
 from quantd.services.market import Market
 from quantd.services.record import Record
 from quantd.services.rules import Rules
+from quantd.services.silences import Silences
 from quantd.services.status import Status
 from quantd.services.symbols import Symbols
 
@@ -23,6 +24,7 @@ class Services(Struct, frozen=True):
     analytics: Analytics
     alerts: Alerts
     rules: Rules
+    silences: Silences
     status: Status
     database: Database
     events: Events

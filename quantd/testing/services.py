@@ -22,6 +22,7 @@ from quantd.supervision.troubles import Trouble, Troubles
 from quantd.testing.database import FakeDatabase
 from quantd.testing.fakes import START
 from quantd.testing.rules import FakeRules
+from quantd.testing.silences import FakeSilences
 from quantd.timeframes import timeframe
 
 LISTED = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "ADAUSDT")
@@ -286,6 +287,7 @@ class FakeServices(Services, frozen=True):
     analytics: FakeAnalytics
     alerts: FakeAlerts
     rules: FakeRules
+    silences: FakeSilences
     status: FakeStatus
     events: Hub
     database: FakeDatabase
@@ -302,6 +304,7 @@ def fake_services(listed: Sequence[str] = LISTED, others: Sequence[str] = OTHERS
         analytics=FakeAnalytics(market),
         alerts=FakeAlerts(hub, clock),
         rules=FakeRules(clock),
+        silences=FakeSilences(clock),
         status=FakeStatus(clock),
         database=FakeDatabase(),
         events=hub,

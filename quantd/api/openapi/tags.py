@@ -20,6 +20,7 @@ _OTHERS = {
     "leadlag": "analytics",
     "openapi": "documents",
     "rules": "alerts",
+    "silences": "alerts",
     "sockets": "stream",
     "tickets": "access",
     "visualization": "data",

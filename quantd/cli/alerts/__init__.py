@@ -2,9 +2,17 @@
 
 import typer
 
+from quantd.cli.alerts.ack import ack, unack
+from quantd.cli.alerts.firing import firing
+from quantd.cli.alerts.silence import silence, silences, unsilence
+
 alerts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @alerts.callback()
 def _alerts() -> None:
     """Rules, firings, silences and deliveries of alerts."""
+
+
+for command in (firing, silence, silences, unsilence, ack, unack):
+    alerts.command()(command)

@@ -98,7 +98,8 @@ class LiveAlerts(Alerts):
         for rule in stored:
             self._hold_again(rule.definition)
             self._begin(rule.definition)
-        states.restore(records.rule_states(), [rule.id for rule in self._engine.rules])
+        states.restore(records.rule_states(), rules := [rule.id for rule in self._engine.rules])
+        self._runtime.outputs.dispatcher.recall(rules)
         for rule in stored:
             known = states.of(rule.id)
             if rule.trigger_count > known.trigger_count:  # written by an earlier version

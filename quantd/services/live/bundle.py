@@ -19,6 +19,7 @@ from quantd.services.live.rule_analyses import RuleAnalyses
 from quantd.services.live.rule_holds import RuleHolds
 from quantd.services.live.rule_reader import RuleReader
 from quantd.services.live.rules import LiveRules
+from quantd.services.live.silences import LiveSilences
 from quantd.services.live.status import LiveStatus
 from quantd.services.live.symbols import LiveSymbols
 from quantd.state import State
@@ -53,8 +54,13 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
         analytics=analytics,
         rules=rules,
         alerts=LiveAlerts(runtime, holds, clock, state),
+        silences=LiveSilences(runtime.outputs.dispatcher, clock, _saved),
         status=LiveStatus(runtime, symbols, clock),
         database=LiveDatabase(runtime, pool, clock),
         events=runtime.outputs.hub,
         pool=pool,
     )
+
+
+async def _saved() -> None:
+    """TODO D: outputs.keeper.saved."""
