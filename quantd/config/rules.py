@@ -124,7 +124,12 @@ class WatchedRule(Rule, frozen=True, kw_only=True):
     pair: Annotated[str, parsed(as_pair, {"pattern": "^[^-]+-[^-]+$"}), Meta(description="The pair that it watches, one of `pairs:`.")] = ""
     symbol: Annotated[Symbol, Meta(description="The symbol that it watches, of `symbols:` or of a pair.")] = ""
 
+    window: Annotated[int, Meta(ge=2, le=2_000, description="Window of the regression, if not the pipeline's.")] | None = None
+    regression: Annotated[Text, Meta(description="Regression of a pair's hedge ratio, if not the pipeline's.")] | None = None
+
     def __post_init__(self) -> None:
+        if self.symbol and (self.window or self.regression):
+            raise ValueError(f"{'window' if self.window else 'regression'}: a symbol has none: name a pair")
         if self.pair and self.symbol:
             raise ValueError("symbol: a rule watches a pair or a symbol: take one of the two out")
         if not self.of:

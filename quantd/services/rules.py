@@ -29,8 +29,6 @@ class KnownRule(Struct, frozen=True):
     created_at: int | None = None
     """When it was made, if by request."""
     owner: str | None = None
-    trouble: str = ""
-    """Why it is not judged."""
 
 
 class Rules(Protocol):

@@ -77,8 +77,6 @@ class RuleNow(Struct, frozen=True):
     """When the state changes next, unless data change it before."""
     triggered_at: Time | None
     trigger_count: int
-    trouble: str | None
-    """Why it is not judged."""
 
 
 class RuleRow(Struct, frozen=True, kw_only=True):
@@ -125,14 +123,13 @@ def rule(known: KnownRule) -> RuleRow:
         due=_time(known.due),
         triggered_at=_time(given.triggered_at),
         trigger_count=given.trigger_count,
-        trouble=known.trouble or None,
     )
     keys = written(known.rule) | {"window": known.window, "regression": known.regression}
     whole = {"id": known.id, "of": known.of, "origin": known.origin, "created_at": _time(known.created_at), **keys}
     return msgspec.structs.replace(msgspec.convert({**whole, "state": _NOTHING}, RuleRow), state=now)
 
 
-_NOTHING = msgspec.to_builtins(RuleNow("inactive", None, None, None, None, 0, None))
+_NOTHING = msgspec.to_builtins(RuleNow("inactive", None, None, None, None, 0))
 
 
 def _time(ts: int | None) -> str | None:

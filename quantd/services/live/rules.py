@@ -40,6 +40,7 @@ class LiveRules(Rules):
         now = self._clock.now()
         keys = with_end(given, now)
         read = self._reader.read(keys)
+        self._holds.demand_supported(read.rule.of)
         made = WrittenRule(str(uuid.uuid4()), keys | {"of": read.rule.of}, now, owner)
         self._holds.begin(made.id, made.of)
         self._book.put(made)
@@ -47,7 +48,7 @@ class LiveRules(Rules):
         return self._known(self._judged(made.id))
 
     def all(self) -> list[KnownRule]:
-        return [self._known(rule) for rule in self._engine.rules] + self._unjudged()
+        return [self._known(rule) for rule in self._engine.rules]
 
     def find(self, rule_id: str) -> KnownRule | None:
         return next((rule for rule in self.all() if rule.id == rule_id), None)
@@ -115,6 +116,3 @@ class LiveRules(Rules):
             created_at=made.created_at if made else None,
             owner=made.owner if made else None,
         )
-
-    def _unjudged(self) -> list[KnownRule]:
-        return []
