@@ -22,6 +22,8 @@ SYMBOL_METRICS = (
 """Metrics of a symbol, and of a leg of a pair: `volume of y`."""
 Moments = Literal["close", "tick"]
 NoData = Literal["keep", "fire", "resolve"]
+Origin = Literal["pipeline", "config", "request"]
+"""Where a rule was written: in a pipeline, under `alerts:` of quantd.yaml, or in a request."""
 COVERAGE = 0.9
 Coverage = Annotated[float, Meta(ge=0, le=1, description="Share of the bars behind a number that must hold every trade; 0 judges all.")]
 _SPAN = {"pattern": "^[0-9]+(ms|s|m|h|d)$"}

@@ -6,9 +6,8 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from quantd.api.schema.kinds import Time
-from quantd.config.rules import Coverage, Moments, NoData
+from quantd.config.rules import Coverage, Moments, NoData, Origin
 from quantd.config.written import written
-from quantd.flow.alerts.rule import Origin
 from quantd.model import Metric
 from quantd.rule_state import Phase
 from quantd.services.rules import KnownRule

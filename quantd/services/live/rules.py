@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quantd.clock import Clock
-from quantd.errors import QuantdError
+from quantd.errors import ConfigError, Mistake, QuantdError
 from quantd.flow.alerts.rule import AlertRule
 from quantd.runtime.runtime import Runtime
 from quantd.services.live.rule_analyses import RuleAnalyses
@@ -15,6 +15,7 @@ from quantd.services.live.rule_values import RuleValues
 from quantd.services.live.written_rules import WrittenRule, WrittenRules
 from quantd.services.rules import KnownRule, Rules
 from quantd.state import State
+from quantd.times import iso
 
 _EXPIRED_KEPT = 60_000
 """For how long (ms) a rule that has expired is kept, so that its firing can end."""
@@ -40,6 +41,8 @@ class LiveRules(Rules):
         now = self._clock.now()
         keys = with_end(given, now)
         read = self._reader.read(keys)
+        if read.rule.expires is not None and read.rule.expires <= now:
+            raise ConfigError([Mistake("rule", 0, 0, "expires", f"{iso(read.rule.expires)} is over: take a time to come")])
         self._holds.demand_supported(read.rule.of)
         made = WrittenRule(str(uuid.uuid4()), keys | {"of": read.rule.of}, now, owner)
         self._holds.begin(made.id, made.of)
