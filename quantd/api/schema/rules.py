@@ -58,7 +58,7 @@ class RuleOrder(Struct, frozen=True, kw_only=True):
             "The flood breaker, or off.",
             anyOf=[{"const": "off"}, {"type": "object", "properties": {"changes": {"type": "integer"}, "in": _SPAN}}],
         ),
-    ] = {"changes": 30, "in": "1m"}
+    ] = field(default_factory=lambda: {"changes": 30, "in": "1m"})
     send: Annotated[Given, _key("Sinks to which the alerts go.", type="array", items={"type": "string"})] = []
     window: Annotated[Given, _key("Window, if not the pipeline's.", type="integer", minimum=2, maximum=2000)] = None
     regression: Annotated[Given, _key("Regression, if not the pipeline's.", type="string", examples=["kalman"])] = None
