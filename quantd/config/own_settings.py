@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from quantd.config.model import Pipeline
+from quantd.config.model import Config, Pipeline
 from quantd.config.node import Node
 from quantd.config.reader import Reader
 from quantd.config.rules import WatchedRule
@@ -19,6 +19,11 @@ _NOWHERE = Node(None, "", 0)
 def is_own(rule: WatchedRule, pipeline: Pipeline) -> bool:
     """Return whether the points of a rule on a pair are made with other settings than those of its pipeline."""
     return bool(rule.pair) and bool(rule.window or rule.regression or (rule.every and rule.every not in pipeline.bars.every))
+
+
+def has_own(rule: WatchedRule, config: Config) -> bool:
+    """Return whether the points of a rule of a config are made with other settings than those of its pair's pipeline."""
+    return any(is_own(rule, config.pipelines[pair.pipeline]) for pair in config.pairs if pair.name == rule.pair)
 
 
 def own_pipeline(reader: Reader, part: Part, pipeline: Pipeline) -> Pipeline | None:

@@ -22,10 +22,13 @@ class FakeRules(Rules):
         self.known: dict[str, KnownRule] = {}
         self.mistakes: list[Mistake] = []
         self.refusal: QuantdError | None = None
+        self.given: dict[str, Any] = {}
+        """The keys of the last order."""
         self._clock = clock
         self._numbers = count(1)
 
     def add(self, given: Mapping[str, Any], owner: str | None = None) -> KnownRule:
+        self.given = dict(given)
         if self.mistakes:
             raise ConfigError(self.mistakes)
         if self.refusal:

@@ -2,9 +2,17 @@
 
 import typer
 
+from quantd.cli.alerts.add import add
+from quantd.cli.alerts.rules import list_rules, remove, show
+
 alerts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @alerts.callback()
 def _alerts() -> None:
     """Rules, firings, silences and deliveries of alerts."""
+
+
+alerts.command(name="list")(list_rules)
+for command in (add, show, remove):
+    alerts.command()(command)

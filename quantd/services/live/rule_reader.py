@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from quantd.config.load import as_node
 from quantd.config.model import Config, PairEntry, Pipeline
-from quantd.config.own_settings import is_own, own_zscore
+from quantd.config.own_settings import has_own, is_own, own_zscore
 from quantd.config.pairs import DEFAULT_PIPELINE
 from quantd.config.reader import Reader
 from quantd.config.rules import WatchedRule
@@ -50,6 +50,10 @@ class RuleReader:
         if reader.mistakes or rule is None:
             raise ConfigError([_of(mistake) for mistake in reader.mistakes] or [Mistake(_REQUEST, 0, 0, "", "is no rule")])
         return ReadRule(rule, self.question(rule))
+
+    def with_own(self) -> list[ReadRule]:
+        """Return the rules of quantd.yaml that have settings of their own."""
+        return [ReadRule(rule, self.question(rule)) for rule in self._config.alerts if has_own(rule, self._config)]
 
     def question(self, rule: WatchedRule) -> Question | None:
         """Return the question whose points a rule judges; None if these are the points of its pipeline."""

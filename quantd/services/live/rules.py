@@ -4,9 +4,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from quantd.clock import Clock
 from quantd.errors import ConfigError, Mistake, QuantdError
-from quantd.flow.alerts.rule import AlertRule
+from quantd.flow.alerts.rule import AlertRule, of_config
 from quantd.runtime.runtime import Runtime
 from quantd.services.live.rule_analyses import RuleAnalyses
 from quantd.services.live.rule_holds import RuleHolds
@@ -34,6 +36,8 @@ class LiveRules(Rules):
         self._troubles = runtime.outputs.troubles
         self._values = RuleValues(runtime, analyses)
         self._book = WrittenRules(state.kept, self._troubles)
+        for read in reader.with_own():
+            self._begin_of_config(read)
         for rule in self._book.recall():
             self._begin_again(rule)
 
@@ -92,6 +96,11 @@ class LiveRules(Rules):
         self._troubles.end("rules", made.id)
         if made.id not in self._ids():
             self._begin(made, read)
+
+    def _begin_of_config(self, read: ReadRule) -> None:
+        made = of_config(read.rule, read.rule.of)
+        assert read.question is not None
+        self._runtime.add_rule(replace(made, analysis=self._analyses.put(made.id, read.question)))
 
     def _begin(self, made: WrittenRule, read: ReadRule) -> None:
         rule = read.rule

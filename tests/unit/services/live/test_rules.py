@@ -167,3 +167,16 @@ def test_a_pair_that_the_exchange_does_not_list_is_refused_and_nothing_is_kept(t
     with rig(tmp_path) as at:
         assert mistakes_of(at, FAR | {"of": "A-Y"}) == [("of", "Y: the exchange does not list it")]
         assert (at.services.rules.all(), [key for key in at.state.kept if "written" in key]) == ([], [])
+
+
+def test_rules_of_the_config_are_judged_those_with_a_window_of_their_own_apart(tmp_path: Path) -> None:
+    alerts: list[dict[str, Any]] = [{"name": "far", "pair": "A-B", "when": "zscore > 2", "every": "1m"}]
+    alerts += [{"name": "slow", "pair": "A-B", "when": "zscore > 2", "every": "1m", "window": 20}]
+    with rig(tmp_path, watched=alerts) as at:
+        assert phases(at) == [("far", "inactive"), ("slow", "inactive")]
+        assert [rule.origin for rule in at.services.rules.all()] == ["config", "config"]
+        assert [alert.rule for alert in judge(at, [point(3.0)])] == ["far"]
+        (slow,) = judge(at, [point(3.0, "A-B ols/20/1m")])
+        assert (slow.rule, slow.pair) == ("slow", "A-B")
+        assert [rule.window for rule in at.services.rules.all()] == [None, 20]
+        assert not at.services.rules.delete("alerts/far")
