@@ -13,6 +13,7 @@ from quantd.client.stamps import stamp
 
 if TYPE_CHECKING:
     from quantd.api.schema.figures import Nowcast
+    from quantd.api.schema.rules import RuleRow
     from quantd.api.schema.wire import Fired, Health, Rule
     from quantd.client.stamps import When
 
@@ -100,6 +101,30 @@ class Requests(Silencing):
     async def delete_rule(self, rule_id: str) -> None:
         """Delete an alert rule made by request. Needs the scope write."""
         await self._rest.delete(f"/alerts/{quote(rule_id, safe='')}")
+
+    async def make_rule(self, of: str, when: str, **keys: Any) -> "RuleRow":
+        """Make an alert rule in the full grammar, on a pair or symbol. `keys` are those of a rule in a config, such as `every="1m"`; write
+        `for_` for the key `for`. Needs the scope write."""
+        from quantd.api.schema.rules import RuleRow
+
+        given = {key.removesuffix("_"): value for key, value in keys.items()}
+        return await self._rest.post(RuleRow, "/api/v1/alerts/rules", {"of": of, "when": when, **given})
+
+    async def all_rules(self) -> "list[RuleRow]":
+        """Return all alert rules, those of pipelines and of quantd.yaml included, with their present states."""
+        from quantd.api.schema.rules import RuleRow
+
+        return await self._rest.get(list[RuleRow], "/api/v1/alerts/rules")
+
+    async def find_rule(self, rule_id: str) -> "RuleRow":
+        """Return an alert rule by its id."""
+        from quantd.api.schema.rules import RuleRow
+
+        return await self._rest.get(RuleRow, f"/api/v1/alerts/rules/{quote(rule_id, safe='')}")
+
+    async def drop_rule(self, rule_id: str) -> None:
+        """Delete any alert rule that was made by request. Needs the scope write."""
+        await self._rest.delete(f"/api/v1/alerts/rules/{quote(rule_id, safe='')}")
 
     async def fired(self, limit: int | None = None) -> "list[Fired]":
         """Return the latest firings, newest last."""

@@ -19,6 +19,7 @@ from quantd.client.requests import Analytics
 if TYPE_CHECKING:
     from quantd.api.schema.figures import Nowcast
     from quantd.api.schema.silences import FiringRow, SilenceRow
+    from quantd.api.schema.rules import RuleRow
     from quantd.api.schema.wire import Fired, Health, Rule
     from quantd.client.client import Since
     from quantd.client.stamps import When
@@ -196,6 +197,22 @@ class Client:
     def delete_rule(self, rule_id: str) -> None:
         """Delete an alert rule made by request."""
         self._loop.run(self._of.delete_rule(rule_id))
+
+    def make_rule(self, of: str, when: str, **keys: Any) -> "RuleRow":
+        """Make an alert rule in the full grammar, on a pair or symbol."""
+        return self._loop.run(self._of.make_rule(of, when, **keys))
+
+    def all_rules(self) -> "list[RuleRow]":
+        """Return all alert rules, with their present states."""
+        return self._loop.run(self._of.all_rules())
+
+    def find_rule(self, rule_id: str) -> "RuleRow":
+        """Return an alert rule by its id."""
+        return self._loop.run(self._of.find_rule(rule_id))
+
+    def drop_rule(self, rule_id: str) -> None:
+        """Delete any alert rule that was made by request."""
+        self._loop.run(self._of.drop_rule(rule_id))
 
     def fired(self, limit: int | None = None) -> "list[Fired]":
         """Return the latest firings, newest last."""

@@ -8,10 +8,12 @@ from msgspec import Struct
 
 from quantd.clock import Clock, EventClock, MarketClock, venue_time
 from quantd.config.model import Config, Pipeline
+from quantd.config.own_settings import has_own
 from quantd.config.pairs import DEFAULT_PIPELINE
 from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.alerts.rule import of_config
 from quantd.flow.environment import Environment
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
@@ -77,6 +79,9 @@ class Builder:
         maker = StageMaker(guards, exporters, outputs.history, backgrounds, warm=self._warm)
         members = RuntimeMembers(flows, outputs.alerts, exporters, guards, maker)
         members.begin(uses)
+        for rule in config.alerts:
+            if not has_own(rule, config):  # otherwise LiveRules has its points made
+                outputs.alerts.put(of_config(rule, rule.of))
         return Runtime(list(flows.values()), outputs, exporters, guards, members, _default(config))
 
     def _uses(self) -> list[Use]:

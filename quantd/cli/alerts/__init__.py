@@ -3,7 +3,9 @@
 import typer
 
 from quantd.cli.alerts.ack import ack, unack
+from quantd.cli.alerts.add import add
 from quantd.cli.alerts.firing import firing
+from quantd.cli.alerts.rules import list_rules, remove, show
 from quantd.cli.alerts.silence import silence, silences, unsilence
 
 alerts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -14,5 +16,6 @@ def _alerts() -> None:
     """Rules, firings, silences and deliveries of alerts."""
 
 
-for command in (firing, silence, silences, unsilence, ack, unack):
+alerts.command(name="list")(list_rules)
+for command in (add, show, remove, firing, silence, silences, unsilence, ack, unack):
     alerts.command()(command)

@@ -13,8 +13,8 @@ from quantd.flow.alerts.keeper import Keeper
 from quantd.flow.alerts.lanes import HELD
 from quantd.flow.alerts.outbox import KEYS_KEPT_MS, Outbox
 from quantd.flow.alerts.table import RuleStates
-from quantd.rule_state import RuleState
 from quantd.plugin.guard import Guard
+from quantd.rule_state import RuleState
 from quantd.state import Message, Records
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
