@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quantd.api.route import ASSET, CSV, HTML, JSON, NDJSON, TEXT, Frames, Route
+from quantd.api.route import ASSET, CSV, HTML, JSON, NDJSON, SVG, TEXT, Frames, Route
 from quantd.api.routes import (
     alerts,
     analytics,
@@ -10,6 +10,7 @@ from quantd.api.routes import (
     data,
     database,
     documents,
+    explain,
     export,
     health,
     leadlag,
@@ -26,6 +27,7 @@ from quantd.api.schema import database as kept
 from quantd.api.schema import requests as of
 from quantd.api.schema import rules as ruled
 from quantd.api.schema.backtest import BacktestAnswer
+from quantd.api.schema.explain import ExplanationAnswer, PastRule
 
 _LIST = 256 * 1024
 """Largest number of bytes of a list of symbols."""
@@ -67,6 +69,8 @@ ROUTES = (
     Route("GET", "/alerts/rules", alerts.from_pipelines, None, None, list[wire.PipelineRule], (), "read", "cheap"),
     Route("GET", "/alerts/active", alerts.active, of.LimitQuery, None, list[wire.Fired], (422,), "read", "cheap"),
     Route("POST", "/alerts/clear", alerts.clear, None, None, wire.Done, (), "write", "write"),
+    Route("GET", "/alerts/backtest", explain.past, of.PastQuery, None, list[PastRule], (422,), "read", "analytics"),
+    Route("GET", "/alerts/{firing}/explain", explain.one, of.ExplainQuery, None, (ExplanationAnswer, SVG), (404, 422), "read", "cheap"),
     Route("GET", "/alerts/{id}", alerts.one, None, None, wire.Rule, (404,), "read", "cheap"),
     Route("DELETE", "/alerts/{id}", alerts.delete, None, None, wire.Done, (404,), "write", "write"),
     Route("GET", "/export", export.analytics, of.ExportQuery, None, CSV, (404, 422), "read", "analytics"),

@@ -11,6 +11,7 @@ from quantd.client.rest import Rest
 from quantd.client.stamps import stamp
 
 if TYPE_CHECKING:
+    from quantd.api.schema.explain import ExplanationAnswer, PastRule
     from quantd.api.schema.figures import Nowcast
     from quantd.api.schema.wire import Fired, Health, Rule
     from quantd.client.stamps import When
@@ -105,6 +106,18 @@ class Requests:
         from quantd.api.schema.wire import Fired
 
         return await self._rest.get(list[Fired], "/alerts/active", limit=limit)
+
+    async def explain(self, firing: str) -> "ExplanationAnswer":
+        """Return what a rule saw when it fired, by the id of the firing, or of the rule for its latest firing."""
+        from quantd.api.schema.explain import ExplanationAnswer
+
+        return await self._rest.get(ExplanationAnswer, f"/alerts/{quote(firing, safe='')}/explain")
+
+    async def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
+        """Return when a rule, by its name or condition, would have fired over the record."""
+        from quantd.api.schema.explain import PastRule
+
+        return await self._rest.get(list[PastRule], "/alerts/backtest", rule=rule, pair=pair, every=every, last=last)
 
 
 def _range(since: "When | None", until: "When | None") -> dict[str, str | None]:

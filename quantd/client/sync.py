@@ -17,6 +17,7 @@ from quantd.client.items import Hole, Lagged
 from quantd.client.requests import Analytics
 
 if TYPE_CHECKING:
+    from quantd.api.schema.explain import ExplanationAnswer, PastRule
     from quantd.api.schema.figures import Nowcast
     from quantd.api.schema.wire import Fired, Health, Rule
     from quantd.client.client import Since
@@ -199,6 +200,14 @@ class Client:
     def fired(self, limit: int | None = None) -> "list[Fired]":
         """Return the latest firings, newest last."""
         return self._loop.run(self._of.fired(limit))
+
+    def explain(self, firing: str) -> "ExplanationAnswer":
+        """Return what a rule saw when it fired, by the id of the firing, or of the rule for its latest firing."""
+        return self._loop.run(self._of.explain(firing))
+
+    def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
+        """Return when a rule, by its name or condition, would have fired over the record."""
+        return self._loop.run(self._of.past_alerts(rule, pair, every, last))
 
     def _drained(self, rows: AsyncIterator[Row]) -> Iterator[Row]:
         while (row := self._loop.run(_next(rows))) is not None:

@@ -21,10 +21,10 @@ def of_the_past(rule: AlertRule) -> AlertRule:
 
 
 def told(found: Course) -> list[Alert]:
-    """Return the alerts of a rule over its course."""
+    """Return the alerts of a rule over its course. Rows are judged in their last form, whatever they were when they closed."""
     engine = AlertEngine()
     engine.put(found.rule)
-    return [alert for row in found.rows for alert, _ in engine.judge([row])]
+    return [alert for row in found.rows for alert, _ in engine.judge([replace(row, revision=0)])]
 
 
 def firings(found: Course, alerts: Sequence[Alert]) -> tuple[Firing, ...]:
