@@ -113,6 +113,10 @@ class Requests:
 
         return await self._rest.get(ExplanationAnswer, f"/alerts/{quote(firing, safe='')}/explain")
 
+    async def drawing(self, firing: str) -> str:
+        """Return a drawing of a firing as SVG."""
+        return await self._rest.text(f"/alerts/{quote(firing, safe='')}/explain", format="svg")
+
     async def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
         """Return when a rule, by its name or condition, would have fired over the record."""
         from quantd.api.schema.explain import PastRule

@@ -205,6 +205,10 @@ class Client:
         """Return what a rule saw when it fired, by the id of the firing, or of the rule for its latest firing."""
         return self._loop.run(self._of.explain(firing))
 
+    def drawing(self, firing: str) -> str:
+        """Return a drawing of a firing as SVG."""
+        return self._loop.run(self._of.drawing(firing))
+
     def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
         """Return when a rule, by its name or condition, would have fired over the record."""
         return self._loop.run(self._of.past_alerts(rule, pair, every, last))

@@ -1,5 +1,6 @@
 """Judges rules over recorded points."""
 
+import re
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -26,12 +27,21 @@ def rules_of(asked: PastQuestion, known: Sequence[AlertRule]) -> list[AlertRule]
     if found:
         return [_on(each, asked.every) for each in found]
     named = sorted({each.rule.name for each in known if "-" in each.on})
-    if asked.rule.isidentifier():
+    if is_name(asked.rule):
         raise ValueError(f"no rule on {of or 'any pair'} is named {asked.rule}; there is {', '.join(named) or 'none'}")
     when = parse_condition(asked.rule)
     if not of:
         raise ValueError("a condition is judged on one pair: name it, as in BTCUSDT-ETHUSDT")
     return [_on(AlertRule(f"{of}/condition", Rule(name="condition", when=when, every=EVERY), of, f"{of} {when}"), asked.every)]
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can only be the name or id of a rule.
+
+    >>> is_name("stretched"), is_name("BTCUSDT-ETHUSDT/stretched"), is_name("corr < 0")
+    (True, True, False)
+    """
+    return re.fullmatch(r"[\w/@.:-]+", text) is not None
 
 
 def _on(rule: AlertRule, every: str) -> AlertRule:
