@@ -31,7 +31,6 @@ app.add_typer(alerts, name="alerts")
 app.add_typer(export, name="export")
 app.add_typer(config, name="config")
 app.add_typer(token, name="token")
-app.add_typer(alerts, name="alerts")
 
 
 def _version(wanted: bool) -> None:

@@ -12,6 +12,7 @@ from quantd.client.silencing import Silencing
 from quantd.client.stamps import stamp
 
 if TYPE_CHECKING:
+    from quantd.api.schema.explain import ExplanationAnswer, PastRule
     from quantd.api.schema.figures import Nowcast
     from quantd.api.schema.rules import RuleRow
     from quantd.api.schema.wire import Fired, Health, Rule
@@ -131,6 +132,22 @@ class Requests(Silencing):
         from quantd.api.schema.wire import Fired
 
         return await self._rest.get(list[Fired], "/alerts/active", limit=limit)
+
+    async def explain(self, firing: str) -> "ExplanationAnswer":
+        """Return what a rule saw when it fired, by the id of the firing, or of the rule for its latest firing."""
+        from quantd.api.schema.explain import ExplanationAnswer
+
+        return await self._rest.get(ExplanationAnswer, f"/alerts/{quote(firing, safe='')}/explain")
+
+    async def drawing(self, firing: str) -> str:
+        """Return a drawing of a firing as SVG."""
+        return await self._rest.text(f"/alerts/{quote(firing, safe='')}/explain", format="svg")
+
+    async def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
+        """Return when a rule, by its name or condition, would have fired over the record."""
+        from quantd.api.schema.explain import PastRule
+
+        return await self._rest.get(list[PastRule], "/alerts/backtest", rule=rule, pair=pair, every=every, last=last)
 
 
 def _range(since: "When | None", until: "When | None") -> dict[str, str | None]:

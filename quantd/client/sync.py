@@ -17,9 +17,10 @@ from quantd.client.items import Hole, Lagged
 from quantd.client.requests import Analytics
 
 if TYPE_CHECKING:
+    from quantd.api.schema.explain import ExplanationAnswer, PastRule
     from quantd.api.schema.figures import Nowcast
-    from quantd.api.schema.silences import FiringRow, SilenceRow
     from quantd.api.schema.rules import RuleRow
+    from quantd.api.schema.silences import FiringRow, SilenceRow
     from quantd.api.schema.wire import Fired, Health, Rule
     from quantd.client.client import Since
     from quantd.client.stamps import When
@@ -241,6 +242,18 @@ class Client:
     def unacknowledge(self, firing_id: str) -> None:
         """End an acknowledgement."""
         self._loop.run(self._of.unacknowledge(firing_id))
+
+    def explain(self, firing: str) -> "ExplanationAnswer":
+        """Return what a rule saw when it fired, by the id of the firing, or of the rule for its latest firing."""
+        return self._loop.run(self._of.explain(firing))
+
+    def drawing(self, firing: str) -> str:
+        """Return a drawing of a firing as SVG."""
+        return self._loop.run(self._of.drawing(firing))
+
+    def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
+        """Return when a rule, by its name or condition, would have fired over the record."""
+        return self._loop.run(self._of.past_alerts(rule, pair, every, last))
 
     def _drained(self, rows: AsyncIterator[Row]) -> Iterator[Row]:
         while (row := self._loop.run(_next(rows))) is not None:

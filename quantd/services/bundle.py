@@ -7,6 +7,7 @@ from quantd.services.alerts import Alerts
 from quantd.services.analytics import Analytics
 from quantd.services.database import Database
 from quantd.services.events import Events
+from quantd.services.explain import Explain
 from quantd.services.market import Market
 from quantd.services.record import Record
 from quantd.services.rules import Rules
@@ -25,6 +26,7 @@ class Services(Struct, frozen=True):
     alerts: Alerts
     rules: Rules
     silences: Silences
+    explain: Explain
     status: Status
     database: Database
     events: Events

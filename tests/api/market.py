@@ -131,7 +131,11 @@ def _add_alerts(services: FakeServices) -> None:
     far = Rule(name="far", when=parse_condition("abs(zscore) > 2.5 and corr > 0.5"), every="1m", for_=300_000, send=("log",))
     fired = RuleState("firing", START, triggered_at=START + 300_000, trigger_count=1)
     services.rules.known[RULE_ID] = KnownRule(RULE_ID, PAIR, "request", far, fired, 2.75, created_at=START)
+    rule = Rule(name="stretched", when=parse_condition("abs(zscore) > 2"), every="1m", send=("log",))
+    services.explain.judge.engine.add(rule, PAIR)
     services.alerts.fire([of_request, of_pipeline])
+    last = replace(of_pipeline, id=f"{PAIR}/stretched@{NOW}", since=NOW, ts=NOW, bar=NOW - 60_000)
+    services.events.publish("alerts", [last])
 
 
 def _add_status(services: FakeServices) -> None:

@@ -96,7 +96,8 @@ def rig(
     watched: Sequence[Mapping[str, Any]] = (),
     **top: Any,
 ) -> Iterator[Rig]:
-    """A pair A-B of a feed that has nothing to tell yet, at `now` (ms) by the host's clock. `alerts` are its pipeline's, `watched` the config's."""
+    """A pair A-B of a feed that has nothing to tell yet, at `now` (ms) by the host's clock. `alerts` are its
+    pipeline's, `watched` the config's."""
     pipeline = PIPELINE | {"zscore": zscore or {}, "exports": list(exports), "alerts": list(alerts)}
     loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, "alerts": list(watched), **top}, {"default": pipeline}, {})
     with State.open(folder / "state") as state:
