@@ -42,11 +42,6 @@ class Deliveries:
         rows = self._file.read("select sink, state, count(*) from deliveries group by sink, state")
         return {(sink, state): count for sink, state, count in rows}
 
-    def told(self, sink: str, keys: Iterable[str]) -> list[Delivery]:
-        """Return the messages of these keys that a sink was sent."""
-        query = f"select {_COLUMNS} from deliveries where state = 'sent' and sink = ? and key = ?"
-        return [each for key in keys for each in _decoded(self._file.read(query, (sink, key)))]
-
     def revive(self, keys: Collection[str] | None, sinks: Collection[str], now: int) -> list[Delivery]:
         """Let dead messages of these sinks wait again, after all others: those of these keys, None stands for all. Return them in order."""
 

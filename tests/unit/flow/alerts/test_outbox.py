@@ -14,7 +14,6 @@ from quantd.flow.alerts.lanes import HELD
 from quantd.flow.alerts.outbox import KEYS_KEPT_MS, Outbox
 from quantd.flow.alerts.table import RuleStates
 from quantd.plugin.guard import Guard
-from quantd.rule_state import RuleState
 from quantd.state import Message, Records
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
@@ -315,14 +314,10 @@ async def test_keys_are_remembered_for_a_week(records: Records) -> None:
         assert sink.got == got
 
 
-async def test_a_sink_hears_which_firings_still_last(records: Records) -> None:
-    out = box(records, one=Box())
-    out.keeper._states.put("stretched", RuleState("firing", 5, firing="1"))
-    await out.start()
-    put(out, 1, 2)
-    await out.stop()
+async def test_a_sink_hears_which_firings_still_last() -> None:
     sink, other = Box(), Box()
-    out = box(records, one=sink, other=other)
+    out = box(one=sink, other=other)
+    out.lasting = lambda name: [fakes.alert(1)] if name == "one" else []
     await out.start()
     await out.stop()
     assert (sink.resumed, other.resumed) == (["1"], [])
