@@ -48,9 +48,9 @@ class Outbox:
         keeper.records.deliveries.forget(self._clock.now() - KEYS_KEPT_MS)
         for sender in self._senders.values():
             sender.attach(keeper)
-        for sink, lane, count in keeper.records.deliveries.orders():
+        for sink, lane, count, newest in keeper.records.deliveries.orders():
             if sink in self._senders:
-                self._senders[sink].lanes.on_disk(lane, count)
+                self._senders[sink].lanes.on_disk(lane, count, newest)
             else:
                 _log.warning("%d alerts wait for sink %s, which is not in the config", count, sink)
 
@@ -105,6 +105,11 @@ class Outbox:
         for name in await _late(stops, _STOP_S):
             _log.error("sink %s has not stopped within %g s: it is left", name, _STOP_S)
         self.keeper.close()
+
+    async def tidy(self) -> None:
+        """Delete the keys of messages that were sent more than 7 days ago."""
+        before = self._clock.now() - KEYS_KEPT_MS
+        await self.keeper.read(lambda: self.keeper.records.deliveries.forget(before))
 
     def waiting(self) -> dict[str, int]:
         """Return the number of messages that wait, by sink."""

@@ -305,11 +305,11 @@ async def test_memory_is_bounded_and_the_rest_comes_from_disk(records: Records) 
 
 
 async def test_keys_are_remembered_for_a_week(records: Records) -> None:
-    for now, got in ((1_000, ["1"]), (1_000 + KEYS_KEPT_MS, []), (2_001 + KEYS_KEPT_MS, ["1"])):
+    for now, got in ((1_000, ["1", "2"]), (1_000 + KEYS_KEPT_MS, []), (2_001 + KEYS_KEPT_MS, ["1"])):
         sink = Box()
         out = box(records, EventClock(now), one=sink)
         await out.start()
-        put(out, 1)
+        put(out, 1, 2, lane="a")
         await out.stop()
         assert sink.got == got
 
