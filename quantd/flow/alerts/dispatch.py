@@ -11,7 +11,7 @@ from quantd.flow.alerts.firing import Ack, Firing, Step, after, unacknowledged, 
 from quantd.flow.alerts.kept_rows import Kept, KeptRows
 from quantd.flow.alerts.mutes import Mutes
 from quantd.flow.alerts.outbox import Outbox
-from quantd.flow.alerts.route import Groups, sinks_of
+from quantd.flow.alerts.route import Groups, group_of, sinks_of
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.silence import Silence, ending
 from quantd.flow.hub import Hub
@@ -147,7 +147,9 @@ class Dispatcher:
             self._put(alert, sinks)
 
     def _put(self, alert: Alert, sinks: tuple[str, ...]) -> None:
-        self._outbox.put(Message(alert.key, sink, alert.alert_id, (alert,)) for sink in sinks)
+        group = group_of(alert, self._routing)
+        dues = ((sink, self._groups.due(sink, group, self._now) if group else 0) for sink in sinks)
+        self._outbox.put(Message(alert.key, sink, alert.alert_id, (alert,), group, due) for sink, due in dues)
 
     def _warn(self, silence: Silence) -> None:
         """Tell the receivers of the firings that a silence still mutes that it ends."""

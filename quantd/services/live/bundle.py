@@ -12,6 +12,7 @@ from quantd.services.bundle import Services
 from quantd.services.live.alerts import LiveAlerts
 from quantd.services.live.analytics import LiveAnalytics
 from quantd.services.live.database import LiveDatabase
+from quantd.services.live.deliveries import LiveDeliveries
 from quantd.services.live.explain import LiveExplain, Sources, config_hash
 from quantd.services.live.lookup import RuntimeStreams
 from quantd.services.live.market import LiveMarket
@@ -57,6 +58,7 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
         rules=rules,
         alerts=LiveAlerts(runtime, holds, clock, state),
         silences=LiveSilences(runtime.outputs.dispatcher, clock, runtime.outputs.keeper.saved),
+        deliveries=LiveDeliveries(runtime.outputs.outbox),
         explain=_explain(runtime, config, state, pool),
         status=LiveStatus(runtime, symbols, clock),
         database=LiveDatabase(runtime, pool, clock),
@@ -68,4 +70,6 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
 def _explain(runtime: Runtime, config: Config, state: State, pool: Pool) -> LiveExplain:
     outputs = runtime.outputs
     sources = Sources(outputs.alerts, outputs.history, config_hash(config))
-    return LiveExplain(sources, outputs.hub, pool, Prefixed(state.kept, "why/"))
+    explain = LiveExplain(sources, outputs.hub, pool, Prefixed(state.kept, "why/"))
+    outputs.outbox.draw(explain.svg)
+    return explain

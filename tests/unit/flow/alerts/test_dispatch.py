@@ -1,6 +1,6 @@
 """What becomes of alerts: who is told, when, and what a restart keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from quantd.flow.alerts.silence import Silence
 from quantd.flow.hub import Hub
 from quantd.model import Alert
 from quantd.plugin.registry import Registry
+from quantd.state import Message
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import HOUR, MINUTE
@@ -40,8 +41,8 @@ class Sent(Outbox):
         super().__init__({})
         self.messages: list[tuple[str, Alert]] = []
 
-    def put(self, alert: Alert, names: tuple[str, ...]) -> None:
-        self.messages += [(name, alert) for name in names]
+    def put(self, messages: Iterable[Message]) -> None:
+        self.messages += [(message.sink, alert) for message in messages for alert in message.alerts]
 
 
 class Bench:
