@@ -80,11 +80,13 @@ class Closes:
         self._begin(at.fresh, row)
         at.fresh = []
         told = self._judging.judge_all(at, row.values, row.sound, row.moment)
-        if self._held:
-            self._held.add(told)
-            told = self._held.release(at.rules.values(), row.moment.ts)
-        self._states.note_judged(f"{name} {every}", row.moment.since)
-        return told
+        self._held.add(told if self._held else ())
+        return self.pass_over(at, f"{name} {every}", row.moment.since) or told
+
+    def pass_over(self, at: PlaceRules, series: str, end: int) -> list[Told]:
+        """Note that the bar which ends at `end` (ms) changes no rule by itself. Return what is held of the bars before, if any."""
+        self._states.note_judged(series, end)
+        return self._held.release(at.rules.values(), max(end, self._clock.now()) if self._clock else end) if self._held else []
 
     def catch_up(self, at: PlaceRules, name: str, every: str, row: Row) -> None:
         """Judge a bar that closed while the daemon was down, for the rules that were judged before that."""
