@@ -56,8 +56,8 @@ class Chart:
         """Draw a vertical line at `ts` (ms), if that is given."""
         self._cut = ts
 
-    def svg(self) -> str:
-        """Return the SVG element, which is as wide as its container."""
+    def svg(self, style: str = "") -> str:
+        """Return the SVG element, which is as wide as its container. With a style sheet of its own it is a whole file."""
         parts = [
             *self._grid(),
             *self._split(),
@@ -67,6 +67,9 @@ class Chart:
         ]
         title = escape(self._title)
         size = f'viewBox="0 0 {WIDTH} {self._height}"'
+        if style:
+            size = f'xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{self._height}" {size}'
+            parts.insert(0, f"<style>{style}</style>")
         return f'<svg {size} role="img" aria-label="{title}"><title>{title}</title>{"".join(parts)}</svg>'
 
     def _x(self, ts: float) -> float:

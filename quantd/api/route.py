@@ -32,6 +32,7 @@ CSV = Media("text/csv")
 NDJSON = Media("application/x-ndjson")
 HTML = Media("text/html")
 JSON = Media("application/json")
+SVG = Media("image/svg+xml")
 TEXT = Media("text/plain")
 
 

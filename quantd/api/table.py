@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quantd.api.route import ASSET, CSV, HTML, JSON, NDJSON, TEXT, Frames, Route
+from quantd.api.route import ASSET, CSV, HTML, JSON, NDJSON, SVG, TEXT, Frames, Route
 from quantd.api.routes import (
     alerts,
     analytics,
@@ -10,12 +10,14 @@ from quantd.api.routes import (
     data,
     database,
     documents,
+    explain,
     export,
     health,
     leadlag,
     openapi,
     record,
     rules,
+    silences,
     sockets,
     stream,
     tickets,
@@ -25,7 +27,9 @@ from quantd.api.schema import chart, figures, rows, wire
 from quantd.api.schema import database as kept
 from quantd.api.schema import requests as of
 from quantd.api.schema import rules as ruled
+from quantd.api.schema import silences as muted
 from quantd.api.schema.backtest import BacktestAnswer
+from quantd.api.schema.explain import ExplanationAnswer, PastRule
 
 _LIST = 256 * 1024
 """Largest number of bytes of a list of symbols."""
@@ -67,6 +71,14 @@ ROUTES = (
     Route("GET", "/alerts/rules", alerts.from_pipelines, None, None, list[wire.PipelineRule], (), "read", "cheap"),
     Route("GET", "/alerts/active", alerts.active, of.LimitQuery, None, list[wire.Fired], (422,), "read", "cheap"),
     Route("POST", "/alerts/clear", alerts.clear, None, None, wire.Done, (), "write", "write"),
+    Route("POST", "/alerts/{firing}/ack", silences.acknowledge, None, muted.AckBody, muted.FiringRow, (404, 408, 422), "write", "write"),
+    Route("DELETE", "/alerts/{firing}/ack", silences.unacknowledge, None, None, muted.FiringRow, (404,), "write", "write"),
+    Route("GET", "/api/v1/firings", silences.firing, None, None, list[muted.FiringRow], (), "read", "cheap"),
+    Route("POST", "/api/v1/silences", silences.create, None, muted.SilenceBody, muted.SilenceRow, (408, 422), "write", "write"),
+    Route("GET", "/api/v1/silences", silences.listed, None, None, list[muted.SilenceRow], (), "read", "cheap"),
+    Route("DELETE", "/api/v1/silences/{silence}", silences.delete, None, None, wire.Done, (404,), "write", "write"),
+    Route("GET", "/alerts/backtest", explain.past, of.PastQuery, None, list[PastRule], (422,), "read", "analytics"),
+    Route("GET", "/alerts/{firing}/explain", explain.one, of.ExplainQuery, None, (ExplanationAnswer, SVG), (404, 422), "read", "cheap"),
     Route("GET", "/alerts/{id}", alerts.one, None, None, wire.Rule, (404,), "read", "cheap"),
     Route("DELETE", "/alerts/{id}", alerts.delete, None, None, wire.Done, (404,), "write", "write"),
     Route("GET", "/export", export.analytics, of.ExportQuery, None, CSV, (404, 422), "read", "analytics"),

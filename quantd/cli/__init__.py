@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from quantd.cli.alerts import alerts
 from quantd.cli.backtest import backtest
 from quantd.cli.check import check
 from quantd.cli.config import config
@@ -26,6 +27,7 @@ from quantd.errors import QuantdError
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 for command in (run, demo, replay, backtest, check, status, top, init, plugins, schema):
     app.command()(command)
+app.add_typer(alerts, name="alerts")
 app.add_typer(export, name="export")
 app.add_typer(config, name="config")
 app.add_typer(token, name="token")

@@ -8,10 +8,13 @@ from msgspec import Struct
 
 from quantd.api.schema.rows import BarRow, PointRow, QualityRow, TradeRow
 from quantd.client.rest import Rest
+from quantd.client.silencing import Silencing
 from quantd.client.stamps import stamp
 
 if TYPE_CHECKING:
+    from quantd.api.schema.explain import ExplanationAnswer, PastRule
     from quantd.api.schema.figures import Nowcast
+    from quantd.api.schema.rules import RuleRow
     from quantd.api.schema.wire import Fired, Health, Rule
     from quantd.client.stamps import When
 
@@ -38,7 +41,7 @@ class Analytics(Struct, frozen=True):
     cointegration: dict[str, Any]
 
 
-class Requests:
+class Requests(Silencing):
     """What a client asks and orders. Each method raises ClientError if the daemon does not answer, or refuses."""
 
     def __init__(self, rest: Rest) -> None:
@@ -100,11 +103,51 @@ class Requests:
         """Delete an alert rule made by request. Needs the scope write."""
         await self._rest.delete(f"/alerts/{quote(rule_id, safe='')}")
 
+    async def make_rule(self, of: str, when: str, **keys: Any) -> "RuleRow":
+        """Make an alert rule in the full grammar, on a pair or symbol. `keys` are those of a rule in a config, such as `every="1m"`; write
+        `for_` for the key `for`. Needs the scope write."""
+        from quantd.api.schema.rules import RuleRow
+
+        given = {key.removesuffix("_"): value for key, value in keys.items()}
+        return await self._rest.post(RuleRow, "/api/v1/alerts/rules", {"of": of, "when": when, **given})
+
+    async def all_rules(self) -> "list[RuleRow]":
+        """Return all alert rules, those of pipelines and of quantd.yaml included, with their present states."""
+        from quantd.api.schema.rules import RuleRow
+
+        return await self._rest.get(list[RuleRow], "/api/v1/alerts/rules")
+
+    async def find_rule(self, rule_id: str) -> "RuleRow":
+        """Return an alert rule by its id."""
+        from quantd.api.schema.rules import RuleRow
+
+        return await self._rest.get(RuleRow, f"/api/v1/alerts/rules/{quote(rule_id, safe='')}")
+
+    async def drop_rule(self, rule_id: str) -> None:
+        """Delete any alert rule that was made by request. Needs the scope write."""
+        await self._rest.delete(f"/api/v1/alerts/rules/{quote(rule_id, safe='')}")
+
     async def fired(self, limit: int | None = None) -> "list[Fired]":
         """Return the latest firings, newest last."""
         from quantd.api.schema.wire import Fired
 
         return await self._rest.get(list[Fired], "/alerts/active", limit=limit)
+
+    async def explain(self, firing: str) -> "ExplanationAnswer":
+        """Return what a rule saw when it fired, by the id of the firing, or of the rule for its latest firing."""
+        from quantd.api.schema.explain import ExplanationAnswer
+
+        return await self._rest.get(ExplanationAnswer, f"/alerts/{quote(firing, safe='')}/explain")
+
+    async def drawing(self, firing: str) -> str:
+        """Return a drawing of a firing as SVG."""
+        return await self._rest.text(f"/alerts/{quote(firing, safe='')}/explain", format="svg")
+
+    async def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
+        """Return when a rule, by its name or condition, would have fired over the record."""
+        from quantd.api.schema.explain import PastRule
+
+        return await self._rest.get(list[PastRule], "/alerts/backtest", rule=rule, pair=pair, every=every, last=last)
 
 
 def _range(since: "When | None", until: "When | None") -> dict[str, str | None]:

@@ -32,6 +32,10 @@ class Rest:
         """Return the answer of a GET. A query value of None is left out. Raises ClientError."""
         return self._read((await self._ask("GET", path, query))[0], answer)
 
+    async def text(self, path: str, **query: Any) -> str:
+        """Return the answer of a GET that is text. Raises ClientError."""
+        return (await self._ask("GET", path, query))[0].decode()
+
     async def post(self, answer: type[Answer], path: str, body: Mapping[str, Any]) -> Answer:
         """Return the answer of a POST with a JSON body. Raises ClientError."""
         return self._read((await self._ask("POST", path, {}, msgspec.json.encode(body)))[0], answer)

@@ -17,7 +17,10 @@ from quantd.client.items import Hole, Lagged
 from quantd.client.requests import Analytics
 
 if TYPE_CHECKING:
+    from quantd.api.schema.explain import ExplanationAnswer, PastRule
     from quantd.api.schema.figures import Nowcast
+    from quantd.api.schema.rules import RuleRow
+    from quantd.api.schema.silences import FiringRow, SilenceRow
     from quantd.api.schema.wire import Fired, Health, Rule
     from quantd.client.client import Since
     from quantd.client.stamps import When
@@ -196,9 +199,61 @@ class Client:
         """Delete an alert rule made by request."""
         self._loop.run(self._of.delete_rule(rule_id))
 
+    def make_rule(self, of: str, when: str, **keys: Any) -> "RuleRow":
+        """Make an alert rule in the full grammar, on a pair or symbol."""
+        return self._loop.run(self._of.make_rule(of, when, **keys))
+
+    def all_rules(self) -> "list[RuleRow]":
+        """Return all alert rules, with their present states."""
+        return self._loop.run(self._of.all_rules())
+
+    def find_rule(self, rule_id: str) -> "RuleRow":
+        """Return an alert rule by its id."""
+        return self._loop.run(self._of.find_rule(rule_id))
+
+    def drop_rule(self, rule_id: str) -> None:
+        """Delete any alert rule that was made by request."""
+        self._loop.run(self._of.drop_rule(rule_id))
+
     def fired(self, limit: int | None = None) -> "list[Fired]":
         """Return the latest firings, newest last."""
         return self._loop.run(self._of.fired(limit))
+
+    def firings(self) -> "list[FiringRow]":
+        """Return the alerts that fire now, oldest first."""
+        return self._loop.run(self._of.firings())
+
+    def silences(self) -> "list[SilenceRow]":
+        """Return the silences, with what they mute now."""
+        return self._loop.run(self._of.silences())
+
+    def silence(self, match: str, lasts: str | None = None, until: "When | None" = None, **more: Any) -> "SilenceRow":
+        """Mute what matches for a length of time, or until a time. `more` as in `quantd.client.Client.silence`."""
+        return self._loop.run(self._of.silence(match, lasts, until, **more))
+
+    def unsilence(self, silence_id: str) -> None:
+        """End a silence."""
+        self._loop.run(self._of.unsilence(silence_id))
+
+    def acknowledge(self, firing_id: str, lasts: str = "1h", by: str = "", comment: str = "") -> "FiringRow":
+        """Acknowledge a firing: nobody is reminded of it for so long."""
+        return self._loop.run(self._of.acknowledge(firing_id, lasts, by, comment))
+
+    def unacknowledge(self, firing_id: str) -> None:
+        """End an acknowledgement."""
+        self._loop.run(self._of.unacknowledge(firing_id))
+
+    def explain(self, firing: str) -> "ExplanationAnswer":
+        """Return what a rule saw when it fired, by the id of the firing, or of the rule for its latest firing."""
+        return self._loop.run(self._of.explain(firing))
+
+    def drawing(self, firing: str) -> str:
+        """Return a drawing of a firing as SVG."""
+        return self._loop.run(self._of.drawing(firing))
+
+    def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
+        """Return when a rule, by its name or condition, would have fired over the record."""
+        return self._loop.run(self._of.past_alerts(rule, pair, every, last))
 
     def _drained(self, rows: AsyncIterator[Row]) -> Iterator[Row]:
         while (row := self._loop.run(_next(rows))) is not None:

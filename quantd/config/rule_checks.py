@@ -15,7 +15,7 @@ from quantd.config.sections import Part
 from quantd.config.subjects import Subject, located_clauses
 from quantd.timeframes import SECOND
 
-_WITHOUT_BARS = frozenset({"price", "latency", "funding"})
+_WITHOUT_BARS = frozenset({"price", "latency"})
 """Metrics of a symbol that do not come from its bars."""
 
 

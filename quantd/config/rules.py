@@ -22,6 +22,8 @@ SYMBOL_METRICS = (
 """Metrics of a symbol, and of a leg of a pair: `volume of y`."""
 Moments = Literal["close", "tick"]
 NoData = Literal["keep", "fire", "resolve"]
+Origin = Literal["pipeline", "config", "request"]
+"""Where a rule was written: in a pipeline, under `alerts:` of quantd.yaml, or in a request."""
 COVERAGE = 0.9
 Coverage = Annotated[float, Meta(ge=0, le=1, description="Share of the bars behind a number that must hold every trade; 0 judges all.")]
 _SPAN = {"pattern": "^[0-9]+(ms|s|m|h|d)$"}
@@ -124,7 +126,12 @@ class WatchedRule(Rule, frozen=True, kw_only=True):
     pair: Annotated[str, parsed(as_pair, {"pattern": "^[^-]+-[^-]+$"}), Meta(description="The pair that it watches, one of `pairs:`.")] = ""
     symbol: Annotated[Symbol, Meta(description="The symbol that it watches, of `symbols:` or of a pair.")] = ""
 
+    window: Annotated[int, Meta(ge=2, le=2_000, description="Window of the regression, if not the pipeline's.")] | None = None
+    regression: Annotated[Text, Meta(description="Regression of a pair's hedge ratio, if not the pipeline's.")] | None = None
+
     def __post_init__(self) -> None:
+        if self.symbol and (self.window or self.regression):
+            raise ValueError(f"{'window' if self.window else 'regression'}: a symbol has none: name a pair")
         if self.pair and self.symbol:
             raise ValueError("symbol: a rule watches a pair or a symbol: take one of the two out")
         if not self.of:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from quantd.config.model import PairEntry, Pipeline
+from quantd.config.own_settings import is_own, own_pipeline
 from quantd.config.pairs import DEFAULT_PIPELINE
 from quantd.config.reader import Reader
 from quantd.config.rule_checks import RuleChecks
@@ -41,7 +42,7 @@ def watched_rules(reader: Reader, alerts: Part, there: Watchable) -> tuple[Watch
         if text := _name_taken(rule, rules, there):
             name = part.keys["name"]
             reader.wrong(name.node or part.node, name.path, text)
-        elif checked := _checked(reader, part, rule, there):
+        elif checked := checked_rule(reader, part, rule, there):
             rules[rule.name] = checked
     return tuple(rules.values())
 
@@ -55,7 +56,8 @@ def _name_taken(rule: WatchedRule, others: Mapping[str, WatchedRule], there: Wat
     return None
 
 
-def _checked(reader: Reader, part: Part, rule: WatchedRule, there: Watchable) -> WatchedRule | None:
+def checked_rule(reader: Reader, part: Part, rule: WatchedRule, there: Watchable) -> WatchedRule | None:
+    """Return a rule with its timeframe; None, with the mistakes noted in the reader, if something is wrong."""
     before = len(reader.mistakes)
     _check_sinks(reader, part, there)
     through = there.through(rule)
@@ -63,6 +65,9 @@ def _checked(reader: Reader, part: Part, rule: WatchedRule, there: Watchable) ->
         _nothing_there(reader, part, rule, there)
         return None
     pipelines = [there.pipelines[name] for name in dict.fromkeys(through) if name in there.pipelines]
+    if pipelines and is_own(rule, pipelines[0]):
+        own = own_pipeline(reader, part, pipelines[0])
+        pipelines = [own] if own else []
     if not pipelines:
         return None
     every = _timeframe(reader, part, pipelines)

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from quantd.clock import SystemClock
+from quantd.clock import Clock, SystemClock
+from quantd.config.routing import Routing
 from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.dispatch import Dispatcher
 from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.keeper import Keeper
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.hub import Hub
@@ -46,14 +48,22 @@ class Outputs(Struct):
     """Number of recorded points of an older definition that have been rebuilt."""
     nowcasts_made: int = 0
     """Number of now-casts made for rules and listeners."""
+    keeper: Keeper = None  # type: ignore[assignment]
+    """Writes what alerts change to the records, or holds it in memory without any."""
     dispatcher: Dispatcher = None  # type: ignore[assignment]
     """Passes alerts to the outbox and the hub."""
+    routing: Routing = Routing()
+    """Where alerts go, and when they are muted."""
+    clock: Clock | None = None
+    """The venue's clock; None in a replay."""
     rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while recorded bars or points are rebuilt, since one task reads what the other writes."""
 
     def __post_init__(self) -> None:
         self.supervisor = self.supervisor or Supervisor(self.troubles)
-        self.dispatcher = self.dispatcher or Dispatcher(self.outbox, self.hub)
+        self.keeper = self.keeper or Keeper(self.records or Records(), self.alerts.states, self.troubles)
+        self.outbox.attach(self.keeper)
+        self.dispatcher = self.dispatcher or Dispatcher(self.outbox, self.hub, self.keeper.table, self.routing, self.clock)
 
     def tell_losses(self) -> None:
         """Ask the store which files it found broken, and report the new ones."""

@@ -63,3 +63,13 @@ class Report(Struct, frozen=True):
     for_: Trial | None
     """The suggested `for`; None if nothing would be calmer."""
     notes: tuple[str, ...] = ()
+
+
+class PastQuestion(Struct, frozen=True):
+    """A question about the past: a rule by its name or id, or a condition. An empty `of` or `every` is the rule's own. Times are ms."""
+
+    rule: str
+    of: str = ""
+    every: str = ""
+    start: int | None = None
+    end: int | None = None

@@ -9,13 +9,15 @@ from quantd.hindsight.advice import flaps, share, suggested_for, suggested_until
 from quantd.hindsight.course import course
 from quantd.hindsight.model import Report
 from quantd.hindsight.run import firings, of_the_past, told
-from quantd.model import PairPoint
+from quantd.model import Alert, PairPoint
 
 
-def report(rule: AlertRule, rows: Sequence[PairPoint]) -> Report:
-    """Return what a rule would have told over these points, which are ascending and of the rule's timeframe; there is at least one."""
+def report(rule: AlertRule, rows: Sequence[PairPoint], alerts: Sequence[Alert] | None = None) -> Report:
+    """Return what a rule would have told over these points, which are ascending and of the rule's timeframe; there is at least one. With
+    `alerts`, these are what it told."""
     found = course(of_the_past(rule), rows)
-    fired = firings(found, told(found))
+    fired = firings(found, told(found) if alerts is None else alerts)
+    between = alerts is not None and rule.live
     return Report(
         rule=rule.rule.name,
         of=rule.on,
@@ -28,15 +30,17 @@ def report(rule: AlertRule, rows: Sequence[PairPoint]) -> Report:
         firings=fired,
         share=share(found, fired),
         flaps=flaps(fired, found.step),
-        until=suggested_until(found, fired),
-        for_=suggested_for(found, fired),
-        notes=tuple(_notes(rule, found.ends)),
+        until=None if between else suggested_until(found, fired),
+        for_=None if between else suggested_for(found, fired),
+        notes=tuple(_notes(rule, found.ends, between=between)),
     )
 
 
-def _notes(rule: AlertRule, ends: Sequence[int]) -> list[str]:
+def _notes(rule: AlertRule, ends: Sequence[int], *, between: bool) -> list[str]:
     notes = []
-    if rule.live:
+    if between:
+        notes.append("judged at each tick; no key is suggested, since those are tried at the closes of bars")
+    elif rule.live:
         notes.append("judged at the close of each bar; live it is judged at each tick, and may fire between closes, too")
     if isinstance(rule.rule.when, All | Either):
         notes.append("extremes and times to revert are those of the first clause")

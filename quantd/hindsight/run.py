@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from quantd.config.rules import Rule
+from quantd.config.rules import Moments, Rule
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.rule import AlertRule
 from quantd.hindsight.course import Course, extreme, time_to_revert
@@ -14,17 +14,17 @@ from quantd.model import Alert
 OTHER_END: dict[str, End] = {"resolved": "resolved", "withdrawn": "withdrawn"}
 
 
-def of_the_past(rule: AlertRule) -> AlertRule:
-    """Return the rule as it is judged over the past: at closed bars, and each firing told once, however many there are."""
-    past: Rule = replace(rule.rule, on="close", repeat=(), flapping=False, expires=None)
+def of_the_past(rule: AlertRule, on: Moments = "close") -> AlertRule:
+    """Return the rule as it is judged over the past: each firing is told once, however many there are."""
+    past: Rule = replace(rule.rule, on=on, repeat=(), flapping=False, expires=None)
     return replace(rule, rule=past)
 
 
 def told(found: Course) -> list[Alert]:
-    """Return the alerts of a rule over its course."""
+    """Return the alerts of a rule over its course. Rows are judged in their last form, whatever they were when they closed."""
     engine = AlertEngine()
     engine.put(found.rule)
-    return [alert for row in found.rows for alert, _ in engine.judge([row])]
+    return [alert for row in found.rows for alert, _ in engine.judge([replace(row, revision=0)])]
 
 
 def firings(found: Course, alerts: Sequence[Alert]) -> tuple[Firing, ...]:

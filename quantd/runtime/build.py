@@ -8,10 +8,12 @@ from msgspec import Struct
 
 from quantd.clock import Clock, EventClock, MarketClock, venue_time
 from quantd.config.model import Config, Pipeline
+from quantd.config.own_settings import has_own
 from quantd.config.pairs import DEFAULT_PIPELINE
 from quantd.flow.ahead import Ahead
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.alerts.rule import of_config
 from quantd.flow.environment import Environment
 from quantd.flow.feed import FeedFlow
 from quantd.flow.hub import Hub
@@ -77,6 +79,9 @@ class Builder:
         maker = StageMaker(guards, exporters, outputs.history, backgrounds, warm=self._warm)
         members = RuntimeMembers(flows, outputs.alerts, exporters, guards, maker)
         members.begin(uses)
+        for rule in config.alerts:
+            if not has_own(rule, config):  # otherwise LiveRules has its points made
+                outputs.alerts.put(of_config(rule, rule.of))
         return Runtime(list(flows.values()), outputs, exporters, guards, members, _default(config))
 
     def _uses(self) -> list[Use]:
@@ -90,13 +95,18 @@ class Builder:
         return Outputs(
             history=history,
             alerts=self._alerts(flows, history),
-            outbox=Outbox({name: (sink, guards(sink, name)) for name, sink in config.sinks.items()}),
+            outbox=Outbox(
+                {name: (sink, guards(sink, name, sys.maxsize)) for name, sink in config.sinks.items()},
+                self._market_clock(flows) or self._clock,
+            ),
             hub=Hub(),
             recorder=self._recorder(config.store, ahead, history) if config.store else None,
             records=self._lasting.state.records if self._lasting else None,
             ahead=ahead,
             troubles=self._troubles,
             losses=self._lasting.losses if self._lasting else Losses(),
+            routing=config.routing,
+            clock=self._market_clock(flows),
         )
 
     def _recorder(self, store: Store, ahead: Ahead, history: History) -> Recorder:
@@ -109,9 +119,13 @@ class Builder:
         return Environment(self._warm, driven, Prefixed(self._lasting.state.kept, f"feed/{name}/"), self._config.state_dir / "raw" / name)
 
     def _alerts(self, flows: Mapping[str, FeedFlow], history: History) -> AlertEngine:
+        return AlertEngine(self._market_clock(flows), history)
+
+    def _market_clock(self, flows: Mapping[str, FeedFlow]) -> Clock | None:
+        """Return the venue's clock; None in a replay, in which the data tell the time."""
         if isinstance(self._clock, EventClock):
-            return AlertEngine(history=history)
-        return AlertEngine(MarketClock(self._clock, lambda: venue_time(flow.clock for flow in flows.values())), history)
+            return None
+        return MarketClock(self._clock, lambda: venue_time(flow.clock for flow in flows.values()))
 
 
 def _default(config: Config) -> Pipeline | None:

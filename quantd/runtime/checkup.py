@@ -56,8 +56,6 @@ class Checkup:
         yield from self._of_listeners()
         for health in self._runtime.guards.health():
             yield from _of_plugin(health)
-        if dropped := self._runtime.outputs.outbox.dropped:
-            yield ("sinks", "queues"), f"{dropped} alerts were dropped, for their sinks did not keep up"
         if self._clock.monotonic() >= self._disk_due:
             self._disk_due = self._clock.monotonic() + _DISK_EVERY_S
             self._disk = dict(_of_disk(self._directory))

@@ -6,6 +6,7 @@ from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
 
 from quantd.clock import Clock
+from quantd.flow.alerts.sender import Counts
 from quantd.flow.symbol import SymbolStage
 from quantd.metrics import Metrics, Rows
 from quantd.model import Tick
@@ -51,9 +52,7 @@ def register_metrics(runtime: Runtime, metrics: Metrics, clock: Clock) -> None:
     hub = runtime.outputs.hub
     deaf = "Calls that failed of what listens to a topic of the flow, as the API does"
     metrics.add(Counter, "quantd_listener_faults", deaf, ("topic",), lambda: [((topic,), count) for topic, count in hub.faults.items()])
-    metrics.add(
-        Counter, "quantd_alerts_dropped", "Alerts for which a sink's queue was full", (), lambda: [((), runtime.outputs.outbox.dropped)]
-    )
+    _register_sinks(runtime, metrics)
 
 
 def register_pool_metrics(pool: Pool, metrics: Metrics) -> None:
@@ -70,6 +69,20 @@ def register_pool_metrics(pool: Pool, metrics: Metrics) -> None:
     metrics.add(Counter, "quantd_questions_seconds", "Time spent on questions", labels, each(lambda line: line.count.seconds))
     metrics.add(Gauge, "quantd_workers", "Processes that compute answers", (), lambda: [((), len(pool.workers.processes))])
     metrics.add(Counter, "quantd_workers_lost", "Those that ended by themselves", (), lambda: [((), pool.workers.lost)])
+
+
+def _register_sinks(runtime: Runtime, metrics: Metrics) -> None:
+    outbox = runtime.outputs.outbox
+
+    def each(value: Callable[[Counts], float]) -> Callable[[], Rows]:
+        return lambda: [((name,), value(counts)) for name, counts in outbox.counts().items()]
+
+    labels = ("sink",)
+    waiting = "Messages that wait for the sink"
+    metrics.add(Gauge, "quantd_alerts_waiting", waiting, labels, lambda: [((name,), count) for name, count in outbox.waiting().items()])
+    metrics.add(Counter, "quantd_alerts_sent", "Messages that the sink has taken", labels, each(lambda counts: counts.sent))
+    metrics.add(Counter, "quantd_alerts_retried", "Failed tries that were followed by another", labels, each(lambda counts: counts.retried))
+    metrics.add(Counter, "quantd_alerts_dead", "Messages that are not tried any more", labels, each(lambda counts: counts.dead))
 
 
 def _offsets(runtime: Runtime) -> Rows:

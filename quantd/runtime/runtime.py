@@ -72,8 +72,9 @@ class Runtime:
         self.outputs.alerts.put(rule)
 
     def drop_rule(self, rule_id: str) -> None:
-        """Stop judging a rule and delete its state."""
+        """Stop judging a rule and delete its state. If it fires, its receivers are told that this is over."""
         self.outputs.alerts.remove(rule_id)
+        self.outputs.dispatcher.forget(rule_id)
 
     def watch_symbol(self, symbol: str) -> None:
         """Stream a symbol that the config does not name through the default pipeline, unless it streams already."""

@@ -7,9 +7,11 @@ from quantd.services.alerts import Alerts
 from quantd.services.analytics import Analytics
 from quantd.services.database import Database
 from quantd.services.events import Events
+from quantd.services.explain import Explain
 from quantd.services.market import Market
 from quantd.services.record import Record
 from quantd.services.rules import Rules
+from quantd.services.silences import Silences
 from quantd.services.status import Status
 from quantd.services.symbols import Symbols
 
@@ -23,6 +25,8 @@ class Services(Struct, frozen=True):
     analytics: Analytics
     alerts: Alerts
     rules: Rules
+    silences: Silences
+    explain: Explain
     status: Status
     database: Database
     events: Events

@@ -5,8 +5,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from quantd.config.rules import Rule
-from quantd.flow.alerts.rule import Origin
+from quantd.config.rules import Origin, Rule
 from quantd.model import Metric
 from quantd.rule_state import RuleState
 
@@ -29,8 +28,6 @@ class KnownRule(Struct, frozen=True):
     created_at: int | None = None
     """When it was made, if by request."""
     owner: str | None = None
-    trouble: str = ""
-    """Why it is not judged."""
 
 
 class Rules(Protocol):

@@ -9,23 +9,30 @@ import msgspec
 from quantd.clock import Clock
 from quantd.conditions.parse import parse_condition
 from quantd.config.rules import Rule
-from quantd.errors import ConfigError, Mistake
+from quantd.errors import ConfigError, Mistake, QuantdError
 from quantd.rule_state import RuleState
 from quantd.services.rules import KnownRule, Rules
 
 
 class FakeRules(Rules):
-    """Alert rules that are not judged. `mistakes` are what is wrong with the next one, if anything."""
+    """Alert rules that are not judged. `mistakes` are what is wrong with the next one, and `refusal` is why it cannot be
+    processed, if anything."""
 
     def __init__(self, clock: Clock) -> None:
         self.known: dict[str, KnownRule] = {}
         self.mistakes: list[Mistake] = []
+        self.refusal: QuantdError | None = None
+        self.given: dict[str, Any] = {}
+        """The keys of the last order."""
         self._clock = clock
         self._numbers = count(1)
 
     def add(self, given: Mapping[str, Any], owner: str | None = None) -> KnownRule:
+        self.given = dict(given)
         if self.mistakes:
             raise ConfigError(self.mistakes)
+        if self.refusal:
+            raise self.refusal
         rule = Rule(name=given.get("name") or given["when"], when=parse_condition(given["when"]), every=given.get("every") or "1m")
         made = KnownRule(f"written-{next(self._numbers)}", given["of"], "request", rule, RuleState(), None, created_at=self._clock.now())
         self.known[made.id] = msgspec.structs.replace(made, owner=owner)

@@ -20,8 +20,10 @@ from quantd.services.symbols import Symbols
 from quantd.stats.funding import Rates
 from quantd.supervision.troubles import Trouble, Troubles
 from quantd.testing.database import FakeDatabase
+from quantd.testing.explain import FakeExplain
 from quantd.testing.fakes import START
 from quantd.testing.rules import FakeRules
+from quantd.testing.silences import FakeSilences
 from quantd.timeframes import timeframe
 
 LISTED = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "ADAUSDT")
@@ -286,6 +288,8 @@ class FakeServices(Services, frozen=True):
     analytics: FakeAnalytics
     alerts: FakeAlerts
     rules: FakeRules
+    silences: FakeSilences
+    explain: FakeExplain
     status: FakeStatus
     events: Hub
     database: FakeDatabase
@@ -295,13 +299,16 @@ def fake_services(listed: Sequence[str] = LISTED, others: Sequence[str] = OTHERS
     """Return services that know the symbols and nothing else."""
     hub, clock = Hub(), EventClock(START)
     market, pool = FakeMarket(hub), Pool(Workers("", b"", Troubles(clock)))
+    record = FakeRecord(pool)
     return FakeServices(
         symbols=FakeSymbols(market, listed, others),
         market=market,
-        record=FakeRecord(pool),
+        record=record,
         analytics=FakeAnalytics(market),
         alerts=FakeAlerts(hub, clock),
         rules=FakeRules(clock),
+        silences=FakeSilences(clock),
+        explain=FakeExplain(hub, record.history, pool),
         status=FakeStatus(clock),
         database=FakeDatabase(),
         events=hub,

@@ -6,12 +6,16 @@ Prices are made of integers, and statistics are rounded, so that answers are the
 from msgspec.structs import asdict, replace
 
 from quantd.clock import EventClock
+from quantd.conditions.parse import parse_condition
+from quantd.config.rules import Rule
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.model import Alert, Bar, BookBar, Gap, PairPoint, Tick
 from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
 from quantd.plugin.guard import Guard
+from quantd.rule_state import RuleState
 from quantd.services.alerts import PipelineRule, RestRule
 from quantd.services.analytics import Analysis, PairStatus
+from quantd.services.rules import KnownRule
 from quantd.services.status import FeedState, SymbolQuality
 from quantd.stats.cointegration import EngleGranger
 from quantd.stats.spreads import SpreadTest
@@ -124,7 +128,14 @@ def _add_alerts(services: FakeServices) -> None:
         f"{PAIR}/stretched@{by_bar}", f"{PAIR}/stretched", "abs(zscore) > 2", PAIR, "firing", 2.5, 2.0, by_bar, by_bar + 500,
         f"{PAIR} 1m stretched: abs(zscore) > 2", "zscore", by_bar - 60_000,
     )  # fmt: skip
+    far = Rule(name="far", when=parse_condition("abs(zscore) > 2.5 and corr > 0.5"), every="1m", for_=300_000, send=("log",))
+    fired = RuleState("firing", START, triggered_at=START + 300_000, trigger_count=1)
+    services.rules.known[RULE_ID] = KnownRule(RULE_ID, PAIR, "request", far, fired, 2.75, created_at=START)
+    rule = Rule(name="stretched", when=parse_condition("abs(zscore) > 2"), every="1m", send=("log",))
+    services.explain.judge.engine.add(rule, PAIR)
     services.alerts.fire([of_request, of_pipeline])
+    last = replace(of_pipeline, id=f"{PAIR}/stretched@{NOW}", since=NOW, ts=NOW, bar=NOW - 60_000)
+    services.events.publish("alerts", [last])
 
 
 def _add_status(services: FakeServices) -> None:

@@ -60,6 +60,16 @@ async def test_one_that_may_write_makes_and_deletes_rules(api: Guarded) -> None:
             await client.add_rule("price", "BTCUSDT", ">", float("nan"))
 
 
+async def test_one_that_may_write_makes_rules_in_the_full_grammar(api: Guarded) -> None:
+    async with client_of(api, api.token("write")) as client, asyncio.timeout(PATIENCE_S):
+        made = await client.make_rule("BTCUSDT-ETHUSDT", "abs(zscore) > 2", every="5m")
+        assert (made.of, made.when, made.every, made.state.phase) == ("BTCUSDT-ETHUSDT", "abs(zscore) > 2", "5m", "inactive")
+        assert await client.all_rules() == [made] == [await client.find_rule(made.id)]
+        await client.drop_rule(made.id)
+        with pytest.raises(Refused, match="404"):
+            await client.find_rule(made.id)
+
+
 async def test_a_token_that_is_revoked_ends_the_stream(api: Guarded) -> None:
     async with client_of(api, api.token("read")) as client, asyncio.timeout(PATIENCE_S):
         stream = client.trades("BTCUSDT")

@@ -102,7 +102,8 @@ async def test_each_firing_reaches_each_socket_once_and_no_resolution(
 ) -> None:
     async with connect(url(server)) as other:
         await subscribe(other, "ETHUSDT")
-        services.alerts.fire([fakes.alert(1), msgspec.structs.replace(fakes.alert(2), state="resolved")])
+        others: list[dict[str, Any]] = [{"state": "resolved"}, {"state": "withdrawn"}, {"state": "flapping"}, {"repeat": 1}]
+        services.alerts.fire([fakes.alert(1), *(msgspec.structs.replace(fakes.alert(2), **other) for other in others)])
         for client in (socket, other):
             alerts = [frame for frame in await settled(client) if frame["type"] == "alert"]
             assert [(set(alert), alert["id"]) for alert in alerts] == [(ALERT_KEYS, "1")]

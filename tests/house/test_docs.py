@@ -18,7 +18,8 @@ from quantd.clock import EventClock
 from quantd.config import load
 from quantd.config.model import ApiSettings, ConfigFile, PipelineFile
 from quantd.config.pairs import DEFAULT_PIPELINE
-from quantd.config.shapes import sections
+from quantd.config.rules import Rule
+from quantd.config.shapes import fields, sections
 from quantd.metrics import Metrics
 from quantd.rows import COLUMNS
 from quantd.runtime.build import build
@@ -39,6 +40,9 @@ ROUTE = re.compile(r"(GET|POST|DELETE) (/\S*)")
 COMMAND = re.compile(r"^(?:\S*/)?quantd ([a-z]+)", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 MINIMAL = {"pairs": ["BTCUSDT-ETHUSDT"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}}
+
+WHOLE = frozenset({"pairs", "regression"})
+"""Keys of which one is in every whole quantd.yaml or pipeline."""
 
 every_document = pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 every_linked = pytest.mark.parametrize("path", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
@@ -66,6 +70,9 @@ def yaml_blocks() -> Iterator[Any]:
     for path in (ROOT / "README.md", ROOT / "docs/config.md"):
         for number, text in enumerate(fences(path, "yaml"), 1):
             yield pytest.param(text, id=f"{path.name}-{number}")
+    for number, text in enumerate(fences(ROOT / "docs/alerts.md", "yaml"), 1):
+        if not WHOLE.isdisjoint(yaml.safe_load(text)):
+            yield pytest.param(text, id=f"alerts.md-{number}")
 
 
 def slug(heading: str) -> str:
@@ -143,6 +150,12 @@ def test_a_new_key_must_be_told() -> None:
         hue: Coloured = Coloured()
 
     assert untold(More, doc("config.md")) == ["shade", "hue", "hue.colour"]
+
+
+def test_one_rule_shows_every_key() -> None:
+    shown = next(text for text in fences(ROOT / "docs/alerts.md", "yaml") if "regression" in yaml.safe_load(text))
+    (rule,) = yaml.safe_load(shown)["alerts"]
+    assert {"on" if key is True else key for key in rule} == set(fields(Rule))  # this parser reads `on` as true
 
 
 @pytest.mark.parametrize("text", list(yaml_blocks()))

@@ -40,5 +40,5 @@ def test_each_row_is_of_a_file(row: str) -> None:
 
 
 def test_a_file_without_a_module_is_noticed() -> None:
-    files = [TESTS / name for name in ("unit/test_state.py", "plugins/feeds/test_binance_frames.py", "unit/test_nonesuch.py")]
+    files = [TESTS / name for name in ("unit/test_clock.py", "plugins/feeds/test_binance_frames.py", "unit/test_nonesuch.py")]
     assert nameless(files) == {"unit/test_nonesuch.py"}

@@ -24,6 +24,10 @@ IN_PATH = {
     "symbol": InPath("A symbol of the exchange, in any case.", r"^[^/\\\s-]+$", "BTCUSDT"),
     "id": InPath("The id of a rule, as `POST /alerts` answered it.", r"^[\w.~-]+$", "f7ab9285-1b87-4770-9b0c-1a8712d92cf4"),
     "rule": InPath("The id of a rule, with each `/` as `%2F`.", r"^[^\\]+$", "f7ab9285-1b87-4770-9b0c-1a8712d92cf4"),
+    "firing": InPath(
+        "The id of a firing, or of a rule for its latest firing. A `/` in it is written as `%2F`.", r"^\S+$", "BTCUSDT-ETHUSDT/stretched"
+    ),
+    "silence": InPath("The id of a silence.", r"^[\w.~-]+$", "f7ab9285-1b87-4770-9b0c-1a8712d92cf4"),
     "pair": InPath("A pair, y before x, in any case.", r"^[^/\\\s-]+-[^/\\\s-]+$", "BTCUSDT-ETHUSDT"),
 }
 """What there is to say of the parameters of paths, by name."""

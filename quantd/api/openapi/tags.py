@@ -17,9 +17,11 @@ TAGS = {
 """What each tag is about, in the order of the document."""
 _OTHERS = {
     "backtest": "analytics",
+    "explain": "alerts",
     "leadlag": "analytics",
     "openapi": "documents",
     "rules": "alerts",
+    "silences": "alerts",
     "sockets": "stream",
     "tickets": "access",
     "visualization": "data",

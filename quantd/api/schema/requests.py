@@ -183,6 +183,33 @@ class TradesQuery(PageQuery, frozen=True):
     from_id: Annotated[int, Meta(ge=0, le=2**53, description="Smallest id of a trade to answer.")] = 0
 
 
+class ExplainQuery(Struct, frozen=True):
+    """How a firing is explained."""
+
+    format: Annotated[Literal["json", "svg"], Meta(description="Format of the answer: svg is a drawing alone.")] = "json"
+
+
+class PastQuery(Struct, frozen=True):
+    """A rule, and the stretch of the record to judge it over."""
+
+    rule: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=2_000,
+            description="The name or id of a rule, or a condition.",
+            extra_json_schema={"examples": ["abs(zscore) > 2"]},
+        ),
+    ]
+    pair: Annotated[str, Meta(description="The pair; needed for a condition.", extra_json_schema={"examples": ["BTCUSDT-ETHUSDT"]})] = ""
+    every: Annotated[str, Meta(description="Timeframe of the points; by default the rule's, or 1m for a condition.")] = ""
+    last: Annotated[str, Meta(description="Length of the stretch, if `since` is not given.", extra_json_schema={"examples": ["24h"]})] = (
+        "24h"
+    )
+    since: Annotated[Moment, Meta(description="Beginning of the stretch.")] | None = None
+    until: Annotated[Moment, Meta(description="End of the stretch, which is not in it.")] | None = None
+
+
 class StreamBody(Struct, frozen=True):
     """Symbols to start or stop."""
 

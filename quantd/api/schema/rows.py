@@ -96,6 +96,14 @@ class AlertRow(Struct, frozen=True, gc=False):
     bar: Time | None
     """Open time of the judged bar; null for a rule that is judged between closes."""
     text: str
+    severity: str
+    labels: Mapping[str, str]
+    late: bool
+    """Whether it is told long after it came about."""
+    repeat: int
+    """The number of this reminder of a firing; 0 for the firing itself."""
+    reason: str
+    """Why a firing is withdrawn, resolved without a value, or not told one by one; else empty."""
 
 
 class BookRow(Struct, frozen=True, gc=False):
@@ -243,6 +251,11 @@ def alert(given: Alert) -> AlertRow | None:
         ts=iso(given.ts),
         bar=None if given.bar is None else iso(given.bar),
         text=given.text,
+        severity=given.severity,
+        labels=given.labels,
+        late=given.late,
+        repeat=given.repeat,
+        reason=given.reason,
     )
 
 

@@ -6,9 +6,8 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from quantd.api.schema.kinds import Time
-from quantd.config.rules import Coverage, Moments, NoData
+from quantd.config.rules import Coverage, Moments, NoData, Origin
 from quantd.config.written import written
-from quantd.flow.alerts.rule import Origin
 from quantd.model import Metric
 from quantd.rule_state import Phase
 from quantd.services.rules import KnownRule
@@ -59,7 +58,7 @@ class RuleOrder(Struct, frozen=True, kw_only=True):
             "The flood breaker, or off.",
             anyOf=[{"const": "off"}, {"type": "object", "properties": {"changes": {"type": "integer"}, "in": _SPAN}}],
         ),
-    ] = {"changes": 30, "in": "1m"}
+    ] = field(default_factory=lambda: {"changes": 30, "in": "1m"})
     send: Annotated[Given, _key("Sinks to which the alerts go.", type="array", items={"type": "string"})] = []
     window: Annotated[Given, _key("Window, if not the pipeline's.", type="integer", minimum=2, maximum=2000)] = None
     regression: Annotated[Given, _key("Regression, if not the pipeline's.", type="string", examples=["kalman"])] = None
@@ -77,8 +76,6 @@ class RuleNow(Struct, frozen=True):
     """When the state changes next, unless data change it before."""
     triggered_at: Time | None
     trigger_count: int
-    trouble: str | None
-    """Why it is not judged."""
 
 
 class RuleRow(Struct, frozen=True, kw_only=True):
@@ -125,14 +122,13 @@ def rule(known: KnownRule) -> RuleRow:
         due=_time(known.due),
         triggered_at=_time(given.triggered_at),
         trigger_count=given.trigger_count,
-        trouble=known.trouble or None,
     )
     keys = written(known.rule) | {"window": known.window, "regression": known.regression}
     whole = {"id": known.id, "of": known.of, "origin": known.origin, "created_at": _time(known.created_at), **keys}
     return msgspec.structs.replace(msgspec.convert({**whole, "state": _NOTHING}, RuleRow), state=now)
 
 
-_NOTHING = msgspec.to_builtins(RuleNow("inactive", None, None, None, None, 0, None))
+_NOTHING = msgspec.to_builtins(RuleNow("inactive", None, None, None, None, 0))
 
 
 def _time(ts: int | None) -> str | None:

@@ -284,8 +284,9 @@ def pipeline_rule(known: alerts.PipelineRule) -> PipelineRule:
 
 
 def firings(told: Iterable[Alert]) -> list[Alert]:
-    """Return the alerts that report a rule that became true: the frontend notifies its user of each."""
-    return [alert for alert in told if alert.state == "firing" and _sendable(alert.value) and _sendable(alert.threshold)]
+    """Return the alerts that report a rule that became true: the frontend notifies its user of each. Reminders are none of them."""
+    begun = (alert for alert in told if alert.state == "firing" and not alert.repeat)
+    return [alert for alert in begun if _sendable(alert.value) and _sendable(alert.threshold)]
 
 
 def _sendable(value: float | str) -> bool:

@@ -2,9 +2,22 @@
 
 import typer
 
+from quantd.cli.alerts.ack import ack, unack
+from quantd.cli.alerts.add import add
+from quantd.cli.alerts.backtest import backtest
+from quantd.cli.alerts.explain import explain
+from quantd.cli.alerts.firing import firing
+from quantd.cli.alerts.rules import list_rules, remove, show
+from quantd.cli.alerts.silence import silence, silences, unsilence
+
 alerts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @alerts.callback()
 def _alerts() -> None:
     """Rules, firings, silences and deliveries of alerts."""
+
+
+alerts.command(name="list")(list_rules)
+for command in (add, show, remove, firing, silence, silences, unsilence, ack, unack, explain, backtest):
+    alerts.command()(command)

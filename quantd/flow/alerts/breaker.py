@@ -29,7 +29,7 @@ def reported(rule: AlertRule, state: RuleState, alert: Alert, at: int) -> Change
     if len(changes) < breaker.changes:
         return Change(replace(state, changes=changes), (alert,))
     quiet = duration_text(breaker.within)
-    reason = f"{len(changes)} changes within {quiet}; silent until there is none for {quiet}"
+    reason = f"{len(changes)} changes within {quiet}, silent until there is none for {quiet}"
     flapping = replace(alert, state="flapping", reason=reason, text=text(rule, reason=reason))
     return Change(replace(state, changes=(at,), flapping=True, untold=0), (flapping,))
 

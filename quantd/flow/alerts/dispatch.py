@@ -1,6 +1,6 @@
 """Decides what becomes of each alert: the sinks that it goes to, and when."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from quantd.clock import Clock
 from quantd.config.routing import Routing
 from quantd.flow.alerts.firing import Ack, Firing, Step, after, unacknowledged, unmuted
-from quantd.flow.alerts.kept_table import KeptTable
+from quantd.flow.alerts.kept_rows import Kept, KeptRows
 from quantd.flow.alerts.mutes import Mutes
 from quantd.flow.alerts.outbox import Outbox
 from quantd.flow.alerts.route import Groups, sinks_of
@@ -16,6 +16,7 @@ from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.silence import Silence, ending
 from quantd.flow.hub import Hub
 from quantd.model import Alert
+from quantd.state import Message
 
 _OVER = ("resolved", "withdrawn")
 
@@ -23,15 +24,17 @@ _OVER = ("resolved", "withdrawn")
 class Dispatcher:
     """Passes alerts to the outbox, unless they are muted, and to listeners. Without a `clock`, as in a replay, the alerts tell the time.
 
-    `firings` holds the firing of each rule, as its receivers know it. Firings and silences survive a restart by `unsaved` and `restore`.
+    `firings` holds the firing of each rule, as its receivers know it. They and the silences are kept in tables, by `table`.
     """
 
-    def __init__(self, outbox: Outbox, hub: Hub, routing: Routing | None = None, clock: Clock | None = None) -> None:
-        self.firings = KeptTable("firing", Firing)
+    def __init__(
+        self, outbox: Outbox, hub: Hub, table: Callable[[str], Kept], routing: Routing | None = None, clock: Clock | None = None
+    ) -> None:
+        self.firings = KeptRows(table("firing"), Firing)
         self._outbox = outbox
         self._hub = hub
         self._routing = routing or Routing()
-        self._mutes = Mutes(self._routing)
+        self._mutes = Mutes(self._routing, KeptRows(table("silence"), Silence))
         self._groups = Groups(self._routing)
         self._clock = clock
         self._now = 0
@@ -97,23 +100,12 @@ class Dispatcher:
         """Return the firings of which a sink was told, and which last."""
         return [firing.alert for _, firing in self.firings if firing.lasts and firing.told and sink in firing.sinks]
 
-    @property
-    def unsaved(self) -> dict[str, bytes | None]:
-        """What has changed since the last write, by name; None for what is deleted."""
-        return self.firings.unsaved | self._mutes.silences.unsaved
-
-    def saved(self) -> None:
-        """Mark everything as written."""
-        self.firings.saved()
-        self._mutes.silences.saved()
-
-    def restore(self, stored: Mapping[str, bytes], rules: Collection[str]) -> None:
-        """Take up what an earlier run kept. The firings of rules that are no more are forgotten, and their receivers told."""
-        self.firings.restore(stored)
-        self._mutes.silences.restore(stored)
-        for rule, firing in self.firings:
+    def recall(self, rules: Collection[str]) -> None:
+        """Take up the firings of an earlier run, once all rules are known. Those of other rules are over, and their receivers told."""
+        for _, firing in self.firings:
             if firing.lasts:
                 self._mutes.fires(firing.alert)
+        for rule, _ in self.firings:
             if rule not in rules:
                 self.forget(rule)
         self._mutes.changed = True
@@ -155,7 +147,7 @@ class Dispatcher:
             self._put(alert, sinks)
 
     def _put(self, alert: Alert, sinks: tuple[str, ...]) -> None:
-        self._outbox.put(alert, sinks)
+        self._outbox.put(Message(alert.key, sink, alert.alert_id, (alert,)) for sink in sinks)
 
     def _warn(self, silence: Silence) -> None:
         """Tell the receivers of the firings that a silence still mutes that it ends."""

@@ -51,6 +51,10 @@ class AlertEngine:
     def rules(self) -> list[AlertRule]:
         return list(self._places.rules.values())
 
+    def rule(self, rule_id: str) -> AlertRule | None:
+        """Return the rule of an id."""
+        return self._places.rules.get(rule_id)
+
     def add(self, rule: Rule, pair: str) -> None:
         """Watch a rule on a pair's closed bars of the rule's timeframe. The rule replaces one of the same name on the pair."""
         self.put(of_pipeline(rule, pair))

@@ -5,7 +5,7 @@ from itertools import chain
 
 from quantd.config.matchers import match, words_of
 from quantd.config.routing import Hours, Inhibition, MuteWindow, Routing
-from quantd.flow.alerts.kept_table import KeptTable
+from quantd.flow.alerts.kept_rows import KeptRows
 from quantd.flow.alerts.silence import Silence
 from quantd.model import Alert
 from quantd.times import wall_clock
@@ -62,8 +62,8 @@ class Inhibitor:
 class Mutes:
     """Tells why an alert is muted. `changed` says that since the last look an alert may have ceased to be muted."""
 
-    def __init__(self, routing: Routing) -> None:
-        self.silences = KeptTable("silence", Silence)
+    def __init__(self, routing: Routing, silences: KeptRows[Silence]) -> None:
+        self.silences = silences
         self.changed = False
         self._windows = routing.mute
         self._inhibitors = [Inhibitor(each) for each in routing.inhibit]

@@ -1,65 +1,128 @@
-"""Carries alerts to sinks: a bounded queue and a worker for each, so that a slow sink holds up nobody."""
+"""Carries alerts to sinks, at least once and in order.
+
+A message is on disk before it is sent, in one transaction with the state of the rule that caused it. It is marked as sent once the sink has
+taken it. If the daemon is killed in between, it is sent again with the same key.
+
+    put ──▶ keeper (on disk) ──▶ lanes of the sink ──▶ sent ──▶ marked; the key is remembered for 7 days
+                                   ▲          │
+                                   └──────────┘ later, if it fails; dead if it is refused or too old
+"""
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from typing import Any
 
+from quantd.clock import Clock, SystemClock
+from quantd.flow.alerts.keeper import Keeper
+from quantd.flow.alerts.sender import Counts, Figure, Sender
 from quantd.model import Alert
 from quantd.plugin.base import AlertSink
 from quantd.plugin.guard import Guard
+from quantd.state import Delivery, Message
+from quantd.timeframes import DAY
 
-_log = logging.getLogger("quantd.alerts")
-_CAPACITY = 10_000
 _START_S = 2.0
 _DRAIN_S = 4.0
 _STOP_S = 0.5
 """The sum of these times is less than the daemon's drain time, so that the log names a sink that hangs."""
+KEYS_KEPT_MS = 7 * DAY
+_log = logging.getLogger("quantd.alerts")
 
 
 class Outbox:
-    """Queues alerts for sinks, which are given by name. Alerts that are put before `start` wait for it."""
+    """Delivers messages to sinks, which are given by name. Messages that are put before `start` wait for it."""
 
-    def __init__(self, sinks: Mapping[str, tuple[AlertSink, Guard]]) -> None:
-        self._sinks = sinks
-        self._queues = {name: asyncio.Queue[Alert](_CAPACITY) for name in sinks}
-        self._workers: list[asyncio.Task[None]] = []
-        self.dropped = 0
+    def __init__(self, sinks: Mapping[str, tuple[AlertSink, Guard]], clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._senders = {name: Sender(name, sink, guard, self._clock) for name, (sink, guard) in sinks.items()}
+        self._keeper: Keeper | None = None
+        self._starts: list[asyncio.Task[None]] = []
+
+    def attach(self, keeper: Keeper) -> None:
+        """Use these records, and take up the messages in them. Called once, before any message is put."""
+        self._keeper = keeper
+        keeper.on_messages = self._admit
+        keeper.records.deliveries.forget(self._clock.now() - KEYS_KEPT_MS)
+        for sender in self._senders.values():
+            sender.attach(keeper)
+        for sink, lane, count in keeper.records.deliveries.orders():
+            if sink in self._senders:
+                self._senders[sink].lanes.on_disk(lane, count)
+            else:
+                _log.warning("%d alerts wait for sink %s, which is not in the config", count, sink)
+
+    @property
+    def keeper(self) -> Keeper:
+        """The records in use."""
+        assert self._keeper is not None, "attach comes first"
+        return self._keeper
+
+    def put(self, messages: Iterable[Message]) -> None:
+        """Deliver messages. A message whose sink has had one of the same key within 7 days is ignored."""
+        now = self._clock.now()
+        self.keeper.put([(message, now) for message in messages if message.sink in self._senders])
+
+    def draw(self, figure: Figure) -> None:
+        """Let this function draw the figures of firings, for the sinks that want them."""
+        for sender in self._senders.values():
+            sender.figure = figure
+
+    def _admit(self, new: Iterable[Delivery]) -> None:
+        for delivery in new:
+            if delivery.message.sink in self._senders:
+                self._senders[delivery.message.sink].add(delivery)
 
     async def start(self) -> None:
         """Start all sinks and wait at most two seconds for them. If a sink hangs, only its own alerts wait."""
-        started = {name: asyncio.Event() for name in self._sinks}
-        self._workers = [asyncio.create_task(self._work(name, event), name=f"sink {name}") for name, event in started.items()]
-        for name in await _late({name: event.wait() for name, event in started.items()}, _START_S):
+        self._starts = [asyncio.create_task(self._begin(sender), name=f"sink {name}") for name, sender in self._senders.items()]
+        started = zip(self._senders, self._starts, strict=True)
+        for name in await _late({name: asyncio.wait([task]) for name, task in started}, _START_S):
             _log.error("sink %s has not started within %g s: its alerts wait", name, _START_S)
 
-    def put(self, alert: Alert, names: tuple[str, ...]) -> None:
-        """Queue an alert for these sinks. If a queue is full, the alert is dropped, counted and logged."""
-        for name in names:
-            try:
-                self._queues[name].put_nowait(alert)
-            except asyncio.QueueFull:
-                self.dropped += 1
-                _log.error("sink %s is %d alerts behind; dropped: %s", name, _CAPACITY, alert.text)
+    async def _begin(self, sender: Sender) -> None:
+        await sender.guard.acall(sender.sink.start)
+        if lasting := await self._lasting(sender.name):
+            sender.guard.call(sender.sink.resume, lasting)
+        sender.begin()
+
+    async def _lasting(self, sink: str) -> list[Alert]:
+        """Return the firings that a sink was told of and that still last."""
+        keys = [f"{state.firing}/firing" for state in self.keeper.records.rule_states().values() if state.phase == "firing"]
+        told = await self.keeper.read(lambda: self.keeper.records.deliveries.told(sink, keys))
+        return [alert for delivery in told for alert in delivery.message.alerts if alert.state == "firing"]
 
     async def stop(self) -> None:
-        """Deliver queued alerts for at most 4 s, then stop the sinks within at most 0.5 s."""
-        for name in await _late({name: queue.join() for name, queue in self._queues.items()}, _DRAIN_S):
-            _log.error("sink %s has not taken its last alerts within %g s: they are not delivered", name, _DRAIN_S)
-        for task in self._workers:
+        """Deliver what is due for at most 4 s, then stop the sinks within at most 0.5 s. The rest is sent after the next start."""
+        await self.keeper.saved()
+        late = await _late({name: sender.quiet() for name, sender in self._senders.items()}, _DRAIN_S)
+        for task in self._starts:
             task.cancel()
-        for name in await _late({name: guard.acall(sink.stop) for name, (sink, guard) in self._sinks.items()}, _STOP_S):
+        await asyncio.gather(*(sender.end() for sender in self._senders.values()))
+        for name, sender in self._senders.items():
+            if count := sender.lanes.waiting:
+                kept = "are not delivered" if self.keeper.records.in_memory else "are sent after the next start"
+                slow = f" It has not taken them within {_DRAIN_S:g} s." if name in late else ""
+                _log.error("sink %s: %d alerts %s.%s", name, count, kept, slow)
+        stops = {name: sender.guard.acall(sender.sink.stop) for name, sender in self._senders.items()}
+        for name in await _late(stops, _STOP_S):
             _log.error("sink %s has not stopped within %g s: it is left", name, _STOP_S)
+        self.keeper.close()
 
-    async def _work(self, name: str, started: asyncio.Event) -> None:
-        sink, guard = self._sinks[name]
-        queue = self._queues[name]
-        await guard.acall(sink.start)
-        started.set()
-        while True:
-            alert = await queue.get()
-            await guard.acall(sink.send, alert)
-            queue.task_done()
+    def waiting(self) -> dict[str, int]:
+        """Return the number of messages that wait, by sink."""
+        return {name: sender.lanes.waiting for name, sender in self._senders.items()}
+
+    def counts(self) -> dict[str, Counts]:
+        """Return what has become of messages since the start, by sink."""
+        return {name: sender.counts for name, sender in self._senders.items()}
+
+    async def resend(self, keys: Collection[str] | None = None) -> int:
+        """Deliver dead messages again: those of these keys, None stands for all. Return their number."""
+        deliveries, now = self.keeper.records.deliveries, self._clock.now()
+        again = await self.keeper.read(lambda: deliveries.revive(keys, self._senders.keys(), now))
+        self._admit(again)
+        return len(again)
 
 
 async def _late(work: Mapping[str, Coroutine[Any, Any, object]], seconds: float) -> list[str]:

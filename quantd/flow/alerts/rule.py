@@ -2,18 +2,14 @@
 
 from collections.abc import Callable
 from math import isnan
-from typing import Literal
 
 from msgspec import Struct
 
 from quantd.columns.points import QUALITIES, PointColumns
 from quantd.conditions.model import Condition, Term, clauses
 from quantd.conditions.verdict import Values
-from quantd.config.rules import METRICS, Rule
+from quantd.config.rules import METRICS, Origin, Rule
 from quantd.model import Metric, PairPoint, Quality
-
-Origin = Literal["pipeline", "config", "request"]
-"""Where a rule was written: in a pipeline, under `alerts:` of quantd.yaml, or in a request."""
 
 
 class AlertRule(Struct, frozen=True):

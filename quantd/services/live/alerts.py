@@ -33,7 +33,7 @@ class LiveAlerts(Alerts):
         self._engine = runtime.outputs.alerts
         self._troubles = runtime.outputs.troubles
         self._book = RuleBook(state.kept, self._troubles)
-        self._journal = Journal(state.records, self._engine.states, self._troubles)
+        self._journal = Journal(runtime.outputs.keeper)
         self._recall(state.records)
         runtime.outputs.hub.listen("alerts", self._journal.add)
 
@@ -78,8 +78,13 @@ class LiveAlerts(Alerts):
         self.save()
 
     def save(self) -> None:
-        """Write what has changed since the last call to disk."""
-        self._journal.save()
+        """Write what has changed to disk, and return when it is there."""
+        self._runtime.outputs.keeper.save()
+        self._book.save()
+
+    def save_soon(self) -> None:
+        """Write what has changed to disk, in the background as far as possible."""
+        self._runtime.outputs.keeper.soon()
         self._book.save()
 
     def hold_all(self) -> None:
@@ -93,7 +98,8 @@ class LiveAlerts(Alerts):
         for rule in stored:
             self._hold_again(rule.definition)
             self._begin(rule.definition)
-        states.restore(records.rule_states(), [rule.id for rule in self._engine.rules])
+        states.restore(records.rule_states(), rules := [rule.id for rule in self._engine.rules])
+        self._runtime.outputs.dispatcher.recall(rules)
         for rule in stored:
             known = states.of(rule.id)
             if rule.trigger_count > known.trigger_count:  # written by an earlier version

@@ -12,6 +12,7 @@ from quantd.services.bundle import Services
 from quantd.services.live.alerts import LiveAlerts
 from quantd.services.live.analytics import LiveAnalytics
 from quantd.services.live.database import LiveDatabase
+from quantd.services.live.explain import LiveExplain, Sources, config_hash
 from quantd.services.live.lookup import RuntimeStreams
 from quantd.services.live.market import LiveMarket
 from quantd.services.live.record import LiveRecord
@@ -19,9 +20,10 @@ from quantd.services.live.rule_analyses import RuleAnalyses
 from quantd.services.live.rule_holds import RuleHolds
 from quantd.services.live.rule_reader import RuleReader
 from quantd.services.live.rules import LiveRules
+from quantd.services.live.silences import LiveSilences
 from quantd.services.live.status import LiveStatus
 from quantd.services.live.symbols import LiveSymbols
-from quantd.state import State
+from quantd.state import Prefixed, State
 
 
 class LiveServices(Services, frozen=True):
@@ -30,6 +32,7 @@ class LiveServices(Services, frozen=True):
     symbols: LiveSymbols
     alerts: LiveAlerts
     rules: LiveRules
+    explain: LiveExplain
     database: LiveDatabase
 
     def learn_symbols(self, listed: Sequence[str]) -> None:
@@ -53,8 +56,16 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
         analytics=analytics,
         rules=rules,
         alerts=LiveAlerts(runtime, holds, clock, state),
+        silences=LiveSilences(runtime.outputs.dispatcher, clock, runtime.outputs.keeper.saved),
+        explain=_explain(runtime, config, state, pool),
         status=LiveStatus(runtime, symbols, clock),
         database=LiveDatabase(runtime, pool, clock),
         events=runtime.outputs.hub,
         pool=pool,
     )
+
+
+def _explain(runtime: Runtime, config: Config, state: State, pool: Pool) -> LiveExplain:
+    outputs = runtime.outputs
+    sources = Sources(outputs.alerts, outputs.history, config_hash(config))
+    return LiveExplain(sources, outputs.hub, pool, Prefixed(state.kept, "why/"))

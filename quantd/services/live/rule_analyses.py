@@ -4,6 +4,7 @@ bars close ──▶ due questions ──▶ analyse (in the pool, one task a qu
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
@@ -13,6 +14,8 @@ from quantd.model import Bar, PairPoint
 from quantd.pool import Busy
 from quantd.services.analytics import Analytics, Question
 from quantd.timeframes import timeframe
+
+_log = logging.getLogger("quantd.alerts")
 
 
 class _Asked:
@@ -93,6 +96,10 @@ class RuleAnalyses:
             self._outputs.troubles.end("rules", name(question))
         except Busy as error:
             self._outputs.troubles.begin("rules", name(question), f"points of {pair} are late: {error}")
+            return
+        except Exception as error:  # a regression's plugin may raise anything
+            self._outputs.troubles.begin("rules", name(question), f"points of {pair} cannot be made: {error}")
+            _log.exception("points of %s for rules cannot be made", pair)
             return
         finally:
             asked.task = None

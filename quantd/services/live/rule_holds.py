@@ -2,7 +2,7 @@
 
 from quantd.config.model import Config
 from quantd.config.texts import as_legs
-from quantd.errors import QuantdError
+from quantd.errors import ConfigError, Mistake, QuantdError, close_to
 from quantd.runtime.runtime import Runtime
 from quantd.services.symbols import Symbols
 
@@ -15,6 +15,14 @@ class RuleHolds:
         self._config = config
         self._symbols = symbols
         self._watched: dict[str, str] = {}
+
+    def demand_supported(self, of: str) -> None:
+        """Raise ConfigError unless the exchange lists the symbol, or both legs of the pair."""
+        supported = self._symbols.supported()
+        unknown = [symbol for symbol in of.split("-") if symbol not in supported]
+        if unknown:
+            text = f"{', '.join(unknown)}: the exchange does not list it"
+            raise ConfigError([Mistake("rule", 0, 0, "of", text, close_to(unknown[0], supported) if of == unknown[0] else None)])
 
     def hold(self, rule_id: str, of: str) -> None:
         """Stream a symbol, or process a pair, because a rule watches it. Raises QuantdError if the pair cannot be processed."""

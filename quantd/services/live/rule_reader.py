@@ -6,25 +6,28 @@ from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from quantd.config.load import as_node
-from quantd.config.model import Config, Pipeline
+from quantd.config.model import Config, PairEntry, Pipeline
+from quantd.config.own_settings import has_own, is_own, own_zscore
 from quantd.config.pairs import DEFAULT_PIPELINE
 from quantd.config.reader import Reader
 from quantd.config.rules import WatchedRule
-from quantd.config.sections import Part, read_section
-from quantd.config.texts import as_span
-from quantd.errors import ConfigError
+from quantd.config.sections import read_section
+from quantd.config.texts import as_legs, as_span
+from quantd.config.watched import Watchable, checked_rule
+from quantd.errors import ConfigError, Mistake
 from quantd.plugin.registry import Registry
-from quantd.services.analytics import Question
+from quantd.services.analytics import Question, Style
 from quantd.times import iso
 
 _REQUEST = "rule"
-"""The place of mistakes, which are in no file."""
+"""What mistakes name in place of a file."""
 
 
 class ReadRule(Struct, frozen=True):
-    """A rule that was read. `question` asks for its points, if the pair's pipeline makes other ones."""
+    """A rule that was read. `question` asks for its points, if the pipeline of its pair makes other ones."""
 
     rule: WatchedRule
     question: Question | None = None
@@ -36,33 +39,45 @@ class RuleReader:
     def __init__(self, config: Config, registry: Registry) -> None:
         self._config = config
         self._registry = registry
+        self._default = DEFAULT_PIPELINE if DEFAULT_PIPELINE in config.pipelines else next(iter(config.pipelines), DEFAULT_PIPELINE)
 
     def read(self, keys: Mapping[str, Any]) -> ReadRule:
-        """Return the rule of these keys. Raises ConfigError with every mistake."""
+        """Return the rule of these keys, which are those of a rule in quantd.yaml; `of` stands for `pair` and `symbol`. Raises ConfigError
+        with every mistake."""
         reader = Reader(self._registry)
         part = read_section(reader, as_node(_watched(keys), _REQUEST), "", WatchedRule)
-        rule: WatchedRule | None = part.value
-        question = self._question(reader, rule, part) if rule and rule.pair else None
+        rule = checked_rule(reader, part, part.value, self._watchable(part.value)) if part.value else None
         if reader.mistakes or rule is None:
-            raise ConfigError(reader.mistakes)
-        return ReadRule(rule, question)
+            raise ConfigError([_of(mistake) for mistake in reader.mistakes] or [Mistake(_REQUEST, 0, 0, "", "is no rule")])
+        return ReadRule(rule, self.question(rule))
 
-    def _question(self, reader: Reader, rule: WatchedRule, part: Part) -> Question | None:
-        """Return the question that a rule with a window, regression or timeframe of its own asks."""
-        return None
+    def with_own(self) -> list[ReadRule]:
+        """Return the rules of quantd.yaml that have settings of their own."""
+        return [ReadRule(rule, self.question(rule)) for rule in self._config.alerts if has_own(rule, self._config)]
 
-    def pipeline(self, of: str) -> Pipeline | None:
-        """Return the pipeline of a pair or symbol: if the config does not name it, the one of such guests."""
-        pipelines = self._config.pipelines
-        named = next((pair.pipeline for pair in self._config.pairs if pair.name == of), DEFAULT_PIPELINE)
-        return pipelines.get(named) or next(iter(pipelines.values()), None)
+    def question(self, rule: WatchedRule) -> Question | None:
+        """Return the question whose points a rule judges; None if these are the points of its pipeline."""
+        pipeline = self._config.pipelines.get(self._pipeline_of(rule.of))
+        if pipeline is None or not is_own(rule, pipeline):
+            return None
+        y, x = as_legs(rule.pair)
+        style = Style(pipeline.spread, own_zscore(rule, pipeline), pipeline.regression.prices)
+        return Question(y, x, rule.every, rule.window or pipeline.regression.window, rule.regression or self._name(pipeline), style)
 
+    def _pipeline_of(self, of: str) -> str:
+        return next((pair.pipeline for pair in self._config.pairs if pair.name == of), self._default)
 
-def _watched(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys with `of` as the config writes it, and with a name."""
-    of, others = keys.get("of"), {key: value for key, value in keys.items() if key != "of" and value is not None}
-    watched = {} if of is None else {"pair" if isinstance(of, str) and "-" in of else "symbol": of}
-    return {"name": keys.get("when"), **others, **watched}
+    def _watchable(self, rule: WatchedRule) -> Watchable:
+        """Return what the config has, and what the rule watches: it will be processed like a guest if the config does not have it."""
+        config, pipelines = self._config, self._config.pipelines
+        guests = [PairEntry(*as_legs(rule.pair), self._pipeline_of(rule.pair))] if rule.pair else []
+        default = {DEFAULT_PIPELINE: pipelines[self._default]} if self._default in pipelines else {}
+        return Watchable([*config.pairs, *guests], [*config.symbols, rule.symbol], default | pipelines, tuple(config.sinks))
+
+    def _name(self, pipeline: Pipeline) -> str:
+        """Return the name of a pipeline's regression."""
+        made = type(pipeline.regression)
+        return next(entry.name for entry in self._registry.entries() if entry.plugin is made)
 
 
 def with_end(keys: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -72,3 +87,17 @@ def with_end(keys: Mapping[str, Any], now: int) -> dict[str, Any]:
         with suppress(ValueError):
             return {**keys, "expires": iso(now + as_span(ends))}
     return dict(keys)
+
+
+def _watched(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys as quantd.yaml has them, with a name. A key that is null is left out."""
+    given = {key: value for key, value in keys.items() if value is not None}
+    of = given.pop("of", None)
+    watched = {} if of is None else {"pair" if isinstance(of, str) and "-" in of else "symbol": of}
+    named = {"name": given["when"]} if isinstance(given.get("when"), str) else {}
+    return named | given | watched
+
+
+def _of(mistake: Mistake) -> Mistake:
+    """Return a mistake with the key of the request."""
+    return replace(mistake, path="of") if mistake.path in ("pair", "symbol") else mistake

@@ -4,9 +4,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from quantd.clock import Clock
-from quantd.errors import QuantdError
-from quantd.flow.alerts.rule import AlertRule
+from quantd.errors import ConfigError, Mistake, QuantdError
+from quantd.flow.alerts.rule import AlertRule, of_config
 from quantd.runtime.runtime import Runtime
 from quantd.services.live.rule_analyses import RuleAnalyses
 from quantd.services.live.rule_holds import RuleHolds
@@ -15,6 +17,7 @@ from quantd.services.live.rule_values import RuleValues
 from quantd.services.live.written_rules import WrittenRule, WrittenRules
 from quantd.services.rules import KnownRule, Rules
 from quantd.state import State
+from quantd.times import iso
 
 _EXPIRED_KEPT = 60_000
 """For how long (ms) a rule that has expired is kept, so that its firing can end."""
@@ -33,6 +36,8 @@ class LiveRules(Rules):
         self._troubles = runtime.outputs.troubles
         self._values = RuleValues(runtime, analyses)
         self._book = WrittenRules(state.kept, self._troubles)
+        for read in reader.with_own():
+            self._begin_of_config(read)
         for rule in self._book.recall():
             self._begin_again(rule)
 
@@ -40,6 +45,9 @@ class LiveRules(Rules):
         now = self._clock.now()
         keys = with_end(given, now)
         read = self._reader.read(keys)
+        if read.rule.expires is not None and read.rule.expires <= now:
+            raise ConfigError([Mistake("rule", 0, 0, "expires", f"{iso(read.rule.expires)} is over: take a time to come")])
+        self._holds.demand_supported(read.rule.of)
         made = WrittenRule(str(uuid.uuid4()), keys | {"of": read.rule.of}, now, owner)
         self._holds.begin(made.id, made.of)
         self._book.put(made)
@@ -47,7 +55,7 @@ class LiveRules(Rules):
         return self._known(self._judged(made.id))
 
     def all(self) -> list[KnownRule]:
-        return [self._known(rule) for rule in self._engine.rules] + self._unjudged()
+        return [self._known(rule) for rule in self._engine.rules]
 
     def find(self, rule_id: str) -> KnownRule | None:
         return next((rule for rule in self.all() if rule.id == rule_id), None)
@@ -89,6 +97,11 @@ class LiveRules(Rules):
         if made.id not in self._ids():
             self._begin(made, read)
 
+    def _begin_of_config(self, read: ReadRule) -> None:
+        made = of_config(read.rule, read.rule.of)
+        assert read.question is not None
+        self._runtime.add_rule(replace(made, analysis=self._analyses.put(made.id, read.question)))
+
     def _begin(self, made: WrittenRule, read: ReadRule) -> None:
         rule = read.rule
         text = f"{rule.of} {rule.every} {rule.name}: {rule.when}"
@@ -115,6 +128,3 @@ class LiveRules(Rules):
             created_at=made.created_at if made else None,
             owner=made.owner if made else None,
         )
-
-    def _unjudged(self) -> list[KnownRule]:
-        return []

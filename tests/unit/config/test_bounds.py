@@ -19,6 +19,7 @@ from quantd.config.bounds import (
     between,
     close_ranges,
     demand_reachable,
+    flaw,
     judged_coverage,
     largest_z,
     mistake,
@@ -131,6 +132,54 @@ def test_what_stays_accepted(text: str) -> None:
 )  # fmt: skip
 def test_what_is_a_mistake(text: str, expected: str) -> None:
     assert (said(text) or "").startswith(f"{parse_condition(text)} {expected}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "suggestion"),
+    [
+        ("zscore crosses above 3", "zscore crosses above 3 is never true: over a window of 10", None),
+        ("corr crosses below -1", "corr crosses below -1 is never true: corr is from -1 to 1", None),
+        ("corr crosses above -1.1", "corr crosses above -1.1 is never true: corr is from -1 to 1", None),
+        ("corr inside 2..3", "corr inside 2..3 is never true: corr is from -1 to 1", None),
+        ("corr inside -1..1", "corr inside -1..1 is always true: corr is from -1 to 1", None),
+        ("corr outside -1..1", "corr outside -1..1 is never true: corr is from -1 to 1", None),
+        ("corr outside 1.5..2", "corr outside 1.5..2 is always true: corr is from -1 to 1", None),
+        ("abs(spread) inside -2..-1", "abs(spread) inside -2..-1 is never true: abs(spread) is never below 0", None),
+        ("spread inside 2..1", "spread inside 2..1 is no channel: it goes from a lower number to a higher one", "1..2"),
+        ("spread outside 1..1", "spread outside 1..1 is no channel", None),
+        ("move(price of y, 5) < -101%", "move(price of y, 5) < -101 is never true: move(price of y, 5) is never below -100 %", None),
+        ("move(corr, 5) > 1 and move(volume of x, 5) >= -100%", "move(volume of x, 5) >= -100 is always true", None),
+        ("volume of y < 0", "volume of y < 0 is never true: volume is never below 0", None),
+        ("zscore > 2 and zscore < 1", "zscore > 2 and zscore < 1 is never true: its parts exclude one another", None),
+        ("abs(zscore) > 2 and zscore inside -1..1", "abs(zscore) > 2 and zscore inside -1..1 is never true", None),
+        ("corr > 0.5 or corr < 0.6", "corr > 0.5 or corr < 0.6 is always true: one of its parts always holds", None),
+        ("(zscore > 2 and zscore < 1) or corr < 0", "zscore > 2 and zscore < 1 is never true", None),
+        ("mood == calm and mood == wild", "mood == calm and mood == wild is never true", None),
+        ("mood != calm or mood != wild", "mood != calm or mood != wild is always true", None),
+        ("mood == calm or mood == wild", "mood == calm or mood == wild is always true", None),
+    ],
+)
+def test_what_is_a_mistake_in_the_whole_grammar(text: str, expected: str, suggestion: str | None) -> None:
+    ranges = {**close_ranges(z_range(ZScore(), 10), "raw"), "coverage": judged_coverage(0.9)}
+    found = flaw(parse_condition(text), ranges, {"mood": ("calm", "wild")})
+    assert found
+    assert found.message.startswith(expected)
+    assert found.suggestion == suggestion
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("zscore crosses above 2.8", "corr crosses above -1", "corr crosses below 1", "corr inside -1..0.5", "corr outside -0.99..1"),
+        *("move(price of y, 5) <= -100%", "move(spread, 5) < -500%", "abs(move(y, 3)) > 1%", "spread outside -1..1"),
+        *("zscore > 2 and zscore < 2.5", "corr > 0.5 or corr < 0.5", "zscore > 2 or zscore < -2", "zscore > 1 and abs(zscore) < 2"),
+        *("zscore crosses above 1 or zscore <= 1", "price of y > 5 and price of x < 5", "move(y, 3) > 1 and move(y, 4) < 1", "lone == low"),
+        *("mood == calm or corr < 0", "mood != calm and mood != wild and corr < 0 or y > 1", "unknown == a or unknown == b"),
+    ],
+)
+def test_what_stays_accepted_in_the_whole_grammar(text: str) -> None:
+    words = {"mood": ("calm", "wild", "flat"), "lone": ("low",)}
+    assert flaw(parse_condition(text), close_ranges(z_range(ZScore(), 10), "raw"), words) is None
 
 
 def test_no_value_is_compared_with_infinity() -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from quantd.conditions.parse import parse_condition
 from quantd.config.rules import Rule
 from quantd.flow.alerts.rule import AlertRule
-from quantd.model import Hedge, PairPoint
+from quantd.model import DEFINITION, Hedge, PairPoint
 from quantd.testing.fakes import START
 from quantd.timeframes import MINUTE
 
@@ -18,10 +20,9 @@ def rule(when: str = "abs(zscore) > 2", **keys: object) -> AlertRule:
 
 
 def points(zscores: Sequence[float | None], start: int = START, coverage: float = 1.0) -> list[PairPoint]:
-    hedge = Hedge(0.0, 2.0, 60)
-    return [
-        PairPoint(PAIR, "1m", start + at * MINUTE, 100.0, 50.0, hedge, 0.0, z, 0.9, coverage, "complete") for at, z in enumerate(zscores)
-    ]
+    hedge, more = Hedge(0.0, 2.0, 60), (0.9, coverage, "complete")
+    rows = [PairPoint(PAIR, "1m", start + at * MINUTE, 100.0, 50.0, hedge, 0.0, z, *more) for at, z in enumerate(zscores)]  # type: ignore[arg-type]
+    return [replace(row, definition=DEFINITION) for row in rows]
 
 
 def end_of(at: int) -> int:

@@ -93,10 +93,12 @@ def rig(
     budget: float = BUDGET_S,
     exports: Sequence[Mapping[str, Any]] = (),
     alerts: Sequence[Mapping[str, Any]] = (),
+    watched: Sequence[Mapping[str, Any]] = (),
     **top: Any,
 ) -> Iterator[Rig]:
-    """A pair A-B of a feed that has nothing to tell yet, at `now` (ms) by the host's clock."""
+    """A pair A-B of a feed that has nothing to tell yet, at `now` (ms) by the host's clock. `alerts` are its
+    pipeline's, `watched` the config's."""
     pipeline = PIPELINE | {"zscore": zscore or {}, "exports": list(exports), "alerts": list(alerts)}
-    loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, **top}, {"default": pipeline}, {})
+    loaded = load({"pairs": [{"A-B": "default"}], "feeds": {"synthetic": {}}, "alerts": list(watched), **top}, {"default": pipeline}, {})
     with State.open(folder / "state") as state:
         yield Rig(loaded, folder, state, budget, now=now, warm=warm)

@@ -27,6 +27,7 @@ from quantd.plugin.registry import Registry
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import HOUR, MINUTE
+from tests.unit.flow.alerts.tables import MemoryTable
 
 NIGHT = "mute: [{name: night, hours: '00:00-01:00'}]"
 HEALTH = "inhibit: [{when: 'metric=health, value=broken', mute: metric=zscore}]"
@@ -46,12 +47,11 @@ class Sent(Outbox):
 class Bench:
     """A dispatcher on an outbox that keeps everything."""
 
-    def __init__(self, routing: str = "", kept: dict[str, bytes] | None = None) -> None:
+    def __init__(self, routing: str = "", tables: dict[str, MemoryTable] | None = None) -> None:
         self.outbox, self.hub = Sent(), Hub()
         self.clock = EventClock(START)
-        self.dispatcher = Dispatcher(self.outbox, self.hub, settings(routing), self.clock)
-        self.kept = kept if kept is not None else {}
-        self.dispatcher.restore(self.kept, ["Y-X/stretched", "Y-X/broken"])
+        self.tables = tables or {"firing": MemoryTable(), "silence": MemoryTable()}
+        self.dispatcher = Dispatcher(self.outbox, self.hub, self.tables.__getitem__, settings(routing), self.clock)
 
     def tell(self, *alerts: Alert, send: Sequence[str] = ("log",)) -> None:
         self.dispatcher.send((alert, rule(alert, tuple(send))) for alert in alerts)
@@ -67,13 +67,9 @@ class Bench:
         return messages
 
     def restarted(self, routing: str = "") -> "Bench":
-        for name, blob in self.dispatcher.unsaved.items():
-            if blob is None:
-                self.kept.pop(name, None)
-            else:
-                self.kept[name] = blob
-        other = Bench(routing, self.kept)
+        other = Bench(routing, self.tables)
         other.clock.advance_to(self.clock.now())
+        other.dispatcher.recall(["Y-X/stretched", "Y-X/broken"])
         return other
 
 
@@ -261,7 +257,7 @@ def test_a_restart_changes_nothing(state: str) -> None:
         assert bench.told() == ["firing stretched@1", "resolved broken@1"]
     bench.tell(alert("resolved"))
     assert bench.told() == ["resolved stretched@1"]
-    assert bench.restarted(HEALTH).restarted().dispatcher.unsaved == {}
+    assert "Y-X/stretched" not in bench.tables["firing"]
 
 
 def test_the_receivers_of_a_rule_that_is_no_more_are_told() -> None:
@@ -273,8 +269,8 @@ def test_the_receivers_of_a_rule_that_is_no_more_are_told() -> None:
     assert (over.state, over.reason) == ("resolved", "the rule was deleted")
     bench.dispatcher.forget("Y-X/stretched")
     bench.dispatcher.silence(silence("rule=broken"))
-    gone = bench.restarted()
-    gone.dispatcher.restore(gone.kept, [])
+    gone = Bench("", bench.tables)
+    gone.dispatcher.recall([])
     assert gone.told() == ["resolved broken@1"]
 
 
@@ -289,7 +285,7 @@ def test_what_a_sink_was_told_and_lasts() -> None:
 
 def test_without_a_clock_the_alerts_tell_the_time() -> None:
     outbox = Sent()
-    dispatcher = Dispatcher(outbox, Hub(), settings(""))
+    dispatcher = Dispatcher(outbox, Hub(), lambda name: MemoryTable())
     dispatcher.silence(silence("rule=stretched"))
     dispatcher.send([(alert(), rule(alert(), ("log",)))])
     assert outbox.messages == []

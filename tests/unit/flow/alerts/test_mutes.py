@@ -5,11 +5,17 @@ from msgspec.structs import replace
 
 from quantd.config.matchers import as_matchers
 from quantd.config.routing import Inhibition, MuteWindow, Routing, as_days, as_hours
+from quantd.flow.alerts.kept_rows import KeptRows
 from quantd.flow.alerts.mutes import Mutes, is_in
 from quantd.flow.alerts.silence import Silence
 from quantd.testing import fakes
 from quantd.timeframes import MINUTE
 from quantd.times import parse_time
+from tests.unit.flow.alerts.tables import MemoryTable
+
+
+def mutes_of(routing: Routing) -> Mutes:
+    return Mutes(routing, KeptRows(MemoryTable(), Silence))
 
 
 @pytest.mark.parametrize(
@@ -41,14 +47,14 @@ def test_a_window_without_days_and_hours_is_always() -> None:
 
 
 def test_a_window_mutes_what_matches() -> None:
-    mutes = Mutes(Routing(mute=(MuteWindow(name="w", match=as_matchers("severity!=page")),)))
+    mutes = mutes_of(Routing(mute=(MuteWindow(name="w", match=as_matchers("severity!=page")),)))
     assert mutes.why(fakes.alert(), 0) == "mute window w"
     assert mutes.why(replace(fakes.alert(), severity="page"), 0) is None
 
 
 def test_what_an_inhibition_has_in_common() -> None:
     inhibition = Inhibition(when=as_matchers("rule=storm"), mute=as_matchers("severity=info"), equal=("team",))
-    mutes = Mutes(Routing(inhibit=(inhibition,)))
+    mutes = mutes_of(Routing(inhibit=(inhibition,)))
     storm = replace(fakes.alert(), rule="storm", alert_id="storm", labels={"team": "a"})
     info = replace(fakes.alert(), severity="info", labels={"team": "a"})
     mutes.fires(storm)
@@ -62,7 +68,7 @@ def test_what_an_inhibition_has_in_common() -> None:
 
 
 def test_a_silence_that_ends_is_deleted_and_says_so() -> None:
-    mutes = Mutes(Routing())
+    mutes = mutes_of(Routing())
     mutes.silences.put("s", Silence("s", as_matchers("severity=warning"), 0, MINUTE))
     mutes.look(MINUTE - 1)
     assert (mutes.why(fakes.alert(), MINUTE - 1), mutes.changed) == ("silence s", False)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from quantd import salvage
 from quantd.model import Alert, Gap
 from quantd.rule_state import RuleState
-from quantd.state import State
+from quantd.state import Changes, Message, State
 from quantd.supervision.losses import Losses
 from tests import damage
 from tests.conftest import ROOT
@@ -22,8 +22,12 @@ from tests.conftest import ROOT
 GAPS = [Gap(f"S{number % 7}", 100 * number, 100 * number + 9, number, number, number, None, "disconnected") for number in range(400)]
 ALERT = Alert("A-B/wide@5", "A-B/wide", "wide", "A-B", "firing", 2.5, 2.0, 5, 5, "a text of some length", "zscore")
 ALERTS = [replace(ALERT, id=f"A-B/{number}@5", alert_id=f"A-B/{number}") for number in range(200)]
-STATES: dict[str, RuleState | None] = {alert.alert_id: RuleState(True, 5, alert.id, 1, 5, 1) for alert in ALERTS}
+STATES: dict[str, RuleState | None] = {
+    alert.alert_id: RuleState("firing", 5, firing=alert.id, times=1, triggered_at=5, trigger_count=1) for alert in ALERTS
+}
 RULES = {f"rule/{number}": b'{"id": "%d", "more": "%s"}' % (number, b"x" * (number % 50)) for number in range(100)}
+MESSAGES = [Message(alert.id, "hook", alert.alert_id, (alert,)) for alert in ALERTS]
+KEPT: dict[tuple[str, str], bytes | None] = {("silences", alert.id): alert.id.encode() for alert in ALERTS}
 FILES = ("quantd.db", "kept/cache.db", "cache/cache.db")
 
 
@@ -32,7 +36,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("good") / "state"
     with State.open(directory) as state:
         state.records.save_gaps(GAPS)
-        state.records.save_alerts(STATES, ALERTS)
+        state.records.save(Changes(STATES, fired=ALERTS, kept=KEPT, messages=[(message, 1) for message in MESSAGES]))
         for key, value in RULES.items():
             state.kept[key] = value
             state.cache[key] = value
@@ -45,7 +49,7 @@ def killed(tmp_path: Path) -> Path:
     """A state whose daemon was killed: what it wrote last is in the WAL."""
     directory = tmp_path / "killed"
     state = State.open(directory)
-    for db in (state.records._db, state.kept.cache._con):
+    for db in (state.records.file.db, state.kept.cache._con):
         db.execute("pragma wal_autocheckpoint = 0")
     for number, (key, value) in enumerate(RULES.items()):
         state.kept[key] = value
@@ -62,10 +66,14 @@ def check(directory: Path, what: str) -> float:
         rules = {key: value for key, value in state.kept.items() if key in RULES}
         states = state.records.rule_states()
         parts: list[list[Any]] = [state.records.open_gaps(), list(states), state.records.firings(), list(rules)]
-        wanted = [len(GAPS), len(ALERTS), len(ALERTS), len(RULES)]
+        sent, silences = state.records.deliveries.listed("waiting", "hook", 1_000), state.records.kept("silences")
+        parts += [sent, list(silences)]
+        wanted = [len(GAPS), len(ALERTS), len(ALERTS), len(RULES), len(MESSAGES), len(KEPT)]
+        assert {each.message.key for each in sent} <= {message.key for message in MESSAGES}, what
+        assert {("silences", key): value for key, value in silences.items()}.items() <= KEPT.items(), what
         assert set(parts[0]) <= set(GAPS), what
         assert states.items() <= STATES.items(), what
-        assert set(parts[2]) <= set(ALERTS), what
+        assert all(alert in ALERTS for alert in parts[2]), what
         assert rules.items() <= RULES.items(), what
         assert losses.present() or wanted == [len(part) for part in parts], f"{what}: something is lost, and nobody is told"
         for loss in losses.present():
@@ -213,7 +221,7 @@ place, name = Path(sys.argv[1]), sys.argv[2]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 state, store, file = State.open(place), Local(dir="."), place / name
 store.open(place)
-db = {"quantd.db": state.records._db, "kept/cache.db": state.kept.cache._con, "hot.db": store._file._db}[name]
+db = {"quantd.db": state.records.file.db, "kept/cache.db": state.kept.cache._con, "hot.db": store._file._db}[name]
 
 
 def write(number):

@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from quantd.errors import QuantdError, StateLocked, StateNewer, StateUnusable
 from quantd.model import Alert, Gap
 from quantd.rule_state import RuleState
-from quantd.state import FIRINGS_KEPT, SCHEMA_VERSION, Prefixed, State
+from quantd.state import FIRINGS_KEPT, SCHEMA_VERSION, Changes, Prefixed, State, schema
 
 GAP = Gap("BTCUSDT", 10, 19, start=900, end=950, opened=1_000, closed=None, cause="disconnected")
 ALERT = Alert("BTCUSDT-ETHUSDT/wide@5", "BTCUSDT-ETHUSDT/wide", "wide", "BTCUSDT-ETHUSDT", "firing", 2.5, 2.0, 5, 5, "text", "zscore")
-STATE = RuleState(True, 5, ALERT.id, 1, 6, 3)
+STATE = RuleState("firing", 5, firing=ALERT.id, times=1, triggered_at=6, trigger_count=3)
 STATES: dict[str, RuleState | None] = {ALERT.alert_id: STATE}
 HOLD = """
 import sys; from pathlib import Path; from quantd.state import State
@@ -119,7 +119,7 @@ def test_a_later_schema_is_refused(directory: Path) -> None:
 def test_everything_is_there_after_reopening(directory: Path) -> None:
     with State.open(directory) as state:
         state.records.save_gaps([GAP])
-        state.records.save_alerts(STATES, [ALERT, replace(ALERT, threshold="word", bar=7)])
+        state.records.save(Changes(STATES, fired=[ALERT, replace(ALERT, threshold="word", bar=7)]))
         state.kept["k"] = b"\x00kept"
         state.cache["c"] = b"cached" * 100_000
     with State.open(directory) as state:
@@ -173,74 +173,129 @@ def test_gaps_are_saved_all_or_none(state: State) -> None:
     with pytest.raises(OverflowError):
         state.records.save_gaps(unsaved)
     assert state.records.open_gaps() == [GAP]
-    state.records.save_alerts(STATES)
+    state.records.save(Changes(STATES))
     assert len(state.records.rule_states()) == 1
 
 
 def test_an_alert_rule_has_one_state(state: State) -> None:
-    state.records.save_alerts(STATES)
-    for after in (replace(STATE, since=9, firing="BTCUSDT-ETHUSDT/wide@9"), replace(STATE, holds=False), RuleState()):
-        state.records.save_alerts({ALERT.alert_id: after})
+    state.records.save(Changes(STATES))
+    for after in (replace(STATE, since=9, firing="BTCUSDT-ETHUSDT/wide@9"), replace(STATE, phase="inactive"), RuleState()):
+        state.records.save(Changes({ALERT.alert_id: after}))
         assert state.records.rule_states() == {ALERT.alert_id: after}
 
 
 def test_a_rule_that_is_no_more_leaves_no_state_but_its_firings(state: State) -> None:
-    state.records.save_alerts(STATES, [ALERT])
-    state.records.save_alerts({ALERT.alert_id: None, "other": None})
+    state.records.save(Changes(STATES, fired=[ALERT]))
+    state.records.save(Changes({ALERT.alert_id: None, "other": None}))
     assert (state.records.rule_states(), state.records.firings()) == ({}, [ALERT])
-    state.records.save_alerts({}, cleared=True)
+    state.records.save(Changes(cleared=True))
     assert state.records.firings() == []
 
 
 def test_the_latest_firings_are_kept(state: State) -> None:
     made = [replace(ALERT, id=f"wide@{number}", ts=number) for number in range(FIRINGS_KEPT + 30)]
     for begin in range(0, len(made), 103):
-        state.records.save_alerts({}, made[begin : begin + 103])
+        state.records.save(Changes(fired=made[begin : begin + 103]))
     assert state.records.firings() == made[30:]
-    state.records.save_alerts({}, [replace(ALERT, value=float("nan"))])
+    state.records.save(Changes(fired=[replace(ALERT, value=float("nan"))]))
     assert state.records.firings() == made[31:]
 
 
-EARLIER = """
-drop table rule_states;
+NO_TABLES = "drop table alert_rules; drop table places; drop table fired; drop table kept; drop table deliveries;"
+EARLIER = f"""
+{NO_TABLES}
 create table alert_states(
     alert_id text primary key, pair text not null, state text not null, since integer not null, id text not null
 ) strict, without rowid;
 insert into alert_states values ('A-B/wide', 'A-B', 'firing', 5, 'A-B/wide@5'), ('A-B/high', 'A-B', 'resolved', 4, 'A-B/high@4');
 """
-TAKEN_OVER = {"A-B/wide": RuleState(True, 5, "A-B/wide@5", 1), "A-B/high": RuleState(False, 4, "A-B/high@4", 1)}
+FIRINGS = """
+create table firings(
+    number integer primary key, id text not null, alert_id text not null, rule text not null, pair text not null, state text not null,
+    value any, threshold any, since integer not null, ts integer not null, text text not null, metric text not null, bar integer
+) strict;
+"""
+SCHEMA_4 = f"""
+{NO_TABLES} {FIRINGS}
+create table rule_states(
+    rule text primary key, holds integer not null, since integer, firing text not null, times integer not null,
+    triggered_at integer, trigger_count integer not null
+) strict, without rowid;
+insert into rule_states values ('A-B/wide', 1, 5, 'A-B/wide@5', 1, null, 0), ('A-B/high', 0, 4, 'A-B/high@4', 1, null, 0),
+    ('one', 1, 8, 'one@8.2', 2, 9, 7);
+insert into firings values (1, 'A-B/wide@5', 'A-B/wide', 'wide', 'A-B', 'firing', 2.5, 2.0, 5, 5, 'text', 'zscore', null),
+    (2, 'x@6', 'x', 'broken', 'A-B', 'firing', 'broken', 'weak', 6, 7, 'text', 'health', 1);
+pragma user_version = 4;
+"""
+TAKEN_OVER = {
+    "A-B/wide": RuleState("firing", 5, firing="A-B/wide@5", times=1),
+    "A-B/high": RuleState("inactive", 4, firing="A-B/high@4", times=1),
+}
+OF_SCHEMA_4 = TAKEN_OVER | {"one": RuleState("firing", 8, firing="one@8.2", times=2, triggered_at=9, trigger_count=7)}
+FIRED = [
+    replace(ALERT, id="A-B/wide@5", alert_id="A-B/wide", pair="A-B"),
+    Alert("x@6", "x", "broken", "A-B", "firing", "broken", "weak", 6, 7, "text", "health", 1),
+]
+
+
+def set_back(directory: Path, script: str) -> None:
+    """Give a state the tables of an earlier version."""
+    State.open(directory).close()
+    with sqlite3.connect(directory / "quantd.db", isolation_level=None) as db:
+        db.executescript(script)
+    db.close()
 
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_directory_of_an_earlier_schema_keeps_its_gaps_and_states(directory: Path, version: int) -> None:
     with State.open(directory) as state:
         state.records.save_gaps([GAP])
-    with sqlite3.connect(directory / "quantd.db") as db:
-        db.executescript(f"{EARLIER} {'drop table firings;' if version < 3 else ''} pragma user_version = {version};")
-    db.close()
+    set_back(directory, f"{EARLIER} {FIRINGS if version == 3 else ''} pragma user_version = {version};")
     for _ in range(2):
         with State.open(directory) as state:
             assert (state.records.open_gaps(), state.records.firings()) == ([GAP], [])
             assert state.records.rule_states() == TAKEN_OVER
     with State.open(directory) as state:
-        state.records.save_alerts(STATES, [ALERT])
+        state.records.save(Changes(STATES, fired=[ALERT]))
         assert state.records.firings() == [ALERT]
 
 
-def test_of_a_broken_file_of_an_earlier_schema_the_states_are_kept(directory: Path) -> None:
-    State.open(directory).close()
-    with sqlite3.connect(directory / "quantd.db", isolation_level=None) as db:
-        db.executescript(f"{EARLIER} drop table gaps; pragma user_version = 3;")
-    db.close()
+def test_a_directory_of_schema_4_keeps_its_gaps_states_and_firings(directory: Path) -> None:
     with State.open(directory) as state:
-        assert state.records.rule_states() == TAKEN_OVER
+        state.records.save_gaps([GAP])
+    set_back(directory, SCHEMA_4)
+    for _ in range(2):
+        with State.open(directory) as state:
+            assert (state.records.open_gaps(), state.records.firings()) == ([GAP], FIRED)
+            assert state.records.rule_states() == OF_SCHEMA_4
+    with State.open(directory) as state:
+        state.records.save(Changes(fired=[ALERT]))
+        assert state.records.firings() == [*FIRED, ALERT]
+
+
+def test_a_conversion_that_is_cut_off_is_begun_again(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_back(directory, SCHEMA_4)
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "insert", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            State.open(directory)
+    with State.open(directory) as state:
+        assert (state.records.rule_states(), state.records.firings()) == (OF_SCHEMA_4, FIRED)
+
+
+@pytest.mark.parametrize(("script", "states"), [(f"{EARLIER} pragma user_version = 3;", TAKEN_OVER), (SCHEMA_4, OF_SCHEMA_4)])
+def test_of_a_broken_file_of_an_earlier_schema_the_states_are_kept(directory: Path, script: str, states: dict[str, RuleState]) -> None:
+    set_back(directory, f"{script} drop table gaps;")
+    with State.open(directory) as state:
+        assert state.records.rule_states() == states
+        assert state.records.firings() == (FIRED if states is OF_SCHEMA_4 else [])
 
 
 def test_records_take_turns_between_threads(state: State) -> None:
     def write(symbol: str) -> None:
         for number in range(5):
             state.records.save_gaps([replace(GAP, symbol=symbol, first_id=number + part, last_id=number) for part in (0, 100)])
-            state.records.save_alerts(STATES, [ALERT])
+            state.records.save(Changes(STATES, fired=[ALERT]))
 
     threads = [threading.Thread(target=write, args=(symbol,)) for symbol in ("A", "B", "C")]
     for thread in threads:

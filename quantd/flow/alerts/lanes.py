@@ -1,0 +1,113 @@
+"""What waits for one sink, by lane. Of many messages only some are in memory; the rest is on disk, from where it is read lane by lane."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from quantd.state import Delivery
+
+HELD = 2_000
+"""Number of messages for one sink that are held in memory."""
+PAGE = 100
+"""Number of messages that are read from disk at once, and that are sent together at most."""
+
+
+class Lane:
+    """The messages of one lane, in order."""
+
+    __slots__ = ("last", "more", "name", "queue", "reading", "scheduled")
+
+    def __init__(self, name: str, *, more: bool = False) -> None:
+        self.name = name
+        self.queue: deque[Delivery] = deque()
+        self.last = 0
+        """The number of the last message that came into the queue."""
+        self.more = more
+        """Whether messages after `last` are on disk."""
+        self.reading = False
+        """Whether these are being read."""
+        self.scheduled = False
+        """Whether the lane has its turn, waits for it, or waits for a time."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing waits."""
+        return not (self.queue or self.more)
+
+    @property
+    def must_read(self) -> bool:
+        """Whether messages have to be read before it is known what is sent next. A group may need all that wait."""
+        return self.more and (not self.queue or (bool(self.queue[0].message.group) and len(self.queue) < PAGE))
+
+
+class Lanes:
+    """The lanes of one sink."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, Lane] = {}
+        self.held = 0
+        """Number of messages in memory."""
+        self.waiting = 0
+        """Number of messages in memory and on disk."""
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._lanes.values())
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def on_disk(self, name: str, count: int) -> None:
+        """Add a lane of an earlier run."""
+        self._lanes[name] = Lane(name, more=True)
+        self.waiting += count
+
+    def add(self, delivery: Delivery) -> Lane:
+        """Add a message that is on disk, the last one of its lane. Return the lane."""
+        lane = self._lanes.setdefault(delivery.message.order, Lane(delivery.message.order))
+        self.waiting += 1
+        if lane.reading or lane.more or self.held >= HELD:
+            lane.more = True
+        else:
+            self._hold(lane, delivery)
+        return lane
+
+    def read(self, lane: Lane, found: Sequence[Delivery]) -> None:
+        """Take in what was read from disk, the messages after the last one of the lane."""
+        lane.more = lane.more or len(found) == PAGE
+        for delivery in found:
+            self._hold(lane, delivery)
+
+    def _hold(self, lane: Lane, delivery: Delivery) -> None:
+        lane.queue.append(delivery)
+        lane.last = delivery.number
+        self.held += 1
+
+    def next(self, lane: Lane, now: int) -> list[Delivery]:
+        """Return the messages that are to be sent together next, which stay in the lane. Those of a group that are due are sent together,
+        the same again once that is fixed."""
+        head = lane.queue[0]
+        if not head.message.group:
+            return [head]
+        if head.batch is not None:
+            return [each for each in lane.queue if each.batch == head.batch]
+        found: list[Delivery] = []
+        for each in lane.queue:
+            if each.due > now or each.batch is not None or len(found) == PAGE:
+                break
+            found.append(each)
+        return found
+
+    def replace_first(self, lane: Lane, changed: Sequence[Delivery]) -> None:
+        """Replace the first messages of a lane by what they have become."""
+        for at, delivery in enumerate(changed):
+            lane.queue[at] = delivery
+
+    def drop_first(self, lane: Lane, count: int) -> None:
+        """Remove the first messages of a lane: they are sent or dead."""
+        for _ in range(count):
+            lane.queue.popleft()
+        self.held -= count
+        self.waiting -= count
+
+    def forget(self, lane: Lane) -> None:
+        """Remove a lane that is over."""
+        del self._lanes[lane.name]

@@ -1,0 +1,29 @@
+"""Silences without a disk: a test fires alerts."""
+
+from quantd.clock import Clock
+from quantd.conditions.parse import parse_condition
+from quantd.config.rules import Rule
+from quantd.flow.alerts.dispatch import Dispatcher
+from quantd.flow.alerts.kept_rows import InMemory
+from quantd.flow.alerts.outbox import Outbox
+from quantd.flow.alerts.rule import AlertRule
+from quantd.flow.hub import Hub
+from quantd.model import Alert
+from quantd.services.live.silences import LiveSilences
+
+
+class FakeSilences(LiveSilences):
+    """What a test has fired, in memory. Nobody is told."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._told = Dispatcher(Outbox({}), Hub(), lambda _: InMemory(), clock=clock)
+        super().__init__(self._told, clock, _at_once)
+
+    def take(self, alert: Alert) -> None:
+        """Take an alert as if its rule had raised it."""
+        rule = Rule(name=alert.rule, when=parse_condition("zscore > 2"))
+        self._told.send([(alert, AlertRule(alert.alert_id, rule, alert.pair, alert.text))])
+
+
+async def _at_once() -> None:
+    """Return, since nothing is written."""

@@ -1,0 +1,56 @@
+"""A rule is found by its name or id, or made of a condition, and judged over what is recorded."""
+
+import pytest
+from msgspec.structs import replace
+
+from quantd.flow.alerts.rule import of_pipeline
+from quantd.hindsight.model import PastQuestion
+from quantd.hindsight.past import judged_past, rules_of
+from quantd.history.history import History
+from quantd.testing.fakes import START
+from quantd.timeframes import MINUTE
+from tests.unit.hindsight.courses import PAIR, points, rule
+
+KNOWN = [of_pipeline(rule().rule, pair) for pair in (PAIR, "A-B")]
+
+
+def test_a_name_stands_for_the_rules_of_all_pairs_that_have_it() -> None:
+    assert rules_of(PastQuestion("stretched"), KNOWN) == KNOWN
+    assert rules_of(PastQuestion("stretched", "a-b"), KNOWN) == KNOWN[1:]
+    assert rules_of(PastQuestion("A-B/stretched"), KNOWN) == KNOWN[1:]
+    (slower,) = rules_of(PastQuestion("stretched", "A-B", "5m"), KNOWN)
+    assert slower.rule.every == "5m"
+
+
+def test_a_condition_is_judged_on_the_pair_that_is_named() -> None:
+    (made,) = rules_of(PastQuestion("corr < 0.5", PAIR), KNOWN)
+    assert (str(made.rule.when), made.on, made.rule.every) == ("corr < 0.5", PAIR, "1m")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (PastQuestion("strech"), "no rule on any pair is named strech; there is stretched"),
+        (PastQuestion("zscore >", PAIR), "column"),
+        (PastQuestion("zscore > 2"), "name it, as in BTCUSDT-ETHUSDT"),
+        (PastQuestion("zscore > 2", "nopair"), "nopair"),
+        (PastQuestion("zscore > 2", PAIR, "7x"), "7x"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(asked: PastQuestion, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        rules_of(asked, KNOWN)
+
+
+def test_mended_rows_are_judged_in_their_last_form() -> None:
+    history = History(None)
+    history.put_points([replace(row, revision=1) for row in points([0.0, 2.5, 0.0])])
+    (made,) = judged_past(history, KNOWN, START, None)
+    assert (made.of, len(made.firings)) == (PAIR, 1)
+    (later,) = judged_past(history, KNOWN, START + 2 * MINUTE, None)
+    assert later.firings == ()
+
+
+def test_a_pair_without_points_is_said() -> None:
+    with pytest.raises(ValueError, match="no recorded points of Y-X 1m, A-B 1m"):
+        judged_past(History(None), KNOWN, None, None)
