@@ -3,11 +3,11 @@
     python benchmarks/alerts.py [--quick] [--batches 500]
 
 The flow has 250 symbols and two pairs of 1s bars for each. A batch holds the 200 trades of 10 ms, of random symbols; prices walk. `no rule`
-is without rules, `one rule` with a rule that is judged between closes on one pair, `10,000 rules` with 20 such rules on each pair, at levels
-of the z-score from 0.5 to 10, of which each tells its changes to a sink, and `closes` with as many on closed bars. The figures are CPU
-milliseconds a batch, of `FeedFlow.process`, the now-casts a batch, and the alerts that were queued.
+is without rules, `one rule` with a rule that is judged between closes on one pair, `10,000 rules` with 20 such rules on each pair, at
+levels of the z-score from 2 to 5.8, and `closes` with as many on closed bars. The figures are CPU milliseconds a batch, of
+`FeedFlow.process`, the now-casts a batch, and the alerts. In the first batch each rule is looked at for the first time; it is apart.
 
-The time from a trade to the queue of the sink is that of a batch which arrives every 10 ms and waits for the batches before it.
+The time from a trade to the queue of the sink is that of a batch that arrives each 10 ms, and waits for the batches before it.
 """
 
 import argparse
@@ -41,24 +41,24 @@ class Result:
     """The milliseconds of each batch, the now-casts and the alerts."""
 
     def __init__(self, costs: list[float], nowcasts: int, alerts: int) -> None:
-        self.costs = costs
+        self.first, *self.costs = costs
         self.nowcasts = nowcasts / len(costs)
         self.alerts = alerts
 
     def latencies(self) -> Iterator[float]:
-        """Yield the time (ms) from the oldest trade of each batch until the batch is processed."""
+        """Yield the time (ms) from the arrival of each batch until the batch is processed."""
         done = 0.0
         for number, cost in enumerate(self.costs):
             arrived = number * BATCH_MS
             done = max(done, arrived) + cost
-            yield done - arrived + BATCH_MS
+            yield done - arrived
 
 
 def rules(pairs: list[str], count: int, on: Moments) -> Iterator[AlertRule]:
     """Yield so many rules on each pair."""
     for pair in pairs:
         for number in range(1, count + 1):
-            when = parse_condition(f"abs(zscore) > {number / 2 if count > 1 else 1_000}")
+            when = parse_condition(f"abs(zscore) > {1.8 + number / 5 if count > 1 else 1_000}")
             rule = Rule(name=f"rule {number}", when=when, every="1s", on=on, coverage=0.0, flapping=False)
             yield AlertRule(f"{pair}/{number}", rule, pair, "")
 
@@ -95,12 +95,14 @@ def report(batches: int) -> None:
         "10,000 rules": (RULES_A_PAIR, 2 * SYMBOLS, "tick"),
         "closes": (RULES_A_PAIR, 2 * SYMBOLS, get_args(Moments)[0]),
     }
-    print(f"{'':14}{'median':>9}{'p99':>9}{'now-casts':>11}{'alerts':>9}   ms of CPU a batch of {BATCH} trades")
+    print(f"{'':14}{'first':>9}{'median':>9}{'p99':>9}{'now-casts':>11}{'alerts':>9}   ms of CPU a batch of {BATCH} trades")
     found: dict[str, Result] = {}
     for name, (count, pairs, on) in runs.items():
         made = found[name] = measure(batches, count, pairs, on)
         p99 = statistics.quantiles(made.costs, n=100)[98]
-        print(f"{name:14}{statistics.median(made.costs):>9.2f}{p99:>9.2f}{made.nowcasts:>11.1f}{made.alerts:>9}", flush=True)
+        print(
+            f"{name:14}{made.first:>9.2f}{statistics.median(made.costs):>9.2f}{p99:>9.2f}{made.nowcasts:>11.1f}{made.alerts:>9}", flush=True
+        )
     latency = statistics.quantiles(found["10,000 rules"].latencies(), n=100)[98]
     row("from a trade to the queue with 10,000 rules, p99", latency, GOAL_MS, " ms", most=True)
     added = statistics.median(found["one rule"].costs) - statistics.median(found["no rule"].costs)

@@ -125,7 +125,7 @@ class PlaceRules:
     def put(self, number: int, rule: AlertRule) -> None:
         """Add a rule. `number` determines its turn."""
         self.rules[number] = rule
-        if key := _band_of(rule):
+        if key := band_of(rule):
             if key not in self._bands:
                 self._bands[key] = Band(*key)
             self._bands[key].put(number, rule)
@@ -138,7 +138,7 @@ class PlaceRules:
         """Remove a rule."""
         rule = self.rules.pop(number)
         self.fresh = [each for each in self.fresh if each is not rule]
-        if key := _band_of(rule):
+        if key := band_of(rule):
             self._bands[key].drop(number)
             if not self._bands[key].rules:
                 del self._bands[key]
@@ -152,7 +152,7 @@ class PlaceRules:
 
     def wake(self, rule: AlertRule) -> None:
         """Note that the state of a rule has changed."""
-        if key := _band_of(rule):
+        if key := band_of(rule):
             band = self._bands[key]
             band.wake(next(number for number, each in band.rules.items() if each.id == rule.id))
 
@@ -160,8 +160,9 @@ class PlaceRules:
         """Return whether no rule changes at these values."""
         if self._others:
             return False
-        for band in self._bands.values():
-            if not band.is_quiet(values(band.term)):
+        for band in self._bands.values():  # a loop, since `all` with a generator costs twice as much
+            value = values(band.term)
+            if not band.is_quiet(value):
                 return False
         return True
 
@@ -274,7 +275,7 @@ def _looks_aside(rule: AlertRule) -> bool:
     return any(clause.term.bars or clause.term.of for each in conditions for clause in clauses(each))
 
 
-def _band_of(rule: AlertRule) -> tuple[Term, float] | None:
+def band_of(rule: AlertRule) -> tuple[Term, float] | None:
     """Return the number and the coverage of a rule whose state depends on the side of a level alone; None for others."""
     when, plain = rule.rule.when, rule.rule
     if not isinstance(when, Compare) or isinstance(when.value, str) or when.term.of or when.term.bars:
