@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from quantd.clock import Clock
 from quantd.columns.points import PointColumns
@@ -127,7 +128,8 @@ class Closes:
         news = corrections(rule, begun, steps.alerts_from(begin), again, rows, present)
         if news or again.state.phase != now.phase or again.state.phase == "pending":
             steps.replace_from(begin, again.steps)
-            self._judging.set(rule, again.state)
+            after = again.state if again.state.holds else replace(again.state, firing=now.firing, times=now.times)
+            self._judging.set(rule, after)  # with the last id that was told, so that it is never used again
             at.wake(rule)
         return [(alert, rule) for alert in news]
 
