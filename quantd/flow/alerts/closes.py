@@ -21,6 +21,7 @@ from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound
 from quantd.flow.alerts.table import RuleStates
 from quantd.flow.alerts.told import Told
 from quantd.model import WHOLE, Bar, Metric, PairPoint
+from quantd.rule_state import RuleState
 from quantd.timeframes import timeframe
 
 
@@ -126,11 +127,9 @@ class Closes:
         begun = steps.before(begin, now)
         again = judged_again(rule, begun, rows, present)
         news = corrections(rule, begun, steps.alerts_from(begin), again, rows, present)
-        if news or again.state.phase != now.phase or again.state.phase == "pending":
-            steps.replace_from(begin, again.steps)
-            after = again.state if again.state.holds else replace(again.state, firing=now.firing, times=now.times)
-            self._judging.set(rule, after)  # with the last id that was told, so that it is never used again
-            at.wake(rule)
+        steps.replace_from(begin, again.steps)
+        self._judging.set(rule, _going_on(again.state, now))
+        at.wake(rule)
         return [(alert, rule) for alert in news]
 
     def _begin(self, rules: Iterable[AlertRule], row: Row) -> None:
@@ -154,6 +153,16 @@ class Closes:
 
 def _at_its_end(moment: Moment) -> Moment:
     return Moment(moment.since, moment.since, moment.bar, moment.covered, moment.zscore, moment.beta)
+
+
+def _going_on(state: RuleState, now: RuleState) -> RuleState:
+    """Return a state that was found again, with what was told in the present one: an id that was told is never used for another firing,
+    and reminders of a firing go on."""
+    if not state.holds:
+        return replace(state, firing=now.firing, times=now.times)
+    if now.holds and state.firing == now.firing:
+        return replace(state, triggered_at=now.triggered_at, told_at=now.told_at, repeats=now.repeats)
+    return state
 
 
 def _told(rule: AlertRule, change: Change | None) -> list[Told]:
