@@ -133,6 +133,7 @@ class AlertEngine:
         for point in points:
             place = point.pair, point.every, True
             if at := self._places.get(place):
+                told += self._pass_to(point.ts)
                 values = self._inputs.of_nowcast(point) if at.looks_aside else values_of(point)
                 if at.is_quiet(values):
                     continue
@@ -149,6 +150,7 @@ class AlertEngine:
         for every, at in self._places.on_ticks(symbol):
             place = symbol, every, True
             for tick in ticks:
+                told += self._pass_to(tick.ts)
                 values = self._inputs.of_tick(tick, every)
                 if not at.is_quiet(values):
                     at.values = values
@@ -181,6 +183,10 @@ class AlertEngine:
         if self._clock and self._judging.restless:
             told += self._wait(now - _BEHIND_MS)
         return told
+
+    def _pass_to(self, ts: int) -> list[Told]:
+        """Let time pass up to `ts` (ms) in a replay, where nothing else tells the time."""
+        return self.advance(ts) if self._clock is None and self._judging.timers.is_due(ts) else []
 
     def _wait(self, now: int) -> list[Told]:
         """Judge the last prices again on behalf of rules for which it matters how long they last."""
