@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from quantd.clock import Clock
 from quantd.columns.points import PointColumns
@@ -20,6 +21,7 @@ from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound
 from quantd.flow.alerts.table import RuleStates
 from quantd.flow.alerts.told import Told
 from quantd.model import WHOLE, Bar, Metric, PairPoint
+from quantd.rule_state import RuleState
 from quantd.timeframes import timeframe
 
 
@@ -80,11 +82,13 @@ class Closes:
         self._begin(at.fresh, row)
         at.fresh = []
         told = self._judging.judge_all(at, row.values, row.sound, row.moment)
-        if self._held:
-            self._held.add(told)
-            told = self._held.release(at.rules.values(), row.moment.ts)
-        self._states.note_judged(f"{name} {every}", row.moment.since)
-        return told
+        self._held.add(told if self._held else ())
+        return self.pass_over(at, f"{name} {every}", row.moment.since) or told
+
+    def pass_over(self, at: PlaceRules, series: str, end: int) -> list[Told]:
+        """Note that the bar which ends at `end` (ms) changes no rule by itself. Return what is held of the bars before, if any."""
+        self._states.note_judged(series, end)
+        return self._held.release(at.rules.values(), max(end, self._clock.now()) if self._clock else end) if self._held else []
 
     def catch_up(self, at: PlaceRules, name: str, every: str, row: Row) -> None:
         """Judge a bar that closed while the daemon was down, for the rules that were judged before that."""
@@ -123,10 +127,9 @@ class Closes:
         begun = steps.before(begin, now)
         again = judged_again(rule, begun, rows, present)
         news = corrections(rule, begun, steps.alerts_from(begin), again, rows, present)
-        if news or again.state.phase != now.phase or again.state.phase == "pending":
-            steps.replace_from(begin, again.steps)
-            self._judging.set(rule, again.state)
-            at.wake(rule)
+        steps.replace_from(begin, again.steps)
+        self._judging.set(rule, _going_on(again.state, now))
+        at.wake(rule)
         return [(alert, rule) for alert in news]
 
     def _begin(self, rules: Iterable[AlertRule], row: Row) -> None:
@@ -150,6 +153,16 @@ class Closes:
 
 def _at_its_end(moment: Moment) -> Moment:
     return Moment(moment.since, moment.since, moment.bar, moment.covered, moment.zscore, moment.beta)
+
+
+def _going_on(state: RuleState, now: RuleState) -> RuleState:
+    """Return a state that was found again, with what was told in the present one: an id that was told is never used for another firing,
+    and reminders of a firing go on."""
+    if not state.holds:
+        return replace(state, firing=now.firing, times=now.times)
+    if now.holds and state.firing == now.firing:
+        return replace(state, triggered_at=now.triggered_at, told_at=now.told_at, repeats=now.repeats)
+    return state
 
 
 def _told(rule: AlertRule, change: Change | None) -> list[Told]:

@@ -110,8 +110,10 @@ class AlertEngine:
         told = [] if self._clock else self.advance(end)
         values = ValuesAt(batch)
         for at, name, rules in places:
-            row = self._closes.of_batch(values, batch, at)
-            told += self._closes.judge(rules, name, batch.every, row)
+            if rules.is_quiet(values.at(at)):
+                told += self._closes.pass_over(rules, f"{name} {batch.every}", end)
+            else:
+                told += self._closes.judge(rules, name, batch.every, self._closes.of_batch(values, batch, at))
         return told
 
     def judge_late(self, points: Iterable[PairPoint], metrics: Collection[str]) -> list[Told]:
@@ -131,10 +133,14 @@ class AlertEngine:
         for point in points:
             place = point.pair, point.every, True
             if at := self._places.get(place):
-                at.values = self._inputs.of_nowcast(point) if at.looks_aside else values_of(point)
+                told += self._pass_to(point.ts)
+                values = self._inputs.of_nowcast(point) if at.looks_aside else values_of(point)
+                if at.is_quiet(values):
+                    continue
+                at.values = values
                 sound = partial(is_sound, quality=point.quality, coverage=point.coverage)
                 moment = Moment(point.ts, point.ts, None, self._presence.covered(place, point.ts), point.zscore, point.hedge.beta)
-                told += self._judging.judge_all(at, at.values, sound, moment)
+                told += self._judging.judge_all(at, values, sound, moment)
         return told
 
     def judge_prices(self, symbol: str, ticks: Iterable[Tick]) -> list[Told]:
@@ -144,10 +150,12 @@ class AlertEngine:
         for every, at in self._places.on_ticks(symbol):
             place = symbol, every, True
             for tick in ticks:
-                at.values = self._inputs.of_tick(tick, every)
-                if not at.is_quiet(at.values):
+                told += self._pass_to(tick.ts)
+                values = self._inputs.of_tick(tick, every)
+                if not at.is_quiet(values):
+                    at.values = values
                     moment = Moment(tick.ts, tick.ts, None, self._presence.covered(place, tick.ts))
-                    told += self._judging.judge_all(at, at.values, _always, moment)
+                    told += self._judging.judge_all(at, values, _always, moment)
         return told
 
     def lose(self, symbols: Iterable[str]) -> None:
@@ -175,6 +183,10 @@ class AlertEngine:
         if self._clock and self._judging.restless:
             told += self._wait(now - _BEHIND_MS)
         return told
+
+    def _pass_to(self, ts: int) -> list[Told]:
+        """Let time pass up to `ts` (ms) in a replay, where nothing else tells the time."""
+        return self.advance(ts) if self._clock is None and self._judging.timers.is_due(ts) else []
 
     def _wait(self, now: int) -> list[Told]:
         """Judge the last prices again on behalf of rules for which it matters how long they last."""

@@ -8,10 +8,10 @@ from msgspec import Struct
 from quantd.conditions.model import Condition, Cross, clauses
 from quantd.conditions.verdict import Values, Verdict, verdict
 from quantd.flow.alerts.moment import Change, Moment
-from quantd.flow.alerts.places import PlaceRules, Sound
+from quantd.flow.alerts.places import PlaceRules, Sound, band_of
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.state import due, judged
-from quantd.flow.alerts.table import RuleStates
+from quantd.flow.alerts.table import FRESH, RuleStates
 from quantd.flow.alerts.timers import Timers
 from quantd.flow.alerts.told import Told
 from quantd.model import Alert
@@ -84,6 +84,8 @@ class Judging:
     def judge(self, rule: AlertRule, values: Values | None, moment: Moment) -> Change | None:
         """Judge the values of a moment, None if there are none. Return the change, if any."""
         state = self._states.of(rule.id)
+        if state is FRESH and values and band_of(rule) and not verdict(rule.rule.when, values).holds:
+            return None
         change = judge_once(rule, state, values, moment)
         if change:
             self.put(rule, state, change, moment.since)

@@ -11,7 +11,7 @@ Such rules are looked at only when a value leaves this band, so that the cost of
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from itertools import count
-from math import nan
+from math import inf, isnan, nan
 
 from quantd.conditions.model import Compare, Term, clauses
 from quantd.conditions.verdict import Values
@@ -42,33 +42,65 @@ def needed_coverage(rule: AlertRule) -> float:
 class Band:
     """The rules of one place that compare the same number with levels. Between `low` and `high`, both excluded, none of them changes."""
 
-    __slots__ = ("_levels", "coverage", "high", "low", "rules", "term")
+    __slots__ = ("_awake", "_levels", "_numbers", "_value", "coverage", "high", "low", "rules", "term")
 
     def __init__(self, term: Term, coverage: float) -> None:
         self.term = term
         self.coverage = coverage
         self.rules: dict[int, AlertRule] = {}
+        self.low = self.high = nan
+        self._awake: set[int] = set()
+        """The rules that have changed, or time has changed, since they were last looked at."""
         self._levels: list[float] = []
-        self.wake()
+        self._numbers: list[int] = []
+        """The rules by their levels, ascending."""
+        self._value = nan
+        """The value at which the rules were last looked at."""
 
-    def wake(self) -> None:
-        """Look at all rules at the next value."""
+    def put(self, number: int, rule: AlertRule) -> None:
+        """Add a rule."""
+        self.rules[number] = rule
+        self._sort()
+        self.wake(number)
+
+    def drop(self, number: int) -> None:
+        """Remove a rule."""
+        del self.rules[number]
+        self._awake.discard(number)
+        self._sort()
+
+    def wake(self, number: int) -> None:
+        """Look at a rule at the next value, whatever it is."""
+        self._awake.add(number)
         self.low = self.high = nan
 
-    def change(self) -> None:
-        """Note that the rules have changed."""
-        self._levels = sorted({float(rule.rule.when.value) for rule in self.rules.values()})  # type: ignore[union-attr]
-        self.wake()
+    def due(self, value: float) -> list[int]:
+        """Return the rules that may change at this value: those that are awake, and those whose levels lie between it and the last one."""
+        low, high = (self._value, value) if self._value < value else (value, self._value)
+        if isnan(high):
+            return list(self.rules)
+        passed = self._numbers[bisect_left(self._levels, low) : bisect_right(self._levels, high)]
+        return [*self._awake, *passed] if self._awake else passed
+
+    def settle(self, value: float, changed: set[int]) -> None:
+        """Note that the rules were looked at, and which of them have changed."""
+        self._value = value
+        self._awake = changed & self.rules.keys()
+        if self._awake:
+            self.low = self.high = nan
+            return
+        below, above = bisect_right(self._levels, value), bisect_left(self._levels, value)
+        self.low = self._levels[below - 1] if below else -inf
+        self.high = self._levels[above] if above < len(self._levels) else inf
 
     def is_quiet(self, value: Metric) -> bool:
         """Return whether no rule changes at this value."""
         return value is None or (not isinstance(value, str) and self.low < value < self.high)
 
-    def settle(self, value: float) -> None:
-        """Note that no rule changes at this value, however often it comes."""
-        below, above = bisect_right(self._levels, value), bisect_left(self._levels, value)
-        self.low = self._levels[below - 1] if below else -float("inf")
-        self.high = self._levels[above] if above < len(self._levels) else float("inf")
+    def _sort(self) -> None:
+        order = sorted((float(rule.rule.when.value), number) for number, rule in self.rules.items())  # type: ignore[union-attr]
+        self._levels, self._numbers = [level for level, _ in order], [number for _, number in order]
+        self.low = self.high = nan
 
 
 class PlaceRules:
@@ -93,10 +125,10 @@ class PlaceRules:
     def put(self, number: int, rule: AlertRule) -> None:
         """Add a rule. `number` determines its turn."""
         self.rules[number] = rule
-        if key := _band_of(rule):
-            band = self._bands.get(key) or self._bands.setdefault(key, Band(*key))
-            band.rules[number] = rule
-            band.change()
+        if key := band_of(rule):
+            if key not in self._bands:
+                self._bands[key] = Band(*key)
+            self._bands[key].put(number, rule)
         else:
             self._others[number] = needed_coverage(rule), rule
         self.fresh.append(rule)
@@ -106,9 +138,8 @@ class PlaceRules:
         """Remove a rule."""
         rule = self.rules.pop(number)
         self.fresh = [each for each in self.fresh if each is not rule]
-        if key := _band_of(rule):
-            del self._bands[key].rules[number]
-            self._bands[key].change()
+        if key := band_of(rule):
+            self._bands[key].drop(number)
             if not self._bands[key].rules:
                 del self._bands[key]
         else:
@@ -121,35 +152,38 @@ class PlaceRules:
 
     def wake(self, rule: AlertRule) -> None:
         """Note that the state of a rule has changed."""
-        if key := _band_of(rule):
-            self._bands[key].wake()
+        if key := band_of(rule):
+            band = self._bands[key]
+            band.wake(next(number for number, each in band.rules.items() if each.id == rule.id))
 
     def is_quiet(self, values: Values) -> bool:
         """Return whether no rule changes at these values."""
-        return not self._others and all(band.is_quiet(values(band.term)) for band in self._bands.values())
+        if self._others:
+            return False
+        for band in self._bands.values():  # a loop, since `all` with a generator costs twice as much
+            value = values(band.term)
+            if not band.is_quiet(value):
+                return False
+        return True
 
     def judge(self, values: Values, sound: Sound, judge: Judge) -> None:
         """Call `judge` with each rule that these values may change, in turn, and the values; None where the data are not good enough. It
         returns whether the rule has changed."""
-        if self.is_quiet(values):
-            return
         due = {number: rule for number, (needs, rule) in self._others.items() if sound(needs) or rule.rule.no_data != "keep"}
         loud: list[tuple[Band, float]] = []
         for band in self._bands.values():
             value = values(band.term)
             if isinstance(value, int | float) and not band.is_quiet(value) and sound(band.coverage):
                 loud.append((band, value))
-                due |= band.rules
+                for number in band.due(value):
+                    due[number] = band.rules[number]
         changed = set()
         for number in sorted(due) if loud else due:
             needs = self._others[number][0] if number in self._others else 0.0
             if judge(due[number], values if sound(needs) else None):
                 changed.add(number)
         for band, value in loud:
-            if changed.isdisjoint(band.rules):
-                band.settle(value)
-            else:
-                band.wake()
+            band.settle(value, changed)
 
 
 class Places:
@@ -241,7 +275,7 @@ def _looks_aside(rule: AlertRule) -> bool:
     return any(clause.term.bars or clause.term.of for each in conditions for clause in clauses(each))
 
 
-def _band_of(rule: AlertRule) -> tuple[Term, float] | None:
+def band_of(rule: AlertRule) -> tuple[Term, float] | None:
     """Return the number and the coverage of a rule whose state depends on the side of a level alone; None for others."""
     when, plain = rule.rule.when, rule.rule
     if not isinstance(when, Compare) or isinstance(when.value, str) or when.term.of or when.term.bars:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 
 from quantd.rule_state import RuleState
 
-_FRESH = RuleState()
+FRESH = RuleState()
+"""The state of a rule that has never changed."""
 
 
 class RuleStates:
@@ -21,7 +22,7 @@ class RuleStates:
 
     def of(self, rule_id: str) -> RuleState:
         """Return the state of a rule; a fresh state if the rule has never changed."""
-        return self._states.get(rule_id, _FRESH)
+        return self._states.get(rule_id, FRESH)
 
     def put(self, rule_id: str, state: RuleState) -> None:
         """Set the state of a rule."""
@@ -31,7 +32,7 @@ class RuleStates:
     def begin(self, rule_id: str) -> None:
         """Note that a rule is judged from now on, so that the next run knows that it was."""
         if rule_id not in self._states:
-            self.put(rule_id, _FRESH)
+            self.put(rule_id, FRESH)
 
     def forget(self, rule_id: str) -> None:
         """Remove the state of a deleted rule. A later rule of the same id starts with a fresh state."""

@@ -19,6 +19,10 @@ class Timers:
             self._due[rule_id] = due
             heappush(self._heap, (due, rule_id))
 
+    def is_due(self, now: int) -> bool:
+        """Return whether a moment up to now may be due."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
     def take(self, now: int) -> Iterator[tuple[int, str]]:
         """Yield the moments up to now with their rules, and forget them. Moments that are set meanwhile are yielded, too."""
         while self._heap and self._heap[0][0] <= now:

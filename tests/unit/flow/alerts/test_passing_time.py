@@ -77,3 +77,9 @@ def test_a_price_does_not_count_while_the_stream_is_lost() -> None:
     assert made.advance(START + 60 * SECOND) == []
     assert made.judge_prices("Y", [trade(60, 3.0)]) == []
     assert told(made.judge_prices("Y", [trade(69, 3.0), trade(71, 3.0)])) == [("firing", 71)]
+
+
+def test_a_trade_lets_time_pass_in_a_replay_though_the_price_changes_nothing() -> None:
+    made = engine("price > 2", on_="tick", repeat=(MINUTE,))
+    found = [told(made.judge_prices("Y", [trade(second, 3.0)])) for second in (0, 59, 61)]
+    assert found == [[("firing", 0)], [], [("firing", 60)]]
