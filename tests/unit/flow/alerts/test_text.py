@@ -1,5 +1,6 @@
 """The text of an alert."""
 
+import msgspec
 import pytest
 
 from quantd.conditions.parse import parse_condition
@@ -13,8 +14,8 @@ def rule(when: str, on: str = "BTCUSDT-ETHUSDT") -> AlertRule:
     return AlertRule("rule", Rule(name="rule", when=parse_condition(when)), on, "wide")
 
 
-def at(zscore: float | None, beta: float | None, *, log: bool = False) -> Moment:
-    return Moment(1, 1, zscore=zscore, beta=beta, log=log)
+def at(zscore: float | None, beta: float | None) -> Moment:
+    return Moment(1, 1, zscore=zscore, beta=beta)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,6 @@ def at(zscore: float | None, beta: float | None, *, log: bool = False) -> Moment
         (at(-2.1, 25.31), "buy BTCUSDT, sell 25.3 ETHUSDT"),
         (at(2.1, -0.5), "sell BTCUSDT, sell 0.5 ETHUSDT"),
         (at(-2.1, -0.5), "buy BTCUSDT, buy 0.5 ETHUSDT"),
-        (at(2.1, 0.87, log=True), "sell BTCUSDT, buy ETHUSDT for 0.87 times its worth"),
         (at(2.1, None), "sell BTCUSDT, buy ETHUSDT"),
         (at(2.1, 0.0), "sell BTCUSDT"),
         (at(0.0, 25.31), ""),
@@ -34,6 +34,18 @@ def at(zscore: float | None, beta: float | None, *, log: bool = False) -> Moment
 def test_which_leg_is_dear(moment: Moment, trade: str) -> None:
     """The spread y - beta x is high if y is dear: then y is sold, and beta x are bought."""
     assert legs("BTCUSDT-ETHUSDT", moment) == trade
+
+
+@pytest.mark.parametrize(
+    ("moment", "trade"),
+    [
+        (at(2.1, 0.87), "sell BTCUSDT, buy ETHUSDT for 0.87 times its worth"),
+        (at(-2.1, 0.87), "buy BTCUSDT, sell ETHUSDT for 0.87 times its worth"),
+    ],
+)
+def test_a_beta_of_logarithms_is_a_ratio_of_worths(moment: Moment, trade: str) -> None:
+    assert legs("BTCUSDT-ETHUSDT", moment, log=True) == trade
+    assert text(msgspec.structs.replace(rule("zscore > 2"), log=True), moment) == f"wide: {trade}"
 
 
 @pytest.mark.parametrize(
