@@ -23,6 +23,7 @@ from quantd.plugin.base import DaemonView
 from quantd.runtime import garbage
 from quantd.runtime.build import Lasting, build
 from quantd.runtime.checkup import Checkup
+from quantd.runtime.heartbeat import Heartbeat
 from quantd.runtime.listings import Listings
 from quantd.runtime.metrics import register_metrics, register_pool_metrics
 from quantd.runtime.runtime import Runtime
@@ -134,6 +135,7 @@ class Daemon:
         return runner
 
     def _start_tasks(self, upgrade: Upgrade) -> list[asyncio.Task[None]]:
+        config = self._loaded.config
         start = self.runtime.outputs.supervisor.start
         feeds = [start(f"feed {flow.name}", flow.run) for flow in self.runtime.flows]
         listings = Listings(self.runtime.flows, self._loaded.named, self.troubles, self.services.learn_symbols)
@@ -144,6 +146,9 @@ class Daemon:
             "listings": listings.run,
             "upgrade of points": partial(upgrade.run, self._warm),
         }
+        if config.heartbeat.send:
+            beats = Heartbeat(self.runtime, config.sinks, config.heartbeat, self.clock)
+            beside["heartbeat to sinks"] = partial(beats.run, self._warm)
         return feeds + [start(name, work) for name, work in beside.items()]
 
     def _start_jobs(self, market: Clock) -> Jobs:

@@ -10,6 +10,7 @@ from quantd.cli.alerts.explain import explain
 from quantd.cli.alerts.firing import firing
 from quantd.cli.alerts.rules import list_rules, remove, show
 from quantd.cli.alerts.silence import silence, silences, unsilence
+from quantd.cli.alerts.test import send_sample
 
 alerts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -22,3 +23,4 @@ def _alerts() -> None:
 alerts.command(name="list")(list_rules)
 for command in (add, show, remove, firing, silence, silences, unsilence, ack, unack, dead, resend, explain, backtest):
     alerts.command()(command)
+alerts.command("test")(send_sample)
