@@ -77,3 +77,13 @@ def test_a_receiver_hears_nothing_while_it_is_muted(events: list[str]) -> None:
     assert rule.known is None or rule.known.reminders == len(
         [alert for alert in rule.heard if alert.repeat and alert.id == rule.known.alert.id]
     )
+
+
+def test_the_kept_end_of_one_firing_goes_before_the_next_that_is_not_muted() -> None:
+    """The next one may have another severity or metric, and so match no silence."""
+    over = replace(fakes.alert(1), state="resolved")
+    kept = Firing(fakes.alert(1), ("log",), lasts=False, known=True, over=over)
+    step = after(kept, fakes.alert(2), ("log",), muted=False)
+    assert step.messages == (over, fakes.alert(2))
+    untold = replace(kept, alert=fakes.alert(2), lasts=True)
+    assert after(untold, replace(fakes.alert(2), state="resolved"), ("log",), muted=False).messages == (over,)
