@@ -29,6 +29,10 @@ def has_own(rule: WatchedRule, config: Config) -> bool:
 def own_pipeline(reader: Reader, part: Part, pipeline: Pipeline) -> Pipeline | None:
     """Return the pipeline with the settings of a rule; None, with the mistake noted, if there is no such regression or timeframe."""
     keys, rule = part.keys, part.value
+    if rule.on == "tick":
+        message = "a window, regression or timeframe other than the pipeline's is judged at closes only: take `on: tick` out"
+        reader.wrong(keys["on"].node or _NOWHERE, keys["on"].path, message)
+        return None
     every = rule.every or pipeline.bars.every[0]
     try:
         if not timeframe(every).holds(timeframe(pipeline.bars.base)):
