@@ -3,6 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
+from quantd.conditions.model import clauses
 from quantd.config.model import Config, Pipeline
 from quantd.config.node import Node
 from quantd.config.reader import Reader
@@ -34,6 +35,11 @@ def own_pipeline(reader: Reader, part: Part, pipeline: Pipeline) -> Pipeline | N
         reader.wrong(keys["on"].node or _NOWHERE, keys["on"].path, message)
         return None
     every = rule.every or pipeline.bars.every[0]
+    for key in ("when", "until"):
+        if any(clause.term.bars and not clause.term.of for clause in (clauses(keys[key].value) if keys[key].value else ())):
+            message = "points with settings of the rule's own are not kept: `move` is of a leg then, as in `move(price of y, 5)`"
+            reader.wrong(keys[key].node or _NOWHERE, keys[key].path, message)
+            return None
     try:
         if not timeframe(every).holds(timeframe(pipeline.bars.base)):
             raise ValueError(f"{every} cannot be made of bars of {pipeline.bars.base}")
