@@ -23,7 +23,7 @@ from quantd.services.live.rules import LiveRules
 from quantd.services.live.silences import LiveSilences
 from quantd.services.live.status import LiveStatus
 from quantd.services.live.symbols import LiveSymbols
-from quantd.state import Prefixed, State
+from quantd.state import State
 
 
 class LiveServices(Services, frozen=True):
@@ -57,7 +57,7 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
         rules=rules,
         alerts=LiveAlerts(runtime, holds, clock, state),
         silences=LiveSilences(runtime.outputs.dispatcher, clock, runtime.outputs.keeper.saved),
-        explain=_explain(runtime, config, state, pool),
+        explain=_explain(runtime, config, pool),
         status=LiveStatus(runtime, symbols, clock),
         database=LiveDatabase(runtime, pool, clock),
         events=runtime.outputs.hub,
@@ -65,7 +65,9 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
     )
 
 
-def _explain(runtime: Runtime, config: Config, state: State, pool: Pool) -> LiveExplain:
+def _explain(runtime: Runtime, config: Config, pool: Pool) -> LiveExplain:
     outputs = runtime.outputs
     sources = Sources(outputs.alerts, outputs.history, config_hash(config))
-    return LiveExplain(sources, outputs.hub, pool, Prefixed(state.kept, "why/"))
+    made = LiveExplain(sources, outputs.hub, pool, outputs.keeper.table("explained"))
+    outputs.outbox.draw(made.svg)
+    return made
