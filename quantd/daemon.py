@@ -30,7 +30,6 @@ from quantd.runtime.runtime import Runtime
 from quantd.runtime.scheduler import Jobs
 from quantd.services.live.bundle import LiveServices, live_services
 from quantd.services.live.calculator import make_pool
-from quantd.services.live.explain import KEPT
 from quantd.services.status import FeedState
 from quantd.state import Prefixed, State
 from quantd.supervision.losses import Losses
@@ -168,7 +167,6 @@ class Daemon:
                 _log.error("not all has come to its end: %s", ended, exc_info=ended)
         self.services.alerts.save()
         self.services.rules.save()
-        self.services.explain.save(KEPT)
 
     async def _beat(self) -> None:
         """Measure how late the loop is, and send the watchdog a sign of life."""
@@ -189,7 +187,6 @@ class Daemon:
             outputs.dispatcher.advance(self.services.status.now())
             self.services.alerts.save_soon()
             self.services.rules.save()
-            self.services.explain.save()
             for flow in self.runtime.flows:
                 flow.clock.look()
             self.services.symbols.sweep()

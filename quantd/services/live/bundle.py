@@ -24,7 +24,7 @@ from quantd.services.live.rules import LiveRules
 from quantd.services.live.silences import LiveSilences
 from quantd.services.live.status import LiveStatus
 from quantd.services.live.symbols import LiveSymbols
-from quantd.state import Prefixed, State
+from quantd.state import State
 
 
 class LiveServices(Services, frozen=True):
@@ -59,7 +59,7 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
         alerts=LiveAlerts(runtime, holds, clock, state),
         silences=LiveSilences(runtime.outputs.dispatcher, clock, runtime.outputs.keeper.saved),
         deliveries=LiveDeliveries(runtime.outputs.outbox),
-        explain=_explain(runtime, config, state, pool),
+        explain=_explain(runtime, config, pool),
         status=LiveStatus(runtime, symbols, clock),
         database=LiveDatabase(runtime, pool, clock),
         events=runtime.outputs.hub,
@@ -67,9 +67,9 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
     )
 
 
-def _explain(runtime: Runtime, config: Config, state: State, pool: Pool) -> LiveExplain:
+def _explain(runtime: Runtime, config: Config, pool: Pool) -> LiveExplain:
     outputs = runtime.outputs
     sources = Sources(outputs.alerts, outputs.history, config_hash(config))
-    explain = LiveExplain(sources, outputs.hub, pool, Prefixed(state.kept, "why/"))
-    outputs.outbox.draw(explain.svg)
-    return explain
+    made = LiveExplain(sources, outputs.hub, pool, outputs.keeper.table("explained"))
+    outputs.outbox.draw(made.svg)
+    return made
