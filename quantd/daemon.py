@@ -23,13 +23,13 @@ from quantd.plugin.base import DaemonView
 from quantd.runtime import garbage
 from quantd.runtime.build import Lasting, build
 from quantd.runtime.checkup import Checkup
+from quantd.runtime.heartbeat import Heartbeat
 from quantd.runtime.listings import Listings
 from quantd.runtime.metrics import register_metrics, register_pool_metrics
 from quantd.runtime.runtime import Runtime
 from quantd.runtime.scheduler import Jobs
 from quantd.services.live.bundle import LiveServices, live_services
 from quantd.services.live.calculator import make_pool
-from quantd.services.live.explain import KEPT
 from quantd.services.status import FeedState
 from quantd.state import Prefixed, State
 from quantd.supervision.losses import Losses
@@ -134,6 +134,7 @@ class Daemon:
         return runner
 
     def _start_tasks(self, upgrade: Upgrade) -> list[asyncio.Task[None]]:
+        config = self._loaded.config
         start = self.runtime.outputs.supervisor.start
         feeds = [start(f"feed {flow.name}", flow.run) for flow in self.runtime.flows]
         listings = Listings(self.runtime.flows, self._loaded.named, self.troubles, self.services.learn_symbols)
@@ -144,6 +145,9 @@ class Daemon:
             "listings": listings.run,
             "upgrade of points": partial(upgrade.run, self._warm),
         }
+        if config.heartbeat.send:
+            beats = Heartbeat(self.runtime, config.sinks, config.heartbeat, self.clock)
+            beside["heartbeat to sinks"] = partial(beats.run, self._warm)
         return feeds + [start(name, work) for name, work in beside.items()]
 
     def _start_jobs(self, market: Clock) -> Jobs:
@@ -163,7 +167,6 @@ class Daemon:
                 _log.error("not all has come to its end: %s", ended, exc_info=ended)
         self.services.alerts.save()
         self.services.rules.save()
-        self.services.explain.save(KEPT)
 
     async def _beat(self) -> None:
         """Measure how late the loop is, and send the watchdog a sign of life."""
@@ -184,7 +187,6 @@ class Daemon:
             outputs.dispatcher.advance(self.services.status.now())
             self.services.alerts.save_soon()
             self.services.rules.save()
-            self.services.explain.save()
             for flow in self.runtime.flows:
                 flow.clock.look()
             self.services.symbols.sweep()

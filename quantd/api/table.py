@@ -9,6 +9,7 @@ from quantd.api.routes import (
     backtest,
     data,
     database,
+    deliveries,
     documents,
     explain,
     export,
@@ -25,6 +26,7 @@ from quantd.api.routes import (
 )
 from quantd.api.schema import chart, figures, rows, wire
 from quantd.api.schema import database as kept
+from quantd.api.schema import deliveries as sent
 from quantd.api.schema import requests as of
 from quantd.api.schema import rules as ruled
 from quantd.api.schema import silences as muted
@@ -77,6 +79,18 @@ ROUTES = (
     Route("POST", "/api/v1/silences", silences.create, None, muted.SilenceBody, muted.SilenceRow, (408, 422), "write", "write"),
     Route("GET", "/api/v1/silences", silences.listed, None, None, list[muted.SilenceRow], (), "read", "cheap"),
     Route("DELETE", "/api/v1/silences/{silence}", silences.delete, None, None, wire.Done, (404,), "write", "write"),
+    Route(
+        "GET",
+        "/api/v1/deliveries",
+        deliveries.listed,
+        sent.DeliveriesQuery,
+        None,
+        list[sent.DeliveryRow],
+        (422,),
+        "read",
+        "cheap",
+    ),
+    Route("POST", "/api/v1/deliveries/resend", deliveries.resend, None, sent.ResendBody, sent.Resent, (408, 422), "write", "write"),
     Route("GET", "/alerts/backtest", explain.past, of.PastQuery, None, list[PastRule], (422,), "read", "analytics"),
     Route("GET", "/alerts/{firing}/explain", explain.one, of.ExplainQuery, None, (ExplanationAnswer, SVG), (404, 422), "read", "cheap"),
     Route("GET", "/alerts/{id}", alerts.one, None, None, wire.Rule, (404,), "read", "cheap"),

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from quantd.api.schema.rows import BarRow, PointRow, QualityRow, TradeRow
+from quantd.client.delivering import Delivering
 from quantd.client.rest import Rest
 from quantd.client.silencing import Silencing
 from quantd.client.stamps import stamp
@@ -41,7 +42,7 @@ class Analytics(Struct, frozen=True):
     cointegration: dict[str, Any]
 
 
-class Requests(Silencing):
+class Requests(Silencing, Delivering):
     """What a client asks and orders. Each method raises ClientError if the daemon does not answer, or refuses."""
 
     def __init__(self, rest: Rest) -> None:

@@ -7,7 +7,7 @@ with quantd.client.sync.connect("http://127.0.0.1:8000") as client:
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from quantd.api.schema.rows import AlertRow, BarRow, BookRow, LogRow, PointRow, QualityRow, TradeRow
@@ -17,6 +17,7 @@ from quantd.client.items import Hole, Lagged
 from quantd.client.requests import Analytics
 
 if TYPE_CHECKING:
+    from quantd.api.schema.deliveries import DeliveryRow
     from quantd.api.schema.explain import ExplanationAnswer, PastRule
     from quantd.api.schema.figures import Nowcast
     from quantd.api.schema.rules import RuleRow
@@ -222,6 +223,14 @@ class Client:
     def firings(self) -> "list[FiringRow]":
         """Return the alerts that fire now, oldest first."""
         return self._loop.run(self._of.firings())
+
+    def deliveries(self, state: str | None = None, sink: str | None = None, limit: int = 100) -> "list[DeliveryRow]":
+        """Return the latest messages to sinks, newest first: those that are `waiting`, `sent` or `dead`."""
+        return self._loop.run(self._of.deliveries(state, sink, limit))
+
+    def resend(self, keys: Sequence[str] | None = None) -> int:
+        """Deliver dead messages again: those of these keys, or all. Return their number."""
+        return self._loop.run(self._of.resend(keys))
 
     def silences(self) -> "list[SilenceRow]":
         """Return the silences, with what they mute now."""

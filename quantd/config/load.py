@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from quantd.config.access import found_from
+from quantd.config.heartbeat import check_heartbeat
 from quantd.config.makers import Mention, one_maker_a_bar
 from quantd.config.model import Config, ConfigFile, PairEntry, Pipeline, PipelineFile, PluginSettings
 from quantd.config.named import Named
@@ -181,6 +182,7 @@ class _Load:
         pipelines = self._used_pipelines(pairs, part.keys["symbols"] if symbols else None, feeds, sinks)
         named = [*part.keys["feeds"].keys.values(), *part.keys["sinks"].keys.values()]
         self._writers += [Writer(each.value, each.node, each.path) for each in named if each.value and each.node]
+        check_heartbeat(self._reader, part.keys["heartbeat"], sinks)
         one_writer_a_place(self._reader, self._writers)
         one_maker_a_bar(self._reader, self._mentions, pipelines, self._read)
         watchable = Watchable([entry for entry, *_ in pairs], symbols, pipelines, sinks)

@@ -18,6 +18,7 @@ from quantd.config.shapes import parsed
 from quantd.model import Alert
 
 Comparison = Literal["=", "!=", "=~", "!~"]
+_COMPARISONS: dict[str, Comparison] = {"=": "=", "==": "=", "!=": "!=", "=~": "=~", "!~": "!~"}
 NAMES = ("severity", "rule", "pair", "metric", "value")
 """What every alert has."""
 _LONGEST, _MOST = 1_000, 20
@@ -87,9 +88,10 @@ def _parts(text: str, start: int) -> Matchers:
 
 
 def _matcher(part: re.Match[str], start: int) -> Matcher:
-    name, op, written = part.groups()
+    name, written = part[1], part[3]
+    op: Comparison = _COMPARISONS[part[2]]
     value = re.sub(r"\\(.)", r"\1", written[1:-1]) if written[0] == '"' else written[1:-1] if written[0] == "'" else written
-    made = Matcher(name, "=" if op == "==" else op, value)
+    made = Matcher(name, op, value)
     if op in ("=~", "!~"):
         try:
             _demand_quick(value)

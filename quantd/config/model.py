@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from quantd.config.access import AuthSettings, Network
 from quantd.config.addresses import as_host, as_listen, as_origin
+from quantd.config.heartbeat import HeartbeatSettings
 from quantd.config.limits import LimitSettings
 from quantd.config.node import Node
 from quantd.config.pairs import SCHEMA, read_pair
@@ -109,6 +110,7 @@ class ConfigFile(Struct, frozen=True, kw_only=True):
     store: Annotated[Store | None, Meta(description="Where ticks, bars and points are recorded.")] = None
     sinks: Annotated[dict[str, AlertSink], Meta(description="Where alerts go.")] = {}
     routing: Routing = Routing()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
     jobs: Annotated[tuple[DaemonJobStage, ...], Meta(description="Jobs that run periodically for the whole daemon.")] = ()
     alerts: Annotated[tuple[WatchedRule, ...], Meta(description="Alert rules on single pairs and symbols.")] = ()
     api: ApiSettings = ApiSettings()

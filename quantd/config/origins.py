@@ -26,6 +26,8 @@ _PATH = re.compile(r"(?<=://)([^/\s?#,\]]*)/[^\s?#,\]]+")
 _OTHER = re.compile(r"(?<!\w)(?!(?:https?|wss?)://)(\w+)://[^\s,\]]+")
 """An address of another scheme, which may hold a token where others have their host."""
 DEFAULT = "default"
+_SHOWN = ("null", "''", "[]", "{}", "true", "false")
+"""Values that are no credentials, whatever they are called."""
 
 
 class Setting(Struct, frozen=True):
@@ -150,7 +152,9 @@ def _masked(path: str, text: str) -> str:
     """Hide what looks like a credential, judged by the name of the setting or by the form of an address. Under a key like `url`, as
     webhooks have it, the path is a credential."""
     names = [part.partition("[")[0] for part in path.removeprefix("api.auth.").split(".")]
-    if any(map(_CREDENTIAL.search, names[1:])) and text not in ("null", "''", "[]", "{}") and not _VARIABLES.fullmatch(text):
+    if names[-1] == "file" and any(map(_CREDENTIAL.search, names[1:-1])):  # `secret: {file: path}` names where the credential is
+        return text
+    if any(map(_CREDENTIAL.search, names[1:])) and text not in _SHOWN and not _VARIABLES.fullmatch(text):
         return HIDDEN
     if any(map(_URL.search, names[1:])):
         text = _PATH.sub(rf"\1/{HIDDEN}", _OTHER.sub(rf"\1://{HIDDEN}", text))

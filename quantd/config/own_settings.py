@@ -3,6 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
+from quantd.conditions.model import clauses
 from quantd.config.model import Config, Pipeline
 from quantd.config.node import Node
 from quantd.config.reader import Reader
@@ -29,7 +30,16 @@ def has_own(rule: WatchedRule, config: Config) -> bool:
 def own_pipeline(reader: Reader, part: Part, pipeline: Pipeline) -> Pipeline | None:
     """Return the pipeline with the settings of a rule; None, with the mistake noted, if there is no such regression or timeframe."""
     keys, rule = part.keys, part.value
+    if rule.on == "tick":
+        message = "a window, regression or timeframe other than the pipeline's is judged at closes only: take `on: tick` out"
+        reader.wrong(keys["on"].node or _NOWHERE, keys["on"].path, message)
+        return None
     every = rule.every or pipeline.bars.every[0]
+    for key in ("when", "until"):
+        if any(clause.term.bars and not clause.term.of for clause in (clauses(keys[key].value) if keys[key].value else ())):
+            message = "points with settings of the rule's own are not kept: `move` is of a leg then, as in `move(price of y, 5)`"
+            reader.wrong(keys[key].node or _NOWHERE, keys[key].path, message)
+            return None
     try:
         if not timeframe(every).holds(timeframe(pipeline.bars.base)):
             raise ValueError(f"{every} cannot be made of bars of {pipeline.bars.base}")

@@ -55,10 +55,10 @@ class FeedFlow:
         self._refusals = Refusals(name, clock)
         self._of: dict[str, SymbolStage] = {}
         self._fresh: set[SymbolStage] = set()  # the symbols with fresh trades
-        self._watermark = Watermark(duration(feed.lateness))
-        self._publisher = Publisher(outputs, background, self._watermark, warm=self._environment.warm)
-        self._recovery = Recovery(feed, outputs, self.clock, self._of.values(), self._publisher, self._watermark, self._environment)
-        self.members = Members(self._of, feed, outputs, self.clock, self._publisher, self._watermark, self._recovery)
+        self.watermark = Watermark(duration(feed.lateness))
+        self._publisher = Publisher(outputs, background, self.watermark, warm=self._environment.warm)
+        self._recovery = Recovery(feed, outputs, self.clock, self._of.values(), self._publisher, self.watermark, self._environment)
+        self.members = Members(self._of, feed, outputs, self.clock, self._publisher, self.watermark, self._recovery)
 
     @property
     def refused(self) -> int:
@@ -115,7 +115,7 @@ class FeedFlow:
             self.finish()
             _log.info("feed %s has come to its end", self.name)
         except Exception:
-            deque(self._process_status(Status(self._watermark.top, healthy=False)), 0)
+            deque(self._process_status(Status(self.watermark.top, healthy=False)), 0)
             raise
         finally:
             self._publisher.complete_close()  # a stop may have interrupted it
@@ -131,18 +131,18 @@ class FeedFlow:
     def _process_in_steps(self, events: Sequence[Event]) -> Iterator[None]:
         """Process a batch in steps. Between steps the flow is in the same state as if the batch had been cut there."""
         if type(events) is TickBatch and is_credible(events):
-            for closing in cut_at_closes(events, self._watermark, self._of, self._fresh):
+            for closing in cut_at_closes(events, self.watermark, self._of, self._fresh):
                 yield from self._move_to(closing)
         else:
             yield from self._take_each(events)
-        if self.state == "starting" and self._watermark.top:
+        if self.state == "starting" and self.watermark.top:
             self.state = "live"
         self._pass_on()
         self._recovery.tell()
         self._publisher.finish_batch()
 
     def _take_each(self, events: Sequence[Event]) -> Iterator[None]:
-        of, mark, fresh = self._of, self._watermark, self._fresh
+        of, mark, fresh = self._of, self.watermark, self._fresh
         top, due = mark.top, mark.due
         for event in events:
             if type(event) is Tick:
@@ -188,7 +188,7 @@ class FeedFlow:
         """Close everything, since the stream has ended."""
         self._pass_on()
         deque(self._close(), 0)
-        self._publisher.publish_bars([(stage, stage.flush(self._watermark.top)) for stage in self._of.values()])
+        self._publisher.publish_bars([(stage, stage.flush(self.watermark.top)) for stage in self._of.values()])
 
     def _process_status(self, status: Status) -> Iterator[None]:
         stages = [stage for stage in self._of.values() if not status.symbols or stage.symbol in status.symbols]
@@ -208,8 +208,8 @@ class FeedFlow:
 
     def _move_to(self, ts: int) -> Iterator[None]:
         """Advance event time to `ts` (ms) and close the bars that end by then."""
-        leap = self._watermark.see(ts)
-        if ts >= self._watermark.due:
+        leap = self.watermark.see(ts)
+        if ts >= self.watermark.due:
             self._pass_on()
             for stage in self._of.values() if leap > MINUTE else ():
                 stage.leapt_to(ts)
@@ -232,7 +232,7 @@ class FeedFlow:
 
     def _close(self) -> Iterator[None]:
         """Close bars at each moment that the watermark returns."""
-        for moment in self._watermark.moments():
+        for moment in self.watermark.moments():
             if self._environment.driven:
                 self._environment.driven.advance_to(moment)
             yield from self._publisher.close(self._of, moment)

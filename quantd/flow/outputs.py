@@ -64,6 +64,7 @@ class Outputs(Struct):
         self.keeper = self.keeper or Keeper(self.records or Records(), self.alerts.states, self.troubles)
         self.outbox.attach(self.keeper)
         self.dispatcher = self.dispatcher or Dispatcher(self.outbox, self.hub, self.keeper.table, self.routing, self.clock)
+        self.outbox.lasting = self.dispatcher.told_to
 
     def tell_losses(self) -> None:
         """Ask the store which files it found broken, and report the new ones."""

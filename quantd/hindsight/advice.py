@@ -17,7 +17,7 @@ from quantd.conditions.model import Compare, Condition, Cross
 from quantd.hindsight.course import Course
 from quantd.hindsight.model import Firing, Trial
 from quantd.hindsight.run import firings, told
-from quantd.timeframes import DAY, HOUR, MINUTE, SECOND
+from quantd.timeframes import duration_text
 
 FLAP_BARS = 5
 """A firing that begins within so many bars of the end of the one before is a flap."""
@@ -54,22 +54,10 @@ def suggested_for(found: Course, now: Sequence[Firing]) -> Trial | None:
         return None
     for bars in _DELAYS:
         span = bars * found.step
-        made = _trial(found, span_text(span), first=now[0].fired, for_=span)
+        made = _trial(found, duration_text(span), first=now[0].fired, for_=span)
         if made.firings and 2 * made.flaps <= before:
             return made
     return None
-
-
-def span_text(span: int) -> str:
-    """Return a length of time (ms) as it is written in a rule.
-
-    >>> span_text(300_000), span_text(1_500), span_text(90_000)
-    ('5m', '1500ms', '90s')
-    """
-    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s")):
-        if span and span % unit == 0:
-            return f"{span // unit}{name}"
-    return f"{span}ms"
 
 
 def _trial(found: Course, text: str, first: int | None = None, **changes: object) -> Trial:

@@ -7,21 +7,28 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from quantd.conditions.model import Channel, Clause, Compare, Cross, clauses
+from quantd.conditions.verdict import Values
+from quantd.flow.alerts.inputs import Inputs
 from quantd.flow.alerts.places import needed_coverage
-from quantd.flow.alerts.rule import AlertRule, is_sound, values_of
-from quantd.model import Metric, PairPoint
+from quantd.flow.alerts.rule import AlertRule, is_sound
+from quantd.history.history import History
+from quantd.model import WHOLE, Bar, Metric, PairPoint
 from quantd.timeframes import timeframe
 
 HALF = 0.5
 """The z-score within which a spread counts as near its mean."""
 
 
+Rows = Sequence[PairPoint] | Sequence[Bar]
+
+
 class Course(Struct, frozen=True):
     """The rows that a rule is judged on, ascending, and what its first clause looks at: `values` are without `abs`, None where the rule
-    could not be judged. `ends` are the ends of the bars (ms)."""
+    could not be judged. `ends` are the ends of the bars (ms). `history` has the rows, and the bars of the legs, in memory."""
 
     rule: AlertRule
-    rows: Sequence[PairPoint]
+    rows: Rows
+    history: History
     ends: Sequence[int]
     values: Sequence[Metric]
 
@@ -42,11 +49,25 @@ class Course(Struct, frozen=True):
         return range(bisect_left(self.ends, start), bisect_right(self.ends, end))
 
 
-def course(rule: AlertRule, rows: Sequence[PairPoint]) -> Course:
-    """Return the course of a rule over these rows."""
-    frame, term = timeframe(rule.rule.every), replace(next(clauses(rule.rule.when)).term, absolute=False)
-    values = [values_of(row)(term) if is_sound(needed_coverage(rule), row.quality, row.coverage) else None for row in rows]
-    return Course(rule, rows, [frame.end(row.ts) for row in rows], values)
+def course(rule: AlertRule, rows: Rows, legs: Sequence[Bar] = ()) -> Course:
+    """Return the course of a rule over these rows: points of a pair, or bars of a symbol. `legs` are the bars of a pair's legs, for rules
+    that name them."""
+    term = replace(next(clauses(rule.rule.when)).term, absolute=False)
+    history = History(None, recent=len(rows) + len(legs))
+    history.put_points(row for row in rows if isinstance(row, PairPoint))
+    history.put_bars([*(row for row in rows if isinstance(row, Bar)), *legs])
+    inputs, needs, frame = Inputs(history), needed_coverage(rule), timeframe(rule.rule.every)
+    values = [_values(inputs, row)(term) if _is_sound(needs, row) else None for row in rows]
+    return Course(rule, rows, history, [frame.end(row.ts) for row in rows], values)
+
+
+def _values(inputs: Inputs, row: PairPoint | Bar) -> Values:
+    return inputs.of_point(row) if isinstance(row, PairPoint) else inputs.of_bar(row)
+
+
+def _is_sound(needs: float, row: PairPoint | Bar) -> bool:
+    coverage = row.coverage if isinstance(row, PairPoint) else 1.0 if row.quality in WHOLE else 0.0
+    return is_sound(needs, row.quality, coverage)
 
 
 def extreme(clause: Clause, values: Sequence[Metric]) -> float | None:
@@ -83,10 +104,14 @@ def time_to_revert(found: Course, fired: int) -> tuple[int | None, int | None]:
     """Return how long after `fired` (ms) the z-score was within HALF of its mean, and how long until it was at its mean or beyond."""
     if found.clause.term.metric != "zscore" or found.clause.term.bars:
         return None, None
-    places = found.stretch(fired, found.ends[-1])
-    scores = [(found.ends[at] - fired, value) for at in places if isinstance(value := found.values[at], int | float)]
-    if not scores:
-        return None, None
-    sign = 1 if scores[0][1] >= 0 else -1
-    half = next((after for after, value in scores if abs(value) < HALF), None)
-    return half, next((after for after, value in scores if value * sign <= 0), None)
+    half, side = None, 0.0
+    for at in found.stretch(fired, found.ends[-1]):
+        value = found.values[at]
+        if not isinstance(value, int | float):
+            continue
+        side = side or (1.0 if value >= 0 else -1.0)
+        after = found.ends[at] - fired
+        half = after if half is None and abs(value) < HALF else half
+        if value * side <= 0:
+            return half, after
+    return half, None

@@ -6,16 +6,16 @@ from itertools import pairwise
 from quantd.conditions.model import All, Either
 from quantd.flow.alerts.rule import AlertRule
 from quantd.hindsight.advice import flaps, share, suggested_for, suggested_until
-from quantd.hindsight.course import course
+from quantd.hindsight.course import Rows, course
 from quantd.hindsight.model import Report
 from quantd.hindsight.run import firings, of_the_past, told
-from quantd.model import Alert, PairPoint
+from quantd.model import Alert, Bar
 
 
-def report(rule: AlertRule, rows: Sequence[PairPoint], alerts: Sequence[Alert] | None = None) -> Report:
-    """Return what a rule would have told over these points, which are ascending and of the rule's timeframe; there is at least one. With
-    `alerts`, these are what it told."""
-    found = course(of_the_past(rule), rows)
+def report(rule: AlertRule, rows: Rows, alerts: Sequence[Alert] | None = None, legs: Sequence[Bar] = ()) -> Report:
+    """Return what a rule would have told over these rows, of which there is at least one: they are ascending and of the rule's timeframe.
+    `legs` are the bars of a pair's legs. With `alerts`, these are what it told."""
+    found = course(of_the_past(rule), rows, legs)
     fired = firings(found, told(found) if alerts is None else alerts)
     between = alerts is not None and rule.live
     return Report(

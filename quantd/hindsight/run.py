@@ -7,9 +7,10 @@ from msgspec.structs import replace
 from quantd.config.rules import Moments, Rule
 from quantd.flow.alerts.engine import AlertEngine
 from quantd.flow.alerts.rule import AlertRule
+from quantd.flow.alerts.told import Told
 from quantd.hindsight.course import Course, extreme, time_to_revert
 from quantd.hindsight.model import End, Firing
-from quantd.model import Alert
+from quantd.model import Alert, Bar, PairPoint
 
 OTHER_END: dict[str, End] = {"resolved": "resolved", "withdrawn": "withdrawn"}
 
@@ -22,9 +23,13 @@ def of_the_past(rule: AlertRule, on: Moments = "close") -> AlertRule:
 
 def told(found: Course) -> list[Alert]:
     """Return the alerts of a rule over its course. Rows are judged in their last form, whatever they were when they closed."""
-    engine = AlertEngine()
+    engine = AlertEngine(None, found.history)
     engine.put(found.rule)
-    return [alert for row in found.rows for alert, _ in engine.judge([replace(row, revision=0)])]
+    return [alert for row in found.rows for alert, _ in _judged(engine, replace(row, revision=0))]
+
+
+def _judged(engine: AlertEngine, row: PairPoint | Bar) -> list[Told]:
+    return engine.judge([row]) if isinstance(row, PairPoint) else engine.judge_bars([row])
 
 
 def firings(found: Course, alerts: Sequence[Alert]) -> tuple[Firing, ...]:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from quantd.config.model import Pipeline
 from quantd.errors import QuantdError
 from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.rule import AlertRule, of_pipeline
 from quantd.flow.feed import FeedFlow
 from quantd.runtime.exporters import Exporters
 from quantd.runtime.guards import Guards
@@ -104,7 +105,12 @@ class RuntimeMembers:
         if y and x:
             flow.members.add_pair(partial(self._maker.pair, use, y, x))
         for rule in use.pipeline.alerts:
-            self._alerts.add(rule, use.name)
+            self._alerts.put(self.informed(of_pipeline(rule, use.name)))
+
+    def informed(self, rule: AlertRule) -> AlertRule:
+        """Return a rule that says whether the beta of its pair is of logarithms of prices."""
+        use = self._uses.get(rule.on)
+        return replace(rule, log=bool(use and use.is_pair and use.pipeline.regression.prices == "log"))
 
     def _release(self, use: Use, flow: FeedFlow) -> None:
         """Release the exporters and guards of a dropped use. Legs that stream on are exported as their remaining uses say."""

@@ -69,7 +69,7 @@ class Runtime:
 
     def add_rule(self, rule: AlertRule) -> None:
         """Judge a rule from now on. The rule replaces one with the same id and starts with a fresh state."""
-        self.outputs.alerts.put(rule)
+        self.outputs.alerts.put(self._members.informed(rule))
 
     def drop_rule(self, rule_id: str) -> None:
         """Stop judging a rule and delete its state. If it fires, its receivers are told that this is over."""

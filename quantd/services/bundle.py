@@ -6,6 +6,7 @@ from quantd.pool import Pool
 from quantd.services.alerts import Alerts
 from quantd.services.analytics import Analytics
 from quantd.services.database import Database
+from quantd.services.deliveries import Deliveries
 from quantd.services.events import Events
 from quantd.services.explain import Explain
 from quantd.services.market import Market
@@ -26,6 +27,7 @@ class Services(Struct, frozen=True):
     alerts: Alerts
     rules: Rules
     silences: Silences
+    deliveries: Deliveries
     explain: Explain
     status: Status
     database: Database

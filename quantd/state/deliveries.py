@@ -19,9 +19,9 @@ class Deliveries:
     def __init__(self, file: File) -> None:
         self._file = file
 
-    def orders(self) -> list[tuple[str, str, int]]:
-        """Return sink and order of the messages that wait, and the number of these, oldest first."""
-        query = "select sink, lane, count(*) from deliveries where state = 'waiting' group by sink, lane order by min(number)"
+    def orders(self) -> list[tuple[str, str, int, int]]:
+        """Return sink and order of the messages that wait, with their count and the number of the newest one, oldest first."""
+        query = "select sink, lane, count(*), max(number) from deliveries where state = 'waiting' group by sink, lane order by min(number)"
         return self._file.read(query)
 
     def waiting(self, sink: str, order: str, after: int, most: int) -> list[Delivery]:
@@ -42,11 +42,6 @@ class Deliveries:
         rows = self._file.read("select sink, state, count(*) from deliveries group by sink, state")
         return {(sink, state): count for sink, state, count in rows}
 
-    def told(self, sink: str, keys: Iterable[str]) -> list[Delivery]:
-        """Return the messages of these keys that a sink was sent."""
-        query = f"select {_COLUMNS} from deliveries where state = 'sent' and sink = ? and key = ?"
-        return [each for key in keys for each in _decoded(self._file.read(query, (sink, key)))]
-
     def revive(self, keys: Collection[str] | None, sinks: Collection[str], now: int) -> list[Delivery]:
         """Let dead messages of these sinks wait again, after all others: those of these keys, None stands for all. Return them in order."""
 
@@ -65,7 +60,9 @@ class Deliveries:
         """Delete the messages that were sent before a time (ms), and all but the latest 10,000 dead ones."""
 
         def forget(db: sqlite3.Connection) -> None:
-            db.execute("delete from deliveries where state = 'sent' and due < ?", (before,))
+            db.execute(
+                "delete from deliveries where state = 'sent' and due < ? and number < (select max(number) from deliveries)", (before,)
+            )
             newest = "select number from deliveries where state = 'dead' order by due desc limit -1 offset ?"
             db.execute(f"delete from deliveries where number in ({newest})", (DEAD_KEPT,))
 

@@ -16,8 +16,11 @@ from quantd.model import Event
 from quantd.plugin.base import Exporter, Feed, Plugin, Resampler, RowKind, Store, Subscription
 from quantd.plugin.registry import KINDS, Registry
 from quantd.plugin.regression import Regression
-from quantd.runtime.build import build
+from quantd.runtime.build import Lasting, build
 from quantd.runtime.runtime import Runtime
+from quantd.state import State
+from quantd.supervision.losses import Losses
+from quantd.supervision.troubles import Troubles
 
 
 class Venue(Feed):
@@ -65,11 +68,18 @@ class Bench:
     """
 
     def __init__(
-        self, config: Config, folder: Path | None = None, *, registry: Registry | None = None, now: int = 0, warm: bool = False
+        self,
+        config: Config,
+        folder: Path | None = None,
+        *,
+        registry: Registry | None = None,
+        now: int = 0,
+        warm: bool = False,
+        state: State | None = None,
     ) -> None:
         """Build the runtime. The store of the config opens below `folder`. `registry` holds the names of the config's plugins, if the
         config was read from a file. The clock begins at `now` (ms) and follows the watermark. `warm` makes the flow fetch the past from the
-        feed first."""
+        feed first. With a `state`, what alerts change survives in it."""
         self.kept = KeptRows(kinds=("ticks", "bars", "points"))
         pipelines = {name: replace(each, exports=(*each.exports, self.kept)) for name, each in config.pipelines.items()}
         self.config = replace(config, pipelines=pipelines)
@@ -77,7 +87,8 @@ class Bench:
         for plugin in _plugins(self.config):
             _name(self.registry, type(plugin))
         self.clock = EventClock(now)
-        self.runtime: Runtime = build(self.config, self.registry, self.clock, folder or Path(), warm=warm)
+        lasting = Lasting(Troubles(self.clock), Losses(), state) if state else None
+        self.runtime: Runtime = build(self.config, self.registry, self.clock, folder or Path(), warm=warm, lasting=lasting)
 
     def process(self, events: Sequence[Event]) -> None:
         """Process events as if the feed had sent them together."""

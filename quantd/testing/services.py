@@ -20,6 +20,7 @@ from quantd.services.symbols import Symbols
 from quantd.stats.funding import Rates
 from quantd.supervision.troubles import Trouble, Troubles
 from quantd.testing.database import FakeDatabase
+from quantd.testing.deliveries import FakeDeliveries
 from quantd.testing.explain import FakeExplain
 from quantd.testing.fakes import START
 from quantd.testing.rules import FakeRules
@@ -289,6 +290,7 @@ class FakeServices(Services, frozen=True):
     alerts: FakeAlerts
     rules: FakeRules
     silences: FakeSilences
+    deliveries: FakeDeliveries
     explain: FakeExplain
     status: FakeStatus
     events: Hub
@@ -308,6 +310,7 @@ def fake_services(listed: Sequence[str] = LISTED, others: Sequence[str] = OTHERS
         alerts=FakeAlerts(hub, clock),
         rules=FakeRules(clock),
         silences=FakeSilences(clock),
+        deliveries=FakeDeliveries(),
         explain=FakeExplain(hub, record.history, pool),
         status=FakeStatus(clock),
         database=FakeDatabase(),

@@ -26,6 +26,7 @@ from .market import PAIR, RULE_ID, market
 from .serving import ApiServer
 
 _ADMIN = {(route.method, route.path) for route in ROUTES if route.scope == "admin"}
+STRETCHED = f"{PAIR}/stretched".replace("/", "%2F")
 FILE = Path(__file__).parents[2] / "quantd/api/openapi/examples.json"
 TICKET = "dDm0mnZ6k8kZ1VYl8wFzQ0nS2yT4b7uJcGx5oRqLh3E"
 _RECORDED: dict[str, Any] = {"symbol": "btcusdt", "start_time": "2026-01-01T00:58:00Z", "end_time": "2026-01-01T01:00:00Z"}
@@ -86,9 +87,22 @@ ASKED = (
     get("one rule", "/alerts/rules"),
     get("two firings", "/alerts/active", limit=2),
     post("all firings", "/alerts/clear"),
+    get("a message that its sink refused", "/api/v1/deliveries", state="dead"),
+    get("no such state", "/api/v1/deliveries", state="lost"),
+    post("one message", "/api/v1/deliveries/resend", {"keys": [f"{PAIR}/stretched@1795492260000/firing"]}),
+    post("neither keys nor all", "/api/v1/deliveries/resend", {}),
+    post("for half an hour", "/alerts/{firing}/ack", {"for": "30m", "by": "ann", "comment": "looking"}, firing=STRETCHED),
+    post("what does not fire", "/alerts/{firing}/ack", {}, firing="x"),
+    delete("not acknowledged any more", "/alerts/{firing}/ack", firing=STRETCHED),
+    get("what fires", "/api/v1/firings"),
+    post("for two hours", "/api/v1/silences", {"match": "severity=page", "for": "2h", "comment": "moving the host", "by": "ann"}),
+    post("what it would mute", "/api/v1/silences", {"match": 'pair=~"BTC.*"', "until_resolved": True, "dry": True}),
+    post("no end", "/api/v1/silences", {"match": "severity=page"}),
+    get("what is silenced", "/api/v1/silences"),
+    delete("a silence", "/api/v1/silences/{silence}", silence="s1"),
     get("a rule over an hour", "/alerts/backtest", rule="abs(zscore) > 1", pair=PAIR, last="1h"),
     get("no such rule", "/alerts/backtest", rule="strech"),
-    get("a firing", "/alerts/{firing}/explain", firing=f"{PAIR}/stretched".replace("/", "%2F")),
+    get("a firing", "/alerts/{firing}/explain", firing=STRETCHED),
     get("no such firing", "/alerts/{firing}/explain", firing="x"),
     get("a rule", "/alerts/{id}", id=RULE_ID),
     get("no such rule", "/alerts/{id}", id="x"),

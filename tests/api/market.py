@@ -7,7 +7,9 @@ from msgspec.structs import asdict, replace
 
 from quantd.clock import EventClock
 from quantd.conditions.parse import parse_condition
+from quantd.config.matchers import as_matchers
 from quantd.config.rules import Rule
+from quantd.flow.alerts.silence import Silence
 from quantd.flow.pairs import PairSpec, analyse
 from quantd.model import Alert, Bar, BookBar, Gap, PairPoint, Tick
 from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
@@ -128,6 +130,8 @@ def _add_alerts(services: FakeServices) -> None:
         f"{PAIR}/stretched@{by_bar}", f"{PAIR}/stretched", "abs(zscore) > 2", PAIR, "firing", 2.5, 2.0, by_bar, by_bar + 500,
         f"{PAIR} 1m stretched: abs(zscore) > 2", "zscore", by_bar - 60_000,
     )  # fmt: skip
+    services.silences.take(of_pipeline)
+    services.silences.keep(Silence("s1", as_matchers("rule=drift"), START, NOW + 3_600_000, comment="moving the host", by="ann"))
     far = Rule(name="far", when=parse_condition("abs(zscore) > 2.5 and corr > 0.5"), every="1m", for_=300_000, send=("log",))
     fired = RuleState("firing", START, triggered_at=START + 300_000, trigger_count=1)
     services.rules.known[RULE_ID] = KnownRule(RULE_ID, PAIR, "request", far, fired, 2.75, created_at=START)

@@ -23,11 +23,13 @@ BODIES: dict[str, Any] = {
     "/stream/start": {"symbols": ["BTCUSDT"]},
     "/stream/stop": {"symbols": ["BTCUSDT"]},
     "/alerts": {"metric": "price", "pair": "BTCUSDT", "op": ">", "value": 1},
+    "/api/v1/silences": {"match": "severity=page", "for": "1h"},
 }
+WRITTEN = ("/alerts", "/stream", "/data/", "/api/v1/alerts", "/api/v1/silences")
 OURS, EVIL = "http://localhost:8080", "http://evil.example"
 ORIGINS = (None, OURS, EVIL, "null")
 HOSTS = ("localhost", "evil.example")
-SERVICES = ("symbols", "market", "analytics", "alerts", "status", "database", "events")
+SERVICES = ("symbols", "market", "analytics", "alerts", "rules", "silences", "status", "database", "events")
 
 
 def noted(calls: list[str], name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,7 +117,7 @@ def test_what_destroys_needs_an_admin_and_what_changes_a_writer() -> None:
     for route in ROUTES:
         if route.path.startswith("/database") and (route.method == "DELETE" or route.path.endswith("/vacuum")):
             assert route.scope == "admin"
-        elif route.method != "GET" and route.path.startswith(("/alerts", "/stream", "/data/")):
+        elif route.method != "GET" and route.path.startswith(WRITTEN):
             assert route.scope == "write"
         else:
             assert route.scope in ("read", "public")

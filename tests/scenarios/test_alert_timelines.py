@@ -115,7 +115,7 @@ def clock(ts: int) -> str:
     return iso(ts)[11:-1].removesuffix(".000")
 
 
-@pytest.mark.parametrize("timeline", timelines(), ids=lambda timeline: timeline.title)
+@pytest.mark.parametrize("timeline", list(timelines()), ids=lambda timeline: timeline.title)
 def test_a_timeline(timeline: Timeline) -> None:
     state = RuleState()
     keys: list[str] = []

@@ -27,7 +27,7 @@ IN_PATH = {
     "firing": InPath(
         "The id of a firing, or of a rule for its latest firing. A `/` in it is written as `%2F`.", r"^\S+$", "BTCUSDT-ETHUSDT/stretched"
     ),
-    "silence": InPath("The id of a silence.", r"^[\w.~-]+$", "f7ab9285-1b87-4770-9b0c-1a8712d92cf4"),
+    "silence": InPath("The id of a silence.", r"^[\w.~-]+$", "5b0e4d43"),
     "pair": InPath("A pair, y before x, in any case.", r"^[^/\\\s-]+-[^/\\\s-]+$", "BTCUSDT-ETHUSDT"),
 }
 """What there is to say of the parameters of paths, by name."""

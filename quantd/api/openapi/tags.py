@@ -17,6 +17,7 @@ TAGS = {
 """What each tag is about, in the order of the document."""
 _OTHERS = {
     "backtest": "analytics",
+    "deliveries": "alerts",
     "explain": "alerts",
     "leadlag": "analytics",
     "openapi": "documents",

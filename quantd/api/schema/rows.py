@@ -96,13 +96,13 @@ class AlertRow(Struct, frozen=True, gc=False):
     bar: Time | None
     """Open time of the judged bar; null for a rule that is judged between closes."""
     text: str
-    severity: str
-    labels: Mapping[str, str]
-    late: bool
+    severity: str = "warning"
+    labels: Mapping[str, str] = {}
+    late: bool = False
     """Whether it is told long after it came about."""
-    repeat: int
+    repeat: int = 0
     """The number of this reminder of a firing; 0 for the firing itself."""
-    reason: str
+    reason: str = ""
     """Why a firing is withdrawn, resolved without a value, or not told one by one; else empty."""
 
 

@@ -22,21 +22,16 @@ def explain(
     """Ask the running daemon what a rule saw when it fired. The token is taken from QUANTD_TOKEN."""
     import msgspec
 
-    from quantd.cli.daemon_status import Denied, find
+    from quantd.cli.alerts.daemon import daemon
     from quantd.cli.options import find_place
     from quantd.cli.screen import screen
-    from quantd.client import Unauthorized
-    from quantd.client.sync import connect
     from quantd.errors import QuantdError
 
     if svg:
         find_place(svg)
-    try:
-        with connect(find(config, url)) as daemon:
-            found = daemon.explain(firing)
-            drawing = daemon.drawing(firing) if svg else ""
-    except Unauthorized as error:
-        raise Denied(error.told) from None
+    with daemon(config, url) as client:
+        found = client.explain(firing)
+        drawing = client.drawing(firing) if svg else ""
     if svg:
         try:
             svg.write_text(drawing, "utf-8")

@@ -35,10 +35,11 @@ def show(rows: "Sequence[FiringRow]") -> None:
     if not rows:
         typer.echo("nothing fires")
         return
-    shown = table("rule", "severity", "value", "since", "state", "id")
+    shown = table("id", "severity", "value", "since", "state")
+    shown.columns[-1].no_wrap = False
     for row in rows:
         value = row.value if isinstance(row.value, str) else f"{row.value:.4g}"
-        shown.add_row(*map(_plain, (row.alert_id, row.severity, value, row.since, _state(row), row.id)))
+        shown.add_row(*map(_plain, (row.id, row.severity, value, row.since, _state(row))))
     screen().print(shown)
 
 

@@ -11,7 +11,7 @@ from quantd.flow.alerts.firing import Ack, Firing, Step, after, unacknowledged, 
 from quantd.flow.alerts.kept_rows import Kept, KeptRows
 from quantd.flow.alerts.mutes import Mutes
 from quantd.flow.alerts.outbox import Outbox
-from quantd.flow.alerts.route import Groups, sinks_of
+from quantd.flow.alerts.route import Groups, group_of, sinks_of
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.silence import Silence, ending
 from quantd.flow.hub import Hub
@@ -142,16 +142,21 @@ class Dispatcher:
         return self._mutes.why(alert, self._now) is not None
 
     def _do(self, rule_id: str, sinks: tuple[str, ...], step: Step) -> None:
+        known = self.firings.get(rule_id)
         self.firings.put(rule_id, step.firing)
         for alert in step.messages:
-            self._put(alert, sinks)
+            self._put(alert, sinks, known.alert if known and alert.state in _OVER else alert)
 
-    def _put(self, alert: Alert, sinks: tuple[str, ...]) -> None:
-        self._outbox.put(Message(alert.key, sink, alert.alert_id, (alert,)) for sink in sinks)
+    def _put(self, alert: Alert, sinks: tuple[str, ...], like: Alert) -> None:
+        """Give an alert to the outbox, in the group of one that is like it: the end of a firing belongs to the group of its beginning."""
+        group = group_of(like, self._routing)
+        due = {sink: self._groups.due(sink, group, self._now) if group else 0 for sink in sinks}
+        self._outbox.put(Message(alert.key, sink, alert.alert_id, (alert,), group, due[sink]) for sink in sinks)
 
     def _warn(self, silence: Silence) -> None:
         """Tell the receivers of the firings that a silence still mutes that it ends."""
         muted = [firing for _, firing in self.firings if firing.lasts and silence.mutes(firing.alert)]
         if muted:
             sinks = tuple(dict.fromkeys(chain.from_iterable(firing.sinks for firing in muted)))
-            self._put(ending(silence, [firing.alert for firing in muted], self._now), sinks)
+            notice = ending(silence, [firing.alert for firing in muted], self._now)
+            self._put(notice, sinks, notice)

@@ -110,6 +110,7 @@ class Keeper:
         """Begin a transaction of what has changed. Return False if nothing has."""
         changes, self._pending = self._pending, Changes()
         changes.states |= self._states.unsaved
+        changes.places |= self._states.unsaved_places
         self._states.saved()
         if not changes:
             return False

@@ -27,19 +27,6 @@ class Kept(Protocol):
         ...
 
 
-class InMemory(dict[str, bytes]):
-    """A table of a run that ends with the process."""
-
-    def all(self) -> dict[str, bytes]:
-        return dict(self)
-
-    def put(self, key: str, value: bytes) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        self.pop(key, None)
-
-
 class KeptRows(Generic[T]):
     """Rows by key. Those of an earlier run are read at once; one that cannot be read is deleted."""
 

@@ -48,6 +48,10 @@ class Lanes:
         """Number of messages in memory."""
         self.waiting = 0
         """Number of messages in memory and on disk."""
+        self._newest = 0
+        """The greatest number of those that were added."""
+        self._early: set[int] = set()
+        """The numbers of those that were read from disk before they were added."""
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())
@@ -55,13 +59,18 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def on_disk(self, name: str, count: int) -> None:
-        """Add a lane of an earlier run."""
+    def on_disk(self, name: str, count: int, newest: int) -> None:
+        """Add a lane of an earlier run, with its number of messages and the number of the newest one."""
         self._lanes[name] = Lane(name, more=True)
         self.waiting += count
+        self._newest = max(self._newest, newest)
 
-    def add(self, delivery: Delivery) -> Lane:
-        """Add a message that is on disk, the last one of its lane. Return the lane."""
+    def add(self, delivery: Delivery) -> Lane | None:
+        """Add a message that is on disk, the last one of its lane. Return the lane; None if the message has been read from disk."""
+        self._newest = max(self._newest, delivery.number)
+        if delivery.number in self._early:
+            self._early.discard(delivery.number)
+            return None
         lane = self._lanes.setdefault(delivery.message.order, Lane(delivery.message.order))
         self.waiting += 1
         if lane.reading or lane.more or self.held >= HELD:
@@ -73,6 +82,9 @@ class Lanes:
     def read(self, lane: Lane, found: Sequence[Delivery]) -> None:
         """Take in what was read from disk, the messages after the last one of the lane."""
         lane.more = lane.more or len(found) == PAGE
+        early = [each.number for each in found if each.number > self._newest]
+        self._early.update(early)
+        self.waiting += len(early)
         for delivery in found:
             self._hold(lane, delivery)
 

@@ -21,8 +21,6 @@ class Moment(Struct, frozen=True, gc=False):
     """The z-score of the pair, with its sign."""
     beta: float | None = None
     """The pair's beta."""
-    log: bool = False
-    """Whether that beta is of logarithms of prices."""
     late: bool = False
     """Whether alerts about it are late; see `Alert.late`."""
 

@@ -10,7 +10,7 @@ taken it. If the daemon is killed in between, it is sent again with the same key
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from quantd.clock import Clock, SystemClock
@@ -38,6 +38,8 @@ class Outbox:
         self._senders = {name: Sender(name, sink, guard, self._clock) for name, (sink, guard) in sinks.items()}
         self._keeper: Keeper | None = None
         self._starts: list[asyncio.Task[None]] = []
+        self.lasting: Callable[[str], Sequence[Alert]] = lambda sink: ()
+        """Returns the firings that a sink was told of and that still last."""
 
     def attach(self, keeper: Keeper) -> None:
         """Use these records, and take up the messages in them. Called once, before any message is put."""
@@ -46,9 +48,9 @@ class Outbox:
         keeper.records.deliveries.forget(self._clock.now() - KEYS_KEPT_MS)
         for sender in self._senders.values():
             sender.attach(keeper)
-        for sink, lane, count in keeper.records.deliveries.orders():
+        for sink, lane, count, newest in keeper.records.deliveries.orders():
             if sink in self._senders:
-                self._senders[sink].lanes.on_disk(lane, count)
+                self._senders[sink].lanes.on_disk(lane, count, newest)
             else:
                 _log.warning("%d alerts wait for sink %s, which is not in the config", count, sink)
 
@@ -61,7 +63,8 @@ class Outbox:
     def put(self, messages: Iterable[Message]) -> None:
         """Deliver messages. A message whose sink has had one of the same key within 7 days is ignored."""
         now = self._clock.now()
-        self.keeper.put([(message, now) for message in messages if message.sink in self._senders])
+        if known := [(message, now) for message in messages if message.sink in self._senders]:
+            self.keeper.put(known)
 
     def draw(self, figure: Figure) -> None:
         """Let this function draw the figures of firings, for the sinks that want them."""
@@ -82,15 +85,9 @@ class Outbox:
 
     async def _begin(self, sender: Sender) -> None:
         await sender.guard.acall(sender.sink.start)
-        if lasting := await self._lasting(sender.name):
+        if lasting := self.lasting(sender.name):
             sender.guard.call(sender.sink.resume, lasting)
         sender.begin()
-
-    async def _lasting(self, sink: str) -> list[Alert]:
-        """Return the firings that a sink was told of and that still last."""
-        keys = [f"{state.firing}/firing" for state in self.keeper.records.rule_states().values() if state.phase == "firing"]
-        told = await self.keeper.read(lambda: self.keeper.records.deliveries.told(sink, keys))
-        return [alert for delivery in told for alert in delivery.message.alerts if alert.state == "firing"]
 
     async def stop(self) -> None:
         """Deliver what is due for at most 4 s, then stop the sinks within at most 0.5 s. The rest is sent after the next start."""
@@ -108,6 +105,11 @@ class Outbox:
         for name in await _late(stops, _STOP_S):
             _log.error("sink %s has not stopped within %g s: it is left", name, _STOP_S)
         self.keeper.close()
+
+    async def tidy(self) -> None:
+        """Delete the keys of messages that were sent more than 7 days ago."""
+        before = self._clock.now() - KEYS_KEPT_MS
+        await self.keeper.read(lambda: self.keeper.records.deliveries.forget(before))
 
     def waiting(self) -> dict[str, int]:
         """Return the number of messages that wait, by sink."""

@@ -22,6 +22,8 @@ class AlertRule(Struct, frozen=True):
     origin: Origin = "request"
     analysis: str = ""
     """Names the settings with which the points of this rule are made, if these are not those of the pair's pipeline."""
+    log: bool = False
+    """Whether the pair's beta is of logarithms of prices."""
 
     @property
     def watched(self) -> str:

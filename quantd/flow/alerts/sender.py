@@ -73,7 +73,7 @@ class Sender:
     def add(self, delivery: Delivery) -> None:
         """Send a message that is on disk, after the others of its lane."""
         lane = self.lanes.add(delivery)
-        if self._open:
+        if lane and self._open:
             self._schedule(lane)
             self._go_on()
 

@@ -9,11 +9,11 @@ from quantd.flow.alerts.rule import AlertRule
 
 def text(rule: AlertRule, moment: Moment | None = None, reason: str = "") -> str:
     """Return the text of an alert. With a moment, the text of a rule on a z-score says what to sell and what to buy."""
-    trade = legs(rule.on, moment) if moment and _on_zscore(rule) else ""
+    trade = legs(rule.on, moment, log=rule.log) if moment and _on_zscore(rule) else ""
     return rule.text + (f": {trade}" if trade else "") + (f" ({reason})" if reason else "")
 
 
-def legs(pair: str, moment: Moment) -> str:
+def legs(pair: str, moment: Moment, *, log: bool = False) -> str:
     """Return which leg of a pair to sell and which to buy, for one of the first leg; empty if there is no z-score.
 
     The spread is y - beta x. It is high if the z-score is above 0: then one y is sold, and beta x are bought. With logarithms of prices,
@@ -23,7 +23,7 @@ def legs(pair: str, moment: Moment) -> str:
     'sell BTCUSDT, buy 25.3 ETHUSDT'
     >>> legs("BTCUSDT-ETHUSDT", Moment(0, 0, zscore=-2.5, beta=-0.5))
     'buy BTCUSDT, buy 0.5 ETHUSDT'
-    >>> legs("BTCUSDT-ETHUSDT", Moment(0, 0, zscore=2.5, beta=0.87, log=True))
+    >>> legs("BTCUSDT-ETHUSDT", Moment(0, 0, zscore=2.5, beta=0.87), log=True)
     'sell BTCUSDT, buy ETHUSDT for 0.87 times its worth'
     """
     y, dash, x = pair.partition("-")
@@ -36,7 +36,7 @@ def legs(pair: str, moment: Moment) -> str:
         return f"{sides[0]} {y}"
     other = sides[1] if moment.beta > 0 else sides[0]
     size = three_digits(abs(moment.beta))
-    return f"{sides[0]} {y}, {other} " + (f"{x} for {size} times its worth" if moment.log else f"{size} {x}")
+    return f"{sides[0]} {y}, {other} " + (f"{x} for {size} times its worth" if log else f"{size} {x}")
 
 
 def three_digits(value: float) -> str:

@@ -98,7 +98,7 @@ class LiveAlerts(Alerts):
         for rule in stored:
             self._hold_again(rule.definition)
             self._begin(rule.definition)
-        states.restore(records.rule_states(), rules := [rule.id for rule in self._engine.rules])
+        states.restore(records.rule_states(), rules := [rule.id for rule in self._engine.rules], records.places())
         self._runtime.outputs.dispatcher.recall(rules)
         for rule in stored:
             known = states.of(rule.id)

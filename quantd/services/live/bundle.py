@@ -12,6 +12,7 @@ from quantd.services.bundle import Services
 from quantd.services.live.alerts import LiveAlerts
 from quantd.services.live.analytics import LiveAnalytics
 from quantd.services.live.database import LiveDatabase
+from quantd.services.live.deliveries import LiveDeliveries
 from quantd.services.live.explain import LiveExplain, Sources, config_hash
 from quantd.services.live.lookup import RuntimeStreams
 from quantd.services.live.market import LiveMarket
@@ -23,7 +24,7 @@ from quantd.services.live.rules import LiveRules
 from quantd.services.live.silences import LiveSilences
 from quantd.services.live.status import LiveStatus
 from quantd.services.live.symbols import LiveSymbols
-from quantd.state import Prefixed, State
+from quantd.state import State
 
 
 class LiveServices(Services, frozen=True):
@@ -57,7 +58,8 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
         rules=rules,
         alerts=LiveAlerts(runtime, holds, clock, state),
         silences=LiveSilences(runtime.outputs.dispatcher, clock, runtime.outputs.keeper.saved),
-        explain=_explain(runtime, config, state, pool),
+        deliveries=LiveDeliveries(runtime.outputs.outbox),
+        explain=_explain(runtime, config, pool),
         status=LiveStatus(runtime, symbols, clock),
         database=LiveDatabase(runtime, pool, clock),
         events=runtime.outputs.hub,
@@ -65,7 +67,9 @@ def live_services(runtime: Runtime, config: Config, registry: Registry, clock: C
     )
 
 
-def _explain(runtime: Runtime, config: Config, state: State, pool: Pool) -> LiveExplain:
+def _explain(runtime: Runtime, config: Config, pool: Pool) -> LiveExplain:
     outputs = runtime.outputs
     sources = Sources(outputs.alerts, outputs.history, config_hash(config))
-    return LiveExplain(sources, outputs.hub, pool, Prefixed(state.kept, "why/"))
+    made = LiveExplain(sources, outputs.hub, pool, outputs.keeper.table("explained"))
+    outputs.outbox.draw(made.svg)
+    return made

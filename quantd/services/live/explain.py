@@ -2,8 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import MutableMapping, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 
 from quantd.config.model import Config
 from quantd.flow.alerts.engine import AlertEngine
-from quantd.flow.alerts.rule import AlertRule
+from quantd.flow.alerts.keeper import KeptTable
 from quantd.flow.hub import Hub
 from quantd.hindsight.model import PastQuestion, Report
 from quantd.hindsight.past import judged_past, rules_of
@@ -25,7 +24,6 @@ from quantd.services.live.drawing import drawing
 
 KEPT = 1_000
 """Number of firings that can be explained."""
-_AT_ONCE = 10
 _log = logging.getLogger("quantd.alerts")
 _decoder = msgspec.msgpack.Decoder(Explanation)
 
@@ -39,22 +37,22 @@ class Sources(Struct, frozen=True):
 
 
 class LiveExplain(Explain):
-    """Takes down the inputs of each firing as soon as it is published. What is new is written to `kept` by the next `save`."""
+    """Takes down the inputs of each firing as soon as it is published, in a table that survives a restart."""
 
-    def __init__(self, sources: Sources, hub: Hub, pool: Pool, kept: MutableMapping[str, bytes]) -> None:
+    def __init__(self, sources: Sources, hub: Hub, pool: Pool, table: KeptTable) -> None:
         self._of = sources
         self._pool = pool
-        self._kept = kept
-        self._known: dict[str, Explanation] = {}
+        self._table = table
+        self._known = table.all()
+        """The encoded explanations, the oldest first."""
         self._latest: dict[str, str] = {}
         """The latest firing of each rule."""
-        self._unsaved: set[str] = set()
         self._recall()
         hub.listen("alerts", self._hear)
 
     def explanation(self, firing: str) -> Explanation | None:
-        known = self._known.get(firing) or self._known.get(self._latest.get(firing, ""))
-        rule = self._rule(known.firing.alert_id) if known and known.ended is None else None
+        known = self._decoded(firing) or self._decoded(self._latest.get(firing, ""))
+        rule = self._of.engine.rule(known.firing.alert_id) if known and known.ended is None else None
         return followed(known, rule, self._of.history) if known and rule else known
 
     def svg(self, firing: str) -> str:
@@ -65,57 +63,42 @@ class LiveExplain(Explain):
         rules = rules_of(asked, self._of.engine.rules)
         return await self._pool.read(asker, judged_past, self._of.history, rules, asked.start, asked.end)
 
-    def save(self, most: int = _AT_ONCE) -> None:
-        """Write firings that are new or have ended, at most so many, since this runs on the loop. Does not raise if the disk fails: the
-        next call tries again."""
-        try:
-            for firing in list(islice(self._unsaved, most)):
-                if known := self._known.get(firing):
-                    self._kept[firing] = msgspec.msgpack.encode(known)
-                else:
-                    self._kept.pop(firing, None)
-                self._unsaved.discard(firing)
-        except Exception as error:  # a disk may fail in many ways; alerts are told without explanations, too
-            _log.warning("the explanation of a firing is not saved: %r", error)
-
     def _recall(self) -> None:
-        found = [known for key in list(self._kept) if (known := self._read(key))]
-        for known in sorted(found, key=lambda each: each.firing.ts):
-            self._put(known)
+        found = [(known.firing.ts, key, known.firing.alert_id) for key in list(self._known) if (known := self._decoded(key))]
+        for _, key, rule_id in sorted(found):
+            self._known[key] = self._known.pop(key)
+            self._latest[rule_id] = key
 
-    def _read(self, key: str) -> Explanation | None:
+    def _decoded(self, key: str) -> Explanation | None:
+        if key not in self._known:
+            return None
         try:
-            return _decoder.decode(self._kept[key])
-        except (msgspec.DecodeError, KeyError) as error:
+            return _decoder.decode(self._known[key])
+        except msgspec.DecodeError as error:
             _log.warning("the explanation of the firing %s is broken, and is let go: %s", key, error)
-            self._kept.pop(key, None)
+            self._drop(key)
             return None
 
     def _put(self, known: Explanation) -> None:
-        self._known.pop(known.firing.id, None)
-        self._known[known.firing.id] = known
-        self._latest[known.firing.alert_id] = known.firing.id
+        key = known.firing.id
+        self._known[key] = msgspec.msgpack.encode(known)
+        self._table.put(key, self._known[key])
+        self._latest[known.firing.alert_id] = key
         while len(self._known) > KEPT:
-            oldest = next(iter(self._known))
-            del self._known[oldest]
-            self._unsaved.add(oldest)
+            self._drop(next(iter(self._known)))
+
+    def _drop(self, key: str) -> None:
+        del self._known[key]
+        self._table.delete(key)
 
     def _hear(self, alerts: Sequence[Alert]) -> None:
         for alert in alerts:
-            rule = self._rule(alert.alert_id)
+            rule = self._of.engine.rule(alert.alert_id)
             if rule and alert.state == "firing" and not alert.repeat and alert.id not in self._known:
                 self._put(captured(alert, rule, self._of.history, self._of.config))
-                self._unsaved.add(alert.id)
-            elif alert.state in ("resolved", "withdrawn") and (known := self._known.get(alert.id)):
-                self._end(known, alert, rule)
-
-    def _end(self, known: Explanation, alert: Alert, rule: AlertRule | None) -> None:
-        ended = replace(known, end=alert.state, ended=alert.ts, end_value=alert.value, reason=alert.reason)
-        self._known[alert.id] = followed(ended, rule, self._of.history) if rule else ended
-        self._unsaved.add(alert.id)
-
-    def _rule(self, rule_id: str) -> AlertRule | None:
-        return self._of.engine.rule(rule_id)
+            elif alert.state in ("resolved", "withdrawn") and (known := self._decoded(alert.id)):
+                ended = replace(known, end=alert.state, ended=alert.ts, end_value=alert.value, reason=alert.reason)
+                self._put(followed(ended, rule, self._of.history) if rule else ended)
 
 
 def config_hash(config: Config) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 from msgspec.structs import fields
 
 from quantd.config.rules import Flapping, Rule, Times
-from quantd.hindsight.advice import span_text
 from quantd.services.explain import Written
+from quantd.timeframes import duration_text
 from quantd.times import iso
 
 _SPANS = frozenset({"for", "keep_firing_for", "cooldown", "no_data_for"})
@@ -24,13 +24,13 @@ def keys_of(rule: Rule) -> dict[str, Written]:
 
 def _written(key: str, value: Any) -> Written:
     if key in _SPANS:
-        return span_text(value)
+        return duration_text(value)
     if key == "repeat":
-        return [span_text(each) for each in value]
+        return [duration_text(each) for each in value]
     if key == "expires":
         return iso(value)
     if key == "flapping":
-        return {"changes": value.changes, "in": span_text(value.within)} if isinstance(value, Flapping) else "off"
+        return {"changes": value.changes, "in": duration_text(value.within)} if isinstance(value, Flapping) else "off"
     if key in ("when", "until") or isinstance(value, Times):
         return str(value)
     written: Written = list(value) if isinstance(value, tuple) else dict(value) if key == "labels" else value

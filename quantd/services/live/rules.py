@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from quantd.clock import Clock
 from quantd.errors import ConfigError, Mistake, QuantdError
 from quantd.flow.alerts.rule import AlertRule, of_config
+from quantd.flow.alerts.state import due
 from quantd.runtime.runtime import Runtime
 from quantd.services.live.rule_analyses import RuleAnalyses
 from quantd.services.live.rule_holds import RuleHolds
@@ -123,6 +124,7 @@ class LiveRules(Rules):
             rule=rule.rule,
             state=state,
             value=self._values.of(rule),
+            due=due(rule, state),
             window=getattr(rule.rule, "window", None),
             regression=getattr(rule.rule, "regression", None),
             created_at=made.created_at if made else None,

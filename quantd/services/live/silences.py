@@ -1,7 +1,7 @@
 """Silences and acknowledgements of a running flow."""
 
-import uuid
 from collections.abc import Awaitable, Callable
+from secrets import token_hex
 
 from quantd.clock import Clock
 from quantd.config.matchers import Matchers, match, words_of
@@ -13,9 +13,12 @@ from quantd.services.silences import Acknowledged, Firing, NothingFires, Silence
 
 
 class LiveSilences(Silences):
-    """The silences of a dispatcher. `saved` waits until they are on disk."""
+    """The silences of a dispatcher. `saved` waits until they are on disk, `name` makes their ids."""
 
-    def __init__(self, dispatcher: Dispatcher, clock: Clock, saved: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, clock: Clock, saved: Callable[[], Awaitable[object]], name: Callable[[], str] = lambda: token_hex(4)
+    ) -> None:
+        self._name = name
         self._dispatcher = dispatcher
         self._clock = clock
         self._saved = saved
@@ -31,7 +34,7 @@ class LiveSilences(Silences):
         firings = tuple(each.alert.id for each in self.firing(order.match)) if order.until_resolved else None
         if firings == ():
             raise NothingFires
-        silence = Silence(str(uuid.uuid4()), order.match, self._clock.now(), order.until, firings, order.comment, order.by)
+        silence = Silence(self._name(), order.match, self._clock.now(), order.until, firings, order.comment, order.by)
         self._dispatcher.silence(silence)
         await self._saved()
         return self._silenced(silence)

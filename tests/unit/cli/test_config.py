@@ -118,3 +118,12 @@ def test_mistakes_are_told_instead(quantd: Run, tmp_path: Path) -> None:
     done = quantd("config", "show")
     assert (done.returncode, done.stdout) == (2, "")
     assert "quantd.yaml:1:6: log: expected debug" in done.stderr
+
+
+def test_what_is_no_secret_is_shown_under_the_name_of_one(quantd: Run, tmp_path: Path) -> None:
+    hook = "{use: webhook, url: {file: /run/url}, secret: {file: /run/secret}, headers: {Authorization: {file: /run/auth}}, private: true}"
+    (tmp_path / "quantd.yaml").write_text(f"feeds: {{synthetic: {{}}}}\nsinks:\n  hook: {hook}\n")
+    shown = {each["key"]: each["value"] for each in json.loads(quantd("config", "show", "--json").stdout)}
+    assert shown["sinks.hook.private"] == "true"
+    assert shown["sinks.hook.secret.file"] == "/run/secret"
+    assert shown["sinks.hook.headers.Authorization.file"] == "/run/auth"

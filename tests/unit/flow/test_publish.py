@@ -143,7 +143,7 @@ async def test_bars_are_rebuilt_only_once_they_have_closed(steps: int, tmp_path:
     outputs, last = flow.bench.runtime.outputs, flow.bench.flow.stage(NAMES[-1])
     assert last
     assert outputs.recorder
-    queue = RebuildQueue(outputs, flow.bench.flow._publisher, flow.bench.flow._watermark)
+    queue = RebuildQueue(outputs, flow.bench.flow._publisher, flow.bench.flow.watermark)
     queue.put(last, fakes.START + 1_000 * (LAST + 1), fakes.START + 1_000 * (LAST + 4))
     await queue.work_off()
     flow.finish()

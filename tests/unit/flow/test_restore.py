@@ -118,7 +118,7 @@ class Daemon(Bench):
         fresh = [tick for tick in sorted(ticks, key=lambda tick: tick.ts) if before < tick.ts <= now]
         self.venue.events.put_nowait([*fresh, Status(now, healthy=True)])
         self.clock.advance_to(now)
-        await until(lambda: self.flow._watermark.closed >= now - 500 and self.venue.events.empty())
+        await until(lambda: self.flow.watermark.closed >= now - 500 and self.venue.events.empty())
 
     async def stop(self, *, killed: bool = False) -> None:
         self.task.cancel()

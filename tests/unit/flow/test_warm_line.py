@@ -201,7 +201,7 @@ async def test_a_stream_that_was_lost_is_waited_for_again(tmp_path: Path, monkey
     venue.now = back
     daemon.clock.advance_to(back)
     venue.events.put_nowait([Status(back, healthy=True)])
-    await until(lambda: daemon.flow._watermark.top == back)
+    await until(lambda: daemon.flow.watermark.top == back)
     assert daemon.flow.warm == 0
     await daemon.live_to(FULL_MINUTE + MINUTE + 3 * SECOND)
     await until(lambda: daemon.flow.warm == 2)

@@ -138,7 +138,7 @@ async def seconds_after(venue: WithoutIds, folder: Path, now: int) -> dict[int, 
     start, venue.now = venue.now, now
     venue.events.put_nowait([*trades("Y", start, now), *trades("X", start, now), Status(now, healthy=True)])
     daemon.clock.advance_to(now)
-    await until(lambda: daemon.flow._watermark.closed >= now - 500 and venue.events.empty())
+    await until(lambda: daemon.flow.watermark.closed >= now - 500 and venue.events.empty())
     bars = daemon.history.bars("Y", "1s", NOW, 2**60)
     await daemon.stop()
     return {(bar.ts - NOW) // SECOND: bar for bar in bars}

@@ -1,5 +1,7 @@
 """A rule is found by its name or id, or made of a condition, and judged over what is recorded."""
 
+from collections.abc import Sequence
+
 import pytest
 from msgspec.structs import replace
 
@@ -7,9 +9,10 @@ from quantd.flow.alerts.rule import of_pipeline
 from quantd.hindsight.model import PastQuestion
 from quantd.hindsight.past import judged_past, rules_of
 from quantd.history.history import History
-from quantd.testing.fakes import START
+from quantd.model import Bar
+from quantd.testing.fakes import START, bars
 from quantd.timeframes import MINUTE
-from tests.unit.hindsight.courses import PAIR, points, rule
+from tests.unit.hindsight.courses import PAIR, end_of, points, rule
 
 KNOWN = [of_pipeline(rule().rule, pair) for pair in (PAIR, "A-B")]
 
@@ -30,10 +33,10 @@ def test_a_condition_is_judged_on_the_pair_that_is_named() -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        (PastQuestion("strech"), "no rule on any pair is named strech; there is stretched"),
+        (PastQuestion("strech"), "no rule on any pair or symbol is named strech; there is stretched"),
         (PastQuestion("zscore >", PAIR), "column"),
         (PastQuestion("zscore > 2"), "name it, as in BTCUSDT-ETHUSDT"),
-        (PastQuestion("zscore > 2", "nopair"), "nopair"),
+        (PastQuestion("zscore > 2", "no pair"), "no pair"),
         (PastQuestion("zscore > 2", PAIR, "7x"), "7x"),
     ],
 )
@@ -52,5 +55,26 @@ def test_mended_rows_are_judged_in_their_last_form() -> None:
 
 
 def test_a_pair_without_points_is_said() -> None:
-    with pytest.raises(ValueError, match="no recorded points of Y-X 1m, A-B 1m"):
+    with pytest.raises(ValueError, match="no recorded points or bars of Y-X 1m, A-B 1m"):
         judged_past(History(None), KNOWN, None, None)
+
+
+def priced(symbol: str, closes: Sequence[float]) -> list[Bar]:
+    rows = zip(bars(len(closes), symbol=symbol), closes, strict=True)
+    return [replace(bar, open=close, high=close, low=close, close=close) for bar, close in rows]
+
+
+def test_a_rule_on_a_symbol_is_judged_on_its_bars() -> None:
+    history = History(None)
+    history.put_bars(priced("BTCUSDT", [100, 101, 106, 107, 101, 100]))
+    for condition, firings in (("price > 105", 1), ("move(price, 1) > 4%", 1), ("move(price, 2) > 50%", 0)):
+        (made,) = judged_past(history, rules_of(PastQuestion(condition, "btcusdt"), KNOWN), None, None)
+        assert (made.of, made.bars, len(made.firings)) == ("BTCUSDT", 6, firings)
+
+
+def test_a_rule_on_a_pair_may_name_a_leg() -> None:
+    history = History(None)
+    history.put_points(points([0.0, 2.5, 2.5, 2.5, 0.0]))
+    history.put_bars(priced("X", [100, 100, 100, 90, 90]))
+    (made,) = judged_past(history, rules_of(PastQuestion("zscore > 2 and price of x < 95", PAIR), KNOWN), None, None)
+    assert [each.fired for each in made.firings] == [end_of(3)]

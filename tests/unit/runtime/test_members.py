@@ -236,6 +236,16 @@ def test_a_rule_is_dropped_with_its_state(tmp_path: Path) -> None:
         assert state(at.runtime)["watched"] == before["watched"]
 
 
+@pytest.mark.parametrize("prices", ["raw", "log"])
+def test_a_rule_knows_whether_its_pair_s_beta_is_of_logarithms(tmp_path: Path, prices: str) -> None:
+    with rig(tmp_path) as at:
+        at.runtime.add_pair(PairEntry("A", "G", "p"), pipeline(regression={"use": "ols", "window": 60, "prices": prices}))
+        asked = AlertRule("1", Rule(name="high", when=Compare(Term("zscore"), ">", 1.0), every="1m"), "A-G", "high")
+        at.runtime.add_rule(asked)
+        rules = {rule.id: rule.log for rule in at.runtime.outputs.alerts.rules if rule.on == "A-G"}
+        assert rules == {"A-G/any": prices == "log", "1": prices == "log"}
+
+
 # --- while something goes on ----------------------------------------------------------------------------------------------------------
 
 

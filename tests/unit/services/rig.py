@@ -77,7 +77,7 @@ class Rig(Bench):
     def __init__(self, loaded: Loaded, folder: Path, state: State, budget: float = BUDGET_S, *, now: int, warm: bool) -> None:
         self.feed = Told()
         config = msgspec.structs.replace(loaded.config, feeds={"synthetic": self.feed})
-        super().__init__(config, folder, registry=loaded.registry, now=now, warm=warm)
+        super().__init__(config, folder, registry=loaded.registry, now=now, warm=warm, state=state)
         pool = make_pool(self.registry, "info", self.runtime.outputs.troubles, budget)
         self.state = state
         self.services = live_services(self.runtime, self.config, self.registry, self.clock, state, pool)

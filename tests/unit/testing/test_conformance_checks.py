@@ -663,7 +663,7 @@ def test_a_sink_that_is_no_coroutine_or_never_starts_is_caught() -> None:
             self._queue = asyncio.Queue[quantd.Alert]()
 
     assert "send is awaited" in failed(Plain)["has_what_its_kind_needs"]
-    assert list(failed(Late)) == ["starts_sends_and_stops"]
+    assert list(failed(Late)) == ["starts_sends_and_stops", "sends_alerts_that_belong_together"]
 
 
 # ---- exporters and stores

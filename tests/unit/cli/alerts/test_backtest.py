@@ -52,10 +52,10 @@ def test_a_condition_is_judged_and_read_on_the_screen(process: Run) -> None:
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (("strech", "--from", "0"), "no rule on any pair is named strech; there is stretched"),
+        (("strech", "--from", "0"), "no rule on any pair or symbol is named strech; there is stretched"),
         (("zscore >", "--pair", "Y-X"), "this is no condition:\nzscore >"),
-        (("zscore > 2",), "a condition is judged on one pair"),
-        (("stretched", "--last", "1h"), "there are no recorded points of Y-X 1m in that time"),
+        (("zscore > 2",), "a condition is judged on one pair or symbol"),
+        (("stretched", "--last", "1h"), "there are no recorded points or bars of Y-X 1m in that time"),
         (("stretched", "--last", "soon"), "--last"),
     ],
 )

@@ -1,6 +1,6 @@
 """What becomes of alerts: who is told, when, and what a restart keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from quantd.flow.alerts.silence import Silence
 from quantd.flow.hub import Hub
 from quantd.model import Alert
 from quantd.plugin.registry import Registry
+from quantd.state import Message
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.timeframes import HOUR, MINUTE
@@ -37,11 +38,14 @@ class Sent(Outbox):
     """An outbox that keeps what is put."""
 
     def __init__(self) -> None:
-        super().__init__({})
+        super().__init__({}, EventClock(START))
         self.messages: list[tuple[str, Alert]] = []
+        self.put_at: list[tuple[str, int]] = []
 
-    def put(self, alert: Alert, names: tuple[str, ...]) -> None:
-        self.messages += [(name, alert) for name in names]
+    def put(self, messages: Iterable[Message]) -> None:
+        new = list(messages)
+        self.put_at += [(message.group, message.due) for message in new]
+        self.messages += [(message.sink, alert) for message in new for alert in message.alerts]
 
 
 class Bench:
@@ -117,6 +121,17 @@ def test_every_route_that_matches_adds_its_sinks_once() -> None:
     assert [sink for sink, _ in bench.outbox.messages] == ["log", "phone", "mail"]
     bench.tell(alert("resolved", severity="page", labels={"team": "night"}))
     assert [sink for sink, _ in bench.outbox.messages[3:]] == ["log", "phone", "mail"]
+
+
+def test_alerts_of_a_group_are_due_together() -> None:
+    bench = Bench("{group_by: [metric], group_wait: 10s, group_interval: 1m}")
+    bench.tell(alert(), replace(alert(), id="2", alert_id="2", pair="A-B"))
+    bench.at(START + 10_000)
+    bench.tell(alert("resolved", metric="corr"))
+    assert bench.outbox.put_at == [("metric=zscore", START + 10_000)] * 2 + [("metric=zscore", START + 70_000)]
+    bench = Bench()
+    bench.tell(alert())
+    assert bench.outbox.put_at == [("", 0)]
 
 
 def test_what_fires_while_it_is_silenced_is_told_at_the_end_if_it_still_fires() -> None:

@@ -14,11 +14,13 @@ from quantd.config.load import build as load
 from quantd.errors import QuantdError
 from quantd.model import Alert
 from quantd.rule_state import RuleState
-from quantd.runtime.build import build
+from quantd.runtime.build import Lasting, build
 from quantd.services.alerts import RestRule
 from quantd.services.live.bundle import LiveServices, live_services
 from quantd.services.live.rulebook import Definition
-from quantd.state import State
+from quantd.state import Changes, State
+from quantd.supervision.losses import Losses
+from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
 from quantd.testing.services import fake_services
 from tests.unit.services.rig import Rig, rig
@@ -36,11 +38,11 @@ def started(folder: Path, *rules: Definition, alerts: Sequence[Alert] = ()) -> I
     """The services of a daemon that finds these."""
     loaded = load({"pairs": [{"A-B": "plain"}], "feeds": {"synthetic": {}}}, {"plain": PIPELINE}, {})
     clock = EventClock()
-    runtime = build(loaded.config, loaded.registry, clock, folder)
     with State.open(folder / "state") as state:
+        runtime = build(loaded.config, loaded.registry, clock, folder, lasting=Lasting(Troubles(clock), Losses(), state))
         for rule in rules:
             state.kept[f"rule/{rule.id}"] = msgspec.json.encode(rule)
-        state.records.save_alerts({each.alert_id: firing_since(each.since, each.id, each.ts, 1) for each in alerts}, alerts)
+        state.records.save(Changes({each.alert_id: firing_since(each.since, each.id, each.ts, 1) for each in alerts}, fired=list(alerts)))
         yield live_services(runtime, loaded.config, loaded.registry, clock, state, fake_services().pool), state
 
 
@@ -131,7 +133,7 @@ def test_what_became_of_a_rule_is_taken_over_from_where_an_earlier_version_wrote
         state.kept["rule/old"] = (
             b'{"id":"old","metric":"zscore","pair":"A-B","op":">","value":0.5,"created_at":1,"triggered_at":7,"trigger_count":3}'
         )
-        state.records.save_alerts({"old": firing_since(7, "old@7")})
+        state.records.save(Changes({"old": firing_since(7, "old@7")}))
     for _ in range(2):
         with started(tmp_path) as (found, state):
             (rule,) = found.alerts.rules()
@@ -230,8 +232,9 @@ def started_without_bars_in_common(folder: Path, *rules: Definition) -> Iterator
     """The services of a daemon whose pairs A-B and C-D have bars of other timeframes."""
     fast = PIPELINE | {"bars": {"use": "time", "every": ["1s"]}}
     loaded = load({"pairs": [{"A-B": "plain"}, {"C-D": "fast"}], "feeds": {"synthetic": {}}}, {"plain": PIPELINE, "fast": fast}, {})
-    runtime, clock = build(loaded.config, loaded.registry, EventClock(), folder), EventClock()
+    clock = EventClock()
     with State.open(folder / "state") as state:
+        runtime = build(loaded.config, loaded.registry, clock, folder, lasting=Lasting(Troubles(clock), Losses(), state))
         for rule in rules:
             state.kept[f"rule/{rule.id}"] = msgspec.json.encode(rule)
         yield live_services(runtime, loaded.config, loaded.registry, clock, state, fake_services().pool)

@@ -9,12 +9,14 @@ from quantd.conditions.parse import parse_condition
 from quantd.config.load import build as load
 from quantd.config.rules import Rule
 from quantd.flow.alerts.engine import AlertEngine
+from quantd.flow.alerts.keeper import KeptTable
 from quantd.flow.hub import Hub
 from quantd.history.history import History
 from quantd.model import Alert, Tick
 from quantd.pool import Pool, Workers
 from quantd.services.live.explain import KEPT, LiveExplain, Sources, config_hash
 from quantd.supervision.troubles import Troubles
+from quantd.testing.explain import table
 from quantd.testing.fakes import START
 from tests.unit.hindsight.courses import PAIR, end_of, points
 from tests.unit.services.rig import PIPELINE
@@ -25,9 +27,9 @@ CALM = [0.5] * 4
 class Rig:
     """A rule on a pair, and the rows and alerts that a test brings about."""
 
-    def __init__(self, when: str = "abs(zscore) > 2", on: str = "close", kept: dict[str, bytes] | None = None) -> None:
+    def __init__(self, when: str = "abs(zscore) > 2", on: str = "close", kept: KeptTable | None = None) -> None:
         self.history, self.hub, self.engine = History(None), Hub(), AlertEngine()
-        self.kept = {} if kept is None else kept
+        self.kept = kept or table()
         self.engine.add(Rule(name="stretched", when=parse_condition(when), every="1m", on=on, send=("log",)), PAIR)  # type: ignore[arg-type]
         pool = Pool(Workers("", b"", Troubles(EventClock(START))))
         self.explain = LiveExplain(Sources(self.engine, self.history, "abcd"), self.hub, pool, self.kept)
@@ -123,34 +125,24 @@ def test_the_drawing_is_a_file_with_curve_thresholds_and_marks(rig: Rig) -> None
 
 def test_it_survives_a_restart(rig: Rig) -> None:
     fired, _ = rig.close(*CALM, 2.5, 0.5)
-    rig.explain.save()
     again = Rig(kept=rig.kept).explain
     assert again.explanation(fired.id) == rig.explain.explanation(fired.id)
     assert again.explanation("Y-X/stretched") is not None
 
 
 def test_what_is_broken_on_disk_is_let_go(caplog: pytest.LogCaptureFixture) -> None:
-    kept = {"x": b"broken"}
+    kept = table()
+    kept.put("x", b"broken")
     assert Rig(kept=kept).explain.explanation("x") is None
-    assert kept == {}
+    assert kept.all() == {}
     assert "is broken, and is let go" in caplog.text
 
 
 def test_the_oldest_give_way(rig: Rig) -> None:
     alerts = [Alert(f"a@{n}", "Y-X/stretched", "stretched", PAIR, "firing", 2.5, 2.0, n, n, "", "zscore") for n in range(KEPT + 1)]
-    rig.hub.publish("alerts", alerts[:1])
-    rig.explain.save()
-    rig.hub.publish("alerts", alerts[1:])
-    rig.explain.save(2 * KEPT)
-    assert (rig.explain.explanation("a@0"), len(rig.kept)) == (None, KEPT)
-    assert rig.explain.explanation(f"a@{KEPT}") is not None
-
-
-def test_few_are_written_at_once(rig: Rig) -> None:
-    alerts = [Alert(f"a@{n}", "Y-X/stretched", "stretched", PAIR, "firing", 2.5, 2.0, n, n, "", "zscore") for n in range(50)]
     rig.hub.publish("alerts", alerts)
-    rig.explain.save()
-    assert 0 < len(rig.kept) < 50
+    assert (rig.explain.explanation("a@0"), len(rig.kept.all())) == (None, KEPT)
+    assert rig.explain.explanation(f"a@{KEPT}") is not None
 
 
 def test_the_hash_is_that_of_pairs_and_pipelines() -> None:

@@ -107,6 +107,8 @@ def test_a_pair_stays_for_as_long_as_any_rule_watches_it(tmp_path: Path) -> None
         (FAR | {"window": 1}, "window", ">= 2"),
         (PRICEY | {"when": "zscore > 2"}, "when", "zscore"),
         (PRICEY | {"window": 10}, "window", "symbol"),
+        (FAR | {"window": 20, "until": "move(spread, 5) > 1"}, "until", "not kept"),
+        (FAR | {"window": 20, "on": "tick"}, "on", "closes only"),
         (FAR | {"expires": "1970-01-01T00:00:00Z"}, "expires", "is over"),
     ],
 )
