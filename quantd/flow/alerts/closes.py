@@ -1,6 +1,6 @@
 """Judges closed bars: new ones in order, those of an outage, and again those that were mended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -20,7 +20,7 @@ from quantd.flow.alerts.places import PlaceRules, Sound, needed_coverage
 from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound
 from quantd.flow.alerts.table import RuleStates
 from quantd.flow.alerts.told import Told
-from quantd.model import WHOLE, Bar, Metric, PairPoint
+from quantd.model import WHOLE, Alert, Bar, Metric, PairPoint
 from quantd.rule_state import RuleState
 from quantd.timeframes import timeframe
 
@@ -128,7 +128,7 @@ class Closes:
         again = judged_again(rule, begun, rows, present)
         news = corrections(rule, begun, steps.alerts_from(begin), again, rows, present)
         steps.replace_from(begin, again.steps)
-        self._judging.set(rule, _going_on(again.state, now))
+        self._judging.set(rule, _going_on(again.state, now, news))
         at.wake(rule)
         return [(alert, rule) for alert in news]
 
@@ -155,14 +155,15 @@ def _at_its_end(moment: Moment) -> Moment:
     return Moment(moment.since, moment.since, moment.bar, moment.covered, moment.zscore, moment.beta)
 
 
-def _going_on(state: RuleState, now: RuleState) -> RuleState:
+def _going_on(state: RuleState, now: RuleState, news: Sequence[Alert]) -> RuleState:
     """Return a state that was found again, with what was told in the present one: an id that was told is never used for another firing,
     and reminders of a firing go on."""
     if not state.holds:
         return replace(state, firing=now.firing, times=now.times)
     if now.holds and state.firing == now.firing:
-        return replace(state, triggered_at=now.triggered_at, told_at=now.told_at, repeats=now.repeats)
-    return state
+        state = replace(state, triggered_at=now.triggered_at, told_at=now.told_at, repeats=now.repeats)
+    reminder = next((alert for alert in news if alert.repeat and alert.id == state.firing), None)
+    return replace(state, told_at=reminder.ts, repeats=reminder.repeat) if reminder else state
 
 
 def _told(rule: AlertRule, change: Change | None) -> list[Told]:

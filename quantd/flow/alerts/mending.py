@@ -64,7 +64,12 @@ def corrections(rule: AlertRule, begun: RuleState, told: Sequence[Alert], found:
     ends = {alert.id for alert in found.alerts if alert.state == "resolved"}
     keys = {alert.key for alert in told}
     withdrawn = [_withdrawn(rule, alert, rows, now) for alert in told if _begins(alert) and alert.id not in fired]
-    resumed = [_resumed(fired[alert.id], now) for alert in told if alert.state == "resolved" and alert.id in fired.keys() - ends]
+    reminders = {alert.id: alert.repeat for alert in told if alert.repeat}  # the last one of each firing
+    resumed = [
+        _resumed(fired[alert.id], max(begun.repeats, reminders.get(alert.id, 0)) + 1, now)
+        for alert in told
+        if alert.state == "resolved" and alert.id in fired.keys() - ends
+    ]
     new = [
         replace(alert, late=True, ts=max(now, alert.ts))
         for alert in found.alerts
@@ -87,11 +92,9 @@ def _value(rule: AlertRule, values: Values | None) -> float | str | None:
     return verdict(rule.rule.when, values).value if values else None
 
 
-def _resumed(alert: Alert, now: int) -> Alert:
-    """Return the reminder that a firing lasts, although its end was told."""
-    return replace(
-        alert, repeat=max(alert.repeat, 0) + 1, late=True, ts=max(now, alert.ts), reason="mended data show that it has not ended"
-    )
+def _resumed(alert: Alert, repeat: int, now: int) -> Alert:
+    """Return the reminder, with this number, that a firing lasts, although its end was told."""
+    return replace(alert, repeat=repeat, late=True, ts=max(now, alert.ts), reason="mended data show that it has not ended")
 
 
 def _short(value: float | str) -> str:

@@ -104,6 +104,14 @@ def test_an_end_that_mended_data_contradict_is_a_reminder_of_the_firing() -> Non
     assert course.closes(row(2, 1.0)) == [("resolved", 2)]
 
 
+def test_that_reminder_has_a_number_of_its_own() -> None:
+    course = Course(repeat=(90_000,))
+    assert course.closes(row(0, 3.0), row(1, 3.0), row(2, 1.0)) == [("firing", 0), ("firing", 0), ("resolved", 2)]
+    keys = [alert.key for alert, _ in course.mends(row(2, 3.0))]
+    keys += [alert.key for bar in (3, 4, 5) for alert, _ in course.engine.judge([row(bar, 3.0)])]
+    assert [key.rsplit("/", 1)[1] for key in keys] == ["2", "3", "4"]
+
+
 def test_an_end_that_came_earlier_is_not_told_twice() -> None:
     course = Course()
     course.closes(row(0, 3.0), row(1, 3.0), row(2, 1.0))
