@@ -63,7 +63,7 @@ class Flapping(Struct, frozen=True, forbid_unknown_fields=True):
 def _flapping(reader: Any, node: Any, path: str) -> Flapping | Literal[False] | None:
     from quantd.config.sections import read_section
 
-    if node.value in ("off", False):
+    if node.value == "off" or node.value is False:
         return False
     if isinstance(node.value, str):
         reader.wrong(node, path, f"{node.value!r} is neither `off` nor like {{changes: 30, in: 1m}}", close_to(node.value, ["off"]))
