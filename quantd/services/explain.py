@@ -70,7 +70,7 @@ class Explanation(Struct, frozen=True):
         return dict(sorted(found.items()))
 
     def marked(self, ts: int) -> tuple[int, float | None]:
-        """Return where a moment (ms) is marked: at the last value of the course up to then. A closed bar is judged a little after its end."""
+        """Return where a moment (ms) is marked: at the last value up to then. A closed bar is judged a little after its end."""
         course = self.course()
         at = max((each for each in course if each <= ts), default=ts)
         return at, course.get(at)
