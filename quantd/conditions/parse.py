@@ -92,7 +92,7 @@ class _Parser:
         return token
 
     def _demand(self, text: str, why: str) -> Token:
-        return self._take(text) or self._fail(f"expected {text} {why}, found {self._now}")
+        return self._take(text) or self._fail(f"found {self._now}, expected {text} {why}")
 
     def _fail(self, message: str, suggestion: str | None = None, token: Token | None = None) -> Token:
         token = token or self._now
@@ -170,7 +170,7 @@ class _Parser:
             term = Term(term.metric, term.of, term.bars, absolute=True)
         else:
             term, metric, of = self._metric()
-            self._demand(",", "and a number of bars, as in `move(price, 5)`")
+            self._demand(",", "and a number of bars, as in `move(price, 5)`; in YAML put a condition with a comma into quotes")
             term = Term(term.metric, term.of, self._bars())
         self._demand(")", f"for the parenthesis after {outer.text if outer else ''}")
         return term, metric, of

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
+from unicodedata import category, name
 
 from quantd.conditions.errors import WrongCondition
 
@@ -56,7 +57,8 @@ def _tokens(text: str) -> Iterator[Token]:
         if not match and text[at] in "+-*/":
             raise WrongCondition(f"a condition does not calculate: {text[at]!r} stands only before the digits of a number", at, at + 1)
         if not match:
-            raise WrongCondition(f"{text[at]!r} has no meaning in a condition", at, at + 1)
+            meant = "-" if category(text[at]) == "Pd" or text[at] == "\N{MINUS SIGN}" else None
+            raise WrongCondition(f"{text[at]!a}, {name(text[at], 'a character')}, has no meaning in a condition", at, at + 1, meant)
         if match.lastgroup != "space":
             yield Token(match.lastgroup, match[0], at)  # type: ignore[arg-type]
         at = match.end()

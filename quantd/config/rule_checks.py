@@ -12,7 +12,7 @@ from quantd.config.node import Node
 from quantd.config.reader import Reader
 from quantd.config.rules import Flapping, Rule
 from quantd.config.sections import Part
-from quantd.config.subjects import Subject, located_clauses
+from quantd.config.subjects import Judging, Subject, located_clauses
 from quantd.timeframes import SECOND
 
 _WITHOUT_BARS = frozenset({"price", "latency"})
@@ -26,27 +26,24 @@ class Fault(NamedTuple):
     message: str
 
 
-def demand_sound(text: str, condition: Condition, rule: Rule, subject: Subject, every: str | None) -> None:
+def demand_sound(text: str, condition: Condition, judging: Judging, subject: Subject) -> None:
     """Raise WrongCondition, at the word, unless a condition of a rule means something for what it watches and the data decide it. `text`
     states the condition."""
     places = located(text).places
     for clause, place in located_clauses(condition, places):
-        subject.demand_known(clause, place, every)
-    found = flaw(condition, subject.ranges_for(rule, every), subject.words_in(condition, every))
+        subject.demand_known(clause, place, judging.every)
+    found = flaw(condition, subject.ranges_for(judging), subject.words_in(condition, judging.every))
     if found:
         number = next(number for number, clause in enumerate(clauses(condition)) if clause is found.clause)
         span = places[number].clause
         raise WrongCondition(found.message, span.begin, span.end, found.suggestion)
 
 
-def demand_ending(rule: Rule, subject: Subject, every: str | None) -> None:
+def demand_ending(when: Condition, until: Condition, judging: Judging, subject: Subject) -> None:
     """Raise ValueError if a firing would resolve at once, for ever: if `until` certainly holds wherever `when` does."""
-    if rule.until is None:
-        return
-    words = subject.words_in(rule.when, every) | subject.words_in(rule.until, every)
-    domain = domain_of(subject.ranges_for(rule, every), words, rule.when, rule.until)
-    if implies(rule.when, rule.until, domain):
-        raise ValueError(f"{rule.until} holds wherever {rule.when} does: the rule would fire and resolve for ever; take another threshold")
+    words = subject.words_in(when, judging.every) | subject.words_in(until, judging.every)
+    if implies(when, until, domain_of(subject.ranges_for(judging), words, when, until)):
+        raise ValueError(f"{until} holds wherever {when} does: the rule would fire and resolve for ever; take another threshold")
 
 
 def faults(rule: Rule, given: frozenset[str]) -> Iterator[Fault]:
@@ -77,31 +74,31 @@ class RuleChecks:
         self._reader = reader
 
     def sound(self, part: Part, subject: Subject, every: str | None) -> bool:
-        """Return whether a rule that was read has no mistake."""
+        """Return whether a rule that was read has no mistake. Its conditions are checked even if its other keys have one."""
         rule: Rule | None = part.value
         before = len(self._reader.mistakes)
-        if rule is None:
-            return False
-        decided = [self._condition(part.keys[key], rule, subject, every) for key in ("when", "until")]
-        until = part.keys["until"]
-        if all(decided) and until.node:
+        judging = Judging(every, part.keys["on"].value or "close", part.keys["coverage"].value or 0.0)
+        when, until = part.keys["when"], part.keys["until"]
+        sound = [self._condition(each, judging, subject) for each in (when, until)]
+        if all(sound) and until.node:
             try:
-                demand_ending(rule, subject, every)
+                demand_ending(when.value, until.value, judging, subject)
             except ValueError as error:
                 self._reader.wrong(until.node, until.path, str(error))
         given = frozenset(key for key, each in part.keys.items() if each.node is not None)
-        for fault in faults(rule, given):
+        for fault in faults(rule, given) if rule else ():
             key = part.keys[fault.key]
             self._reader.wrong(key.node or part.node or Node(None, ""), key.path, fault.message)
-        return len(self._reader.mistakes) == before
+        return rule is not None and len(self._reader.mistakes) == before
 
-    def _condition(self, part: Part, rule: Rule, subject: Subject, every: str | None) -> bool:
+    def _condition(self, part: Part, judging: Judging, subject: Subject) -> bool:
+        """Return whether a condition is sound; one that is not given is."""
         node = part.node
         if part.value is None or node is None:
-            return part.value is None and node is None
+            return node is None
         text = node.filled.text if node.filled and node.filled.text is not None else node.value
         try:
-            demand_sound(text, part.value, rule, subject, every)
+            demand_sound(text, part.value, judging, subject)
         except WrongCondition as error:
             self._reader.wrong_word(node, part.path, error)
             return False

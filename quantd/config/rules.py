@@ -63,7 +63,7 @@ class Flapping(Struct, frozen=True, forbid_unknown_fields=True):
 def _flapping(reader: Any, node: Any, path: str) -> Flapping | Literal[False] | None:
     from quantd.config.sections import read_section
 
-    if node.value in ("off", False):
+    if node.value == "off" or node.value is False:
         return False
     if isinstance(node.value, str):
         reader.wrong(node, path, f"{node.value!r} is neither `off` nor like {{changes: 30, in: 1m}}", close_to(node.value, ["off"]))
@@ -94,17 +94,24 @@ class Rule(Struct, frozen=True, kw_only=True):
     """A named condition on a pair or symbol, and what becomes of its changes. Lengths of time are in milliseconds."""
 
     name: Text
-    when: Annotated[Condition, parsed(parse_condition, {"examples": ["abs(zscore) > 2"]})]
+    when: Annotated[Condition, parsed(parse_condition, {"examples": ["abs(zscore) > 2"]}), Meta(description="What must hold.")]
     on: Annotated[Moments, Meta(description="Judge closed bars, or each tick.")] = "close"
     every: Timeframe = ""
     for_: Annotated[Span, Meta(description="How long it must hold before it fires, counted where there are data.")] = field(
         default=0, name="for"
     )
-    until: Annotated[Condition | None, parsed(parse_condition, {"examples": ["abs(zscore) < 1"]})] = None
-    """What must hold for a firing to resolve; by default the opposite of `when`."""
+    until: Annotated[
+        Condition | None,
+        parsed(parse_condition, {"examples": ["abs(zscore) < 1"]}),
+        Meta(description="What must hold for a firing to resolve; by default the opposite of `when`."),
+    ] = None
     keep_firing_for: Annotated[Span, Meta(description="How long the end must last before a firing resolves.")] = 0
     cooldown: Annotated[Span, Meta(description="How long after a resolution it does not fire again.")] = 0
-    times: Annotated[Times, parsed(as_times, {"pattern": "^[0-9]{1,2} of [0-9]{1,2}$"})] = Times()
+    times: Annotated[
+        Times,
+        parsed(as_times, {"pattern": "^[0-9]{1,2} of [0-9]{1,2}$"}),
+        Meta(description="How many of the latest judgements must be true."),
+    ] = Times()
     repeat: Annotated[tuple[Span, ...], Meta(description="When to remind of a firing, after the message before; the last goes on.")] = ()
     expires: Annotated[int | None, parsed(parse_time, {"examples": ["2026-12-31T00:00:00Z"]}), Meta(description="When the rule ends.")] = (
         None

@@ -10,8 +10,9 @@ from quantd.conditions.errors import WrongCondition
 from quantd.conditions.model import Clause, Compare, Condition, Term, clauses
 from quantd.conditions.parse import Places, Span
 from quantd.config.bounds import OF_SYMBOL, Range, between, close_ranges, judged_coverage, tick_ranges, z_range
+from quantd.config.lookalikes import oddities
 from quantd.config.model import PairJobStage
-from quantd.config.rules import METRICS, SYMBOL_METRICS, Rule
+from quantd.config.rules import METRICS, SYMBOL_METRICS, Moments
 from quantd.errors import close_to
 from quantd.model import Quality
 from quantd.plugin.registry import Registry
@@ -34,6 +35,14 @@ _MEANT = {
 """Names that other programs have for metrics."""
 
 
+class Judging(Struct, frozen=True):
+    """How a rule judges: at which moments, in which timeframe (None if that is not known), and from which coverage on."""
+
+    every: str | None
+    on: Moments = "close"
+    coverage: float = 0.0
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """A pair or symbol, or the pairs of a pipeline.
 
@@ -53,12 +62,12 @@ class Subject(Struct, frozen=True, kw_only=True):
         """Whether this is one symbol."""
         return len(self.legs) == 1
 
-    def ranges_for(self, rule: Rule, every: str | None) -> dict[str, Range]:
-        """Return the ranges of the metrics that the rule looks at."""
+    def ranges_for(self, judging: Judging) -> dict[str, Range]:
+        """Return the ranges of the metrics that a rule looks at."""
         if self.is_symbol:
-            return {**OF_SYMBOL, "coverage": judged_coverage(rule.coverage)}
-        own = self.ranges if rule.on == "close" else tick_ranges(self.ranges)
-        return {**own, "coverage": judged_coverage(rule.coverage), **self._of_jobs(every)}
+            return {**OF_SYMBOL, "coverage": judged_coverage(judging.coverage)}
+        own = self.ranges if judging.on == "close" else tick_ranges(self.ranges)
+        return {**own, "coverage": judged_coverage(judging.coverage), **self._of_jobs(judging.every)}
 
     def _of_jobs(self, every: str | None) -> dict[str, Range]:
         """Return the ranges of the metrics of the jobs that run at a timeframe."""
@@ -119,7 +128,8 @@ class Subject(Struct, frozen=True, kw_only=True):
         known = [*METRICS, *dict.fromkeys(metric for stage in jobs for metric in stage.job.metrics)]
         offered = self.offered.get(metric)
         hint = f": the job {' or '.join(offered)} computes it, name it under `jobs:`" if offered else ""
-        message = f"no metric {metric!r}; there is {', '.join(known)}{hint}"
+        odd = "".join(f"; {each}" for each in oddities(metric))
+        message = f"no metric {metric!r}{odd}; there is {', '.join(known)}{hint}"
         raise _wrong(span, message, None if hint else _meant(metric, known))
 
 

@@ -165,9 +165,9 @@ class History(StoreReader):
         """Return the bars in memory, ascending."""
         return self._bars.held(symbol, every)
 
-    def recent_points(self, pair: str, every: str) -> PointSeries:
-        """Return the points in memory, of any definition, ascending."""
-        return self._points.held(pair, every)
+    def recent_points(self, pair: str, every: str, start: int = 0) -> PointSeries:
+        """Return the points in memory from a time (ms) on, of any definition, ascending."""
+        return self._points.held(pair, every, start)
 
     def recent_series(self, kind: RowKind) -> list[tuple[str, str]]:
         """Return the series of a kind of which rows are in memory: symbol or pair, and timeframe, which is "" for ticks."""

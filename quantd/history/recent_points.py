@@ -125,10 +125,10 @@ class RecentPoints:
         """Return the series of which points are in memory."""
         return [(pair, every) for every, table in list(self._tables.items()) for pair in table.pairs()]
 
-    def held(self, pair: str, every: str) -> PointSeries:
-        """Return the points of a series that are in memory, of any definition, ascending."""
+    def held(self, pair: str, every: str, start: int = 0) -> PointSeries:
+        """Return the points of a series that are in memory from a time (ms) on, of any definition, ascending."""
         table = self._tables.get(every)
-        found = table.held(pair, 0, FOR_EVER) if table else None
+        found = table.held(pair, start, FOR_EVER) if table else None
         return found[0] if found else PointSeries.of(pair, every, ())
 
     def lost(self, pair: str, every: str) -> int:

@@ -59,14 +59,21 @@ class Explanation(Struct, frozen=True):
     reason: str = ""
 
     def course(self) -> dict[int, float | None]:
-        """Return the curve by time, with the values at which the rule fired and resolved, which may lie between closes. An absolute value
-        gets the sign of the value before it."""
+        """Return the curve by time. For a rule that is judged between closes, it has the values at which that fired and resolved, too. An
+        absolute value gets the sign of the value before it."""
         found = dict(zip(self.curve.ts, self.curve.values, strict=True))
-        for ts, value in ((self.firing.ts, self.firing.value), (self.ended, self.end_value)):
+        told = ((self.firing.ts, self.firing.value), (self.ended, self.end_value)) if self.firing.bar is None else ()
+        for ts, value in told:
             if ts is not None and ts not in found and isinstance(value, int | float):
                 before = [each for at, each in found.items() if at < ts and each is not None]
                 found[ts] = math.copysign(value, before[-1]) if before and min(self.curve.levels, default=0.0) < 0 else value
         return dict(sorted(found.items()))
+
+    def marked(self, ts: int) -> tuple[int, float | None]:
+        """Return where a moment (ms) is marked: at the last value up to then. A closed bar is judged a little after its end."""
+        course = self.course()
+        at = max((each for each in course if each <= ts), default=ts)
+        return at, course.get(at)
 
 
 class Explain(Protocol):

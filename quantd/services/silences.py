@@ -8,6 +8,8 @@ from msgspec import Struct
 from quantd.config.matchers import Matchers
 from quantd.model import Alert
 
+MOST_SILENCES = 200
+
 
 class Acknowledged(Struct, frozen=True):
     """Somebody knows of a firing: nobody is reminded of it before `until` (ms)."""
@@ -51,6 +53,10 @@ class NothingFires(Exception):
     """Raised if a silence is to wait for the end of firings and none matches."""
 
 
+class TooManySilences(Exception):
+    """Raised if there are `MOST_SILENCES` already: each alert is compared with all of them."""
+
+
 class Silences(Protocol):
     """What fires, who knows of it, and who does not want to hear of it."""
 
@@ -63,7 +69,7 @@ class Silences(Protocol):
         ...
 
     async def add(self, order: SilenceOrder) -> Silenced:
-        """Make a silence, which is on disk when this returns. Raises NothingFires."""
+        """Make a silence, which is on disk when this returns. Raises NothingFires and TooManySilences."""
         ...
 
     async def delete(self, silence_id: str) -> bool:

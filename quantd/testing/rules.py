@@ -4,19 +4,23 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from quantd.clock import Clock
-from quantd.conditions.parse import parse_condition
-from quantd.config.rules import Rule
+from quantd.config.load import as_node
+from quantd.config.reader import Reader
+from quantd.config.rules import WatchedRule
+from quantd.config.sections import read_section
 from quantd.errors import ConfigError, Mistake, QuantdError
+from quantd.plugin.registry import Registry
 from quantd.rule_state import RuleState
+from quantd.services.live.rule_reader import as_watched, with_end
 from quantd.services.rules import KnownRule, Rules
 
 
 class FakeRules(Rules):
-    """Alert rules that are not judged. `mistakes` are what is wrong with the next one, and `refusal` is why it cannot be
-    processed, if anything."""
+    """Alert rules that are not judged, nor checked against a config. `mistakes` are what is wrong with the next one, and
+    `refusal` is why it cannot be processed, if anything."""
 
     def __init__(self, clock: Clock) -> None:
         self.known: dict[str, KnownRule] = {}
@@ -33,9 +37,13 @@ class FakeRules(Rules):
             raise ConfigError(self.mistakes)
         if self.refusal:
             raise self.refusal
-        rule = Rule(name=given.get("name") or given["when"], when=parse_condition(given["when"]), every=given.get("every") or "1m")
-        made = KnownRule(f"written-{next(self._numbers)}", given["of"], "request", rule, RuleState(), None, created_at=self._clock.now())
-        self.known[made.id] = msgspec.structs.replace(made, owner=owner)
+        reader = Reader(Registry())
+        rule: WatchedRule | None = read_section(reader, as_node(as_watched(with_end(given, self._clock.now()))), "", WatchedRule).value
+        if reader.mistakes or rule is None:
+            raise ConfigError(reader.mistakes)
+        every, rule_id = rule.every or "1m", f"written-{next(self._numbers)}"
+        made = KnownRule(rule_id, rule.of, "request", replace(rule, every=every), RuleState(), created_at=self._clock.now())
+        self.known[made.id] = replace(made, owner=owner)
         return self.known[made.id]
 
     def all(self) -> list[KnownRule]:

@@ -25,7 +25,7 @@ BODIES: dict[str, Any] = {
     "/alerts": {"metric": "price", "pair": "BTCUSDT", "op": ">", "value": 1},
     "/api/v1/silences": {"match": "severity=page", "for": "1h"},
 }
-WRITTEN = ("/alerts", "/stream", "/data/", "/api/v1/alerts", "/api/v1/silences")
+WRITTEN = ("/alerts", "/stream", "/data/", "/api/v1/alerts", "/api/v1/silences", "/api/v1/deliveries")
 OURS, EVIL = "http://localhost:8080", "http://evil.example"
 ORIGINS = (None, OURS, EVIL, "null")
 HOSTS = ("localhost", "evil.example")

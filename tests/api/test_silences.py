@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from quantd.config.matchers import as_matchers
+from quantd.flow.alerts.silence import Silence
+from quantd.services.silences import MOST_SILENCES
 from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd.testing.services import FakeServices
@@ -93,3 +96,13 @@ async def test_a_firing_is_acknowledged_by_its_id_or_that_of_its_rule(ask: Ask, 
 async def test_nothing_else_is_acknowledged(ask: Ask) -> None:
     assert await ask(ACK, "POST", json={}) == (404, {"detail": f"Nothing fires as {ALERT.id}"})
     assert (await ask(ACK, "DELETE"))[0] == 404
+
+
+async def test_there_are_so_many_silences_at_most(ask: Ask, services: FakeServices) -> None:
+    for number in range(MOST_SILENCES):
+        services.silences.keep(Silence(str(number), as_matchers("rule=x"), START))
+    body = {"match": "severity=page", "for": "1h"}
+    why = "Too many silences: there are 200 already, end one first"
+    assert await ask("/api/v1/silences", "POST", json=body) == (429, {"detail": why})
+    await ask("/api/v1/silences/7", "DELETE")
+    assert (await ask("/api/v1/silences", "POST", json=body))[0] == 200

@@ -72,7 +72,7 @@ async def run(folder: Path, url: str, bars: int) -> None:
                 Rule(name=RULE, when=parse_condition("zscore > 2"), every="1m", send=("hook",), late=True, flapping=False), pair
             )
         ids = [rule.id for rule in outputs.alerts.rules]
-        outputs.alerts.states.restore(state.records.rule_states(), ids, state.records.places())
+        outputs.alerts.restore(state.records.rule_states(), state.records.places())
         outputs.dispatcher.recall(ids)
         await outputs.outbox.start()
         judged = outputs.alerts.states.places

@@ -69,7 +69,7 @@ class Alertmanager(quantd.AlertSink):
             for alert in alerts:
                 self._firing.pop(alert.id, None)
             await self._post(alerts)
-            self._firing |= {alert.id: alert for alert in alerts if alert.state not in (*_OVER, "heartbeat")}
+            self._firing |= {alert.id: alert for alert in alerts if alert.state in ("firing", "flapping")}
 
     async def post_firing(self) -> None:
         """Post all that is firing. Raises QuantdError if Alertmanager does not take it."""

@@ -1,7 +1,5 @@
 """Routes for alert rules in the full grammar."""
 
-from typing import Any
-
 import msgspec
 from aiohttp import web
 
@@ -9,14 +7,14 @@ from quantd.api.access.caller import caller
 from quantd.api.context import SETTINGS, services
 from quantd.api.schema import rules as schema
 from quantd.api.schema import wire
-from quantd.api.server.errors import Failure, Invalid, answer
+from quantd.api.server.errors import Failure, answer
 from quantd.errors import ConfigError, Mistake, QuantdError
 
 
 async def create(request: web.Request, asked: schema.RuleOrder) -> web.Response:
     """Make a rule in the full grammar of conditions.
 
-    Its keys are those of a rule in a pipeline, and are checked in the same way: each mistake is one entry of `detail`. A condition's
+    Its keys are those of a rule in a pipeline, and are checked in the same way: `detail` has a line for each mistake. A condition's
     mistake names the column of the wrong word.
     """
     given = msgspec.json.decode(await request.read())  # the struct has lost the keys that are not known
@@ -24,7 +22,7 @@ async def create(request: web.Request, asked: schema.RuleOrder) -> web.Response:
     try:
         return answer(schema.rule(services(request).rules.add(given, owner)))
     except ConfigError as error:
-        raise _refused(error.mistakes, given) from None
+        raise Failure(400, "\n".join(map(_told, error.mistakes))) from None
     except QuantdError as error:
         raise Failure(400, str(error)) from None
 
@@ -64,18 +62,9 @@ def with_room(request: web.Request) -> str:
     return owner
 
 
-def _refused(mistakes: list[Mistake], given: Any) -> Invalid:
-    """Return the refusal of a rule with these mistakes."""
-    made = [_invalid(mistake, given) for mistake in mistakes]
-    made[0].detail = [each for part in made for each in part.detail]
-    return made[0]
-
-
-def _invalid(mistake: Mistake, given: Any) -> Invalid:
-    key = mistake.path.partition(".")[0].partition("[")[0]
-    value = given.get(key) if isinstance(given, dict) and key else given
+def _told(mistake: Mistake) -> str:
     hint = f" (did you mean {mistake.suggestion!r}?)" if mistake.suggestion else ""
-    return Invalid("invalid", ["body", *([mistake.path] if mistake.path else [])], mistake.message + hint, value)
+    return f"{mistake.path}: {mistake.message}{hint}" if mistake.path else mistake.message + hint
 
 
 def _unknown(rule_id: str) -> Failure:

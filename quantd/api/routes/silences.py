@@ -8,7 +8,7 @@ from quantd.api.schema import wire
 from quantd.api.server.errors import Failure, answer
 from quantd.config.matchers import Matchers, as_matchers
 from quantd.config.texts import as_span
-from quantd.services.silences import Acknowledged, NothingFires, SilenceOrder
+from quantd.services.silences import MOST_SILENCES, Acknowledged, NothingFires, SilenceOrder, TooManySilences
 from quantd.times import parse_time
 
 
@@ -41,6 +41,8 @@ async def create(request: web.Request, asked: of.SilenceBody) -> web.Response:
         return answer(of.silence(await known.add(order)))
     except NothingFires:
         raise Failure(400, "Nothing fires that matches: give `for` or `until` instead of `until_resolved`") from None
+    except TooManySilences:
+        raise Failure(429, f"Too many silences: there are {MOST_SILENCES} already, end one first") from None
 
 
 async def delete(request: web.Request) -> web.Response:

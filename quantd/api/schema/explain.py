@@ -132,19 +132,26 @@ def explanation_answer(known: Explanation) -> ExplanationAnswer:
 
 
 def _figure(known: Explanation) -> FiringFigure:
-    course = {ts: value if value is None or isfinite(value) else None for ts, value in known.course().items()}
-    line = Trace([iso(ts) for ts in course], list(course.values()), known.curve.metric)
+    course = known.course()
+    line = Trace([iso(ts) for ts in course], [_finite(value) for value in course.values()], known.curve.metric)
     title = Title(f"{known.firing.pair} {known.rule['when']}")
     layout = FiringLayout(title, [Threshold(level, level) for level in known.curve.levels])
-    return FiringFigure(layout, [line, *_events(known, course)])
+    return FiringFigure(layout, [line, *_events(known)])
 
 
-def _events(known: Explanation, course: Mapping[int, float | None]) -> Iterator[Trace]:
-    fired = known.firing.ts
-    yield Trace([iso(fired)], [course.get(fired)], "fired", "markers")
+def _events(known: Explanation) -> Iterator[Trace]:
+    yield _event(known, known.firing.ts, "fired", Dot(FALL))
     if known.ended is not None and known.end:
-        mark = Dot(RISE, "circle" if known.end == "resolved" else "x")
-        yield Trace([iso(known.ended)], [course.get(known.ended)], known.end, "markers", marker=mark)
+        yield _event(known, known.ended, known.end, Dot(RISE, "circle" if known.end == "resolved" else "x"))
+
+
+def _event(known: Explanation, ts: int, name: str, mark: Dot) -> Trace:
+    at, value = known.marked(ts)
+    return Trace([iso(at)], [_finite(value)], name, "markers", marker=mark)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is None or isfinite(value) else None
 
 
 class PastFiring(Struct, frozen=True):

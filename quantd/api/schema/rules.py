@@ -36,16 +36,16 @@ class RuleOrder(Struct, frozen=True, kw_only=True):
 
     of: Annotated[Given, _key("What it watches: a pair, or a symbol.", type="string", examples=["BTCUSDT-ETHUSDT", "BTCUSDT"])]
     when: Annotated[Given, _key("What must hold.", type="string", examples=["abs(zscore) > 2 and corr > 0.5"])]
-    name: Annotated[Given, _key("Its name; by default the text of `when`.", type="string", minLength=1)] = None
+    name: Annotated[Given, _key("Its name; by default the text of `when`.", type=["string", "null"], minLength=1)] = None
     on: Annotated[Given, _key("Judge closed bars, or each tick.", enum=["close", "tick"])] = "close"
-    every: Annotated[Given, _key("Timeframe; by default the first of the pipeline.", type="string", examples=["1m"])] = None
+    every: Annotated[Given, _key("Timeframe; by default the first of the pipeline.", type=["string", "null"], examples=["1m"])] = None
     for_: Annotated[Given, _key("How long it must hold before it fires.", **_SPAN)] = field(default="0s", name="for")
-    until: Annotated[Given, _key("What must hold for a firing to resolve.", type="string", examples=["abs(zscore) < 1"])] = None
+    until: Annotated[Given, _key("What must hold for a firing to resolve.", type=["string", "null"], examples=["abs(zscore) < 1"])] = None
     keep_firing_for: Annotated[Given, _key("How long the end must last before a firing resolves.", **_SPAN)] = "0s"
     cooldown: Annotated[Given, _key("How long after a resolution it does not fire again.", **_SPAN)] = "0s"
     times: Annotated[Given, _key("How many of the latest judgements must be true.", type="string", examples=["3 of 5"])] = "1 of 1"
-    repeat: Annotated[Given, _key("When to remind of a firing.", type="array", items=_SPAN)] = []
-    expires: Annotated[Given, _key("When it ends: a time, or a length of time from now on.", type="string", examples=["8h"])] = None
+    repeat: Annotated[Given, _key("When to remind of a firing.", type=["array", "null"], items=_SPAN)] = []
+    expires: Annotated[Given, _key("When it ends: a time, or a length of time from now.", type=["string", "null"], examples=["8h"])] = None
     no_data: Annotated[Given, _key("What missing data do.", enum=["keep", "fire", "resolve"])] = "keep"
     no_data_for: Annotated[Given, _key("How long data must be missing before `no_data` applies.", **_SPAN)] = "5m"
     late: Annotated[Given, _key("Also tell what came and went while the daemon was down.", type="boolean")] = False
@@ -56,12 +56,12 @@ class RuleOrder(Struct, frozen=True, kw_only=True):
         Given,
         _key(
             "The flood breaker, or off.",
-            anyOf=[{"const": "off"}, {"type": "object", "properties": {"changes": {"type": "integer"}, "in": _SPAN}}],
+            anyOf=[{"enum": ["off", False]}, {"type": ["object", "null"], "properties": {"changes": {"type": "integer"}, "in": _SPAN}}],
         ),
     ] = field(default_factory=lambda: {"changes": 30, "in": "1m"})
-    send: Annotated[Given, _key("Sinks to which the alerts go.", type="array", items={"type": "string"})] = []
-    window: Annotated[Given, _key("Window, if not the pipeline's.", type="integer", minimum=2, maximum=2000)] = None
-    regression: Annotated[Given, _key("Regression, if not the pipeline's.", type="string", examples=["kalman"])] = None
+    send: Annotated[Given, _key("Sinks to which the alerts go.", type=["array", "null"], items={"type": "string"})] = []
+    window: Annotated[Given, _key("Window, if not the pipeline's.", type=["integer", "null"], minimum=2, maximum=2000)] = None
+    regression: Annotated[Given, _key("Regression, if not the pipeline's.", type=["string", "null"], examples=["kalman"])] = None
 
 
 class RuleNow(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Judges rules and reports each change of a rule's state once."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 
 from quantd.clock import Clock
@@ -18,6 +18,7 @@ from quantd.flow.alerts.table import RuleStates
 from quantd.flow.alerts.told import Told
 from quantd.history.history import History
 from quantd.model import Bar, Gap, PairPoint, Tick
+from quantd.rule_state import RuleState
 from quantd.timeframes import timeframe
 
 _BEHIND_MS = 1_000
@@ -66,6 +67,14 @@ class AlertEngine:
         self._judging.begin(rule)
         if rule.rule.no_data != "keep":
             self._minders[rule.id] = rule
+
+    def restore(self, stored: Mapping[str, RuleState], places: Mapping[str, int]) -> None:
+        """Take up the states that an earlier run stored for the rules, what is due for them, and how far it has judged each series."""
+        self.states.restore(stored, self._places.rules.keys(), places)
+        for rule_id in self.states.restored:
+            rule = self._places.rules[rule_id]
+            self._judging.note(rule, self.states.of(rule_id))
+            self._places.of(rule).wake(rule)
 
     def remove(self, rule_id: str) -> None:
         """Stop judging a rule and delete its state."""

@@ -73,7 +73,7 @@ class Judging:
         """Judge a rule from now on."""
         self.steps[rule.id] = Steps()
         self._states.begin(rule.id)
-        self._note(rule, self._states.of(rule.id))
+        self.note(rule, self._states.of(rule.id))
 
     def end(self, rule_id: str) -> None:
         """Judge a rule no longer."""
@@ -129,9 +129,10 @@ class Judging:
     def set(self, rule: AlertRule, state: RuleState) -> None:
         """Set the state of a rule."""
         self._states.put(rule.id, state)
-        self._note(rule, state)
+        self.note(rule, state)
 
-    def _note(self, rule: AlertRule, state: RuleState) -> None:
+    def note(self, rule: AlertRule, state: RuleState) -> None:
+        """Note what is due for a rule in this state."""
         self.timers.set(rule.id, due(rule, state))
         if state.phase == "pending" or (state.phase == "firing" and state.judged is not None):
             self.restless[rule.id] = rule

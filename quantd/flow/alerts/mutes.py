@@ -68,6 +68,7 @@ class Mutes:
         self._windows = routing.mute
         self._inhibitors = [Inhibitor(each) for each in routing.inhibit]
         self._minute: int | None = None
+        self._looked: int | None = None
 
     def fires(self, alert: Alert) -> None:
         """Take an alert that fires: it may mute others."""
@@ -79,13 +80,18 @@ class Mutes:
         for each in self._inhibitors:
             self.changed |= each.remove(alert)
         for name, silence in self.silences:
-            self.silences.put(name, silence.without(alert.id))
+            if silence.firings and alert.id in silence.firings:
+                self.silences.put(name, silence.without(alert.id))
+                self._looked = None
 
     def look(self, now: int) -> None:
         """Look at the clock: a window or a silence may have ended. Silences that are over are deleted."""
         if self._windows and now // 60_000 != self._minute:
             self._minute = now // 60_000
             self.changed = True
+        if now == self._looked:
+            return
+        self._looked = now
         for name, silence in self.silences:
             if silence.is_over(now):
                 self.silences.put(name, None)
@@ -96,7 +102,8 @@ class Mutes:
         return next(chain(self._silenced(alert, now), self._windowed(alert, now), self._inhibited(alert)), None)
 
     def _silenced(self, alert: Alert, now: int) -> Iterable[str]:
-        return (f"silence {each.id}" for _, each in self.silences if not each.is_over(now) and each.mutes(alert))
+        words = words_of(alert) if len(self.silences) else {}
+        return (f"silence {each.id}" for _, each in self.silences if match(each.match, words) and not each.is_over(now))
 
     def _windowed(self, alert: Alert, now: int) -> Iterable[str]:
         for window in self._windows:

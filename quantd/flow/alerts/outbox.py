@@ -11,8 +11,10 @@ taken it. If the daemon is killed in between, it is sent again with the same key
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from quantd.blobs import DISK_FAILS
 from quantd.clock import Clock, SystemClock
 from quantd.flow.alerts.keeper import Keeper
 from quantd.flow.alerts.sender import Counts, Figure, Sender
@@ -26,6 +28,7 @@ _START_S = 2.0
 _DRAIN_S = 4.0
 _STOP_S = 0.5
 """The sum of these times is less than the daemon's drain time, so that the log names a sink that hangs."""
+_TIDY_S = 3_600.0
 KEYS_KEPT_MS = 7 * DAY
 _log = logging.getLogger("quantd.alerts")
 
@@ -38,6 +41,7 @@ class Outbox:
         self._senders = {name: Sender(name, sink, guard, self._clock) for name, (sink, guard) in sinks.items()}
         self._keeper: Keeper | None = None
         self._starts: list[asyncio.Task[None]] = []
+        self._tidier: asyncio.TimerHandle | None = None
         self.lasting: Callable[[str], Sequence[Alert]] = lambda sink: ()
         """Returns the firings that a sink was told of and that still last."""
 
@@ -45,7 +49,6 @@ class Outbox:
         """Use these records, and take up the messages in them. Called once, before any message is put."""
         self._keeper = keeper
         keeper.on_messages = self._admit
-        keeper.records.deliveries.forget(self._clock.now() - KEYS_KEPT_MS)
         for sender in self._senders.values():
             sender.attach(keeper)
         for sink, lane, count, newest in keeper.records.deliveries.orders():
@@ -79,7 +82,8 @@ class Outbox:
     async def start(self) -> None:
         """Start all sinks and wait at most two seconds for them. If a sink hangs, only its own alerts wait."""
         self._starts = [asyncio.create_task(self._begin(sender), name=f"sink {name}") for name, sender in self._senders.items()]
-        started = zip(self._senders, self._starts, strict=True)
+        started = list(zip(self._senders, self._starts, strict=True))
+        self._starts.append(asyncio.create_task(self.tidy(), name="outbox"))
         for name in await _late({name: asyncio.wait([task]) for name, task in started}, _START_S):
             _log.error("sink %s has not started within %g s: its alerts wait", name, _START_S)
 
@@ -93,6 +97,8 @@ class Outbox:
         """Deliver what is due for at most 4 s, then stop the sinks within at most 0.5 s. The rest is sent after the next start."""
         await self.keeper.saved()
         late = await _late({name: sender.quiet() for name, sender in self._senders.items()}, _DRAIN_S)
+        if self._tidier:
+            self._tidier.cancel()
         for task in self._starts:
             task.cancel()
         await asyncio.gather(*(sender.end() for sender in self._senders.values()))
@@ -107,9 +113,11 @@ class Outbox:
         self.keeper.close()
 
     async def tidy(self) -> None:
-        """Delete the keys of messages that were sent more than 7 days ago."""
+        """Delete the keys of messages that were sent more than 7 days ago, and do so again after an hour."""
+        self._tidier = asyncio.get_running_loop().call_later(_TIDY_S, lambda: self._starts.append(asyncio.create_task(self.tidy())))
         before = self._clock.now() - KEYS_KEPT_MS
-        await self.keeper.read(lambda: self.keeper.records.deliveries.forget(before))
+        with suppress(*DISK_FAILS):
+            await self.keeper.read(lambda: self.keeper.records.deliveries.forget(before))
 
     def waiting(self) -> dict[str, int]:
         """Return the number of messages that wait, by sink."""

@@ -98,8 +98,8 @@ class LiveAlerts(Alerts):
         for rule in stored:
             self._hold_again(rule.definition)
             self._begin(rule.definition)
-        states.restore(records.rule_states(), rules := [rule.id for rule in self._engine.rules], records.places())
-        self._runtime.outputs.dispatcher.recall(rules)
+        self._engine.restore(records.rule_states(), records.places())
+        self._runtime.outputs.dispatcher.recall([rule.id for rule in self._engine.rules])
         for rule in stored:
             known = states.of(rule.id)
             if rule.trigger_count > known.trigger_count:  # written by an earlier version

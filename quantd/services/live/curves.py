@@ -23,7 +23,7 @@ Column = Sequence[float | None]
 def curve(rule: AlertRule, history: History, since: int, until: int) -> Curve:
     """Return the values of the first term of a rule, up to `until` (ms): the last BEFORE ones up to `since`, and those after it."""
     term = next(clauses(rule.rule.when)).term
-    ts, values = _course(rule, term, history)
+    ts, values = _course(rule, term, history, since)
     first = max(int(np.searchsorted(ts, since, "right")) - BEFORE, 0)
     last = min(int(np.searchsorted(ts, until, "right")), first + LONGEST)
     return Curve(_name(term), ts[first:last].tolist(), list(values[first:last]), levels(rule.rule.when, term))
@@ -49,16 +49,16 @@ def _name(term: Term) -> str:
     return f"move({name}, {term.bars})" if term.bars else name
 
 
-def _course(rule: AlertRule, term: Term, history: History) -> tuple[np.ndarray, Column]:
-    """Return the ends of bars, or the times of trades, and the values then."""
+def _course(rule: AlertRule, term: Term, history: History, since: int) -> tuple[np.ndarray, Column]:
+    """Return the ends of bars, or the times of trades, and the values then, from BEFORE bars before `since` (ms) on."""
     on, every = _subject(rule, term), rule.rule.every
     if "-" in on:
-        points = history.recent_points(on, every)
+        points = history.recent_points(on, every, max(since - (BEFORE + 1) * _step(every), 0))
         return _ends(points.ts, every), _of_points(points, term.metric)
     if rule.live and term.metric == "price" and not term.of:
         ticks = history.ticks(on, limit=BEFORE)
         return np.array([tick.ts for tick in ticks], np.int64), [tick.price for tick in ticks]
-    bars = history.recent_bars(on, every)
+    bars = history.recent_bars(on, every)[-LONGEST:]
     name = _OF_A_BAR.get(term.metric, term.metric)
     values = bars.rows[name].tolist() if name in (bars.rows.dtype.names or ()) else [None] * len(bars)
     return _ends(bars.ts, every), _moved(values, term.bars)
@@ -73,10 +73,15 @@ def _subject(rule: AlertRule, term: Term) -> str:
 
 
 def _ends(ts: np.ndarray, every: str) -> np.ndarray:
+    return ts + _step(every)
+
+
+def _step(every: str) -> int:
+    """Return the length of a bar (ms); 0 for bars of events, and for prices."""
     try:
-        return ts + timeframe(every).step
-    except ValueError:  # bars of events, or prices
-        return ts
+        return timeframe(every).step
+    except ValueError:
+        return 0
 
 
 def _of_points(points: PointSeries, metric: str) -> Column:

@@ -1,7 +1,7 @@
 """Draws a firing as SVG, for sinks and readers without a browser."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def drawing(known: Explanation) -> str:
     ts, values = list(course) or [known.firing.ts], [math.nan if value is None else value for value in course.values()] or [math.nan]
     levels = [("level", value) for value in known.curve.levels]
     found = Chart(_title(known), ts, [Line("curve", np.array(values))], HEIGHT, levels)
-    found.mark(_marks(known, course))
+    found.mark(_marks(known))
     return found.svg(_STYLE)
 
 
@@ -32,14 +32,14 @@ def _title(known: Explanation) -> str:
     return f"{known.firing.pair} {known.rule.get('when', '')}: {known.firing.text}, fired {iso(known.firing.ts)}"
 
 
-def _marks(known: Explanation, course: Mapping[int, float | None]) -> Iterator[Mark]:
+def _marks(known: Explanation) -> Iterator[Mark]:
     firing = known.firing
-    yield Mark(firing.ts, _at(course, firing.ts), "dot", "firing", f"fired {iso(firing.ts)}: {firing.value}")
+    yield _mark(known, firing.ts, "dot", "firing", f"fired {iso(firing.ts)}: {firing.value}")
     if known.ended is not None and known.end:
         shape = "cross" if known.end == "withdrawn" else "dot"
-        yield Mark(known.ended, _at(course, known.ended), shape, known.end, f"{known.end} {iso(known.ended)}: {known.end_value}")
+        yield _mark(known, known.ended, shape, known.end, f"{known.end} {iso(known.ended)}: {known.end_value}")
 
 
-def _at(course: Mapping[int, float | None], ts: int) -> float:
-    value = course.get(ts)
-    return math.nan if value is None else value
+def _mark(known: Explanation, ts: int, shape: str, name: str, title: str) -> Mark:
+    at, value = known.marked(ts)
+    return Mark(at, math.nan if value is None else value, shape, name, title)

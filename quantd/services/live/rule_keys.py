@@ -10,12 +10,13 @@ from quantd.timeframes import duration_text
 from quantd.times import iso
 
 _SPANS = frozenset({"for", "keep_firing_for", "cooldown", "no_data_for"})
+_FIELDS = fields(Rule)
 
 
 def keys_of(rule: Rule) -> dict[str, Written]:
     """Return the keys that differ from their defaults."""
     found = {}
-    for field in fields(rule):
+    for field in _FIELDS:
         value = getattr(rule, field.name)
         if field.required or value not in (field.default, {}):
             found[field.encode_name] = _written(field.encode_name, value)

@@ -25,6 +25,9 @@ from quantd.times import iso
 _REQUEST = "rule"
 """What mistakes name in place of a file."""
 
+_OPTIONAL = frozenset({"name", "every", "until", "expires", "window", "regression"})
+"""Keys that may be null, which is as if they were not given."""
+
 
 class ReadRule(Struct, frozen=True):
     """A rule that was read. `question` asks for its points, if the pipeline of its pair makes other ones."""
@@ -45,7 +48,7 @@ class RuleReader:
         """Return the rule of these keys, which are those of a rule in quantd.yaml; `of` stands for `pair` and `symbol`. Raises ConfigError
         with every mistake."""
         reader = Reader(self._registry)
-        part = read_section(reader, as_node(_watched(keys), _REQUEST), "", WatchedRule)
+        part = read_section(reader, as_node(as_watched(keys), _REQUEST), "", WatchedRule)
         rule = checked_rule(reader, part, part.value, self._watchable(part.value)) if part.value else None
         if reader.mistakes or rule is None:
             raise ConfigError([_of(mistake) for mistake in reader.mistakes] or [Mistake(_REQUEST, 0, 0, "", "is no rule")])
@@ -89,9 +92,9 @@ def with_end(keys: Mapping[str, Any], now: int) -> dict[str, Any]:
     return dict(keys)
 
 
-def _watched(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys as quantd.yaml has them, with a name. A key that is null is left out."""
-    given = {key: value for key, value in keys.items() if value is not None}
+def as_watched(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a request as quantd.yaml has them, with a name. An optional key that is null is left out."""
+    given = {key: value for key, value in keys.items() if value is not None or key not in _OPTIONAL}
     of = given.pop("of", None)
     watched = {} if of is None else {"pair" if isinstance(of, str) and "-" in of else "symbol": of}
     named = {"name": given["when"]} if isinstance(given.get("when"), str) else {}

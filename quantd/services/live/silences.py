@@ -9,7 +9,7 @@ from quantd.flow.alerts.dispatch import Dispatcher
 from quantd.flow.alerts.firing import Ack
 from quantd.flow.alerts.firing import Firing as Known
 from quantd.flow.alerts.silence import Silence
-from quantd.services.silences import Acknowledged, Firing, NothingFires, Silenced, SilenceOrder, Silences
+from quantd.services.silences import MOST_SILENCES, Acknowledged, Firing, NothingFires, Silenced, SilenceOrder, Silences, TooManySilences
 
 
 class LiveSilences(Silences):
@@ -31,6 +31,8 @@ class LiveSilences(Silences):
         return [self._silenced(silence) for silence in self._dispatcher.silences]
 
     async def add(self, order: SilenceOrder) -> Silenced:
+        if len(self._dispatcher.silences) >= MOST_SILENCES:
+            raise TooManySilences
         firings = tuple(each.alert.id for each in self.firing(order.match)) if order.until_resolved else None
         if firings == ():
             raise NothingFires

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.request import urlopen
 
 import aiohttp
@@ -92,6 +92,14 @@ async def test_it_is_posted_again_by_itself() -> None:
         await sink.start()
         await sink.send(fakes.alert())
         await until(lambda: len(server.requests) > 3)  # a failure ends nothing
+
+
+@pytest.mark.parametrize("state", ["heartbeat", "notice"])
+async def test_what_is_no_firing_is_posted_once(state: Literal["heartbeat", "notice"]) -> None:
+    async with receiver() as server, sending(server.url) as sink:
+        await sink.send(replace(fakes.alert(), state=state))
+        await sink.post_firing()
+    assert len(server.requests) == 1
 
 
 async def test_firings_from_before_a_restart_are_posted_again() -> None:

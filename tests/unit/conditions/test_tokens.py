@@ -36,6 +36,9 @@ def test_tokens(text: str, expected: list[str]) -> None:
         ("z > 1 || y > 2", 6, "or"),
         ("z > - 2", 4, None),
         ("z > 2;", 5, None),
+        ("z > \N{MINUS SIGN}2", 4, "-"),
+        ("z > \N{EN DASH}2", 4, "-"),
+        ("z\N{ZERO WIDTH SPACE} > 2", 1, None),
     ],
 )
 def test_what_has_no_meaning(text: str, begin: int, suggestion: str | None) -> None:

@@ -9,7 +9,7 @@ from quantd.conditions.parse import parse_condition
 from quantd.config.bounds import close_ranges, z_range
 from quantd.config.rule_checks import demand_ending, demand_sound, faults
 from quantd.config.rules import Flapping, Rule
-from quantd.config.subjects import Subject
+from quantd.config.subjects import Judging, Subject
 from quantd.stats.zscore import ZScore
 
 PAIR = Subject(name="A-B", legs=("A", "B"), ranges=close_ranges(z_range(ZScore(), 10), "raw"))
@@ -31,16 +31,15 @@ def rule(when: str, until: str | None = None, **keys: Any) -> Rule:
 )
 def test_a_condition_is_wrong_at_its_word(text: str, word: str, message: str) -> None:
     subject = Subject(name="A-B", legs=("A", "B"), ranges=PAIR.ranges, jobs=())
-    made = rule(text)
     with pytest.raises(WrongCondition) as caught:
-        demand_sound(text, made.when, made, subject, "1m")
+        demand_sound(text, parse_condition(text), Judging("1m"), subject)
     assert text[caught.value.begin : caught.value.end] == word
     assert message in caught.value.message
 
 
 def test_the_zscore_of_a_tick_has_no_bound() -> None:
-    made = rule("abs(zscore) > 9", on="tick")
-    demand_sound("abs(zscore) > 9", made.when, made, PAIR, "1m")
+    condition = parse_condition("abs(zscore) > 9")
+    demand_sound(str(condition), condition, Judging("1m", "tick"), PAIR)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +57,12 @@ def test_the_zscore_of_a_tick_has_no_bound() -> None:
     ],
 )
 def test_a_rule_must_not_fire_and_resolve_for_ever(when: str, until: str, ends: bool) -> None:
-    made = rule(when, until)
+    conditions = parse_condition(when), parse_condition(until)
     if ends:
-        demand_ending(made, PAIR, "1m")
+        demand_ending(*conditions, Judging("1m"), PAIR)
     else:
         with pytest.raises(ValueError, match="would fire and resolve for ever"):
-            demand_ending(made, PAIR, "1m")
+            demand_ending(*conditions, Judging("1m"), PAIR)
 
 
 @pytest.mark.parametrize(

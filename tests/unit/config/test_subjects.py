@@ -7,8 +7,8 @@ from quantd.conditions.model import Term, clauses
 from quantd.conditions.parse import located, parse_condition
 from quantd.config.bounds import close_ranges, z_range
 from quantd.config.model import PairJobStage
-from quantd.config.rules import METRICS, SYMBOL_METRICS, Rule
-from quantd.config.subjects import Subject, metric_ranges, offered
+from quantd.config.rules import METRICS, SYMBOL_METRICS
+from quantd.config.subjects import Judging, Subject, metric_ranges, offered
 from quantd.plugin.base import PairJob
 from quantd.plugin.loader import load
 from quantd.stats.zscore import ZScore
@@ -54,6 +54,13 @@ def test_a_symbol_and_a_leg_have_their_metrics(metric: str) -> None:
         (PAIR, "corr > 0 and zscor > 1", "zscor", "no metric 'zscor'; there is zscore, spread", "zscore"),
         (PAIR, "correlation > 1", "correlation", "no metric 'correlation'", "corr"),
         (PAIR, "hedge_ratio > 1", "hedge_ratio", "no metric 'hedge_ratio'", "beta"),
+        (
+            PAIR,
+            "z\N{CYRILLIC SMALL LETTER ES}ore > 1",
+            "z\N{CYRILLIC SMALL LETTER ES}ore",
+            "letter 2 is CYRILLIC SMALL LETTER ES, which looks like",
+            "zscore",
+        ),
         (PAIR, "volume > 1", "volume", "'volume' is a metric of a symbol: say of which leg", "volume of y"),
         (PAIR, "kpss_pvalue > 1", "kpss_pvalue", "the job kpss computes it, name it under `jobs:`", None),
         (PAIR, "volum of y > 1", "volum", "no metric 'volum' of a symbol; there is price, open", "volume"),
@@ -95,10 +102,9 @@ def test_ranges() -> None:
     assert ranges == {}
     own = close_ranges(z_range(ZScore(), 10), "raw")
     pair = Subject(name="A-B", legs=("A", "B"), jobs=JOBS, ranges=own)
-    rule = Rule(name="a", when=parse_condition("zscore > 1"), coverage=0.5)
-    found = pair.ranges_for(rule, "1m")
+    found = pair.ranges_for(Judging("1m", coverage=0.5))
     assert found["zscore"].high.at == pytest.approx(2.846, abs=1e-3)
     assert (found["coverage"].low.at, found["adf_pvalue"].high.at) == (0.5, 1.0)
-    assert "adf_pvalue" not in pair.ranges_for(rule, "5m")
-    assert "zscore" not in pair.ranges_for(Rule(name="a", when=rule.when, on="tick"), "1m")
-    assert SYMBOL.ranges_for(rule, "1m")["volume"].low.at == 0.0
+    assert "adf_pvalue" not in pair.ranges_for(Judging("5m"))
+    assert "zscore" not in pair.ranges_for(Judging("1m", "tick"))
+    assert SYMBOL.ranges_for(Judging("1m"))["volume"].low.at == 0.0
