@@ -98,8 +98,8 @@ class Inputs:
         """Return the points in memory of start <= ts <= end (ms), ascending."""
         if self._history is None:
             return []
-        held = self._history.recent_points(pair, every)
-        return list(held.take((held.ts >= start) & (held.ts <= end)))
+        held = self._history.recent_points(pair, every, start)
+        return list(held.take(held.ts <= end))
 
     def bars(self, symbol: str, every: str, start: int, end: int) -> list[Bar]:
         """Return the bars in memory of start <= ts <= end (ms), ascending."""
