@@ -90,7 +90,7 @@ ROUTES = (
         "read",
         "cheap",
     ),
-    Route("POST", "/api/v1/deliveries/resend", deliveries.resend, None, sent.ResendBody, sent.Resent, (408, 422), "write", "write"),
+    Route("POST", "/api/v1/deliveries/resend", deliveries.resend, None, sent.ResendBody, sent.Resent, (408, 422), "write", "write", _LIST),
     Route("GET", "/alerts/backtest", explain.past, of.PastQuery, None, list[PastRule], (422,), "read", "analytics"),
     Route("GET", "/alerts/{firing}/explain", explain.one, of.ExplainQuery, None, (ExplanationAnswer, SVG), (404, 422), "read", "cheap"),
     Route("GET", "/alerts/{id}", alerts.one, None, None, wire.Rule, (404,), "read", "cheap"),

@@ -17,6 +17,7 @@ from tests.unit.services.rig import rig, trade
 
 WORDS = {"correlation", "hedge_ratio", "rolling_corr", "rolling_correlation"}
 ELSEWHERE = {
+    "quantd/config/subjects.py": "who writes correlation in a condition is told of corr",
     "quantd/rows.py": "a job may not call a metric so: an alert on it would be taken for one on corr",
     "quantd/services/live/rulebook.py": "what earlier versions wrote is read",
 }
