@@ -9,7 +9,7 @@ from quantd.api.schema.kinds import Time
 from quantd.services.deliveries import Delivery, DeliveryState
 from quantd.times import iso
 
-Key = Annotated[str, Meta(max_length=500)]
+Key = Annotated[str, Meta(max_length=300)]
 
 
 class DeliveriesQuery(Struct, frozen=True):
@@ -23,7 +23,7 @@ class DeliveriesQuery(Struct, frozen=True):
 class ResendBody(Struct, frozen=True):
     """Which dead messages to deliver again. Either `keys` or `all` is given."""
 
-    keys: Annotated[list[Key], Meta(description="The keys of the messages.", max_length=1000)] = []
+    keys: Annotated[list[Key], Meta(description="The keys of the messages.", max_length=100)] = []
     all: Annotated[bool, Meta(description="Whether all dead messages are meant.")] = False
 
 
