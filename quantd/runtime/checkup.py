@@ -54,6 +54,8 @@ class Checkup:
             yield from _of_feed(flow)
             yield from self._of_past(flow)
         yield from self._of_listeners()
+        for sink, count in self._runtime.outputs.outbox.dead().items():
+            yield ("sinks", f"messages for {sink}"), f"{count} were not delivered: see `quantd alerts dead`, then `quantd alerts resend`"
         for health in self._runtime.guards.health():
             yield from _of_plugin(health)
         if self._clock.monotonic() >= self._disk_due:

@@ -28,6 +28,8 @@ class Keeper:
         self.records = records
         self.on_messages: Callable[[list[Delivery]], None] = lambda new: None
         """Receives the new messages once they are on disk."""
+        self.on_failure: Callable[[list[Message]], None] = lambda unwritten: None
+        """Receives all messages that are not on disk, each time that the disk fails."""
         self._states = states
         self._troubles = troubles
         self._pending = Changes()
@@ -102,7 +104,9 @@ class Keeper:
         while self._take():
             writing = self._writing
             assert writing is not None
-            await asyncio.wait([asyncio.wrap_future(writing)])
+            ended = asyncio.wrap_future(writing)
+            await asyncio.wait([ended])
+            ended.exception()  # `_finish` reports it
             if self._writing is writing and not self._finish(writing):
                 return
 
@@ -130,6 +134,8 @@ class Keeper:
                 self.on_messages(new)
             return True
         self._pending = self._in_hand.then(self._pending)
+        if _loop():
+            self.on_failure([message for message, _ in self._pending.messages])
         return False
 
 

@@ -59,6 +59,10 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
+    def holds(self, name: str) -> bool:
+        """Return whether messages of a lane wait."""
+        return name in self._lanes
+
     def on_disk(self, name: str, count: int, newest: int) -> None:
         """Add a lane of an earlier run, with its number of messages and the number of the newest one."""
         self._lanes[name] = Lane(name, more=True)

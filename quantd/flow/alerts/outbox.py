@@ -6,10 +6,13 @@ taken it. If the daemon is killed in between, it is sent again with the same key
     put ──▶ keeper (on disk) ──▶ lanes of the sink ──▶ sent ──▶ marked; the key is remembered for 7 days
                                    ▲          │
                                    └──────────┘ later, if it fails; dead if it is refused or too old
+
+While the disk fails, messages are sent from memory: see `unwritten`.
 """
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,7 +20,8 @@ from typing import Any
 from quantd.blobs import DISK_FAILS
 from quantd.clock import Clock, SystemClock
 from quantd.flow.alerts.keeper import Keeper
-from quantd.flow.alerts.sender import Counts, Figure, Sender
+from quantd.flow.alerts.sender import Counts, Figure, Sender, sent
+from quantd.flow.alerts.unwritten import Unwritten
 from quantd.model import Alert
 from quantd.plugin.base import AlertSink
 from quantd.plugin.guard import Guard
@@ -39,6 +43,8 @@ class Outbox:
     def __init__(self, sinks: Mapping[str, tuple[AlertSink, Guard]], clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._senders = {name: Sender(name, sink, guard, self._clock) for name, (sink, guard) in sinks.items()}
+        self._revived: Counter[str] = Counter()
+        self._unwritten = Unwritten(self._senders, self._clock)
         self._keeper: Keeper | None = None
         self._starts: list[asyncio.Task[None]] = []
         self._tidier: asyncio.TimerHandle | None = None
@@ -49,6 +55,7 @@ class Outbox:
         """Use these records, and take up the messages in them. Called once, before any message is put."""
         self._keeper = keeper
         keeper.on_messages = self._admit
+        keeper.on_failure = self._unwritten.send
         for sender in self._senders.values():
             sender.attach(keeper)
         for sink, lane, count, newest in keeper.records.deliveries.orders():
@@ -76,8 +83,11 @@ class Outbox:
 
     def _admit(self, new: Iterable[Delivery]) -> None:
         for delivery in new:
-            if delivery.message.sink in self._senders:
-                self._senders[delivery.message.sink].add(delivery)
+            sender = self._senders.get(delivery.message.sink)
+            if sender and self._unwritten.took(delivery.message):
+                self.keeper.mark([sent(delivery, self._clock.now())])
+            elif sender:
+                sender.add(delivery)
 
     async def start(self) -> None:
         """Start all sinks and wait at most two seconds for them. If a sink hangs, only its own alerts wait."""
@@ -96,6 +106,7 @@ class Outbox:
     async def stop(self) -> None:
         """Deliver what is due for at most 4 s, then stop the sinks within at most 0.5 s. The rest is sent after the next start."""
         await self.keeper.saved()
+        await self._unwritten.end()
         late = await _late({name: sender.quiet() for name, sender in self._senders.items()}, _DRAIN_S)
         if self._tidier:
             self._tidier.cancel()
@@ -132,7 +143,13 @@ class Outbox:
         deliveries, now = self.keeper.records.deliveries, self._clock.now()
         again = await self.keeper.read(lambda: deliveries.revive(keys, self._senders.keys(), now))
         self._admit(again)
+        self._revived.update(each.message.sink for each in again)
         return len(again)
+
+    def dead(self) -> dict[str, int]:
+        """Return the number of messages that have died since the start and were not sent again, by sink; without those that have none."""
+        left = {name: sender.counts.dead - self._revived[name] for name, sender in self._senders.items()}
+        return {name: count for name, count in left.items() if count > 0}
 
 
 async def _late(work: Mapping[str, Coroutine[Any, Any, object]], seconds: float) -> list[str]:

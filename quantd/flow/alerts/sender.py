@@ -77,6 +77,13 @@ class Sender:
             self._schedule(lane)
             self._go_on()
 
+    async def tries(self, alerts: Sequence[Alert]) -> bool:
+        """Send alerts that are not on disk, once. Return whether the sink has taken them."""
+        if not self._open or await self._tried(alerts) is not None:
+            return False
+        self.counts.sent += 1
+        return True
+
     async def quiet(self) -> None:
         """Return once nothing is sent and no lane has its turn; with records in memory, once nothing waits either."""
         while self._tasks or self._ready or (self._keeper.records.in_memory and len(self.lanes)):
@@ -202,7 +209,8 @@ class Sender:
     def _conclude(self, lane: Lane, batch: Sequence[Delivery], failed: BaseException | None) -> None:
         if failed is None:
             self.counts.sent += len(batch)
-            self._end(lane, [replace(each, state="sent", tries=each.tries + 1, due=self._clock.now(), reason="") for each in batch])
+            self.lanes.drop_first(lane, len(batch))
+            self._keeper.mark(sent(each, self._clock.now()) for each in batch)
         elif isinstance(failed, Refused):
             self._bury(lane, batch, _text(failed))
         else:
@@ -228,6 +236,11 @@ class Sender:
 def pause_after(tries: int) -> float:
     """Return how long (s) to wait after this number of failures: 0.5, 1, 2, 4 … 60, a tenth more or less."""
     return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(tries - 1, 10)) * random.uniform(1 - _JITTER, 1 + _JITTER)
+
+
+def sent(delivery: Delivery, now: int) -> Mark:
+    """Return the mark of a delivery that its sink has taken."""
+    return Mark(delivery.number, "sent", delivery.tries + 1, now, batch=delivery.batch)
 
 
 def _mark(delivery: Delivery) -> Mark:

@@ -4,13 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+import quantd
+from quantd.flow.alerts.outbox import Outbox
 from quantd.model import Status, Tick
 from quantd.plugin.feed_health import ConnectionHealth, FeedHealth
-from quantd.plugin.guard import LIMIT
+from quantd.plugin.guard import LIMIT, Guard
 from quantd.runtime.checkup import Checkup
+from quantd.state import Message
+from quantd.testing import fakes
 from quantd.testing.fakes import START
 from quantd_plugins.sinks.log import LogSink
 from tests.unit.services.rig import Rig, rig, trade
@@ -103,6 +108,31 @@ async def test_a_disk_that_is_short_is_told_until_there_is_room(tmp_path: Path, 
             monkeypatch.setattr("quantd.runtime.checkup._LEAST_FREE", least)
             assert (("disk", str(tmp_path)) in reasons(at, checkup)) is told
             at.clock.advance_to(at.clock.now() + 10_000)
+
+
+async def test_messages_that_were_not_delivered_are_told_of_until_they_are_sent_again(tmp_path: Path) -> None:
+    class Shut(LogSink):
+        """Refuses alerts until it is opened."""
+
+        shut: ClassVar[bool] = True
+
+        async def send(self, alert: quantd.Alert) -> None:
+            if Shut.shut:
+                raise quantd.Refused("410 Gone")
+
+    with rig(tmp_path) as at:
+        outbox = Outbox({"hook": (Shut(), Guard("sink", "hook", at.clock))}, at.clock)
+        outbox.attach(at.runtime.outputs.keeper)
+        at.runtime.outputs.outbox = outbox
+        await outbox.start()
+        checkup = Checkup(at.runtime, tmp_path, at.clock)
+        alert = fakes.alert()
+        outbox.put([Message(alert.key, "hook", "rule", (alert,))])
+        await until(lambda: ("sinks", "messages for hook") in reasons(at, checkup))
+        Shut.shut = False
+        assert await outbox.resend() == 1
+        assert ("sinks", "messages for hook") not in reasons(at, checkup)
+        await outbox.stop()
 
 
 @pytest.mark.parametrize("way", ["the rule is deleted", "nobody holds its legs"])

@@ -222,12 +222,15 @@ async def test_what_is_refused_or_too_old_is_dead_and_can_be_sent_again(records:
     }
     assert caplog.text.count("quantd alerts dead") == out.counts()["one"].dead == 3
     sink.faults.clear()
+    assert out.dead() == {"one": 3}
     assert await out.resend(["4/firing", "unknown"]) == 1
+    assert out.dead() == {"one": 2}
     await settled(out)
     assert sink.got == ["2", "4"]
     assert await out.resend() == 2
     await settled(out)
     assert sorted(sink.got) == ["1", "2", "3", "4"]
+    assert out.dead() == {}
     assert records.deliveries.counts() == {("one", "sent"): 4}
     await out.stop()
 
