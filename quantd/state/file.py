@@ -87,7 +87,9 @@ class File:
         return self.do(lambda db: db.execute(query, values).fetchall())
 
     def close(self) -> None:
-        self.db.close()
+        """Close the file once no transaction runs any more: to close it under another thread would crash the process."""
+        with self._lock:
+            self.db.close()
 
 
 def _at_once(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
