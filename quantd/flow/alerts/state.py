@@ -186,7 +186,7 @@ def _without_data(rule: AlertRule, state: RuleState, now: int) -> Change:
 
 def _expired(rule: AlertRule, state: RuleState, now: int) -> Change:
     """Return the end of the rule. It is told if the last that was told is not that the rule has resolved."""
-    after = replace(state, phase="inactive", since=None, covered=0, judged=None, blind=False, told_at=None)
+    after = replace(state, phase="inactive", since=None, covered=0, judged=None, blind=False, blind_since=None, told_at=None)
     if state.flapping:
         return calmed(rule, after, now, "expired")
     return Change(after, (again(rule, state, "resolved", now, "expired"),) if state.holds else ())
