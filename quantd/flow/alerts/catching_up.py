@@ -38,7 +38,7 @@ class Held:
 
 def worth_telling(held: Iterable[Told], now: int) -> list[Told]:
     """Return what is to be told at this moment (ms) of what has come about."""
-    held = [(alert, rule) for alert, rule in held if not alert.repeat]
+    held = [(alert, rule) for alert, rule in held if not alert.is_reminder]
     fired = {alert.id for alert, _ in held if alert.state == "firing"}
     over = fired & {alert.id for alert, _ in held if alert.state == "resolved"}
     return [

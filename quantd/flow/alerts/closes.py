@@ -14,7 +14,7 @@ from quantd.flow.alerts import mending
 from quantd.flow.alerts.catching_up import Held
 from quantd.flow.alerts.inputs import Inputs
 from quantd.flow.alerts.judging import Judging
-from quantd.flow.alerts.mending import corrections, judged_again
+from quantd.flow.alerts.mending import corrections, judged_again, used_up
 from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.places import PlaceRules, Sound, needed_coverage
 from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound
@@ -23,6 +23,9 @@ from quantd.flow.alerts.told import Told
 from quantd.model import WHOLE, Alert, Bar, Metric, PairPoint
 from quantd.rule_state import RuleState
 from quantd.timeframes import timeframe
+
+_USED = 64
+"""Number of keys of a rule that are remembered as used up."""
 
 
 class Row(Struct, frozen=True):
@@ -124,11 +127,12 @@ class Closes:
             return []
         begin, present = rows[0].moment.since, self._clock.now() if self._clock else until
         present = max(until, present)
-        begun = steps.before(begin, now)
+        begun, told = replace(steps.before(begin, now), used=now.used), steps.alerts_from(begin)
         again = judged_again(rule, begun, rows, present)
-        news = corrections(rule, begun, steps.alerts_from(begin), again, rows, present)
+        news = corrections(rule, begun, told, again, rows, present)
         steps.replace_from(begin, again.steps)
-        self._judging.set(rule, _going_on(again.state, now, news))
+        used = (*now.used, *used_up(told, news))[-_USED:]
+        self._judging.set(rule, replace(_going_on(again.state, now, news), used=used))
         at.wake(rule)
         return [(alert, rule) for alert in news]
 
@@ -162,7 +166,7 @@ def _going_on(state: RuleState, now: RuleState, news: Sequence[Alert]) -> RuleSt
         return replace(state, firing=now.firing, times=now.times)
     if now.holds and state.firing == now.firing:
         state = replace(state, triggered_at=now.triggered_at, told_at=now.told_at, repeats=now.repeats)
-    reminder = next((alert for alert in news if alert.repeat and alert.id == state.firing), None)
+    reminder = next((alert for alert in news if alert.is_reminder and alert.id == state.firing), None)
     return replace(state, told_at=reminder.ts, repeats=reminder.repeat) if reminder else state
 
 

@@ -205,3 +205,16 @@ def test_bars_of_a_symbol_are_judged() -> None:
         *[("high", "firing", 1), ("wild", "firing", 2), ("jump", "firing", 3), ("wild", "resolved", 3)],
         *[("high", "resolved", 4)],
     ]
+
+
+def test_an_end_that_is_told_again_and_a_firing_that_comes_back_have_keys_of_their_own() -> None:
+    course = Course()
+    course.history.put_points(points := [row(0, 3.0), row(1, 1.0)])
+    keys = [alert.key for alert, _ in course.engine.judge(points)]
+    for bar, zscore in ((1, 3.0), (1, 1.0), (1, 3.0), (1, 1.0), (0, 1.0), (0, 3.0), (0, 1.0)):
+        keys += [alert.key for alert, _ in course.mends(row(bar, zscore))]
+    first = f"rule@{START + MINUTE}"
+    assert [key.removeprefix(first) for key in keys] == [
+        *("/firing", "/resolved", "/firing/1", "/resolved/1", "/firing/2", "/resolved/2", "/withdrawn"),
+        *(".2/firing", ".2/resolved", ".2/withdrawn"),
+    ]
