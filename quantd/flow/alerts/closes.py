@@ -85,13 +85,24 @@ class Closes:
         self._begin(at.fresh, row)
         at.fresh = []
         told = self._judging.judge_all(at, row.values, row.sound, row.moment)
-        self._held.add(told if self._held else ())
-        return self.pass_over(at, f"{name} {every}", row.moment.since) or told
+        return self.pass_over(at, f"{name} {every}", row.moment.since, told)
 
-    def pass_over(self, at: PlaceRules, series: str, end: int) -> list[Told]:
-        """Note that the bar which ends at `end` (ms) changes no rule by itself. Return what is held of the bars before, if any."""
+    def pass_over(self, at: PlaceRules, series: str, end: int, told: Sequence[Told] = ()) -> list[Told]:
+        """Note that the bar which ends at `end` (ms) was judged. Return what is to be told of it and of what is held of the bars before."""
         self._states.note_judged(series, end)
-        return self._held.release(at.rules.values(), max(end, self._clock.now()) if self._clock else end) if self._held else []
+        return self._release(at, series, told, max(end, self._clock.now()) if self._clock else end)
+
+    def meanwhile(self, at: PlaceRules, rule: AlertRule, told: Sequence[Told], now: int) -> list[Told]:
+        """Return what is to be told of what time alone has brought about for a rule. Of a firing that is held there is no reminder;
+        anything else is told at once, with what is held: the newest bar may never come."""
+        if not self._held.has(rule.id):
+            return list(told)
+        news = [each for each in told if not each[0].is_reminder]
+        return self._release(at, f"{rule.watched} {rule.rule.every}", news, now) if news else []
+
+    def _release(self, at: PlaceRules, series: str, told: Sequence[Told], now: int) -> list[Told]:
+        self._states.let_go(series)
+        return self._held.release(at.rules.values(), told, now) if self._held else list(told)
 
     def catch_up(self, at: PlaceRules, name: str, every: str, row: Row) -> None:
         """Judge a bar that closed while the daemon was down, for the rules that were judged before that."""
@@ -103,6 +114,7 @@ class Closes:
         at.fresh = [rule for rule in at.fresh if rule.id not in known]
         self._held.add(self._judging.judge_all(at, row.values, row.sound, _at_its_end(moment), lambda rule: rule.id in known))
         self._states.note_judged(f"{name} {every}", moment.since)
+        self._states.hold(f"{name} {every}", [rule.id for rule in at.rules.values() if rule.id in known])
 
     def judge_late(self, at: PlaceRules, rule: AlertRule, row: Row) -> list[Told]:
         """Judge a rule once more, now that all metrics of a bar are there."""
@@ -131,6 +143,9 @@ class Closes:
         again = judged_again(rule, begun, rows, present)
         news = corrections(rule, begun, told, again, rows, present)
         steps.replace_from(begin, again.steps)
+        if self._held.has(rule.id):
+            self._held.replace_from(rule, begin, again.alerts)
+            news = []
         used = (*now.used, *used_up(told, news))[-_USED:]
         self._judging.set(rule, replace(_going_on(again.state, now, news), used=used))
         at.wake(rule)

@@ -186,9 +186,9 @@ class AlertEngine:
             if change := passed(rule, state, now if self._clock else at):
                 self._judging.put(rule, state, change, at)
                 self._places.of(rule).wake(rule)
-                told += [(alert, rule) for alert in change.alerts]
+                told += self._closes.meanwhile(self._places.of(rule), rule, [(alert, rule) for alert in change.alerts], now)
         for rule in self._minders.values():
-            told += self._judging.mind(self._places.of(rule), rule, now)
+            told += self._closes.meanwhile(self._places.of(rule), rule, self._judging.mind(self._places.of(rule), rule, now), now)
         if self._clock and self._judging.restless:
             told += self._wait(now - _BEHIND_MS)
         return told
