@@ -311,11 +311,16 @@ class Alert(Struct, frozen=True, gc=False):
     late: bool = False
     """Whether it is told long after it came about: the data were missing, or the daemon was down."""
     repeat: int = 0
-    """The number of this reminder of a firing; 0 for the firing itself."""
+    """The number of this reminder of a firing; 0 for the firing itself. Of a resolution: how often one was told before and taken back."""
     reason: str = ""
     """Why a firing is withdrawn, resolved without a value, or not told one by one."""
     figure: str = ""
     """A drawing of the firing (SVG), for sinks that want it."""
+
+    @property
+    def is_reminder(self) -> bool:
+        """Whether it reminds of a firing that was told before."""
+        return self.state == "firing" and self.repeat > 0
 
     @property
     def key(self) -> str:

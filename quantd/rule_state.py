@@ -47,6 +47,8 @@ class RuleState(Struct, frozen=True, gc=False):
     """Moments of the latest changes, for the flood breaker; of the last change alone while it flaps."""
     flapping: bool = False
     """Whether it changes so often that its changes are not told."""
+    used: tuple[str, ...] = ()
+    """Keys of messages that mended data have taken back, or that said so: no other message gets one of them."""
     untold: int = 0
     """Number of changes that were not told because it flaps."""
 

@@ -1,7 +1,7 @@
 """The state machine of a rule against a slow, obvious model: whatever comes, and wherever the daemon is restarted."""
 
 import msgspec
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -103,4 +103,4 @@ def told_of(alert: Alert) -> Told:
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=150, phases=[Phase.reuse, Phase.generate], stateful_step_count=40, deadline=None)
+TestMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -14,7 +14,7 @@ from quantd.flow.alerts import mending
 from quantd.flow.alerts.catching_up import Held
 from quantd.flow.alerts.inputs import Inputs
 from quantd.flow.alerts.judging import Judging
-from quantd.flow.alerts.mending import corrections, judged_again
+from quantd.flow.alerts.mending import corrections, judged_again, used_up
 from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.places import PlaceRules, Sound, needed_coverage
 from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound
@@ -23,6 +23,9 @@ from quantd.flow.alerts.told import Told
 from quantd.model import WHOLE, Alert, Bar, Metric, PairPoint
 from quantd.rule_state import RuleState
 from quantd.timeframes import timeframe
+
+_USED = 64
+"""Number of keys of a rule that are remembered as used up."""
 
 
 class Row(Struct, frozen=True):
@@ -82,13 +85,24 @@ class Closes:
         self._begin(at.fresh, row)
         at.fresh = []
         told = self._judging.judge_all(at, row.values, row.sound, row.moment)
-        self._held.add(told if self._held else ())
-        return self.pass_over(at, f"{name} {every}", row.moment.since) or told
+        return self.pass_over(at, f"{name} {every}", row.moment.since, told)
 
-    def pass_over(self, at: PlaceRules, series: str, end: int) -> list[Told]:
-        """Note that the bar which ends at `end` (ms) changes no rule by itself. Return what is held of the bars before, if any."""
+    def pass_over(self, at: PlaceRules, series: str, end: int, told: Sequence[Told] = ()) -> list[Told]:
+        """Note that the bar which ends at `end` (ms) was judged. Return what is to be told of it and of what is held of the bars before."""
         self._states.note_judged(series, end)
-        return self._held.release(at.rules.values(), max(end, self._clock.now()) if self._clock else end) if self._held else []
+        return self._release(at, series, told, max(end, self._clock.now()) if self._clock else end)
+
+    def meanwhile(self, at: PlaceRules, rule: AlertRule, told: Sequence[Told], now: int) -> list[Told]:
+        """Return what is to be told of what time alone has brought about for a rule. Of a firing that is held there is no reminder;
+        anything else is told at once, with what is held: the newest bar may never come."""
+        if not self._held.has(rule.id):
+            return list(told)
+        news = [each for each in told if not each[0].is_reminder]
+        return self._release(at, f"{rule.watched} {rule.rule.every}", news, now) if news else []
+
+    def _release(self, at: PlaceRules, series: str, told: Sequence[Told], now: int) -> list[Told]:
+        self._states.let_go(series)
+        return self._held.release(at.rules.values(), told, now) if self._held else list(told)
 
     def catch_up(self, at: PlaceRules, name: str, every: str, row: Row) -> None:
         """Judge a bar that closed while the daemon was down, for the rules that were judged before that."""
@@ -100,6 +114,7 @@ class Closes:
         at.fresh = [rule for rule in at.fresh if rule.id not in known]
         self._held.add(self._judging.judge_all(at, row.values, row.sound, _at_its_end(moment), lambda rule: rule.id in known))
         self._states.note_judged(f"{name} {every}", moment.since)
+        self._states.hold(f"{name} {every}", [rule.id for rule in at.rules.values() if rule.id in known])
 
     def judge_late(self, at: PlaceRules, rule: AlertRule, row: Row) -> list[Told]:
         """Judge a rule once more, now that all metrics of a bar are there."""
@@ -124,11 +139,15 @@ class Closes:
             return []
         begin, present = rows[0].moment.since, self._clock.now() if self._clock else until
         present = max(until, present)
-        begun = steps.before(begin, now)
+        begun, told = replace(steps.before(begin, now), used=now.used), steps.alerts_from(begin)
         again = judged_again(rule, begun, rows, present)
-        news = corrections(rule, begun, steps.alerts_from(begin), again, rows, present)
+        news = corrections(rule, begun, told, again, rows, present)
         steps.replace_from(begin, again.steps)
-        self._judging.set(rule, _going_on(again.state, now, news))
+        if self._held.has(rule.id):
+            self._held.replace_from(rule, begin, again.alerts)
+            news = []
+        used = (*now.used, *used_up(told, news))[-_USED:]
+        self._judging.set(rule, replace(_going_on(again.state, now, news), used=used))
         at.wake(rule)
         return [(alert, rule) for alert in news]
 
@@ -162,7 +181,7 @@ def _going_on(state: RuleState, now: RuleState, news: Sequence[Alert]) -> RuleSt
         return replace(state, firing=now.firing, times=now.times)
     if now.holds and state.firing == now.firing:
         state = replace(state, triggered_at=now.triggered_at, told_at=now.told_at, repeats=now.repeats)
-    reminder = next((alert for alert in news if alert.repeat and alert.id == state.firing), None)
+    reminder = next((alert for alert in news if alert.is_reminder and alert.id == state.firing), None)
     return replace(state, told_at=reminder.ts, repeats=reminder.repeat) if reminder else state
 
 

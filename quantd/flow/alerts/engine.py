@@ -146,8 +146,8 @@ class AlertEngine:
                 values = self._inputs.of_nowcast(point) if at.looks_aside else values_of(point)
                 if at.is_quiet(values):
                     continue
-                at.values = values
                 sound = partial(is_sound, quality=point.quality, coverage=point.coverage)
+                at.latest = values, sound
                 moment = Moment(point.ts, point.ts, None, self._presence.covered(place, point.ts), point.zscore, point.hedge.beta)
                 told += self._judging.judge_all(at, values, sound, moment)
         return told
@@ -162,7 +162,7 @@ class AlertEngine:
                 told += self._pass_to(tick.ts)
                 values = self._inputs.of_tick(tick, every)
                 if not at.is_quiet(values):
-                    at.values = values
+                    at.latest = values, _always
                     moment = Moment(tick.ts, tick.ts, None, self._presence.covered(place, tick.ts))
                     told += self._judging.judge_all(at, values, _always, moment)
         return told
@@ -186,9 +186,9 @@ class AlertEngine:
             if change := passed(rule, state, now if self._clock else at):
                 self._judging.put(rule, state, change, at)
                 self._places.of(rule).wake(rule)
-                told += [(alert, rule) for alert in change.alerts]
+                told += self._closes.meanwhile(self._places.of(rule), rule, [(alert, rule) for alert in change.alerts], now)
         for rule in self._minders.values():
-            told += self._judging.mind(self._places.of(rule), rule, now)
+            told += self._closes.meanwhile(self._places.of(rule), rule, self._judging.mind(self._places.of(rule), rule, now), now)
         if self._clock and self._judging.restless:
             told += self._wait(now - _BEHIND_MS)
         return told
@@ -202,8 +202,8 @@ class AlertEngine:
         told: list[Told] = []
         for place in dict.fromkeys(place_of(rule) for rule in self._judging.restless.values() if rule.live):
             at = self._places.get(place)
-            if at and at.values and self._presence.is_covered(place) and (covered := self._presence.covered(place, now)):
-                told += self._judging.judge_all(at, at.values, _always, Moment(now, now, None, covered))
+            if at and at.latest and self._presence.is_covered(place) and (covered := self._presence.covered(place, now)):
+                told += self._judging.judge_all(at, *at.latest, Moment(now, now, None, covered))
         return told
 
     def _judge_closed(self, rows: Iterable[tuple[str, str, Row, int]], newest: int) -> Iterator[Told]:

@@ -58,7 +58,7 @@ def after(known: Firing | None, alert: Alert, sinks: tuple[str, ...], *, muted: 
     if alert.state in ("resolved", "withdrawn"):
         return _ended(known, alert, sinks, muted=muted)
     if alert.repeat:
-        return _reminded(known or Firing(alert, sinks, told=True, known=True), alert, muted=muted)
+        return _reminded(known or Firing(alert, sinks, told=True, known=True, reminders=alert.repeat - 1), alert, muted=muted)
     return _begun(known, alert, sinks, muted=muted)
 
 

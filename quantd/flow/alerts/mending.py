@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from quantd.conditions.verdict import Values, verdict
 from quantd.flow.alerts.judging import Step, judge_once
+from quantd.flow.alerts.message import unused
 from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.alerts.state import passed
@@ -64,22 +65,31 @@ def corrections(rule: AlertRule, begun: RuleState, told: Sequence[Alert], found:
     ends = {alert.id for alert in found.alerts if alert.state == "resolved"}
     keys = {alert.key for alert in told}
     withdrawn = [_withdrawn(rule, alert, rows, now) for alert in told if _begins(alert) and alert.id not in fired]
-    reminders = {alert.id: alert.repeat for alert in told if alert.repeat}  # the last one of each firing
+    reminders = {alert.id: alert.repeat for alert in told if alert.is_reminder}  # the last one of each firing
     resumed = [
-        _resumed(fired[alert.id], max(begun.repeats, reminders.get(alert.id, 0)) + 1, now)
+        unused(begun, _resumed(fired[alert.id], max(begun.repeats, reminders.get(alert.id, 0)) + 1, now))
         for alert in told
         if alert.state == "resolved" and alert.id in fired.keys() - ends
     ]
     new = [
         replace(alert, late=True, ts=max(now, alert.ts))
         for alert in found.alerts
-        if alert.state in ("firing", "resolved") and not alert.repeat and alert.key not in keys
+        if alert.state in ("firing", "resolved") and not alert.is_reminder and alert.key not in keys
     ]
     return [*withdrawn, *resumed, *new]
 
 
+def used_up(told: Iterable[Alert], news: Sequence[Alert]) -> tuple[str, ...]:
+    """Return the keys of what was told and is taken back by this news, and of the news that take back an end."""
+    withdrawn = {alert.id for alert in news if alert.state == "withdrawn"}
+    resumed = {alert.id: alert.key for alert in news if alert.is_reminder}
+    firings = [alert.key for alert in told if _begins(alert) and alert.id in withdrawn]
+    ends = [alert.key for alert in told if alert.state == "resolved" and alert.id in resumed]
+    return (*firings, *ends, *resumed.values())
+
+
 def _begins(alert: Alert) -> bool:
-    return alert.state == "firing" and not alert.repeat
+    return alert.state == "firing" and not alert.is_reminder
 
 
 def _withdrawn(rule: AlertRule, alert: Alert, rows: Sequence[Row], now: int) -> Alert:

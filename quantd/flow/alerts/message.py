@@ -18,7 +18,7 @@ def reporting(rule: AlertRule, state: RuleState, found: Verdict, moment: Moment,
     """Return the alert that reports the state into which a verdict has brought the rule. It is about the firing `state.firing`."""
     value = NO_DATA if found.value is None else found.value
     told: AlertState = "firing" if state.holds else "resolved"
-    return Alert(
+    alert = Alert(
         id=state.firing,
         alert_id=rule.id,
         rule=rule.rule.name,
@@ -36,6 +36,7 @@ def reporting(rule: AlertRule, state: RuleState, found: Verdict, moment: Moment,
         late=moment.late,
         reason=reason,
     )
+    return unused(state, alert)
 
 
 def blind(rule: AlertRule) -> Verdict:
@@ -47,7 +48,7 @@ def again(rule: AlertRule, state: RuleState, told: AlertState, now: int, reason:
     """Return an alert about the last change, with its value, as told at `now`."""
     alert = state.alert or reporting(rule, state, blind(rule), Moment(now, now))
     words = f"{alert.text} ({reason})" if reason else alert.text
-    return replace(
+    told_again = replace(
         alert,
         state=told,
         ts=now,
@@ -58,6 +59,14 @@ def again(rule: AlertRule, state: RuleState, told: AlertState, now: int, reason:
         repeat=repeat,
         reason=reason or alert.reason,
     )
+    return unused(state, told_again)
+
+
+def unused(state: RuleState, alert: Alert) -> Alert:
+    """Return the alert with the next number whose key is not used up: receivers ignore a key that they have seen."""
+    while alert.key in state.used:
+        alert = replace(alert, repeat=alert.repeat + 1)
+    return alert
 
 
 def _threshold(clause: Clause, value: float | str | None) -> float | str:

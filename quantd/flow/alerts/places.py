@@ -109,8 +109,8 @@ class PlaceRules:
     def __init__(self) -> None:
         self.seen: int | None = None
         """When there was a value last (ms)."""
-        self.values: Values | None = None
-        """The latest values between closes."""
+        self.latest: tuple[Values, Sound] | None = None
+        """The latest values between closes, and whether they are good enough."""
         self.rules: dict[int, AlertRule] = {}
         self._others: dict[int, tuple[float, AlertRule]] = {}
         """The rules that are looked at each time, with the coverage that they need."""

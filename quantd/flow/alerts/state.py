@@ -138,6 +138,8 @@ def _fired(rule: AlertRule, state: RuleState, found: Verdict, moment: Moment, si
     """Return the firing. Trades of one millisecond may fire a rule more than once: the id of the second firing ends with `.2`."""
     name = f"{rule.id}@{since}"
     times = state.times + 1 if state.firing == name or state.firing.startswith(f"{name}.") else 1
+    while _id(name, times) + "/firing" in state.used:
+        times += 1
     after = replace(
         state,
         phase="firing",
@@ -145,12 +147,16 @@ def _fired(rule: AlertRule, state: RuleState, found: Verdict, moment: Moment, si
         covered=0,
         judged=None,
         blind=bool(reason),
-        firing=name + (f".{times}" if times > 1 else ""),
+        firing=_id(name, times),
         times=times,
         triggered_at=moment.ts,
         trigger_count=state.trigger_count + 1,
     )
     return reported(rule, after, reporting(rule, after, found, moment, reason), moment.since)
+
+
+def _id(name: str, times: int) -> str:
+    return name + (f".{times}" if times > 1 else "")
 
 
 def _resolved(rule: AlertRule, state: RuleState, found: Verdict, moment: Moment, reason: str = "") -> Change:
@@ -186,7 +192,7 @@ def _without_data(rule: AlertRule, state: RuleState, now: int) -> Change:
 
 def _expired(rule: AlertRule, state: RuleState, now: int) -> Change:
     """Return the end of the rule. It is told if the last that was told is not that the rule has resolved."""
-    after = replace(state, phase="inactive", since=None, covered=0, judged=None, blind=False, told_at=None)
+    after = replace(state, phase="inactive", since=None, covered=0, judged=None, blind=False, blind_since=None, told_at=None)
     if state.flapping:
         return calmed(rule, after, now, "expired")
     return Change(after, (again(rule, state, "resolved", now, "expired"),) if state.holds else ())

@@ -17,6 +17,8 @@ class RuleStates:
         self.places: dict[str, int] = {}
         """The end (ms) of the last judged bar of each pair or symbol, a space, and the timeframe."""
         self._moved: set[str] = set()
+        self._held: dict[str, frozenset[str]] = {}
+        """The rules by series whose messages are held: what they have come to is not written before these are told."""
         self.restored: frozenset[str] = frozenset()
         """The rules that an earlier run has judged."""
 
@@ -37,6 +39,7 @@ class RuleStates:
     def forget(self, rule_id: str) -> None:
         """Remove the state of a deleted rule. A later rule of the same id starts with a fresh state."""
         self.restored -= {rule_id}
+        self._held = {place: rules - {rule_id} for place, rules in self._held.items()}
         if self._states.pop(rule_id, None):
             self._changed.add(rule_id)
 
@@ -48,7 +51,20 @@ class RuleStates:
     def forget_place(self, place: str) -> None:
         """Forget how far a series was judged, since no rule watches it any more."""
         self.places.pop(place, None)
+        self._held.pop(place, None)
         self._moved.discard(place)
+
+    def hold(self, place: str, rules: Collection[str]) -> None:
+        """Write neither the states of these rules nor how far their series is judged, until `let_go`."""
+        self._held[place] = frozenset(rules)
+
+    def let_go(self, place: str) -> None:
+        """Write again what has become of a series and its rules."""
+        self._held.pop(place, None)
+
+    def holds(self, rule_id: str) -> bool:
+        """Return whether the messages of a rule are held."""
+        return any(rule_id in rules for rules in self._held.values())
 
     def restore(self, stored: Mapping[str, RuleState], rules: Collection[str], places: Mapping[str, int] | None = None) -> None:
         """Restore the states that an earlier run stored for these rules, and how far it has judged each series. The states of other rules
@@ -62,14 +78,14 @@ class RuleStates:
     @property
     def unsaved(self) -> dict[str, RuleState | None]:
         """The states that have changed; None for a rule that is deleted."""
-        return {rule_id: self._states.get(rule_id) for rule_id in self._changed}
+        return {rule_id: self._states.get(rule_id) for rule_id in self._changed if not self.holds(rule_id)}
 
     @property
     def unsaved_places(self) -> dict[str, int]:
         """How far the series are judged whose end has moved since the last write."""
-        return {place: self.places[place] for place in self._moved}
+        return {place: self.places[place] for place in self._moved - self._held.keys()}
 
     def saved(self) -> None:
-        """Mark all states as written."""
-        self._changed.clear()
-        self._moved.clear()
+        """Mark all states but those that are held as written."""
+        self._changed = {rule_id for rule_id in self._changed if self.holds(rule_id)}
+        self._moved &= self._held.keys()

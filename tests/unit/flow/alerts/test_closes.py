@@ -205,3 +205,51 @@ def test_bars_of_a_symbol_are_judged() -> None:
         *[("high", "firing", 1), ("wild", "firing", 2), ("jump", "firing", 3), ("wild", "resolved", 3)],
         *[("high", "resolved", 4)],
     ]
+
+
+def test_an_end_that_is_told_again_and_a_firing_that_comes_back_have_keys_of_their_own() -> None:
+    course = Course()
+    course.history.put_points(points := [row(0, 3.0), row(1, 1.0)])
+    keys = [alert.key for alert, _ in course.engine.judge(points)]
+    for bar, zscore in ((1, 3.0), (1, 1.0), (1, 3.0), (1, 1.0), (0, 1.0), (0, 3.0), (0, 1.0)):
+        keys += [alert.key for alert, _ in course.mends(row(bar, zscore))]
+    first = f"rule@{START + MINUTE}"
+    assert [key.removeprefix(first) for key in keys] == [
+        *("/firing", "/resolved", "/firing/1", "/resolved/1", "/firing/2", "/resolved/2", "/withdrawn"),
+        *(".2/firing", ".2/resolved", ".2/withdrawn"),
+    ]
+
+
+def test_of_what_is_held_until_the_newest_bar_no_reminder_is_told_before() -> None:
+    before = engine(repeat=(MINUTE,))
+    before.judge([row(0, 1.0)])
+    for newest, wanted in ((1.0, []), (3.0, [("firing", 1)])):
+        after = resumed(before, repeat=(MINUTE,))
+        assert after.judge([row(1, 3.0)], NEWEST) == []
+        assert after.advance(START + 5 * MINUTE) == []
+        assert told(after.judge([row(6, newest)], NEWEST)) == wanted
+
+
+def test_what_is_held_is_not_on_disk_before_it_is_told() -> None:
+    before = engine()
+    before.judge([row(0, 1.0)])
+    after = resumed(before)
+    after.states.saved()
+    after.judge([row(1, 3.0)], NEWEST)
+    assert (after.states.unsaved, after.states.unsaved_places) == ({}, {})
+    after.states.saved()
+    assert told(after.judge([row(6, 3.0)], NEWEST)) == [("firing", 1)]
+    assert (after.states.unsaved.keys(), after.states.unsaved_places.keys()) == ({"rule"}, {PLACE})
+
+
+def test_what_is_held_and_mended_before_it_is_told_is_told_as_mended() -> None:
+    for mended, wanted in ((1.0, []), (3.0, [("firing", 1)])):
+        before = engine()
+        before.judge([row(0, 1.0)])
+        history = History(None)
+        after = resumed(before, history=history)
+        history.put_points(points := [row(1, 3.0), row(2, 3.0 if mended > 2 else 1.0)])
+        assert after.judge(points, NEWEST) == []
+        history.amend(again := [row(1, mended, revision=1)])
+        assert after.judge(again, NEWEST) == []
+        assert told(after.judge([row(6, mended)], NEWEST)) == wanted

@@ -87,3 +87,8 @@ def test_the_kept_end_of_one_firing_goes_before_the_next_that_is_not_muted() -> 
     assert step.messages == (over, fakes.alert(2))
     untold = replace(kept, alert=fakes.alert(2), lasts=True)
     assert after(untold, replace(fakes.alert(2), state="resolved"), ("log",), muted=False).messages == (over,)
+
+
+def test_a_reminder_of_a_firing_whose_end_was_told_keeps_its_number() -> None:
+    step = after(None, replace(fakes.alert(), repeat=3), ("sink",), muted=False)
+    assert [alert.repeat for alert in step.messages] == [3]

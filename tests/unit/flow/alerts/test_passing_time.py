@@ -83,3 +83,21 @@ def test_a_trade_lets_time_pass_in_a_replay_though_the_price_changes_nothing() -
     made = engine("price > 2", on_="tick", repeat=(MINUTE,))
     found = [told(made.judge_prices("Y", [trade(second, 3.0)])) for second in (0, 59, 61)]
     assert found == [[("firing", 0)], [], [("firing", 60)]]
+
+
+def test_now_casts_on_data_that_are_not_good_enough_do_not_count_while_time_passes() -> None:
+    clock = EventClock(START)
+    made = engine("zscore > 2", on="Y-X", on_="tick", every="1m", for_=5 * SECOND, clock=clock)
+    (point,) = fakes.points(6, pair="Y-X")[5:]
+
+    def cast(second: int, **keys: Any) -> list[tuple[str, int]]:
+        clock.advance_to(START + second * SECOND)
+        return told(made.judge_now([msgspec.structs.replace(point, ts=clock.now(), zscore=3.0, **keys)]) + made.advance())
+
+    def wait(second: int) -> list[tuple[str, int]]:
+        clock.advance_to(START + second * SECOND)
+        return told(made.advance())
+
+    assert cast(0) + cast(1) + cast(2, quality="gap", coverage=0.2) + wait(60) == []
+    assert cast(61) + wait(63) == []
+    assert wait(66) == [("firing", 65)]

@@ -10,7 +10,7 @@ from quantd.conditions.verdict import Verdict, verdict
 from quantd.config.rules import Rule
 from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.rule import AlertRule
-from quantd.flow.alerts.state import judged
+from quantd.flow.alerts.state import due, judged, passed
 from quantd.model import Alert, Metric
 from quantd.rule_state import RuleState
 
@@ -72,3 +72,13 @@ def test_a_restart_between_two_values_changes_nothing(told: Given, at: int) -> N
 def test_a_value_that_says_the_same_or_nothing_changes_nothing(value: Metric, holds: bool) -> None:
     state = RuleState("firing", since=5, firing="rule@5", times=1) if holds else RuleState()
     assert (judged(RULE, state, found(value), Moment(9, 9)) is None) == (found(value).holds in (None, holds))
+
+
+def test_a_rule_that_expires_without_data_is_over() -> None:
+    keys = Rule(name="rule", when=parse_condition("zscore > 2"), no_data="fire", no_data_for=5, expires=20)
+    rule = AlertRule("rule", keys, "A-B", "text")
+    for known in (RuleState(phase="firing", since=1, firing="rule@1", blind_since=3), RuleState(blind_since=3)):
+        change = passed(rule, known, 40)
+        assert change
+        assert due(rule, change.state) is None
+        assert [alert.state for alert in change.alerts] == ["resolved"] * known.holds
