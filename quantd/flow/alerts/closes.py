@@ -14,7 +14,7 @@ from quantd.flow.alerts import mending
 from quantd.flow.alerts.catching_up import Held
 from quantd.flow.alerts.inputs import Inputs
 from quantd.flow.alerts.judging import Judging
-from quantd.flow.alerts.mending import corrections, judged_again
+from quantd.flow.alerts.mending import Names, corrections, judged_again
 from quantd.flow.alerts.moment import Change, Moment
 from quantd.flow.alerts.places import PlaceRules, Sound, needed_coverage
 from quantd.flow.alerts.rule import AlertRule, ValuesAt, is_sound
@@ -43,9 +43,12 @@ class Closes:
         self._states = states
         self._inputs = inputs
         self._held = Held()
+        self._names: dict[str, Names] = {}
+        """By rule."""
 
     def forget(self, rule_id: str) -> None:
         """Forget what is held of a rule."""
+        self._names.pop(rule_id, None)
         self._held.forget(rule_id)
 
     def of_point(self, point: PairPoint) -> Row:
@@ -125,8 +128,12 @@ class Closes:
         begin, present = rows[0].moment.since, self._clock.now() if self._clock else until
         present = max(until, present)
         begun = steps.before(begin, now)
-        again = judged_again(rule, begun, rows, present)
+        names = self._names.setdefault(rule.id, Names())
+        again = names.named(judged_again(rule, begun, rows, present))
         news = corrections(rule, begun, steps.alerts_from(begin), again, rows, present)
+        for alert in news:
+            if alert.state == "withdrawn":
+                names.withdraw(alert.id)
         steps.replace_from(begin, again.steps)
         self._judging.set(rule, _going_on(again.state, now, news))
         at.wake(rule)

@@ -20,6 +20,8 @@ from quantd.flow.alerts.state import passed
 from quantd.model import Alert
 from quantd.rule_state import RuleState
 
+_WITHDRAWN_KEPT = 1_000
+
 
 class Row(Struct, frozen=True):
     """A closed bar or point: its values, None if the data are not good enough, and the moment at which they are judged."""
@@ -54,6 +56,49 @@ def judged_again(rule: AlertRule, state: RuleState, rows: Iterable[Row], now: in
         take(judge_once(rule, state, row.values, row.moment), row.moment.since)
     take(passed(rule, state, now), now)
     return Again(state, steps)
+
+
+class Names:
+    """The numbers that the ids of firings end with: a firing that comes about again after it was withdrawn is another one to receivers."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def withdraw(self, firing: str) -> None:
+        """Note that a firing was withdrawn."""
+        name, number = _parts(firing)
+        self._numbers.pop(name, None)
+        self._numbers[name] = number + 1
+        while len(self._numbers) > _WITHDRAWN_KEPT:
+            del self._numbers[next(iter(self._numbers))]
+
+    def named(self, found: Again) -> Again:
+        """Return what a rule has come to with ids that were not withdrawn."""
+        if not self._numbers:
+            return found
+        steps = [Step(step.at, self._state(step.before), tuple(map(self._alert, step.alerts))) for step in found.steps]
+        return Again(self._state(found.state), steps)
+
+    def _alert(self, alert: Alert) -> Alert:
+        return replace(alert, id=self._id(alert.id))
+
+    def _state(self, state: RuleState) -> RuleState:
+        if _parts(state.firing)[0] not in self._numbers:
+            return state
+        firing = self._id(state.firing)
+        return replace(state, firing=firing, times=_parts(firing)[1], alert=state.alert and self._alert(state.alert))
+
+    def _id(self, firing: str) -> str:
+        name = _parts(firing)[0]
+        number = self._numbers.get(name)
+        return firing if number is None else f"{name}.{number}"
+
+
+def _parts(firing: str) -> tuple[str, int]:
+    """Return the id of a firing without its number, and the number."""
+    name, _, number = firing.rpartition(".")
+    moment = name.rpartition("@")[2]
+    return (name, int(number)) if moment.isdigit() and number.isdigit() else (firing, 1)
 
 
 def corrections(rule: AlertRule, begun: RuleState, told: Sequence[Alert], found: Again, rows: Sequence[Row], now: int) -> list[Alert]:
