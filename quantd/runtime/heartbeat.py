@@ -78,8 +78,6 @@ class Heartbeat:
         limit = max(self._every_ms, _LEAST_AGE_MS)
         if ahead := [flow.name for flow in flows if flow.watermark.top - flow.clock.now() > limit]:
             return f"the clock is behind the data of {ahead[0]}, so that their age is not known"
-        if any((trouble.what, trouble.name) == ("disk", "alerts") for trouble in self._runtime.outputs.troubles.present()):
-            return "alerts cannot be written, and so none is sent"
         old = {flow.name: age for flow in flows if (age := _age(flow)) > limit}
         return ", ".join(f"{name} is {age / 1000:.0f} s behind" for name, age in old.items())
 

@@ -80,7 +80,10 @@ class Sender:
 
     async def tries(self, alerts: Sequence[Alert]) -> bool:
         """Send alerts that are not on disk, once. Return whether the sink has taken them."""
-        if not self._open or await self._tried(alerts) is not None:
+        if not self._open:
+            return False
+        await self._wait_for_rate(len(alerts))
+        if await self._tried(alerts) is not None:
             return False
         self.counts.sent += 1
         return True

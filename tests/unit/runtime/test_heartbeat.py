@@ -132,13 +132,3 @@ async def test_data_from_the_future_are_no_fresh_ones(tmp_path: Path) -> None:
         at.clock._now = START - 61_000
         await heartbeat.beat()
     assert sink.alerts == []
-
-
-async def test_no_heartbeat_while_no_alert_could_be_sent(tmp_path: Path) -> None:
-    async with beating(tmp_path) as (at, heartbeat, sink):
-        at.runtime.outputs.troubles.begin("disk", "alerts", "cannot be written now")
-        await heartbeat.beat()
-        assert sink.alerts == []
-        at.runtime.outputs.troubles.end("disk", "alerts")
-        await heartbeat.beat()
-        assert len(sink.alerts) == 1
