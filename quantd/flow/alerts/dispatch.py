@@ -114,6 +114,11 @@ class Dispatcher:
                 self._mutes.gone(gone)
         self._mutes.changed = True
 
+    def adopt(self, alert: Alert, send: tuple[str, ...]) -> None:
+        """Take up what fires though nothing is known of its receivers: an earlier version has told it, or the records were broken."""
+        if self.firings.get(alert.alert_id) is None:
+            self.firings.put(alert.alert_id, Firing(alert, sinks_of(alert, send, self._routing), told=True, known=True))
+
     def _time(self) -> int:
         if self._clock:
             self._now = max(self._now, self._clock.now())

@@ -99,6 +99,8 @@ class LiveAlerts(Alerts):
             self._hold_again(rule.definition)
             self._begin(rule.definition)
         self._engine.restore(records.rule_states(), records.places())
+        for alert, firing in self._engine.firing():
+            self._runtime.outputs.dispatcher.adopt(alert, firing.rule.send)
         self._runtime.outputs.dispatcher.recall([rule.id for rule in self._engine.rules])
         for rule in stored:
             known = states.of(rule.id)
