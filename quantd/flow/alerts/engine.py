@@ -9,7 +9,6 @@ from quantd.config.rules import Rule
 from quantd.flow.alerts.closes import Closes, Row
 from quantd.flow.alerts.inputs import Inputs
 from quantd.flow.alerts.judging import Judging
-from quantd.flow.alerts.message import again
 from quantd.flow.alerts.moment import Moment
 from quantd.flow.alerts.places import Place, Places, place_of
 from quantd.flow.alerts.presence import Presence
@@ -76,11 +75,6 @@ class AlertEngine:
             rule = self._places.rules[rule_id]
             self._judging.note(rule, self.states.of(rule_id))
             self._places.of(rule).wake(rule)
-
-    def firing(self) -> list[Told]:
-        """Return what fires, as it was last told."""
-        holding = [(rule, state) for rule in self.rules if (state := self.states.of(rule.id)).holds]
-        return [(again(rule, state, "firing", state.triggered_at or state.since or 0), rule) for rule, state in holding]
 
     def remove(self, rule_id: str) -> None:
         """Stop judging a rule and delete its state."""

@@ -210,16 +210,9 @@ class Sender:
                 raise
 
         if self.figure and self.sink.wants_figure:
-            alerts = [replace(alert, figure=self._drawn(self.figure, alert)) for alert in alerts]
+            alerts = [replace(alert, figure=_drawn(self.figure, alert)) for alert in alerts]
         await self.guard.acall(send)
         return failed
-
-    def _drawn(self, figure: Figure, alert: Alert) -> str:
-        try:
-            return figure(alert.id)
-        except Exception as error:
-            _log.error("no figure of %s could be drawn: %s", alert.id, error, exc_info=error)
-            return ""
 
     def _conclude(self, lane: Lane, batch: Sequence[Delivery], failed: BaseException | None) -> None:
         if failed is None:
@@ -261,6 +254,14 @@ def sent(delivery: Delivery, now: int) -> Mark:
 def asked_for(failed: Retry) -> float:
     """Return how long (s) to wait when a destination asks for it, at most an hour: what it says may make no sense."""
     return min(max(failed.after, 0.0), _LONGEST_WAIT_S) if failed.after == failed.after else _LONGEST_PAUSE_S
+
+
+def _drawn(figure: Figure, alert: Alert) -> str:
+    try:
+        return figure(alert.id)
+    except Exception as error:
+        _log.error("no figure of %s could be drawn: %s", alert.id, error, exc_info=error)
+        return ""
 
 
 def _wait_of(delivery: Delivery, now: int) -> float:
