@@ -76,6 +76,8 @@ class Heartbeat:
         if silent := [flow.name for flow in flows for line in flow.health().connections if line.silent]:
             return f"streams of {silent[0]} bring nothing though there is trade"
         limit = max(self._every_ms, _LEAST_AGE_MS)
+        if ahead := [flow.name for flow in flows if flow.watermark.top - flow.clock.now() > limit]:
+            return f"the clock is behind the data of {ahead[0]}, so that their age is not known"
         old = {flow.name: age for flow in flows if (age := _age(flow)) > limit}
         return ", ".join(f"{name} is {age / 1000:.0f} s behind" for name, age in old.items())
 

@@ -1,13 +1,18 @@
 """A program that judges known crossings and posts the alerts, with the engine, the records and the outbox of the daemon. It is killed and
 started again; it ends once everything is judged and delivered.
 
-    python -m tests.chaos.alerting STATE_DIR URL BARS
+    python -m tests.chaos.alerting STATE_DIR URL BARS [POINT COUNT]
+
+With a point it kills itself there, when it comes to it for the COUNT-th time.
 """
 
 import asyncio
+import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -21,7 +26,7 @@ from quantd.flow.outputs import Outputs
 from quantd.history.history import History
 from quantd.model import PairPoint
 from quantd.plugin.guard import Guard
-from quantd.state import State
+from quantd.state import Records, State, records
 from quantd.testing import fakes
 from quantd.timeframes import timeframe
 from quantd_plugins.sinks.webhook import Webhook
@@ -86,5 +91,50 @@ async def run(folder: Path, url: str, bars: int) -> None:
         await outputs.outbox.stop()
 
 
+POINTS: dict[str, tuple[object, str, bool]] = {
+    "before a transaction": (Records, "save", False),
+    "within a transaction": (records, "added", False),
+    "before the commit": (records, "added", True),
+    "after a transaction": (Records, "save", True),
+    "before a sending": (Webhook, "send", False),
+    "after a sending": (Webhook, "send", True),
+    "before a mark": (records, "marked", False),
+    "after a mark": (records, "marked", True),
+}
+"""Where the program may be killed: before or, if True, after a function of this owner has ended."""
+
+
+def die_at(point: str, count: int) -> None:
+    """Let the program be killed when it comes to a point for the `count`-th time with something to do."""
+    owner, name, is_after = POINTS[point]
+    function: Callable[..., Any] = getattr(owner, name)
+    left = count
+
+    def pass_point(values: tuple[Any, ...]) -> None:
+        nonlocal left
+        left -= bool(values[-1])
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def dying(*values: Any) -> Any:
+        if not is_after:
+            pass_point(values)
+        done = function(*values)
+        if asyncio.iscoroutine(done):
+            return ended(done, values)
+        if is_after:
+            pass_point(values)
+        return done
+
+    async def ended(done: Coroutine[Any, Any, None], values: tuple[Any, ...]) -> None:
+        await done
+        if is_after:
+            pass_point(values)
+
+    setattr(owner, name, dying)
+
+
 if __name__ == "__main__":
+    if sys.argv[4:]:
+        die_at(sys.argv[4], int(sys.argv[5]))
     asyncio.run(run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -7,6 +7,7 @@ message that comes twice is the same one.
 import asyncio
 import os
 import random
+import signal
 import sys
 from collections import defaultdict
 from contextlib import suppress
@@ -17,7 +18,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.chaos.alerting import expected
+from tests.chaos.alerting import POINTS, expected
 from tests.conftest import ROOT
 from tests.waiting import PATIENCE_S
 
@@ -28,7 +29,8 @@ FAULTS = 0.3
 class Receiver:
     """Takes posts. Of 30 % it makes nothing, or takes them and does not say so."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, faults: float = FAULTS) -> None:
+        self._faults = faults
         self._random = random.Random(seed)
         self.bodies: dict[str, set[bytes]] = defaultdict(set)
         self.order: dict[str, list[str]] = defaultdict(list)
@@ -47,7 +49,7 @@ class Receiver:
         self._posts += 1
         async with self._posted:
             self._posted.notify_all()
-        fault = self._random.choice(["hang", "500", "429", "reset"]) if self._random.random() < FAULTS else ""
+        fault = self._random.choice(["hang", "500", "429", "reset"]) if self._random.random() < self._faults else ""
         if fault == "hang":
             await asyncio.sleep(1.0)
         if fault in ("hang", "500"):
@@ -97,3 +99,21 @@ async def test_each_crossing_arrives_in_order_through_twenty_kills_and_a_receive
 
 async def test_each_crossing_arrives_in_order_through_a_kill(tmp_path: Path) -> None:
     await killed_and_whole(tmp_path / "state", 1, 30, 1)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("count", [1, 9])
+async def test_a_kill_at_any_point_loses_nothing(point: str, count: int, tmp_path: Path) -> None:
+    receiver = Receiver(0, faults=0.0)
+    app = web.Application()
+    app.router.add_post("/", receiver.take)
+    async with TestServer(app) as server:
+        command = [sys.executable, "-m", "tests.chaos.alerting", str(tmp_path), str(server.make_url("/")), "40"]
+        killed = await asyncio.create_subprocess_exec(*command, point, str(count), cwd=ROOT)
+        assert await asyncio.wait_for(killed.wait(), PATIENCE_S) == -signal.SIGKILL
+        whole = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+        assert await asyncio.wait_for(whole.wait(), PATIENCE_S) == 0
+    assert dict(receiver.order) == expected(40)
+    assert all(len(bodies) == 1 for bodies in receiver.bodies.values())
+    assert receiver.doubles <= len(expected(40))  # those that were under way

@@ -2,11 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, field
+from msgspec.structs import replace
 
 import quantd
 from quantd_plugins.sinks.parts import http
@@ -45,6 +46,9 @@ class Alertmanager(quantd.AlertSink):
         self._task: asyncio.Task[None] | None = None
         self._posting = asyncio.Lock()
         self._firing: dict[str, quantd.Alert] = {}
+        """What is firing, by rule: the end of a rule that flapped is that of another firing than its beginning."""
+        self._changing: Set[str] = frozenset()
+        """The rules about which a message could not be posted yet."""
 
     async def start(self) -> None:
         self._http = http.session(self._timeout, private=True)
@@ -59,23 +63,27 @@ class Alertmanager(quantd.AlertSink):
             self._http = None
 
     def resume(self, alerts: Sequence[quantd.Alert]) -> None:
-        self._firing = {alert.id: alert for alert in alerts} | self._firing
+        self._firing = {alert.alert_id: alert for alert in alerts} | self._firing
 
     async def send(self, alert: quantd.Alert) -> None:
         await self.send_many([alert])
 
     async def send_many(self, alerts: Sequence[quantd.Alert]) -> None:
         async with self._posting:  # what is firing is not posted again in between, after its end
+            firing, rows = dict(self._firing), list[quantd.Alert]()
             for alert in alerts:
-                self._firing.pop(alert.id, None)
-            await self._post(alerts)
-            self._firing |= {alert.id: alert for alert in alerts if alert.state in ("firing", "flapping")}
+                rows.append(_ended(alert, firing.get(alert.alert_id)) if alert.state in _OVER else alert)
+                firing[alert.alert_id] = alert
+            self._changing = firing.keys() & {alert.alert_id for alert in alerts}
+            await self._post(rows)
+            self._firing = {rule: alert for rule, alert in firing.items() if alert.state in ("firing", "flapping")}
+            self._changing = frozenset()
 
     async def post_firing(self) -> None:
         """Post all that is firing. Raises QuantdError if Alertmanager does not take it."""
         async with self._posting:
-            if self._firing:
-                await self._post(list(self._firing.values()))
+            if lasting := [alert for rule, alert in self._firing.items() if rule not in self._changing]:
+                await self._post(lasting)
 
     async def _post_again(self) -> None:
         while True:
@@ -118,6 +126,11 @@ def _posted(alert: quantd.Alert, now: int, ends: int, generator: str) -> dict[st
         "endsAt": quantd.iso(over if alert.state in _OVER else ends),
         "generatorURL": generator,
     }
+
+
+def _ended(alert: quantd.Alert, firing: quantd.Alert | None) -> quantd.Alert:
+    """Return the end of a firing with the labels of the firing, by which Alertmanager knows it: another clause may have decided the end."""
+    return replace(alert, metric=firing.metric, severity=firing.severity, labels=firing.labels) if firing else alert
 
 
 def _label(name: str) -> str:

@@ -1,6 +1,5 @@
 """Sends alerts through Apprise, which knows a hundred services: Telegram, Slack, Discord, ntfy, e-mail and others."""
 
-import asyncio
 import logging
 import tempfile
 from collections import OrderedDict
@@ -14,6 +13,7 @@ import quantd
 from quantd_plugins.sinks.parts import template
 from quantd_plugins.sinks.parts.message import text_of
 from quantd_plugins.sinks.parts.settings import named
+from quantd_plugins.sinks.parts.threads import Threads
 
 _KINDS = {"resolved": "success", "withdrawn": "info", "heartbeat": "info"}
 _SEVERITIES = {"info": "info", "critical": "failure", "page": "failure", "error": "failure"}
@@ -31,6 +31,7 @@ class AppriseSink(quantd.AlertSink):
     figure: Annotated[bool, Meta(description="Whether a drawing of the firing is attached, as SVG.")] = False
 
     def __post_init__(self) -> None:
+        self._threads = Threads()
         named("title", lambda: template.check(self.title))
         if find_spec("apprise") is None:
             raise ValueError("apprise is not installed: pip install 'quantd[notify]'")
@@ -41,10 +42,10 @@ class AppriseSink(quantd.AlertSink):
         return self.figure
 
     async def start(self) -> None:
-        await asyncio.to_thread(_apprise)
+        await self._threads.run(_apprise)
 
     async def send(self, alert: quantd.Alert) -> None:
-        failed = await asyncio.to_thread(self._notify, alert)
+        failed = await self._threads.run(self._notify, alert)
         if failed:
             raise quantd.QuantdError(f"not delivered by {', '.join(failed)}")
 

@@ -1,6 +1,5 @@
 """Sends alerts by e-mail."""
 
-import asyncio
 import hashlib
 import smtplib
 import ssl
@@ -16,6 +15,7 @@ import quantd
 from quantd_plugins.sinks.parts import template
 from quantd_plugins.sinks.parts.message import key_of, text_of
 from quantd_plugins.sinks.parts.settings import named, positive
+from quantd_plugins.sinks.parts.threads import Threads
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 Letters = Annotated[str, Meta(pattern=r"^[^\s@<>,;]+@[^\s@<>,;]+$")]
@@ -44,6 +44,7 @@ class EmailSink(quantd.AlertSink):
     timeout: Annotated[str, Meta(pattern=r"^\d+(ms|s|m)$", description="How long to wait for each answer.")] = "20s"
 
     def __post_init__(self) -> None:
+        self._threads = Threads()
         self._timeout_s = positive("timeout", self.timeout) / 1000
         named("subject", lambda: template.check(self.subject))
         if bool(self.user) != (self.password is not None):
@@ -56,10 +57,10 @@ class EmailSink(quantd.AlertSink):
         return self.figure
 
     async def send(self, alert: quantd.Alert) -> None:
-        await asyncio.to_thread(self._deliver, self._letter([alert]))
+        await self._threads.run(self._deliver, self._letter([alert]))
 
     async def send_many(self, alerts: Sequence[quantd.Alert]) -> None:
-        await asyncio.to_thread(self._deliver, self._letter(alerts))
+        await self._threads.run(self._deliver, self._letter(alerts))
 
     def _letter(self, alerts: Sequence[quantd.Alert]) -> EmailMessage:
         """Return one e-mail about alerts that belong together."""

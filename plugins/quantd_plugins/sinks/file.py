@@ -1,6 +1,5 @@
 """Appends alerts to a file."""
 
-import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from msgspec import Meta
 
 import quantd
 from quantd_plugins.sinks.parts.message import as_json
+from quantd_plugins.sinks.parts.threads import Threads
 
 _MIB = 1024**2
 
@@ -27,6 +27,7 @@ class FileSink(quantd.AlertSink):
     keep: Annotated[int, Meta(ge=1, le=1000, description="How many earlier files are kept.")] = 5
 
     def __post_init__(self) -> None:
+        self._threads = Threads()
         self._path = Path(self.path).expanduser()
         self._lock = Lock()
 
@@ -38,7 +39,7 @@ class FileSink(quantd.AlertSink):
         await self.send_many([alert])
 
     async def send_many(self, alerts: Sequence[quantd.Alert]) -> None:
-        await asyncio.to_thread(self._append, b"".join(as_json(alert) + b"\n" for alert in alerts))
+        await self._threads.run(self._append, b"".join(as_json(alert) + b"\n" for alert in alerts))
 
     def _append(self, lines: bytes) -> None:
         """Append whole lines. The file is opened each time, since another program may have moved it."""

@@ -66,7 +66,7 @@ class Dispatcher:
         firing = self.firings.get(rule_id)
         if firing:
             self._mutes.ended(firing.alert)
-            over = replace(firing.alert, state="resolved", ts=self._time(), repeat=0, reason="the rule was deleted")
+            over = firing.over or replace(firing.alert, state="resolved", ts=self._time(), repeat=0, reason="the rule was deleted")
             self._do(rule_id, firing.sinks, Step(None, (over,) if firing.known else ()))
             self._look()
 
@@ -108,7 +108,16 @@ class Dispatcher:
         for rule, _ in self.firings:
             if rule not in rules:
                 self.forget(rule)
+        lasting = {firing.alert.id for _, firing in self.firings if firing.lasts}
+        for _, silence in self._mutes.silences:
+            for gone in set(silence.firings or ()) - lasting:
+                self._mutes.gone(gone)
         self._mutes.changed = True
+
+    def adopt(self, alert: Alert, send: tuple[str, ...]) -> None:
+        """Take up what fires though nothing is known of its receivers: an earlier version has told it, or the records were broken."""
+        if self.firings.get(alert.alert_id) is None:
+            self.firings.put(alert.alert_id, Firing(alert, sinks_of(alert, send, self._routing), told=True, known=True))
 
     def _time(self) -> int:
         if self._clock:
@@ -122,6 +131,8 @@ class Dispatcher:
             self._mutes.ended(known.alert if known else alert)
         else:
             self._mutes.fires(alert)
+            if known and known.alert.id != alert.id:  # its end was not told by itself
+                self._mutes.gone(known.alert.id)
         self._look()
         known = self.firings.get(alert.alert_id)
         follows = known is not None and (over or alert.repeat > 0)

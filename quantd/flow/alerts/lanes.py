@@ -14,7 +14,7 @@ PAGE = 100
 class Lane:
     """The messages of one lane, in order."""
 
-    __slots__ = ("last", "more", "name", "queue", "reading", "scheduled")
+    __slots__ = ("last", "more", "name", "queue", "reading", "scheduled", "waited")
 
     def __init__(self, name: str, *, more: bool = False) -> None:
         self.name = name
@@ -27,6 +27,8 @@ class Lane:
         """Whether these are being read."""
         self.scheduled = False
         """Whether the lane has its turn, waits for it, or waits for a time."""
+        self.waited = False
+        """Whether it has waited for its first message, and the clock has gone back meanwhile: the message is due."""
 
     @property
     def is_over(self) -> bool:
@@ -83,9 +85,14 @@ class Lanes:
             self._hold(lane, delivery)
         return lane
 
-    def read(self, lane: Lane, found: Sequence[Delivery]) -> None:
-        """Take in what was read from disk, the messages after the last one of the lane."""
-        lane.more = lane.more or len(found) == PAGE
+    def room(self, lane: Lane) -> int:
+        """Return how many messages of a lane may be read from disk: only the next one while many are held, since many lanes may wait for
+        their next attempt. A group is read whole."""
+        return PAGE if self.held < HELD or lane.name.startswith("group ") else 1
+
+    def read(self, lane: Lane, found: Sequence[Delivery], asked: int = PAGE) -> None:
+        """Take in what was read from disk: up to `asked` messages after the last one of the lane."""
+        lane.more = lane.more or len(found) == asked
         early = [each.number for each in found if each.number > self._newest]
         self._early.update(early)
         self.waiting += len(early)

@@ -69,6 +69,11 @@ def unused(state: RuleState, alert: Alert) -> Alert:
     return alert
 
 
+def firing_of(rule: AlertRule, state: RuleState) -> Alert | None:
+    """Return what a rule fires, as it was last told; None if it does not fire."""
+    return again(rule, state, "firing", state.triggered_at or state.since or 0) if state.holds else None
+
+
 def _threshold(clause: Clause, value: float | str | None) -> float | str:
     """Return the threshold of a clause, of a channel the end that is nearer to the value."""
     if not isinstance(clause, Channel):

@@ -29,21 +29,29 @@ class Inhibitor:
         self._inhibition = inhibition
         self._sources: dict[tuple[str, ...], dict[str, str]] = {}
         """For each combination of words: the rules that fire, by id, and their names."""
+        self._places: dict[str, tuple[str, ...]] = {}
+        """The combination under which each rule stands."""
 
-    def add(self, alert: Alert) -> None:
-        """Take an alert that fires."""
+    def add(self, alert: Alert) -> bool:
+        """Take an alert that fires. Return whether it mutes no longer what an alert before it of the same rule has muted."""
+        before = self._places.get(alert.alert_id)
+        self.remove(alert)
         words = words_of(alert)
         if match(self._inhibition.when, words):
-            self._sources.setdefault(self._common(words), {})[alert.alert_id] = alert.rule
+            common = self._places[alert.alert_id] = self._common(words)
+            self._sources.setdefault(common, {})[alert.alert_id] = alert.rule
+        return before is not None and before != self._places.get(alert.alert_id)
 
     def remove(self, alert: Alert) -> bool:
-        """Take away an alert that fired. Return whether it was there."""
-        common = self._common(words_of(alert))
-        there = self._sources.get(common, {})
-        removed = there.pop(alert.alert_id, None) is not None
+        """Take away what the rule of this alert has fired, whatever its words were. Return whether it was there."""
+        common = self._places.pop(alert.alert_id, None)
+        if common is None:
+            return False
+        there = self._sources[common]
+        del there[alert.alert_id]
         if not there:
-            self._sources.pop(common, None)
-        return removed
+            del self._sources[common]
+        return True
 
     def source(self, alert: Alert) -> str | None:
         """Return the name of a rule that fires and mutes this alert, which never mutes itself."""
@@ -73,15 +81,19 @@ class Mutes:
     def fires(self, alert: Alert) -> None:
         """Take an alert that fires: it may mute others."""
         for each in self._inhibitors:
-            each.add(alert)
+            self.changed |= each.add(alert)
 
     def ended(self, alert: Alert) -> None:
         """Take the alert of a firing that has ended: what it muted is no longer muted, and silences until then end."""
         for each in self._inhibitors:
             self.changed |= each.remove(alert)
+        self.gone(alert.id)
+
+    def gone(self, firing: str) -> None:
+        """End the silences that wait for no other firing than this one, which has ended."""
         for name, silence in self.silences:
-            if silence.firings and alert.id in silence.firings:
-                self.silences.put(name, silence.without(alert.id))
+            if silence.firings and firing in silence.firings:
+                self.silences.put(name, silence.without(firing))
                 self._looked = None
 
     def look(self, now: int) -> None:

@@ -13,7 +13,7 @@ from quantd.blobs import DISK_FAILS
 from quantd.clock import Clock
 from quantd.errors import Refused, Retry
 from quantd.flow.alerts.keeper import Keeper
-from quantd.flow.alerts.lanes import PAGE, Lane, Lanes
+from quantd.flow.alerts.lanes import Lane, Lanes
 from quantd.model import Alert
 from quantd.plugin.base import AlertSink
 from quantd.plugin.guard import Guard
@@ -22,6 +22,7 @@ from quantd.timeframes import duration
 
 LANES_AT_ONCE = 8
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
+_LONGEST_WAIT_S = 3_600.0
 _JITTER = 0.1
 _LONGEST_SEND_S = 60.0
 _DISK_PAUSE_S = 1.0
@@ -79,7 +80,10 @@ class Sender:
 
     async def tries(self, alerts: Sequence[Alert]) -> bool:
         """Send alerts that are not on disk, once. Return whether the sink has taken them."""
-        if not self._open or await self._tried(alerts) is not None:
+        if not self._open:
+            return False
+        await self._wait_for_rate(len(alerts))
+        if await self._tried(alerts) is not None:
             return False
         self.counts.sent += 1
         return True
@@ -105,17 +109,18 @@ class Sender:
         if lane.scheduled or not self._open:
             return
         lane.scheduled = True
-        wait = (lane.queue[0].due - self._clock.now()) / 1000 if lane.queue else 0.0
+        wait = _wait_of(lane.queue[0], self._clock.now()) if lane.queue else 0.0
         if wait <= 0:
             self._ready.append(lane)
         else:
             self._later(lane, wait)
 
     def _later(self, lane: Lane, seconds: float) -> None:
-        self._timers[lane.name] = asyncio.get_running_loop().call_later(seconds, self._wake, lane)
+        self._timers[lane.name] = asyncio.get_running_loop().call_later(seconds, self._wake, lane, self._clock.now())
 
-    def _wake(self, lane: Lane) -> None:
+    def _wake(self, lane: Lane, since: int) -> None:
         del self._timers[lane.name]
+        lane.waited = self._clock.now() < since
         self._ready.append(lane)
         self._go_on()
 
@@ -134,15 +139,18 @@ class Sender:
 
     async def _turn(self, lane: Lane) -> None:
         """Send what is next in a lane, and let the lane wait for its next turn."""
-        pause = 0.0
+        pause, waited, lane.waited = 0.0, lane.waited, False
         try:
             if lane.must_read:
                 await self._read(lane)
-            if lane.queue and lane.queue[0].due <= self._clock.now():
+            if lane.queue and (waited or lane.queue[0].due <= self._clock.now()):
                 await self._send_next(lane)
         except DISK_FAILS as error:
             _log.error("sink %s: what waits for it cannot be read now: %s", self.name, error)
             pause = _DISK_PAUSE_S
+        except Exception as error:
+            _log.error("sink %s: %s", self.name, error, exc_info=error)
+            pause = _LONGEST_PAUSE_S
         finally:
             lane.scheduled = False
         if lane.is_over:
@@ -155,18 +163,18 @@ class Sender:
 
     async def _read(self, lane: Lane) -> None:
         lane.more, lane.reading = False, True
-        deliveries, after = self._keeper.records.deliveries, lane.last
+        deliveries, after, most = self._keeper.records.deliveries, lane.last, self.lanes.room(lane)
         try:
-            found = await self._keeper.read(lambda: deliveries.waiting(self.name, lane.name, after, PAGE))
+            found = await self._keeper.read(lambda: deliveries.waiting(self.name, lane.name, after, most))
         except BaseException:
             lane.more = True
             raise
         finally:
             lane.reading = False
-        self.lanes.read(lane, found)
+        self.lanes.read(lane, found, most)
 
     async def _send_next(self, lane: Lane) -> None:
-        batch = self.lanes.next(lane, self._clock.now())
+        batch = self.lanes.next(lane, max(self._clock.now(), lane.queue[0].due))
         if len(batch) > 1 and batch[0].batch is None:
             batch = [replace(each, batch=batch[0].number) for each in batch]
             self.lanes.replace_first(lane, batch)
@@ -202,7 +210,7 @@ class Sender:
                 raise
 
         if self.figure and self.sink.wants_figure:
-            alerts = [replace(alert, figure=self.figure(alert.id)) for alert in alerts]
+            alerts = [replace(alert, figure=_drawn(self.figure, alert)) for alert in alerts]
         await self.guard.acall(send)
         return failed
 
@@ -215,7 +223,7 @@ class Sender:
             self._bury(lane, batch, _text(failed))
         else:
             tries = batch[0].tries + 1
-            wait = failed.after if isinstance(failed, Retry) else pause_after(tries)
+            wait = asked_for(failed) if isinstance(failed, Retry) else pause_after(tries)
             due = self._clock.now() + int(1000 * wait)
             self.counts.retried += 1
             again = [replace(each, tries=tries, due=due, reason=_text(failed)) for each in batch]
@@ -241,6 +249,25 @@ def pause_after(tries: int) -> float:
 def sent(delivery: Delivery, now: int) -> Mark:
     """Return the mark of a delivery that its sink has taken."""
     return Mark(delivery.number, "sent", delivery.tries + 1, now, batch=delivery.batch)
+
+
+def asked_for(failed: Retry) -> float:
+    """Return how long (s) to wait when a destination asks for it, at most an hour: what it says may make no sense."""
+    return min(max(failed.after, 0.0), _LONGEST_WAIT_S) if failed.after == failed.after else _LONGEST_PAUSE_S
+
+
+def _drawn(figure: Figure, alert: Alert) -> str:
+    try:
+        return figure(alert.id)
+    except Exception as error:
+        _log.error("no figure of %s could be drawn: %s", alert.id, error, exc_info=error)
+        return ""
+
+
+def _wait_of(delivery: Delivery, now: int) -> float:
+    """Return how long (s) a message is to wait. What was noted before the clock went back is no reason to wait for longer than ever."""
+    longest = _LONGEST_WAIT_S if delivery.tries else (delivery.due - delivery.made) / 1000
+    return min((delivery.due - now) / 1000, longest)
 
 
 def _mark(delivery: Delivery) -> Mark:

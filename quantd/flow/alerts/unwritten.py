@@ -53,7 +53,7 @@ class Unwritten:
     async def _send_to(self, name: str) -> None:
         """Try once each message for a sink whose turn it is, in order."""
         sender, held = self._senders[name], set[str]()
-        for message in self._waiting[name]:
+        for message in self._waiting.get(name, ()):
             if message.order in held or sender.lanes.holds(message.order) or (message.sink, message.key) in self._sent:
                 continue
             if message.due <= self._clock.now() and await sender.tries(message.alerts):

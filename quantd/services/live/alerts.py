@@ -9,6 +9,7 @@ from quantd.conditions.model import Operator
 from quantd.config.rules import Rule
 from quantd.errors import QuantdError
 from quantd.flow.alerts.journal import Journal
+from quantd.flow.alerts.message import firing_of
 from quantd.flow.alerts.rule import AlertRule
 from quantd.flow.pair import PairStage
 from quantd.model import Alert
@@ -99,6 +100,9 @@ class LiveAlerts(Alerts):
             self._hold_again(rule.definition)
             self._begin(rule.definition)
         self._engine.restore(records.rule_states(), records.places())
+        for each in self._engine.rules:
+            if alert := firing_of(each, self._engine.states.of(each.id)):
+                self._runtime.outputs.dispatcher.adopt(alert, each.rule.send)
         self._runtime.outputs.dispatcher.recall([rule.id for rule in self._engine.rules])
         for rule in stored:
             known = states.of(rule.id)

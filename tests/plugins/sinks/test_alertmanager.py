@@ -68,10 +68,10 @@ async def test_a_firing_has_these_labels_and_ends_by_itself() -> None:
 
 
 async def test_what_is_firing_is_posted_again_until_it_is_over() -> None:
-    fired = fakes.alert()
+    fired, other = fakes.alert(), replace(fakes.alert(2), alert_id="another")
     async with receiver() as server, sending(server.url) as sink:
         sink._clock = clock = EventClock(START + MINUTE)
-        await sink.send_many([fired, fakes.alert(2)])
+        await sink.send_many([fired, other])
         clock.advance_to(START + 2 * MINUTE)
         await sink.post_firing()
         assert [row["endsAt"] for row in posted(server)] == [iso(START + 7 * MINUTE)] * 2
@@ -80,7 +80,7 @@ async def test_what_is_firing_is_posted_again_until_it_is_over() -> None:
         assert (over["startsAt"], over["endsAt"]) == (iso(START), iso(START + 90_000))
         await sink.post_firing()
         assert len(posted(server)) == 1
-        await sink.send(replace(fakes.alert(2), state="withdrawn"))
+        await sink.send(replace(other, state="withdrawn"))
         await sink.post_firing()
         assert len(server.requests) == 5
 
@@ -168,3 +168,21 @@ async def test_alertmanager_itself(address: str) -> None:
         assert await states(address) == {"other": "other"}
         await sink.send(replace(fakes.alert(3, ts=now), state="heartbeat", alert_id="heartbeat", pair=""))
         assert set(await states(address)) == {"other", "heartbeat"}
+
+
+async def test_what_flapped_is_over_with_the_rule() -> None:
+    flapping = replace(fakes.alert(1), state="flapping")
+    async with receiver() as server, sending(server.url) as sink:
+        await sink.send(flapping)
+        await sink.send(replace(fakes.alert(30), state="resolved"))
+        count = len(server.requests)
+        await sink.post_firing()
+    assert len(server.requests) == count
+
+
+async def test_the_end_has_the_labels_of_the_firing() -> None:
+    async with receiver() as server, sending(server.url) as sink:
+        await sink.send(fakes.alert())
+        await sink.send(replace(fakes.alert(), state="resolved", metric="corr", severity="info"))
+        first, last = posted(server, 0), posted(server)
+    assert [row["labels"] for row in last] == [row["labels"] for row in first]

@@ -168,7 +168,7 @@ def test_its_representation_tells_no_secret() -> None:
         ({"url": "https:///T0K3N8"}, "url: expected an address"),
         ({"template": '{"text": "{pear}"}'}, r"template: there is no \{pear\}"),
         ({"template": '{"text": "{labels}"}'}, r"template: there is no \{labels\}"),
-        ({"template": '{"text": {text}}'}, "template: the template does not make JSON"),
+        ({"template": '{"text": {text}'}, "template: the template does not make JSON"),
         ({"headers": {"Host": "x"}}, "headers: 'Host' cannot be set"),
         ({"headers": {"a b": "x"}}, "headers: 'a b' is no name of a header"),
         ({"secret": ""}, "secret: it is empty"),
@@ -179,3 +179,27 @@ def test_mistakes(settings: dict[str, Any], mistake: str) -> None:
     with pytest.raises(ValueError, match=mistake) as error:
         Webhook(**{"url": "https://example.org"} | settings)
     assert "T0K3N8" not in str(error.value)
+
+
+@pytest.mark.parametrize("said", ["no such token: T0K3N-9999", "not user:T0K3N-9999", "dXNlcjpUMEszTi05OTk5"])
+async def test_no_error_tells_a_part_of_a_header(said: str) -> None:
+    async with receiver(web.Response(status=401, text=said)) as server:
+        with pytest.raises(quantd.Refused) as failed:
+            await send(fakes.alert(), url=server.url, headers={"Authorization": "Bearer T0K3N-9999", "X-B": "Basic dXNlcjpUMEszTi05OTk5"})
+    assert "T0K3N" not in str(failed.value)
+    assert "dXNl" not in str(failed.value)
+
+
+async def test_no_error_tells_the_login_of_an_address() -> None:
+    async with receiver(web.Response(status=401, text="not dXNlcjpwYXNzd29yZA==")) as server:
+        with pytest.raises(quantd.Refused) as failed:
+            await send(fakes.alert(), url=server.url.replace("http://", "http://user:password@"))
+    assert "dXNl" not in str(failed.value)
+
+
+async def test_a_template_makes_json_of_any_value() -> None:
+    template = '{"value": {value}, "level": {threshold}, "text": "{text} \\" {value}"}'
+    for value in ("no data", 2.5, float("nan"), float("inf")):
+        request = await received(replace(fakes.alert(), value=value, threshold="broken"), template=template)
+        assert request.json["value"] == (value if value in ("no data", 2.5) else None)
+        assert request.json["level"] == "broken"

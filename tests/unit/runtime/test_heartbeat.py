@@ -125,3 +125,10 @@ async def test_it_beats_from_the_end_of_the_warm_up_on(tmp_path: Path) -> None:
         warm.set()
         await until(lambda: len(sink.alerts) > 2)
         task.cancel()
+
+
+async def test_data_from_the_future_are_no_fresh_ones(tmp_path: Path) -> None:
+    async with beating(tmp_path) as (at, heartbeat, sink):
+        at.clock._now = START - 61_000
+        await heartbeat.beat()
+    assert sink.alerts == []

@@ -1,9 +1,11 @@
 """Posts bodies over HTTP, and says what an answer means: delivered, later, or never."""
 
 import asyncio
+import base64
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING
 
@@ -55,7 +57,7 @@ async def post(http: "ClientSession", url: str, body: bytes, headers: Mapping[st
     host = host_of(url)
     try:
         async with http.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-            said = _said(await _beginning(answer), (*hidden, *_secret_parts(url)))
+            said = _said(await _beginning(answer), sorted({*_pieces(hidden), *_secret_parts(url)}, key=len, reverse=True))
             return _judged(answer, f"{host} answered {answer.status} {_reason(answer.status)}{said}")
     except TimeoutError:
         raise quantd.QuantdError(f"{host} did not answer within {http.timeout.total:g} s") from None
@@ -73,12 +75,26 @@ async def _beginning(answer: "ClientResponse") -> str:
         return ""
 
 
+def _pieces(hidden: Sequence[str]) -> set[str]:
+    """Return texts that must not be shown, and their words: an answer may repeat a token without the `Bearer` before it, or the name and
+    the password that stand in Base64 after `Basic`."""
+    words = [word for text in hidden for word in text.split() if len(word) >= _SHORTEST]
+    found = {*hidden, *words}
+    for word in words:
+        with suppress(ValueError):
+            login = base64.b64decode(word, validate=True).decode()
+            found |= {part for part in (login, *login.split(":", 1)) if len(part) >= _SHORTEST}
+    return found - {""}
+
+
 def _secret_parts(url: str) -> list[str]:
     """Return the parts of an address that may be secrets, the longest first."""
     from yarl import URL
 
     parts = URL(url)
-    found = [url, parts.path_qs, parts.raw_path_qs, parts.path, parts.password or "", *parts.query.values(), *parts.parts]
+    login = f"{parts.user or ''}:{parts.password or ''}"
+    found = [login, base64.b64encode(login.encode()).decode(), url, parts.path_qs, parts.raw_path_qs, parts.path, parts.password or ""]
+    found += [*parts.query.values(), *parts.parts]
     return sorted((part for part in found if len(part) >= _SHORTEST), key=len, reverse=True)
 
 

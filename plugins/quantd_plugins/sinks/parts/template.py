@@ -1,12 +1,14 @@
 """Texts with placeholders, which are filled in from an alert: `{pair}`, `{value}`, `{labels.desk}`."""
 
 import json
+import math
 import re
 
 import quantd
 from quantd_plugins.sinks.parts.message import message
 
 _PLACE = re.compile(r"\{([a-z_]+)(?:\.([\w-]+))?\}")
+_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 _SAMPLE = quantd.Alert("1", "rule", "rule", "A-B", "firing", 2.5, 2.0, 0, 0, "text", "zscore")
 NAMES = (*message(_SAMPLE), "figure")
 
@@ -30,11 +32,18 @@ def filled(template: str, alert: quantd.Alert, *, is_json: bool = False) -> str:
     >>> filled('{"text": "{pair} is at {value}"}', _SAMPLE, is_json=True)
     '{"text": "A-B is at 2.5"}'
     """
-    values, written = message(alert) | {"figure": alert.figure}, _escaped if is_json else _plain
+    values = message(alert) | {"figure": alert.figure}
+    done, inside = 0, False
 
     def value(place: re.Match[str]) -> str:
+        nonlocal done, inside
         name, part = place.groups()
-        return written(alert.labels.get(part, "") if name == "labels" else values[name])
+        found = alert.labels.get(part, "") if name == "labels" else values[name]
+        if not is_json:
+            return _plain(found)
+        inside ^= len(_QUOTE.findall(template[done : place.start()])) % 2 == 1
+        done = place.end()
+        return _escaped(found) if inside else _as_json(found)
 
     return _PLACE.sub(value, template)
 
@@ -45,3 +54,10 @@ def _plain(value: object) -> str:
 
 def _escaped(value: object) -> str:
     return json.dumps(_plain(value), ensure_ascii=False)[1:-1]
+
+
+def _as_json(value: object) -> str:
+    """Return a value as it stands outside of quotes: a word, such as that of a rule on health, is quoted, and what is no number is null."""
+    if isinstance(value, float):
+        return _plain(value) if math.isfinite(value) else "null"
+    return json.dumps(value, ensure_ascii=False)

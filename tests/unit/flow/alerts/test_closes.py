@@ -253,3 +253,35 @@ def test_what_is_held_and_mended_before_it_is_told_is_told_as_mended() -> None:
         history.amend(again := [row(1, mended, revision=1)])
         assert after.judge(again, NEWEST) == []
         assert told(after.judge([row(6, mended)], NEWEST)) == wanted
+
+
+def test_what_fires_again_after_it_was_withdrawn_is_another_firing() -> None:
+    course = Course()
+    keys = [alert.key for alert, _ in course.engine.judge([])]
+    course.history.put_points(points := [row(0, 1.0), row(1, 3.0), row(2, 3.0)])
+    keys += [alert.key for alert, _ in course.engine.judge(points)]
+    for revision, value in enumerate((1.0, 3.0, 1.0, 3.0), 1):
+        mended = [row(1, value, revision=revision), row(2, value, revision=revision)]
+        course.history.amend(mended)
+        keys += [alert.key for alert, _ in course.engine.judge(mended)]
+    first = f"rule@{START + 2 * MINUTE}"
+    assert keys == [
+        *(f"{first}/firing", f"{first}/withdrawn"),
+        *(f"{first}.2/firing", f"{first}.2/withdrawn"),
+        f"{first}.3/firing",
+    ]
+    assert [alert.key for alert, _ in course.engine.judge([row(3, 1.0)])] == [f"{first}.3/resolved"]
+
+
+def test_no_key_comes_twice_however_data_are_mended() -> None:
+    course = Course()
+    course.history.put_points(points := [row(0, 1.0), row(1, 3.0), row(2, 3.0), row(3, 3.0)])
+    keys = [alert.key for alert, _ in course.engine.judge(points)]
+    for revision, value in enumerate((1.0, 3.0, 1.0, 3.0), 1):
+        mended = [row(1, value, revision=revision), row(2, value, revision=revision)]
+        course.history.amend(mended)
+        keys += [alert.key for alert, _ in course.engine.judge(mended)]
+    assert len(set(keys)) == len(keys)
+    (over,) = course.engine.judge([row(4, 1.0)])
+    assert f"{over[0].id}/firing" in keys
+    assert f"{over[0].id}/withdrawn" not in keys

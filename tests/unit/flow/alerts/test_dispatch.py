@@ -307,3 +307,43 @@ def test_without_a_clock_the_alerts_tell_the_time() -> None:
     late = replace(broken(), ts=START + 30 * MINUTE)
     dispatcher.send([(late, rule(late, ("log",)))])
     assert [each.rule for _, each in outbox.messages] == ["stretched", "broken"]
+
+
+def test_a_silence_until_resolved_ends_though_the_end_was_not_told_one_by_one() -> None:
+    bench = Bench()
+    bench.tell(alert("flapping"))
+    bench.dispatcher.silence(silence(minutes=None, firings=("stretched@1",)))
+    bench.told()
+    bench.tell(alert(number=2))  # no longer flapping: it is about a later firing
+    bench.tell(alert("resolved", 2), alert(number=3))
+    assert bench.told()[-1] == "firing stretched@3"
+    assert bench.dispatcher.silences == []
+
+
+def test_a_silence_for_firings_that_nobody_knows_any_more_ends_at_the_next_start() -> None:
+    bench = Bench()
+    bench.tell(alert())
+    bench.dispatcher.silence(silence(minutes=None, firings=("stretched@1", "stretched@0")))
+    again = Bench(tables={"firing": MemoryTable(), "silence": bench.tables["silence"]})
+    again.dispatcher.recall(["Y-X/stretched"])
+    again.tell(alert(number=2))
+    assert again.told() == ["firing stretched@2"]
+
+
+def test_the_end_that_was_kept_is_told_when_the_rule_is_deleted() -> None:
+    bench = Bench()
+    bench.tell(alert())
+    bench.dispatcher.silence(silence())
+    bench.tell(alert("resolved"), alert(number=2))
+    bench.told()
+    bench.dispatcher.forget("Y-X/stretched")
+    assert bench.told() == ["resolved stretched@1"]
+
+
+def test_an_alert_that_has_other_words_when_it_ends_mutes_no_longer() -> None:
+    bench = Bench("inhibit: [{when: 'rule=broken', mute: metric=zscore, equal: [pair, value]}]")
+    bench.tell(replace(broken("flapping"), value="broken"))
+    bench.tell(replace(broken(), id="later", value="gap"))
+    bench.tell(replace(broken("resolved"), id="later", value="healthy"))
+    inhibitor = bench.dispatcher._mutes._inhibitors[0]
+    assert inhibitor._sources == {}

@@ -18,6 +18,7 @@ from quantd.state import Message, Records
 from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
+from quantd.timeframes import DAY
 
 
 class Box(quantd.AlertSink):
@@ -415,3 +416,60 @@ async def test_a_guard_tells_how_long_a_sink_has_not_come_back() -> None:
     sink.gate.set()
     await out.stop()
     assert guard.health().busy == 0
+
+
+@pytest.mark.parametrize("after", [float("nan"), float("inf"), 1e30, -5.0])
+async def test_a_senseless_time_of_the_next_attempt_loses_nothing(after: float, records: Records) -> None:
+    one, clock = Box(), EventClock()
+    one.faults["0"] = [quantd.Retry(after)]
+    out = box(records, clock, one=one)
+    put(out, 0, 1, lane="a")
+    await out.start()
+    await settled(out)
+    soon(out, clock, 3_600)
+    await settled(out)
+    assert one.got == ["0", "1"]
+    await out.stop()
+    assert set(states(records).values()) == {"sent"}
+
+
+async def test_a_figure_that_cannot_be_drawn_holds_up_no_message() -> None:
+    def fail(_: str) -> str:
+        raise ZeroDivisionError
+
+    one = Box(figures=True)
+    out = box(one=one)
+    out.draw(fail)
+    put(out, 0)
+    await out.start()
+    await settled(out)
+    assert one.got == ["0"]
+    await out.stop()
+
+
+async def test_a_clock_that_goes_back_holds_up_nothing(records: Records) -> None:
+    one, clock = Box(), EventClock(DAY)
+    one.faults["0"] = [ConnectionError()]
+    out = box(records, clock, one=one)
+    put(out, 0, lane="a")
+    await out.start()
+    await settled(out)
+    clock._now = 0
+    soon(out, clock, 0)
+    await settled(out)
+    assert one.got == ["0"]
+    await out.stop()
+
+
+async def test_many_lanes_that_fail_hold_few_messages_in_memory(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantd.flow.alerts.lanes.HELD", 50)
+    first = box(records, one=Box())
+    for lane in range(60):
+        put(first, *range(lane * 20, lane * 20 + 20), lane=f"lane {lane}")
+    await first.keeper.saved()
+    clock = EventClock()
+    out = box(records, clock, one=Broken())
+    await out.start()
+    await settled(out)
+    assert out._senders["one"].lanes.held <= 50 + 9 * 20 + 60
+    await out.stop()

@@ -253,3 +253,10 @@ def test_a_stored_rule_on_a_pair_that_cannot_be_processed_any_more_is_reported_u
         assert (trouble.what, trouble.name, trouble.text) == ("rules", "old", f"is not judged: {NO_BARS_IN_COMMON}")
         assert found.alerts.delete("old")
         assert found.status.troubles() == []
+
+
+def test_what_fires_although_its_receivers_are_not_known_can_be_acknowledged(tmp_path: Path) -> None:
+    fired = msgspec.structs.replace(fakes.alert(1, ts=1), alert_id="kept")
+    with started(tmp_path, Definition("kept", "corr", "A-B", ">", 0.5, 1), alerts=[fired]) as (found, _):
+        ((rule, known),) = found.alerts._runtime.outputs.dispatcher.firings
+        assert (rule, known.alert.id, known.alert.state, known.told, known.lasts) == ("kept", "1", "firing", True, True)
