@@ -98,6 +98,7 @@ def _replayed(files: list[str], rule: "AlertRule", pipeline: str) -> "Report | N
     from quantd.backtest.overrides import Overrides, overridden, replay_config
     from quantd.cli.session import faults_of, run_to_end
     from quantd.config.pipelines import Folder
+    from quantd.errors import QuantdError
     from quantd.hindsight.of_files import Replayed
 
     node = Folder(Path("pipelines"), os.environ).node(pipeline)
@@ -107,4 +108,7 @@ def _replayed(files: list[str], rule: "AlertRule", pipeline: str) -> "Report | N
     runtime = run_to_end(replay_config(files, [rule.on], pipeline, node, wanted, 1000), replayed.prepare)
     for fault in faults_of(runtime):
         typer.echo(fault, err=True)
-    return replayed.report()
+    try:
+        return replayed.report()
+    except ValueError as error:
+        raise QuantdError(str(error)) from None
