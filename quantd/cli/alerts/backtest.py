@@ -86,7 +86,9 @@ def _of_files(files: list[str], asked: "PastQuestion", pipeline: str, config: Pa
     from quantd.hindsight.past import is_name
 
     rules = _rules(asked, rules_of_config(load(config, os.environ).config) if is_name(asked.rule) else ())
-    reports = [made for rule in rules if (made := _replayed(files, rule, pipeline))]
+    if not any("-" in rule.on for rule in rules):
+        raise QuantdError("over files, rules on pairs are judged: leave --replay out for one on a symbol")
+    reports = [made for rule in rules if "-" in rule.on and (made := _replayed(files, rule, pipeline))]
     if not reports:
         raise QuantdError(f"the files have no point of {', '.join(f'{rule.on} on {rule.rule.every} bars' for rule in rules)}")
     return reports
