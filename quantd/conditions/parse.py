@@ -205,6 +205,8 @@ class _Parser:
         inside_move = self._at >= 3 and [each.text for each in self._tokens[self._at - 3 : self._at - 1]] == ["move", "("]
         if token.text == "abs" and inside_move:
             self._fail("the absolute value of a move is written `abs(move(...))`", token=token)
+        if token.text == "move" and inside_move:
+            self._fail("a move of a move is not known: write one move over more bars", token=token)
         self._fail(f"there is no function {token.text!r}: there is abs and move", close_to(token.text, ["abs", "move"]), token)
 
     def _no_metric(self) -> None:

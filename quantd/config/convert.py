@@ -22,7 +22,7 @@ _WORDS = {
 }
 _EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `[^`]+`)?(.*)", re.DOTALL)
 _BEGINNING = re.compile(r" matching regex '\^(\w*)(?:(?<=\w)(\w)\?)?([:/]+)'")
-_DURATION = re.compile(r" matching regex '\^\\\\d\+\(([a-z|]+)\)\$'")
+_DURATION = re.compile(r" matching regex '\^(?:\\\\d\+|\[1-9\]\\\\d\*)\(([a-z|]+)\)\$'")
 
 
 class Invalid(ValueError):

@@ -17,7 +17,7 @@ from quantd.config.node import Node, shown
 from quantd.config.pairs import DEFAULT_PIPELINE, name_and_pipeline
 from quantd.config.pipelines import Folder, NoPipeline, read_file, read_pipeline
 from quantd.config.reader import Reader
-from quantd.config.routing import check_routing
+from quantd.config.routing import check_names, check_routing
 from quantd.config.sections import Part, read_section
 from quantd.config.shapes import fields
 from quantd.config.tree import PREFIX, override, substitute
@@ -187,6 +187,9 @@ class _Load:
         one_maker_a_bar(self._reader, self._mentions, pipelines, self._read)
         watchable = Watchable([entry for entry, *_ in pairs], symbols, pipelines, sinks)
         alerts = watched_rules(self._reader, part.keys["alerts"], watchable)
+        if not self._reader.mistakes:  # else not all labels are known
+            rules = [*alerts, *(rule for pipeline in pipelines.values() for rule in pipeline.alerts)]
+            check_names(self._reader, part.keys["routing"], {name for rule in rules for name in rule.labels})
         if all_pipelines:
             self._check_unused_pipelines(feeds, sinks)
         if part.value is None:

@@ -127,6 +127,11 @@ def _demand_quick(pattern: str) -> None:
         raise ValueError(f"has more than {_MOST_REPEATS} repeats or groups")
 
 
+def can_be_named(name: str) -> bool:
+    """Return whether a matcher can name a label."""
+    return re.fullmatch(r"[A-Za-z_][\w.-]*", name, re.ASCII) is not None
+
+
 @lru_cache(maxsize=1_000)
 def _pattern(text: str) -> re.Pattern[str]:
     with warnings.catch_warnings():

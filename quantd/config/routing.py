@@ -1,13 +1,14 @@
 """The section `routing:`: which sinks alerts go to, when they go together, and when they are muted. docs/alerts.md explains each key."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from quantd.config.convert import Invalid
-from quantd.config.matchers import AS_MATCHERS, Match, Matchers
+from quantd.config.matchers import AS_MATCHERS, NAMES, Match, Matchers
 from quantd.config.reader import Reader
 from quantd.config.rules import Span
 from quantd.config.sections import Part
@@ -18,6 +19,8 @@ from quantd.times import demand_zone
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = 24 * 60
+_ALIKE = 0.8
+"""From which likeness on a name is taken for a misspelt one. `role` and `venue`, which rules by request may have, are below it."""
 
 
 class Hours(Struct, frozen=True):
@@ -81,6 +84,11 @@ class MuteWindow(Struct, frozen=True, kw_only=True):
     zone: Annotated[str, parsed(demand_zone, {"examples": ["Europe/Berlin"]}), Meta(description="Time zone of the hours.")] = "UTC"
     match: Annotated[Matchers | None, AS_MATCHERS, Meta(description="Alerts that it mutes; all by default.")] = None
 
+    def __post_init__(self) -> None:
+        whole_days = self.hours is None or (self.hours.end - self.hours.start) % _DAY == 0
+        if self.match is None and whole_days and (self.days is None or len(self.days) == len(DAYS)):
+            raise ValueError("mutes every alert for ever: give it `hours`, `days` or `match`")
+
 
 class Inhibition(Struct, frozen=True, kw_only=True):
     """While an alert fires that matches `when`, those that match `mute` and have the same words under the names of `equal` are not told."""
@@ -123,3 +131,22 @@ def check_routing(reader: Reader, part: Part, sinks: Collection[str]) -> None:
         if name.value in names and name.node:
             reader.wrong(name.node, name.path, f"another mute window is named {name.value!r}: give each a name of its own")
         names.add(name.value)
+
+
+def check_names(reader: Reader, part: Part, labels: Collection[str]) -> None:
+    """Note names that are misspelt: they are close to what every alert has, and no rule of the config has a label of that name. Such a
+    matcher would match nothing, and such an inhibition would mute alerts of all pairs."""
+    for each, name in _named(part) if part.keys else ():
+        meant = get_close_matches(name.lower(), NAMES, 1, _ALIKE)
+        if each.node and meant and name not in NAMES and name not in labels:
+            reader.wrong(each.node, each.path, f"no rule of the config has a label {name!r}", meant[0])
+
+
+def _named(part: Part) -> Iterator[tuple[Part, str]]:
+    """Yield the names in matchers and lists of names, with where they stand."""
+    of = part.keys
+    matchers = [entry.keys["match"] for key in ("routes", "mute") for entry in of[key].items if entry.keys]
+    matchers += [entry.keys[key] for entry in of["inhibit"].items if entry.keys for key in ("when", "mute")]
+    yield from ((each, matcher.name) for each in matchers for matcher in each.value or ())
+    lists = [of["group_by"], *(entry.keys["equal"] for entry in of["inhibit"].items if entry.keys)]
+    yield from ((each, each.value) for found in lists for each in found.items if isinstance(each.value, str))

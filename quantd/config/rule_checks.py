@@ -8,6 +8,7 @@ from quantd.conditions.errors import WrongCondition
 from quantd.conditions.model import Condition, clauses
 from quantd.conditions.parse import located
 from quantd.config.bounds import domain_of, flaw
+from quantd.config.matchers import NAMES, can_be_named
 from quantd.config.node import Node
 from quantd.config.reader import Reader
 from quantd.config.rules import Flapping, Rule
@@ -58,6 +59,16 @@ def faults(rule: Rule, given: frozenset[str]) -> Iterator[Fault]:
         yield Fault("late", "means nothing with `on: tick`: ticks are not judged afterwards; take one of the two out")
     if "every" in given and rule.on == "tick" and not _has_bars(rule):
         yield Fault("every", "means nothing for a rule on ticks whose condition names no bars: take it out")
+    yield from (Fault("labels", message) for name in rule.labels if (message := _label_fault(name, rule.labels[name])))
+
+
+def _label_fault(name: str, value: str) -> str:
+    """Return what is wrong with the name of a label, which matchers must be able to tell from what every alert has."""
+    if name == "severity":
+        return f"`severity` is a key of the rule: write `severity: {value}` beside `labels:`"
+    if name in NAMES:
+        return f"{name!r} is a word that every alert has: give the label another name"
+    return "" if can_be_named(name) else f"{name!r} is no name of a label: take letters, digits and `_`, and a letter first"
 
 
 def _has_bars(rule: Rule) -> bool:

@@ -159,7 +159,7 @@ def _demand_comparable(clause: Clause, places: Places, words: Sequence[str] | No
     value = clause.value if isinstance(clause, Compare) else 0.0
     metric = clause.term.metric
     if words is None and isinstance(value, str):
-        raise _wrong(places.value, f"{metric!r} is a number: compare it with one")
+        raise _wrong(places.value, f"{metric!r} is a number: compare it with a number")
     if words is None:
         return
     if clause.term.absolute or clause.term.bars or not isinstance(value, str):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from quantd.flow.alerts.rule import AlertRule
+from quantd.hindsight.metrics import demand_recorded
 from quantd.hindsight.model import Report
 from quantd.hindsight.report import report
 from quantd.hindsight.run import of_the_past
@@ -26,8 +27,10 @@ class Replayed:
         hub.listen("alerts", self._told.extend)
 
     def report(self) -> Report | None:
-        """Return what the rule told; None without any point."""
+        """Return what the rule told; None without any point. Raises ValueError if a metric of the rule is in none of them."""
         points = [self._points[ts] for ts in sorted(self._points)]
+        if points:
+            demand_recorded(self._rule, points)
         return report(self._rule, points, self._told) if points else None
 
     def _take(self, fresh: Sequence[PairPoint]) -> None:

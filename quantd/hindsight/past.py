@@ -10,6 +10,7 @@ from quantd.conditions.parse import parse_condition
 from quantd.config.rules import Rule
 from quantd.config.texts import as_legs, as_symbol
 from quantd.flow.alerts.rule import AlertRule
+from quantd.hindsight.metrics import demand_meaning, demand_recorded
 from quantd.hindsight.model import PastQuestion, Report
 from quantd.hindsight.report import report
 from quantd.history.history import History
@@ -36,6 +37,7 @@ def rules_of(asked: PastQuestion, known: Sequence[AlertRule]) -> list[AlertRule]
     if not of:
         raise ValueError("a condition is judged on one pair or symbol: name it, as in BTCUSDT-ETHUSDT")
     rule = Rule(name="condition", when=when, every=EVERY)
+    demand_meaning(asked.rule, rule, of)
     return [_on(AlertRule(f"{of}/condition", rule, of, f"{of} {when}"), asked.every)]
 
 
@@ -60,9 +62,17 @@ def _on(rule: AlertRule, every: str) -> AlertRule:
 
 
 def judged_past(history: History, rules: Sequence[AlertRule], start: int | None, end: int | None) -> list[Report]:
-    """Return the report of each rule of which there are recorded rows in this time. Raises ValueError if there are none."""
+    """Return the report of each rule of which there are recorded rows in this time. Raises ValueError if there are none, or if a metric of
+    the rules is in none of them."""
     until = FOR_EVER if end is None else end
-    reports = [made for rule in rules if (made := _judged(history, rule, start or 0, until))]
+    reports, faults = [], []
+    for rule in rules:
+        try:
+            reports += [made] if (made := _judged(history, rule, start or 0, until)) else []
+        except ValueError as error:
+            faults.append(error)
+    if faults and not reports:
+        raise faults[0]
     if not reports:
         names = ", ".join(f"{rule.on} {rule.rule.every}" for rule in rules)
         raise ValueError(f"there are no recorded points or bars of {names} in that time")
@@ -77,6 +87,7 @@ def _judged(history: History, rule: AlertRule, start: int, end: int) -> Report |
     points = history.points(rule.watched, every, start, end)[-MOST_ROWS:]
     if not points:
         return None
+    demand_recorded(rule, points)
     first = points[0].ts - _BACK * timeframe(every).step
     legs = [bar for leg in _legs(rule) for bar in history.bars(leg, every, first, end)]
     return report(rule, points, legs=legs)

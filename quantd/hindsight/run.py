@@ -16,8 +16,8 @@ OTHER_END: dict[str, End] = {"resolved": "resolved", "withdrawn": "withdrawn"}
 
 
 def of_the_past(rule: AlertRule, on: Moments = "close") -> AlertRule:
-    """Return the rule as it is judged over the past: each firing is told once, however many there are."""
-    past: Rule = replace(rule.rule, on=on, repeat=(), flapping=False, expires=None)
+    """Return the rule as it is judged over the past: each firing is told once, however many there are, and to no sink."""
+    past: Rule = replace(rule.rule, on=on, repeat=(), flapping=False, expires=None, send=())
     return replace(rule, rule=past)
 
 

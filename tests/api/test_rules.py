@@ -76,9 +76,9 @@ async def test_all_keys_are_shown_as_a_config_has_them(ask: Ask, services: FakeS
 
 async def test_a_rule_of_a_file_is_not_deleted(ask: Ask, services: FakeServices) -> None:
     rule = Rule(name="far", when=parse_condition("zscore > 2"))
-    for origin, where in (("pipeline", "a pipeline"), ("config", "alerts: of quantd.yaml")):
+    for origin, where in (("pipeline", "in a pipeline"), ("config", "under `alerts:` of quantd.yaml")):
         services.rules.known["far"] = KnownRule("far", PAIR, origin, rule, RuleState())  # type: ignore[arg-type]
-        assert await ask(f"{RULES}/far", "DELETE") == (400, {"detail": f"Rule far is of {where}: take it out there"})
+        assert await ask(f"{RULES}/far", "DELETE") == (400, {"detail": f"Rule far stands {where}: take it out there"})
 
 
 async def test_a_rule_of_the_contract_is_deleted_here_too(ask: Ask, services: FakeServices) -> None:

@@ -106,3 +106,21 @@ async def test_there_are_so_many_silences_at_most(ask: Ask, services: FakeServic
     assert await ask("/api/v1/silences", "POST", json=body) == (429, {"detail": why})
     await ask("/api/v1/silences/7", "DELETE")
     assert (await ask("/api/v1/silences", "POST", json=body))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "key", "meant"),
+    [
+        ("/api/v1/silences", {"match": "severity=page", "for": "2h", "dri": True}, "dri", "dry"),
+        (ACK, {"fro": "5m"}, "fro", "for"),
+    ],
+)
+async def test_a_key_that_is_not_known_is_refused(
+    ask: Ask, services: FakeServices, path: str, body: dict[str, Any], key: str, meant: str
+) -> None:
+    services.silences.take(ALERT)
+    status, told = await ask(path, "POST", json=body)
+    assert (status, told["detail"][0]["loc"]) == (422, ["body", key])
+    assert told["detail"][0]["msg"].endswith(f"(did you mean {meant!r}?)")
+    assert await ask("/api/v1/silences") == (200, [])
+    assert (await ask("/api/v1/firings"))[1][0]["ack"] is None

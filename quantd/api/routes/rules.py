@@ -48,8 +48,8 @@ async def delete(request: web.Request) -> web.Response:
         found = known.rules.find(rule_id)
         if found is None:
             raise _unknown(rule_id)
-        where = "alerts: of quantd.yaml" if found.origin == "config" else "a pipeline"
-        raise Failure(400, f"Rule {rule_id} is of {where}: take it out there")
+        where = "under `alerts:` of quantd.yaml" if found.origin == "config" else "in a pipeline"
+        raise Failure(400, f"Rule {rule_id} stands {where}: take it out there")
     return answer(wire.Done(f"Deleted rule {rule_id}"))
 
 

@@ -16,8 +16,8 @@ Length = Annotated[str, Meta(description="A length of time.", max_length=20, ext
 Note = Annotated[str, Meta(max_length=300)]
 
 
-class SilenceBody(Struct, frozen=True):
-    """A silence to make. At least one of `until`, `for` and `until_resolved` is given."""
+class SilenceBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A silence to make; a misspelt `dry` would make one. At least one of `until`, `for` and `until_resolved` is given."""
 
     match: Annotated[str, Meta(description="What is muted, as matchers.", max_length=1_000, extra_json_schema=_MATCH)]
     until: Annotated[Moment, Meta(description="When it ends.")] | None = None
@@ -28,7 +28,7 @@ class SilenceBody(Struct, frozen=True):
     dry: Annotated[bool, Meta(description="Only show what it would mute now.")] = False
 
 
-class AckBody(Struct, frozen=True):
+class AckBody(Struct, frozen=True, forbid_unknown_fields=True):
     """An acknowledgement: no reminders of a firing for a while."""
 
     for_: Annotated[Length, Meta(description="How long nobody is reminded.")] = field(name="for", default="1h")

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from quantd.api.context import PATIENCE
 from quantd.api.server.errors import Failure, Invalid
+from quantd.errors import close_to
 from quantd.times import parse_time
 
 T = TypeVar("T")
@@ -120,6 +121,10 @@ def invalid(source: str, message: str, given: Any, cls: type | None = None) -> I
         return Invalid("missing", [source, missing[1]], "Field required", given)
     what, _, where = message.partition(" - at `$")
     path = re.findall(r"\w+", where)
+    if cls and (unknown := re.search(r"contains unknown field `(.*)`", what)):
+        known = [field.encode_name for field in msgspec.structs.fields(cls)]
+        hint = f" (did you mean {meant!r}?)" if (meant := close_to(unknown[1], known)) else ""
+        return Invalid("invalid", [source, *path, unknown[1]], f"Unknown key; there is {', '.join(known)}{hint}", given)
     if "enum" in what and (choices := _choices(cls, path)):
         what = f"Input should be one of {', '.join(choices)}"
     return Invalid("invalid", [source, *path], what, _inside(given, path))

@@ -86,7 +86,9 @@ def _of_files(files: list[str], asked: "PastQuestion", pipeline: str, config: Pa
     from quantd.hindsight.past import is_name
 
     rules = _rules(asked, rules_of_config(load(config, os.environ).config) if is_name(asked.rule) else ())
-    reports = [made for rule in rules if (made := _replayed(files, rule, pipeline))]
+    if not any("-" in rule.on for rule in rules):
+        raise QuantdError("over files, rules on pairs are judged: leave --replay out for one on a symbol")
+    reports = [made for rule in rules if "-" in rule.on and (made := _replayed(files, rule, pipeline))]
     if not reports:
         raise QuantdError(f"the files have no point of {', '.join(f'{rule.on} on {rule.rule.every} bars' for rule in rules)}")
     return reports
@@ -98,6 +100,7 @@ def _replayed(files: list[str], rule: "AlertRule", pipeline: str) -> "Report | N
     from quantd.backtest.overrides import Overrides, overridden, replay_config
     from quantd.cli.session import faults_of, run_to_end
     from quantd.config.pipelines import Folder
+    from quantd.errors import QuantdError
     from quantd.hindsight.of_files import Replayed
 
     node = Folder(Path("pipelines"), os.environ).node(pipeline)
@@ -107,4 +110,7 @@ def _replayed(files: list[str], rule: "AlertRule", pipeline: str) -> "Report | N
     runtime = run_to_end(replay_config(files, [rule.on], pipeline, node, wanted, 1000), replayed.prepare)
     for fault in faults_of(runtime):
         typer.echo(fault, err=True)
-    return replayed.report()
+    try:
+        return replayed.report()
+    except ValueError as error:
+        raise QuantdError(str(error)) from None

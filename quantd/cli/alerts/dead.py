@@ -40,7 +40,9 @@ def resend(
         raise QuantdError("name keys of dead messages, or --all: `quantd alerts dead` lists them")
     with daemon(config, url) as client:
         count = client.resend(None if every else keys)
-    typer.echo(f"{count} messages are delivered again")
+    typer.echo(f"{count} {'message is' if count == 1 else 'messages are'} delivered again")
+    if keys and count < len(set(keys)):
+        raise QuantdError("there is no dead message for each of these keys: `quantd alerts dead` lists them")
 
 
 def _line(row: "DeliveryRow") -> str:

@@ -10,6 +10,7 @@ from quantd.errors import QuantdError, close_to
 
 if TYPE_CHECKING:
     from quantd.api.schema.rules import RuleRow
+    from quantd.client.sync import Client
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The id of a rule, its beginning, or the rule's name, as `quantd alerts list` shows them.")]
@@ -51,14 +52,36 @@ def remove(rule: Name, config: Config = None, url: Url = None) -> None:
     from quantd.cli.alerts.daemon import daemon
 
     with daemon(config, url) as client:
-        row = _named(client.all_rules(), rule)
+        rows = client.all_rules()
+        if not _meant(rows, rule) and _is_dropped(client, rule):
+            typer.echo(f"quantd: {rule}, which was not judged, is removed", err=True)
+            return
+        row = _named(rows, rule)
         client.drop_rule(row.id)
     typer.echo(f"quantd: {row.name} on {row.of} is removed", err=True)
 
 
+def _is_dropped(client: "Client", rule_id: str) -> bool:
+    """Return whether the daemon has removed a rule that is not listed: one that the config does not allow any more, as /health says."""
+    from quantd.client.errors import Refused
+
+    try:
+        client.drop_rule(rule_id)
+    except Refused as error:
+        if error.status != 404:
+            raise
+        return False
+    return True
+
+
+def _meant(rows: "Sequence[RuleRow]", text: str) -> "list[RuleRow]":
+    """Return the rule of that id, or those whose id begins so or that have that name."""
+    return [row for row in rows if row.id == text] or [row for row in rows if row.name == text or row.id.startswith(text)]
+
+
 def _named(rows: "Sequence[RuleRow]", text: str) -> "RuleRow":
     """Return the rule of that id, or the only one whose id begins so or that has that name. Raises QuantdError."""
-    found = [row for row in rows if row.id == text] or [row for row in rows if row.name == text or row.id.startswith(text)]
+    found = _meant(rows, text)
     if len(found) == 1:
         return found[0]
     if found:

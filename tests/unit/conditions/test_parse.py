@@ -77,6 +77,7 @@ def test_parts_that_the_same_word_joins_are_equals() -> None:
         ("ab(zscore) > 2", 0, "there is no function 'ab'", "abs"),
         ("abs(abs(zscore)) > 2", 4, "write `abs` once", None),
         ("move(abs(zscore), 3) > 2", 5, "is written `abs(move(...))`", None),
+        ("move(move(price, 2), 3) > 2", 5, "a move of a move is not known", None),
         ("move(price, 0) > 2", 12, "expected a number of bars from 1 to 10,000, found '0'", None),
         ("move(price, 1.5) > 2", 12, "expected a number of bars", None),
         ("move(price) > 2", 10, "expected , and a number of bars, as in", None),

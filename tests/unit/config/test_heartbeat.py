@@ -21,7 +21,7 @@ def test_its_keys() -> None:
     ("given", "mistake"),
     [
         ({"send": ["lgo"]}, r"heartbeat.send\[0\]: no sink is named 'lgo'; there is log \(did you mean 'log'\?\)"),
-        ({"send": ["log"], "every": "0s"}, "heartbeat.every: "),
+        ({"send": ["log"], "every": "0s"}, "heartbeat.every: expected a text like 30s: a number and one of s, m, h, found '0s'"),
         ({"send": ["log"], "evry": "1s"}, r"heartbeat.evry: unknown key"),
     ],
 )

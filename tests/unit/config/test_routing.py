@@ -3,12 +3,14 @@
 import pytest
 
 from quantd.config.convert import Invalid
+from quantd.config.load import build
 from quantd.config.matchers import as_matchers
 from quantd.config.node import Node
 from quantd.config.reader import Reader
 from quantd.config.routing import Hours, Inhibition, MuteWindow, Route, Routing, as_days, as_hours
 from quantd.config.sections import read_section
 from quantd.config.yaml12 import parse
+from quantd.errors import ConfigError
 from quantd.plugin.registry import Registry
 
 WHOLE = """
@@ -81,3 +83,43 @@ def test_hours_are_printed_as_they_are_read() -> None:
     assert str(as_hours("7:05-24:00")) == "07:05-24:00"
     with pytest.raises(ValueError, match="is no time at all"):
         as_hours("07:00-07:00")
+
+
+@pytest.mark.parametrize("keys", ["", ", days: mon-sun", ", hours: '00:00-24:00'", ", days: 'mon-fri,sat-sun', hours: '00:00-24:00'"])
+def test_a_window_that_mutes_everything_for_ever_is_a_mistake(keys: str) -> None:
+    _, mistakes = read(f"mute: [{{name: night{keys}}}]")
+    assert mistakes == ["f:1:8: routing.mute[0]: mutes every alert for ever: give it `hours`, `days` or `match`"]
+
+
+@pytest.mark.parametrize("keys", ["days: sat-sun", "hours: '00:00-23:59'", "match: team=night"])
+def test_a_window_that_leaves_something_is_none(keys: str) -> None:
+    assert read(f"mute: [{{name: night, {keys}}}]")[1] == []
+
+
+def named(routing: str, label: str = "desk") -> list[str]:
+    """Return what is wrong with the names in a routing of a config with one rule that has a label."""
+    rule = {"name": "a", "pair": "A-B", "when": "zscore > 2", "labels": {label: "x"}}
+    config = {"pairs": ["A-B"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}, "alerts": [rule]}
+    try:
+        build(config | {"routing": parse(routing, "f").plain}, {}, {})
+    except ConfigError as error:
+        return [f"{each.path} {each.suggestion}" for each in error.mistakes]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("routing", "path"),
+    [
+        ("routes: [{match: severty=page, send: [log]}]", "routes[0].match severity"),
+        ("mute: [{name: a, match: 'pair=A-B, rul!=b'}]", "mute[0].match rule"),
+        ("inhibit: [{when: mertic=health, mute: metric=zscore}]", "inhibit[0].when metric"),
+        ("inhibit: [{when: metric=health, mute: metric=zscore, equal: [pairs]}]", "inhibit[0].equal[0] pair"),
+        ("group_by: [pairs]", "group_by[0] pair"),
+    ],
+)
+def test_a_name_that_is_misspelt_is_a_mistake(routing: str, path: str) -> None:
+    assert named(routing) == [f"routing.{path}"]
+
+
+def test_a_label_may_be_close_to_another_name() -> None:
+    assert named("group_by: [pairs, severity, role, venue, tier, team, desk]", "pairs") == []

@@ -80,6 +80,10 @@ def test_a_rule_must_not_fire_and_resolve_for_ever(when: str, until: str, ends: 
         (rule("price > 2", on="tick"), set(), None),
         (rule("price > 2", "move(price, 5) < 1", on="tick"), {"every"}, None),
         (rule("zscore > 2", on="tick"), {"every"}, None),
+        (rule("zscore > 2", labels={"desk": "fx"}), {"labels"}, None),
+        (rule("zscore > 2", labels={"severity": "page"}), {"labels"}, "labels"),
+        (rule("zscore > 2", labels={"pair": "any"}), {"labels"}, "labels"),
+        (rule("zscore > 2", labels={"my desk": "fx"}), {"labels"}, "labels"),
     ],
 )
 def test_keys_that_mean_nothing_together(made: Rule, given: set[str], key: str | None) -> None:

@@ -38,6 +38,9 @@ def test_a_condition_is_judged_on_the_pair_that_is_named() -> None:
         (PastQuestion("zscore > 2"), "name it, as in BTCUSDT-ETHUSDT"),
         (PastQuestion("zscore > 2", "no pair"), "no pair"),
         (PastQuestion("zscore > 2", PAIR, "7x"), "7x"),
+        (PastQuestion("volume of z > 2", PAIR), "Z is no leg of Y-X"),
+        (PastQuestion("prise > 2", "BTCUSDT"), "no metric 'prise' of a symbol"),
+        (PastQuestion("corr > 2", PAIR), "corr > 2 is never true"),
     ],
 )
 def test_what_cannot_be_answered_is_said(asked: PastQuestion, told: str) -> None:
@@ -52,6 +55,17 @@ def test_mended_rows_are_judged_in_their_last_form() -> None:
     assert (made.of, len(made.firings)) == (PAIR, 1)
     (later,) = judged_past(history, KNOWN, START + 2 * MINUTE, None)
     assert later.firings == ()
+
+
+def test_a_metric_that_no_point_has_is_said_and_not_taken_for_calm() -> None:
+    history = History(None)
+    history.put_points([replace(row, metrics={"adf_pvalue": 0.01}) for row in points([0.0, 2.5, 0.0])])
+    typo = rules_of(PastQuestion("zscroe > 2", PAIR), KNOWN)
+    with pytest.raises(ValueError, match=r"no point of Y-X 1m has a metric 'zscroe'; .* \(did you mean 'zscore'\?\)"):
+        judged_past(history, typo, START, None)
+    (made,) = judged_past(history, rules_of(PastQuestion("adf_pvalue < 0.05", PAIR), KNOWN), START, None)
+    assert len(made.firings) == 1
+    assert [each.rule for each in judged_past(history, [*typo, *KNOWN], START, None)] == ["stretched"]
 
 
 def test_a_pair_without_points_is_said() -> None:

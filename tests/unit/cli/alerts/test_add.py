@@ -112,6 +112,14 @@ def test_what_is_meant_must_be_certain(quantd: Run, url: str) -> None:
     assert "did you mean 'far'?" in none.stderr
 
 
+def test_a_rule_that_is_not_listed_since_it_is_not_judged_is_removed_by_its_id(quantd: Run, services: FakeServices, url: str) -> None:
+    made = services.alerts.add("price", "BTCUSDT", ">", 1.0)  # here it is in no list of rules, as one that the config does not allow
+    removed = quantd("alerts", "remove", made.id, "--url", url)
+    assert (removed.returncode, services.alerts.rules()) == (0, [])
+    again = quantd("alerts", "remove", made.id, "--url", url)
+    assert (again.returncode, again.stderr) == (2, f"quantd: no rule '{made.id}': `quantd alerts list` shows what there is\n")
+
+
 @pytest.mark.parametrize("label", ["desk", "=a"])
 def test_a_label_has_a_name_and_a_value(quantd: Run, label: str) -> None:
     done = quantd(*FAR, "--label", label, "--url", "http://127.0.0.1:1")

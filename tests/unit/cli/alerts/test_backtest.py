@@ -48,6 +48,11 @@ def test_a_condition_is_judged_and_read_on_the_screen(process: Run) -> None:
     assert "2026-01-01 00:12" in done.stdout
 
 
+def test_a_symbol_is_not_judged_over_files(process: Run, files: list[str]) -> None:
+    done = process("alerts", "backtest", "price > 1", "--pair", "AAA", "--replay", files[0])
+    assert (done.returncode, "over files, rules on pairs are judged" in done.stderr) == (2, True)
+
+
 @pytest.mark.usefixtures("record")
 @pytest.mark.parametrize(
     ("args", "told"),

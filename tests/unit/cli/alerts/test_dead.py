@@ -16,9 +16,11 @@ def test_dead_messages_are_listed_and_sent_again(quantd: Run, url: str, services
     line = f"3/firing  hook  {iso(START)}  404 Not Found  {fakes.alert(3).text}\n"
     assert quantd("alerts", "dead", "--sink", "hook", "--url", url).stdout == line
     assert quantd("alerts", "dead", "--sink", "mail", "--url", url).stdout == "no message is dead\n"
-    assert quantd("alerts", "resend", "3/firing", "--url", url).stdout == "1 messages are delivered again\n"
-    assert quantd("alerts", "resend", "--all", "--url", url).stdout == "1 messages are delivered again\n"
-    assert services.deliveries.resent == ["3/firing", "3/firing"]
+    assert quantd("alerts", "resend", "3/firing", "--url", url).stdout == "1 message is delivered again\n"
+    assert quantd("alerts", "resend", "--all", "--url", url).stdout == "1 message is delivered again\n"
+    unknown = quantd("alerts", "resend", "3/fireing", "3/firing", "--url", url)
+    assert (unknown.returncode, "no dead message for each of these keys" in unknown.stderr) == (2, True)
+    assert services.deliveries.resent[:2] == ["3/firing", "3/firing"]
 
 
 def test_what_is_sent_again_is_named(quantd: Run, url: str) -> None:
