@@ -15,6 +15,7 @@ _PRICE = ("price", "close")
 def back(every: str, ts: int, bars: int) -> int:
     """Return the open time (ms) of the bucket that is so many buckets before the one that opens at `ts`.
 
+    >>> from quantd.timeframes import DAY
     >>> back("1m", 300_000, 2), back("14h", DAY, 1) == DAY - 10 * 3_600_000
     (180000, True)
     """

@@ -43,7 +43,7 @@ def test_windows(days: str, hours: str, zone: str, when: str, muted: bool) -> No
 
 
 def test_a_window_without_days_and_hours_is_always() -> None:
-    assert is_in(MuteWindow(name="w"), parse_time("2026-01-05T22:00Z"))
+    assert is_in(MuteWindow(name="w", match=as_matchers("rule=any")), parse_time("2026-01-05T22:00Z"))
 
 
 def test_a_window_mutes_what_matches() -> None:
