@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _OVER = ("resolved", "withdrawn")
 _LASTS = 5
 """A firing ends by itself in Alertmanager if it has not been posted for this many times `every`: quantd is gone then."""
+_MOST_OVER = 10_000
 _UNFIT = re.compile(r"[^a-zA-Z0-9_]")
 
 
@@ -47,6 +48,8 @@ class Alertmanager(quantd.AlertSink):
         self._posting = asyncio.Lock()
         self._firing: dict[str, quantd.Alert] = {}
         """What is firing, by rule: the end of a rule that flapped is that of another firing than its beginning."""
+        self._over: dict[str, int] = {}
+        """When (ms) rules were over, the latest last."""
         self._changing: Set[str] = frozenset()
         """The rules about which a message could not be posted yet."""
 
@@ -76,8 +79,18 @@ class Alertmanager(quantd.AlertSink):
                 firing[alert.alert_id] = alert
             self._changing = firing.keys() & {alert.alert_id for alert in alerts}
             await self._post(rows)
-            self._firing = {rule: alert for rule, alert in firing.items() if alert.state in ("firing", "flapping")}
+            for alert in alerts:
+                if alert.state in _OVER:
+                    self._over.pop(alert.alert_id, None)
+                    self._over[alert.alert_id] = alert.ts
+            while len(self._over) > _MOST_OVER:
+                del self._over[next(iter(self._over))]
+            self._firing = {rule: alert for rule, alert in firing.items() if self._lasts(alert)}
             self._changing = frozenset()
+
+    def _lasts(self, alert: quantd.Alert) -> bool:
+        """Return whether an alert is to be posted again: one of a firing that has ended is not, if it was dead and is sent again."""
+        return alert.state in ("firing", "flapping") and alert.ts >= self._over.get(alert.alert_id, alert.ts)
 
     async def post_firing(self) -> None:
         """Post all that is firing. Raises QuantdError if Alertmanager does not take it."""

@@ -186,3 +186,15 @@ async def test_the_end_has_the_labels_of_the_firing() -> None:
         await sink.send(replace(fakes.alert(), state="resolved", metric="corr", severity="info"))
         first, last = posted(server, 0), posted(server)
     assert [row["labels"] for row in last] == [row["labels"] for row in first]
+
+
+async def test_a_firing_that_is_sent_again_after_its_end_is_not_posted_for_ever() -> None:
+    async with receiver() as server, sending(server.url) as sink:
+        await sink.send(replace(fakes.alert(), state="resolved", ts=START + MINUTE))
+        await sink.send(fakes.alert())
+        count = len(server.requests)
+        await sink.post_firing()
+        assert len(server.requests) == count
+        await sink.send(fakes.alert(2, ts=START + 2 * MINUTE))
+        await sink.post_firing()
+    assert len(server.requests) == count + 2

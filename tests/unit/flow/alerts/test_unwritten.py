@@ -97,3 +97,14 @@ async def test_what_is_not_due_waits(records: Records, path: Path) -> None:
     await settled(out)
     assert sink.got == ["2", "1"]
     await out.stop()
+
+
+async def test_alerts_from_memory_obey_the_rate(records: Records, path: Path) -> None:
+    sink = Box(rate=1_000)
+    out = box(records, one=sink)
+    await out.start()
+    with failing(path):
+        put(out, 1, 2, lane="rule")
+        await told(out, sink, 2)
+        assert out._senders["one"]._free_at > 0
+    await out.stop()
