@@ -12,6 +12,10 @@ ENVIRONMENT = "environment variable "
 """Prefix of the `file` of a node that comes from the environment."""
 _SHORT = 4
 _PART = 3
+_ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|\n[ \t]*|.)", re.DOTALL)
+"""An escape of a text in double quotes."""
+_PRINTED = '\n"/ \\xuU'
+"""What begins an escape, after its backslash, that stands for what is printed."""
 _QUOTED = re.compile(r"(['\"])(.*?)\1")
 _NOTHING = ("", "~", "null", "Null", "NULL")
 
@@ -63,12 +67,13 @@ class Node(Struct):
 
     def word(self, begin: int) -> "Node":
         """Return the node of a word of this text, which begins at a place counted from 0. The place of a word is not known in a text that
-        came from the environment or has escapes; there it is that of the whole."""
-        if self.filled or "\\" in self.written:
+        came from the environment, or has escapes of control characters; there it is that of the whole."""
+        written = _unescaped(self.written)
+        if self.filled or written is None:
             return self
-        if not self.written:
+        if not written:
             return Node(self.value, self.file, self.line, self.column + begin)
-        before = self.written[: _offset(self.written, self.value[: begin + 1])]
+        before = written[: _offset(written, self.value[: begin + 1])]
         lines = before.count("\n")
         column = len(before) - before.rfind("\n") if lines else self.column + len(before)
         return Node(self.value, self.file, self.line + lines, column)
@@ -102,10 +107,31 @@ def _masked(text: str, name: str, secret: str) -> str:
     return _QUOTED.sub(lambda match: f"'${{{name}}}'" if len(match[2]) >= _PART and match[2].lower() in secret.lower() else match[0], text)
 
 
+def _unescaped(written: str) -> str | None:
+    r"""Return the form in which a file has a text, with each escape replaced by its letter and NULs, which keep the places.
+    None if one stands for a control character.
+
+    >>> _unescaped(r'"\u0070rice"').replace("\0", ".")
+    '"p.....rice"'
+    """
+    if not written.startswith('"'):
+        return written
+    if any(match[1][0] not in _PRINTED for match in _ESCAPE.finditer(written)):
+        return None
+    return _ESCAPE.sub(lambda match: _letter(match[1]).ljust(len(match[0]), "\0"), written)
+
+
+def _letter(escape: str) -> str:
+    """Return the letter of an escape, which is given without its backslash; the line break at which a text goes on in the next line."""
+    if escape[0] == "\n":
+        return "\0" + escape
+    return chr(int(escape[1:], 16)) if escape[0] in "xuU" and len(escape) > 1 else escape
+
+
 def _offset(written: str, text: str) -> int:
     """Return where the last letter of a text stands in the form in which a file has it, which has all letters of the text, quotes, and line
     breaks with indentation for spaces. A block, which begins with | or >, begins in its second line."""
-    at = written.find("\n") if written[0] in "|>" else -1
+    at = written.find("\n") if written[0] in "|>" else 0 if written[0] in "'\"" else -1
     for letter in text:
         found = written.find(letter, at + 1)
         at = found if found >= 0 else at

@@ -196,7 +196,10 @@ def test_a_pipeline_may_extend_what_a_variable_names(tmp_path: Path) -> None:
         ("when: |\n  zscore > two\n", 2, 12),
         ("when: corr > 1\n   and zscore > two\n", 2, 17),
         ("when: 'it''s > 1 and zscore > two'", 1, 31),
-        ('when: "\\x7ascore > two"', 1, 7),
+        ('when: "\\x7ascore > two"', 1, 20),
+        ('when: "a\\"b and \\u007a > two"', 1, 26),
+        ('when: "corr > 1 and \\\n  zscore > two"', 2, 12),
+        ('when: "a \\t > two"', 1, 7),
     ],
 )
 def test_a_word_of_a_text_is_where_it_stands(text: str, line: int, column: int) -> None:
