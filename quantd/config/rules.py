@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 from quantd.conditions.model import Condition
 from quantd.conditions.parse import parse_condition
 from quantd.config.shapes import Written, parsed
-from quantd.config.texts import Symbol, Text, Timeframe, as_pair, as_span
+from quantd.config.texts import Text, Timeframe, as_span, as_watched
 from quantd.errors import close_to
 from quantd.times import parse_time
 
@@ -128,23 +128,26 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 class WatchedRule(Rule, frozen=True, kw_only=True):
-    """A rule of quantd.yaml, on one pair or one symbol."""
+    """A rule on one pair or one symbol, of quantd.yaml or of a request."""
 
-    pair: Annotated[str, parsed(as_pair, {"pattern": "^[^-]+-[^-]+$"}), Meta(description="The pair that it watches, one of `pairs:`.")] = ""
-    symbol: Annotated[Symbol, Meta(description="The symbol that it watches, of `symbols:` or of a pair.")] = ""
-
+    of: Annotated[
+        str,
+        parsed(as_watched, {"examples": ["BTCUSDT-ETHUSDT", "BTCUSDT"]}, "the pair or symbol that it watches, like BTCUSDT-ETHUSDT"),
+        Meta(description="The pair or symbol that it watches."),
+    ]
     window: Annotated[int, Meta(ge=2, le=2_000, description="Window of the regression, if not the pipeline's.")] | None = None
     regression: Annotated[Text, Meta(description="Regression of a pair's hedge ratio, if not the pipeline's.")] | None = None
 
     def __post_init__(self) -> None:
         if self.symbol and (self.window or self.regression):
             raise ValueError(f"{'window' if self.window else 'regression'}: a symbol has none: name a pair")
-        if self.pair and self.symbol:
-            raise ValueError("symbol: a rule watches a pair or a symbol: take one of the two out")
-        if not self.of:
-            raise ValueError("write what it watches, `pair: BTCUSDT-ETHUSDT` or `symbol: BTCUSDT`")
 
     @property
-    def of(self) -> str:
-        """What it watches: a pair or a symbol."""
-        return self.pair or self.symbol
+    def pair(self) -> str:
+        """The pair that it watches; empty if it watches a symbol."""
+        return self.of if "-" in self.of else ""
+
+    @property
+    def symbol(self) -> str:
+        """The symbol that it watches; empty if it watches a pair."""
+        return "" if self.pair else self.of

@@ -65,13 +65,13 @@ def as_legs(text: str) -> tuple[str, str]:
     return legs
 
 
-def as_pair(text: str) -> str:
-    """Return the name of a pair, with its legs in upper case. Raises ValueError.
+def as_watched(text: str) -> str:
+    """Return the name of a pair or of a symbol, in upper case. Raises ValueError.
 
-    >>> as_pair("btcusdt-ethusdt")
-    'BTCUSDT-ETHUSDT'
+    >>> as_watched("btcusdt-ethusdt"), as_watched("btcusdt")
+    ('BTCUSDT-ETHUSDT', 'BTCUSDT')
     """
-    return "-".join(as_legs(text))
+    return "-".join(as_legs(text)) if "-" in text else as_symbol(text)
 
 
 def _demand_no_oddities(text: str, what: str) -> None:

@@ -87,7 +87,7 @@ def _check_sinks(reader: Reader, part: Part, there: Watchable) -> None:
 
 
 def _nothing_there(reader: Reader, part: Part, rule: WatchedRule, there: Watchable) -> None:
-    key = part.keys["pair" if rule.pair else "symbol"]
+    key = part.keys["of"]
     legs = [leg for pair in there.pairs for leg in (pair.y, pair.x)]
     known = [pair.name for pair in there.pairs] if rule.pair else [*there.symbols, *legs]
     section = "pairs" if rule.pair else "symbols"

@@ -14,7 +14,7 @@ from quantd.config.sections import read_section
 from quantd.errors import ConfigError, Mistake, QuantdError
 from quantd.plugin.registry import Registry
 from quantd.rule_state import RuleState
-from quantd.services.live.rule_reader import as_watched, with_end
+from quantd.services.live.rule_reader import named, with_end
 from quantd.services.rules import KnownRule, Rules
 
 
@@ -38,7 +38,7 @@ class FakeRules(Rules):
         if self.refusal:
             raise self.refusal
         reader = Reader(Registry())
-        rule: WatchedRule | None = read_section(reader, as_node(as_watched(with_end(given, self._clock.now()))), "", WatchedRule).value
+        rule: WatchedRule | None = read_section(reader, as_node(named(with_end(given, self._clock.now()))), "", WatchedRule).value
         if reader.mistakes or rule is None:
             raise ConfigError(reader.mistakes)
         every, rule_id = rule.every or "1m", f"written-{next(self._numbers)}"

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from quantd.config.load import as_node
 from quantd.config.model import Config, PairEntry, Pipeline
@@ -45,13 +44,12 @@ class RuleReader:
         self._default = DEFAULT_PIPELINE if DEFAULT_PIPELINE in config.pipelines else next(iter(config.pipelines), DEFAULT_PIPELINE)
 
     def read(self, keys: Mapping[str, Any]) -> ReadRule:
-        """Return the rule of these keys, which are those of a rule in quantd.yaml; `of` stands for `pair` and `symbol`. Raises ConfigError
-        with every mistake."""
+        """Return the rule of these keys, which are those of a rule in quantd.yaml. Raises ConfigError with every mistake."""
         reader = Reader(self._registry)
-        part = read_section(reader, as_node(as_watched(keys), _REQUEST), "", WatchedRule)
+        part = read_section(reader, as_node(named(keys), _REQUEST), "", WatchedRule)
         rule = checked_rule(reader, part, part.value, self._watchable(part.value)) if part.value else None
         if reader.mistakes or rule is None:
-            raise ConfigError([_of(mistake) for mistake in reader.mistakes] or [Mistake(_REQUEST, 0, 0, "", "is no rule")])
+            raise ConfigError(reader.mistakes or [Mistake(_REQUEST, 0, 0, "", "is no rule")])
         return ReadRule(rule, self.question(rule))
 
     def with_own(self) -> list[ReadRule]:
@@ -92,15 +90,8 @@ def with_end(keys: Mapping[str, Any], now: int) -> dict[str, Any]:
     return dict(keys)
 
 
-def as_watched(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of a request as quantd.yaml has them, with a name. An optional key that is null is left out."""
+def named(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a request with a name. An optional key that is null is left out."""
     given = {key: value for key, value in keys.items() if value is not None or key not in _OPTIONAL}
-    of = given.pop("of", None)
-    watched = {} if of is None else {"pair" if isinstance(of, str) and "-" in of else "symbol": of}
-    named = {"name": given["when"]} if isinstance(given.get("when"), str) else {}
-    return named | given | watched
-
-
-def _of(mistake: Mistake) -> Mistake:
-    """Return a mistake with the key of the request."""
-    return replace(mistake, path="of") if mistake.path in ("pair", "symbol") else mistake
+    name = {"name": given["when"]} if isinstance(given.get("when"), str) else {}
+    return name | given

@@ -98,7 +98,7 @@ def test_a_window_that_leaves_something_is_none(keys: str) -> None:
 
 def named(routing: str, label: str = "desk") -> list[str]:
     """Return what is wrong with the names in a routing of a config with one rule that has a label."""
-    rule = {"name": "a", "pair": "A-B", "when": "zscore > 2", "labels": {label: "x"}}
+    rule = {"name": "a", "of": "A-B", "when": "zscore > 2", "labels": {label: "x"}}
     config = {"pairs": ["A-B"], "feeds": {"binance-futures": {}}, "sinks": {"log": {}}, "alerts": [rule]}
     try:
         build(config | {"routing": parse(routing, "f").plain}, {}, {})

@@ -9,12 +9,12 @@ WHEN = parse_condition("zscore > 2")
 
 
 def test_a_rule_watches_a_pair_or_a_symbol() -> None:
-    assert WatchedRule(name="a", when=WHEN, pair="BTCUSDT-ETHUSDT").of == "BTCUSDT-ETHUSDT"
-    assert WatchedRule(name="a", when=WHEN, symbol="BTCUSDT").of == "BTCUSDT"
-    with pytest.raises(ValueError, match="write what it watches"):
-        WatchedRule(name="a", when=WHEN)
-    with pytest.raises(ValueError, match=r"^symbol: a rule watches a pair or a symbol"):
-        WatchedRule(name="a", when=WHEN, pair="BTCUSDT-ETHUSDT", symbol="BTCUSDT")
+    pair = WatchedRule(name="a", when=WHEN, of="BTCUSDT-ETHUSDT", window=90)
+    assert (pair.pair, pair.symbol) == ("BTCUSDT-ETHUSDT", "")
+    symbol = WatchedRule(name="a", when=WHEN, of="BTCUSDT")
+    assert (symbol.pair, symbol.symbol) == ("", "BTCUSDT")
+    with pytest.raises(ValueError, match=r"^window: a symbol has none"):
+        WatchedRule(name="a", when=WHEN, of="BTCUSDT", window=90)
 
 
 def test_times() -> None:

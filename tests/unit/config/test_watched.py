@@ -28,11 +28,11 @@ def rules(folder: Path, *lines: str) -> tuple[WatchedRule, ...]:
 def test_a_rule_gets_the_first_timeframe_of_its_pipeline(tmp_path: Path) -> None:
     found = rules(
         tmp_path,
-        "{name: a, pair: btcusdt-ethusdt, when: abs(zscore) > 2}",
-        "{name: b, pair: xrpusdt-adausdt, when: adf_pvalue < 0.05}",
-        "{name: c, symbol: ethusdt, when: volume > 5}",
-        "{name: d, symbol: adausdt, when: 'abs(move(price, 5)) > 2%', every: 1h, send: [log], on: close}",
-        "{name: e, symbol: solusdt, when: price crosses above 200, on: tick}",
+        "{name: a, of: btcusdt-ethusdt, when: abs(zscore) > 2}",
+        "{name: b, of: xrpusdt-adausdt, when: adf_pvalue < 0.05}",
+        "{name: c, of: ethusdt, when: volume > 5}",
+        "{name: d, of: adausdt, when: 'abs(move(price, 5)) > 2%', every: 1h, send: [log], on: close}",
+        "{name: e, of: solusdt, when: price crosses above 200, on: tick}",
     )
     assert [(each.of, each.every) for each in found] == [
         ("BTCUSDT-ETHUSDT", "1s"),

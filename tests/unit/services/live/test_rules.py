@@ -172,8 +172,8 @@ def test_a_pair_that_the_exchange_does_not_list_is_refused_and_nothing_is_kept(t
 
 
 def test_rules_of_the_config_are_judged_those_with_a_window_of_their_own_apart(tmp_path: Path) -> None:
-    alerts: list[dict[str, Any]] = [{"name": "far", "pair": "A-B", "when": "zscore > 2", "every": "1m"}]
-    alerts += [{"name": "slow", "pair": "A-B", "when": "zscore > 2", "every": "1m", "window": 20}]
+    alerts: list[dict[str, Any]] = [{"name": "far", "of": "A-B", "when": "zscore > 2", "every": "1m"}]
+    alerts += [{"name": "slow", "of": "A-B", "when": "zscore > 2", "every": "1m", "window": 20}]
     with rig(tmp_path, watched=alerts) as at:
         assert phases(at) == [("far", "inactive"), ("slow", "inactive")]
         assert [rule.origin for rule in at.services.rules.all()] == ["config", "config"]
