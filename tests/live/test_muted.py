@@ -52,7 +52,7 @@ def states(daemon: Running) -> dict[str, tuple[str, bool, bool, bool]]:
 def ready(folder: Path) -> Callable[[], list[str]]:
     """Configure five rules that fire at the first bar, one of which mutes another, and return what has been told."""
     config = yaml.safe_load((folder / "quantd.yaml").read_text())
-    rules = [{"name": name, "symbol": "BTCUSDT", "when": "price > 1", "every": "1s", "send": ["lines"]} for name in RULES]
+    rules = [{"name": name, "of": "BTCUSDT", "when": "price > 1", "every": "1s", "send": ["lines"]} for name in RULES]
     inhibit = [{"when": "rule=source", "mute": "rule=inhibited"}]
     sinks = {"lines": {"path": str(folder / "lines")}, "log": {}}
     (folder / "quantd.yaml").write_text(yaml.safe_dump(config | {"alerts": rules, "routing": {"inhibit": inhibit}, "sinks": sinks}))
