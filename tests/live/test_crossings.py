@@ -1,0 +1,63 @@
+"""What a rule tells is what the exchange's own trades say, whatever happens to the connections: no crossing is missed, and none is made up."""
+
+import csv
+import json
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+import yaml
+
+from quantd.cli.exchange import Exchange
+from tests.waiting import until
+
+from .conftest import Running, Start
+
+SECOND, BACK = 1_000, 3
+RULE = {"name": "up", "of": "BTCUSDT", "every": "1s", "when": f"move(price, {BACK}) > 0", "flapping": "off", "late": True, "send": ["file"]}
+CUTS = ("fin", "rst", "close:1001")
+ENOUGH = 3
+
+
+@pytest.mark.chaos
+async def test_a_rule_tells_each_crossing_of_the_exchange_s_trades(folder: Path, start: Start, exchange: Exchange) -> None:
+    told = folder / "told.ndjson"
+    settings = yaml.safe_load((folder / "quantd.yaml").read_text())
+    (folder / "quantd.yaml").write_text(yaml.safe_dump(settings | {"sinks": {"file": {"path": str(told)}, "log": {}}, "alerts": [RULE]}))
+    daemon = start(folder)
+    for number, mode in enumerate(CUTS, 1):
+        await until(lambda: len(firings(told)) >= ENOUGH * number)  # noqa: B023 -- awaited at once
+        urlopen(Request(f"{exchange.ctl}/disconnect", json.dumps({"mode": mode}).encode(), method="POST"), timeout=10).close()
+    await until(lambda: len(firings(told)) >= ENOUGH * (len(CUTS) + 1) and not missing(daemon))
+    assert daemon.stop() == 0
+    since, truth = firings(told), crossings(exchange)
+    first, last = min(truth), max(since)
+    assert {ts for ts in since if ts >= first} == {ts for ts in truth if ts <= last}
+    assert len(truth) > ENOUGH * len(CUTS)
+
+
+def firings(told: Path) -> set[int]:
+    """The moments since when the rule has fired, without the firings that were withdrawn."""
+    rows = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+    withdrawn = {row["id"] for row in rows if row["state"] == "withdrawn"}
+    return {int(row["id"].rpartition("@")[2].partition(".")[0]) for row in rows if row["state"] == "firing" and row["id"] not in withdrawn}
+
+
+def missing(daemon: Running) -> bool:
+    """Whether trades of the symbol are missing."""
+    with urlopen(f"{daemon.http}/quality", timeout=10) as answer:
+        return any(row["gaps"] for row in json.load(answer) if row["symbol"] == "BTCUSDT")
+
+
+def crossings(exchange: Exchange) -> set[int]:
+    """The ends of the bars at which the condition begins to hold, by the trades that the exchange has made since its start."""
+    with next(exchange.ledger.glob("BTCUSDT*.csv")).open(newline="") as file:
+        closes = {int(row["T"]) // SECOND: int(row["p_ticks"]) for row in csv.DictReader(file)}
+    held, prices, found = True, list[int](), set[int]()
+    for second in range(min(closes), max(closes) + 1):
+        prices.append(closes.get(second, prices[-1] if prices else 0))
+        holds = len(prices) > BACK and prices[-1] > prices[-1 - BACK]
+        if holds and not held:
+            found.add((second + 1) * SECOND)
+        held = holds
+    return found
