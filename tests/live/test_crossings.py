@@ -1,4 +1,4 @@
-"""What a rule tells is what the exchange's own trades say, whatever happens to the connections: no crossing is missed, and none is made up."""
+"""A rule tells what the exchange's own trades say, whatever becomes of connections: no crossing is missed, and none is made up."""
 
 import csv
 import json
@@ -27,13 +27,17 @@ async def test_a_rule_tells_each_crossing_of_the_exchange_s_trades(folder: Path,
     daemon = start(folder)
     for number, mode in enumerate(CUTS, 1):
         await until(lambda: len(firings(told)) >= ENOUGH * number)  # noqa: B023 -- awaited at once
-        urlopen(Request(f"{exchange.ctl}/disconnect", json.dumps({"mode": mode}).encode(), method="POST"), timeout=10).close()
+        cut(exchange, mode)
     await until(lambda: len(firings(told)) >= ENOUGH * (len(CUTS) + 1) and not missing(daemon))
     assert daemon.stop() == 0
     since, truth = firings(told), crossings(exchange)
     first, last = min(truth), max(since)
     assert {ts for ts in since if ts >= first} == {ts for ts in truth if ts <= last}
     assert len(truth) > ENOUGH * len(CUTS)
+
+
+def cut(exchange: Exchange, mode: str) -> None:
+    urlopen(Request(f"{exchange.ctl}/disconnect", json.dumps({"mode": mode}).encode(), method="POST"), timeout=10).close()
 
 
 def firings(told: Path) -> set[int]:
