@@ -144,11 +144,11 @@ class Requests(Silencing, Delivering):
         """Return a drawing of a firing as SVG."""
         return await self._rest.text(f"/alerts/{quote(firing, safe='')}/explain", format="svg")
 
-    async def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
+    async def past_alerts(self, rule: str, of: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
         """Return when a rule, by its name or condition, would have fired over the record."""
         from quantd.api.schema.explain import PastRule
 
-        return await self._rest.get(list[PastRule], "/alerts/backtest", rule=rule, pair=pair, every=every, last=last)
+        return await self._rest.get(list[PastRule], "/alerts/backtest", rule=rule, of=of, every=every, last=last)
 
 
 def _range(since: "When | None", until: "When | None") -> dict[str, str | None]:

@@ -260,9 +260,9 @@ class Client:
         """Return a drawing of a firing as SVG."""
         return self._loop.run(self._of.drawing(firing))
 
-    def past_alerts(self, rule: str, pair: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
+    def past_alerts(self, rule: str, of: str = "", every: str = "", last: str = "24h") -> "list[PastRule]":
         """Return when a rule, by its name or condition, would have fired over the record."""
-        return self._loop.run(self._of.past_alerts(rule, pair, every, last))
+        return self._loop.run(self._of.past_alerts(rule, of, every, last))
 
     def _drained(self, rows: AsyncIterator[Row]) -> Iterator[Row]:
         while (row := self._loop.run(_next(rows))) is not None:

@@ -100,7 +100,7 @@ ASKED = (
     post("no end", "/api/v1/silences", {"match": "severity=page"}),
     get("what is silenced", "/api/v1/silences"),
     delete("a silence", "/api/v1/silences/{silence}", silence="s1"),
-    get("a rule over an hour", "/alerts/backtest", rule="abs(zscore) > 1", pair=PAIR, last="1h"),
+    get("a rule over an hour", "/alerts/backtest", rule="abs(zscore) > 1", of=PAIR, last="1h"),
     get("no such rule", "/alerts/backtest", rule="strech"),
     get("a firing", "/alerts/{firing}/explain", firing=STRETCHED),
     get("no such firing", "/alerts/{firing}/explain", firing="x"),

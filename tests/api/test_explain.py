@@ -57,7 +57,7 @@ async def test_a_rule_is_judged_over_the_record(ask: Ask, services: FakeServices
     assert (found["of"], found["count"], found["bars"]) == (PAIR, 1, 6)
     (one,) = found["firings"]
     assert (one["lasted_s"], one["extreme"], one["half_s"], one["mean_s"]) == (120.0, 3.0, 120.0, 240.0)
-    status, (other,) = await ask("/alerts/backtest", params={"rule": "zscore > 2.6", "pair": "y-x", "last": "1d"})
+    status, (other,) = await ask("/alerts/backtest", params={"rule": "zscore > 2.6", "of": "y-x", "last": "1d"})
     assert (status, other["count"]) == (200, 1)
 
 

@@ -28,7 +28,7 @@ async def past(request: web.Request, asked: requests.PastQuery) -> web.Response:
     start, end = moment("since", asked.since), moment("until", asked.until)
     try:
         start = start if start is not None else (end or services(request).status.now()) - as_span(asked.last)
-        question = PastQuestion(asked.rule, asked.pair, asked.every, max(start, 0), end)
+        question = PastQuestion(asked.rule, asked.of, asked.every, max(start, 0), end)
         reports = await services(request).explain.past(question, asker(request))
     except (ValueError, NotRecorded) as error:
         raise Failure(400, str(error)) from None

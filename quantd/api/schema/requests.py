@@ -201,9 +201,7 @@ class PastQuery(Struct, frozen=True):
             extra_json_schema={"examples": ["abs(zscore) > 2"]},
         ),
     ]
-    pair: Annotated[str, Meta(description="Pair or symbol; a condition needs it.", extra_json_schema={"examples": ["BTCUSDT-ETHUSDT"]})] = (
-        ""
-    )
+    of: Annotated[str, Meta(description="Pair or symbol; a condition needs it.", extra_json_schema={"examples": ["BTCUSDT-ETHUSDT"]})] = ""
     every: Annotated[str, Meta(description="Timeframe of the points; by default the rule's, or 1m for a condition.")] = ""
     last: Annotated[str, Meta(description="Length of the stretch, if `since` is not given.", extra_json_schema={"examples": ["24h"]})] = (
         "24h"

@@ -19,7 +19,7 @@ Files = Annotated[
 
 def backtest(
     rule: Annotated[str, typer.Argument(help="A rule's name or id, or a condition such as 'abs(zscore) > 2'.", metavar="NAME|CONDITION")],
-    pair: Annotated[str, typer.Option(help="The pair or symbol; needed for a condition.", metavar="Y-X|SYMBOL")] = "",
+    of: Annotated[str, typer.Option(help="The pair or symbol; needed for a condition.", metavar="Y-X|SYMBOL")] = "",
     every: Annotated[str, typer.Option(help="The timeframe; by default the rule's, or 1m.", metavar="1s|1m|…")] = "",
     last: Annotated[str, typer.Option(help="How far back to look.", metavar="24h")] = "24h",
     since: Annotated[str | None, typer.Option("--from", help="Judge from this time on: ISO 8601 or ms, UTC.", metavar="TIME")] = None,
@@ -34,7 +34,7 @@ def backtest(
     from quantd.hindsight.model import PastQuestion
 
     start, end = _span(last, since, until)
-    asked = PastQuestion(rule, pair, every, start, end)
+    asked = PastQuestion(rule, of, every, start, end)
     reports = _of_files(replay, asked, pipeline, config) if replay else _of_record(asked, config)
     show(reports, as_json=as_json, of_files=bool(replay))
 

@@ -42,14 +42,14 @@ def test_a_rule_of_the_config_is_judged_over_the_record(process: Run) -> None:
 
 @pytest.mark.usefixtures("record")
 def test_a_condition_is_judged_and_read_on_the_screen(process: Run) -> None:
-    done = process("alerts", "backtest", "zscore > 3", "--pair", "y-x", "--from", str(START))
+    done = process("alerts", "backtest", "zscore > 3", "--of", "y-x", "--from", str(START))
     assert done.returncode == 0, done.stderr
     assert "1 firing, 4.0% of the time, 0 flaps, near the mean again after 2m in the median" in done.stdout
     assert "2026-01-01 00:12" in done.stdout
 
 
 def test_a_symbol_is_not_judged_over_files(process: Run, files: list[str]) -> None:
-    done = process("alerts", "backtest", "price > 1", "--pair", "AAA", "--replay", files[0])
+    done = process("alerts", "backtest", "price > 1", "--of", "AAA", "--replay", files[0])
     assert (done.returncode, "over files, rules on pairs are judged" in done.stderr) == (2, True)
 
 
@@ -58,7 +58,7 @@ def test_a_symbol_is_not_judged_over_files(process: Run, files: list[str]) -> No
     ("args", "told"),
     [
         (("strech", "--from", "0"), "no rule on any pair or symbol is named strech; there is stretched"),
-        (("zscore >", "--pair", "Y-X"), "this is no condition:\nzscore >"),
+        (("zscore >", "--of", "Y-X"), "this is no condition:\nzscore >"),
         (("zscore > 2",), "a condition is judged on one pair or symbol"),
         (("stretched", "--last", "1h"), "there are no recorded points or bars of Y-X 1m in that time"),
         (("stretched", "--last", "soon"), "--last"),
@@ -72,7 +72,7 @@ def test_what_is_wrong_is_told_in_a_line(quantd: Run, args: tuple[str, ...], tol
 
 def test_files_are_replayed_without_a_config(process: Run, files: list[str]) -> None:
     replays = [option for file in files for option in ("--replay", file)]
-    done = process("alerts", "backtest", "abs(zscore) > 2", "--pair", "AAA-BBB", *replays, "--json")
+    done = process("alerts", "backtest", "abs(zscore) > 2", "--of", "AAA-BBB", *replays, "--json")
     assert done.returncode == 0, done.stderr
     (found,) = json.loads(done.stdout)
     assert found["basis"] == "replay"
