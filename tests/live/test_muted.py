@@ -46,7 +46,7 @@ def ask(daemon: Running, method: str, path: str, body: Any = None) -> Any:
 def states(daemon: Running) -> dict[str, tuple[str, bool, bool, bool]]:
     """Since when each rule fires, and whether it is told, muted and acknowledged."""
     rows = ask(daemon, "GET", "/api/v1/firings")
-    return {row["rule"]: (row["since"], row["told"], bool(row["muted"]), bool(row["ack"])) for row in rows}
+    return {row["rule"]: (row["since"], row["told"], bool(row["muted"]), bool(row["ack"])) for row in rows if row["rule"] in RULES}
 
 
 def ready(folder: Path) -> Callable[[], list[str]]:
