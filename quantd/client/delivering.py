@@ -1,4 +1,4 @@
-"""What a client asks and orders about the messages of alerts to sinks."""
+"""The requests of a client about the messages of alerts to sinks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What a client asks and orders about alerts that fire: silences and acknowledgements."""
+"""The requests of a client about alerts that fire: silences and acknowledgements."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""What is wrong with a condition, and at which word."""
+"""The mistakes of a condition, each at its word."""
 
 
 class WrongCondition(ValueError):

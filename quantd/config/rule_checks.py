@@ -21,7 +21,7 @@ _WITHOUT_BARS = frozenset({"price", "latency"})
 
 
 class Fault(NamedTuple):
-    """What is wrong with a key of a rule."""
+    """A mistake in a key of a rule."""
 
     key: str
     message: str

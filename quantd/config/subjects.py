@@ -1,4 +1,4 @@
-"""What an alert rule watches, and the metrics that its condition may name."""
+"""The subjects that alert rules watch, and the metrics that a condition may name."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence

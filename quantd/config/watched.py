@@ -17,7 +17,8 @@ from quantd.errors import close_to
 
 
 class Watchable(Struct, frozen=True):
-    """What the config has that a rule can watch, and the sinks to which it can send. Pipelines with mistakes are left out."""
+    """The pairs and symbols of the config, which a rule can watch, and the sinks to which it can send.
+    Pipelines with mistakes are left out."""
 
     pairs: Sequence[PairEntry]
     symbols: Collection[str]

@@ -1,4 +1,4 @@
-"""What waits for one sink, by lane. Of many messages only some are in memory; the rest is on disk, from where it is read lane by lane."""
+"""The messages that wait for one sink, by lane. Of many, only some are in memory; the rest is on disk, and is read lane by lane."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence

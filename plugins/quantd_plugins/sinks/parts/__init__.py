@@ -1,1 +1,1 @@
-"""What several sinks use: the message about an alert, templates, HTTP."""
+"""Parts that several sinks use: the message about an alert, templates, HTTP."""

@@ -1,9 +1,5 @@
 """What has fired outlives the daemon."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from msgspec.structs import replace
 
 from quantd.clock import EventClock
@@ -13,24 +9,11 @@ from quantd.flow.alerts.table import RuleStates
 from quantd.model import Alert
 from quantd.rule_state import RuleState
 from quantd.state import FIRINGS_KEPT, Records
-from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
 
 TROUBLES = Troubles(EventClock())
 FIRING = RuleState("firing", 5, firing="rule 1@5", times=1, triggered_at=5, trigger_count=1)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "quantd.db"
-
-
-@pytest.fixture
-def records(path: Path) -> Iterator[Records]:
-    opened = Records(path, Losses())
-    yield opened
-    opened.close()
 
 
 def fired(number: int, ts: int) -> Alert:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,10 @@ from quantd.flow.alerts.keeper import Keeper
 from quantd.flow.alerts.table import RuleStates
 from quantd.rule_state import RuleState
 from quantd.state import Changes, Delivery, Message, Records
-from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
 
 FIRING = RuleState("firing", 5, firing="one@5")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "quantd.db"
-
-
-@pytest.fixture
-def records(path: Path) -> Iterator[Records]:
-    opened = Records(path, Losses())
-    yield opened
-    opened.close()
 
 
 def message(key: str) -> Message:

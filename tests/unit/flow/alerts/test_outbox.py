@@ -1,8 +1,7 @@
 """Alerts reach their sinks; a slow or broken sink holds up nobody."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,7 +14,6 @@ from quantd.flow.alerts.outbox import KEYS_KEPT_MS, Outbox
 from quantd.flow.alerts.table import RuleStates
 from quantd.plugin.guard import Guard
 from quantd.state import Message, Records
-from quantd.supervision.losses import Losses
 from quantd.supervision.troubles import Troubles
 from quantd.testing import fakes
 from quantd.timeframes import DAY
@@ -85,13 +83,6 @@ async def settled(out: Outbox) -> None:
             await each.quiet()
         if await out.keeper.saved() and not any(each._tasks for each in out._senders.values()):
             return
-
-
-@pytest.fixture
-def records(tmp_path: Path) -> Iterator[Records]:
-    opened = Records(tmp_path / "quantd.db", Losses())
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ from quantd.clock import EventClock
 from quantd.flow.alerts import unwritten
 from quantd.flow.alerts.outbox import Outbox
 from quantd.state import Records
-from quantd.supervision.losses import Losses
 from tests.unit.flow.alerts.test_outbox import Box, box, message, put, settled
 from tests.waiting import until
 
@@ -20,18 +19,6 @@ from tests.waiting import until
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a sink that failed be tried again without a pause."""
     monkeypatch.setattr(unwritten, "_PAUSE_S", 0.0)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "quantd.db"
-
-
-@pytest.fixture
-def records(path: Path) -> Iterator[Records]:
-    opened = Records(path, Losses())
-    yield opened
-    opened.close()
 
 
 @contextmanager
